@@ -1,0 +1,1 @@
+"""The measuring engine: schedules, samples, runs. It knows no threshold and no tournament."""

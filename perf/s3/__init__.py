@@ -1,0 +1,1 @@
+"""S3: the embedded object store, or yours."""
