@@ -1,0 +1,52 @@
+# Two commands need nothing but this file: `make run` and `make test`. Each sets itself up.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test guards check format benchmark serve report clean
+
+help: ## Show these lines
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+$(VENV)/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Tailguard needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python3)." >&2; exit 64; }
+	$(PYTHON) -m venv $(VENV) || { echo "venv failed: on Debian, apt-get install python3-venv." >&2; exit 64; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	@touch $@
+
+run: $(VENV)/installed ## Measure the platform, judge it, migrate it, show the report (profile smoke)
+	$(BIN)/tailguard run --profile smoke
+
+test: $(VENV)/installed ## The tests: quick, no timing
+	$(BIN)/python -m pytest
+
+guards: $(VENV)/installed ## The SLO guards: pytest -m performance
+	$(BIN)/python -m pytest -m performance
+
+check: $(VENV)/installed ## Lint, types, tests with coverage
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
+
+format: $(VENV)/installed ## Put the code into the house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+benchmark: $(VENV)/installed ## Unit costs, saved as JSON
+	$(BIN)/python -m pytest -m benchmark --benchmark-json=runs/benchmark.json
+
+serve: $(VENV)/installed ## The reference platform over HTTP and WebSocket
+	$(BIN)/tailguard serve
+
+report: $(VENV)/installed ## Render the newest run again
+	$(BIN)/tailguard report latest
+
+clean: ## Remove what was installed and cached, never a run
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
