@@ -1,0 +1,75 @@
+"""Numbers as people read them: the one module that formats. Durations come in ms or s, ratios as fractions of one."""
+
+import math
+
+ABSENT = "–"  # what is shown where there is no value
+
+_BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def duration_ms(value: float | None) -> str:
+    """Three significant digits in the fitting unit: `12.3 µs`, `4.56 ms`, `789 ms`, `1.23 s`, `2 min 5 s`."""
+    if value is None or math.isnan(value):
+        return ABSENT
+    if value < 0:
+        return "-" + duration_ms(-value)
+    if 0 < value < 0.9995:
+        return f"{significant(value * 1e3)} µs"
+    if value < 999.5:
+        return f"{significant(value)} ms"
+    return duration_s(value / 1e3)
+
+
+def duration_s(value: float | None) -> str:
+    """Seconds in the fitting unit: `71 ms`, `5.4 s`, `2 min 5 s`, `1 h 2 min`."""
+    if value is None or math.isnan(value):
+        return ABSENT
+    if value < 0.9995:
+        return duration_ms(value * 1e3)
+    if value < 99.95:
+        return f"{significant(value)} s"
+    minutes, seconds = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+def limit_ms(value: float) -> str:
+    """A limit as its author wrote it: `215 ms`, `5000 ms`, `0.5 ms`."""
+    return f"{value:g} ms" if value < 1e6 else f"{value:.0f} ms"
+
+
+def ratio(value: float | None) -> str:
+    """A fraction of one as a percentage: `0 %`, `0.42 %`, `12.5 %`, `100 %`."""
+    if value is None or math.isnan(value):
+        return ABSENT
+    return f"{significant(value * 100)} %"
+
+
+def times(value: float | None) -> str:
+    """A factor: `1.05×`, `102×`."""
+    return ABSENT if value is None or not math.isfinite(value) else f"{significant(value)}×"
+
+
+def count(value: int | None) -> str:
+    """A number of things, its thousands apart: `68,726`."""
+    return ABSENT if value is None else f"{value:,}"
+
+
+def byte_size(value: float | None) -> str:
+    """Bytes in binary units: `0 B`, `64 KiB`, `2.81 MiB`."""
+    if value is None:
+        return ABSENT
+    power = 0
+    while abs(value) >= 1023.5 and power < len(_BYTE_UNITS) - 1:
+        value, power = value / 1024, power + 1
+    return f"{significant(value)} {_BYTE_UNITS[power]}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`digits` significant digits without trailing zeros or an exponent: `0.042`, `4.5`, `123`, `4,560`."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, places)
+    text = f"{rounded:,.{max(places, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
