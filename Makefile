@@ -1,5 +1,5 @@
 # Two commands need nothing but this file: `make run` and `make test`. Each sets itself up.
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done)
 VENV := .venv
 BIN := $(VENV)/bin

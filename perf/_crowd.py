@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 PONG = b'{"type":"pong"}'
 # Finished events whose late copies still count as duplicates; older ones are forgotten to bound memory.
@@ -100,7 +100,7 @@ class Crowd:
         }
 
 
-class Subscriber(WSListener):  # type: ignore[misc]  # picows' compiled base class has no types
+class Subscriber(WSListener):
     """One connection: answers the application's pings and hands events to the crowd."""
 
     def __init__(self, crowd: Crowd, number: int) -> None:
@@ -138,7 +138,9 @@ def say(line: dict[str, Any]) -> None:
 async def standard_input() -> asyncio.StreamReader:
     """Return standard input as a stream."""
     reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
     return reader
 
 
@@ -167,6 +169,7 @@ async def run() -> None:
             say(crowd.totals())
     crowd.closing = True
     for transport in transports:
+        transport.send_close(WSCloseCode.OK)
         transport.disconnect()
 
 

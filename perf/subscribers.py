@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -68,7 +69,9 @@ class Ticket:
         expected, receipt = self._subscribers.count, self._receipt
         if receipt is None or receipt.count < expected:
             got = receipt.count if receipt else 0
-            raise BroadcastLostError(f"{got} of {expected} subscribers had event {self.key} after {timeout_s:g} s")
+            raise BroadcastLostError(
+                f"{got} of {expected} subscribers had event {self.key} after {timeout_s:g} s"
+            )
         return receipt
 
 
@@ -97,21 +100,28 @@ class Subscribers:
         while not self._ready.wait(0.05) and self._failure is None and time.monotonic() < deadline:
             pass
         if self._failure or not self._ready.is_set():
-            self.close()
             why = self._failure or f"no {self.feed.ready_type!r} frame within {self._start_timeout_s:g} s"
+            self.close()
             raise UsageError(
                 f"{self.count} subscribers could not join {self._shown_url()}: {why}. "
                 "Check that the server runs, that the Origin's host is allowed and that the token is valid."
             )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         self.close()
 
     def expect(self, key: int | str) -> Ticket:
         """Announce a broadcast, before it is triggered. One broadcast of a key may be on its way at a time."""
         ticket = self._tickets[key] = Ticket(self, key)
         return ticket
+
+    @property
+    def pid(self) -> int:
+        """The process that the subscribers live in."""
+        return self._process.pid
 
     def totals(self, timeout_s: float = 5.0) -> dict[str, int]:
         """Return counts over the whole life: events, duplicates, out_of_order, dropped (connections)."""
@@ -132,10 +142,8 @@ class Subscribers:
     def close(self) -> None:
         """Hang up and wait for the process to end."""
         if self._process.stdin and not self._process.stdin.closed:
-            try:
+            with suppress(BrokenPipeError):  # it has ended already, which is what closing asks for
                 self._process.stdin.close()
-            except BrokenPipeError:
-                pass  # it has ended already, which is what closing asks for
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:

@@ -30,33 +30,45 @@ def cli() -> None:
     """Tailguard: is this change safe? Measures the platform, judges it, proves its migrations.
 
     \b
-    Exit codes: 0 all PASS, 99 an SLO is breached, 75 inconclusive, 65 the run is invalid or an invariant broke,
-    64 usage or configuration, 70 internal error, 130 interrupted (what was measured is saved).
+    Exit codes: 0 all PASS, 99 an SLO is breached, 75 inconclusive, 65 the run is invalid or an
+    invariant broke, 64 usage or configuration, 70 internal error, 130 interrupted (what was measured is saved).
     """
 
 
 def run_cli(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. A user's own mistake never ends in a traceback."""
+    args = None if arguments is None else list(arguments)
     try:
-        code = cli.main(args=None if arguments is None else list(arguments), prog_name="tailguard", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except click.ClickException as error:
-        error.show()
-        return EXIT_USAGE
-    except TailguardError as error:
-        click.echo(f"Error: {error}", err=True)
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+        code = cli.main(args=args, prog_name="tailguard", standalone_mode=False)
+    except Exception as error:  # noqa: BLE001  # the last resort: `explain` knows ours, and shows the others whole
+        return explain(error)
+    except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # `tailguard ... | head`: the reader has what it wanted
-        return 0
-    except Exception:  # noqa: BLE001  # the last resort: an internal error is shown whole and has its own code
-        traceback.print_exc()
-        click.echo("Internal error: this is a fault of Tailguard, not yours. Please report the lines above.", err=True)
-        return EXIT_INTERNAL
     return code if isinstance(code, int) else 0
+
+
+def explain(error: Exception) -> int:
+    """Tell the user what went wrong and return the exit code that says the same to a script."""
+    match error:
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.Abort():
+            click.echo("Interrupted.", err=True)
+            return EXIT_INTERRUPTED
+        case click.ClickException():
+            error.show()
+            return EXIT_USAGE
+        case TailguardError():
+            click.echo(f"Error: {error}", err=True)
+            return error.exit_code
+        case BrokenPipeError():  # `tailguard ... | head`: the reader has what it wanted
+            return 0
+    traceback.print_exception(error)
+    click.echo(
+        "Internal error: this is Tailguard's fault, not yours. Please report the lines above.", err=True
+    )
+    return EXIT_INTERNAL
 
 
 def main() -> None:

@@ -1,0 +1,174 @@
+"""Subscribers in a process of their own, against a real WebSocket server of a few lines."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+from websockets.asyncio.server import ServerConnection, broadcast, serve
+
+from perf.errors import UsageError
+from perf.subscribers import BroadcastLostError, Feed, Subscribers
+
+
+class Room:
+    """A server on its own thread; `send` broadcasts to all, or to all but the first few."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.connections: list[ServerConnection] = []
+        self.pongs = 0
+        self.greeting = json.dumps({"type": "connection_established"})
+
+    async def handle(self, connection: ServerConnection) -> None:
+        self.connections.append(connection)
+        await connection.send(self.greeting)
+        async for text in connection:
+            self.pongs += json.loads(text).get("type") == "pong"
+
+    def send(self, text: str, *, skip: int = 0) -> None:
+        self.loop.call_soon_threadsafe(broadcast, self.connections[skip:], text)
+
+
+@contextmanager
+def running(room: Room) -> Iterator[Feed]:
+    started = threading.Event()
+    stop = asyncio.Event()
+    port = 0
+
+    async def main() -> None:
+        nonlocal port
+        async with serve(room.handle, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            started.set()
+            await stop.wait()
+
+    def run() -> None:
+        asyncio.set_event_loop(room.loop)
+        room.loop.run_until_complete(main())
+        room.loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    started.wait(5)
+    try:
+        yield Feed(
+            f"ws://127.0.0.1:{port}/?token=hush",
+            {},
+            "connection_established",
+            "score_updated",
+            "data.match_id",
+            "hush",
+        )
+    finally:
+        room.loop.call_soon_threadsafe(stop.set)
+        thread.join(5)
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+@pytest.fixture
+def feed(room: Room) -> Iterator[Feed]:
+    with running(room) as feed:
+        yield feed
+
+
+def update(match: int, score: int = 1) -> str:
+    return json.dumps({"type": "score_updated", "data": {"match_id": match, "participant1_score": score}})
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 5
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return holds()
+
+
+def test_a_receipt_comes_when_the_last_subscriber_has_the_event(room: Room, feed: Feed) -> None:
+    with Subscribers(feed, 20) as subscribers:
+        ticket = subscribers.expect(7)
+        sent_ns = time.monotonic_ns()
+        room.send(update(7))
+        receipt = ticket.wait(5)
+    assert receipt.count == 20
+    assert sent_ns < receipt.first_ns <= receipt.ended_ns <= time.monotonic_ns()
+
+
+def test_a_broadcast_that_misses_a_subscriber_is_lost_and_says_how_far_it_came(
+    room: Room, feed: Feed
+) -> None:
+    with Subscribers(feed, 5) as subscribers:
+        ticket = subscribers.expect(7)
+        room.send(update(7), skip=2)
+        with pytest.raises(BroadcastLostError, match="3 of 5 subscribers had event 7"):
+            ticket.wait(0.3)
+
+
+def test_a_broadcast_that_never_comes_is_lost(feed: Feed) -> None:
+    with Subscribers(feed, 2) as subscribers, pytest.raises(BroadcastLostError, match="0 of 2"):
+        subscribers.expect(1).wait(0.1)
+
+
+def test_the_same_match_can_be_broadcast_again(room: Room, feed: Feed) -> None:
+    with Subscribers(feed, 3) as subscribers:
+        for score in range(3):
+            ticket = subscribers.expect(7)
+            room.send(update(7, score))
+            assert ticket.wait(5).count == 3
+        assert subscribers.totals() == {"events": 3, "duplicates": 0, "out_of_order": 0, "dropped": 0}
+
+
+def test_an_event_sent_twice_is_counted_as_duplicates(room: Room, feed: Feed) -> None:
+    with Subscribers(feed, 4) as subscribers:
+        room.send(update(7))
+        room.send(update(7))
+        assert eventually(lambda: subscribers.totals()["duplicates"] == 4)
+        assert subscribers.totals()["events"] == 1
+
+
+def test_an_event_that_overtakes_another_is_out_of_order(room: Room, feed: Feed) -> None:
+    with Subscribers(feed, 2) as subscribers:
+        room.send(update(1))
+        room.send(update(2), skip=1)
+        assert eventually(lambda: subscribers.totals()["events"] == 2)
+        room.send(update(3))
+        room.loop.call_soon_threadsafe(broadcast, room.connections[:1], update(2))
+        assert eventually(lambda: subscribers.totals()["out_of_order"] == 1)
+
+
+def test_application_pings_are_answered(room: Room, feed: Feed) -> None:
+    with Subscribers(feed, 3):
+        room.send(json.dumps({"type": "ping", "timestamp": 1}))
+        assert eventually(lambda: room.pongs == 3)
+
+
+def test_a_server_that_refuses_is_named_without_the_token() -> None:
+    feed = Feed(
+        "ws://127.0.0.1:9/?token=hush", {}, "connection_established", "score_updated", "data.match_id", "hush"
+    )
+    with pytest.raises(UsageError, match="2 subscribers could not join") as caught, Subscribers(feed, 2):
+        pass
+    assert "hush" not in str(caught.value)
+
+
+def test_a_server_without_a_welcome_is_given_up_on(room: Room, feed: Feed) -> None:
+    room.greeting = json.dumps({"type": "hello"})
+    with (
+        pytest.raises(UsageError, match="no 'connection_established' frame"),
+        Subscribers(feed, 1, start_timeout_s=0.3),
+    ):
+        pass
+
+
+def test_no_process_is_left_behind(feed: Feed) -> None:
+    with Subscribers(feed, 2) as subscribers:
+        pid = subscribers.pid
+        assert psutil.pid_exists(pid)
+    assert not psutil.pid_exists(pid)
