@@ -1,8 +1,8 @@
 """The subscribers' own process: light WebSocket clients that note when each event reaches each of them.
 
-It lives apart from the load so that reading N frames does not delay the next request. It speaks in lines of JSON: its
-task comes in on standard input (where a token is not seen by `ps`), then `flush` requests; `ready`, receipts and failures
-go out on standard output. It ends when its standard input does, so it never outlives its parent.
+It lives apart from the load so that reading N frames does not delay the next request. It speaks in lines of JSON:
+its task comes in on standard input (where a token is not seen by `ps`), then `flush` requests; `ready`, receipts
+and failures go out on standard output. It ends when its standard input does, so it never outlives its parent.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The configuration of a run: defaults < profile < file < environment < flags, each value knowing its source.
 
-Which keys there are, with their types, defaults and rules, is data (tailguard/profiles.toml): this module knows none.
+Which keys there are, with their types, defaults and rules, is data (tailguard/profiles.toml).
 """
 
 import hashlib
@@ -80,9 +80,9 @@ def load_config(
     environ: Mapping[str, str] | None = None,
     shipped: Path = SHIPPED,
 ) -> Config:
-    """Merge all layers. Flags that are None were not given; `file` defaults to ./tailguard.toml where that exists.
+    """Merge all layers. A flag that is None was not given; `file` defaults to ./tailguard.toml if it exists.
 
-    Raises UsageError, naming place, key and value, for an unknown key or profile, a wrong type or a file that is not TOML.
+    Raises UsageError, naming place, key and value, for an unknown key or profile, a wrong type or a broken file.
     """
     environ = os.environ if environ is None else environ
     keys, _ = read_toml(shipped)

@@ -15,7 +15,7 @@ PREFIX = "TAILGUARD_"
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Raw values of one place. `sources` names the place of a key more closely (a line, a variable) than `source`."""
+    """Raw values of one place. `sources` names a key's place more closely (a line, a variable)."""
 
     source: str
     values: Mapping[str, Any]
@@ -57,7 +57,7 @@ def file_layer(path: Path, table: Mapping[str, Any], text: str) -> Layer:
 
 
 def environment_layer(environ: Mapping[str, str], reserved: Sequence[str], known: Sequence[str]) -> Layer:
-    """Return the layer of `TAILGUARD_...`: a double underscore stands for a dot. Raise UsageError on an unknown one."""
+    """Return the layer of `TAILGUARD_...`, `__` standing for a dot; raise UsageError on an unknown one."""
     values, sources = {}, {}
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable in reserved:
@@ -84,7 +84,7 @@ def set_layer(assignments: Sequence[str]) -> Layer:
 
 
 def line_of(text: str, name: str) -> int:
-    """Return the line (from 1) on which the TOML `text` sets the dotted key `name`; 1 where it is written otherwise."""
+    """Return the line on which the TOML `text` sets the dotted key `name`; 1 where it is written otherwise."""
     table = ""
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*\[([^\[\]]+)\]", line):

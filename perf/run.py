@@ -1,4 +1,4 @@
-"""A run on disk, the hinge between measuring and judging: run.json, samples.parquet, plans/*.json in a folder of its own."""
+"""A run on disk, the hinge between measuring and judging: a folder with run.json, samples.parquet, plans/*.json."""
 
 import json
 import math
@@ -62,7 +62,7 @@ class Run:
 
     @classmethod
     def load(cls, where: str | Path = LATEST, runs_dir: str | Path = "runs") -> "Run":
-        """Open a run by its folder, its run.json, its id, or `latest`; raise UsageError where there is none or it is broken."""
+        """Open a run by folder, run.json, id or `latest`; raise UsageError where there is none or it is broken."""
         folder = _find(where, Path(runs_dir))
         record = _read_record(folder / RECORD)
         if record.get("schema") != SCHEMA:
@@ -115,7 +115,7 @@ class Run:
         self.save()
 
     def save(self) -> None:
-        """Write samples and record, each whole or not at all; what was saved before stays where writing fails (UsageError)."""
+        """Write samples and record, each whole or not at all; UsageError where that fails, and the old ones stay."""
         with saving(self.folder):
             staged = []
             if self._samples:
@@ -124,13 +124,12 @@ class Run:
                 staged.append(path)
             self.record["files"] = self._hashes(staged)
             text = json.dumps(_plain(mask_all(self.record)), ensure_ascii=False, indent=1)
-            # Both are on the disk before either takes its name, so that a kill between them is next to impossible.
+            # Both are on the disk before either takes its name: a kill between the two is next to impossible.
             unstage(*staged, stage_text(self.folder / RECORD, text + "\n"))
 
     def _hashes(self, staged: Sequence[Path]) -> dict[str, str]:
-        files = {SAMPLES: path for path in staged}
-        if not staged and self.samples_path.exists():
-            files[SAMPLES] = self.samples_path
+        existing = [self.samples_path] if self.samples_path.exists() else []
+        files = dict.fromkeys([SAMPLES], path) if (path := next(iter([*staged, *existing]), None)) else {}
         files |= {f"plans/{path.name}": path for path in sorted(self.folder.glob("plans/*.json"))}
         return {name: sha256_of(path) for name, path in files.items()}
 
@@ -173,7 +172,8 @@ def _find(where: str | Path, runs_dir: Path) -> Path:
         path = path.parent / path.read_text(encoding="utf-8").strip()
     if not (path / RECORD).is_file():
         raise UsageError(
-            f"{where} is no run: {path / RECORD} does not exist. Give a run's folder, its run.json or `latest`."
+            f"{where} is no run: {path / RECORD} does not exist."
+            " Give a run's folder, its run.json, its id or `latest`."
         )
     return path.resolve()
 

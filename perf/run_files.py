@@ -1,4 +1,4 @@
-"""Files of a run: written beside, brought to the disk, then renamed, so that a reader never sees half a file."""
+"""Files of a run: written beside, brought to the disk, then renamed: a reader never sees half a file."""
 
 import hashlib
 import os
@@ -52,7 +52,7 @@ def unstage(*staged: Path) -> None:
 
 
 def point_latest(folder: Path) -> None:
-    """Let `latest` beside `folder` point to it: a link, or a file with its name where links cannot be made."""
+    """Let `latest` beside `folder` point to it: a link, or a file with its name where there are no links."""
     latest = folder.parent / LATEST
     fresh = folder.parent / f".{folder.name}{PART}"
     try:

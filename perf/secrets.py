@@ -1,4 +1,4 @@
-"""Secrets never reach a message, a report, a log or a run file: everything that is shown goes through `mask`."""
+"""Secrets reach no message, report, log or run file: everything that is shown goes through `mask`."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _NAMES = (
 _NAME = re.compile(_NAMES, re.IGNORECASE)
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _PATTERNS = (
-    # scheme://user:password@host, and scheme://:password@host; a password may hold an `@` that was not escaped.
+    # scheme://user:password@host, scheme://:password@host; a password may hold an unescaped `@`.
     (
         re.compile(r"(?P<keep>\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:)[^\s/'\"]*(?=@)", re.IGNORECASE),
         r"\g<keep>" + MASK,

@@ -1,4 +1,4 @@
-"""One key of the configuration: its type (that of its default), the values it takes, how it is read from text."""
+"""One key of the configuration: its type (that of its default), its rules, how it is read from text."""
 
 import math
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ TYPE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key with its rules: `one_of`, `above`, `below`, `at_least`; a `secret` is masked wherever it is shown."""
+    """A key with the rules of its values; a `secret` is masked wherever it is shown."""
 
     name: str
     default: Any  # bool, int, float, str or list[str]: what TOML knows and we use
@@ -33,7 +33,7 @@ class Key:
     at_least: float | None = None
 
     def accept(self, value: object, source: str) -> Any:
-        """Return `value` in the key's own type; raise UsageError, naming key, value and source, where it has another."""
+        """Return `value` in the key's own type; raise UsageError, naming key and source, where it has another."""
         kind = type(self.default)
         if kind is float and type(value) is int:
             value = float(value)
@@ -48,7 +48,7 @@ class Key:
         return value
 
     def parse(self, text: str, source: str) -> Any:
-        """Return the value that `text` (of a variable or a flag) stands for; lists are separated by commas."""
+        """Return the value that `text` (of a variable or a flag) stands for; commas separate a list."""
         kind = type(self.default)
         value: object = text
         if kind is bool:

@@ -1,4 +1,4 @@
-"""Measuring WebSocket subscribers: N light clients in a process of their own, and when the last of them had an event."""
+"""Measuring WebSocket subscribers: N light clients in a process of their own; when did the last have an event?"""
 
 import json
 import subprocess

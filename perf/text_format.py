@@ -1,8 +1,14 @@
-"""Numbers as people read them: the one module that formats. Durations come in ms or s, ratios as fractions of one."""
+"""Numbers as people read them: the one module that formats. Durations come in ms or s, ratios in parts of one."""
 
 import math
 
-ABSENT = "–"  # what is shown where there is no value
+ABSENT = "—"  # what is shown where there is no value
+
+# At three digits, from here on a value rounds up to one of the next unit.
+_ONE = 0.9995
+_THOUSAND = 999.5
+_HUNDRED_S = 99.95  # longer times are told in minutes
+_KIBI = 1023.5
 
 _BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -13,9 +19,9 @@ def duration_ms(value: float | None) -> str:
         return ABSENT
     if value < 0:
         return "-" + duration_ms(-value)
-    if 0 < value < 0.9995:
+    if 0 < value < _ONE:
         return f"{significant(value * 1e3)} µs"
-    if value < 999.5:
+    if value < _THOUSAND:
         return f"{significant(value)} ms"
     return duration_s(value / 1e3)
 
@@ -24,9 +30,9 @@ def duration_s(value: float | None) -> str:
     """Seconds in the fitting unit: `71 ms`, `5.4 s`, `2 min 5 s`, `1 h 2 min`."""
     if value is None or math.isnan(value):
         return ABSENT
-    if value < 0.9995:
+    if value < _ONE:
         return duration_ms(value * 1e3)
-    if value < 99.95:
+    if value < _HUNDRED_S:
         return f"{significant(value)} s"
     minutes, seconds = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
@@ -35,7 +41,7 @@ def duration_s(value: float | None) -> str:
 
 def limit_ms(value: float) -> str:
     """A limit as its author wrote it: `215 ms`, `5000 ms`, `0.5 ms`."""
-    return f"{value:g} ms" if value < 1e6 else f"{value:.0f} ms"
+    return f"{value:.12g} ms"
 
 
 def ratio(value: float | None) -> str:
@@ -46,8 +52,8 @@ def ratio(value: float | None) -> str:
 
 
 def times(value: float | None) -> str:
-    """A factor: `1.05×`, `102×`."""
-    return ABSENT if value is None or not math.isfinite(value) else f"{significant(value)}×"
+    """A factor: 1.05 or 102 with the times sign."""
+    return ABSENT if value is None or not math.isfinite(value) else f"{significant(value)}×"  # noqa: RUF001  # the sign itself is meant
 
 
 def count(value: int | None) -> str:
@@ -60,7 +66,7 @@ def byte_size(value: float | None) -> str:
     if value is None:
         return ABSENT
     power = 0
-    while abs(value) >= 1023.5 and power < len(_BYTE_UNITS) - 1:
+    while abs(value) >= _KIBI and power < len(_BYTE_UNITS) - 1:
         value, power = value / 1024, power + 1
     return f"{significant(value)} {_BYTE_UNITS[power]}"
 
