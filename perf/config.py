@@ -82,7 +82,7 @@ def load_config(
 ) -> Config:
     """Merge all layers. A flag that is None was not given; `file` defaults to ./tailguard.toml if it exists.
 
-    Raises UsageError, naming place, key and value, for an unknown key or profile, a wrong type or a broken file.
+    Raises UsageError, naming place, key and value, for an unknown key, a wrong type or a broken file.
     """
     environ = os.environ if environ is None else environ
     keys, _ = read_toml(shipped)

@@ -84,7 +84,7 @@ def set_layer(assignments: Sequence[str]) -> Layer:
 
 
 def line_of(text: str, name: str) -> int:
-    """Return the line on which the TOML `text` sets the dotted key `name`; 1 where it is written otherwise."""
+    """Return the line on which the TOML `text` sets the dotted key `name`; 1 where it is not found."""
     table = ""
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*\[([^\[\]]+)\]", line):

@@ -1,4 +1,4 @@
-"""A run on disk, the hinge between measuring and judging: a folder with run.json, samples.parquet, plans/*.json."""
+"""A run on disk, the hinge between measuring and judging: a folder with run.json and samples.parquet."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from perf.config import Config
 from perf.errors import UsageError
-from perf.run_files import LATEST, point_latest, saving, sha256_of, stage, stage_text, unstage
+from perf.run_files import LATEST, PART, point_latest, saving, sha256_of, stage, stage_text, unstage
 from perf.sample import Samples
 from perf.sample_file import read_samples, write_samples
 from perf.secrets import mask_all
@@ -62,7 +62,7 @@ class Run:
 
     @classmethod
     def load(cls, where: str | Path = LATEST, runs_dir: str | Path = "runs") -> "Run":
-        """Open a run by folder, run.json, id or `latest`; raise UsageError where there is none or it is broken."""
+        """Open a run by folder, run.json, id or `latest`; raise UsageError where it is none or broken."""
         folder = _find(where, Path(runs_dir))
         record = _read_record(folder / RECORD)
         if record.get("schema") != SCHEMA:
@@ -92,7 +92,10 @@ class Run:
         """Return all samples as one table: scenario, step, *_ns, outcome, error, retries."""
         import pandas  # noqa: PLC0415  # late, see above
 
-        return pandas.concat([samples.frame() for samples in self.samples().values()], ignore_index=True)
+        table: pandas.DataFrame = pandas.concat(
+            [samples.frame() for samples in self.samples().values()], ignore_index=True
+        )
+        return table
 
     def add_scenario(self, slug: str, entry: Mapping[str, Any], samples: Samples) -> None:
         """Take what one scenario has measured so far, in place of what was there; `save` writes it."""
@@ -115,21 +118,21 @@ class Run:
         self.save()
 
     def save(self) -> None:
-        """Write samples and record, each whole or not at all; UsageError where that fails, and the old ones stay."""
+        """Write samples and record, each whole or not at all; where that fails, UsageError and the old stay."""
         with saving(self.folder):
-            staged = []
-            if self._samples:
-                with stage(self.samples_path) as path:
-                    write_samples(path, self._samples)
-                staged.append(path)
-            self.record["files"] = self._hashes(staged)
+            staged = [self._stage_samples()] if self._samples else []
+            self.record["files"] = self._hashes([*staged, self.samples_path])
             text = json.dumps(_plain(mask_all(self.record)), ensure_ascii=False, indent=1)
             # Both are on the disk before either takes its name: a kill between the two is next to impossible.
             unstage(*staged, stage_text(self.folder / RECORD, text + "\n"))
 
-    def _hashes(self, staged: Sequence[Path]) -> dict[str, str]:
-        existing = [self.samples_path] if self.samples_path.exists() else []
-        files = dict.fromkeys([SAMPLES], path) if (path := next(iter([*staged, *existing]), None)) else {}
+    def _stage_samples(self) -> Path:
+        with stage(self.samples_path) as path:
+            write_samples(path, self._samples)
+        return path
+
+    def _hashes(self, candidates: Sequence[Path]) -> dict[str, str]:
+        files = {path.name.removesuffix(PART): path for path in candidates[:1] if path.exists()}
         files |= {f"plans/{path.name}": path for path in sorted(self.folder.glob("plans/*.json"))}
         return {name: sha256_of(path) for name, path in files.items()}
 
@@ -161,9 +164,7 @@ def _empty_record(config: Config, identity: str, created: datetime) -> dict[str,
 def _find(where: str | Path, runs_dir: Path) -> Path:
     path = Path(where)
     if str(where) == LATEST and not path.exists():
-        path = runs_dir / LATEST
-        if not path.exists():
-            raise UsageError(f"There is no run in {runs_dir} yet. Make one with `tailguard run`.")
+        path = _newest(runs_dir)
     elif not path.exists() and re.fullmatch(r"[0-9a-f]{6}", str(where)):
         path = next(runs_dir.glob(f"*-{where}"), path)
     if path.name == RECORD:
@@ -176,6 +177,18 @@ def _find(where: str | Path, runs_dir: Path) -> Path:
             " Give a run's folder, its run.json, its id or `latest`."
         )
     return path.resolve()
+
+
+def _newest(runs_dir: Path) -> Path:
+    linked = runs_dir / LATEST
+    if linked.exists():
+        return linked
+    records = sorted(
+        runs_dir.glob(f"*/{RECORD}")
+    )  # the stamp sorts; `latest` may point to a run that was deleted
+    if not records:
+        raise UsageError(f"There is no run in {runs_dir} yet. Make one with `tailguard run`.")
+    return records[-1].parent
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -59,7 +59,10 @@ def point_latest(folder: Path) -> None:
         fresh.symlink_to(folder.name)
     except (OSError, NotImplementedError):
         fresh.write_text(folder.name + "\n", encoding="utf-8")
-    fresh.replace(latest)
+    try:
+        fresh.replace(latest)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

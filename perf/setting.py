@@ -33,7 +33,7 @@ class Key:
     at_least: float | None = None
 
     def accept(self, value: object, source: str) -> Any:
-        """Return `value` in the key's own type; raise UsageError, naming key and source, where it has another."""
+        """Return `value` in the key's own type; raise UsageError, naming the key, where it has another."""
         kind = type(self.default)
         if kind is float and type(value) is int:
             value = float(value)

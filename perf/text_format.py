@@ -1,4 +1,4 @@
-"""Numbers as people read them: the one module that formats. Durations come in ms or s, ratios in parts of one."""
+"""Numbers as people read them: the one module that formats. Durations are given in ms or s, ratios in ones."""
 
 import math
 

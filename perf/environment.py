@@ -1,0 +1,113 @@
+"""Where a run was measured: CPU, memory, kernel, Python, packages, commit, clocks. What cannot be found is None."""
+
+import os
+import platform
+import re
+import subprocess
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+# Git answers within milliseconds; a repository on a sleeping network disk must not hold a run up.
+GIT_TIMEOUT_S = 2.0
+DISTRIBUTION = "tailguard"
+
+
+def describe_environment(source: Path | None = None) -> dict[str, Any]:
+    """Return the `environment` record of run.json, without placement and servers, which their rooms add.
+
+    `source` is a folder of the code whose commit is recorded, by default this package's own.
+    """
+    return {
+        "cpu": {
+            "model": _cpu_model(),
+            "logical": psutil.cpu_count(logical=True),
+            "physical": psutil.cpu_count(logical=False),
+        },
+        "memory_bytes": psutil.virtual_memory().total,
+        "kernel": f"{platform.system()} {platform.release()}",
+        "os": _operating_system(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "packages": package_versions(),
+        "git": git_state(source or Path(__file__).parent),
+        "clock": {"wall_ns": time.time_ns(), "monotonic_ns": time.monotonic_ns()},
+    }
+
+
+def package_versions(distribution: str = DISTRIBUTION) -> dict[str, str]:
+    """Return the installed version of `distribution` and of what it requires directly; those missing are left out."""
+    try:
+        required = metadata.requires(distribution) or []
+    except metadata.PackageNotFoundError:
+        return {}
+    names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in required if "extra ==" not in line}
+    found = {name: _version(name) for name in [distribution, *sorted(names)]}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """Return the commit of the work tree around `folder` and whether it has changes; None where there is none."""
+    commit = _git(folder, ["rev-parse", "HEAD"])
+    if commit is None:
+        return {"commit": None, "dirty": None}
+    changes = _git(folder, ["status", "--porcelain", "--untracked-files=no"])
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def _git(folder: Path, words: Sequence[str]) -> str | None:
+    # No optional locks: reading the state must not disturb somebody who commits at the same time.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *words]
+    try:
+        answer = subprocess.run(
+            command,
+            capture_output=True,
+            timeout=GIT_TIMEOUT_S,
+            check=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str | None:
+    """The processor's name: from /proc on Linux, from sysctl on macOS, else what Python knows."""
+    if os.name == "posix" and platform.system() == "Darwin":
+        return _first_line(["sysctl", "-n", "machdep.cpu.brand_string"]) or platform.processor() or None
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine() or None
+
+
+def _first_line(command: Sequence[str]) -> str | None:
+    try:
+        answer = subprocess.run(
+            list(command), capture_output=True, timeout=GIT_TIMEOUT_S, check=True, encoding="utf-8"
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
+
+
+def _operating_system() -> str:
+    if platform.system() == "Darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    except OSError:  # a container without /etc/os-release
+        return platform.system()
