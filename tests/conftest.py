@@ -1,0 +1,29 @@
+"""Real servers for the tests, each started once a session; a fresh schema for each test that asks."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from perf.postgres.database import Database, schema_on
+from perf.postgres.server import Server, embedded_postgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One embedded PostgreSQL for the whole session."""
+    with embedded_postgres(settings={"shared_buffers": "128MB"}) as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: Server) -> Iterator[Database]:
+    """A fresh schema on the session's server, dropped after the test."""
+    with schema_on(postgres.dsn, server=postgres) as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres: Server) -> Iterator[Database]:
+    """A schema that the tests of one module share."""
+    with schema_on(postgres.dsn, server=postgres) as shared:
+        yield shared
