@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +21,19 @@ from typing import Any, Self
 from perf.account import Account
 from perf.errors import TailguardError
 
-# Words on the pipe: `folder PATH` and `pid N` adopt, `done` lets go. End of file without `done`: our owner is dead.
+# Words on the pipe: `folder PATH`, `file PATH` and `pid N` adopt, `done` lets go.
+# End of file without `done`: our owner is dead.
 # A zombie counts as gone: where process 1 does not reap, `kill -0` would see it for ever.
 # `rm` is repeated, as workers of a dying server may still write.
 _WATCH = r"""
 trap '' HUP INT TERM
-child= folder=
+child= folder= signals=$1
+shift
 while read -r word value; do
   case $word in
     pid) child=$value ;;
     folder) folder=$value ;;
+    file) set -- "$@" "$value" ;;
     done) exit 0 ;;
   esac
 done
@@ -39,11 +42,12 @@ alive() {
   [ -r "/proc/$child/stat" ] && read -r line <"/proc/$child/stat" || return 0
   case $line in *") Z "*) return 1 ;; esac
 }
-for signal in $1; do
+for signal in $signals; do
   [ -n "$child" ] && kill -s "$signal" "$child" || break
   tries=100
   while alive && [ "$tries" -gt 0 ]; do sleep 0.05; tries=$((tries - 1)); done
 done
+[ "$#" -eq 0 ] || rm -f -- "$@"
 tries=20
 [ -z "$folder" ] || until rm -rf -- "$folder" || [ "$tries" -le 0 ]; do sleep 0.1; tries=$((tries - 1)); done
 """
@@ -96,6 +100,7 @@ class Watchdog:
         self._owner = os.getpid()
         self._child: Child | None = None
         self._folder: Path | None = None
+        self._files: list[Path] = []
 
     def __enter__(self) -> Self:
         read_end, self._pipe = os.pipe()
@@ -120,6 +125,8 @@ class Watchdog:
         if os.getpid() != self._owner:
             return  # a fork of our owner: the child is not ours to end
         self.stop()
+        for file in self._files:
+            file.unlink(missing_ok=True)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
         if self._folder is None or not self._folder.exists():
@@ -138,6 +145,12 @@ class Watchdog:
         if self._account is not None:
             os.chown(path, self._account.uid, self._account.gid)
         return path
+
+    def adopt_files(self, paths: Iterable[Path]) -> None:
+        """Remove these files, too, that the child makes outside the folder."""
+        for path in paths:
+            self._tell(f"file {path}")
+            self._files.append(path)
 
     def start(
         self,

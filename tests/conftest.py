@@ -6,6 +6,8 @@ import pytest
 
 from perf.postgres.database import Database, schema_on
 from perf.postgres.server import Server, embedded_postgres
+from perf.s3.server import embedded_s3
+from perf.s3.store import S3Server
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,10 @@ def module_database(postgres: Server) -> Iterator[Database]:
     """A schema that the tests of one module share."""
     with schema_on(postgres.dsn, server=postgres) as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One embedded S3 server for the whole session, with an empty bucket."""
+    with embedded_s3() as server:
+        yield server
