@@ -1,0 +1,1 @@
+"""The platform over HTTP and WebSocket: an ASGI app that serves the services of `deltacrown`."""
