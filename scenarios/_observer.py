@@ -1,0 +1,76 @@
+"""An observer of a feed that reads the row on each event: an event must never overtake its commit."""
+
+import json
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
+
+from perf.subscribers import Feed
+from scenarios._platform import MatchScores, Platform
+
+
+class Observer:
+    """One more subscriber, in a thread of ours. A context manager: entering waits for the welcome frame.
+
+    `checked` counts the events whose row was read, `overtaken` those whose row was still the old one; `broken` says why
+    it could not go on, where it could not.
+    """
+
+    def __init__(self, feed: Feed, platform: Platform) -> None:
+        self._feed, self._platform = feed, platform
+        self.checked = self.overtaken = 0
+        self.broken: str | None = None
+
+    def __enter__(self) -> Self:
+        headers = dict(self._feed.headers)
+        origin = headers.pop("Origin", None)
+        self._connection: ClientConnection = connect(
+            self._feed.url,
+            origin=Origin(origin) if origin else None,
+            additional_headers=headers,
+            open_timeout=5,
+            compression=None,
+        )
+        while json.loads(self._connection.recv(timeout=5)).get("type") != self._feed.ready_type:
+            pass
+        self._thread = threading.Thread(target=self._watch, name="observer", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._connection.close()
+        self._thread.join(5)
+
+    def _watch(self) -> None:
+        try:
+            for text in self._connection:
+                self._take(json.loads(text))
+        except ConnectionClosed:
+            pass  # closed by us, or by the platform at its end: the counts stand
+        except Exception as error:  # noqa: BLE001  # whatever the read met makes the invariant unchecked, and says so
+            self.broken = f"{type(error).__name__}: {error}"
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        if frame.get("type") == "ping":
+            self._connection.send('{"type":"pong"}')
+        elif frame.get("type") == self._feed.event_type:
+            event = frame["data"]
+            row = self._platform.match_scores(int(event["match_id"]))
+            self.checked += 1
+            self.overtaken += is_older(row, event)
+
+
+def is_older(row: MatchScores, event: dict[str, Any]) -> bool:
+    """Say whether the row shows a state before the event's: other scores, and not because a newer update came."""
+    if (row.participant1_score, row.participant2_score) == (
+        event["participant1_score"],
+        event["participant2_score"],
+    ):
+        return False
+    return row.updated_at is None or row.updated_at.isoformat() < str(event.get("updated_at", ""))

@@ -1,0 +1,171 @@
+"""The world a run happens in: real PostgreSQL, real S3, seeded rows, the platform. All of it gone at the end."""
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from deltacrown.rendering import render_certificate
+from perf.placement import Placement
+
+from deltacrown.database import create_tables
+from deltacrown.faults import Faults
+from deltacrown.platform import DeltaCrown
+from deltacrown.seed import NAMES, Seeded, SeedSize, seed_platform
+from deltacrown.storage import S3Storage
+from perf.config import Config
+from perf.errors import UsageError
+from perf.postgres.database import Database, open_database
+from perf.s3.server import open_s3
+from perf.s3.store import S3Server
+from scenarios._in_process import InProcessPlatform
+from scenarios._platform import Platform, load_platform
+
+IN_PROCESS = "in-process"
+# Different names and ornaments, rendered before the clock starts; each upload is made unique by its own last line.
+CERTIFICATE_POOL = 16
+
+
+@dataclass(slots=True)
+class World:
+    """What a scenario can stand on. `resources` closes what a scenario opened, in reverse order."""
+
+    run_id: str
+    config: Config
+    database: Database
+    s3: S3Server | None
+    platform: Platform
+    seeded: Seeded
+    faults: tuple[str, ...]
+    placement: Placement
+    resources: ExitStack
+    _reader: psycopg.Connection[Any] = field(repr=False)
+    _deadlocks_before: int = 0
+
+    def value(self, query: str, *parameters: Any) -> Any:
+        """Return the single value of a query, read on a connection of the suite's own; for invariants."""
+        row = self._reader.execute(query.encode(), parameters).fetchone()
+        return None if row is None else row[0]
+
+    def deadlocks(self) -> int:
+        """Return how many deadlocks this database has seen since the world was opened."""
+        return self._count_deadlocks() - self._deadlocks_before
+
+    def rendered_certificates(self) -> tuple[bytes, ...]:
+        """Return certificates of about 64 KiB, each for another name."""
+        return tuple(
+            render_certificate(NAMES[number % len(NAMES)], f"Cup {number}", code=f"sample-{number}")
+            for number in range(CERTIFICATE_POOL)
+        )
+
+    def _count_deadlocks(self) -> int:
+        return int(
+            self.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") or 0
+        )
+
+
+@contextmanager
+def open_world(
+    config: Config,
+    needs: frozenset[str],
+    run_id: str,
+    *,
+    placement: Placement,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[World]:
+    """Start what the scenarios need, seed it, build the platform. Raises `UsageError` where a part is not to be had."""
+    faults = read_faults()
+    with ExitStack() as stack:
+        say("starting PostgreSQL")
+        database = stack.enter_context(
+            open_database(
+                config.get("database.dsn") or None,
+                binaries=config.get("database.binaries") or None,
+                schema=config.get("database.schema") or None,
+                cpus=placement.server,
+            )
+        )
+        s3 = _storage(config, needs, placement.server, stack, say)
+        say("seeding the platform")
+        seeded = seed(config, database.conninfo)
+        platform = _platform(config, database, s3, seeded, faults)
+        stack.callback(platform.close)
+        reader = stack.enter_context(database.connect())
+        resources = stack.enter_context(ExitStack())
+        world = World(
+            run_id,
+            config,
+            database,
+            s3,
+            platform,
+            seeded,
+            tuple(faults.names()),
+            placement,
+            resources,
+            reader,
+        )
+        world._deadlocks_before = world._count_deadlocks()  # noqa: SLF001  # the same noun, being made
+        yield world
+
+
+def read_faults() -> Faults:
+    """Return the faults that TAILGUARD_FAULTS switches on; raises `UsageError` for one that does not exist."""
+    try:
+        return Faults.from_environment()
+    except ValueError as error:
+        raise UsageError(f"TAILGUARD_FAULTS: {error}") from error
+
+
+def seed(config: Config, conninfo: str) -> Seeded:
+    """Make the platform's tables and fill them."""
+    create_tables(conninfo)
+    size = SeedSize(
+        ledger_rows=config.get("migrations.economy_rows"),
+        moderation_rows=config.get("migrations.moderation_rows"),
+    )
+    return seed_platform(conninfo, size=size, seed=config.get("seed"))
+
+
+def _storage(
+    config: Config,
+    needs: frozenset[str],
+    cpus: Sequence[int] | None,
+    stack: ExitStack,
+    say: Callable[[str], None],
+) -> S3Server | None:
+    if "s3" not in needs:
+        return None
+    say("starting S3")
+    return stack.enter_context(
+        open_s3(
+            config.get("s3.endpoint") or None,
+            config.get("s3.bucket") or None,
+            config.get("s3.region") or None,
+            cpus=cpus,
+        )
+    )
+
+
+def _platform(
+    config: Config, database: Database, s3: S3Server | None, seeded: Seeded, faults: Faults
+) -> Platform:
+    storage = None if s3 is None else S3Storage(s3.client(max_pool_connections=32), s3.bucket, s3.prefix)
+    reference = DeltaCrown(database.conninfo, storage=storage, secret=secrets.token_hex(32), faults=faults)
+    if config.get("platform") == IN_PROCESS:
+        return InProcessPlatform(reference, spectator=seeded.users[-1])
+    return _own_platform(config.get("platform"), reference)
+
+
+def _own_platform(spec: str, reference: DeltaCrown) -> Platform:
+    reference.close()
+    platform = load_platform(spec)()
+    if not isinstance(platform, Platform):
+        lacking = [
+            name for name in ("register", "submit_result", "transfer", "feed") if not hasattr(platform, name)
+        ]
+        raise UsageError(
+            f"Platform {spec!r} lacks {', '.join(lacking) or 'some methods'}: see scenarios/_platform.py."
+        )
+    return platform

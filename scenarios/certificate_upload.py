@@ -1,0 +1,104 @@
+"""Certificate upload: a winner's certificate goes to S3 and is read back.
+
+Who: the platform at a tournament's end, then the certificate's owner. What: about 64 KiB are stored on S3 and
+their row is written; a presigned URL reads them back. Data: certificates rendered before the clock starts, with
+names such as Curaçao, 東京, Δ and 🏆; each arrival has bytes of its own.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deltacrown.certificates import KINDS
+from perf.sample import Samples
+from perf.scenario import Invariant, Scenario
+from perf.session import Session
+from scenarios._invariants import equals
+from scenarios._platform import REFUSALS, Platform, Uploaded
+from scenarios._world import World
+
+
+class CertificateChangedError(Exception):
+    """The bytes read back are not those that were stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """Rendered bodies and the registrations that they are for."""
+
+    rendered: tuple[bytes, ...]
+    registrations: Sequence[int]
+    acknowledged: dict[int, str]
+
+    def body(self, turn: int) -> bytes:
+        """Return the bytes of a turn: a rendered certificate, made unique by a comment at its end."""
+        return self.rendered[turn % len(self.rendered)] + f"<!-- {turn} -->\n".encode()
+
+    def order(self, turn: int) -> tuple[int, str]:
+        """Return (registration, kind) of a turn: each registration once a kind, then the next kind."""
+        round_, number = divmod(turn, len(self.registrations))
+        return self.registrations[number], KINDS[round_ % len(KINDS)]
+
+    def upload(self, platform: Platform, turn: int, body: bytes) -> Uploaded:
+        """Store it and remember what was acknowledged."""
+        registration, kind = self.order(turn)
+        uploaded = platform.upload_certificate(registration, body, kind)
+        self.acknowledged[uploaded.id] = hashlib.sha256(body).hexdigest()
+        return uploaded
+
+
+def prepare(world: World, settings: Mapping[str, Any]) -> Certificates:
+    """Render the certificates, before the clock starts."""
+    return Certificates(world.rendered_certificates(), world.seeded.awards, {})
+
+
+def read_back(platform: Platform, certificate_id: int, body: bytes) -> bytes:
+    """Read through a presigned URL; raises `CertificateChangedError` where the bytes differ."""
+    read = platform.read_presigned(certificate_id)
+    if read != body:
+        raise CertificateChangedError(
+            f"certificate {certificate_id}: {len(read)} bytes read back differ from {len(body)} stored"
+        )
+    return read
+
+
+def journey(session: Session, platform: Platform, data: Certificates) -> None:
+    """Upload, then read back."""
+    body = data.body(session.turn)
+    uploaded = session.step("upload", data.upload, platform, session.turn, body)
+    if uploaded is not None:
+        session.step("presigned_read", read_back, platform, uploaded.id, body)
+
+
+def invariants(world: World, data: Certificates, samples: Samples) -> list[Invariant]:
+    """Every certificate that was acknowledged reads back unchanged, and its row knows its SHA-256."""
+    lost = changed = 0
+    for certificate_id, sha256 in data.acknowledged.items():
+        try:
+            body = world.platform.read_presigned(certificate_id)
+        except Exception:  # noqa: BLE001  # however it failed to come back, it is lost to its owner
+            lost += 1
+            continue
+        changed += hashlib.sha256(body).hexdigest() != sha256
+    rows = world.value(
+        "SELECT count(*) FROM tournament_engine_certificate_certificate WHERE id = ANY(%s)",
+        list(data.acknowledged),
+    )
+    return [
+        equals("every acknowledged certificate reads back", expected=0, observed=lost),
+        equals("every certificate keeps its SHA-256", expected=0, observed=changed),
+        equals("every acknowledged certificate has its row", expected=len(data.acknowledged), observed=rows),
+    ]
+
+
+SCENARIO = Scenario(
+    slug="certificate_upload",
+    title="Certificate upload",
+    steps=("upload", "presigned_read"),
+    needs=frozenset({"postgres", "s3"}),
+    journey=journey,
+    prepare=prepare,
+    invariants=invariants,
+    refusals=REFUSALS,
+)

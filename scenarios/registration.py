@@ -1,0 +1,116 @@
+"""Registration: a player joins a tournament.
+
+Who: players of the platform, each joining a tournament at most once. What: one call; the platform checks state,
+capacity and duplicates and writes the entry in one transaction. Data: most arrivals spread over the open
+tournaments, every tenth goes to one hot tournament, every twenty-fifth to one that is full and must refuse it
+cleanly.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from perf.sample import Samples
+from perf.scenario import Invariant, Scenario
+from perf.session import Session
+from scenarios._invariants import count_is
+from scenarios._platform import REFUSALS, Platform
+from scenarios._world import World
+
+HOT_EVERY = 10
+FULL_EVERY = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Who joins what at a given turn: a pure function, so that a supply never ends and never repeats."""
+
+    users: int
+    first_user: int
+    open_tournaments: Sequence[int]
+    hot_tournament: int
+    full_tournaments: Sequence[int]
+
+    def at(self, turn: int) -> tuple[int, int]:
+        """Return (tournament, user) of a turn; warm-up turns (negative) take users from the far end."""
+        if turn >= 0 and turn % FULL_EVERY == FULL_EVERY - 1:
+            return self._pick(self.full_tournaments, turn)
+        if turn % HOT_EVERY == 0:
+            return self.hot_tournament, self._user(turn // HOT_EVERY)
+        return self._pick(self.open_tournaments, turn)
+
+    def _pick(self, tournaments: Sequence[int], turn: int) -> tuple[int, int]:
+        # A full round of users passes before the next shift of tournaments: no pair comes twice.
+        round_, user = divmod(turn, self.users)
+        return tournaments[(user + round_) % len(tournaments)], self._user(user)
+
+    def _user(self, number: int) -> int:
+        return self.first_user + number % self.users
+
+
+def prepare(world: World, settings: Mapping[str, Any]) -> Entries:
+    """Take the seeded users and tournaments."""
+    seeded = world.seeded
+    return Entries(
+        users=len(seeded.users),
+        first_user=seeded.users[0],
+        open_tournaments=seeded.open_tournaments,
+        hot_tournament=seeded.hot_tournament,
+        full_tournaments=seeded.small_tournaments,
+    )
+
+
+def journey(session: Session, platform: Platform, data: Entries) -> None:
+    """Join."""
+    tournament, user = data.at(session.turn)
+    session.step("register", platform.register, tournament, user)
+
+
+def invariants(world: World, data: Entries, samples: Samples) -> list[Invariant]:
+    """Capacity, uniqueness, completeness."""
+    return [
+        count_is(
+            world,
+            "no tournament is over its capacity",
+            """SELECT count(*) FROM tournaments_tournament t WHERE max_participants <
+               (SELECT count(*) FROM tournaments_registration r WHERE r.tournament_id = t.id AND NOT r.is_deleted)""",
+        ),
+        count_is(
+            world,
+            "nobody is registered twice",
+            """SELECT count(*) FROM (SELECT 1 FROM tournaments_registration
+               GROUP BY tournament_id, user_id HAVING count(*) > 1) twice""",
+        ),
+        count_is(
+            world,
+            "every registration has its payment row",
+            """SELECT count(*) FROM tournaments_registration r
+               LEFT JOIN tournaments_paymentverification p ON p.registration_id = r.id WHERE p.id IS NULL""",
+        ),
+        count_is(
+            world,
+            "every tournament's counter agrees with its rows",
+            """SELECT count(*) FROM tournaments_tournament t WHERE participant_count <>
+               (SELECT count(*) FROM tournaments_registration r WHERE r.tournament_id = t.id AND NOT r.is_deleted)""",
+        ),
+        # Warm-up joined some too, so the rows may be more than the acknowledged samples, never fewer.
+        count_is(
+            world,
+            "every acknowledged registration has a row",
+            """SELECT greatest(0, %s - count(*)) FROM tournaments_registration r
+               JOIN tournaments_tournament t ON t.id = r.tournament_id WHERE t.status = 'registration_open'""",
+            samples.count("ok"),
+        ),
+    ]
+
+
+SCENARIO = Scenario(
+    slug="registration",
+    title="Registration",
+    steps=("register",),
+    needs=frozenset({"postgres"}),
+    journey=journey,
+    prepare=prepare,
+    invariants=invariants,
+    refusals=REFUSALS,
+)

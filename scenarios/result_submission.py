@@ -1,0 +1,90 @@
+"""Result submission: a participant records a match's score.
+
+Who: one participant of each match. What: an update with an optimistic version check; a stale version is refused
+cleanly. Data: a pool of matches, each submitted again and again with the version its last submission returned;
+every fiftieth arrival sends a stale one on purpose, as a phone with an old page would.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from perf.sample import Samples
+from perf.scenario import Invariant, Scenario
+from perf.session import Session
+from scenarios._invariants import count_is, equals
+from scenarios._platform import REFUSALS, Platform, Submitted
+from scenarios._world import World
+
+STALE_EVERY = 50
+FIRST_VERSION = 1  # what a seeded match has
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """A pool of matches and the version that their participants believe in; one arrival at a time uses a match."""
+
+    ids: tuple[int, ...]
+    participants: tuple[int, ...]
+    versions: list[int | None]
+
+    def submit(self, platform: Platform, turn: int) -> Submitted:
+        """Submit the result of this turn's match and remember the version that it got."""
+        index = turn % len(self.ids)
+        version = self.versions[index]
+        if turn % STALE_EVERY == STALE_EVERY - 1 and version is not None:
+            version -= 1
+        score = abs(turn) % 1000 + 1
+        submitted = platform.submit_result(self.ids[index], self.participants[index], score, 0, version)
+        self.versions[index] = submitted.version
+        return submitted
+
+
+def prepare(world: World, settings: Mapping[str, Any]) -> Matches:
+    """Take the matches of all live tournaments but the first, which is the broadcasts' own."""
+    seeded = world.seeded
+    matches = [match for live in seeded.live_tournaments[1:] for match in seeded.matches_of(live)]
+    return Matches(
+        tuple(matches),
+        tuple(seeded.participants(match)[0] for match in matches),
+        [FIRST_VERSION] * len(matches),
+    )
+
+
+def journey(session: Session, platform: Platform, data: Matches) -> None:
+    """Submit."""
+    session.step("submit", data.submit, platform, session.turn)
+
+
+def invariants(world: World, data: Matches, samples: Samples) -> list[Invariant]:
+    """One winner of each state change, and every acknowledged one in the audit log."""
+    audited = world.value(
+        "SELECT count(*) FROM tournaments_auditlog WHERE match_id = ANY(%s)", list(data.ids)
+    )
+    moved = world.value(
+        "SELECT coalesce(sum(version - %s), 0) FROM tournament_engine_match_match WHERE id = ANY(%s)",
+        FIRST_VERSION,
+        list(data.ids),
+    )
+    return [
+        count_is(
+            world,
+            "no version of a match has two winners",
+            """SELECT count(*) FROM (SELECT 1 FROM tournaments_auditlog WHERE match_id = ANY(%s)
+               GROUP BY match_id, from_version HAVING count(*) > 1) twice""",
+            list(data.ids),
+        ),
+        equals("every change of a match is in the audit log", expected=moved, observed=audited),
+    ]
+
+
+SCENARIO = Scenario(
+    slug="result_submission",
+    title="Result submission",
+    steps=("submit",),
+    needs=frozenset({"postgres"}),
+    journey=journey,
+    prepare=prepare,
+    invariants=invariants,
+    refusals=REFUSALS,
+)

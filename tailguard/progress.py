@@ -1,0 +1,48 @@
+"""While a run goes on: one live line a scenario on a terminal, plain lines elsewhere."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+# Plain lines appear where nobody watches (CI): one each few seconds a scenario is enough.
+PLAIN_EVERY_S = 5.0
+
+
+class Progress:
+    """Shows the newest line of each scenario. A context manager."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False)
+        self._lines: dict[str, str] = {}
+        self._shown_at: dict[str, float] = {}
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live = Live(console=self.console, refresh_per_second=8, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """Show a line that stays."""
+        self.console.print(text, markup=False)
+
+    def update(self, slug: str, line: str, now_s: float, *, last: bool = False) -> None:
+        """Show the present line of a scenario; `now_s` is the caller's clock, in s."""
+        self._lines[slug] = line
+        if self._live is not None:
+            self._live.update(
+                Group(*(Text(text, no_wrap=True, overflow="ellipsis") for text in self._lines.values()))
+            )
+        elif last or now_s - self._shown_at.get(slug, float("-inf")) >= PLAIN_EVERY_S:
+            self._shown_at[slug] = now_s
+            self.say(line)
