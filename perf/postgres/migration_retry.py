@@ -1,0 +1,75 @@
+"""Another attempt where it can help, and a clear end where it cannot."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import psycopg
+
+from perf.clock import Clock
+from perf.errors import UsageError
+from perf.postgres.location import DatabaseError
+from perf.postgres.migration_checks import first_line
+from perf.postgres.migration_errors import DuplicateValuesError, MigrationStoppedError, OutOfTimeError
+
+# Cancelled, lock_timeout, deadlock, terminated, crashed, starting up. A lost connection has no SQLSTATE, or class 08.
+WORTH_RETRYING = {"57014", "55P03", "40P01", "57P01", "57P02", "57P03"}
+FIRST_PAUSE_S = 0.5  # doubled with each attempt, with jitter: two runners must not meet again
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """`name` is the migration's; `clear_up` drops what a failure left and returns a sentence on what it could not."""
+
+    name: str
+    attempts: int
+    clock: Clock
+    clear_up: Callable[[], str]
+
+    def run(self, attempt: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
+        """Return what `attempt` returned in the end, and how the attempts before it failed.
+
+        Raises MigrationStoppedError after the last attempt or at our own deadline, DuplicateValuesError and UsageError
+        where no attempt can help.
+        """
+        failures: list[str] = []
+        while True:
+            try:
+                return attempt(), tuple(failures)
+            except psycopg.Error as error:
+                failures.append(f"{error.sqlstate or 'connection lost'} {first_line(error)}")
+                self._refuse_hopeless(error)
+                self._pause_or_stop(failures)
+            except DatabaseError as error:
+                if not failures:  # it was never reached; otherwise it may be coming back
+                    raise
+                failures.append(str(error))
+                self._pause_or_stop(failures)
+            except OutOfTimeError as error:
+                raise MigrationStoppedError(f"{self.name}: {error}{self.clear_up()}") from error
+            except KeyboardInterrupt:
+                self.clear_up()
+                raise
+
+    def _refuse_hopeless(self, error: psycopg.Error) -> None:
+        state = error.sqlstate
+        if state is None or state in WORTH_RETRYING or state.startswith("08"):
+            return
+        left, said = self.clear_up(), first_line(error)
+        if isinstance(error, psycopg.errors.UniqueViolation):
+            detail = error.diag.message_detail or ""
+            raise DuplicateValuesError(
+                f"{self.name}: {said}. {detail} Remove the duplicates, then run up again.{left}"
+            ) from error
+        raise UsageError(f"{self.name}: PostgreSQL refuses it (SQLSTATE {state}): {said}.{left}") from error
+
+    def _pause_or_stop(self, failures: list[str]) -> None:
+        if len(failures) >= self.attempts:
+            told = "; ".join(failures)
+            raise MigrationStoppedError(
+                f"{self.name}: given up after {len(failures)} attempts: {told}.{self.clear_up()}"
+            )
+        pause_s = FIRST_PAUSE_S * 2 ** (len(failures) - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # no secret
+        self.clock.sleep_until_ns(self.clock.now_ns() + int(pause_s * 1e9))
