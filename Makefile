@@ -24,7 +24,7 @@ test: $(VENV)/installed ## The tests: quick, no timing
 	$(BIN)/python -m pytest
 
 guards: $(VENV)/installed ## The SLO guards: pytest -m performance
-	$(BIN)/python -m pytest -m performance
+	$(BIN)/python -m pytest -m performance $(ARGUMENTS)
 
 check: $(VENV)/installed ## Lint, types, tests with coverage
 	$(BIN)/ruff check .
