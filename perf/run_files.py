@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from perf.errors import UsageError
 
 LATEST = "latest"
+RECORD = "run.json"
 PART = ".part"
 
 
@@ -22,7 +24,7 @@ def saving(folder: Path) -> Iterator[None]:
             for left in folder.rglob("*" + PART):
                 left.unlink()
         raise UsageError(
-            f"Cannot save the run in {folder}: {error.strerror or error}. What was saved before is whole."
+            f"Cannot save the run in {folder}: {_reason(error)}. What was saved before is whole."
             " Free space there, or choose another folder with --set runs_dir=FOLDER."
         ) from error
 
@@ -65,6 +67,25 @@ def point_latest(folder: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def find_run(where: str | Path, runs_dir: Path) -> Path:
+    """Return the folder of a run by folder, run.json, id or `latest`; raise UsageError where there is none."""
+    path = Path(where)
+    if str(where) == LATEST and not path.exists():
+        path = _newest(runs_dir)
+    elif not path.exists() and re.fullmatch(r"[0-9a-f]{6}", str(where)):
+        path = next(runs_dir.glob(f"*-{where}"), path)
+    if path.name == RECORD:
+        path = path.parent
+    if path.is_file():  # `latest` as a file that names the folder, where links cannot be made
+        path = path.parent / path.read_text(encoding="utf-8").strip()
+    if not (path / RECORD).is_file():
+        raise UsageError(
+            f"{where} is no run: {path / RECORD} does not exist."
+            " Give a run's folder, its run.json, its id or `latest`."
+        )
+    return path.resolve()
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hex."""
     with path.open("rb") as file:
@@ -77,3 +98,20 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _reason(error: OSError) -> str:
+    """The system's own words: libraries wrap theirs around them."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _newest(runs_dir: Path) -> Path:
+    linked = runs_dir / LATEST
+    if linked.exists():
+        return linked
+    records = sorted(
+        runs_dir.glob(f"*/{RECORD}")
+    )  # the stamp sorts; `latest` may point to a run that was deleted
+    if not records:
+        raise UsageError(f"There is no run in {runs_dir} yet. Make one with `tailguard run`.")
+    return records[-1].parent

@@ -7,13 +7,16 @@ intended_ns, started_ns, ended_ns (int64, one monotonic scale), retries (int32).
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perf.errors import UsageError
 from perf.sample import OUTCOMES, Samples
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("scenario", "step", "intended_ns", "started_ns", "ended_ns", "outcome", "error", "retries")
 # The names in code order, so that reading gives the very Samples that were written, unused steps included.
@@ -43,23 +46,40 @@ def write_samples(path: Path, samples: Mapping[str, Samples]) -> None:
 
 def read_samples(path: Path) -> dict[str, Samples]:
     """Return the samples of each scenario; raise UsageError where the file is missing or is not ours."""
+    table = _read_table(path)
+    columns = {name: table.column(name) for name in COLUMNS}
+    names = json.loads(table.schema.metadata[NAMES])
+    scenario = _codes(columns["scenario"], tuple(names))
+    try:
+        return {
+            slug: _one(slug, columns, np.flatnonzero(scenario == code), names[slug])
+            for code, slug in enumerate(names)
+        }
+    except ValueError as error:
+        raise UsageError(f"{path} is broken: {error}. Measure again.") from error
+
+
+def read_frame(path: Path) -> "pd.DataFrame":
+    """Return all samples as one table; raise UsageError where the file is missing or is not ours."""
+    frame: pd.DataFrame = _read_table(path).to_pandas()
+    return frame
+
+
+def _read_table(path: Path) -> Any:
     import pyarrow as pa  # noqa: PLC0415  # see write_samples
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
         table = pq.read_table(path, columns=list(COLUMNS))
-        names = json.loads(table.schema.metadata[NAMES])
     except FileNotFoundError as error:
         raise UsageError(
             f"{path} does not exist: this run has no samples. Measure again with `tailguard run`."
         ) from error
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+    except (OSError, pa.ArrowException) as error:
         raise UsageError(f"{path} is broken or not written by Tailguard: {error}. Measure again.") from error
-    columns = {name: table.column(name) for name in COLUMNS}
-    scenario = _codes(columns["scenario"], tuple(names))
-    return {
-        slug: _one(slug, columns, np.flatnonzero(scenario == i), names[slug]) for i, slug in enumerate(names)
-    }
+    if NAMES not in (table.schema.metadata or {}):
+        raise UsageError(f"{path} was not written by Tailguard: it names no scenarios. Measure again.")
+    return table
 
 
 def _one(
@@ -73,11 +93,17 @@ def _one(
         intended_ns=columns["intended_ns"].to_numpy()[rows],
         started_ns=columns["started_ns"].to_numpy()[rows],
         ended_ns=columns["ended_ns"].to_numpy()[rows],
-        step=_codes(columns["step"], steps)[rows],
-        outcome=_codes(columns["outcome"], OUTCOMES)[rows],
-        error=_codes(columns["error"], errors)[rows],
+        step=_known(_codes(columns["step"], steps)[rows], "step").astype(np.uint8),
+        outcome=_known(_codes(columns["outcome"], OUTCOMES)[rows], "outcome").astype(np.uint8),
+        error=_known(_codes(columns["error"], errors)[rows], "error"),
         retries=columns["retries"].to_numpy()[rows],
     )
+
+
+def _known(codes: NDArray[np.int32], column: str) -> NDArray[np.int32]:
+    if (codes < 0).any():
+        raise ValueError(f"row {int(np.argmax(codes < 0)) + 1} has an unknown {column}")
+    return codes
 
 
 def _joined(parts: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:

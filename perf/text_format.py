@@ -53,7 +53,11 @@ def ratio(value: float | None) -> str:
 
 def times(value: float | None) -> str:
     """A factor: 1.05 or 102 with the times sign."""
-    return ABSENT if value is None or not math.isfinite(value) else f"{significant(value)}×"  # noqa: RUF001  # the sign itself is meant
+    return (
+        ABSENT
+        if value is None or not math.isfinite(value)
+        else f"{significant(value)}\N{MULTIPLICATION SIGN}"
+    )
 
 
 def count(value: int | None) -> str:
