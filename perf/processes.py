@@ -27,8 +27,8 @@ from perf.errors import TailguardError
 # `rm` is repeated, as workers of a dying server may still write.
 _WATCH = r"""
 trap '' HUP INT TERM
-child= folder= signals=$1
-shift
+child= folder= signals=$1 patience=$2
+shift 2
 while read -r word value; do
   case $word in
     pid) child=$value ;;
@@ -44,7 +44,7 @@ alive() {
 }
 for signal in $signals; do
   [ -n "$child" ] && kill -s "$signal" "$child" || break
-  tries=100
+  tries=$patience
   while alive && [ "$tries" -gt 0 ]; do sleep 0.05; tries=$((tries - 1)); done
 done
 [ "$#" -eq 0 ] || rm -f -- "$@"
@@ -53,7 +53,7 @@ tries=20
 """
 # The child tells the watchdog its id before it becomes the server, so there is no instant at which it is unguarded.
 _ANNOUNCE = 'echo "pid $$" >&0 && exec "$@" </dev/null'
-_STOP_TIMEOUT_S = 10.0  # a signal's chance before the next, harder one
+_POLL_S = 0.05  # as in the script: its patience is counted in these
 _WATCHDOGS: "weakref.WeakSet[Watchdog]" = weakref.WeakSet()
 
 
@@ -90,12 +90,18 @@ class Child:
 class Watchdog:
     """Guards one child at a time and one folder; both are gone when it exits, or when we die.
 
-    `signals` are the names of the signals that end the child, each given its time before the next.
+    `signals` are the names of the signals that end the child, each given `patience_s` before the next, harder one.
     `account` is the user the child is dropped to and who owns the folder; None for ours.
     """
 
-    def __init__(self, signals: Sequence[str] = ("TERM", "KILL"), account: Account | None = None) -> None:
+    def __init__(
+        self,
+        signals: Sequence[str] = ("TERM", "KILL"),
+        account: Account | None = None,
+        patience_s: float = 5.0,
+    ) -> None:
         self._signals = tuple(signals)
+        self._patience_s = patience_s
         self._account = account
         self._owner = os.getpid()
         self._child: Child | None = None
@@ -106,7 +112,14 @@ class Watchdog:
         read_end, self._pipe = os.pipe()
         try:
             self._shell = subprocess.Popen(
-                ["/bin/sh", "-c", _WATCH, "sh", " ".join(self._signals)],
+                [
+                    "/bin/sh",
+                    "-c",
+                    _WATCH,
+                    "sh",
+                    " ".join(self._signals),
+                    str(round(self._patience_s / _POLL_S)),
+                ],
                 stdin=read_end,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -191,7 +204,7 @@ class Watchdog:
                 break
             self._child.process.send_signal(signal.Signals[f"SIG{signal_name}"])
             with suppress(subprocess.TimeoutExpired):
-                self._child.wait(_STOP_TIMEOUT_S)
+                self._child.wait(self._patience_s)
         if self._child.running:
             raise TailguardError(
                 f"process {self._child.pid} did not end after {', '.join(self._signals)}: end it by hand"

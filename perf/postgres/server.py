@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
-import psycopg
 
 from perf.account import Account, unprivileged_account
 from perf.errors import TailguardError, UsageError
@@ -17,12 +16,13 @@ from perf.postgres.cluster import USER, Cluster, Setting, locked
 from perf.processes import Child, Watchdog
 
 _START_TIMEOUT_S = 60.0  # 0.2 s here; crash recovery of a large folder takes longer
-_START_TRIES = 20
-_RETRY_S = 0.3
-# Others may take the port between our asking and the server's binding.
-_PORT_TAKEN = "could not bind IPv4 address"
-# The server of a killed owner needs a moment to end.
-_STILL_ENDING = ("lock file", "pre-existing shared memory block")
+_POLL_S = 0.01
+_RETRY_S = 0.2
+_RETRY_FOR_S = 30.0  # longer than the patience with a kept server that is writing its last checkpoint
+_KEPT_PATIENCE_S = 20.0
+# Failures that pass: another process took the port between our asking and the server's binding; the server of a
+# killed owner needs a moment to end.
+_PASSING = ("could not bind IPv4 address", "lock file", "pre-existing shared memory block")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,16 @@ def embedded_postgres(
     account = unprivileged_account()
     found = binaries if isinstance(binaries, Binaries) else find_binaries(binaries, account)
     # Data that is thrown away needs no checkpoint at the end: QUIT is PostgreSQL's immediate shutdown.
-    signals = ("QUIT", "KILL") if data_dir is None else ("INT", "QUIT", "KILL")
+    ending = (
+        (("QUIT", "KILL"), account)
+        if data_dir is None
+        else (("INT", "QUIT", "KILL"), account, _KEPT_PATIENCE_S)
+    )
     with ExitStack() as stack:
         if data_dir is not None:
             stack.enter_context(locked(root := Path(data_dir).expanduser().resolve()))
             _check_reach(root, account)
-        watchdog = stack.enter_context(Watchdog(signals, account))
+        watchdog = stack.enter_context(Watchdog(*ending))
         if data_dir is None:
             root = watchdog.folder("tailguard-postgres-")
         cluster = Cluster(root, account)
@@ -78,39 +82,53 @@ def workbench_dir(name: str) -> Path:
 
 def _start(cluster: Cluster, binaries: Binaries, watchdog: Watchdog, cpus: Sequence[int] | None) -> Server:
     """Start the server, on another port or once more where the failure passes by itself."""
-    for _ in range(_START_TRIES):
+    deadline = time.monotonic() + _RETRY_FOR_S
+    while True:
         port = free_port()
         cluster.log_path.write_bytes(b"")
         command = [str(binaries.bin_dir / "postgres"), "-D", str(cluster.data), "-p", str(port)]
         child = watchdog.start(command, log_path=cluster.log_path, cwd=cluster.root, cpus=cpus)
-        dsn = f"postgresql://{USER}:{cluster.password}@{LOOPBACK}:{port}/postgres"
-        if _answers(dsn, child):
+        if _ready(cluster, child):
             return Server(
-                dsn, port, child.pid, binaries.version, binaries.source, binaries.bin_dir, cluster.log_path
+                dsn=f"postgresql://{USER}:{cluster.password}@{LOOPBACK}:{port}/postgres",
+                port=port,
+                pid=child.pid,
+                version=binaries.version,
+                source=binaries.source,
+                bin_dir=binaries.bin_dir,
+                log_path=cluster.log_path,
             )
         watchdog.release()
         said = child.log_tail()
-        if _PORT_TAKEN not in said and not any(text in said for text in _STILL_ENDING):
-            break
+        if not any(text in said for text in _PASSING) or time.monotonic() > deadline:
+            raise TailguardError(f"PostgreSQL {binaries.version} in {cluster.root} did not start:\n{said}")
         time.sleep(_RETRY_S)
-    raise TailguardError(f"PostgreSQL {binaries.version} in {cluster.root} did not start:\n{said}")
 
 
-def _answers(dsn: str, child: Child) -> bool:
-    """Wait until the server takes a connection; False where it ended instead."""
+def _ready(cluster: Cluster, child: Child) -> bool:
+    """Wait until the server says in its own folder that it is ready; False where it ended instead.
+
+    Not by connecting: on a port that ours could not take, somebody else's server would get our password.
+    """
     deadline = time.monotonic() + _START_TIMEOUT_S
     while child.running:
-        try:
-            psycopg.connect(dsn, connect_timeout=5).close()
-        except psycopg.OperationalError as error:
-            if time.monotonic() > deadline:
-                raise TailguardError(
-                    f"PostgreSQL did not answer within {_START_TIMEOUT_S:g} s:\n{error}\n{child.log_tail()}"
-                ) from error
-            time.sleep(0.02)
-        else:
-            return child.running  # another server may answer on a port that ours could not take
+        lines = _status_lines(cluster.data / "postmaster.pid")
+        if lines and lines[0] == str(child.pid) and lines[-1].startswith("ready"):
+            return True
+        if time.monotonic() > deadline:
+            raise TailguardError(
+                f"PostgreSQL was not ready within {_START_TIMEOUT_S:g} s:\n{child.log_tail()}"
+            )
+        time.sleep(_POLL_S)
     return False
+
+
+def _status_lines(path: Path) -> list[str]:
+    """Read postmaster.pid: the process id first, its state in the eighth and last line."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def _check_reach(root: Path, account: Account | None) -> None:
