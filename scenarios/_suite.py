@@ -1,0 +1,122 @@
+"""A whole measured run: the world, all scenarios in turn, their invariants, the migrations; saved as it goes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import psycopg
+
+from perf.config import Config
+from perf.errors import TailguardError
+from perf.measure import Done, Pace, Progress, measure
+from perf.run import Run
+from perf.scenario import Scenario
+from perf.summary import scenario_entry
+from perf.trial import Load, Measurement, Trial
+from scenarios._environment import world_environment
+from scenarios._loads import load_of
+from scenarios._migrations import prove_migrations
+from scenarios._registry import load_scenarios
+from scenarios._world import World, open_world, read_faults
+
+INTERRUPTED = "interrupted by the user"
+
+
+def nothing(*_: Any) -> None:
+    """Watch nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the caller wants to hear while the run goes on, and whether it has seen enough of a scenario.
+
+    `judge` turns the run into run.json's verdicts: it is handed in, so that scenarios know no objective.
+    """
+
+    judge: Callable[[Run], list[dict[str, Any]]] | None = None
+    done: Done | None = None
+    on_progress: Callable[[Progress], None] = nothing
+    say: Callable[[str], None] = nothing
+
+
+def run_suite(config: Config, watch: Watch | None = None, *, command: Sequence[str] = ()) -> Run:
+    """Measure all scenarios that `config` names and return the run, which is on disk from its first sample on.
+
+    A run that was interrupted, or that lost its database on the way, is saved as incomplete with the cause. Raises
+    `UsageError` where the world cannot be built, after saying so in the run.
+    """
+    watch = watch or Watch()
+    suite = Suite(config, load_scenarios(config.get("scenarios")), watch)
+    run = suite.run = Run.start(config, command=command, faults=read_faults().names())
+    because: str | None = "the run broke off"
+    try:
+        because = suite.measure_all()
+    except KeyboardInterrupt:
+        because = INTERRUPTED
+    except TailguardError as error:
+        because = str(error)
+        raise
+    except psycopg.Error as error:
+        because = f"the database could not be read any more: {error}".strip()
+    finally:
+        suite.close(because)
+    return run
+
+
+@dataclass(slots=True)
+class Suite:
+    """One run on its way: each part writes what it found into the run and saves it."""
+
+    config: Config
+    scenarios: Sequence[Scenario]
+    watch: Watch
+    run: Run = field(init=False)
+
+    def measure_all(self) -> str | None:
+        """Do everything; returns why the run is incomplete, None where it is whole."""
+        needs = frozenset[str]().union(*(scenario.needs for scenario in self.scenarios))
+        with open_world(self.config, needs, self.run.record["id"], say=self.watch.say) as world:
+            self.run.record["environment"] |= world_environment(world)
+            trials = [self._trial(scenario, world) for scenario in self.scenarios]
+            measured = self._measure(trials)
+            if any(each.ended_because == "interrupted" for each in measured.values()):
+                return INTERRUPTED
+            for trial in trials:
+                self._settle(trial, world, measured[trial.scenario.slug])
+            prove_migrations(self.run, world, self.config, self.watch.say)
+        return None
+
+    def close(self, because: str | None) -> None:
+        """Judge what there is and save it, whole or marked incomplete."""
+        self.run.finish(because)
+        if self.watch.judge is not None:
+            self.run.record["verdicts"] = self.watch.judge(self.run)
+            self.run.save()
+
+    def _trial(self, scenario: Scenario, world: World) -> Trial:
+        settings = self.config.scenario(scenario.slug)
+        self.watch.say(f"preparing {scenario.title}")
+        data = scenario.prepare(world, settings)
+        return Trial(scenario, world.platform, data, load_of(scenario.slug, settings, self.config.get("seed")))
+
+    def _measure(self, trials: Sequence[Trial]) -> dict[str, Measurement]:
+        return measure(
+            trials,
+            done=self.watch.done,
+            save=self._save,
+            on_progress=self.watch.on_progress,
+            pace=Pace(slice_s=self.config.get("load.slice_s")),
+        )
+
+    def _save(self, slug: str, measurement: Measurement) -> None:
+        title = next(scenario.title for scenario in self.scenarios if scenario.slug == slug)
+        self.run.add_scenario(slug, scenario_entry(title, measurement), measurement.samples)
+        self.run.save()
+
+    def _settle(self, trial: Trial, world: World, measurement: Measurement) -> None:
+        """Check what must hold, now that the scenario has ended."""
+        scenario = trial.scenario
+        self.watch.say(f"checking the invariants of {scenario.title}")
+        invariants = scenario.invariants(world, trial.data, measurement.samples)
+        self.run.record["scenarios"][scenario.slug]["invariants"] = [asdict(each) for each in invariants]
+        self.run.save()
