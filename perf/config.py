@@ -130,7 +130,9 @@ def _schema(shipped: Mapping[str, Any], slugs: set[str]) -> dict[str, Key]:
     rules = {
         name: {**about, "one_of": tuple(about.get("one_of", ()))} for name, about in shipped["keys"].items()
     }
-    schema = {name: Key(name, value, **rules.get(name, {})) for name, value in flatten(shipped["defaults"])}
+    defaults = dict(flatten(shipped["defaults"]))
+    names = dict.fromkeys([*rules, *defaults])
+    schema = {name: Key(name, defaults.get(name), **rules.get(name, {})) for name in names}
     load = [key for name, key in schema.items() if name.startswith("load.")]
     for slug in sorted(slugs | set(shipped["defaults"].get("scenario", {}))):
         for key in load:
@@ -140,7 +142,7 @@ def _schema(shipped: Mapping[str, Any], slugs: set[str]) -> dict[str, Key]:
 
 
 def _merged(layers: Sequence[Layer], schema: Mapping[str, Key]) -> dict[str, Setting]:
-    settings: dict[str, Setting] = {}
+    settings = {name: Setting(key, None, "default", 0) for name, key in schema.items() if key.default is None}
     for rank, layer in enumerate(layers):
         for name, raw in layer.values.items():
             source = layer.source_of(name)

@@ -10,6 +10,7 @@ from perf.secrets import MASK, mask
 
 TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
 FALSE_WORDS = frozenset({"false", "no", "off", "0"})
+KINDS: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str, "list": list}
 TYPE_NAMES = {
     bool: "true or false",
     int: "a whole number",
@@ -24,8 +25,9 @@ class Key:
     """A key with the rules of its values; a `secret` is masked wherever it is shown."""
 
     name: str
-    default: Any  # bool, int, float, str or list[str]: what TOML knows and we use
+    default: Any  # bool, int, float, str or list[str]: what TOML knows and we use; None: unset
     about: str = ""
+    kind: str = ""  # the type of a key without a default, which is then None
     secret: bool = False
     one_of: tuple[str, ...] = ()
     above: float | None = None
@@ -34,7 +36,7 @@ class Key:
 
     def accept(self, value: object, source: str) -> Any:
         """Return `value` in the key's own type; raise UsageError, naming the key, where it has another."""
-        kind = type(self.default)
+        kind = self.type
         if kind is float and type(value) is int:
             value = float(value)
         if type(value) is not kind or (
@@ -49,7 +51,7 @@ class Key:
 
     def parse(self, text: str, source: str) -> Any:
         """Return the value that `text` (of a variable or a flag) stands for; commas separate a list."""
-        kind = type(self.default)
+        kind = self.type
         value: object = text
         if kind is bool:
             word = text.strip().lower()
@@ -59,6 +61,11 @@ class Key:
         elif kind is not str:
             value = _number(text, kind)
         return self.accept(value, source)
+
+    @property
+    def type(self) -> type:
+        """The type of the key's values."""
+        return KINDS[self.kind] if self.kind else type(self.default)
 
     def shown(self, value: object) -> object:
         """Return `value` as it may be shown and saved."""

@@ -174,6 +174,13 @@ def test_a_secret_is_used_but_never_shown():
     assert keywords.get("database.dsn").endswith("hunter22")
 
 
+def test_a_key_without_a_default_is_unset_until_somebody_sets_it():
+    """The confidence then is that of the objectives file."""
+    assert load("smoke").get("slo.confidence") is None
+    assert load("smoke").frozen()["slo"]["confidence"] is None
+    assert load("smoke", sets=["slo.confidence=0.95"]).get("slo.confidence") == 0.95
+
+
 def test_the_hash_is_of_the_values_not_of_their_sources():
     plain, same = load("smoke"), load("smoke", sets=["load.workers=8"])
     assert plain.sha256 == same.sha256 == config_sha256(plain.frozen())
@@ -183,7 +190,9 @@ def test_the_hash_is_of_the_values_not_of_their_sources():
 def test_every_shipped_rule_and_profile_value_is_about_a_key():
     """A rule under a misspelt name would silently guard nothing."""
     keys = dict(flatten(SHIPPED_TABLES["defaults"]))
-    assert set(SHIPPED_TABLES["keys"]) == set(keys), "each key says what it means"
+    rules = SHIPPED_TABLES["keys"]
+    assert {name for name in rules if "kind" not in rules[name]} == set(keys), "each key says what it means"
+    assert all(rule["about"] for rule in rules.values())
     for profile in SHIPPED_TABLES["profile"]:
         load(profile)
 

@@ -33,7 +33,7 @@ def some_samples(slug="certificate_upload", n=100, seed=1, steps=STEPS, errors=E
             int(random.integers(min(2, len(steps)))),
             int(o),
             int(random.integers(3)),
-            int(o > 0) * (len(errors) - 1),
+            last if o else 0,
         )
         for o in outcome
     ]
