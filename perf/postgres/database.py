@@ -73,6 +73,7 @@ def schema_on(conninfo: str, schema: str | None = None, server: Server | None = 
     name = schema or schemas.new_name()
     with connect(conninfo) as keeper:  # its advisory lock says that we live
         check(keeper)
+        _mention_leftovers(keeper)
         schemas.create(keeper, name)
         version = keeper.info.parameter_status("server_version") or "unknown"
         own = with_options(conninfo, f"search_path={name}")
@@ -110,12 +111,18 @@ def _where(connection: psycopg.Connection[Any]) -> str:
 
 
 def _drop(keeper: psycopg.Connection[Any], conninfo: str, name: str) -> None:
-    """Drop the schema, over a new connection where the keeper's is broken."""
+    """Drop the schema, over a new connection where the keeper's is broken (one sees that only by using it)."""
     try:
-        if not keeper.broken and not keeper.closed:
+        try:
             schemas.drop(keeper, name)
-            return
-        with connect(conninfo) as again:
-            schemas.drop(again, name)
+        except psycopg.OperationalError:
+            with connect(conninfo) as again:
+                schemas.drop(again, name)
     except (psycopg.Error, DatabaseError) as error:
         _LOG.warning("schema %s stays behind, the server is gone: %s", name, error)
+
+
+def _mention_leftovers(keeper: psycopg.Connection[Any]) -> None:
+    """Say what killed runs left in somebody's database. It is not ours to drop unasked: see `schema.leftovers`."""
+    if names := ", ".join(item.name for item in schemas.leftovers(keeper)):
+        _LOG.warning("killed runs left schemas in %s: DROP SCHEMA %s CASCADE", _where(keeper), names)

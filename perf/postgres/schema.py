@@ -35,7 +35,8 @@ class Leftover:
 
     name: str
     age_s: float
-    made_on: str
+    host: str
+    pid: int
 
 
 def new_name() -> str:
@@ -73,7 +74,8 @@ def create(connection: Connection, name: str) -> None:
 def drop(connection: Connection, name: str) -> bool:
     """Drop the schema `name` where its marker says that it is ours; tell whether it is gone.
 
-    A failure is logged with the statement to run by hand, not raised: what was measured is worth more.
+    A refusal is logged with the statement to run by hand, not raised: what was measured is worth more.
+    Raises psycopg.OperationalError where the connection is broken.
     """
     if _marker(connection, name) is None:
         return False
@@ -82,6 +84,8 @@ def drop(connection: Connection, name: str) -> bool:
             connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(_LOCK_TIMEOUT_MS))
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
     except psycopg.Error as error:
+        if connection.broken:
+            raise
         _LOG.warning("schema %s stays behind (%s): DROP SCHEMA %s CASCADE", name, error, name)
         return False
     return True
@@ -94,8 +98,8 @@ def leftovers(connection: Connection, older_than_s: float = LEFTOVER_AGE_S) -> l
         "WHERE starts_with(nspname, %s) AND starts_with(obj_description(oid, 'pg_namespace'), %s) ORDER BY 1",
         (PREFIX, MARKER),
     ).fetchall()
-    found = [_leftover(name, comment) for name, comment in rows]
-    return [item for item in found if item.age_s >= older_than_s and _owner_is_gone(connection, item.name)]
+    found = [_parsed(name, comment) for name, comment in rows]
+    return [item for item in found if item.age_s >= older_than_s and _owner_is_gone(connection, item)]
 
 
 def drop_leftovers(connection: Connection, older_than_s: float = LEFTOVER_AGE_S) -> list[str]:
@@ -107,11 +111,13 @@ def _make_way(connection: Connection, name: str) -> None:
     exists = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (name,)).fetchone()
     if not exists:
         return
-    if _marker(connection, name) is None:
+    if (comment := _marker(connection, name)) is None:
         raise DatabaseError(f"the schema {name} exists and was not made by tailguard: choose another name")
-    if not _owner_is_gone(connection, name):
+    owner = _parsed(name, comment)
+    if not _owner_is_gone(connection, owner):
         raise DatabaseError(
-            f"the schema {name} is in use by another run: wait for it, or choose another name"
+            f"the schema {name} is in use by another run (process {owner.pid} on {owner.host}): "
+            "wait for it, or choose another name"
         )
     if not drop(connection, name):
         raise DatabaseError(f"the schema {name} of an earlier run cannot be dropped: choose another name")
@@ -125,13 +131,27 @@ def _marker(connection: Connection, name: str) -> str | None:
     return comment if comment and comment.startswith(MARKER) else None
 
 
-def _owner_is_gone(connection: Connection, name: str) -> bool:
-    """Tell whether nobody holds the schema's lock (the lock goes with its owner's connection)."""
-    key = _lock_key(connection, name)
+def _owner_is_gone(connection: Connection, item: Leftover) -> bool:
+    """Tell whether nobody holds the schema's lock, which goes with its owner's connection, and no process of that id
+    lives where it was made: a broken connection alone does not make an orphan.
+    """
+    if item.host == socket.gethostname() and _process_lives(item.pid):
+        return False
+    key = _lock_key(connection, item.name)
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
     if not row or not row[0]:
         return False
     connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
+    return True
+
+
+def _process_lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
     return True
 
 
@@ -140,11 +160,11 @@ def _lock_key(connection: Connection, name: str) -> int:
     return (_LOCK_CLASS << 32) | int(row[0] if row else 0)
 
 
-def _leftover(name: str, comment: str) -> Leftover:
+def _parsed(name: str, comment: str) -> Leftover:
     try:
         marker = json.loads(comment.removeprefix(MARKER))
-        made = datetime.fromisoformat(marker["made_utc"])
-        age_s = (datetime.now(UTC) - made).total_seconds()
-        return Leftover(name, age_s, str(marker.get("host", "unknown")))
+        age_s = (datetime.now(UTC) - datetime.fromisoformat(marker["made_utc"])).total_seconds()
+        return Leftover(name, age_s, str(marker["host"]), int(marker["pid"]))
     except (ValueError, KeyError, TypeError):
-        return Leftover(name, 0.0, "unknown")  # a marker that somebody edited: never old enough to drop
+        # Somebody edited the marker: never old enough to drop, and its owner, process 1, lives.
+        return Leftover(name, -1.0, socket.gethostname(), 1)

@@ -1,6 +1,7 @@
 """The launcher: a real PostgreSQL in a second, private, on loopback, gone with its owner."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from perf.postgres import server as module
 from perf.postgres.binaries import find_binaries
 from perf.postgres.server import embedded_postgres, workbench_dir
 
+SYSTEM_15 = Path("/usr/lib/postgresql/15/bin/postgres").exists()
 SMALL = {"shared_buffers": "16MB", "max_connections": 20}
 OWNER = """
 import time
@@ -65,17 +67,24 @@ def within(seconds, condition):
     return condition()
 
 
-@pytest.fixture
-def kept_dir(tmp_path):
-    """A folder for a kept server that its account can reach (pytest's own is private to root)."""
+@pytest.fixture(scope="module")
+def kept_dir(tmp_path_factory):
+    """The folder of a kept server, where its account can reach it (pytest's own folders are private to root)."""
     if unprivileged_account() is None:
-        yield tmp_path / "kept"
+        yield tmp_path_factory.mktemp("kept") / "server"
         return
-    import shutil
-
     folder = Path("/var/tmp") / f"tailguard-kept-{os.getpid()}"
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def tuned():
+    """A server on one core, of programs found before, with a setting of ours."""
+    found = find_binaries(account=unprivileged_account())
+    cores = [max(os.sched_getaffinity(0))] if hasattr(os, "sched_getaffinity") else None
+    with embedded_postgres(found, SMALL | {"cluster_name": "it's ours"}, cores) as server:
+        yield server
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
@@ -91,22 +100,30 @@ def test_no_process_port_or_folder_survives_the_owner(signal_number):
     assert within(5, lambda: all(gone(worker.pid) for worker in workers))
 
 
-def test_two_servers_stand_side_by_side_and_leave_nothing():
-    with embedded_postgres(settings=SMALL) as one, embedded_postgres(settings=SMALL) as other:
-        assert one.port != other.port
-        assert ask(one.dsn, "SELECT 1") == ask(other.dsn, "SELECT 1") == 1
-        pids, folders = [one.pid, other.pid], [one.log_path.parent, other.log_path.parent]
-    assert not any(psutil.pid_exists(pid) for pid in pids)
-    assert not any(folder.exists() for folder in folders)
+def test_a_closed_server_leaves_nothing():
+    with embedded_postgres("/usr/lib/postgresql/15" if SYSTEM_15 else None, SMALL) as server:
+        folder = server.log_path.parent
+        assert ask(server.dsn, "SHOW server_version").startswith(server.version)
+        if SYSTEM_15:
+            assert (server.source, server.version[:3]) == ("system", "15.")
+    assert not psutil.pid_exists(server.pid)
+    assert not listens(server.port)
+    assert not folder.exists()
 
 
-def test_a_port_that_another_takes_first_is_replaced(monkeypatch):
+def test_two_servers_stand_side_by_side(postgres, tuned):
+    assert postgres.port != tuned.port
+    assert ask(postgres.dsn, "SELECT 1") == ask(tuned.dsn, "SELECT 1") == 1
+    assert ask(tuned.dsn, "SHOW cluster_name") == "it's ours"
+
+
+def test_a_port_that_another_takes_first_is_replaced(monkeypatch, kept_dir):
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
         taken.listen()
         ports = iter([taken.getsockname()[1], free_port()])
         monkeypatch.setattr(module, "free_port", lambda: next(ports))
-        with embedded_postgres(settings=SMALL) as server:
+        with embedded_postgres(settings=SMALL, data_dir=kept_dir) as server:
             assert server.port != taken.getsockname()[1]
             assert ask(server.dsn, "SELECT 1") == 1
 
@@ -137,32 +154,17 @@ def test_it_listens_on_loopback_only(postgres):
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this platform binds no process to cores")
-def test_the_server_and_its_backends_are_bound_to_the_cores():
+def test_the_server_and_its_backends_are_bound_to_the_cores(tuned):
     core = max(os.sched_getaffinity(0))
-    with embedded_postgres(settings=SMALL, cpus=[core]) as server, psycopg.connect(server.dsn) as connection:
-        assert os.sched_getaffinity(server.pid) == {core}
+    with psycopg.connect(tuned.dsn) as connection:
+        assert os.sched_getaffinity(tuned.pid) == {core}
         assert os.sched_getaffinity(connection.info.backend_pid) == {core}
 
 
-def test_a_setting_that_postgres_refuses_is_shown_in_its_words():
-    with (
-        pytest.raises(TailguardError, match="no_such_setting"),
-        embedded_postgres(settings={"no_such_setting": 1}),
-    ):
+def test_a_setting_that_postgres_refuses_is_shown_in_its_words(kept_dir):
+    refused = pytest.raises(TailguardError, match="no_such_setting")
+    with refused, embedded_postgres(settings={"no_such_setting": 1}, data_dir=kept_dir):
         pass
-
-
-def test_a_settings_value_with_a_quote_arrives_whole():
-    with embedded_postgres(settings=SMALL | {"cluster_name": "it's ours"}) as server:
-        assert ask(server.dsn, "SHOW cluster_name") == "it's ours"
-
-
-@pytest.mark.skipif(not Path("/usr/lib/postgresql/15/bin").exists(), reason="no system PostgreSQL 15 here")
-def test_a_system_postgres_15_serves_as_well():
-    with embedded_postgres("/usr/lib/postgresql/15/bin", SMALL) as server:
-        assert server.source == "system"
-        assert ask(server.dsn, "SHOW server_version").startswith(server.version)
-        assert server.version.startswith("15.")
 
 
 def test_a_kept_server_keeps_its_data_also_when_it_was_killed(kept_dir):
@@ -198,10 +200,13 @@ def test_a_kept_folder_in_use_names_the_process_that_uses_it(kept_dir):
 def test_a_kept_folder_of_another_major_version_is_refused(kept_dir):
     with embedded_postgres(settings=SMALL, data_dir=kept_dir):
         pass
-    (kept_dir / "data" / "PG_VERSION").write_text("12\n", encoding="utf-8")
+    version = kept_dir / "data" / "PG_VERSION"
+    made_by = version.read_text(encoding="utf-8")
+    version.write_text("12\n", encoding="utf-8")
     refused = pytest.raises(UsageError, match="was made by PostgreSQL 12, the programs are")
     with refused, embedded_postgres(settings=SMALL, data_dir=kept_dir):
         pass
+    version.write_text(made_by, encoding="utf-8")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to an account that cannot reach our folders")
@@ -215,9 +220,3 @@ def test_a_kept_folder_that_the_servers_account_cannot_reach_is_refused(tmp_path
 def test_the_workbench_lies_where_the_servers_account_can_go():
     assert workbench_dir("workbench").name == "workbench"
     assert os.geteuid() != 0 or not workbench_dir("workbench").is_relative_to("/root")
-
-
-def test_found_programs_are_taken_as_they_are():
-    found = find_binaries(account=unprivileged_account())
-    with embedded_postgres(found, SMALL) as server:
-        assert server.bin_dir == found.bin_dir
