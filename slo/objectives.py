@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from perf.config import Config
 from perf.errors import UsageError
 from slo.margins import Margins, parse_margins
 from slo.objective import Kind, Objective, parse_latency, parse_rate
@@ -76,6 +77,14 @@ def load_objectives(path: str | Path = SHIPPED, known: Known | None = None) -> O
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"objectives file {path} is not TOML: {error}") from None
     return parse_objectives(document, str(path), known)
+
+
+def configured_objectives(config: Config, known: Known | None = None) -> Objectives:
+    """Return the objectives of a run: the file, scenarios, dependence and confidence that its configuration names."""
+    objectives = load_objectives(config.get("objectives") or SHIPPED, known).only(config.get("scenarios"))
+    return objectives.assuming(
+        dependence=config.get("slo.dependence"), confidence=config.get("slo.confidence")
+    )
 
 
 def parse_objectives(document: Mapping[str, Any], source: str = "", known: Known | None = None) -> Objectives:
