@@ -1,0 +1,132 @@
+"""The evidence of a migration: gathered from real plans, and broken where the index does not keep its promise."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from migration_world import DOWN, INDEX, OLD_SNAPSHOT, UP, make_ledger, migration, open_transaction, state
+from scipy.stats import binom
+
+from perf.postgres.evidence import prove_small
+from perf.postgres.evidence_query import median_ranks, spread
+from perf.postgres.plan import parse_plan
+
+ROWS = 20_000
+
+
+@pytest.fixture(autouse=True)
+def tables(database):
+    make_ledger(database, ROWS)
+
+
+def prove(database, proved=None, **options):
+    (record,) = prove_small(database, [proved or migration()], repeats=8, **options)
+    return record
+
+
+def held(record):
+    return {check["name"]: check["held"] for check in record["checks"]}
+
+
+def test_a_good_index_is_proved_once_round(database, tmp_path):
+    said = []
+    record = prove(database, on_progress=said.append, plans_dir=tmp_path / "plans")
+    assert record["state"] == "PASS", record["why"]
+    assert set(held(record)) == {
+        "Index Scan on the new index",
+        "no Sort",
+        "fewer blocks",
+        "same number of rows",
+        "one plan in all executions",
+        "valid and ready after up",
+        "down removed the index",
+        "valid and ready after up again",
+    }
+    assert [turn["action"] for turn in record["cycle"]] == ["up", "down", "up"]
+    assert record["rows"] == ROWS
+    assert record["index_bytes"] > 100_000
+    assert record["build_s"] == record["cycle"][0]["seconds"] > 0
+    assert len(said) == 5
+    assert state(database) == (True, True)
+
+
+def test_the_record_tells_server_and_client_time_apart_and_keeps_every_plan(database, tmp_path):
+    record = prove(database, plans_dir=tmp_path / "plans")
+    for when in ("before", "after"):
+        side = record[when]
+        kept = json.loads((tmp_path / side["plan_files"][0]).read_text(encoding="utf-8"))
+        times = sorted(plan["Execution Time"] for plan in kept)
+        assert side["server_ms"]["n"] == side["client_ms"]["n"] == len(kept) == 8
+        assert side["server_ms"]["median"] in times
+        assert side["plan"] in [plan["Plan"] for plan in kept]
+        assert side["text"].splitlines()[0].startswith("Limit")
+        assert side["rows"] == 5
+    assert sum(record["after"]["blocks"].values()) < sum(record["before"]["blocks"].values())
+    assert json.loads(json.dumps(record)) == record
+
+
+def test_the_changed_nodes_are_told(database):
+    changes = {change["change"]: (change["before"], change["after"]) for change in prove(database)["changes"]}
+    assert changes["replaced"] == ("Seq Scan on ledger", f"Index Scan using {INDEX} on ledger")
+    assert changes["removed"] == ("Sort", None)
+
+
+def test_an_index_that_leaves_the_sort_fails_and_says_why(database):
+    """The control: an index on the wallet alone finds the rows, and still sorts them."""
+    record = prove(database, migration(f"CREATE INDEX CONCURRENTLY {INDEX} ON ledger (wallet_id)"))
+    assert record["state"] == "FAIL"
+    assert not held(record)["no Sort"]
+    assert "no Sort: expected rows come in order, observed a Sort" in record["why"]
+
+
+def test_an_index_that_the_query_does_not_use_fails(database):
+    record = prove(database, migration(f"CREATE INDEX CONCURRENTLY {INDEX} ON ledger (note)"))
+    assert record["state"] == "FAIL"
+    assert not held(record)["Index Scan on the new index"]
+    assert not held(record)["fewer blocks"]
+
+
+def test_a_migration_that_cannot_be_applied_is_invalid_with_the_reason(database):
+    record = prove(database, migration("CREATE INDEX CONCURRENTLY i ON absent (id)"))
+    assert record["state"] == "INVALID"
+    assert "no table absent" in record["why"]
+    assert record["checks"] == []
+
+
+def test_a_migration_held_up_is_inconclusive(database, monkeypatch):
+    monkeypatch.setattr("perf.postgres.evidence.DEADLINE_S", 0.3)
+    with open_transaction(database, OLD_SNAPSHOT):
+        record = prove(database)
+    assert record["state"] == "INCONCLUSIVE"
+    assert "waiting for old snapshots" in record["why"]
+
+
+def test_an_index_that_was_there_is_taken_away_for_the_measurement_before(database):
+    with database.connect() as connection:
+        connection.execute(UP)
+    record = prove(database)
+    assert record["state"] == "PASS"
+    assert not parse_plan({"Plan": record["before"]["plan"]}).indexes
+    assert record["down_sql"] == DOWN
+
+
+@given(st.integers(1, 400), st.sampled_from([0.9, 0.95, 0.99]))
+def test_the_interval_covers_the_median_as_often_as_it_says_and_no_narrower_one_does(n, level):
+    """Oracle: the exact binomial probability that the true median lies between the two ranks."""
+    ranks = median_ranks(n, level)
+    if ranks is None:
+        assert 1 - 2 * binom.cdf(0, n, 0.5) < level
+        return
+    low, high = ranks
+    assert low + high == n - 1
+
+    def coverage(rank):
+        return 1 - 2 * binom.cdf(rank, n, 0.5)
+
+    assert coverage(low) >= level
+    assert low + 1 > (n - 1) // 2 or coverage(low + 1) < level
+
+
+def test_too_few_values_have_a_median_and_no_interval():
+    assert spread([3.0, 1.0, 2.0]) == {"median": 2.0, "low": None, "high": None, "level": 0.99, "n": 3}
