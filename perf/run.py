@@ -37,9 +37,11 @@ class Run:
     """`record` is what run.json holds (docs/architecture.md); `save` may be called after each scenario."""
 
     folder: Path
-    record: dict[str, Any]
-    _samples: dict[str, Samples] = field(default_factory=dict)
-    _unsaved: bool = False  # whether `_samples` holds what samples.parquet does not
+    record: dict[str, Any] = field(repr=False)
+    _samples: dict[str, Samples] = field(default_factory=dict, repr=False)
+    _unsaved: bool = field(
+        default=False, repr=False
+    )  # whether `_samples` holds what samples.parquet does not
 
     @classmethod
     def start(

@@ -13,6 +13,14 @@ from perf.run_files import RECORD
 from perf.secrets import mask_all
 
 SCHEMA = 1  # moves when a reader of the old run.json would misread the new one
+# The parts that readers rely on, with the type that JSON gives them.
+PARTS = {
+    **dict.fromkeys(("config", "environment", "platform", "scenarios", "objectives", "files"), dict),
+    **dict.fromkeys(("verdicts", "doubts", "migrations"), list),
+    "complete": bool,
+    "id": str,
+    "config_sha256": str,
+}
 
 
 def empty_record(config: Config, identity: str, created: datetime) -> dict[str, Any]:
@@ -56,6 +64,11 @@ def read_record(folder: Path) -> dict[str, Any]:
             f"{path} has schema {record.get('schema')!r}; this Tailguard reads {SCHEMA}."
             " Open it with the version that wrote it, or measure again."
         )
+    for name, kind in PARTS.items():
+        if not isinstance(record.get(name), kind):
+            raise UsageError(
+                f"{path} is broken: it has no {name!r} part. Measure again, or restore the file."
+            )
     return record
 
 

@@ -48,11 +48,9 @@ def count(samples: Samples) -> dict[str, Any]:
 
 
 def summarise_times(times_ms: NDArray[np.float64]) -> dict[str, Any]:
-    """Return p50, p95 and p99 with their intervals, and the maximum, of times in ms; None for each of no times."""
-    if len(times_ms) == 0:
-        return {**dict.fromkeys(QUANTILES), "max": None}
+    """Return p50, p95 and p99 with their intervals, and the maximum, of times in ms; no times have none."""
     quantiles = {name: asdict(estimate(times_ms, q)) for name, q in QUANTILES.items()}
-    return {**quantiles, "max": float(times_ms.max())}
+    return {**quantiles, "max": float(times_ms.max()) if len(times_ms) else None}
 
 
 def _step(samples: Samples, step: str) -> dict[str, Any]:
