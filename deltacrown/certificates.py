@@ -16,27 +16,27 @@ CONTENT_TYPE = "image/svg+xml"
 
 _FIND_REGISTRATION = """
 SELECT t.id, t.status FROM tournaments_registration r JOIN tournaments_tournament t ON t.id = r.tournament_id
-WHERE r.id = %s
+WHERE r.id = $1
 """
 _INSERT = """
 INSERT INTO tournament_engine_certificate_certificate
     (tournament_id, participant_id, certificate_type, file_image, file_bytes, verification_code, certificate_hash,
      migrated_to_s3_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, now()) RETURNING id
+VALUES ($1, $2, $3, $4, $5, $6, $7, now()) RETURNING id
 """
 _FIND = """
 SELECT id, participant_id, certificate_type, file_image, file_bytes, verification_code, certificate_hash, generated_at,
        revoked_at, revoked_reason, tournament_id
 FROM tournament_engine_certificate_certificate WHERE
 """
-_BY_ID, _BY_CODE = _FIND + "id = %s", _FIND + "verification_code = %s"
+_BY_ID, _BY_CODE = _FIND + "id = $1", _FIND + "verification_code = $1"
 _REVOKE = """
-UPDATE tournament_engine_certificate_certificate SET revoked_at = now(), revoked_reason = %s
-WHERE id = %s AND revoked_at IS NULL RETURNING id
+UPDATE tournament_engine_certificate_certificate SET revoked_at = now(), revoked_reason = $1
+WHERE id = $2 AND revoked_at IS NULL RETURNING id
 """
 _COUNT = """
 UPDATE tournament_engine_certificate_certificate SET download_count = download_count + 1, downloaded_at = now()
-WHERE id = %s
+WHERE id = $1
 """
 
 
@@ -92,9 +92,9 @@ class Certificates:
         retries = self._stored().save(key, body, CONTENT_TYPE)
         try:
             with self._database.connection() as connection:
-                row = connection.execute(
-                    _INSERT, (tournament_id, registration_id, kind, key, len(body), code, sha256)
-                ).fetchone()
+                row = connection.row(
+                    _INSERT, tournament_id, registration_id, kind, key, len(body), code, sha256
+                )
         except UniqueViolation:
             self._stored().delete(key)
             message = f"registration {registration_id} has its {kind} certificate already"
@@ -111,7 +111,7 @@ class Certificates:
         record = self._valid(certificate_id)
         body = self._stored().open(record.key)
         with self._database.connection() as connection:
-            connection.execute(_COUNT, (certificate_id,))
+            connection.run(_COUNT, certificate_id)
         return record, body
 
     def find(self, certificate_id: int) -> CertificateRecord:
@@ -127,7 +127,7 @@ class Certificates:
     def revoke(self, certificate_id: int, reason: str) -> None:
         """Revoke a certificate, so that another may be issued. Raises NotFound, Gone where it is already."""
         with self._database.connection() as connection:
-            if connection.execute(_REVOKE, (reason, certificate_id)).fetchone() is None:
+            if connection.row(_REVOKE, reason, certificate_id) is None:
                 self._valid(certificate_id)
 
     def _valid(self, certificate_id: int) -> CertificateRecord:
@@ -138,14 +138,14 @@ class Certificates:
 
     def _find(self, query: str, by: int | uuid.UUID) -> CertificateRecord:
         with self._database.connection() as connection:
-            row = connection.execute(query.encode(), (by,)).fetchone()
+            row = connection.row(query, by)
         if row is None:
             raise NotFound(f"there is no certificate {by}")
         return CertificateRecord(*row)
 
     def _completed_tournament(self, registration_id: int) -> int:
         with self._database.connection() as connection:
-            row = connection.execute(_FIND_REGISTRATION, (registration_id,)).fetchone()
+            row = connection.row(_FIND_REGISTRATION, registration_id)
         if row is None:
             raise NotFound(f"there is no registration {registration_id}")
         if row[1] != "completed":

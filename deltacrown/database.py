@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from deltacrown.connection import Connection as Connection  # noqa: PLC0414 - lent from here, so named here too
 from deltacrown.errors import Unavailable
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 # A hot path needs some 10 ms at most: a statement that runs 10 s is stuck, and its client has long gone.
 STATEMENT_TIMEOUT_MS = 10_000
@@ -29,7 +27,8 @@ class Database:
         """Open the pool. `conninfo` is a libpq URL or key=value string; connections are made as needed."""
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             with_search_path(conninfo, schema),
-            kwargs={"autocommit": True, "prepare_threshold": 0},
+            connection_class=Connection,
+            kwargs={"autocommit": True},
             min_size=1,
             max_size=size,
             timeout=POOL_TIMEOUT_S,
@@ -50,14 +49,14 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """Lend a connection inside one transaction: committed at the end, rolled back on an exception."""
         with self.connection() as connection:
-            connection.execute("BEGIN")
+            connection.run("BEGIN")
             try:
                 yield connection
             except BaseException:
                 if not connection.closed:
                     connection.rollback()
                 raise
-            connection.execute("COMMIT")
+            connection.run("COMMIT")
 
     def close(self) -> None:
         """Close every connection. A second call does nothing."""

@@ -15,13 +15,13 @@ T = TypeVar("T")
 # The id decides between rows of one instant: without it a page could repeat or lose a row of the page before.
 _WALLET = """
 SELECT id, created, amount, cached_balance_after, reason, note FROM economy_economytransaction
-WHERE wallet_id = %(of)s AND (%(created)s::timestamptz IS NULL OR (created, id) < (%(created)s, %(id)s))
-ORDER BY created DESC, id DESC LIMIT %(limit)s
+WHERE wallet_id = $1 AND ($2::timestamptz IS NULL OR (created, id) < ($2, $3))
+ORDER BY created DESC, id DESC LIMIT $4
 """
 _MODERATION = """
 SELECT id, created, event, actor_id, meta FROM support_moderationaction
-WHERE ref_id = %(of)s AND (%(created)s::timestamptz IS NULL OR (created, id) < (%(created)s, %(id)s))
-ORDER BY created DESC, id DESC LIMIT %(limit)s
+WHERE ref_id = $1 AND ($2::timestamptz IS NULL OR (created, id) < ($2, $3))
+ORDER BY created DESC, id DESC LIMIT $4
 """
 # The pages of the platform's own screens; the migrations prove their plans with the same limits.
 WALLET_PAGE, MODERATION_PAGE, MOST = 50, 100, 500
@@ -84,9 +84,8 @@ class Histories:
             raise Invalid(f"a page has 1 to {MOST} rows, not {limit}")
         created, last_id = _position(cursor) if cursor else (None, None)
         # One row more than asked tells whether there is a next page.
-        values = {"of": of, "created": created, "id": last_id, "limit": limit + 1}
         with self._database.connection() as connection:
-            return connection.execute(query.encode(), values).fetchall()
+            return connection.run(query, of, created, last_id, limit + 1)
 
 
 def _next_cursor(rows: list[tuple[Any, ...]], limit: int) -> str | None:

@@ -1,6 +1,5 @@
 """The platform in one piece: the hot paths as plain methods, callable from any number of threads."""
 
-from dataclasses import asdict
 from typing import Any
 
 from deltacrown.certificates import Certificate, Certificates
@@ -102,15 +101,20 @@ class DeltaCrown:
         self.database.close()
 
     def _announce_score(self, result: MatchResult) -> None:
-        self.publish(result.tournament_id, {"type": "score_updated", "data": _event_data(result)})
+        if self.hub.subscribers(result.tournament_id):
+            self.publish(result.tournament_id, {"type": "score_updated", "data": _event_data(result)})
 
 
 def _event_data(result: MatchResult) -> dict[str, Any]:
     """Return the fields of the real platform's event, with the version beside them."""
-    data = asdict(result)
     return {
-        "match_id": data.pop("id"),
-        "status": data.pop("state"),
-        **data,
+        "match_id": result.id,
+        "tournament_id": result.tournament_id,
+        "status": result.state,
+        "participant1_score": result.participant1_score,
+        "participant2_score": result.participant2_score,
+        "winner_id": result.winner_id,
+        "submitted_by": result.submitted_by,
+        "version": result.version,
         "updated_at": result.updated_at.isoformat(),
     }

@@ -3,24 +3,24 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from deltacrown.database import Connection, Database
+from deltacrown.connection import Connection
+from deltacrown.database import Database
 from deltacrown.errors import Conflict, Invalid, NotFound
 
 # NO KEY: others may still refer to the tournament (an audit row does), only registrations wait for one another.
 _LOCK = """
-SELECT status, participant_count, max_participants FROM tournaments_tournament WHERE id = %s FOR NO KEY UPDATE
+SELECT status, participant_count, max_participants FROM tournaments_tournament WHERE id = $1 FOR NO KEY UPDATE
 """
 _ENTER = """
-INSERT INTO tournaments_registration (tournament_id, user_id, registered_at) VALUES (%s, %s, now())
+INSERT INTO tournaments_registration (tournament_id, user_id, registered_at) VALUES ($1, $2, now())
 ON CONFLICT (tournament_id, user_id) DO NOTHING
 RETURNING id, registration_number, status, created_at
 """
 _PAY = """
 INSERT INTO tournaments_paymentverification (registration_id, method, transaction_id, payer_account_number, amount_bdt)
-VALUES (%s, %s, %s, %s, %s) RETURNING id
+VALUES ($1, $2, $3, $4, $5) RETURNING id
 """
-_COUNT = "UPDATE tournaments_tournament SET participant_count = participant_count + 1 WHERE id = %s"
-_USER = "SELECT 1 FROM accounts_user WHERE id = %s"
+_COUNT = "UPDATE tournaments_tournament SET participant_count = participant_count + 1 WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +63,20 @@ class Registrations:
         with self._database.transaction() as connection:
             self._lock(connection, tournament_id)
             entered = _enter(connection, tournament_id, user_id)
-            paid = connection.execute(
+            paid = connection.row(
                 _PAY,
-                (
-                    entered[0],
-                    payment.method,
-                    payment.transaction_id,
-                    payment.payer_account_number,
-                    payment.amount_bdt,
-                ),
-            ).fetchone()
-            connection.execute(_COUNT, (tournament_id,))
+                entered[0],
+                payment.method,
+                payment.transaction_id,
+                payment.payer_account_number,
+                payment.amount_bdt,
+            )
+            connection.run(_COUNT, tournament_id)
         assert paid is not None  # INSERT ... RETURNING gives a row
         return Registration(*entered, tournament_id, user_id, payment, paid[0])
 
     def _lock(self, connection: Connection, tournament_id: int) -> None:
-        row = connection.execute(_LOCK, (tournament_id,)).fetchone()
+        row = connection.row(_LOCK, tournament_id)
         if row is None:
             raise NotFound(f"there is no tournament {tournament_id}")
         status, count, capacity = row
@@ -93,7 +91,7 @@ class Registrations:
 
 
 def _enter(connection: Connection, tournament_id: int, user_id: int) -> tuple[int, str, str, datetime]:
-    row = connection.execute(_ENTER, (tournament_id, user_id)).fetchone()
+    row = connection.row(_ENTER, tournament_id, user_id)
     if row is None:
         message = f"user {user_id} is already registered for tournament {tournament_id}"
         raise Conflict(message, code="ALREADY_REGISTERED", status=400)

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from deltacrown.database import Connection, Database
+from deltacrown.connection import Connection, Row
+from deltacrown.database import Database
 from deltacrown.errors import Conflict, Forbidden, Invalid, NotFound, PlatformError
 from deltacrown.faults import EARLY_EVENT_GAP_S, Faults
 
@@ -15,50 +15,49 @@ _COLUMNS = """
 id, tournament_id, state, participant1_score, participant2_score, winner_id, loser_id,
 submitted_by_id, version, updated_at
 """
+_GUARD = "AND state IN ('live', 'pending_result') AND version = coalesce($5::int, version)"
+_FROM_VERSION = "version - 1"
 
-# One statement, so one round trip and one snapshot: the row moves on from a version and its audit row says from which.
+# One statement, so one round trip and no lock held while a client thinks: the row moves on from a version, and its
+# audit row says from which.
 _SUBMIT = f"""
 WITH moved AS (
     UPDATE tournament_engine_match_match SET
-        participant1_score = %(score1)s, participant2_score = %(score2)s, state = 'pending_result',
-        winner_id = CASE WHEN %(score1)s > %(score2)s THEN participant1_id ELSE participant2_id END,
-        loser_id = CASE WHEN %(score1)s > %(score2)s THEN participant2_id ELSE participant1_id END,
-        submitted_by_id = %(user)s, version = version + 1, updated_at = clock_timestamp()
-    WHERE id = %(match)s AND %(user)s IN (participant1_id, participant2_id)
-        AND state IN ('live', 'pending_result') AND version = coalesce(%(version)s, version)
+        participant1_score = $3::int, participant2_score = $4::int, state = 'pending_result',
+        winner_id = CASE WHEN $3 > $4 THEN participant1_id ELSE participant2_id END,
+        loser_id = CASE WHEN $3 > $4 THEN participant2_id ELSE participant1_id END,
+        submitted_by_id = $2, version = version + 1, updated_at = clock_timestamp()
+    WHERE id = $1::bigint AND $2::int IN (participant1_id, participant2_id) {_GUARD}
     RETURNING {_COLUMNS}
 ), audited AS (
     INSERT INTO tournaments_auditlog (user_id, action, tournament_id, match_id, from_version)
-    SELECT %(user)s, 'result_submitted', tournament_id, id, version - 1 FROM moved
+    SELECT $2, 'result_submitted', tournament_id, id, {_FROM_VERSION} FROM moved
 )
 SELECT * FROM moved
 """
 # The defect of the state guard: neither the state nor the version is looked at, and two may win the same change.
-_SUBMIT_UNGUARDED = _SUBMIT.replace(
-    "AND state IN ('live', 'pending_result') AND version = coalesce(%(version)s, version)", ""
-).replace("version - 1 FROM moved", "coalesce(%(version)s, version - 1) FROM moved")
+_SUBMIT_UNGUARDED = _SUBMIT.replace(_GUARD, "").replace(_FROM_VERSION, f"coalesce($5::int, {_FROM_VERSION})")
 
 _CONFIRM = f"""
 WITH moved AS (
     UPDATE tournament_engine_match_match SET
         state = 'completed', completed_at = clock_timestamp(), version = version + 1, updated_at = clock_timestamp()
-    WHERE id = %(match)s AND state = 'pending_result' AND version = %(version)s
+    WHERE id = $1 AND state = 'pending_result' AND version = $3
     RETURNING {_COLUMNS}
 ), audited AS (
     INSERT INTO tournaments_auditlog (user_id, action, tournament_id, match_id, from_version)
-    SELECT %(user)s, 'result_confirmed', tournament_id, id, version - 1 FROM moved
+    SELECT $2, 'result_confirmed', tournament_id, id, {_FROM_VERSION} FROM moved
 )
 SELECT * FROM moved
 """
 _FIND = """
 SELECT state, version, participant1_id, participant2_id, submitted_by_id
-FROM tournament_engine_match_match WHERE id = %s
+FROM tournament_engine_match_match WHERE id = $1
 """
 _MAY_CONFIRM = """
-SELECT is_staff OR EXISTS (
+SELECT FROM accounts_user u WHERE u.id = $2 AND (u.is_staff OR EXISTS (
     SELECT FROM tournament_engine_match_match m JOIN tournaments_tournament t ON t.id = m.tournament_id
-    WHERE m.id = %(match)s AND t.organizer_id = u.id)
-FROM accounts_user u WHERE u.id = %(user)s
+    WHERE m.id = $1 AND t.organizer_id = u.id))
 """
 
 
@@ -78,13 +77,10 @@ class MatchResult:
     updated_at: datetime
 
 
-Announce = Callable[[MatchResult], None]
-
-
 class Results:
-    """Takes results of matches and announces each one that is committed."""
+    """Takes results of matches and announces each submission."""
 
-    def __init__(self, database: Database, faults: Faults, announce: Announce) -> None:
+    def __init__(self, database: Database, faults: Faults, announce: Callable[[MatchResult], None]) -> None:
         """Work on a database; `announce` is called once a submission is committed."""
         self._database = database
         self._announce = announce
@@ -99,11 +95,10 @@ class Results:
         Raises Invalid (tie, negative), NotFound, Forbidden, Conflict (stale version or wrong state).
         """
         _check_scores(score1, score2)
-        values = {"match": match_id, "user": user_id, "score1": score1, "score2": score2, "version": version}
         if self._early:
-            return self._submit_early(values)
+            return self._submit_early(match_id, user_id, score1, score2, version)
         with self._database.connection() as connection:
-            result = _change(connection, self._statement, values)
+            result = self._submit(connection, match_id, user_id, score1, score2, version)
         self._announce(result)
         return result
 
@@ -112,7 +107,7 @@ class Results:
         with self._database.connection() as connection:
             state, version, *players, submitter = _find(connection, match_id)
             opponent = user_id in players and user_id != submitter
-            if not opponent and not _may_confirm(connection, match_id, user_id):
+            if not opponent and not connection.run(_MAY_CONFIRM, match_id, user_id):
                 raise Forbidden(
                     f"user {user_id} may not confirm match {match_id}: only the opponent, organiser or staff may"
                 )
@@ -120,49 +115,56 @@ class Results:
                 raise Conflict(
                     f"match {match_id} is {state}, not pending_result", code="WRONG_STATE", status=400
                 )
-            return _change(connection, _CONFIRM, {"match": match_id, "user": user_id, "version": version})
+            row = connection.row(_CONFIRM, match_id, user_id, version)
+            if row is None:
+                raise _stale(match_id, version + 1, version)
+            return MatchResult(*row)
 
-    def _submit_early(self, values: dict[str, Any]) -> MatchResult:
+    def _submit(
+        self,
+        connection: Connection,
+        match_id: int,
+        user_id: int,
+        score1: int,
+        score2: int,
+        version: int | None,
+    ) -> MatchResult:
+        row = connection.row(self._statement, match_id, user_id, score1, score2, version)
+        if row is None:
+            raise _refusal(connection, match_id, user_id, version)
+        return MatchResult(*row)
+
+    def _submit_early(
+        self, match_id: int, user_id: int, score1: int, score2: int, version: int | None
+    ) -> MatchResult:
         """Do it wrong: tell the room before the row is committed."""
         with self._database.transaction() as connection:
-            result = _change(connection, self._statement, values)
+            result = self._submit(connection, match_id, user_id, score1, score2, version)
             self._announce(result)
             time.sleep(EARLY_EVENT_GAP_S)
         return result
 
 
-def _change(connection: Connection, statement: str, values: dict[str, Any]) -> MatchResult:
-    row = connection.execute(statement.encode(), values).fetchone()
-    if row is None:
-        raise _refusal(connection, values)
-    return MatchResult(*row)
-
-
-def _refusal(connection: Connection, values: dict[str, Any]) -> PlatformError:
+def _refusal(connection: Connection, match_id: int, user_id: int, version: int | None) -> PlatformError:
     """Find out why no row moved. Only the loser pays for this second look."""
-    match_id, user_id, version = values["match"], values["user"], values["version"]
     state, current, *players, _ = _find(connection, match_id)
-    if "score1" in values and user_id not in players:
+    if user_id not in players:
         return Forbidden(f"user {user_id} does not play match {match_id}")
     if state not in ACCEPTING:
         return Conflict(f"match {match_id} is {state} and takes no result", code="WRONG_STATE", status=400)
-    return Conflict(
-        f"match {match_id} is at version {current}, not {version}",
-        code="STALE_VERSION",
-        details={"version": current},
-    )
+    return _stale(match_id, current, version)
 
 
-def _find(connection: Connection, match_id: int) -> tuple[Any, ...]:
-    row = connection.execute(_FIND, (match_id,)).fetchone()
+def _stale(match_id: int, current: int, version: int | None) -> Conflict:
+    message = f"match {match_id} is at version {current}, not {version}"
+    return Conflict(message, code="STALE_VERSION", details={"version": current})
+
+
+def _find(connection: Connection, match_id: int) -> Row:
+    row = connection.row(_FIND, match_id)
     if row is None:
         raise NotFound(f"there is no match {match_id}")
     return row
-
-
-def _may_confirm(connection: Connection, match_id: int, user_id: int) -> bool:
-    row = connection.execute(_MAY_CONFIRM, {"match": match_id, "user": user_id}).fetchone()
-    return row is not None and bool(row[0])
 
 
 def _check_scores(score1: int, score2: int) -> None:

@@ -9,13 +9,13 @@ _MEMBER = """
 SELECT u.username, CASE
     WHEN u.is_staff THEN 'admin'
     WHEN EXISTS (
-        SELECT FROM tournaments_tournament t WHERE t.id = %(tournament)s AND t.organizer_id = u.id
+        SELECT FROM tournaments_tournament t WHERE t.id = $1 AND t.organizer_id = u.id
     ) THEN 'organizer'
     WHEN EXISTS (
-        SELECT FROM tournaments_registration r WHERE r.tournament_id = %(tournament)s AND r.user_id = u.id
+        SELECT FROM tournaments_registration r WHERE r.tournament_id = $1 AND r.user_id = u.id
     ) THEN 'player'
     ELSE 'spectator' END
-FROM accounts_user u WHERE u.id = %(user)s AND u.is_active
+FROM accounts_user u WHERE u.id = $2 AND u.is_active
 """
 
 
@@ -38,7 +38,7 @@ class Rooms:
     def member(self, tournament_id: int, user_id: int) -> Member:
         """Return who a user is in a tournament's room. Raises Unauthenticated for an unknown or inactive user."""
         with self._database.connection() as connection:
-            row = connection.execute(_MEMBER, {"tournament": tournament_id, "user": user_id}).fetchone()
+            row = connection.row(_MEMBER, tournament_id, user_id)
         if row is None:
             raise Unauthenticated("the token's user does not exist")
         return Member(user_id, *row)

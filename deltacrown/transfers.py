@@ -3,45 +3,45 @@
 import random
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
-from deltacrown.database import Connection, Database
+from deltacrown.connection import Connection, Row
+from deltacrown.database import Database
 from deltacrown.errors import Conflict, InsufficientFunds, Invalid, NotFound, Unavailable
 from deltacrown.faults import CROSSING_GAP_S, Faults
 
 # The ledger's key column holds 64 characters, of which the longer suffix, "_credit", takes 7.
 MAX_KEY = 57
+# Balances and amounts are 4-byte integers.
+MAX_AMOUNT = 2**31 - 1
 # As the real platform: three tries in all. Locks in one order make even the second one rare.
 TRIES = 3
-# The first pause before another try, doubled each time and drawn at random, so that the two losers do not meet again.
+# The first pause before another try, doubled each time and drawn at random, so that the losers do not meet again.
 PAUSE_S = 0.005
 
 # One statement takes both locks, the smaller id first: two crossing transfers queue instead of blocking each other.
 _LOCK = """
-SELECT id, cached_balance, allow_overdraft FROM economy_deltacrownwallet WHERE id IN (%s, %s)
+SELECT id, cached_balance, allow_overdraft FROM economy_deltacrownwallet WHERE id IN ($1, $2)
 ORDER BY id FOR NO KEY UPDATE
 """
-_LOCK_ONE = (
-    "SELECT id, cached_balance, allow_overdraft FROM economy_deltacrownwallet WHERE id = %s FOR NO KEY UPDATE"
-)
+_LOCK_ONE = """
+SELECT id, cached_balance, allow_overdraft FROM economy_deltacrownwallet WHERE id = $1 FOR NO KEY UPDATE
+"""
 _BOOK = """
-UPDATE economy_deltacrownwallet
-SET cached_balance = CASE id WHEN %(sender)s THEN %(sender_after)s ELSE %(receiver_after)s END, updated_at = now()
-WHERE id IN (%(sender)s, %(receiver)s)
+UPDATE economy_deltacrownwallet SET cached_balance = CASE id WHEN $1 THEN $3::int ELSE $4::int END, updated_at = now()
+WHERE id IN ($1::bigint, $2::bigint)
 """
 _WRITE = """
 INSERT INTO economy_economytransaction (wallet_id, amount, cached_balance_after, reason, note, idempotency_key)
-VALUES (%(sender)s, -%(amount)s::int, %(sender_after)s, %(reason)s, %(note)s, %(key)s || '_debit'),
-       (%(receiver)s, %(amount)s::int, %(receiver_after)s, %(reason)s, %(note)s, %(key)s || '_credit')
+VALUES ($1, -$5::int, $3::int, $6, $7, $8::text || '_debit'), ($2, $5::int, $4::int, $6, $7, $8::text || '_credit')
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING id
 """
 _FIRST = """
 SELECT d.wallet_id, c.wallet_id, c.amount, d.cached_balance_after, c.cached_balance_after, d.id, c.id
-FROM economy_economytransaction d JOIN economy_economytransaction c ON c.idempotency_key = %(key)s || '_credit'
-WHERE d.idempotency_key = %(key)s || '_debit'
+FROM economy_economytransaction d JOIN economy_economytransaction c ON c.idempotency_key = $1::text || '_credit'
+WHERE d.idempotency_key = $1::text || '_debit'
 """
 
 
@@ -61,118 +61,108 @@ class Transfer:
     retries: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What a caller asks for."""
+
+    sender: int
+    receiver: int
+    amount: int
+    key: str
+    reason: str
+    note: str
+
+
 class _KeyUsedError(Exception):
     """The key is in the ledger already: roll back and look at what it was used for."""
 
 
 class Transfers:
-    """Transfers between wallets. With `crossing` (a fault) the sender is locked first, whatever its id."""
+    """Transfers between wallets."""
 
     def __init__(self, database: Database, faults: Faults) -> None:
-        """Work on a database."""
+        """Work on a database. With the fault `crossing_deadlock` the sender is locked first, whatever its id."""
         self._database = database
-        self._crossing = faults.has("crossing_deadlock")
+        self._lock = _lock_sender_first if faults.has("crossing_deadlock") else _lock_in_order
 
     def transfer(
         self, from_wallet: int, to_wallet: int, amount: int, key: str, reason: str = "p2p", note: str = ""
     ) -> Transfer:
-        """Move `amount` coins once per `key`; the same key with the same parties and amount answers the first result.
+        """Move `amount` coins once per `key`; the same order with the same key answers the first result.
 
         Raises Invalid, NotFound, InsufficientFunds, Conflict (another use of the key), Unavailable (retried in vain).
         """
-        _check(from_wallet, to_wallet, amount, key)
-        values = {
-            "sender": from_wallet,
-            "receiver": to_wallet,
-            "amount": amount,
-            "key": key,
-            "reason": reason,
-            "note": note,
-        }
+        order = _Order(from_wallet, to_wallet, amount, key, reason, note)
+        _check(order)
         for retries in range(TRIES):
             try:
-                return self._once(values, retries)
+                return self._once(order, retries)
+            except _KeyUsedError:
+                return self._first(order, retries)
             except (DeadlockDetected, SerializationFailure) as failure:
-                last: DeadlockDetected | SerializationFailure = failure
+                last = failure
             time.sleep(PAUSE_S * 2**retries * random.random())  # noqa: S311 - jitter, not a secret
+        # The cause keeps its SQLSTATE for whoever wants to tell a deadlock from a conflict.
         raise Unavailable(
-            f"the transfer {key!r} met {TRIES} deadlocks or conflicts", code="RETRIES_EXHAUSTED"
+            f"transfer {key!r} failed {TRIES} times: {last}", code="RETRIES_EXHAUSTED"
         ) from last
 
-    def _once(self, values: dict[str, Any], retries: int) -> Transfer:
-        try:
-            with self._database.transaction() as connection:
-                self._lock(connection, values)
-                debit_id, credit_id = _book(connection, values)
-        except _KeyUsedError:
-            return self._replay(values)
-        return Transfer(
-            values["sender"],
-            values["receiver"],
-            values["amount"],
-            values["sender_after"],
-            values["receiver_after"],
-            debit_id,
-            credit_id,
-            values["key"],
-            retries=retries,
-        )
+    def _once(self, order: _Order, retries: int) -> Transfer:
+        with self._database.transaction() as connection:
+            rows = self._lock(connection, order.sender, order.receiver)
+            balances = _balances_after(connection, order, rows)
+            wallets = order.sender, order.receiver
+            connection.run(_BOOK, *wallets, *balances)
+            ids = connection.run(
+                _WRITE, *wallets, *balances, order.amount, order.reason, order.note, order.key
+            )
+            if not ids:
+                raise _KeyUsedError
+        return Transfer(*wallets, order.amount, *balances, ids[0][0], ids[1][0], order.key, retries=retries)
 
-    def _lock(self, connection: Connection, values: dict[str, Any]) -> None:
-        """Lock both wallets and put the balances after into `values`."""
-        sender, receiver, amount = values["sender"], values["receiver"], values["amount"]
-        if self._crossing:
-            rows = connection.execute(_LOCK_ONE, (sender,)).fetchall()
-            time.sleep(CROSSING_GAP_S)
-            rows += connection.execute(_LOCK_ONE, (receiver,)).fetchall()
-        else:
-            rows = connection.execute(_LOCK, (sender, receiver)).fetchall()
-        wallets = {row[0]: row for row in rows}
-        for wallet in (sender, receiver):
-            if wallet not in wallets:
-                raise NotFound(f"there is no wallet {wallet}")
-        _, balance, overdraft = wallets[sender]
-        if balance < amount and not overdraft:
-            _refuse_unless_replay(connection, values, balance)
-        values["sender_after"] = balance - amount
-        values["receiver_after"] = wallets[receiver][1] + amount
-
-    def _replay(self, values: dict[str, Any]) -> Transfer:
+    def _first(self, order: _Order, retries: int) -> Transfer:
         with self._database.connection() as connection:
-            return _first(connection, values)
+            row = connection.row(_FIRST, order.key)
+        if row is None or row[:3] != (order.sender, order.receiver, order.amount):
+            raise Conflict(
+                f"the key {order.key!r} was used for another transfer", code="IDEMPOTENCY_CONFLICT"
+            )
+        return Transfer(*row, key=order.key, replayed=True, retries=retries)  # type: ignore[misc]  # row has 7 columns
 
 
-def _book(connection: Connection, values: dict[str, Any]) -> tuple[int, int]:
-    """Write both balances and both ledger rows; return the ids of debit and credit. Raises _KeyUsedError."""
-    connection.execute(_BOOK, values)
-    ids = connection.execute(_WRITE, values).fetchall()
-    if not ids:
-        raise _KeyUsedError
-    return ids[0][0], ids[1][0]
+def _lock_in_order(connection: Connection, sender: int, receiver: int) -> list[Row]:
+    return connection.run(_LOCK, sender, receiver)
 
 
-def _refuse_unless_replay(connection: Connection, values: dict[str, Any], balance: int) -> None:
-    """A replay must answer as the first time, even where its coins have been spent since."""
-    if connection.execute(_FIRST, values).fetchone() is not None:
-        raise _KeyUsedError
-    raise InsufficientFunds(f"wallet {values['sender']} holds {balance}, less than {values['amount']}")
+def _lock_sender_first(connection: Connection, sender: int, receiver: int) -> list[Row]:
+    """Do it wrong, and as slowly as the real platform: two crossing transfers each hold what the other wants."""
+    rows = connection.run(_LOCK_ONE, sender)
+    time.sleep(CROSSING_GAP_S)
+    return rows + connection.run(_LOCK_ONE, receiver)
 
 
-def _first(connection: Connection, values: dict[str, Any]) -> Transfer:
-    row = connection.execute(_FIRST, values).fetchone()
-    key, wanted = values["key"], (values["sender"], values["receiver"], values["amount"])
-    if row is None or row[:3] != wanted:
-        raise Conflict(f"the key {key!r} was used for another transfer", code="IDEMPOTENCY_CONFLICT")
-    sender, receiver, amount, sender_after, receiver_after, debit_id, credit_id = row
-    return Transfer(
-        sender, receiver, amount, sender_after, receiver_after, debit_id, credit_id, key, replayed=True
-    )
+def _balances_after(connection: Connection, order: _Order, rows: list[Row]) -> tuple[int, int]:
+    """Return the balances of sender and receiver after the transfer. Raises NotFound, InsufficientFunds."""
+    wallets = {wallet: (balance, overdraft) for wallet, balance, overdraft in rows}
+    for wallet in (order.sender, order.receiver):
+        if wallet not in wallets:
+            raise NotFound(f"there is no wallet {wallet}")
+    balance, overdraft = wallets[order.sender]
+    if balance < order.amount and not overdraft:
+        # A replay answers as the first time, even where its coins have been spent since.
+        if connection.row(_FIRST, order.key) is not None:
+            raise _KeyUsedError
+        raise InsufficientFunds(f"wallet {order.sender} holds {balance}, less than {order.amount}")
+    received = wallets[order.receiver][0] + order.amount
+    if received > MAX_AMOUNT:
+        raise Invalid(f"wallet {order.receiver} cannot hold more than {MAX_AMOUNT}")
+    return balance - order.amount, received
 
 
-def _check(from_wallet: int, to_wallet: int, amount: int, key: str) -> None:
-    if from_wallet == to_wallet:
-        raise Invalid(f"wallet {from_wallet} cannot send coins to itself")
-    if amount <= 0:
-        raise Invalid(f"the amount must be above 0, not {amount}")
-    if not 0 < len(key) <= MAX_KEY:
-        raise Invalid(f"an idempotency key has 1 to {MAX_KEY} characters, not {len(key)}")
+def _check(order: _Order) -> None:
+    if order.sender == order.receiver:
+        raise Invalid(f"wallet {order.sender} cannot send coins to itself")
+    if not 0 < order.amount <= MAX_AMOUNT:
+        raise Invalid(f"the amount must be from 1 to {MAX_AMOUNT}, not {order.amount}")
+    if not 0 < len(order.key) <= MAX_KEY:
+        raise Invalid(f"an idempotency key has 1 to {MAX_KEY} characters, not {len(order.key)}")
