@@ -105,17 +105,23 @@ def _own_file(file: Path | str | None) -> tuple[dict[str, Any], Layer]:
     profiles = table.get("profile", {})
     if isinstance(profiles, str):  # `profile = "ci"` chooses one, [profile.mine] defines one
         return {"profile": profiles}, file_layer(path, settings, text)
-    return {"profiles": profiles, "path": path}, file_layer(path, settings, text)
+    if not isinstance(profiles, Mapping):
+        raise UsageError(f"{path}: profile must be a name, or tables [profile.NAME], not {profiles!r}.")
+    own = {
+        name: file_layer(path, table, text, f"profile.{name}.")
+        for name, table in profiles.items()
+        if isinstance(table, Mapping)
+    }
+    return {"profiles": own}, file_layer(path, settings, text)
 
 
 def _profile_layers(name: str, shipped: Mapping[str, Any], own: Mapping[str, Any]) -> list[Layer]:
-    known = {**shipped["profile"], **own.get("profiles", {})}
-    if name not in known or not isinstance(known[name], Mapping):
-        raise UsageError(f"Unknown profile {name!r}.{did_you_mean(name, list(known))}")
-    layers = [Layer(f"profile {name}", dict(flatten(shipped["profile"].get(name, {}))))]
-    if name in own.get("profiles", {}):
-        layers.append(Layer(f"profile {name} in {own['path']}", dict(flatten(own["profiles"][name]))))
-    return layers
+    """Return the layers of the profile `name`: the shipped values, and over them those of the user's file."""
+    ours, theirs = shipped["profile"], own.get("profiles", {})
+    if name not in {**ours, **theirs}:
+        raise UsageError(f"Unknown profile {name!r}.{did_you_mean(name, [*ours, *theirs])}")
+    layers = [Layer(f"profile {name}", dict(flatten(ours.get(name, {})))), theirs.get(name)]
+    return [layer for layer in layers if layer is not None]
 
 
 def _scenarios_named(layers: Sequence[Layer], variable: str) -> set[str]:

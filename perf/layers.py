@@ -50,10 +50,10 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
         raise UsageError(f"{path}{where}: not valid TOML: {why}.") from error
 
 
-def file_layer(path: Path, table: Mapping[str, Any], text: str) -> Layer:
-    """Return the layer of a configuration file, each key with its line."""
+def file_layer(path: Path, table: Mapping[str, Any], text: str, prefix: str = "") -> Layer:
+    """Return the layer of a table of a configuration file, which stands there below `prefix`; each key has its line."""
     values = dict(flatten(table))
-    return Layer(str(path), values, {name: f"{path}, line {line_of(text, name)}" for name in values})
+    return Layer(str(path), values, {name: f"{path}, line {line_of(text, prefix + name)}" for name in values})
 
 
 def environment_layer(environ: Mapping[str, str], reserved: Sequence[str], known: Sequence[str]) -> Layer:
