@@ -5,7 +5,7 @@ from deltacrown.errors import Unauthenticated
 from deltacrown.tokens import Tokens
 from deltacrown.web.operation import Caller
 
-_CALLER = "SELECT is_staff FROM accounts_user WHERE id = %s AND is_active"
+_CALLER = "SELECT is_staff FROM accounts_user WHERE id = $1 AND is_active"
 
 
 class Authentication:
@@ -25,7 +25,7 @@ class Authentication:
     def caller(self, user_id: int) -> Caller:
         """An active user. Raises Unauthenticated where there is none."""
         with self._database.connection() as connection:
-            row = connection.execute(_CALLER, (user_id,)).fetchone()
+            row = connection.row(_CALLER, user_id)
         if row is None:
             raise Unauthenticated("no such user, or the account is closed")
         return Caller(user_id, is_staff=row[0])

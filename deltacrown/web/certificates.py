@@ -12,7 +12,7 @@ from deltacrown.web.operation import Call, Operation, Reply, object_of
 _AWARD = """
 SELECT r.user_id, t.organizer_id, t.name, u.username
 FROM tournaments_registration r JOIN tournaments_tournament t ON t.id = r.tournament_id
-LEFT JOIN accounts_user u ON u.id = r.user_id WHERE r.id = %s
+LEFT JOIN accounts_user u ON u.id = r.user_id WHERE r.id = $1
 """
 PLACEMENTS = {"winner": 1, "runner_up": 2, "third_place": 3}
 
@@ -83,7 +83,7 @@ def _permit(platform: DeltaCrown, call: Call, registration_id: int) -> None:
 def _award(platform: DeltaCrown, registration_id: int) -> tuple[Any, ...]:
     """Owner, organiser, tournament's name and owner's name of a registration. Raises NotFound."""
     with platform.database.connection() as connection:
-        row = connection.execute(_AWARD, (registration_id,)).fetchone()
+        row = connection.row(_AWARD, registration_id)
     if row is None:
         raise NotFound(f"there is no registration {registration_id}")
     return row

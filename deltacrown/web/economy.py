@@ -10,7 +10,7 @@ from deltacrown.web.fields import AMOUNT, BOOLEAN, ID, INTEGER, STRING, STRING_O
 from deltacrown.web.operation import Call, Operation, Reply, object_of
 
 # In this reference a wallet's profile has its user's id.
-_OWNER = "SELECT profile_id FROM economy_deltacrownwallet WHERE id = %s"
+_OWNER = "SELECT profile_id FROM economy_deltacrownwallet WHERE id = $1"
 
 
 def transfer(platform: DeltaCrown, call: Call) -> Reply:
@@ -42,7 +42,7 @@ def _permit(platform: DeltaCrown, call: Call, wallet_id: int) -> None:
     if call.user.is_staff:
         return
     with platform.database.connection() as connection:
-        row = connection.execute(_OWNER, (wallet_id,)).fetchone()
+        row = connection.row(_OWNER, wallet_id)
     if row is None:
         raise NotFound(f"there is no wallet {wallet_id}")
     if row[0] != call.user.user_id:

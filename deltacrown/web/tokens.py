@@ -4,24 +4,25 @@ from deltacrown.errors import Unauthenticated
 from deltacrown.platform import DeltaCrown
 from deltacrown.web.fields import STRING, text
 from deltacrown.web.operation import Call, Operation, Reply, object_of
-from deltacrown.web.passwords import hash_password, password_matches
+from deltacrown.web.passwords import ALGORITHM, ITERATIONS, password_matches
 
 # The platform takes a user name or an e-mail address. A user name wins where one user's name is another's address.
 _FIND = """
-SELECT id, password FROM accounts_user WHERE (username = %(name)s OR email = %(name)s) AND is_active
-ORDER BY username = %(name)s DESC LIMIT 1
+SELECT id, password FROM accounts_user WHERE (username = $1 OR email = $1) AND is_active
+ORDER BY username = $1 DESC LIMIT 1
 """
 PAIR = object_of({"access": STRING, "refresh": STRING})
 LONGEST_PASSWORD = 4096  # PBKDF2 takes any length; a megabyte of password is an attack
 WRONG = "no active account found with the given credentials"
-# Compared where there is no such user, so that the time taken does not tell which names exist. Not a password.
-NOBODY = hash_password("")
+# Compared where there is no such user, so that the time taken does not tell which names exist. No digest is
+# empty, so no password fits.
+NOBODY = f"{ALGORITHM}${ITERATIONS}$nobody$"
 
 
 def obtain(platform: DeltaCrown, call: Call) -> Reply:
     """Log in."""
     with platform.database.connection() as connection:
-        row = connection.execute(_FIND, {"name": call.body["username"]}).fetchone()
+        row = connection.row(_FIND, call.body["username"])
     user_id, stored = row or (0, NOBODY)
     if not password_matches(call.body["password"], stored) or row is None:
         raise Unauthenticated(WRONG)
