@@ -137,15 +137,17 @@ class Watchdog:
     def __exit__(self, *_: object) -> None:
         if os.getpid() != self._owner:
             return  # a fork of our owner: the child is not ours to end
-        self.stop()
-        for file in self._files:
-            file.unlink(missing_ok=True)
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        if self._folder is None or not self._folder.exists():
-            self._tell("done")
-        self._close_pipe()
-        self._shell.wait()
+        try:
+            self.stop()
+            for file in self._files:
+                file.unlink(missing_ok=True)
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+            if self._folder is None or not self._folder.exists():
+                self._tell("done")
+        finally:  # interrupted or failed above: the shell does the rest
+            self._close_pipe()
+            self._shell.wait()
 
     def folder(self, prefix: str) -> Path:
         """Return a new folder, private to the child's account, that is removed with us."""

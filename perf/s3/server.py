@@ -6,18 +6,22 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from perf.errors import TailguardError, UsageError
 from perf.processes import Child, Watchdog
 from perf.s3.embedded import EMBEDDED_REGION, Start, find_weed, moto, seaweedfs
-from perf.s3.store import S3Server, StorageError, ensure_bucket, remove_ours
+from perf.s3.store import S3Server, StorageError, ensure_bucket, remove_ours, software
 
 DEFAULT_BUCKET = "tailguard"
 _START_TIMEOUT_S = 60.0  # 1 s here
 _START_TRIES = 5
-_PORT_TAKEN = "address already in use"
+# How SeaweedFS and moto say that another process took the port between our asking and the binding.
+_PORT_TAKEN = ("port allocation failed", "address already in use")
+# Whoever took our port may accept and never answer: do not wait for long.
+_PROBE = {"connect_timeout": 1, "read_timeout": 3, "retries": {"total_max_attempts": 1}}
 
 
 @contextmanager
@@ -72,6 +76,8 @@ def your_s3(
         raise StorageError(
             f"--s3-endpoint {_shown(endpoint)} needs {' and '.join(missing)} in the environment"
         )
+    if "@" in endpoint:
+        raise StorageError(f"--s3-endpoint {_shown(endpoint)}: give keys in AWS_* variables, not in the URL")
     if not endpoint.startswith(("http://", "https://")):
         raise StorageError(f"--s3-endpoint {_shown(endpoint)} is no URL: write https://host:port")
     server = S3Server(
@@ -87,7 +93,7 @@ def your_s3(
     )
     made = ensure_bucket(server)
     try:
-        yield server
+        yield replace(server, version=software(server))
     finally:
         remove_ours(server, bucket_too=made)
 
@@ -95,17 +101,17 @@ def your_s3(
 def _started(
     start: Start, folder: Path, watchdog: Watchdog, cpus: Sequence[int] | None, bucket: str
 ) -> S3Server:
-    """Start until a server answers: another process may take a port between our asking and the binding."""
+    """Start until a server answers, on other ports where another process was quicker."""
     for _ in range(_START_TRIES):
         child, server = start(folder, watchdog, cpus, bucket)
         try:
             if _answers(child, server):
                 return server
-        except StorageError as error:
+        except (OSError, StorageError) as error:
             raise TailguardError(f"the S3 server did not start: {error}\n{child.log_tail()}") from error
         said = child.log_tail()
         watchdog.release()
-        if _PORT_TAKEN not in said.lower():
+        if not any(words in said.lower() for words in _PORT_TAKEN):
             break
     raise TailguardError(f"the {server.kind} server did not start:\n{said}")
 
@@ -117,7 +123,7 @@ def _answers(child: Child, server: S3Server) -> bool:
         try:
             host, port = server.address.split(":")
             socket.create_connection((host, int(port)), timeout=1).close()
-            ensure_bucket(server)
+            ensure_bucket(server, **_PROBE)
         except (OSError, StorageError):  # it listens a moment before it serves
             if time.monotonic() > deadline:
                 raise

