@@ -1,6 +1,7 @@
 """Time as a dependency: the monotonic clock, shared by all processes of one machine."""
 
 import time
+from threading import Event
 from typing import Protocol
 
 # A sleeping thread wakes about 0.1 ms late; polling the last stretch is what makes a start precise.
@@ -15,8 +16,8 @@ class Clock(Protocol):
         """Return the present instant in ns."""
         ...
 
-    def sleep_until_ns(self, due_ns: int) -> None:
-        """Return at `due_ns`, or at once where that has passed."""
+    def sleep_until_ns(self, due_ns: int, wake: Event | None = None) -> None:
+        """Return at `due_ns`, at once where that has passed, or early where `wake` is set."""
         ...
 
 
@@ -25,9 +26,13 @@ class MonotonicClock:
 
     now_ns = staticmethod(time.monotonic_ns)
 
-    def sleep_until_ns(self, due_ns: int) -> None:
+    def sleep_until_ns(self, due_ns: int, wake: Event | None = None) -> None:
         """Sleep to just before `due_ns`, then poll, giving way to other threads."""
         while (left_ns := due_ns - time.monotonic_ns()) > POLL_NS:
-            time.sleep((left_ns - POLL_NS) / 1e9)
+            left_s = (left_ns - POLL_NS) / 1e9
+            if wake is None:
+                time.sleep(left_s)
+            elif wake.wait(left_s):
+                return
         while time.monotonic_ns() < due_ns:
             time.sleep(0)
