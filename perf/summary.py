@@ -15,8 +15,8 @@ from perf.trial import Measurement
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
-def scenario_entry(
-    title: str, measurement: Measurement, invariants: Sequence[Invariant] = ()
+def summarise(
+    measurement: Measurement, *, title: str, invariants: Sequence[Invariant] = ()
 ) -> dict[str, Any]:
     """Return the `scenarios` entry of one scenario (docs/architecture.md)."""
     return {
