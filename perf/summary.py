@@ -73,3 +73,8 @@ def _by_kind(samples: Samples, outcome: int) -> dict[str, int]:
     counts = np.bincount(samples.error[samples.outcome == outcome], minlength=len(samples.errors))
     found = [(kind, int(n)) for kind, n in zip(samples.errors, counts, strict=True) if n]
     return dict(sorted(found, key=lambda item: (-item[1], item[0])))
+
+
+def scenario_entry(title: str, measurement: Measurement) -> dict[str, Any]:
+    """Return the entry of a scenario whose invariants are not checked yet."""
+    return summarise(measurement, title=title)
