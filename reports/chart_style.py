@@ -1,0 +1,110 @@
+"""How every chart looks: colours as CSS variables, so that one chart serves light, dark and paper; limits; size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+HEIGHT_PX = 240
+RESPONSE, SERVICE, LIMIT, FAILED = "var(--response)", "var(--service)", "var(--limit)", "var(--failed)"
+LOG = alt.Scale(type="log", nice=False)
+_MARGIN = 1.25  # a quarter beyond the outermost mark keeps lines off the frame of a logarithmic axis
+_ROUND = 5  # significant digits of a drawn value: finer than a pixel, and a third of the bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A latency objective of a step: `q` of the samples within `ms`; `text` as a reader says it."""
+
+    q: float
+    ms: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart with the words around it. `spec` is None where there is nothing to draw, and `caption` says why."""
+
+    title: str
+    caption: str
+    spec: dict[str, Any] | None
+    wide: bool = False
+
+
+def limit_rules(limits: Sequence[Limit], *, upright: bool = False) -> list[alt.Chart]:
+    if not limits:
+        return []
+    base = alt.Chart(pd.DataFrame([{"ms": limit.ms, "limit": limit.text} for limit in limits]))
+    if upright:
+        rules = base.mark_rule(color=LIMIT, strokeDash=[6, 4]).encode(alt.X("ms:Q"))
+        words = base.mark_text(color=LIMIT, angle=270, align="right", dy=-7, dx=-4, fontSize=11)
+        return [rules, words.encode(alt.X("ms:Q"), y=alt.value(0), text="limit:N")]
+    rules = base.mark_rule(color=LIMIT, strokeDash=[6, 4]).encode(alt.Y("ms:Q"))
+    words = base.mark_text(color=LIMIT, align="left", dy=-7, dx=4, fontSize=11)
+    return [rules, words.encode(alt.Y("ms:Q"), x=alt.value(0), text="limit:N")]
+
+
+def domain(values: "pd.Series[float]", limits: Sequence[Limit]) -> alt.Scale:
+    """A logarithmic scale that holds all values and all limits: a limit out of sight is no limit."""
+    top = max([float(values.max()), *(limit.ms for limit in limits)])
+    return alt.Scale(type="log", nice=False, domain=[float(values.min()) / _MARGIN, top * _MARGIN])
+
+
+def choice(field: str, domain: Sequence[str], shown: Sequence[Any]) -> Any:
+    channel = {
+        "kind:N": alt.Legend(title=None, orient="top"),
+        "time:N": alt.Legend(title=None, orient="top"),
+    }[field]
+    kind = alt.StrokeDash if isinstance(shown[0], list) else alt.Color if "var(" in shown[0] else alt.Shape
+    return kind(field, scale=alt.Scale(domain=list(domain), range=list(shown)), legend=channel)
+
+
+def tip(field: str, title: str) -> alt.Tooltip:
+    return alt.Tooltip(f"{field}:Q", title=title, format=",.4~r")
+
+
+def zoom() -> alt.Parameter:
+    """Zoom of the time axis that leaves the page's own scrolling and touch alone."""
+    return alt.selection_interval(
+        name="zoom",
+        bind="scales",
+        encodings=["x"],
+        zoom="wheel![event.shiftKey]",
+        translate="[pointerdown[event.pointerType === 'mouse'], window:pointerup] > window:pointermove!",
+    )
+
+
+def compact(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.map(lambda value: float(f"{value:.{_ROUND}g}") if isinstance(value, float) else value)
+
+
+def styled(chart: Any, height_px: int = HEIGHT_PX) -> dict[str, Any]:
+    """The chart as Vega-Lite, as wide as its column, without a background of its own."""
+    spec: dict[str, Any] = (
+        chart.properties(width="container", height=height_px).configure(**_CONFIG).to_dict()
+    )
+    spec.pop("$schema", None)
+    return spec
+
+
+_CONFIG: dict[str, Any] = {
+    "background": "transparent",
+    "font": "system-ui, sans-serif",
+    "aria": False,  # the figure carries one label for all; a label a mark would triple the page
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "var(--muted)",
+        "titleColor": "var(--muted)",
+        "gridColor": "var(--grid)",
+        "domainColor": "var(--line)",
+        "tickColor": "var(--line)",
+        "titleFontWeight": "normal",
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "tickCount": 6,
+        "labelOverlap": True,
+    },
+    "legend": {"labelColor": "var(--ink)", "labelFontSize": 11, "symbolStrokeWidth": 2},
+}

@@ -1,0 +1,95 @@
+"""All charts of a report: drawn from the samples, kept within a budget of bytes, each with its still picture."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import vl_convert
+
+from perf.sample import Samples
+from reports.chart_style import Figure, Limit
+from reports.charts import figures_of
+from reports.migration_chart import migration_figure
+from reports.thinning import step_of
+
+# The page must stay under 2 MB. The chart library takes 0.9 MB, tables and texts seldom more than 0.1 MB.
+BUDGET_BYTES = 900_000
+_MARKS = 900  # over-time marks of all steps together: about 400 bytes each, still and live
+_FEWEST, _MOST = 24, 180  # time slices of one chart: enough to see a stall, at most one each four pixels
+_WIDTH_PX, _WIDE_PX = 600, 1240  # the columns of a wide screen, so that still and live charts look alike
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A figure with its still picture; `svg` is empty where the budget had no room for one."""
+
+    title: str
+    caption: str
+    spec: dict[str, Any] | None
+    svg: str
+    wide: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes in the page, about."""
+        return len(json.dumps(self.spec)) + len(self.svg)
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The drawn figures of each scenario's steps and of each migration; `absent` says why there are none."""
+
+    steps: dict[str, dict[str, tuple[Drawn, ...]]] = field(default_factory=dict)
+    migrations: tuple[Drawn, ...] = ()
+    absent: str = "No samples of this step are in the run's folder."
+
+
+def gallery_of(record: Mapping[str, Any], samples: Mapping[str, Samples], absent: str = "") -> Gallery:
+    """Draw everything. A scenario that has no samples has no charts either, and `absent` says why."""
+    scenarios: Mapping[str, Any] = record.get("scenarios") or {}
+    migrations = tuple(_draw(migration_figure(found)) for found in record.get("migrations") or [])
+    wanted = [(slug, name) for slug, found in samples.items() if slug in scenarios for name in found.steps]
+    buckets = max(_FEWEST, min(_MOST, _MARKS // max(len(wanted), 1)))
+    steps: dict[str, dict[str, tuple[Drawn, ...]]] = {slug: {} for slug in scenarios}
+    room = BUDGET_BYTES - sum(drawn.size for drawn in migrations)
+    for slug, name in wanted:
+        figures = figures_of(step_of(samples[slug], name), limits_of(record, slug, name), buckets)
+        fitting = tuple(_fit([_draw(figure) for figure in figures], room))
+        room -= sum(drawn.size for drawn in fitting)
+        steps[slug][name] = fitting
+    return Gallery(steps, migrations, absent or Gallery().absent)
+
+
+def limits_of(record: Mapping[str, Any], slug: str, step: str) -> list[Limit]:
+    """Return the latency limits that were judged for this step."""
+    found = [v for v in record.get("verdicts") or [] if v.get("kind") == "latency" and v.get("limit_ms")]
+    mine = [v for v in found if v.get("scenario") == slug and v.get("step") == step]
+    return [Limit(v["q"], v["limit_ms"], str(v["objective"]).removeprefix(f"{slug} ")) for v in mine]
+
+
+def _fit(figures: Sequence[Drawn], room: int) -> Iterator[Drawn]:
+    """Give up still pictures first, then whole charts, and say so."""
+    for drawn in figures:
+        kept = drawn
+        if kept.size > room:
+            kept = replace(drawn, svg="")
+        if kept.size > room:
+            reason = "Left out to keep this page small; the samples are in the run's folder."
+            kept = replace(drawn, svg="", spec=None, caption=reason)
+        room -= kept.size
+        yield kept
+
+
+def _draw(figure: Figure) -> Drawn:
+    svg = "" if figure.spec is None else _still(figure.spec, _WIDE_PX if figure.wide else _WIDTH_PX)
+    return Drawn(figure.title, figure.caption, figure.spec, svg, figure.wide)
+
+
+def _still(spec: Mapping[str, Any], width_px: int) -> str:
+    """The chart as SVG, without what a still picture needs no word for. Vega escapes all text in it."""
+    svg: str = vl_convert.vegalite_to_svg({**spec, "width": width_px})
+    svg = re.sub(r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink)="[^"]*"', "", svg)
+    svg = svg.replace(' opacity="1"', "").replace('<path d="M0,0h0v0h0Z"/>', "")
+    return re.sub(r"(?<=[\d]\.\d)\d+", "", svg)  # a tenth of a pixel is enough

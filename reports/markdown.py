@@ -1,0 +1,71 @@
+"""A run in Markdown, short enough for a pull request: the verdicts, the doubts, the migrations."""
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+
+from reports.migration_view import MigrationView
+from reports.verdict_view import Card
+from reports.view import DoubtView, ReportView
+
+MARKS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔", "INVALID": "⚠️"}
+
+
+def markdown_of(view: ReportView) -> str:
+    """Return GitHub-flavoured Markdown, ending with a newline. Texts from the run are escaped."""
+    blocks = [
+        f"## {_mark(view.overall.state)}: {escaped(view.overall.sentence)}",
+        *([escaped(view.overall.detail)] if view.overall.detail else []),
+        *(f"> **{title}.** {escaped(text)}" for title, text in view.warnings),
+        "\n".join(_verdicts(view.cards)) if view.cards else "No objective was judged in this run.",
+        *(["\n".join(_doubts(view.doubts))] if view.doubts else []),
+        *(["\n".join(_migrations(view.migrations))] if view.migrations else []),
+        _footer(view),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _footer(view: ReportView) -> str:
+    run = view.identity
+    place = f"profile {escaped(run.profile)}, platform {escaped(run.platform)}"
+    return f"Run `{run.run_id}`, {escaped(run.created)}, {place}, configuration `{run.config_sha256[:12]}`."
+
+
+def escaped(text: str) -> str:
+    """Text that neither Markdown nor HTML nor a table takes for its own."""
+    flat = " ".join(html.escape(text, quote=False).split())
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", flat)
+
+
+def _verdicts(cards: Sequence[Card]) -> Iterator[str]:
+    yield "| verdict | scenario | objective | observed | interval | exceedances | headroom |"
+    yield "|---|---|---|--:|--:|--:|--:|"
+    for card in cards:
+        counted = f"{card.exceedances} of {card.n}"
+        cells = (card.scenario, card.objective, card.observed, card.interval, counted, card.headroom)
+        yield f"| {_mark(card.state)} | {' | '.join(map(escaped, cells))} |"
+    for card in cards:
+        if card.state != "PASS" and card.why:
+            yield f"\n**{escaped(card.scenario)} {escaped(card.objective)}**: {escaped(card.why)}"
+
+
+def _doubts(doubts: Sequence[DoubtView]) -> Iterator[str]:
+    yield "### Doubts\n"
+    for doubt in doubts:
+        limit = f" (limit: {escaped(doubt.limit)})" if doubt.limit else ""
+        place = f"{escaped(doubt.kind)}, {escaped(doubt.scenario)}"
+        yield f"- **{doubt.grade}** {place}: {escaped(doubt.measured)}{limit}. {escaped(doubt.remedy)}"
+
+
+def _migrations(migrations: Sequence[MigrationView]) -> Iterator[str]:
+    yield "### Migrations\n"
+    yield "| verdict | migration | measure | before | after | change |"
+    yield "|---|---|---|--:|--:|--:|"
+    for migration in migrations:
+        for row in migration.rows:
+            cells = (f"{migration.number} {migration.slug}", row.name, row.before, row.after, row.change)
+            yield f"| {_mark(migration.state)} | {' | '.join(map(escaped, cells))} |"
+
+
+def _mark(state: str) -> str:
+    return f"{MARKS.get(state, MARKS['INVALID'])} {state}"

@@ -1,0 +1,55 @@
+"""How the report says numbers: thin words on top of perf.text_format, and one phrase for what is absent."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from perf import text_format
+
+ABSENT = "not measured"
+
+
+def ms(value: float | None) -> str:
+    """A duration given in milliseconds."""
+    return ABSENT if value is None else text_format.duration_ms(value)
+
+
+def seconds(value: float | None) -> str:
+    """A duration given in seconds."""
+    return ABSENT if value is None else text_format.duration_s(value)
+
+
+def percent(ratio: float | None) -> str:
+    """A ratio as per cent: 0.0017 is 0.17 %."""
+    return ABSENT if ratio is None else text_format.ratio(ratio)
+
+
+def count(value: float | None) -> str:
+    """A whole number, thousands apart."""
+    return ABSENT if value is None else text_format.count(int(value))
+
+
+def size(value: float | None) -> str:
+    """Bytes in binary units."""
+    return ABSENT if value is None else text_format.byte_size(value)
+
+
+def per_second(value: float | None) -> str:
+    """A rate."""
+    return ABSENT if value is None else f"{text_format.significant(value)}/s"
+
+
+def in_unit(value: float | None, unit: str) -> str:
+    """A verdict's value in the unit of its objective, `ms` or `ratio`."""
+    return percent(value) if unit == "ratio" else ms(value)
+
+
+def interval(estimate: Mapping[str, Any], unit: str = "ms") -> str:
+    """The interval of an estimate in words; a side that does not exist is said, not invented."""
+    low, high = estimate.get("low"), estimate.get("high")
+    if low is None and high is None:
+        return "no interval at this n"
+    if high is None:
+        return f"≥ {in_unit(low, unit)}, no upper bound"
+    if low is None:
+        return f"≤ {in_unit(high, unit)}, no lower bound"
+    return f"{in_unit(low, unit)} to {in_unit(high, unit)}"

@@ -1,0 +1,60 @@
+"""A run's report as files: the page and the Markdown, both from one view."""
+
+from pathlib import Path
+from typing import Literal
+
+from perf.errors import UsageError
+from perf.run import Run
+from perf.run_files import RECORD, saving, stage_text, unstage
+from perf.sample import Samples
+from reports.gallery import gallery_of
+from reports.markdown import markdown_of
+from reports.page import page_of
+from reports.view import ReportView, view_of
+
+Format = Literal["html", "md"]
+FILES: dict[Format, str] = {"html": "report.html", "md": "run.md"}
+
+
+def write_report(run: Run) -> Path:
+    """Write report.html and run.md into the run's folder, each whole or not at all, and return the page's path.
+
+    Raises UsageError where run.json has not the shape of a run, or the folder cannot be written.
+    """
+    for kind, name in FILES.items():
+        write_text(run.folder / name, rendered(run, kind))
+    return run.folder / FILES["html"]
+
+
+def rendered(run: Run, kind: Format) -> str:
+    """Return the report of a run as HTML or Markdown."""
+    view = run_view(run)
+    if kind == "md":
+        return markdown_of(view)
+    samples, absent = _samples(run)
+    return page_of(view, gallery_of(run.record, samples, absent))
+
+
+def run_view(run: Run) -> ReportView:
+    """Return the view of a run; raise UsageError where its record lacks what every run has."""
+    try:
+        return view_of(run.record)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UsageError(
+            f"{run.folder / RECORD} has not the shape of a run: {type(error).__name__} at {error}."
+            " Restore the file, or measure again with `tailguard run`."
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all; raise UsageError naming its folder where that fails."""
+    with saving(path.parent):
+        unstage(stage_text(path, text))
+
+
+def _samples(run: Run) -> tuple[dict[str, Samples], str]:
+    """The samples, or none and the reason: a report without charts is still a report."""
+    try:
+        return run.samples(), ""
+    except UsageError:
+        return {}, f"No chart: {run.samples_path.name} is missing from the run's folder, or broken."

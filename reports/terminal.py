@@ -1,0 +1,91 @@
+"""A run on the terminal, in k6's order: the verdicts first, then the doubts, what was measured, the migrations."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reports.verdict_view import Card
+from reports.view import ReportView
+
+_STYLES = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "INVALID": "magenta"}
+_MARKS = {"PASS": "✓", "FAIL": "✗", "INCONCLUSIVE": "?", "INVALID": "!"}
+# What a terminal without UTF-8 can show.
+_PLAIN = str.maketrans(
+    {
+        "✓": "+",
+        "✗": "x",
+        "≤": "<=",
+        "≥": ">=",
+        "\N{MULTIPLICATION SIGN}": "x",
+        "µ": "u",
+        "→": "->",
+        "—": "-",
+        "\N{MINUS SIGN}": "-",
+        "τ": "tau",
+    }
+)
+
+
+def print_summary(view: ReportView, console: Console) -> None:
+    """Print the summary. Colour follows the console (NO_COLOR, a pipe); every state is a word as well."""
+    console.print(
+        _text(console, f"{view.overall.sentence} {view.overall.detail}".strip(), view.overall.state)
+    )
+    for title, text in view.warnings:
+        console.print(_text(console, f"{title}. {text}", style="bold yellow"))
+    _print_table(console, "VERDICTS", ((card.state, _verdict(card)) for card in view.cards))
+    for card in view.cards:
+        if card.state != "PASS" and card.why:
+            console.print(_text(console, f"  {card.scenario} {card.objective}: {card.why}", style="dim"))
+    _print_table(
+        console,
+        "DOUBTS",
+        (("", (d.grade, d.kind, d.scenario, d.measured, d.remedy)) for d in view.doubts),
+    )
+    _print_table(console, "MEASURED", _measured(view))
+    _print_table(
+        console,
+        "MIGRATIONS",
+        (
+            (m.state, (m.number, row.name, f"{row.before} → {row.after}", row.change))
+            for m in view.migrations
+            for row in m.rows
+        ),
+    )
+
+
+def _verdict(card: Card) -> tuple[str, ...]:
+    name = f"{card.scenario} {card.objective}"
+    counted = f"{card.exceedances} of {card.n}"
+    return (name, card.observed, f"[{card.interval}]" if card.interval else "", counted, card.headroom)
+
+
+def _measured(view: ReportView) -> Iterable[tuple[str, tuple[str, ...]]]:
+    for scenario in view.scenarios:
+        for step in scenario.steps:
+            quantiles = ", ".join(f"{row.name} {row.response}" for row in step.quantiles)
+            counts = ", ".join(f"{n} {name}" for name, n in step.counts if n != "0")
+            yield "", (f"{scenario.slug} {step.name}", quantiles, counts)
+
+
+def _print_table(console: Console, title: str, rows: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    for state, cells in rows:
+        table.add_row(_text(console, _marked(state), state), *(_text(console, cell) for cell in cells))
+    if table.row_count:
+        console.print()
+        console.print(Text(title, style="bold"))
+        console.print(table)
+
+
+def _marked(state: str) -> str:
+    return f"{_MARKS.get(state, '!')} {state}" if state else ""
+
+
+def _text(console: Console, text: str, state: str = "", style: str = "") -> Text:
+    """Text that is never taken for markup."""
+    utf = console.encoding.lower().startswith("utf")
+    shown = text if utf else text.translate(_PLAIN).encode("ascii", "replace").decode("ascii")
+    return Text(shown, style=style or _STYLES.get(state, ""))

@@ -1,0 +1,132 @@
+"""Verdicts ready to show: a card each, the worst first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from perf import text_format
+from reports import numbers
+
+# The order in which a reader must see them. INVALID leads: where the measurement is bad, nothing else counts.
+SEVERITY = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")
+_COUNTED = {"latency": "over limit", "error_rate": "errors", "retry_rate": "retried"}
+_GAUGE_ROOM = 1.15  # the bar ends 15 % beyond the largest mark, so that a limit never sits on the edge
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """Where observed value, interval and limit lie on one linear bar, in per cent of its width."""
+
+    value: float
+    low: float
+    high: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One verdict, every field a text that can be shown as it is; `gauge` is None where nothing was observed."""
+
+    state: str
+    scenario: str
+    objective: str
+    observed: str
+    interval: str
+    limit: str
+    n: str
+    counted_as: str  # what an exceedance is here: "over limit", "errors", "retried"
+    exceedances: str
+    headroom: str
+    rule: str
+    rule_detail: str
+    why: str
+    gauge: Gauge | None
+
+
+def cards_of(verdicts: Sequence[Mapping[str, Any]]) -> tuple[Card, ...]:
+    """Return the cards, the worst first, otherwise in the order of the objectives."""
+    ranked = sorted(verdicts, key=lambda verdict: severity(str(verdict["state"])))
+    return tuple(_card(verdict) for verdict in ranked)
+
+
+def severity(state: str) -> int:
+    """Rank of a state, 0 the worst. An unknown state is as bad as INVALID."""
+    return SEVERITY.index(state) if state in SEVERITY else 0
+
+
+def _card(verdict: Mapping[str, Any]) -> Card:
+    unit = str(verdict.get("unit") or "ms")
+    observed = verdict.get("observed") or {}
+    limit = verdict.get("max_ratio") if unit == "ratio" else verdict.get("limit_ms")
+    value = observed.get("value")
+    return Card(
+        state=str(verdict["state"]),
+        scenario=str(verdict.get("scenario", "")),
+        objective=_short_name(verdict),
+        observed=numbers.in_unit(value, unit),
+        interval="" if value is None else numbers.interval(observed, unit),
+        limit=_limit(verdict, limit, unit),
+        n=numbers.count(verdict.get("n")),
+        counted_as=_COUNTED.get(str(verdict.get("kind")), "counted"),
+        exceedances=numbers.count(verdict.get("exceedances")),
+        headroom=_headroom(verdict.get("headroom"), value),
+        rule=_rule(verdict),
+        rule_detail=_rule_detail(verdict, observed),
+        why=str(verdict.get("why") or ""),
+        gauge=_gauge(value, observed, limit),
+    )
+
+
+def _short_name(verdict: Mapping[str, Any]) -> str:
+    """The objective without its scenario, which stands above it."""
+    name, scenario = str(verdict["objective"]), str(verdict.get("scenario", ""))
+    return name.removeprefix(f"{scenario} ") if scenario else name
+
+
+def _limit(verdict: Mapping[str, Any], limit: float | None, unit: str) -> str:
+    if limit is None:
+        return "no limit recorded"
+    text = numbers.percent(limit) if unit == "ratio" else text_format.limit_ms(limit)
+    return f"{'<' if verdict.get('strict') else '≤'} {text}"
+
+
+def _headroom(factor: float | None, value: float | None) -> str:
+    if factor is not None:
+        return text_format.times(factor)
+    return "observed 0" if value == 0 else numbers.ABSENT
+
+
+def _rule(verdict: Mapping[str, Any]) -> str:
+    alpha, rule = verdict.get("alpha"), verdict.get("rule")
+    if not rule:
+        return "No rule was applied"
+    return f"{rule}" if alpha is None else f"{rule}, wrong ≤ {numbers.percent(alpha)}"
+
+
+def _rule_detail(verdict: Mapping[str, Any], observed: Mapping[str, Any]) -> str:
+    parts = (
+        ["Either error, a false PASS or a false FAIL, is held to the stated share."]
+        if verdict.get("alpha")
+        else []
+    )
+    if observed.get("level") is not None:
+        parts.append(f"The interval is at {numbers.percent(observed['level'])}.")
+    if verdict.get("dependence"):
+        parts.append(f"Samples are taken as {verdict['dependence']}.")
+    if verdict.get("tau") is not None:
+        parts.append(
+            f"Inflation of the exceedances by bursts: τ = {text_format.significant(verdict['tau'])}."
+        )
+    return " ".join(parts)
+
+
+def _gauge(value: float | None, observed: Mapping[str, Any], limit: float | None) -> Gauge | None:
+    if value is None or not limit:
+        return None
+    low, high = observed.get("low"), observed.get("high")
+    end = max(limit, value, high or 0) * _GAUGE_ROOM
+    low, high = (
+        0.0 if low is None else low,
+        end if high is None else high,
+    )  # a missing side is open, not tight
+    return Gauge(*(round(100 * mark / end, 2) for mark in (value, low, high, limit)))
