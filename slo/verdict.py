@@ -1,0 +1,147 @@
+"""A finished run against its objectives: one verdict each, none of them PASS where the measurement is in doubt."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from perf.run import Run
+from perf.sample import Samples
+from slo.evidence import cumulative
+from slo.exceedance import exceedances, observed_quantile, observed_ratio
+from slo.family import guard_family
+from slo.judge import State, Verdict, judge_looks
+from slo.objective import Objective
+from slo.objectives import Objectives
+from slo.sequential import Rule, looks
+
+EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INVALID = 0, 99, 75, 65
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveVerdict:
+    """What the judge says of one objective, beside what was observed of all its samples (None without samples)."""
+
+    objective: Objective
+    verdict: Verdict
+    observed: Mapping[str, Any] | None
+
+    @property
+    def state(self) -> State:
+        """PASS, FAIL, INCONCLUSIVE or INVALID."""
+        return self.verdict.state
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the entry of run.json."""
+        verdict, value = self.verdict, self.observed and self.observed["value"]
+        limit = self.objective.limit_ms or self.objective.max_ratio
+        return self.objective.as_dict() | {
+            "state": str(verdict.state),
+            "n": verdict.n,
+            "exceedances": verdict.exceedances,
+            "observed": self.observed and dict(self.observed),
+            "unit": "ms" if self.objective.kind == "latency" else "ratio",
+            "headroom": limit / value if limit and value else None,
+            "alpha": verdict.alpha,
+            "rule": verdict.rule,
+            "dependence": verdict.dependence,
+            "tau": verdict.tau,
+            "p_fail": verdict.p_fail,
+            "why": verdict.why,
+        }
+
+
+def judge_run(run: Run, objectives: Objectives) -> list[ObjectiveVerdict]:
+    """Judge a run on disk by its samples and record; the same run gives the same verdicts everywhere.
+
+    INVALID: a scenario or all its samples are missing, the run is incomplete, a doubt is grave, an invariant
+    broke.
+    """
+    samples = run.samples() if run.record["scenarios"] else {}
+    items, rules = objectives.items, objectives.rules
+    alone = [_judge(item, samples.get(item.scenario), rules[item.scenario]) for item in items]
+    return [
+        ObjectiveVerdict(
+            item,
+            _distrusted(verdict, _reasons(run.record, item.scenario)),
+            _observed(item, samples.get(item.scenario)),
+        )
+        for item, verdict in zip(items, guard_family(alone), strict=True)
+    ]
+
+
+def judging(objectives: Objectives) -> Callable[[Run], list[dict[str, Any]]]:
+    """Return the judge that a suite is handed: it keeps the objectives with the run and returns run.json's
+    verdicts.
+    """
+
+    def judge(run: Run) -> list[dict[str, Any]]:
+        run.record["objectives"] = objectives.as_dict()
+        return [verdict.as_dict() for verdict in judge_run(run, objectives)]
+
+    return judge
+
+
+def exit_code(
+    verdicts: Sequence[Mapping[str, Any]],
+    invariants: Iterable[Mapping[str, Any]] = (),
+    *,
+    complete: bool = True,
+) -> int:
+    """Return the exit code of a run from run.json's verdicts and invariants: 65 before 99 before 75 before 0.
+
+    INVALID comes before FAIL: who cannot trust the measurement cannot trust its FAIL either, and "measure
+    again" is the next step, not "look for the slow code". No verdict at all is invalid too.
+    """
+    states = {verdict["state"] for verdict in verdicts}
+    if not complete or not states or State.INVALID in states or not all(each["held"] for each in invariants):
+        return EXIT_INVALID
+    if State.FAIL in states:
+        return EXIT_FAIL
+    return EXIT_INCONCLUSIVE if State.INCONCLUSIVE in states else EXIT_PASS
+
+
+def _judge(objective: Objective, samples: Samples | None, rule: Rule) -> Verdict:
+    missing = _missing(objective, samples)
+    if samples is None or missing:
+        return Verdict(State.INVALID, 0, 0, missing, "sequential", rule.dependence, rule.alpha)
+    counts = cumulative(exceedances(samples, objective))
+    return judge_looks(looks(counts, objective.p0, rule.dependence), rule)
+
+
+def _observed(objective: Objective, samples: Samples | None) -> dict[str, Any] | None:
+    if samples is None or _missing(objective, samples):
+        return None
+    return observed_quantile(samples, objective) if objective.q else observed_ratio(samples, objective)
+
+
+def _missing(objective: Objective, samples: Samples | None) -> str:
+    if samples is None:
+        return f"scenario {objective.scenario!r} is missing from the run"
+    if objective.step and objective.step not in samples.steps:
+        return f"step {objective.step!r} is missing from the run of {objective.scenario!r}"
+    return ""
+
+
+def _reasons(record: Mapping[str, Any], scenario: str) -> list[str]:
+    """Return why the measurement of a scenario cannot be trusted."""
+    reasons = [] if record["complete"] else [f"the run is incomplete: {record['incomplete_because']}"]
+    reasons += [
+        f"{doubt['kind'].replace('_', ' ')}: {doubt['measured']} (limit {doubt['limit']}); {doubt['remedy']}"
+        for doubt in record["doubts"]
+        if doubt["grade"] == "grave" and doubt["scenario"] in {None, scenario}
+    ]
+    invariants = record["scenarios"].get(scenario, {}).get("invariants", [])
+    return reasons + [
+        f"invariant broken: {each['name']} (expected {each['expected']}, observed {each['observed']})"
+        for each in invariants
+        if not each["held"]
+    ]
+
+
+def _distrusted(verdict: Verdict, reasons: Sequence[str]) -> Verdict:
+    if not reasons:
+        return verdict
+    why = "; ".join(reasons)
+    if verdict.state is not State.INVALID:
+        why += f" (the samples alone would say {verdict.state}: {verdict.why})"
+    return replace(verdict, state=State.INVALID, why=why)
