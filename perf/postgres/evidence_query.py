@@ -8,16 +8,15 @@ from statistics import median_low
 from typing import Any
 
 from psycopg import Connection
-from scipy.stats import binom
 
 from perf.clock import Clock
 from perf.postgres.migration import Query
 from perf.postgres.plan import Plan, explain
 from perf.postgres.plan_text import plan_text
+from perf.quantiles import estimate
 
 # Executions before the first that counts: they fill the caches of the server and of the connection.
 WARM_UPS = 2
-LEVEL = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +62,10 @@ def measure_query(connection: Connection[Any], query: Query, repeats: int, clock
     return QueryEvidence(plans, tuple(client_ms), rows)
 
 
-def spread(values: Sequence[float], level: float = LEVEL) -> dict[str, Any]:
-    """Return the median with a distribution-free interval, from order statistics (see `median_ranks`)."""
-    ordered, ranks = sorted(values), median_ranks(len(values), level)
-    low, high = (ordered[ranks[0]], ordered[ranks[1]]) if ranks else (None, None)
-    return {"median": median_low(ordered), "low": low, "high": high, "level": level, "n": len(ordered)}
-
-
-def median_ranks(n: int, level: float) -> tuple[int, int] | None:
-    """Return the 0-based ranks of the values that enclose the true median with probability `level` at least.
-
-    The number of values below the median is binomial(n, 1/2): Conover, Practical Nonparametric Statistics, 3.2.
-    None where even the extremes do not reach the level (n < 8 for 99 %).
-    """
-    below = int(binom.ppf((1 - level) / 2, n, 0.5))
-    while below > 0 and binom.cdf(below - 1, n, 0.5) > (1 - level) / 2:
-        below -= 1
-    return (below - 1, n - below) if below > 0 else None
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    """Return the median with its distribution-free interval, as run.json has it."""
+    found = estimate(values, 0.5)
+    return {"median": found.value, "low": found.low, "high": found.high, "level": found.level, "n": found.n}
 
 
 def evidence_record(evidence: QueryEvidence, plan_file: Path | None) -> dict[str, Any]:

@@ -3,13 +3,10 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from migration_world import DOWN, INDEX, OLD_SNAPSHOT, UP, make_ledger, migration, open_transaction, state
-from scipy.stats import binom
 
 from perf.postgres.evidence import prove_small
-from perf.postgres.evidence_query import median_ranks, spread
+from perf.postgres.evidence_query import spread
 from perf.postgres.plan import parse_plan
 
 ROWS = 20_000
@@ -109,23 +106,6 @@ def test_an_index_that_was_there_is_taken_away_for_the_measurement_before(databa
     assert record["state"] == "PASS"
     assert not parse_plan({"Plan": record["before"]["plan"]}).indexes
     assert record["down_sql"] == DOWN
-
-
-@given(st.integers(1, 400), st.sampled_from([0.9, 0.95, 0.99]))
-def test_the_interval_covers_the_median_as_often_as_it_says_and_no_narrower_one_does(n, level):
-    """Oracle: the exact binomial probability that the true median lies between the two ranks."""
-    ranks = median_ranks(n, level)
-    if ranks is None:
-        assert 1 - 2 * binom.cdf(0, n, 0.5) < level
-        return
-    low, high = ranks
-    assert low + high == n - 1
-
-    def coverage(rank):
-        return 1 - 2 * binom.cdf(rank, n, 0.5)
-
-    assert coverage(low) >= level
-    assert low + 1 > (n - 1) // 2 or coverage(low + 1) < level
 
 
 def test_too_few_values_have_a_median_and_no_interval():

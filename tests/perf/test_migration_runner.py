@@ -1,5 +1,9 @@
 """The runner on a real server: every way in which a concurrent build is known to fail, and what is left after it."""
 
+import contextlib
+import os
+import signal
+
 import psycopg
 import pytest
 from migration_world import (
@@ -19,7 +23,9 @@ from migration_world import (
 
 from perf.errors import UsageError
 from perf.postgres import ledger
+from perf.postgres.database import schema_on
 from perf.postgres.migration_errors import DuplicateValuesError, MigrationStoppedError, WrongIndexError
+from perf.postgres.server import embedded_postgres
 
 VALID = (True, True)
 UNIQUE = f"CREATE UNIQUE INDEX CONCURRENTLY {INDEX} ON ledger (wallet_id)"
@@ -310,3 +316,17 @@ def test_names_are_quoted_where_the_file_quotes_them(database):
     runner(database).apply(quoted)
     assert state(database, "Δ newest") == VALID
     assert runner(database).revert(quoted).done == "dropped"
+
+
+def test_a_server_killed_in_mid_build_is_waited_for_and_the_build_done_again():
+    """kill -9 of a server process makes the server restart all others: crash recovery in mid-build."""
+    settings = {"shared_buffers": "32MB", "restart_after_crash": "on"}
+    with embedded_postgres(settings=settings) as server, schema_on(server.dsn) as own:
+        make_ledger(own)
+        with contextlib.suppress(psycopg.OperationalError), open_transaction(own, OPEN_WRITER):
+            build = InBackground(lambda: runner(own).apply(migration()))
+            os.kill(builder_pid(own), signal.SIGKILL)
+            outcome = build.result()
+        assert outcome.done == "built, valid"
+        assert outcome.healed == (INDEX,)
+        assert state(own) == VALID

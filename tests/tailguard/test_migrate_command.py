@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -251,3 +252,22 @@ def test_without_a_terminal_a_phase_is_one_line(tmp_path):
             "waiting for writers",
             "scanning",
         ]
+
+
+@pytest.mark.performance
+def test_ten_kills_at_random_moments_of_a_build_end_ten_times_with_a_valid_index(folder, database, migrate):
+    moments = random.Random(5)
+    left = []
+    with database.connect() as connection:
+        connection.execute("INSERT INTO ledger SELECT n, n % 9, now() FROM generate_series(100, 400000) n")
+        for _ in range(10):
+            runner = started(folder, database, "up")
+            eventually(lambda: index_state(connection))
+            time.sleep(moments.uniform(0, 0.4))
+            runner.kill()
+            runner.communicate()
+            left.append(index_state(connection))
+            assert migrate("up")[0] == 0
+            assert index_state(connection) == (True,)
+            assert migrate("down", "--all")[0] == 0
+    assert (False,) in left, "no kill met a build: the table is too small for this machine"
