@@ -10,7 +10,7 @@ from deltacrown.platform import DeltaCrown
 from perf.subscribers import Feed
 from scenarios._platform import MatchScores, Submitted, Uploaded
 
-_SCORES = "SELECT participant1_score, participant2_score, updated_at FROM tournament_engine_match_match WHERE id = %s"
+_SCORES = "SELECT participant1_score, participant2_score, updated_at FROM tournament_engine_match_match WHERE id = $1"
 # A presigned read is one GET on loopback: what takes 10 s is lost to its reader.
 READ_TIMEOUT_S = 10.0
 
@@ -36,7 +36,7 @@ class InProcessPlatform:
     def match_scores(self, match_id: int) -> MatchScores:
         """Read a match as committed."""
         with self._deltacrown.database.connection() as connection:
-            row = connection.execute(_SCORES, (match_id,)).fetchone()
+            row = connection.row(_SCORES, match_id)
         assert row is not None, f"match {match_id} was seeded"
         return MatchScores(*row)
 

@@ -15,7 +15,7 @@ def scenario_slugs() -> list[str]:
 
 
 def load_scenarios(slugs: Iterable[str]) -> list[Scenario]:
-    """Return the named scenarios in the order named. Raises `UsageError` for an unknown one, one named twice, or none."""
+    """Return the named scenarios in the order named. Raises `UsageError` for an unknown one, a double, or none."""
     wanted, known = list(slugs), scenario_slugs()
     if not wanted:
         raise UsageError(f"No scenario is named. Known: {', '.join(known)}.")

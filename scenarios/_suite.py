@@ -9,10 +9,11 @@ import psycopg
 from perf.config import Config
 from perf.errors import TailguardError
 from perf.measure import Done, Pace, Progress, measure
+from perf.placement import Placement
 from perf.run import Run
 from perf.scenario import Scenario
 from perf.summary import scenario_entry
-from perf.trial import Load, Measurement, Trial
+from perf.trial import Measurement, Trial
 from scenarios._environment import world_environment
 from scenarios._loads import load_of
 from scenarios._migrations import prove_migrations
@@ -75,7 +76,10 @@ class Suite:
     def measure_all(self) -> str | None:
         """Do everything; returns why the run is incomplete, None where it is whole."""
         needs = frozenset[str]().union(*(scenario.needs for scenario in self.scenarios))
-        with open_world(self.config, needs, self.run.record["id"], say=self.watch.say) as world:
+        placement = Placement(None, None, pinned=False)
+        with open_world(
+            self.config, needs, self.run.record["id"], placement=placement, say=self.watch.say
+        ) as world:
             self.run.record["environment"] |= world_environment(world)
             trials = [self._trial(scenario, world) for scenario in self.scenarios]
             measured = self._measure(trials)
@@ -97,7 +101,9 @@ class Suite:
         settings = self.config.scenario(scenario.slug)
         self.watch.say(f"preparing {scenario.title}")
         data = scenario.prepare(world, settings)
-        return Trial(scenario, world.platform, data, load_of(scenario.slug, settings, self.config.get("seed")))
+        return Trial(
+            scenario, world.platform, data, load_of(scenario.slug, settings, self.config.get("seed"))
+        )
 
     def _measure(self, trials: Sequence[Trial]) -> dict[str, Measurement]:
         return measure(

@@ -4,19 +4,21 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from typing import Any
 
 import psycopg
-from deltacrown.rendering import render_certificate
-from perf.placement import Placement
 
+from deltacrown.certificates import KINDS
 from deltacrown.database import create_tables
+from deltacrown.drawing import Award, draw
 from deltacrown.faults import Faults
 from deltacrown.platform import DeltaCrown
 from deltacrown.seed import NAMES, Seeded, SeedSize, seed_platform
 from deltacrown.storage import S3Storage
 from perf.config import Config
 from perf.errors import UsageError
+from perf.placement import Placement
 from perf.postgres.database import Database, open_database
 from perf.s3.server import open_s3
 from perf.s3.store import S3Server
@@ -56,8 +58,8 @@ class World:
     def rendered_certificates(self) -> tuple[bytes, ...]:
         """Return certificates of about 64 KiB, each for another name."""
         return tuple(
-            render_certificate(NAMES[number % len(NAMES)], f"Cup {number}", code=f"sample-{number}")
-            for number in range(CERTIFICATE_POOL)
+            draw(Award(name, f"Cup {number}", KINDS[number % len(KINDS)], f"No. {number}", "2025-06-01"))
+            for number, name in enumerate(islice(cycle(NAMES), CERTIFICATE_POOL))
         )
 
     def _count_deadlocks(self) -> int:

@@ -34,7 +34,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Show a line that stays."""
-        self.console.print(text, markup=False)
+        self.console.print(text, markup=False, soft_wrap=True)
 
     def update(self, slug: str, line: str, now_s: float, *, last: bool = False) -> None:
         """Show the present line of a scenario; `now_s` is the caller's clock, in s."""

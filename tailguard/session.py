@@ -1,0 +1,111 @@
+"""One session of `tailguard run`: from the configuration to the verdicts, the report and the exit code."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import click
+from perf.quantiles import estimate
+from rich.console import Console
+
+from perf.config import Config
+from perf.errors import InterruptedRunError, UsageError
+from perf.measure import Progress
+from perf.run import Run
+from perf.text_format import count, duration_s
+from reports.report import run_view, write_report
+from reports.terminal import print_summary
+from scenarios._registry import known_steps
+from scenarios._suite import INTERRUPTED, Watch, run_suite
+from slo.judge import State
+from slo.lint import Plan, lint
+from slo.objectives import SHIPPED, Objectives, load_objectives
+from slo.until import UntilDecided
+from slo.verdict import exit_code, judging
+from tailguard.progress import Progress as Lines
+
+
+def run_session(config: Config, command: Sequence[str]) -> int:
+    """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else."""
+    objectives = objectives_of(config)
+    warn_undecidable(config, objectives)
+    until = UntilDecided(objectives)
+    with Lines() as lines:
+        watch = Watch(judging(objectives), until, LiveLine(lines, objectives, until), lines.say)
+        run = run_suite(config, watch, command=command)
+    return finish(run)
+
+
+def objectives_of(config: Config) -> Objectives:
+    """Return the objectives of the scenarios that are to be measured, under the configuration's assumptions."""
+    objectives = load_objectives(config.get("objectives") or SHIPPED, known_steps())
+    return objectives.only(config.get("scenarios")).assuming(
+        dependence=config.get("slo.dependence"), confidence=config.get("slo.confidence")
+    )
+
+
+def warn_undecidable(config: Config, objectives: Objectives) -> None:
+    """Say which objectives the budget cannot decide, before anything is measured; with `strict` that is an error."""
+    plans = {
+        slug: Plan(load["rate_per_s"], load["max_samples"], load["max_seconds"])
+        for slug in config.get("scenarios")
+        if (load := config.scenario(slug))["schedule"] != "closed"
+    }
+    found = [str(each) for each in lint(objectives, plans)]
+    if found and config.get("strict"):
+        raise UsageError("This budget cannot decide:\n  " + "\n  ".join(found))
+    for text in found:
+        click.echo(f"Warning: {text}", err=True)
+
+
+def finish(run: Run) -> int:
+    """Write the report, print the summary and return the run's exit code, which run.json keeps."""
+    record = run.record
+    invariants = [each for entry in record["scenarios"].values() for each in entry["invariants"]]
+    code = exit_code([*record["verdicts"], *record["migrations"]], invariants, complete=run.complete)
+    record["exit_code"] = (
+        InterruptedRunError.exit_code if record["incomplete_because"] == INTERRUPTED else code
+    )
+    run.save()
+    page = write_report(run)
+    print_summary(run_view(run), Console(highlight=False))
+    click.echo(f"\nReport: {page}")
+    return int(record["exit_code"])
+
+
+SHOWN = 0.95  # the quantile of the live line: the one that every scenario has a limit for
+
+
+@dataclass(slots=True)
+class LiveLine:
+    """The line of a scenario while it is measured: samples, the p95 so far, where its verdicts stand, time left."""
+
+    lines: Lines
+    objectives: Objectives
+    until: UntilDecided
+    _started_s: float = field(default_factory=time.monotonic)
+
+    def __call__(self, progress: Progress) -> None:
+        """Show how far a scenario is."""
+        ended = bool(progress.ended_because)
+        text = " · ".join(
+            [f"{progress.slug:<20} n={count(len(progress.samples)):<7}", *self._parts(progress)]
+        )
+        left = progress.ended_because if ended else f"{duration_s(progress.left_s)} left"
+        self.lines.update(progress.slug, f"{text} · {left}", time.monotonic() - self._started_s, last=ended)
+
+    def _parts(self, progress: Progress) -> list[str]:
+        step = progress.samples.steps[0]
+        times_ms = progress.samples.response_ms(step)
+        if len(times_ms) == 0:
+            return ["no ok sample yet"]
+        p95 = estimate(times_ms, SHOWN)
+        limits = [
+            item.limit_ms
+            for item in self.objectives.of(progress.slug)
+            if (item.step, item.q) == (step, SHOWN)
+        ]
+        states = self.until.standing(progress.slug).values()
+        open_ = sum(state is State.INCONCLUSIVE for state in states)
+        standing = f"{open_} of {len(states)} open" if open_ else "decided: " + ", ".join(sorted(set(states)))
+        return [f"p95={p95.value:.1f} ms" + "".join(f", limit {limit:g}" for limit in limits), standing]
