@@ -8,6 +8,7 @@ from datetime import datetime
 from psycopg.errors import UniqueViolation
 
 from deltacrown.database import Database
+from deltacrown.drawing import Award, draw
 from deltacrown.errors import Conflict, Gone, Invalid, NotFound, Unavailable
 from deltacrown.storage import CertificateStorage
 
@@ -16,6 +17,13 @@ CONTENT_TYPE = "image/svg+xml"
 
 _FIND_REGISTRATION = """
 SELECT t.id, t.status FROM tournaments_registration r JOIN tournaments_tournament t ON t.id = r.tournament_id
+WHERE r.id = $1
+"""
+_AWARD = """
+SELECT u.username, t.name, r.registration_number, to_char(t.created_at, 'YYYY-MM-DD')
+FROM tournaments_registration r
+JOIN tournaments_tournament t ON t.id = r.tournament_id
+JOIN accounts_user u ON u.id = r.user_id
 WHERE r.id = $1
 """
 _INSERT = """
@@ -75,6 +83,15 @@ class Certificates:
         """Keep rows in a database and bytes in a storage."""
         self._database = database
         self._storage = storage
+
+    def draw(self, registration_id: int, kind: str = "participant") -> bytes:
+        """Draw the certificate of a registration, without storing it. Raises NotFound."""
+        with self._database.connection() as connection:
+            row = connection.row(_AWARD, registration_id)
+        if row is None:
+            raise NotFound(f"there is no registration {registration_id}")
+        player, tournament, number, day = row
+        return draw(Award(player, tournament, kind, number, day))
 
     def issue(self, registration_id: int, body: bytes, kind: str = "participant") -> Certificate:
         """Store a rendered certificate and write its row: one each registration and kind, until revoked.

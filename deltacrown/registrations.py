@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.errors import ForeignKeyViolation
+
 from deltacrown.connection import Connection
 from deltacrown.database import Database
 from deltacrown.errors import Conflict, Invalid, NotFound
@@ -91,7 +93,10 @@ class Registrations:
 
 
 def _enter(connection: Connection, tournament_id: int, user_id: int) -> tuple[int, str, str, datetime]:
-    row = connection.row(_ENTER, tournament_id, user_id)
+    try:
+        row = connection.row(_ENTER, tournament_id, user_id)
+    except ForeignKeyViolation:  # the tournament is locked, so it is the user who is missing
+        raise NotFound(f"there is no user {user_id}") from None
     if row is None:
         message = f"user {user_id} is already registered for tournament {tournament_id}"
         raise Conflict(message, code="ALREADY_REGISTERED", status=400)

@@ -76,16 +76,24 @@ class S3Storage:
             raise _unavailable("delete", key, error) from error
 
 
-def connect_s3(endpoint: str, access_key: str, secret_key: str, region: str = "us-east-1") -> "S3Client":
+def connect_s3(
+    endpoint: str,
+    access_key: str,
+    secret_key: str,
+    region: str = "us-east-1",
+    session_token: str | None = None,
+) -> "S3Client":
     """Return a client with path-style addresses, SigV4, bounded retries and short timeouts."""
     import boto3  # noqa: PLC0415 - costs 0.2 s, and most of the platform needs no S3
     from botocore.config import Config  # noqa: PLC0415 - as above
 
-    return boto3.client(
+    # A session of its own: boto3's default one is not safe to make clients from in several threads.
+    return boto3.session.Session().client(
         "s3",
         endpoint_url=endpoint,
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
+        aws_session_token=session_token,
         region_name=region,
         config=Config(
             signature_version="s3v4",

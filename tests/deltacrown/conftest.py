@@ -1,0 +1,62 @@
+"""A small platform on the session's server: tables and seed once a module, fresh numbers for each test."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from deltacrown.database import create_tables
+from deltacrown.faults import Faults
+from deltacrown.platform import DeltaCrown
+from deltacrown.seed import Seeded, SeedSize, seed_platform
+from perf.postgres.database import Database
+
+SECRET = "a secret for tests, of more than 32 bytes"
+SMALL = SeedSize(
+    users=200,
+    open_tournaments=8,
+    small_tournaments=40,
+    live_tournaments=2,
+    matches_per_tournament=40,
+    awards=60,
+    wallets=60,
+    ledger_rows=800,
+    wallet_rows=200,
+    moderation_rows=500,
+    ref_rows=120,
+)
+
+
+@pytest.fixture(scope="module")
+def seeded(module_database: Database) -> Seeded:
+    """The ranges of a small seed, in the module's schema."""
+    create_tables(module_database.conninfo)
+    return seed_platform(module_database.conninfo, size=SMALL)
+
+
+@pytest.fixture
+def crown(module_database: Database, seeded: Seeded) -> Iterator[DeltaCrown]:
+    """The platform without faults, storage or listening hub."""
+    platform = DeltaCrown(module_database.conninfo, secret=SECRET)
+    yield platform
+    platform.close()
+
+
+@pytest.fixture
+def faulty(module_database: Database, seeded: Seeded) -> Iterator[Callable[[str], DeltaCrown]]:
+    """Make platforms with faults switched on."""
+    made: list[DeltaCrown] = []
+
+    def make(faults: str) -> DeltaCrown:
+        made.append(DeltaCrown(module_database.conninfo, secret=SECRET, faults=Faults.parse(faults)))
+        return made[-1]
+
+    yield make
+    for platform in made:
+        platform.close()
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[int]:
+    """Numbers that no other test of the module used: which tournament, match or key to take."""
+    return itertools.count()
