@@ -1,0 +1,155 @@
+"""`tailguard serve`, the installed command: what it says, what it refuses, and that nothing is left behind."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import urllib3
+
+TAILGUARD = str(Path(sys.executable).with_name("tailguard"))
+START_S, STOP_S = 120, 30  # far more than the 5 s and 1 s of an idle machine
+
+
+def refused(*arguments, **environ):
+    """(exit code, message) of a `serve` that does not start."""
+    done = subprocess.run(
+        [TAILGUARD, "serve", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        env={"PATH": "/usr/bin:/bin", "LANG": "C", **environ},
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def test_a_port_in_use_is_a_usage_error_that_names_port_and_option():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, message = refused("--port", str(port))
+    assert code == 64
+    assert f"Port {port}" in message
+    assert "--port" in message
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"TAILGUARD_FAULTS": "capcity"}, "capcity"),
+        ({"THROTTLE_USER_RATE": "often"}, "THROTTLE_USER_RATE"),
+        ({"DELTACROWN_SECRET": "hunter2"}, "DELTACROWN_SECRET"),
+    ],
+)
+def test_a_wrong_variable_is_a_usage_error_that_names_it(environ, named):
+    code, message = refused("--port", "0", **environ)
+    assert code == 64
+    assert named in message
+    assert "hunter2" not in message
+
+
+def test_an_address_that_is_not_ours_is_a_usage_error():
+    code, message = refused("--host", "203.0.113.1", "--port", "0")
+    assert code == 64
+    assert "203.0.113.1" in message
+
+
+def test_an_unreachable_database_is_a_usage_error_without_the_password():
+    code, message = refused("--port", "0", "--dsn", "postgresql://me:hunter2@127.0.0.1:1/none")
+    assert code == 64
+    assert "127.0.0.1:1" in message
+    assert "hunter2" not in message
+
+
+@pytest.fixture
+def serving():
+    """A running `tailguard serve` with the capacity fault, what it printed, and all processes of it."""
+    command = [TAILGUARD, "serve", "--port", "0"]
+    environ = {"PATH": "/usr/bin:/bin", "LANG": "C", "TAILGUARD_FAULTS": "capacity", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+    ) as process:
+        printed = []
+        for line in process.stdout:
+            printed.append(line)
+            if "Ctrl-C" in line:
+                break
+        try:
+            yield process, "".join(printed)
+        finally:
+            process.kill()
+
+
+def family(pid):
+    parent = psutil.Process(pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def test_it_serves_says_how_to_get_in_and_leaves_nothing_after_ctrl_c(serving):
+    process, printed = serving
+    assert process.poll() is None, printed
+    assert "FAULTS ARE SWITCHED ON: capacity" in printed
+    url = re.search(r"http://127\.0\.0\.1:\d+", printed)[0]
+    body = re.search(r"-d '(\{.*\})'", printed)[1]
+    with urllib3.PoolManager() as pool:
+        answer = pool.request(
+            "POST", f"{url}/api/token/", body=body, headers={"Content-Type": "application/json"}
+        )
+        token = json.loads(answer.data)["access"]
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        answer = pool.request(
+            "POST",
+            f"{url}/api/tournaments/registrations/solo/",
+            body=json.dumps({"tournament_id": 1}),
+            headers=headers,
+        )
+        assert (answer.status, json.loads(answer.data)["user"]) == (201, 2)
+    processes = family(process.pid)
+    # By the pid alone another run's processes would do: each is remembered with its start time.
+    names = {member.name() for member in processes}
+    assert any("postgres" in name for name in names)
+    process.send_signal(signal.SIGINT)
+    process.wait(STOP_S)
+    _, alive = psutil.wait_procs(processes, timeout=STOP_S)
+    assert process.returncode == 0
+    assert not alive
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=1)
+
+
+def test_sigterm_drops_the_schema_in_your_own_database(postgres, s3_server):
+    environ = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONUNBUFFERED": "1",
+        "AWS_ACCESS_KEY_ID": s3_server.access_key,
+        "AWS_SECRET_ACCESS_KEY": s3_server.secret_key,
+    }
+    command = [TAILGUARD, "serve", "--port", "0", "--dsn", postgres.dsn, "--s3-endpoint", s3_server.endpoint]
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+    ) as process:
+        printed = []
+        for line in process.stdout:
+            printed.append(line)
+            if "Ctrl-C" in line:
+                process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_S
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        text = "".join(printed)
+        process.kill()
+    assert process.returncode == 0, text
+    schema = re.search(r"schema (tailguard_\w+)", text)[1]
+    import psycopg
+
+    with psycopg.connect(postgres.dsn) as connection:
+        found = connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)).fetchone()
+    assert found is None
+    assert s3_server.secret_key not in text
