@@ -15,8 +15,8 @@ from perf.trial import Measurement
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
-def summarise(
-    measurement: Measurement, *, title: str, invariants: Sequence[Invariant] = ()
+def scenario_entry(
+    title: str, measurement: Measurement, invariants: Sequence[Invariant] = ()
 ) -> dict[str, Any]:
     """Return the `scenarios` entry of one scenario (docs/architecture.md)."""
     return {
@@ -73,8 +73,3 @@ def _by_kind(samples: Samples, outcome: int) -> dict[str, int]:
     counts = np.bincount(samples.error[samples.outcome == outcome], minlength=len(samples.errors))
     found = [(kind, int(n)) for kind, n in zip(samples.errors, counts, strict=True) if n]
     return dict(sorted(found, key=lambda item: (-item[1], item[0])))
-
-
-def scenario_entry(title: str, measurement: Measurement) -> dict[str, Any]:
-    """Return the entry of a scenario whose invariants are not checked yet."""
-    return summarise(measurement, title=title)

@@ -12,7 +12,7 @@ from perf.config import load_config
 from perf.run import Run
 from perf.sample import CONFLICT, ERROR, OK, OUTCOMES, pack_code, samples_from_rows
 from perf.scenario import Invariant
-from perf.summary import count, summarise
+from perf.summary import count, scenario_entry
 from perf.trial import Measurement
 
 STEPS, ERRORS = ("upload", "presigned_read"), ("", "DeadlockDetected", "Conflict", "never_met")
@@ -65,7 +65,7 @@ def test_every_quantile_equals_the_one_pandas_finds_in_the_file(many, tmp_path):
     """Read back from disk by pandas alone: inverted_cdf, whose value really occurred."""
     config = load_config(environ={}, flags={"runs_dir": str(tmp_path)})
     run = Run.start(config)
-    run.add_scenario("certificate_upload", summarise(measurement_of(many), title="Certificates"), many)
+    run.add_scenario("certificate_upload", scenario_entry("Certificates", measurement_of(many)), many)
     run.finish()
     entry = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["scenarios"][
         "certificate_upload"
@@ -132,7 +132,7 @@ def test_a_step_without_samples_has_no_latency_rather_than_zero():
 
 def test_the_entry_has_what_was_measured_around_the_samples(many):
     broken = Invariant("nobody twice", held=False, expected="0", observed="2")
-    entry = summarise(measurement_of(many), title="Certificates", invariants=[broken])
+    entry = scenario_entry("Certificates", measurement_of(many), [broken])
     assert entry["title"] == "Certificates"
     assert entry["schedule"] == {"kind": "poisson", "rate_per_s": 80.0, "workers": 8}
     assert (entry["warmup"], entry["offered_rate_per_s"], entry["measured_s"]) == (50, 80.2, 6.5)

@@ -10,7 +10,7 @@ from perf.run import Run
 from perf.run_files import sha256_of
 from perf.sample import samples_from_rows
 from perf.sample_file import write_samples
-from perf.summary import summarise
+from perf.summary import scenario_entry
 from perf.trial import Measurement
 from slo.objectives import load_objectives
 from slo.verdict import judging
@@ -39,7 +39,7 @@ def run():
     samples = samples_of(TOOK_NS)
     load = {"kind": "poisson", "rate_per_s": 100.0, "workers": 8}
     measurement = Measurement(samples, load, 50, 100.0, 99.0, 10.0, np.zeros(1000, np.int64), "decided")
-    run.add_scenario("registration", summarise(measurement, title="Registration"), samples)
+    run.add_scenario("registration", scenario_entry("Registration", measurement), samples)
     run.write_plan("0001-before-1", {"Node Type": "Seq Scan"})
     run.finish()
     objectives = load_objectives().only(["registration"]).assuming(dependence="independent")
