@@ -3,7 +3,7 @@
 uvicorn reads a request's head; when that asks for an upgrade, it hands the socket to the class configured as its
 WebSocket protocol. The built-in ones translate to ASGI messages: one task and one queue a frame and subscriber. This
 one makes the socket a `websockets` ServerConnection instead, so that the hub can use `websockets.broadcast` on all
-subscribers (docs/decisions/websocket-bridge.md).
+subscribers (docs/decisions/0005-websocket-bridge.md).
 """
 
 import asyncio

@@ -24,5 +24,6 @@ def open_demo_accounts(platform: DeltaCrown) -> DemoAccounts:
     """Give the seed's first two users a new random password."""
     password = secrets.token_urlsafe(9)
     with platform.database.connection() as connection:
-        emails = dict(connection.run(_OPEN, hash_password(password), STAFF_ID, PLAYER_ID))
+        rows = connection.run(_OPEN, hash_password(password), STAFF_ID, PLAYER_ID)
+    emails = {row[0]: row[1] for row in rows}
     return DemoAccounts(emails[PLAYER_ID], emails[STAFF_ID], password)

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -74,22 +75,28 @@ class WebServer:
         """Ask to stop; returns at once."""
         self._server.should_exit = True
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         """Serve in a thread; returns when requests are taken. Raises RuntimeError where the app does not start."""
         self._thread.start()
-        waiting = threading.Event()
-        for _ in range(int(START_TIMEOUT_S / 0.01)):
-            if self._server.started:
-                return self
-            if not self._thread.is_alive():
-                break
-            waiting.wait(0.01)
+        ends_s = time.monotonic() + START_TIMEOUT_S
+        while not self._server.started:
+            if time.monotonic() > ends_s or not self._thread.is_alive():
+                self.close()
+                raise RuntimeError(f"the web server did not start within {START_TIMEOUT_S:g} s; see its log")
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        """Stop the thread's server and wait until the last answer is out."""
         self.stop()
-        raise RuntimeError(f"the web server on {self.url} did not start within {START_TIMEOUT_S:g} s")
+        self._thread.join(STOP_TIMEOUT_S + START_TIMEOUT_S)
+
+    def __enter__(self) -> Self:
+        """As `start`."""
+        self.start()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop and wait until the last answer is out."""
-        self.stop()
-        self._thread.join(STOP_TIMEOUT_S + START_TIMEOUT_S)
+        """As `close`."""
+        self.close()
