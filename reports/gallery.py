@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import vl_convert
@@ -14,11 +14,16 @@ from reports.charts import figures_of
 from reports.migration_chart import migration_figure
 from reports.thinning import step_of
 
-# The page must stay under 2 MB. The chart library takes 0.9 MB, tables and texts seldom more than 0.1 MB.
-BUDGET_BYTES = 900_000
+# What all charts may take of a page of 2 MB where the chart library takes 0.9 MB and tables and texts 0.1 MB.
+BUDGET_BYTES = 950_000
 _MARKS = 900  # over-time marks of all steps together: about 400 bytes each, still and live
+_FRAME = 300  # bytes of the elements around a chart
+_STILL_TO_SPEC = (
+    2  # a still picture is never smaller than its description: below this, drawing it is time lost
+)
+_LEFT_OUT = "Left out to keep this page small; the samples are in the run's folder."
 _FEWEST, _MOST = 24, 180  # time slices of one chart: enough to see a stall, at most one each four pixels
-_WIDTH_PX, _WIDE_PX = 600, 1240  # the columns of a wide screen, so that still and live charts look alike
+_WIDTH_PX, _WIDE_PX = 400, 1240  # the columns of a wide screen, so that still and live charts look alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,8 @@ class Drawn:
 
     @property
     def size(self) -> int:
-        """Bytes in the page, about."""
-        return len(json.dumps(self.spec)) + len(self.svg)
+        """Bytes in the page, about: the caption stands there twice, once as the label of the picture."""
+        return _size(self.spec) + len(self.svg) + 2 * len(self.caption) + _FRAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +51,22 @@ class Gallery:
     absent: str = "No samples of this step are in the run's folder."
 
 
-def gallery_of(record: Mapping[str, Any], samples: Mapping[str, Samples], absent: str = "") -> Gallery:
+def gallery_of(
+    record: Mapping[str, Any],
+    samples: Mapping[str, Samples],
+    absent: str = "",
+    budget_bytes: int = BUDGET_BYTES,
+) -> Gallery:
     """Draw everything. A scenario that has no samples has no charts either, and `absent` says why."""
     scenarios: Mapping[str, Any] = record.get("scenarios") or {}
     migrations = tuple(_draw(migration_figure(found)) for found in record.get("migrations") or [])
     wanted = [(slug, name) for slug, found in samples.items() if slug in scenarios for name in found.steps]
     buckets = max(_FEWEST, min(_MOST, _MARKS // max(len(wanted), 1)))
     steps: dict[str, dict[str, tuple[Drawn, ...]]] = {slug: {} for slug in scenarios}
-    room = BUDGET_BYTES - sum(drawn.size for drawn in migrations)
-    for slug, name in wanted:
+    room = budget_bytes - sum(drawn.size for drawn in migrations)
+    for place, (slug, name) in enumerate(wanted):
         figures = figures_of(step_of(samples[slug], name), limits_of(record, slug, name), buckets)
-        fitting = tuple(_fit([_draw(figure) for figure in figures], room))
+        fitting = tuple(_fit(figures, room // (len(wanted) - place)))  # what one step leaves goes to the next
         room -= sum(drawn.size for drawn in fitting)
         steps[slug][name] = fitting
     return Gallery(steps, migrations, absent or Gallery().absent)
@@ -69,15 +79,15 @@ def limits_of(record: Mapping[str, Any], slug: str, step: str) -> list[Limit]:
     return [Limit(v["q"], v["limit_ms"], str(v["objective"]).removeprefix(f"{slug} ")) for v in mine]
 
 
-def _fit(figures: Sequence[Drawn], room: int) -> Iterator[Drawn]:
-    """Give up still pictures first, then whole charts, and say so."""
-    for drawn in figures:
-        kept = drawn
+def _fit(figures: Sequence[Figure], room: int) -> Iterator[Drawn]:
+    """Draw what `room` bytes hold: still pictures are given up first, then whole charts, and that is said."""
+    for figure in figures:
+        bare = Drawn(figure.title, figure.caption, figure.spec, "", figure.wide)
+        kept = bare if bare.size * _STILL_TO_SPEC > room else _draw(figure)
         if kept.size > room:
-            kept = replace(drawn, svg="")
+            kept = bare
         if kept.size > room:
-            reason = "Left out to keep this page small; the samples are in the run's folder."
-            kept = replace(drawn, svg="", spec=None, caption=reason)
+            kept = Drawn(figure.title, _LEFT_OUT, None, "", figure.wide)
         room -= kept.size
         yield kept
 
@@ -85,6 +95,10 @@ def _fit(figures: Sequence[Drawn], room: int) -> Iterator[Drawn]:
 def _draw(figure: Figure) -> Drawn:
     svg = "" if figure.spec is None else _still(figure.spec, _WIDE_PX if figure.wide else _WIDTH_PX)
     return Drawn(figure.title, figure.caption, figure.spec, svg, figure.wide)
+
+
+def _size(spec: Mapping[str, Any] | None) -> int:
+    return 0 if spec is None else len(json.dumps(spec))
 
 
 def _still(spec: Mapping[str, Any], width_px: int) -> str:

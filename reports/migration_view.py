@@ -7,6 +7,7 @@ from typing import Any
 from reports import numbers
 from reports.plan_tree import PlanLine, plan_lines
 
+SERVER_TIME, CLIENT_TIME, BLOCKS = "Server time, median", "Client time, median", "Blocks touched"
 _MINUS = "\N{MINUS SIGN}"  # as wide as the plus in a column of numbers
 
 
@@ -101,10 +102,10 @@ def _turn(turn: Mapping[str, Any]) -> str:
 
 def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[ComparisonRow, ...]:
     return (
-        _time_row("Server time, median", before.get("server_ms") or {}, after.get("server_ms") or {}),
-        _time_row("Client time, median", before.get("client_ms") or {}, after.get("client_ms") or {}),
+        _time_row(SERVER_TIME, before.get("server_ms") or {}, after.get("server_ms") or {}),
+        _time_row(CLIENT_TIME, before.get("client_ms") or {}, after.get("client_ms") or {}),
         _plain_row("Planning time", before.get("planning_ms"), after.get("planning_ms"), numbers.ms),
-        _plain_row("Blocks touched", _blocks(before), _blocks(after), numbers.count),
+        _plain_row(BLOCKS, _blocks(before), _blocks(after), numbers.count),
         _plain_row("Rows returned", before.get("rows"), after.get("rows"), numbers.count),
     )
 

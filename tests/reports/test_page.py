@@ -1,0 +1,161 @@
+"""The page: one file, nothing from elsewhere, nothing executed that is not ours, small whatever was measured."""
+
+import copy
+import html
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_run import columns, record, samples, write_run
+
+from perf.run import Run
+from perf.sample import Samples
+from perf.sample_file import write_samples
+from reports.gallery import Gallery, gallery_of
+from reports.page import page_of
+from reports.report import rendered
+from reports.view import view_of
+
+MOST_BYTES = 2_000_000
+
+
+@pytest.fixture(scope="module")
+def page(table: pd.DataFrame) -> str:
+    made = record(table)
+    return page_of(view_of(made), gallery_of(made, columns(table)))
+
+
+def without_scripts(page: str) -> str:
+    return re.sub(r"<(script|style)[ >].*?</\1>", "", page, flags=re.DOTALL)
+
+
+def test_the_page_loads_nothing(page) -> None:
+    markup = without_scripts(page)
+    assert not re.search(r"""(?:src|href)=["'](?!#)""", markup)
+    policy = html.unescape(markup.split('Content-Security-Policy" content="')[1].split('"')[0])
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in policy
+
+
+def test_the_chart_library_is_inlined_once(page) -> None:
+    assert page.count("<script>") == 2
+    assert page.count("window.vegaEmbed=") + page.count("window.vegaEmbed =") == 1
+
+
+def test_the_page_is_small(page) -> None:
+    assert len(page.encode()) < MOST_BYTES
+
+
+def test_each_step_has_its_four_charts_with_a_still_picture(page) -> None:
+    assert page.count('type="application/json"') == 6 * 4 + 1
+    assert page.count('<div class="still"><svg') == 6 * 4 + 1
+
+
+def test_verdicts_come_before_doubts_before_scenarios_before_migrations(page) -> None:
+    places = [
+        page.index(f'<section id="{name}"') for name in ("verdicts", "doubts", "scenarios", "migrations")
+    ]
+    assert places == sorted(places)
+
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def spoiled(table: pd.DataFrame) -> dict[str, Any]:
+    made = copy.deepcopy(record(table))
+    made.update(command=[EVIL], profile=EVIL, incomplete_because=EVIL, complete=False, config={EVIL: EVIL})
+    made["platform"]["faults"] = [EVIL]
+    made["scenarios"]["registration"].update(title=EVIL, errors={EVIL: 3})
+    made["scenarios"]["registration"]["invariants"][0].update(name=EVIL, observed=EVIL)
+    made["verdicts"][0].update(objective=f"registration {EVIL}", why=EVIL, rule=EVIL)
+    made["doubts"][0].update(kind=EVIL, measured=EVIL, limit=EVIL, remedy=EVIL, scenario=EVIL, grade=EVIL)
+    migration = made["migrations"][0]
+    migration.update(slug=EVIL, why=EVIL, up_sql=EVIL, query_sql=EVIL, table=EVIL, parameters={EVIL: EVIL})
+    migration["after"].update(text=EVIL)
+    migration["after"]["plan"]["Node Type"] = EVIL
+    made["environment"]["packages"] = {EVIL: EVIL}
+    return made
+
+
+def test_text_from_a_run_is_never_taken_for_markup(table) -> None:
+    made = spoiled(table)
+    page = page_of(view_of(made), gallery_of(made, columns(table)))
+    assert "<img src=x" not in page
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert page.count("<script>") == 2
+    assert page.count("</script>") == page.count("<script")
+
+
+def test_two_million_samples_make_a_page_as_small(table) -> None:
+    many = {
+        slug: repeated(found, 2_000_000) for slug, found in columns(table).items() if slug == "registration"
+    }
+    made = record(table)
+    page = page_of(view_of(made), gallery_of(made, many))
+    assert "2,000,000" in page
+    assert len(page.encode()) < MOST_BYTES
+
+
+def repeated(found: Samples, count: int) -> Samples:
+    """`found` again and again until there are `count` samples, each turn later than the one before."""
+    times = -(-count // len(found))
+    later = np.repeat(np.arange(times), len(found))[:count] * 7_000_000_000
+
+    def again(column: np.ndarray) -> np.ndarray:
+        return np.tile(column, times)[:count]
+
+    return Samples(
+        found.scenario,
+        found.steps,
+        found.errors,
+        again(found.intended_ns) + later,
+        again(found.started_ns) + later,
+        again(found.ended_ns) + later,
+        again(found.step),
+        np.zeros(count, np.uint8),
+        again(found.error),
+        again(found.retries),
+    )
+
+
+def test_many_scenarios_stay_within_the_budget_and_say_what_was_left_out(tmp_path) -> None:
+    table = samples(60)
+    made, one = record(table), columns(table)["registration"]
+    made["scenarios"] = {f"journey_{i:03}": made["scenarios"]["registration"] for i in range(60)}
+    many = {slug: replace(one, scenario=slug) for slug in made["scenarios"]}
+    write_samples(write_run(tmp_path / "run", made, None) / "samples.parquet", many)
+    page = rendered(Run.load(tmp_path / "run"), "html")
+    assert len(page.encode()) < MOST_BYTES
+    assert "Left out to keep this page small" in page
+
+
+def test_a_run_without_samples_has_tables_and_says_why_there_are_no_charts(table) -> None:
+    made = record(table)
+    page = page_of(view_of(made), gallery_of(made, {}, "No chart: the file is gone."))
+    assert page.count("No chart: the file is gone.") == 6
+    assert "Response time" in page
+
+
+def test_a_step_where_nothing_succeeded_says_so(table) -> None:
+    failed = table.assign(outcome="error", error="Down")
+    made = record(failed)
+    page = page_of(view_of(made), gallery_of(made, columns(failed)))
+    assert page.count("No sample of this step succeeded") == 6
+    assert "not measured" in page
+
+
+def test_an_empty_run_says_what_is_missing(table) -> None:
+    made = record(table) | {
+        "scenarios": {},
+        "verdicts": [],
+        "migrations": [],
+        "doubts": [],
+        "environment": {},
+    }
+    page = page_of(view_of(made), Gallery())
+    for words in ("No objective was judged", "No scenario was measured", "No migration was proved"):
+        assert words in page
