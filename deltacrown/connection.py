@@ -4,6 +4,7 @@ A cursor costs some 30 µs of Python a statement here, which is as much as the s
 this costs 8. What is measured shall be the platform's database, not its driver (benchmarks/against_pgbench.py).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -34,7 +35,7 @@ class Connection(psycopg.Connection[Row]):
         """
         name = self._names.get(statement) or self._prepare(statement)
         values = self._transformer.dump_sequence(parameters, _TEXT[: len(parameters)])
-        result = self._checked(self._call(name, values))
+        result = self._checked(self._call(self.pgconn.exec_prepared, name, values, None, pq.Format.BINARY))
         if not result.ntuples:
             return []
         self._transformer.set_pgresult(result)
@@ -47,13 +48,13 @@ class Connection(psycopg.Connection[Row]):
 
     def _prepare(self, statement: str) -> bytes:
         name = b"deltacrown_%d" % len(self._names)
-        self._checked(self.pgconn.prepare(name, statement.encode()))
+        self._checked(self._call(self.pgconn.prepare, name, statement.encode()))
         self._names[statement] = name
         return name
 
-    def _call(self, name: bytes, values: Any) -> pq.abc.PGresult:
+    def _call(self, call: Callable[..., pq.abc.PGresult], *values: Any) -> pq.abc.PGresult:
         try:
-            return self.pgconn.exec_prepared(name, values, None, pq.Format.BINARY)
+            return call(*values)
         except MemoryError:  # how psycopg says that libpq could not even send: the server has gone
             raise psycopg.OperationalError(
                 f"the connection is lost: {self.pgconn.get_error_message()}"
@@ -61,5 +62,7 @@ class Connection(psycopg.Connection[Row]):
 
     def _checked(self, result: pq.abc.PGresult) -> pq.abc.PGresult:
         if result.status not in _DONE:
-            raise error_from_result(result, encoding=self.info.encoding)
+            error = error_from_result(result, encoding=self.info.encoding)
+            # libpq's own words about a broken connection come without a SQLSTATE, and so without a class.
+            raise psycopg.OperationalError(str(error)) if self.closed and error.sqlstate is None else error
         return result

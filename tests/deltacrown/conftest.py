@@ -4,27 +4,13 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
+from crown_small import SECRET, SMALL
 
 from deltacrown.database import create_tables
 from deltacrown.faults import Faults
 from deltacrown.platform import DeltaCrown
-from deltacrown.seed import Seeded, SeedSize, seed_platform
+from deltacrown.seed import Seeded, seed_platform
 from perf.postgres.database import Database
-
-SECRET = "a secret for tests, of more than 32 bytes"
-SMALL = SeedSize(
-    users=200,
-    open_tournaments=8,
-    small_tournaments=40,
-    live_tournaments=2,
-    matches_per_tournament=40,
-    awards=60,
-    wallets=60,
-    ledger_rows=800,
-    wallet_rows=200,
-    moderation_rows=500,
-    ref_rows=120,
-)
 
 
 @pytest.fixture(scope="module")

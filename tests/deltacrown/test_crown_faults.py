@@ -1,0 +1,117 @@
+"""Faults: off by default, read strictly, and each slowing slows what it names and nothing else."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deltacrown.errors import Unavailable
+from deltacrown.faults import OPERATIONS, SWITCHES, Faults, Slowing
+
+
+def test_nothing_is_on_where_nothing_is_said():
+    faults = Faults.from_environment({})
+    assert faults.names() == []
+    assert not any(faults.has(switch) for switch in SWITCHES)
+
+
+def test_an_operation_without_a_slowing_is_called_directly():
+    assert Faults.parse("delay_ms=5@registration,capacity").around("economy_transfer", len) is len
+
+
+def test_the_variable_is_read():
+    assert Faults.from_environment({"TAILGUARD_FAULTS": " capacity , delay_ms=50@registration "}).names() == [
+        "capacity",
+        "delay_ms=50@registration",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("capcity", "unknown fault 'capcity'"),
+        ("delay_ms", "needs a number"),
+        ("delay_ms=fast", "needs a number"),
+        ("delay_ms=-1", "at least 0"),
+        ("delay_ms=nan", "finite"),
+        ("delay_pct=inf", "finite"),
+        ("tail=0.03", "needs a number"),
+        ("tail=3x5", "between 0 and 1"),
+        ("tail=0.03x0.5", "at least 1"),
+        ("error_rate=2", "between 0 and 1"),
+        ("delay_ms=5@regstration", "unknown operation"),
+        ("capacity=1", "unknown fault"),
+    ],
+)
+def test_a_mistake_is_named(text, says):
+    with pytest.raises(ValueError, match=says) as refusal:
+        Faults.parse(f"state_guard,{text}")
+    assert text in str(refusal.value)
+
+
+def test_asking_for_an_unknown_switch_is_a_mistake():
+    with pytest.raises(ValueError, match="no such fault: 'deadlock'"):
+        Faults().has("deadlock")
+
+
+slowings = st.builds(
+    Slowing,
+    st.sampled_from(["delay_ms", "delay_pct"]),
+    st.integers(0, 500).map(float),
+    st.sampled_from([None, *OPERATIONS]),
+)
+
+
+@given(st.frozensets(st.sampled_from(SWITCHES)), st.lists(slowings, max_size=4))
+def test_names_are_read_back_as_they_were_written(switches, listed):
+    faults = Faults(switches, tuple(listed))
+    assert Faults.parse(",".join(faults.names())) == faults
+
+
+def test_delay_ms_adds_its_milliseconds():
+    slowed = Faults.parse("delay_ms=20").around("registration", lambda: 7)
+    began_s = time.monotonic()
+    assert slowed() == 7
+    assert time.monotonic() - began_s >= 0.020
+
+
+def test_delay_pct_is_a_share_of_the_operation():
+    assert Slowing("delay_pct", 10).delay_s(0.5) == pytest.approx(0.05)
+
+
+def test_a_tail_makes_its_share_of_operations_last_its_factor():
+    assert Slowing("tail", 5, share=0.03).delay_s(0.1) == pytest.approx(0.4)
+    slow = Faults.parse("tail=1x30").around("registration", lambda: time.sleep(0.001))
+    began_s = time.monotonic()
+    slow()
+    assert time.monotonic() - began_s >= 0.030
+
+
+@pytest.mark.parametrize(("rate", "least", "most"), [("0", 0, 0), ("0.2", 140, 260), ("1", 1000, 1000)])
+def test_an_error_rate_fails_about_its_share_the_same_ones_each_time(rate, least, most):
+    def failures() -> list[int]:
+        call = Faults.parse(f"error_rate={rate}").around("registration", lambda: None)
+        return [number for number in range(1000) if not _succeeds(call)]
+
+    assert least <= len(failures()) <= most
+    assert failures() == failures()
+
+
+def test_a_failing_operation_is_delayed_too():
+    def fail() -> None:
+        raise KeyError
+
+    slowed = Faults.parse("delay_ms=10").around("registration", fail)
+    began_s = time.monotonic()
+    with pytest.raises(KeyError):
+        slowed()
+    assert time.monotonic() - began_s >= 0.010
+
+
+def _succeeds(call) -> bool:
+    try:
+        call()
+    except Unavailable as failure:
+        return failure.code != "FAULT_INJECTED"
+    return True
