@@ -6,7 +6,7 @@ handed in from outside (`done`); this module knows no threshold.
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import Event
 from time import monotonic
@@ -16,7 +16,10 @@ from perf.course import Course
 from perf.errors import UsageError
 from perf.runner import Runner
 from perf.sample import Samples
+from perf.telemetry import Telemetry
 from perf.trial import Measurement, Pace, Trial
+
+__all__ = ["Done", "Pace", "Progress", "Save", "measure"]
 
 Done = Callable[[str, Samples], bool]
 Save = Callable[[str, Measurement], None]
@@ -45,6 +48,7 @@ def measure(
     stop: Event | None = None,
     pace: Pace = _DEFAULT_PACE,
     clock: Clock | None = None,
+    telemetry: Telemetry | None = None,
 ) -> dict[str, Measurement]:
     """Measure all trials, round robin in slices.
 
@@ -56,6 +60,7 @@ def measure(
         stop: set by another thread to end everything at once; Ctrl-C does the same.
         pace: how scenarios take turns.
         clock: the monotonic clock, or a test's.
+        telemetry: watches the machine while we measure, for the doubts.
 
     Returns:
         Per slug what was measured, also after an interrupt (`ended_because == "interrupted"`).
@@ -65,7 +70,8 @@ def measure(
         raise UsageError(f"measure needs at least one scenario and each one once; it got {slugs}")
     stop = stop or Event()
     clock = clock or MonotonicClock()
-    with _frozen_garbage(), Runner(max(trial.load.crew for trial in trials)) as runner:
+    crew = max(trial.load.crew for trial in trials)
+    with _frozen_garbage(), telemetry or nullcontext(), Runner(crew) as runner:
         courses = [Course(trial, clock) for trial in trials]
         saver = _Saver(save, pace.save_every_s)
         try:
