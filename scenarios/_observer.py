@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,6 +12,9 @@ from websockets.typing import Origin
 
 from perf.subscribers import Feed
 from scenarios._platform import MatchScores, Platform
+
+# Loopback answers in milliseconds; a platform that takes longer to welcome a spectator is not ready.
+PATIENCE_S = 5.0
 
 
 class Observer:
@@ -28,24 +32,28 @@ class Observer:
     def __enter__(self) -> Self:
         headers = dict(self._feed.headers)
         origin = headers.pop("Origin", None)
-        self._connection: ClientConnection = connect(
-            self._feed.url,
-            origin=Origin(origin) if origin else None,
-            additional_headers=headers,
-            open_timeout=5,
-            compression=None,
-        )
-        while json.loads(self._connection.recv(timeout=5)).get("type") != self._feed.ready_type:
-            pass
-        self._thread = threading.Thread(target=self._watch, name="observer", daemon=True)
-        self._thread.start()
+        with ExitStack() as stack:
+            self._connection: ClientConnection = stack.enter_context(
+                connect(
+                    self._feed.url,
+                    origin=Origin(origin) if origin else None,
+                    additional_headers=headers,
+                    open_timeout=PATIENCE_S,
+                    compression=None,
+                )
+            )
+            while json.loads(self._connection.recv(timeout=PATIENCE_S)).get("type") != self._feed.ready_type:
+                pass
+            self._thread = threading.Thread(target=self._watch, name="observer", daemon=True)
+            self._thread.start()
+            self._resources = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        self._connection.close()
-        self._thread.join(5)
+        self._resources.close()
+        self._thread.join(PATIENCE_S)
 
     def _watch(self) -> None:
         try:

@@ -127,7 +127,10 @@ def seed(config: Config, conninfo: str) -> Seeded:
         ledger_rows=config.get("migrations.economy_rows"),
         moderation_rows=config.get("migrations.moderation_rows"),
     )
-    return seed_platform(conninfo, size=size, seed=config.get("seed"))
+    try:
+        return seed_platform(conninfo, size=size, seed=config.get("seed"))
+    except ValueError as error:
+        raise UsageError(f"{error}: see migrations.economy_rows and migrations.moderation_rows") from error
 
 
 def _storage(

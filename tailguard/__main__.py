@@ -1,5 +1,6 @@
 """The command line. This table is the whole of it: a command, the file it lives in."""
 
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from perf.errors import TailguardError
+from perf.secrets import mask
 from tailguard.lazy import LazyGroup
 
 COMMANDS = {
@@ -60,11 +62,11 @@ def explain(error: Exception) -> int:
             error.show()
             return EXIT_USAGE
         case TailguardError():
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {mask(str(error))}", err=True)
             return error.exit_code
         case BrokenPipeError():  # `tailguard ... | head`: the reader has what it wanted
             return 0
-    traceback.print_exception(error)
+    click.echo(mask("".join(traceback.format_exception(error))), err=True)
     click.echo(
         "Internal error: this is Tailguard's fault, not yours. Please report the lines above.", err=True
     )
@@ -72,7 +74,8 @@ def explain(error: Exception) -> int:
 
 
 def main() -> None:
-    """Entry point of the `tailguard` command."""
+    """Entry point of the `tailguard` command. SIGTERM ends it as Ctrl-C does: in good order, with all saved."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run_cli())
 
 
