@@ -70,14 +70,14 @@ def read_table(path: Path, column: str | None) -> Column:
 def read_json(path: Path, column: str | None) -> Column:
     """Read k6's and vegeta's lines of JSON, or one JSON array of numbers or of objects."""
     rows = _json_rows(path.read_text(encoding="utf-8"))
-    if rows and all(isinstance(row, int | float) for row in rows):
-        return Column(pd.Series(rows))
+    if not rows or not isinstance(rows[0], dict):
+        return Column(pd.Series(rows, dtype=object))
     wrong = next((i for i, row in enumerate(rows) if not isinstance(row, dict)), None)
     if wrong is not None:
         raise UsageError(f"row {wrong + 1} is {rows[wrong]!r}, not an object with a latency")
     if any(row.get("type") == "Point" for row in rows):
         return _k6(rows, column)
-    if rows and ({"latencies", "requests"} <= rows[0].keys() or "metrics" in rows[0]):
+    if {"latencies", "requests"} <= rows[0].keys() or "metrics" in rows[0]:
         raise UsageError(
             "this is a summary, which has no samples; use `vegeta encode` or `k6 run --out json=FILE`"
         )

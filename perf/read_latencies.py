@@ -84,6 +84,7 @@ def _refuse(path: Path, found: Column, values: NDArray[np.float64]) -> None:
     wrong = np.flatnonzero(~np.isfinite(values) | (values < 0))
     if wrong.size:
         row = int(wrong[0])
+        value = found.values.tolist()[row]
         raise UsageError(
-            f"{path}, row {row + 1}: {found.values.iloc[row]!r} is not a latency; it is a finite number of 0 or more"
+            f"{path}, row {row + 1}: {value!r} is not a latency; it is a finite number of 0 or more"
         )
