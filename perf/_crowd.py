@@ -7,6 +7,7 @@ and failures go out on standard output. It ends when its standard input does, so
 
 import asyncio
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -148,6 +149,8 @@ async def run() -> None:
     """Connect everybody, then serve the parent's requests until it hangs up."""
     requests = await standard_input()
     crowd = Crowd(json.loads(await requests.readline()))
+    if crowd.task["cpus"] and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, crowd.task["cpus"])
     transports = []
     for number in range(crowd.size):
         try:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from types import TracebackType
@@ -78,8 +78,12 @@ class Ticket:
 class Subscribers:
     """`count` subscribers of one feed. A context manager: entering waits until all of them are in the room."""
 
-    def __init__(self, feed: Feed, count: int, *, start_timeout_s: float = 20.0) -> None:
+    def __init__(
+        self, feed: Feed, count: int, *, cpus: Sequence[int] | None = None, start_timeout_s: float = 20.0
+    ) -> None:
+        """`cpus` are the cores of the subscribers' process, where the platform lets it choose."""
         self.feed, self.count, self._start_timeout_s = feed, count, start_timeout_s
+        self._cpus = None if cpus is None else list(cpus)
         self._tickets: dict[int | str, Ticket] = {}
         self._ready, self._totalled = threading.Event(), threading.Event()
         self._failure: str | None = None
@@ -95,7 +99,7 @@ class Subscribers:
         )
         self._reader = threading.Thread(target=self._read, name="subscribers", daemon=True)
         self._reader.start()
-        self._ask({**asdict(self.feed), "subscribers": self.count})
+        self._ask({**asdict(self.feed), "subscribers": self.count, "cpus": self._cpus})
         deadline = time.monotonic() + self._start_timeout_s
         while not self._ready.wait(0.05) and self._failure is None and time.monotonic() < deadline:
             pass

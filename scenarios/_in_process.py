@@ -53,11 +53,11 @@ class InProcessPlatform:
 
     def wallet_history(self, wallet_id: int) -> Sequence[Any]:
         """Return the newest ledger rows of a wallet."""
-        return self._deltacrown.wallet_history(wallet_id).items
+        return self._deltacrown.wallet_history(wallet_id).rows
 
     def moderation_history(self, ref_id: str) -> Sequence[Any]:
         """Return the newest moderation rows of a reference."""
-        return self._deltacrown.moderation_history(ref_id).items
+        return self._deltacrown.moderation_history(ref_id).rows
 
     def feed(self, tournament_id: int) -> Feed:
         """Say where subscribers of a tournament connect."""

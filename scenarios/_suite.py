@@ -7,12 +7,14 @@ from typing import Any
 import psycopg
 
 from perf.config import Config
+from perf.doubts import find_doubts
 from perf.errors import TailguardError
 from perf.measure import Done, Pace, Progress, measure
-from perf.placement import Placement
+from perf.placement import Placement, choose_placement, pinned
 from perf.run import Run
 from perf.scenario import Scenario
 from perf.summary import scenario_entry
+from perf.telemetry import Telemetry
 from perf.trial import Measurement, Trial
 from scenarios._environment import world_environment
 from scenarios._loads import load_of
@@ -75,14 +77,17 @@ class Suite:
 
     def measure_all(self) -> str | None:
         """Do everything; returns why the run is incomplete, None where it is whole."""
+        placement = choose_placement(pin=self.config.get("placement.pin"))
         needs = frozenset[str]().union(*(scenario.needs for scenario in self.scenarios))
-        placement = Placement(None, None, pinned=False)
-        with open_world(
-            self.config, needs, self.run.record["id"], placement=placement, say=self.watch.say
-        ) as world:
+        with (
+            pinned(placement),
+            open_world(
+                self.config, needs, self.run.record["id"], placement=placement, say=self.watch.say
+            ) as world,
+        ):
             self.run.record["environment"] |= world_environment(world)
             trials = [self._trial(scenario, world) for scenario in self.scenarios]
-            measured = self._measure(trials)
+            measured = self._measure(trials, placement)
             if any(each.ended_because == "interrupted" for each in measured.values()):
                 return INTERRUPTED
             for trial in trials:
@@ -105,14 +110,17 @@ class Suite:
             scenario, world.platform, data, load_of(scenario.slug, settings, self.config.get("seed"))
         )
 
-    def _measure(self, trials: Sequence[Trial]) -> dict[str, Measurement]:
-        return measure(
-            trials,
-            done=self.watch.done,
-            save=self._save,
-            on_progress=self.watch.on_progress,
-            pace=Pace(slice_s=self.config.get("load.slice_s")),
-        )
+    def _measure(self, trials: Sequence[Trial], placement: Placement) -> dict[str, Measurement]:
+        with Telemetry(placement.generator) as telemetry:
+            measured = measure(
+                trials,
+                done=self.watch.done,
+                save=self._save,
+                on_progress=self.watch.on_progress,
+                pace=Pace(slice_s=self.config.get("load.slice_s")),
+            )
+        self.run.record["doubts"] = [doubt.as_dict() for doubt in find_doubts(measured, telemetry.reading())]
+        return measured
 
     def _save(self, slug: str, measurement: Measurement) -> None:
         title = next(scenario.title for scenario in self.scenarios if scenario.slug == slug)

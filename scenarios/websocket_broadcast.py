@@ -52,7 +52,9 @@ def prepare(world: World, settings: Mapping[str, Any]) -> Arena:
     tournament = seeded.live_tournaments[0]
     matches = tuple(seeded.matches_of(tournament))
     feed = world.platform.feed(tournament)
-    subscribers = world.resources.enter_context(Subscribers(feed, int(settings.get("subscribers", 50))))
+    subscribers = world.resources.enter_context(
+        Subscribers(feed, settings["subscribers"], cpus=world.placement.server)
+    )
     observer = world.resources.enter_context(Observer(feed, world.platform))
     return Arena(
         matches,
