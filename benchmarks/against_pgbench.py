@@ -32,10 +32,10 @@ SELECT status, participant_count, max_participants FROM tournaments_tournament W
     FOR NO KEY UPDATE;
 INSERT INTO tournaments_registration (tournament_id, user_id, registered_at) VALUES (:tournament, :user, now())
 ON CONFLICT (tournament_id, user_id) DO NOTHING RETURNING id, registration_number, status, created_at \\gset
+WITH counted AS (UPDATE tournaments_tournament SET participant_count = participant_count + 1 WHERE id = :tournament)
 INSERT INTO tournaments_paymentverification
     (registration_id, method, transaction_id, payer_account_number, amount_bdt)
 VALUES (:id, 'free', '', '', 0) RETURNING id;
-UPDATE tournaments_tournament SET participant_count = participant_count + 1 WHERE id = :tournament;
 COMMIT;
 """
 

@@ -1,72 +1,85 @@
-"""Connections: autocommit, prepared at once, bounded in number, with the schema on their search path."""
+"""The platform's database: connections and transactions with the schema on their search path."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg_pool import ConnectionPool, PoolTimeout
 
 from deltacrown.connection import Connection as Connection  # noqa: PLC0414 - lent from here, so named here too
-from deltacrown.errors import Unavailable
+from deltacrown.pool import Pool
 
 # A hot path needs some 10 ms at most: a statement that runs 10 s is stuck, and its client has long gone.
 STATEMENT_TIMEOUT_MS = 10_000
 # More than the workers of any profile; far below PostgreSQL's default of 100, so that others still get in.
 POOL_SIZE = 32
-# How long a request waits for a free connection before it is answered 503.
-POOL_TIMEOUT_S = 5.0
 
 
 class Database:
-    """A bounded pool of connections to one schema. Threads share it; a connection belongs to no thread."""
+    """Connections to one schema. Threads share it; a connection belongs to no thread."""
 
     def __init__(self, conninfo: str, schema: str | None = None, *, size: int = POOL_SIZE) -> None:
-        """Open the pool. `conninfo` is a libpq URL or key=value string; connections are made as needed."""
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            with_search_path(conninfo, schema),
-            connection_class=Connection,
-            kwargs={"autocommit": True},
-            min_size=1,
-            max_size=size,
-            timeout=POOL_TIMEOUT_S,
-            open=True,
-            name="deltacrown",
-        )
+        """Open nothing yet. `conninfo` is a libpq URL or key=value string; connections are made as needed."""
+        conninfo = with_search_path(conninfo, schema)
+        self._pool = Pool(lambda: Connection.connect(conninfo, autocommit=True), size)
 
-    @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """Lend an autocommit connection. Raises Unavailable when none is free in time."""
-        connection = self._lend()
-        try:
-            yield connection
-        finally:
-            self._pool.putconn(connection)
+    def connection(self) -> "Lent":
+        """Lend an autocommit connection. Raises Unavailable when none is free in time, psycopg.OperationalError."""
+        return Lent(self._pool)
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> "Transaction":
         """Lend a connection inside one transaction: committed at the end, rolled back on an exception."""
-        with self.connection() as connection:
-            connection.run("BEGIN")
-            try:
-                yield connection
-            except BaseException:
-                if not connection.closed:
-                    connection.rollback()
-                raise
-            connection.run("COMMIT")
+        return Transaction(self._pool)
 
     def close(self) -> None:
         """Close every connection. A second call does nothing."""
         self._pool.close()
 
-    def _lend(self) -> Connection:
+
+class Lent:
+    """A connection for the length of a `with` block."""
+
+    __slots__ = ("_connection", "_pool")
+    _connection: Connection
+
+    def __init__(self, pool: Pool) -> None:
+        """Borrow from a pool."""
+        self._pool = pool
+
+    def __enter__(self) -> Connection:
+        """Borrow."""
+        self._connection = self._pool.lend()
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Give back."""
+        self._pool.give_back(self._connection)
+
+
+class Transaction(Lent):
+    """A transaction for the length of a `with` block."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Connection:
+        """Borrow and begin."""
+        connection = Lent.__enter__(self)
         try:
-            return self._pool.getconn()
-        except PoolTimeout:
-            raise Unavailable(f"no database connection was free within {POOL_TIMEOUT_S:g} s") from None
+            connection.run("BEGIN")
+        except BaseException:
+            self._pool.give_back(connection)
+            raise
+        return connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Commit, or roll back what failed; a commit that fails rolls back too, by the server's own rule."""
+        try:
+            if error is None:
+                self._connection.run("COMMIT")
+            elif not self._connection.closed:
+                self._connection.run("ROLLBACK")
+        finally:
+            self._pool.give_back(self._connection)
 
 
 def with_search_path(conninfo: str, schema: str | None) -> str:

@@ -82,7 +82,7 @@ def test_a_backend_killed_inside_a_transaction_does_not_hide_behind_the_rollback
 
 
 def test_when_none_is_free_in_time_it_is_unavailable(module_database, monkeypatch):
-    monkeypatch.setattr("deltacrown.database.POOL_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("deltacrown.pool.WAIT_S", 0.1)
     crowded = Database(module_database.conninfo, size=1)
     try:
         with (
@@ -113,3 +113,39 @@ def test_the_schema_joins_the_options_a_caller_has(postgres):
             for name in ("work_mem", "search_path", "statement_timeout")
         ]
     assert shown == ["1MB", '"od""d sch\\ema"', "10s"]
+
+
+def test_who_waits_gets_the_connection_that_comes_back(small):
+    with ThreadPoolExecutor(12) as threads:
+
+        def work(number: int) -> int:
+            with small.connection() as connection:
+                return connection.row("SELECT $1::int FROM pg_sleep(0.01)", number)[0]
+
+        assert list(threads.map(work, range(60))) == list(range(60))
+
+
+def test_a_connection_that_comes_back_inside_a_transaction_is_not_lent_again(small):
+    with small.connection() as connection:
+        pid = connection.row("SELECT pg_backend_pid()")[0]
+        connection.run("BEGIN")
+    with small.connection() as connection:
+        assert connection.row("SELECT pg_backend_pid()")[0] != pid
+
+
+def test_a_server_that_cannot_be_reached_is_an_operational_error_each_time():
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/none", size=1)
+    for _ in range(2):
+        with pytest.raises(psycopg.OperationalError), nowhere.connection():
+            pass
+
+
+def test_after_closing_nothing_is_lent_and_nothing_stays_open(module_database):
+    lent = Database(module_database.conninfo, size=2)
+    with lent.connection() as borrowed:
+        lent.close()
+        assert borrowed.run("SELECT 1") == [(1,)]
+    assert borrowed.closed
+    lent.close()
+    with pytest.raises(Unavailable, match="closed"), lent.connection():
+        pass
