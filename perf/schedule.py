@@ -167,10 +167,10 @@ class Steps:
         """Offsets in ns: within a step R(t) grows linearly, so its inverse is an interpolation."""
         arrivals = _unit_arrivals(self._total, self.seed)
         rates, seconds = (np.array(column, dtype=float) for column in zip(*self.steps, strict=True))
-        ends_s = np.cumsum(seconds)
         grown = np.cumsum(rates * seconds)
         step = np.minimum(np.searchsorted(grown, arrivals, side="right"), len(rates) - 1)
-        return _to_ns(ends_s[step] - (grown[step] - arrivals) / np.where(rates[step] > 0, rates[step], 1.0))
+        begun_s, begun = (np.concatenate([[0.0], ends[:-1]])[step] for ends in (np.cumsum(seconds), grown))
+        return _to_ns(begun_s + (arrivals - begun) / np.where(rates[step] > 0, rates[step], 1.0))
 
     def describe(self) -> Mapping[str, object]:
         """Kind, mean rate, the steps and the seed."""

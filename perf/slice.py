@@ -36,9 +36,9 @@ class Slice:
     """Hands out starts until its time is over and the platform idle.
 
     A slice that ended at its time sharp would stop sending in the middle of a stall and so leave out the requests
-    that the stall would have hit: coordinated omission by the slice. So starts stay due until no turn is in progress:
-    the slices, put together, are one schedule cut only where the platform was idle. `patience_ns` bounds that for a
-    platform which never is; then the turns due by that instant are the last.
+    that the stall would have hit: coordinated omission by the slice. So starts stay due until no turn is in progress
+    or waiting: the slices, put together, are one schedule cut only where the platform was idle. `patience_ns` bounds
+    that for a platform which never is; then the turns due by that instant are the last.
 
     `ended` counts the turns that have ended.
     """
@@ -77,14 +77,15 @@ class Slice:
             due_ns = self._base_ns + self._piece.starts_ns[turn]
             if due_ns > claimed_ns:
                 self._clock.sleep_until_ns(due_ns, self._over)
-        if not self._admit(turn, due_ns):
+        if not self._admit(turn, due_ns, waited=due_ns > claimed_ns):
             return None
         return turn, due_ns, self._clock.now_ns() - due_ns if due_ns > claimed_ns else -1
 
-    def _admit(self, turn: int, due_ns: int) -> bool:
+    def _admit(self, turn: int, due_ns: int, *, waited: bool) -> bool:
         with self._lock:
-            if due_ns > self._until_ns and (self._piece.starts_ns is None or not self._in_progress):
-                self._close(due_ns - 1)
+            if due_ns > self._until_ns:
+                idle = self._piece.starts_ns is None or (waited and not self._in_progress)
+                self._close_where_over(due_ns - 1, self._clock.now_ns(), idle=idle)
             if due_ns > self._close_ns:
                 return False
             if self._given_up:
@@ -106,9 +107,8 @@ class Slice:
         """Close the slice where its time is over and the platform idle, or our patience at its end; say if closed."""
         now_ns = self._clock.now_ns()
         with self._lock:
-            idle = now_ns >= self._until_ns and not self._in_progress
-            if idle or now_ns >= self._until_ns + self._piece.patience_ns:
-                self._close(now_ns)
+            idle = not self._in_progress and self._due_by(now_ns) <= self._last + 1
+            self._close_where_over(now_ns, now_ns, idle=idle and now_ns >= self._until_ns)
             return self._over.is_set()
 
     def give_up(self) -> None:
@@ -116,6 +116,11 @@ class Slice:
         with self._lock:
             self._close(self._clock.now_ns())
             self._given_up = True
+
+    def _close_where_over(self, close_ns: int, now_ns: int, *, idle: bool) -> None:
+        patient_until_ns = self._until_ns + self._piece.patience_ns
+        if idle or now_ns >= patient_until_ns:
+            self._close(min(close_ns, patient_until_ns))
 
     def _close(self, close_ns: int) -> None:
         self._close_ns = min(self._close_ns, close_ns)
@@ -139,15 +144,19 @@ class Slice:
     @property
     def next_turn(self) -> int:
         """Number of the first turn of the next slice: the first that was not due here."""
-        if self._piece.starts_ns is None:
-            return self._last + 1
-        due = bisect_right(self._piece.starts_ns, self.closed_ns - self._base_ns, lo=self._piece.first)
-        return min(due, self._piece.end)
+        return self._due_by(self.closed_ns)
 
     @property
     def measured_ns(self) -> int:
         """Time in which turns were due or in progress."""
         return max(self.active_ns, self._ended_ns - self._begun_ns)
+
+    def _due_by(self, now_ns: int) -> int:
+        """Number of the first turn that is not due by then."""
+        if self._piece.starts_ns is None:
+            return self._last + 1
+        due = bisect_right(self._piece.starts_ns, now_ns - self._base_ns, lo=self._piece.first)
+        return min(due, self._piece.end)
 
     def unserved(self) -> list[int]:
         """Instants at which turns were due that no worker could begin; to be asked once, after `give_up`."""

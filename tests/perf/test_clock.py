@@ -1,0 +1,46 @@
+"""The monotonic clock waits precisely, and a fake one jumps."""
+
+import time
+from threading import Event
+
+import pytest
+
+from perf.clock import MonotonicClock
+from perf.testing import FakeClock
+
+MS = 1_000_000
+
+
+def test_the_clock_never_returns_before_the_instant_that_is_due():
+    clock = MonotonicClock()
+    for ahead_ns in (0, 50_000, MS, 5 * MS):
+        due_ns = clock.now_ns() + ahead_ns
+        clock.sleep_until_ns(due_ns)
+        assert clock.now_ns() >= due_ns
+
+
+def test_an_instant_that_has_passed_is_not_waited_for():
+    clock = MonotonicClock()
+    before = time.monotonic()
+    clock.sleep_until_ns(clock.now_ns() - 10_000 * MS)
+    assert time.monotonic() - before < 5
+
+
+def test_a_sleeper_is_woken_by_its_event_long_before_its_time():
+    clock, wake = MonotonicClock(), Event()
+    wake.set()
+    clock.sleep_until_ns(clock.now_ns() + 600_000 * MS, wake)
+
+
+def test_a_fake_clock_stands_still_until_somebody_sleeps_and_then_jumps():
+    clock = FakeClock(5)
+    assert clock.now_ns() == clock.now_ns() == 5
+    clock.sleep_until_ns(3_600_000 * MS)
+    assert clock.now_ns() == 3_600_000 * MS
+    clock.sleep_until_ns(7)
+    assert clock.now_ns() == 3_600_000 * MS
+
+
+def test_a_fake_clock_cannot_go_back():
+    with pytest.raises(ValueError, match="cannot go back by 1 ns"):
+        FakeClock().advance_ns(-1)
