@@ -84,7 +84,7 @@ def judge_stream(
     Raises UsageError where `exceed` is not one row of 0 and 1.
     """
     rule = Rule(alpha, dependence)
-    return judge_looks(looks(cumulative(_zeros_and_ones(exceed)), _allowed(q, None), dependence), rule)
+    return judge_looks(looks(cumulative(_zeros_and_ones(exceed)), _allowed(q, None), rule), rule)
 
 
 def judge_looks(seen: list[Look], rule: Rule) -> Verdict:

@@ -10,7 +10,7 @@ import numpy as np
 from slo.evidence import cumulative
 from slo.objective import Objective
 from slo.objectives import Objectives
-from slo.sequential import Dependence, Rule, grid, look
+from slo.sequential import Dependence, Rule, look
 
 # Beyond this many samples nobody waits for a PASS; it also ends the search for an impossible one.
 MOST_SAMPLES = 10_000_000
@@ -61,7 +61,7 @@ def samples_for_pass(p0: float, alpha: float = 0.01, dependence: Dependence | No
 def _sequential_samples(p0: float, alpha: float, dependence: Dependence) -> int:
     needed = math.log(1 / alpha)
     low, high = 0, MOST_SAMPLES
-    for n in grid(dependence):
+    for n in Rule(alpha, dependence).grid:
         if n > MOST_SAMPLES or look(_none_exceed(n), n, p0, dependence).ln_pass >= needed:
             high = n
             break

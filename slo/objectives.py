@@ -20,7 +20,7 @@ SHIPPED = Path(__file__).with_name("objectives.toml")
 
 _TABLES = ("defaults", "scenarios", "gate")
 _DEFAULTS = ("confidence", "dependence", "error_rate")
-_SCENARIO = ("step", "steps", "dependence", "error_rate", "retry_rate")
+_SCENARIO = ("step", "steps", "dependence", "first_look", "error_rate", "retry_rate")
 
 Known = Mapping[str, Sequence[str]]
 
@@ -47,16 +47,23 @@ class Objectives:
         document["scenarios"] = {k: v for k, v in document.get("scenarios", {}).items() if k in scenarios}
         return parse_objectives(document, self.source)
 
-    def assuming(self, *, dependence: str = "", confidence: float | None = None) -> "Objectives":
+    def assuming(
+        self,
+        *,
+        dependence: str = "",
+        confidence: float | None = None,
+        first_looks: Mapping[str, int] | None = None,
+    ) -> "Objectives":
         """Return the same limits judged under another assumption; what is left out stays as the file says."""
-        document = copy.deepcopy(dict(self.document))
+        document = self.as_dict()
         defaults = document.setdefault("defaults", {})
-        if dependence:
-            defaults["dependence"] = dependence
-            for table in document["scenarios"].values():
+        defaults |= {"dependence": dependence} if dependence else {}
+        defaults |= {} if confidence is None else {"confidence": confidence}
+        for slug, table in document["scenarios"].items():
+            if dependence:
                 table.pop("dependence", None)
-        if confidence is not None:
-            defaults["confidence"] = confidence
+            if slug in (first_looks or {}):
+                table["first_look"] = (first_looks or {})[slug]
         return parse_objectives(document, self.source)
 
     def as_dict(self) -> dict[str, Any]:
@@ -81,9 +88,12 @@ def load_objectives(path: str | Path = SHIPPED, known: Known | None = None) -> O
 
 def configured_objectives(config: Config, known: Known | None = None) -> Objectives:
     """Return the objectives of a run: the file, scenarios, dependence and confidence that its configuration names."""
-    objectives = load_objectives(config.get("objectives") or SHIPPED, known).only(config.get("scenarios"))
+    slugs = config.get("scenarios")
+    objectives = load_objectives(config.get("objectives") or SHIPPED, known).only(slugs)
     return objectives.assuming(
-        dependence=config.get("slo.dependence"), confidence=config.get("slo.confidence")
+        dependence=config.get("slo.dependence"),
+        confidence=config.get("slo.confidence"),
+        first_looks={slug: config.scenario(slug)["min_samples"] for slug in slugs},
     )
 
 
@@ -172,7 +182,8 @@ def _rule(defaults: Mapping[str, Any], table: Mapping[str, Any], at: str) -> Rul
     if not isinstance(confidence, float) or not 0.5 < confidence < 1:  # noqa: PLR2004  # as Rule.alpha
         raise UsageError(f"{at}: confidence is {confidence!r}; it is a share between 0.5 and 1, such as 0.99")
     with _naming(at):
-        return Rule(round(1 - confidence, 12), table.get("dependence", defaults.get("dependence", "bursty")))
+        dependence = table.get("dependence", defaults.get("dependence", "bursty"))
+        return Rule(round(1 - confidence, 12), dependence, _whole(table, "first_look"))
 
 
 def _table(parent: Mapping[str, Any], key: str, at: str) -> Mapping[str, Any]:
@@ -180,6 +191,13 @@ def _table(parent: Mapping[str, Any], key: str, at: str) -> Mapping[str, Any]:
     if not isinstance(table, Mapping):
         raise UsageError(f"{at}: {key} is {table!r}; it is a table, such as [scenarios.registration]")
     return table
+
+
+def _whole(table: Mapping[str, Any], key: str) -> int:
+    value = table.get(key, 0)
+    if type(value) is not int:
+        raise UsageError(f"{key} is {value!r}; it is a whole number of samples")
+    return value
 
 
 def _text(table: Mapping[str, Any], key: str, at: str) -> str:

@@ -27,17 +27,21 @@ BURST = 10
 # Estimates of tau are low more often than high; its excess over 1 is stretched by this factor.
 CAUTION = 1.5
 
-# Before this many samples a noisy spell at the start can fail a sound platform (3.5 % at 400, about 1 % at
-# 1000).
+# Before this many samples a noisy spell at the start can fail a sound platform (3.5 % at 400, about 1 % at 1000).
 FIRST_LOOK: dict[Dependence, int] = {"bursty": 1000, "independent": 100}
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is allowed to go wrong (alpha, each side) and what is assumed of successive samples."""
+    """What is allowed to go wrong (alpha, each side), what is assumed of successive samples, and the earliest look.
+
+    `first_look` 0 leaves that to the dependence. Who measures so many samples anyway gains nothing from earlier looks,
+    and a noisy start can mislead them.
+    """
 
     alpha: float = 0.01
     dependence: Dependence = "bursty"
+    first_look: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 0.5:  # noqa: PLR2004  # beyond even odds nothing is decided
@@ -48,6 +52,16 @@ class Rule:
             raise UsageError(
                 f"dependence is {self.dependence!r}; say 'bursty' (the default) or 'independent' (no queue)"
             )
+        if self.first_look < 0:
+            raise UsageError(f"first_look is {self.first_look}; it is a number of samples")
+
+    @property
+    def grid(self) -> Iterator[int]:
+        """The sample counts at which a growing stream may be looked at, without end."""
+        n = max(self.first_look, FIRST_LOOK[self.dependence])
+        while True:
+            yield n
+            n = round(n * GROWTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +73,6 @@ class Look:
     tau: float
     ln_pass: float
     ln_fail: float
-
-
-def grid(dependence: Dependence) -> Iterator[int]:
-    """Yield the sample counts at which a growing stream may be looked at, without end."""
-    n = FIRST_LOOK[dependence]
-    while True:
-        yield n
-        n = round(n * GROWTH)
 
 
 def look(counts: NDArray[np.int64], n: int, p0: float, dependence: Dependence) -> Look:
@@ -95,12 +101,12 @@ def _with_burst(k: int, n: int, tau: float, stretched: float) -> tuple[int, floa
     return burst, max(stretched, CAUTION * (BURST**2 / n + k / n * tau) / (p * (1 - p)))
 
 
-def looks(counts: NDArray[np.int64], p0: float, dependence: Dependence) -> list[Look]:
+def looks(counts: NDArray[np.int64], p0: float, rule: Rule) -> list[Look]:
     """Return every look at a finished stream: those of the grid, and one at its end."""
     last = len(counts) - 1
     ns = []
-    for n in grid(dependence):
+    for n in rule.grid:
         if n >= last:
             break
         ns.append(n)
-    return [look(counts, n, p0, dependence) for n in [*ns, last]] if last > 0 else []
+    return [look(counts, n, p0, rule.dependence) for n in [*ns, last]] if last > 0 else []

@@ -8,7 +8,7 @@ from slo.exceedance import exceedances
 from slo.judge import State
 from slo.objective import Objective
 from slo.objectives import Objectives
-from slo.sequential import Rule, grid, look
+from slo.sequential import Rule, look
 
 
 class GrowingStream:
@@ -20,7 +20,7 @@ class GrowingStream:
         self.state = State.INCONCLUSIVE
         self._dependence = rule.dependence
         self._needed = {State.PASS: math.log(1 / rule.alpha), State.FAIL: math.log(family / rule.alpha)}
-        self._grid = grid(rule.dependence)
+        self._grid = rule.grid
         self._next = next(self._grid)
 
     def see(self, samples: Samples) -> State:

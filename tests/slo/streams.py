@@ -31,9 +31,9 @@ def regime(rng, n):
 
 
 def stalls(rng, n):
-    """Every 450 samples in the mean the platform stands still for about 14, which wait for its end."""
+    """Every 220 samples in the mean the platform stands still for about 14, which wait for its end: 6 % of all."""
     extra = np.zeros(n)
-    for start in np.flatnonzero(rng.random(n) < 1 / 450):
+    for start in np.flatnonzero(rng.random(n) < 1 / 220):
         length = rng.integers(6, 23)
         left = np.arange(min(length, n - start))
         extra[start : start + len(left)] = np.maximum(extra[start : start + len(left)], 0.5 * (length - left))

@@ -2,9 +2,10 @@
 
 import pytest
 
+from perf.config import load_config
 from perf.errors import UsageError
 from slo.objective import parse_latency, parse_objective, parse_rate
-from slo.objectives import load_objectives, parse_objectives
+from slo.objectives import configured_objectives, load_objectives, parse_objectives
 
 KNOWN = {
     "registration": ("register",),
@@ -116,6 +117,7 @@ def test_a_rate_that_is_no_percentage_is_refused(bound):
         ("[defaults]\nerror_rat='< 1%'", "did you mean 'error_rate'"),
         ("[defaults]\nconfidence=99\n[scenarios.registration]\np95='<= 1ms'", "confidence is 99"),
         ("[scenarios.registration]\ndependence='busty'\np95='<= 1ms'", "'busty'"),
+        ("[scenarios.registration]\nfirst_look=0.5\np95='<= 1ms'", "first_look is 0.5"),
         ("[scenarios.registration]", "has no objective"),
         ("", "has no objective"),
         ("[scenarios.registration\n", "line 1"),
@@ -184,3 +186,24 @@ def test_another_assumption_is_kept_in_the_record():
 def test_a_name_without_scenario_is_the_bare_objective():
     """Files of other tools have no scenario."""
     assert parse_latency("p95", "<= 215 ms").name == "p95 <= 215ms"
+
+
+def test_a_run_is_first_looked_at_when_it_has_its_least_samples(monkeypatch, tmp_path):
+    """Earlier looks would gain nothing and could be misled by a noisy start; the record keeps them."""
+    monkeypatch.chdir(tmp_path)
+    config = load_config("smoke", sets=["load.min_samples=700"], environ={})
+    objectives = configured_objectives(config, KNOWN)
+    assert {next(rule.grid) for rule in objectives.rules.values()} == {700}
+    assert parse_objectives(objectives.as_dict()).rules == objectives.rules
+
+
+def test_a_configuration_chooses_scenarios_and_file(monkeypatch, tmp_path):
+    """Only those of the run are judged."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text(
+        "[scenarios.registration]\np95='<= 1ms'\n[scenarios.economy_transfer]\np50='< 1s'", "utf-8"
+    )
+    config = load_config(
+        "smoke", flags={"objectives": "mine.toml", "scenarios": ["registration"]}, environ={}
+    )
+    assert [item.name for item in configured_objectives(config, KNOWN).items] == ["registration p95 <= 1ms"]
