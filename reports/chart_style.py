@@ -37,13 +37,19 @@ def limit_rules(limits: Sequence[Limit], *, upright: bool = False) -> list[alt.C
     if not limits:
         return []
     base = alt.Chart(pd.DataFrame([{"ms": limit.ms, "limit": limit.text} for limit in limits]))
-    if upright:
-        rules = base.mark_rule(color=LIMIT, strokeDash=[6, 4]).encode(alt.X("ms:Q"))
-        words = base.mark_text(color=LIMIT, angle=270, align="right", dy=-7, dx=-4, fontSize=11)
-        return [rules, words.encode(alt.X("ms:Q"), y=alt.value(0), text="limit:N")]
-    rules = base.mark_rule(color=LIMIT, strokeDash=[6, 4]).encode(alt.Y("ms:Q"))
-    words = base.mark_text(color=LIMIT, align="left", dy=-7, dx=4, fontSize=11)
-    return [rules, words.encode(alt.Y("ms:Q"), x=alt.value(0), text="limit:N")]
+    at = alt.X("ms:Q") if upright else alt.Y("ms:Q")
+    place: dict[str, Any] = {"fontSize": 11, "dy": -7, "dx": -4 if upright else 4}
+    place |= {"angle": 270, "align": "right"} if upright else {"align": "left"}
+    words = base.encode(at, text="limit:N")
+    words = words.encode(y=alt.value(0)) if upright else words.encode(x=alt.value(0))
+    halo = words.mark_text(
+        **place, stroke="var(--paper)", strokeWidth=4
+    )  # readable on top of bars and points
+    return [
+        base.mark_rule(color=LIMIT, strokeDash=[6, 4]).encode(at),
+        halo,
+        words.mark_text(**place, color=LIMIT),
+    ]
 
 
 def domain(values: "pd.Series[float]", limits: Sequence[Limit]) -> alt.Scale:

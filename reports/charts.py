@@ -1,8 +1,10 @@
 """The four pictures of a step, by Vega-Altair."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from reports import numbers
@@ -22,7 +24,17 @@ from reports.chart_style import (
     tip,
     zoom,
 )
-from reports.thinning import Step, cloud, histogram, median_by_bucket, percentile_curve, slowest_by_bucket
+from reports.thinning import (
+    Step,
+    busy_buckets,
+    cloud,
+    histogram,
+    median_by_bucket,
+    percentile_curve,
+    slowest_by_bucket,
+)
+
+_SAMPLES_A_MEDIAN = 8  # fewer, and the line of medians is as restless as the points
 
 
 def figures_of(step: Step, limits: Sequence[Limit], buckets: int) -> tuple[Figure, ...]:
@@ -39,10 +51,15 @@ def figures_of(step: Step, limits: Sequence[Limit], buckets: int) -> tuple[Figur
 
 
 def _over_time(step: Step, limits: Sequence[Limit], buckets: int) -> Figure:
-    points, drawn = _points(step, limits, buckets)
-    medians = median_by_bucket(step.at_s, step.response_ms, min(buckets, max(1, step.at_s.size // 8)))
+    points, drawn = _points(step, limits, busy_buckets(step.at_s, buckets))
+    coarse = min(buckets, max(1, step.at_s.size // _SAMPLES_A_MEDIAN))
+    medians = median_by_bucket(step.at_s, step.response_ms, busy_buckets(step.at_s, coarse))
     x = alt.X("at_s:Q", title="intended start, s", axis=alt.Axis(grid=False))
-    y = alt.Y("ms:Q", title="response time, ms (log)", scale=domain(points["ms"], limits))
+    y = alt.Y(
+        "ms:Q",
+        title="response time, ms (log)",
+        scale=domain(pd.concat([points["ms"], medians["median_ms"]]), limits),
+    )
     kinds = ["within every limit", "over a limit", "failed"]
     marks = (
         alt.Chart(compact(points))
@@ -56,7 +73,12 @@ def _over_time(step: Step, limits: Sequence[Limit], buckets: int) -> Figure:
         )
     )
     line = alt.Chart(compact(medians)).mark_line(color="var(--ink)", strokeWidth=1.5, opacity=0.8)
-    line = line.encode(x, alt.Y("median_ms:Q"), tooltip=[tip("median_ms", "median, ms"), alt.Tooltip("n:Q")])
+    line = line.encode(
+        x,
+        alt.Y("median_ms:Q"),
+        detail="stretch:N",
+        tooltip=[tip("median_ms", "median, ms"), alt.Tooltip("n:Q")],
+    )
     caption = (
         f"{drawn} Line: the median of each time slice. "
         "Response time counts from the intended start. Shift + wheel zooms, a mouse drag moves, double-click resets."
@@ -66,18 +88,21 @@ def _over_time(step: Step, limits: Sequence[Limit], buckets: int) -> Figure:
 
 
 def _points(step: Step, limits: Sequence[Limit], buckets: int) -> tuple[pd.DataFrame, str]:
-    kept = slowest_by_bucket(step.at_s, step.response_ms, buckets)
-    failed = slowest_by_bucket(step.failed_at_s, step.failed_ms, buckets)
     smallest = min((limit.ms for limit in limits), default=float("inf"))
+    exceeding = np.flatnonzero(step.response_ms > smallest)
+    kept = slowest_by_bucket(step.at_s, step.response_ms, buckets)
+    if exceeding.size <= buckets:  # few enough to draw them all
+        kept = np.union1d(kept, exceeding)
+    failed = slowest_by_bucket(step.failed_at_s, step.failed_ms, buckets)
     over = step.response_ms[kept] > smallest
     good = pd.DataFrame({"at_s": step.at_s[kept], "ms": step.response_ms[kept]})
     good["kind"] = pd.Series(over).map({True: "over a limit", False: "within every limit"})
     bad = pd.DataFrame({"at_s": step.failed_at_s[failed], "ms": step.failed_ms[failed], "kind": "failed"})
-    total, all_over = step.response_ms.size, int((step.response_ms > smallest).sum())
+    total = step.response_ms.size
     text = (
-        f"Points: the slowest of each of {numbers.count(buckets)} time slices, {numbers.count(kept.size)} of "
+        f"Points: at least the slowest of each of {numbers.count(buckets)} time slices, {numbers.count(kept.size)} of "
         f"{numbers.count(total)} samples and {numbers.count(failed.size)} of {numbers.count(step.failed_ms.size)} "
-        f"failures; {numbers.count(int(over.sum()))} of {numbers.count(all_over)} samples over the lowest limit "
+        f"failures; {numbers.count(int(over.sum()))} of {numbers.count(exceeding.size)} samples over the lowest limit "
         "are drawn."
     )
     return pd.concat([good, bad] if len(bad) else [good], ignore_index=True), text
@@ -108,12 +133,12 @@ def _distribution(step: Step, limits: Sequence[Limit]) -> Figure:
 def _percentiles(step: Step, limits: Sequence[Limit]) -> Figure:
     kinds = {"response": step.response_ms, "service": step.service_ms}
     curves = pd.concat([percentile_curve(v).assign(time=k) for k, v in kinds.items()], ignore_index=True)
-    labels = "datum.value <= 1 ? '0 %' : format(100 - 100 / datum.value, '~r') + ' %'"
+    labels = "format(100 - 100 / datum.value, '~r') + ' %'"
     x = alt.X(
         "inverse:Q",
         title="percentile",
         scale=LOG,
-        axis=alt.Axis(values=[1, 2, 10, 100, 1000, 10_000, 100_000, 1_000_000], labelExpr=labels, grid=False),
+        axis=alt.Axis(values=[2, 10, 100, 1000, 10_000, 100_000, 1_000_000], labelExpr=labels, grid=False),
     )
     y = alt.Y("ms:Q", title="time, ms (log)", scale=domain(curves["ms"], limits))
     lines = (
@@ -144,8 +169,10 @@ def _limit_points(limits: Sequence[Limit], n: int) -> list[alt.Chart]:
         return []
     base = alt.Chart(pd.DataFrame(rows)).encode(alt.X("inverse:Q"), alt.Y("ms:Q"))
     marks = base.mark_point(shape="diamond", filled=True, size=90, color=LIMIT, opacity=1)
-    words = base.mark_text(align="right", dx=-9, color=LIMIT, fontSize=11).encode(text="limit:N")
-    return [marks.encode(tooltip=[alt.Tooltip("limit:N")]), words]
+    words = base.encode(text="limit:N")
+    place: dict[str, Any] = {"align": "right", "dx": -9, "fontSize": 11}
+    halo = words.mark_text(**place, stroke="var(--paper)", strokeWidth=4)  # readable on top of a curve
+    return [marks.encode(tooltip=[alt.Tooltip("limit:N")]), halo, words.mark_text(**place, color=LIMIT)]
 
 
 def _service_against_response(step: Step) -> Figure:

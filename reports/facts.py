@@ -22,7 +22,7 @@ def environment_of(found: Mapping[str, Any]) -> tuple[FactGroup, ...]:
     git, placement = found.get("git") or {}, found.get("placement") or {}
     return (
         FactGroup("Machine", _machine(found)),
-        FactGroup("Placement", tuple((str(key), _text(value)) for key, value in placement.items())),
+        FactGroup("Placement", tuple((str(key), _cores(value)) for key, value in placement.items())),
         FactGroup("Source", (("commit", _text(git.get("commit"))), ("dirty", _text(git.get("dirty"))))),
         FactGroup("PostgreSQL", _flat(found.get("postgres") or {})),
         FactGroup("S3", _flat(found.get("s3") or {})),
@@ -41,6 +41,11 @@ def _machine(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         ("System", f"{_text(found.get('os'))}, kernel {_text(found.get('kernel'))}"),
         ("Python", _text(found.get("python"))),
     )
+
+
+def _cores(value: Any) -> str:
+    """Cores that a part was pinned to; none means that the system chose."""
+    return "any core" if value is None or value == [] else _text(value)
 
 
 def _flat(found: Mapping[str, Any], prefix: str = "") -> tuple[tuple[str, str], ...]:

@@ -40,11 +40,12 @@ def escaped(text: str) -> str:
 
 
 def _verdicts(cards: Sequence[Card]) -> Iterator[str]:
-    yield "| verdict | scenario | objective | observed | interval | exceedances | headroom |"
-    yield "|---|---|---|--:|--:|--:|--:|"
+    yield "| verdict | scenario | objective | observed | interval | n | exceedances | headroom |"
+    yield "|---|---|---|--:|--:|--:|--:|--:|"
     for card in cards:
         counted = f"{card.exceedances} of {card.n}"
-        cells = (card.scenario, card.objective, card.observed, card.interval, counted, card.headroom)
+        observed = (card.observed, card.interval, card.observed_n)
+        cells = (card.scenario, card.objective, *observed, counted, card.headroom)
         yield f"| {_mark(card.state)} | {' | '.join(map(escaped, cells))} |"
     for card in cards:
         if card.state != "PASS" and card.why:

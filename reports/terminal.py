@@ -59,7 +59,8 @@ def print_summary(view: ReportView, console: Console) -> None:
 def _verdict(card: Card) -> tuple[str, ...]:
     name = f"{card.scenario} {card.objective}"
     counted = f"{card.exceedances} of {card.n}"
-    return (name, card.observed, f"[{card.interval}]" if card.interval else "", counted, card.headroom)
+    interval = f"[{card.interval}], n = {card.observed_n}" if card.interval else ""
+    return (name, card.observed, interval, f"{counted} {card.counted_as}", card.headroom)
 
 
 def _measured(view: ReportView) -> Iterable[tuple[str, tuple[str, ...]]]:

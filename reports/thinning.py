@@ -17,6 +17,8 @@ _FLOOR_MS = 1e-3  # a microsecond: below what is timed here; a logarithmic axis 
 _HISTOGRAM_BINS = 40  # as fine as a chart 600 px wide can show with gaps
 _TICKS_PER_HALVING = 5  # HdrHistogram's usual density: five points each time the distance to 100 % halves
 _CLOUD_BINS = 32
+_FINEST = 20  # a scenario that was measured for less than a twentieth of the time is drawn coarser
+_BRIDGED = 3  # buckets: a thin stream leaves one or two empty by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,34 @@ def slowest_by_bucket(
     return np.asarray(order[last], dtype=np.int64)
 
 
+def busy_buckets(at_s: NDArray[np.float64], most: int) -> int:
+    """Return how many equal buckets of the whole time leave about `most` that hold a sample.
+
+    Scenarios take turns, so most of a scenario's time belongs to others.
+    """
+    held = np.unique(_bucket(at_s, most)).size
+    return min(most * most // held, most * _FINEST) if held else most
+
+
 def median_by_bucket(at_s: NDArray[np.float64], values: NDArray[np.float64], buckets: int) -> pd.DataFrame:
-    """Return `at_s` (the bucket's middle), `median_ms` and `n` of each time bucket that holds any sample."""
+    """Return `at_s` (the bucket's middle), `median_ms` and `n` of each time bucket that holds any sample.
+
+    `stretch` numbers the stretches between which nothing was measured: a line must not bridge them.
+    """
     if not values.size:
-        return pd.DataFrame({"at_s": [], "median_ms": [], "n": []})
+        return pd.DataFrame({"at_s": [], "median_ms": [], "n": [], "stretch": []})
     width = (float(at_s.max()) or 1.0) / buckets
     grouped = pd.Series(values).groupby(_bucket(at_s, buckets))
-    middles = (grouped.median().index.to_numpy() + 0.5) * width
+    medians = grouped.median()
+    places = medians.index.to_numpy()
+    stretch = np.cumsum(np.diff(places, prepend=places[0]) > _BRIDGED)
     return pd.DataFrame(
-        {"at_s": middles, "median_ms": grouped.median().to_numpy(), "n": grouped.size().to_numpy()}
+        {
+            "at_s": (places + 0.5) * width,
+            "median_ms": medians.to_numpy(),
+            "n": grouped.size().to_numpy(),
+            "stretch": stretch,
+        }
     )
 
 

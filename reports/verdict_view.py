@@ -1,6 +1,6 @@
 """Verdicts ready to show: a card each, the worst first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,9 @@ class Card:
     objective: str
     observed: str
     interval: str
+    observed_n: str  # all samples: sampling may have gone on after the decision, for another objective's sake
     limit: str
-    n: str
+    n: str  # samples at the decision
     counted_as: str  # what an exceedance is here: "over limit", "errors", "retried"
     exceedances: str
     headroom: str
@@ -43,10 +44,10 @@ class Card:
     gauge: Gauge | None
 
 
-def cards_of(verdicts: Sequence[Mapping[str, Any]]) -> tuple[Card, ...]:
+def cards_of(record: Mapping[str, Any]) -> tuple[Card, ...]:
     """Return the cards, the worst first, otherwise in the order of the objectives."""
-    ranked = sorted(verdicts, key=lambda verdict: severity(str(verdict["state"])))
-    return tuple(_card(verdict) for verdict in ranked)
+    ranked = sorted(record.get("verdicts") or [], key=lambda verdict: severity(str(verdict["state"])))
+    return tuple(_card(verdict, _population(verdict, record)) for verdict in ranked)
 
 
 def severity(state: str) -> int:
@@ -54,7 +55,7 @@ def severity(state: str) -> int:
     return SEVERITY.index(state) if state in SEVERITY else 0
 
 
-def _card(verdict: Mapping[str, Any]) -> Card:
+def _card(verdict: Mapping[str, Any], population: int | None) -> Card:
     unit = str(verdict.get("unit") or "ms")
     observed = verdict.get("observed") or {}
     limit = verdict.get("max_ratio") if unit == "ratio" else verdict.get("limit_ms")
@@ -65,16 +66,27 @@ def _card(verdict: Mapping[str, Any]) -> Card:
         objective=_short_name(verdict),
         observed=numbers.in_unit(value, unit),
         interval="" if value is None else numbers.interval(observed, unit),
+        observed_n="" if value is None or population is None else numbers.count(population),
         limit=_limit(verdict, limit, unit),
         n=numbers.count(verdict.get("n")),
         counted_as=_COUNTED.get(str(verdict.get("kind")), "counted"),
         exceedances=numbers.count(verdict.get("exceedances")),
         headroom=_headroom(verdict.get("headroom"), value),
         rule=_rule(verdict),
-        rule_detail=_rule_detail(verdict, observed),
+        rule_detail=_rule_detail(verdict, observed, population),
         why=str(verdict.get("why") or ""),
         gauge=_gauge(value, observed, limit),
     )
+
+
+def _population(verdict: Mapping[str, Any], record: Mapping[str, Any]) -> int | None:
+    """How many samples `observed` is of: the ok ones of a step, for a rate those that failed as well."""
+    scenario = (record.get("scenarios") or {}).get(verdict.get("scenario")) or {}
+    steps = scenario.get("steps") or {}
+    counts = (steps.get(verdict["step"]) if verdict.get("step") else scenario) or {}
+    counted = counts.get("counts") or {}
+    kinds = ("ok",) if verdict.get("kind") == "latency" else ("ok", "error")
+    return sum(counted[kind] for kind in kinds) if all(kind in counted for kind in kinds) else None
 
 
 def _short_name(verdict: Mapping[str, Any]) -> str:
@@ -93,7 +105,7 @@ def _limit(verdict: Mapping[str, Any], limit: float | None, unit: str) -> str:
 def _headroom(factor: float | None, value: float | None) -> str:
     if factor is not None:
         return text_format.times(factor)
-    return "observed 0" if value == 0 else numbers.ABSENT
+    return "undefined at 0" if value == 0 else numbers.ABSENT
 
 
 def _rule(verdict: Mapping[str, Any]) -> str:
@@ -103,7 +115,7 @@ def _rule(verdict: Mapping[str, Any]) -> str:
     return f"{rule}" if alpha is None else f"{rule}, wrong ≤ {numbers.percent(alpha)}"
 
 
-def _rule_detail(verdict: Mapping[str, Any], observed: Mapping[str, Any]) -> str:
+def _rule_detail(verdict: Mapping[str, Any], observed: Mapping[str, Any], population: int | None) -> str:
     parts = (
         ["Either error, a false PASS or a false FAIL, is held to the stated share."]
         if verdict.get("alpha")
@@ -111,6 +123,9 @@ def _rule_detail(verdict: Mapping[str, Any], observed: Mapping[str, Any]) -> str
     )
     if observed.get("level") is not None:
         parts.append(f"The interval is at {numbers.percent(observed['level'])}.")
+    if population is not None and population != verdict.get("n"):
+        decided, seen = numbers.count(verdict.get("n")), numbers.count(population)
+        parts.append(f"Counted at {decided} samples, the last look of the rule; {seen} were observed in all.")
     if verdict.get("dependence"):
         parts.append(f"Samples are taken as {verdict['dependence']}.")
     if verdict.get("tau") is not None:

@@ -68,7 +68,7 @@ def view_of(record: Mapping[str, Any]) -> ReportView:
         identity=_identity(record),
         warnings=_warnings(record),
         overall=overall_of(record),
-        cards=cards_of(record.get("verdicts") or []),
+        cards=cards_of(record),
         doubts=_doubts(record),
         scenarios=tuple(scenario_of(slug, found) for slug, found in (record.get("scenarios") or {}).items()),
         migrations=tuple(migration_of(found) for found in record.get("migrations") or []),

@@ -28,5 +28,5 @@ def test_text_from_a_run_cannot_break_the_table(evil) -> None:
     made["verdicts"][0]["objective"] = evil
     lines = markdown_of(view_of(made)).splitlines()
     rows = [line for line in lines if line.startswith("| ✅ PASS | registration")]
-    assert {row.replace("\\|", "").count("|") for row in rows} == {8}
+    assert {row.replace("\\|", "").count("|") for row in rows} == {9}
     assert not any("<img" in line or "[link]" in line for line in lines)

@@ -3,20 +3,16 @@
 import copy
 import html
 import re
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from made_run import columns, record, samples, write_run
+from made_run import columns, record
 
-from perf.run import Run
 from perf.sample import Samples
-from perf.sample_file import write_samples
 from reports.gallery import Gallery, gallery_of
 from reports.page import page_of
-from reports.report import rendered
 from reports.view import view_of
 
 MOST_BYTES = 2_000_000
@@ -122,15 +118,23 @@ def repeated(found: Samples, count: int) -> Samples:
     )
 
 
-def test_many_scenarios_stay_within_the_budget_and_say_what_was_left_out(tmp_path) -> None:
-    table = samples(60)
-    made, one = record(table), columns(table)["registration"]
-    made["scenarios"] = {f"journey_{i:03}": made["scenarios"]["registration"] for i in range(60)}
-    many = {slug: replace(one, scenario=slug) for slug in made["scenarios"]}
-    write_samples(write_run(tmp_path / "run", made, None) / "samples.parquet", many)
-    page = rendered(Run.load(tmp_path / "run"), "html")
-    assert len(page.encode()) < MOST_BYTES
-    assert "Left out to keep this page small" in page
+def test_charts_stay_within_their_budget_and_say_what_was_left_out(table) -> None:
+    made = record(table)
+    gallery = gallery_of(made, columns(table), budget_bytes=60_000)
+    drawn = [figure for steps in gallery.steps.values() for step in steps.values() for figure in step]
+    assert sum(figure.size for figure in [*drawn, *gallery.migrations] if figure.spec) <= 60_000
+    assert any(figure.svg for figure in gallery.migrations)
+    assert "Left out to keep this page small" in page_of(view_of(made), gallery)
+
+
+def test_every_exceedance_is_drawn_where_they_are_few(table) -> None:
+    made = record(table)
+    made["verdicts"][0]["limit_ms"] = 5.0
+    found = columns(table)["registration"]
+    over = int((found.response_ms("register") > 5.0).sum())
+    figure = gallery_of(made, {"registration": found}).steps["registration"]["register"][0]
+    assert over > 3
+    assert f"{over} of {over} samples over the lowest limit are drawn" in figure.caption
 
 
 def test_a_run_without_samples_has_tables_and_says_why_there_are_no_charts(table) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from made_run import columns, samples
 
 from reports.thinning import (
+    busy_buckets,
     cloud,
     histogram,
     median_by_bucket,
@@ -62,6 +63,19 @@ def test_the_percentile_curve_rises_through_times_that_occurred(values) -> None:
     assert set(curve["ms"]) <= set(values)
     assert curve["ms"].is_monotonic_increasing
     assert curve["q"].iloc[-1] == pytest.approx(1 - 1 / len(values))
+
+
+def test_a_scenario_that_waits_for_its_turns_is_drawn_as_finely_as_one_that_does_not() -> None:
+    turns = np.concatenate([start + np.linspace(0, 1, 400) for start in range(0, 50, 10)])
+    values = np.ones(len(turns))
+    kept = slowest_by_bucket(turns, values, busy_buckets(turns, 100))
+    assert 80 <= len(kept) <= 120
+
+
+def test_the_median_line_does_not_bridge_the_time_that_belonged_to_others() -> None:
+    turns = np.concatenate([start + np.linspace(0, 1, 400) for start in range(0, 50, 10)])
+    medians = median_by_bucket(turns, np.ones(len(turns)), 100)
+    assert medians["stretch"].nunique() == 5
 
 
 def test_a_step_keeps_failures_apart_and_counts_time_from_the_scenarios_start() -> None:

@@ -76,6 +76,16 @@ def test_a_bound_that_does_not_exist_is_said(made) -> None:
     assert view_of(made).cards[0].interval == "≥ 2 ms, no upper bound"
 
 
+def test_a_decision_taken_before_the_last_sample_shows_both_numbers(made) -> None:
+    made["verdicts"][0].update(n=115, exceedances=0)
+    card = view_of(made).cards[0]
+    seen = made["scenarios"]["registration"]["steps"]["register"]["counts"]["ok"]
+    assert (card.n, card.observed_n) == ("115", str(seen))
+    assert (
+        f"Counted at 115 samples, the last look of the rule; {seen} were observed in all." in card.rule_detail
+    )
+
+
 def test_the_gauge_leaves_a_missing_bound_open(made) -> None:
     made["verdicts"][0]["observed"].update(value=2.0, low=None, high=None)
     gauge = view_of(made).cards[0].gauge

@@ -1,0 +1,139 @@
+"""The report in a real browser: headless Chromium, from a file, without a network."""
+
+import shutil
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from made_run import columns, record
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from reports.gallery import gallery_of
+from reports.page import page_of
+from reports.view import view_of
+
+BROWSERS, DRIVER = ("chromium", "chromium-browser", "google-chrome"), "chromedriver"
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",  # Chromium refuses to run as root with one
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE_S = 60  # a busy machine draws 25 charts late; nothing here waits this long otherwise
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def address(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> str:
+    made = record(table)
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(page_of(view_of(made), gallery_of(made, columns(table))), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    binary = next(filter(None, map(shutil.which, BROWSERS)), None)
+    driver = shutil.which(DRIVER)
+    if binary is None or driver is None:
+        pytest.skip("no Chromium with its chromedriver on this machine")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=Service(driver))
+    yield chrome
+    chrome.quit()
+
+
+def open_at(browser: webdriver.Chrome, address: str, width: int, theme: str = "light") -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    preference = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preference)
+    browser.get(address)
+
+
+def draw_all(browser: webdriver.Chrome) -> None:
+    """Scroll each chart into view, as a reader would, and wait for it."""
+    for chart in browser.find_elements(By.CSS_SELECTOR, ".chart"):
+        browser.execute_script("arguments[0].scrollIntoView()", chart)
+        WebDriverWait(browser, PATIENCE_S).until(
+            lambda _, chart=chart: "drawn" in chart.get_attribute("class")
+        )
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_every_chart_draws_without_a_console_error_and_nothing_overflows(browser, address, width) -> None:
+    open_at(browser, address, width)
+    draw_all(browser)
+    assert browser.get_log("browser") == []
+    root = "document.documentElement"
+    assert browser.execute_script(f"return {root}.scrollWidth <= {root}.clientWidth")
+
+
+def test_the_first_screen_shows_the_verdict_and_its_cards(browser, address) -> None:
+    open_at(browser, address, 1400)
+    assert (
+        browser.find_element(By.TAG_NAME, "h1").text.replace("\n", " ").startswith("PASS All 14 objectives")
+    )
+    cards = browser.find_elements(By.CSS_SELECTOR, ".card")
+    assert len(cards) == 14
+    assert cards[-1].rect["y"] < 900
+    for words in ("PASS", "registration", "p95 <= 215ms", "≤ 215 ms", "headroom"):
+        assert words in cards[0].text
+
+
+def test_the_toggle_changes_the_theme_and_says_what_it_would_do_next(browser, address) -> None:
+    open_at(browser, address, 1400, "dark")
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    dark, button = browser.execute_script(ground), browser.find_element(By.ID, "theme")
+    assert button.text == "Light theme"
+    button.click()
+    assert button.text == "Dark theme"
+    assert browser.execute_script(ground) != dark
+    button.click()  # as it was: the choice is remembered
+    assert browser.execute_script(ground) == dark
+
+
+def test_a_script_that_is_not_the_pages_own_does_not_run(browser, address) -> None:
+    open_at(browser, address, 1400)
+    browser.execute_script(
+        "const s = document.createElement('script'); s.textContent = 'window.evil = 1';"
+        "document.body.append(s); const i = new Image(); document.body.append(i);"
+        "i.setAttribute('onerror', 'window.evil = 1'); i.src = 'data:,';"
+    )
+    WebDriverWait(browser, PATIENCE_S).until(lambda b: b.get_log("browser"))
+    assert browser.execute_script("return window.evil") is None
+
+
+def test_without_scripts_every_chart_is_a_still_picture(browser, address) -> None:
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        open_at(browser, address, 1400)
+        pictures = browser.find_elements(By.CSS_SELECTOR, ".still > svg")
+        assert len(pictures) == 25
+        assert min(picture.size["height"] for picture in pictures) > 50
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_on_paper_the_still_pictures_stand_in(browser, address) -> None:
+    open_at(browser, address, 1400)
+    draw_all(browser)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert browser.find_element(By.CSS_SELECTOR, ".still > svg").is_displayed()
+        assert not browser.find_element(By.CSS_SELECTOR, ".live").is_displayed()
+        assert not browser.find_element(By.CSS_SELECTOR, ".bar").is_displayed()
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
