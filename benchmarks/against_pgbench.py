@@ -1,9 +1,13 @@
-"""The platform in-process against pgbench with the same transactions, in turns on one server.
+"""The platform through our engine against pgbench with the same transactions, in turns on one server.
 
-    python benchmarks/against_pgbench.py [--seconds 4] [--rounds 3] [--clients 8]
+    python benchmarks/against_pgbench.py [--seconds 1] [--rounds 9] [--clients 8] [--unpinned]
 
-Both sides run closed with the same number of clients, threads here and pgbench's own there, over the same rows.
-synchronous_commit is off: with it on the disk hides what the client costs. Read the ratios.
+Both sides run closed with as many clients, a thread each, over the same rows, and are placed as a run places them:
+clients on the generator's cores, the server on the others. synchronous_commit is off: with it on, the disk hides what
+a client costs. Rounds are short and take turns, so that a noisy minute hits both sides; read the ratios.
+
+Harness overhead is what the engine adds to a turn (a journey that does nothing, one client), as a share of the
+operation's p50 with one client.
 """
 
 import argparse
@@ -11,22 +15,30 @@ import re
 import statistics
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from deltacrown.database import create_tables
 from deltacrown.platform import DeltaCrown
 from deltacrown.seed import seed_platform
+from perf.measure import Pace, measure
+from perf.placement import choose_placement, pinned
 from perf.postgres.database import Database, schema_on
 from perf.postgres.server import Server, embedded_postgres
+from perf.scenario import Scenario
+from perf.schedule import Closed
+from perf.session import Session
+from perf.trial import Load, Measurement, Trial
 
 REGISTRATION = """
 \\set n :n + 1
-\\set user 1 + :n / 20 % 20000
-\\set tournament 2 + :client_id * 20 + :n % 20
+\\set turn :n * :clients + :client_id
+\\set user 1 + :turn / 200 % 20000
+\\set tournament 2 + :turn % 200
 BEGIN;
 SELECT status, participant_count, max_participants FROM tournaments_tournament WHERE id = :tournament
     FOR NO KEY UPDATE;
@@ -41,9 +53,10 @@ COMMIT;
 
 RESULT = """
 \\set n :n + 1
-\\set match 1 + :client_id * 250 + :n % 250
+\\set turn :n * :clients + :client_id
+\\set match 1 + :turn % 2000
 \\set user 1 + (2 * :match - 2) % 20000
-\\set score 1 + :n % 9
+\\set score 1 + :turn % 9
 WITH moved AS (
     UPDATE tournament_engine_match_match SET
         participant1_score = :score, participant2_score = 0, state = 'pending_result',
@@ -63,7 +76,8 @@ SELECT * FROM moved;
 
 TRANSFER = """
 \\set n :n + 1
-\\set sender 1 + :client_id * 250 + :n % 125 * 2
+\\set turn :n * :clients + :client_id
+\\set sender 1 + :turn % 1000 * 2
 \\set receiver :sender + 1
 BEGIN;
 SELECT id, cached_balance, allow_overdraft FROM economy_deltacrownwallet WHERE id IN (:sender, :receiver)
@@ -72,82 +86,136 @@ UPDATE economy_deltacrownwallet
 SET cached_balance = CASE id WHEN :sender THEN 900000 ELSE 900001 END, updated_at = now()
 WHERE id IN (:sender, :receiver);
 INSERT INTO economy_economytransaction (wallet_id, amount, cached_balance_after, reason, note, idempotency_key)
-VALUES (:sender, -1, 900000, 'p2p', '', 'pgbench-' || :client_id::text || '-' || :n::text || '_debit'),
-       (:receiver, 1, 900001, 'p2p', '', 'pgbench-' || :client_id::text || '-' || :n::text || '_credit')
+VALUES (:sender, -1, 900000, 'p2p', '', 'pgbench-' || :turn::text || '_debit'),
+       (:receiver, 1, 900001, 'p2p', '', 'pgbench-' || :turn::text || '_credit')
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id;
 COMMIT;
 """
 
-Operation = Callable[[DeltaCrown, int, int], object]
+Operation = Callable[[DeltaCrown, int], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """One operation: pgbench's script, and ours as a function of (platform, client, number)."""
+    """One operation: pgbench's script, and ours as a function of (platform, number of the turn)."""
 
     name: str
     script: str
     ours: Operation
 
 
-def _register(platform: DeltaCrown, client: int, n: int) -> object:
-    return platform.register(2 + client * 20 + n % 20, 1 + n // 20 % 20_000)
+def register(platform: DeltaCrown, turn: int) -> object:
+    """Enter the next player into the next tournament."""
+    return platform.register(2 + turn % 200, 1 + turn // 200 % 20_000)
 
 
-def _submit(platform: DeltaCrown, client: int, n: int) -> object:
-    match_id = 1 + client * 250 + n % 250
-    return platform.submit_result(match_id, 1 + (2 * match_id - 2) % 20_000, 1 + n % 9, 0)
+def submit(platform: DeltaCrown, turn: int) -> object:
+    """Submit the next match's result."""
+    match_id = 1 + turn % 2_000
+    return platform.submit_result(match_id, 1 + (2 * match_id - 2) % 20_000, 1 + turn % 9, 0)
 
 
-def _transfer(platform: DeltaCrown, client: int, n: int) -> object:
-    sender = 1 + client * 250 + n % 125 * 2
-    return platform.transfer(sender, sender + 1, 1, f"ours-{client}-{n}")
+def transfer(platform: DeltaCrown, turn: int) -> object:
+    """Move a coin between the next pair of wallets."""
+    sender = 1 + turn % 1_000 * 2
+    return platform.transfer(sender, sender + 1, 1, f"ours-{turn}")
+
+
+def nothing(_platform: DeltaCrown, _turn: int) -> object:
+    """Return at once: what is left is the engine."""
+    return None
 
 
 CONTESTS = (
-    Contest("registration", REGISTRATION, _register),
-    Contest("result_submission", RESULT, _submit),
-    Contest("economy_transfer", TRANSFER, _transfer),
+    Contest("registration", REGISTRATION, register),
+    Contest("result_submission", RESULT, submit),
+    Contest("economy_transfer", TRANSFER, transfer),
 )
-# pgbench and we take turns: each goes on with numbers that the other has not used.
-STRIDE = 40_000
+# The sides take turns: each goes on with numbers that the other has not used. More than a round ever needs.
+STRIDE = 200_000
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--unpinned", action="store_true")
     options = parser.parse_args()
-    with embedded_postgres(settings={"synchronous_commit": "off"}) as server:
+    placement = choose_placement(pin=not options.unpinned)
+    with (
+        embedded_postgres(settings={"synchronous_commit": "off"}, cpus=placement.server) as server,
+        pinned(placement),
+    ):
         print(
-            f"PostgreSQL {server.version}, {options.clients} clients, {options.rounds} rounds of {options.seconds:g} s"
+            f"PostgreSQL {server.version}, {options.clients} clients, {options.rounds} rounds of {options.seconds} s"
         )
-        print(f"{'operation':20}{'pgbench/s':>12}{'ours/s':>12}{'ratio':>8}   ratio of each round")
+        print(f"clients on cores {placement.generator or 'any'}, server on {placement.server or 'any'}")
+        print(
+            f"{'operation':18}{'pgbench/s':>10}{'ours/s':>8}{'ratio':>7}{'quartiles':>13}{'p50':>9}{'overhead':>9}"
+        )
         for contest in CONTESTS:
             with schema_on(server.dsn, server=server) as database:
-                _contest(contest, server, database, options)
+                print(_line(contest, server, database, options), flush=True)
 
 
-def _contest(contest: Contest, server: Server, database: Database, options: argparse.Namespace) -> None:
-    conninfo = database.conninfo
-    create_tables(conninfo)
-    seed_platform(conninfo)
-    platform = DeltaCrown(conninfo, secret="a secret of thirty-two bytes or more")
+def _line(contest: Contest, server: Server, database: Database, options: argparse.Namespace) -> str:
+    create_tables(database.conninfo)
+    seed_platform(database.conninfo)
+    platform = DeltaCrown(database.conninfo, secret="a secret of thirty-two bytes or more")
     theirs, ours = [], []
     try:
-        for turn in range(options.rounds):
-            first = 2 * turn * STRIDE
-            theirs.append(_pgbench(contest.script, server, database, options, first))
-            ours.append(_closed(contest.ours, platform, options, first + STRIDE))
+        for number in range(options.rounds):
+            for side in (0, 1) if number % 2 else (1, 0):  # who goes first changes too
+                first = (2 * number + side) * STRIDE
+                if side:
+                    ours.append(
+                        _drive(
+                            contest.ours, platform, options.clients, options.seconds, first
+                        ).achieved_rate_per_s
+                    )
+                else:
+                    theirs.append(_pgbench(contest.script, server, database, options, first))
+        p50_us = _service_us(_drive(contest.ours, platform, 1, options.seconds, 2 * options.rounds * STRIDE))
     finally:
         platform.close()
-    ratios = [mine / its for mine, its in zip(ours, theirs, strict=True)]
-    print(
-        f"{contest.name:20}{statistics.median(theirs):12,.0f}{statistics.median(ours):12,.0f}"
-        f"{statistics.median(ratios):8.1%}   {' '.join(f'{ratio:.1%}' for ratio in ratios)}"
+    engine = _drive(nothing, platform, 1, 1, 0)
+    overhead_us = 1e6 / engine.achieved_rate_per_s
+    ratios = sorted(mine / its for mine, its in zip(ours, theirs, strict=True))
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return (
+        f"{contest.name:18}{statistics.median(theirs):10,.0f}{statistics.median(ours):8,.0f}{middle:7.1%}"
+        f"{f'{low:.0%} - {high:.0%}':>13}{p50_us:7.0f}us{overhead_us / p50_us:8.1%} ({overhead_us:.1f} us a turn)"
     )
+
+
+def _drive(
+    operation: Operation, platform: DeltaCrown, clients: int, seconds: float, first: int
+) -> Measurement:
+    """Run an operation closed through the engine, as a run does."""
+
+    def journey(session: Session, platform: DeltaCrown, _data: Any) -> None:
+        session.step("operate", operation, platform, first + session.turn)
+
+    scenario = Scenario(
+        slug="operation",
+        title="Operation",
+        steps=("operate",),
+        needs=frozenset(),
+        journey=journey,
+        prepare=lambda _world, _settings: None,
+        invariants=lambda _world, _data, _samples: [],
+    )
+    load = Load(Closed(clients, seconds), max_samples=STRIDE, max_seconds=seconds)
+    measured = measure([Trial(scenario, platform, None, load)], pace=Pace(slice_s=seconds))["operation"]
+    failed = len(measured.samples) - len(measured.samples.service_ms("operate"))
+    assert not failed, f"{failed} operations failed: {measured.samples.errors}"
+    return measured
+
+
+def _service_us(measured: Measurement) -> float:
+    return float(np.median(measured.samples.service_ms("operate"))) * 1e3
 
 
 def _pgbench(
@@ -163,39 +231,15 @@ def _pgbench(
             "prepared",
             "-f",
             str(path),
-            "-D",
-            f"n={first}",
-        ]
-        command += [
-            "-c",
-            str(options.clients),
-            "-j",
-            "2",
             "-T",
-            str(max(1, round(options.seconds))),
-            database.conninfo,
+            str(options.seconds),
         ]
+        command += ["-D", f"n={first // options.clients}", "-D", f"clients={options.clients}"]
+        command += ["-c", str(options.clients), "-j", str(options.clients), database.conninfo]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     found = re.search(r"tps = ([\d.]+) \(without", done.stdout)
     assert found is not None, done.stdout
     return float(found[1])
-
-
-def _closed(operation: Operation, platform: DeltaCrown, options: argparse.Namespace, first: int) -> float:
-    counts = [0] * options.clients
-    end_s = time.monotonic() + options.seconds
-
-    def client(number: int) -> None:
-        n = first
-        while time.monotonic() < end_s:
-            operation(platform, number, n)
-            n += 1
-        counts[number] = n - first
-
-    began_s = time.monotonic()
-    with ThreadPoolExecutor(options.clients) as threads:
-        list(threads.map(client, range(options.clients)))
-    return sum(counts) / (time.monotonic() - began_s)
 
 
 if __name__ == "__main__":

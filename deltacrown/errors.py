@@ -6,10 +6,15 @@ from typing import Any, ClassVar
 
 
 class PlatformError(Exception):
-    """Base of all refusals and failures. `status` is the HTTP status, `code` a constant a client may branch on."""
+    """Base of all refusals and failures. `status` is the HTTP status, `code` a constant a client may branch on.
+
+    `retries` says how often it was tried again in vain, `sqlstate` what the database said the last time.
+    """
 
     status: int = 500
     code: str = "INTERNAL_ERROR"
+    retries: int = 0
+    sqlstate: str | None = None
     by_status: ClassVar[dict[int, type["PlatformError"]]] = {}
 
     def __init__(

@@ -109,4 +109,7 @@ def connect_s3(
 def _unavailable(verb: str, key: str, error: Exception) -> Unavailable:
     """Name the object and the kind of failure; the error's own text may carry an endpoint or a key."""
     kind = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else type(error).__name__
-    return Unavailable(f"could not {verb} the object {key}: {kind}", code="STORAGE_UNAVAILABLE")
+    failed = Unavailable(f"could not {verb} the object {key}: {kind}", code="STORAGE_UNAVAILABLE")
+    if isinstance(error, ClientError):
+        failed.retries = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
+    return failed

@@ -102,23 +102,25 @@ class Transfers:
             except (DeadlockDetected, SerializationFailure) as failure:
                 last = failure
             time.sleep(PAUSE_S * 2**retries * random.random())  # noqa: S311 - jitter, not a secret
-        # The cause keeps its SQLSTATE for whoever wants to tell a deadlock from a conflict.
-        raise Unavailable(
-            f"transfer {key!r} failed {TRIES} times: {last}", code="RETRIES_EXHAUSTED"
-        ) from last
+        failed = Unavailable(f"transfer {order.key!r} failed {TRIES} times", code="RETRIES_EXHAUSTED")
+        failed.retries, failed.sqlstate = TRIES - 1, last.sqlstate
+        raise failed from last
 
     def _once(self, order: _Order, retries: int) -> Transfer:
         with self._database.transaction() as connection:
             rows = self._lock(connection, order.sender, order.receiver)
             balances = _balances_after(connection, order, rows)
-            wallets = order.sender, order.receiver
-            connection.run(_BOOK, *wallets, *balances)
-            ids = connection.run(
-                _WRITE, *wallets, *balances, order.amount, order.reason, order.note, order.key
-            )
-            if not ids:
-                raise _KeyUsedError
-        return Transfer(*wallets, order.amount, *balances, ids[0][0], ids[1][0], order.key, retries=retries)
+            debit_id, credit_id = _book(connection, order, balances)
+        return Transfer(
+            order.sender,
+            order.receiver,
+            order.amount,
+            *balances,
+            debit_id,
+            credit_id,
+            order.key,
+            retries=retries,
+        )
 
     def _first(self, order: _Order, retries: int) -> Transfer:
         with self._database.connection() as connection:
@@ -157,6 +159,16 @@ def _balances_after(connection: Connection, order: _Order, rows: list[Row]) -> t
     if received > MAX_AMOUNT:
         raise Invalid(f"wallet {order.receiver} cannot hold more than {MAX_AMOUNT}")
     return balance - order.amount, received
+
+
+def _book(connection: Connection, order: _Order, balances: tuple[int, int]) -> tuple[int, int]:
+    """Write both balances and both ledger rows; return the ids of debit and credit. Raises _KeyUsedError."""
+    connection.run(_BOOK, order.sender, order.receiver, *balances)
+    written = order.sender, order.receiver, *balances, order.amount, order.reason, order.note, order.key
+    ids = connection.run(_WRITE, *written)
+    if not ids:
+        raise _KeyUsedError
+    return ids[0][0], ids[1][0]
 
 
 def _check(order: _Order) -> None:

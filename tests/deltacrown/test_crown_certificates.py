@@ -138,6 +138,7 @@ def test_an_upload_that_fails_first_is_retried_and_counted():
 def test_retries_are_bounded_and_the_error_keeps_the_secret():
     with FlakyServer(failures=100) as endpoint, pytest.raises(Unavailable) as refusal:
         _store(endpoint).save("a.svg", BODY, "image/svg+xml")
+    assert refusal.value.retries == TRIES - 1
     assert "a-very-secret-key" not in str(refusal.value)
 
 

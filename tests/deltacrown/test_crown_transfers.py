@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from deltacrown import transfers
 from deltacrown.errors import Conflict, InsufficientFunds, Invalid, NotFound, Unavailable
 from deltacrown.transfers import MAX_AMOUNT, MAX_KEY
 
@@ -115,7 +116,7 @@ def test_the_crossing_fault_deadlocks_and_still_conserves_money(faulty, crown, p
         try:
             return wrong.transfer(*(pair if number % 2 else pair[::-1]), 1, f"dead-{number}").retries
         except Unavailable as failure:
-            return int(isinstance(failure.__cause__, psycopg.errors.DeadlockDetected))
+            return failure.retries if failure.sqlstate == "40P01" else 0
 
     with ThreadPoolExecutor(2) as threads:
         retries = list(threads.map(attempt, range(2)))
@@ -155,3 +156,31 @@ def _deadlocks(postgres) -> int:
         connection.execute("SELECT pg_stat_force_next_flush()")
         query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         return connection.execute(query).fetchone()[0]
+
+
+def test_retries_are_bounded_and_the_failure_says_how_many_and_why(crown, pair, monkeypatch):
+    tries = []
+
+    def deadlock(*_: object):
+        tries.append(1)
+        raise psycopg.errors.DeadlockDetected
+
+    monkeypatch.setattr("deltacrown.transfers._book", deadlock)
+    before = _balances(crown, pair)
+    with pytest.raises(Unavailable, match="failed 3 times") as failure:
+        crown.transfer(*pair, 1, "bounded")
+    assert (len(tries), failure.value.retries, failure.value.sqlstate) == (3, 2, "40P01")
+    assert _balances(crown, pair) == before
+
+
+def test_a_transfer_that_meets_one_conflict_succeeds_and_counts_it(crown, pair, monkeypatch):
+    book, met = transfers._book, []
+
+    def conflict_once(*values):
+        if not met:
+            met.append(1)
+            raise psycopg.errors.SerializationFailure
+        return book(*values)
+
+    monkeypatch.setattr("deltacrown.transfers._book", conflict_once)
+    assert crown.transfer(*pair, 1, "once-more").retries == 1
