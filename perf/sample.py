@@ -12,15 +12,17 @@ from perf.errors import UsageError
 OUTCOMES = ("ok", "conflict", "error")
 OK, CONFLICT, ERROR = range(3)
 
-# A sample's code is one integer: step in bits 0-7, outcome in 8-9, retries in 16-31, error kind from 32 on. The code of
-# an undisturbed ok sample is thus its step's number.
-_OUTCOME_SHIFT, _RETRIES_SHIFT, _ERROR_SHIFT = 8, 16, 32
-MOST_RETRIES = 0xFFFF
-MOST_STEPS = 0x100
+# A sample's code is one positive 32-bit integer: step in bits 0-7, outcome in 8-9, retries in 10-17, error kind in the
+# rest.
+# The code of an undisturbed ok sample is thus its step's number.
+_OUTCOME_SHIFT, _RETRIES_SHIFT, _ERROR_SHIFT = 8, 10, 18
+MOST_STEPS = 1 << 8
+MOST_RETRIES = (1 << 8) - 1
+MOST_ERRORS = 1 << 13
 
 
 def pack_code(step: int, outcome: int = OK, retries: int = 0, error: int = 0) -> int:
-    """Pack what a sample is besides its times; retries beyond 65,535 are kept as 65,535."""
+    """Pack what a sample is besides its times; retries beyond 255 are kept as 255."""
     return (
         step
         | outcome << _OUTCOME_SHIFT

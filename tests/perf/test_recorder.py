@@ -1,5 +1,6 @@
 """Samples come out of the recorders as they went in, whoever recorded them."""
 
+import tracemalloc
 from threading import Thread
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from perf.errors import UsageError
 from perf.recorder import ROW_BYTES, ErrorKinds, Recorder, merge
-from perf.sample import ERROR, MOST_RETRIES, OK, OUTCOMES, Samples, pack_code
+from perf.sample import ERROR, MOST_ERRORS, MOST_RETRIES, MOST_STEPS, OK, OUTCOMES, Samples, pack_code
 
 instants = st.integers(0, 2**62)
 rows = st.lists(
@@ -54,10 +55,15 @@ def test_merging_recorders_is_concatenating_their_samples(parts):
     assert columns(merged) == columns(alone)
 
 
-def test_a_sample_takes_32_bytes():
-    recorder = record([(1, 2, 3, 0, OK, 0, 0)] * 1000)
-    assert recorder.rows().nbytes == 1000 * ROW_BYTES == 32_000
-    assert len(recorder) == 1000
+def test_a_sample_takes_at_most_32_bytes_reserve_included():
+    recorder = Recorder()
+    tracemalloc.start()
+    for _ in range(20_000):
+        recorder.append(1, 2, 3, 0)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(recorder) == 20_000
+    assert 20_000 * ROW_BYTES <= held <= 20_000 * 32
 
 
 def test_retries_beyond_what_is_kept_are_kept_as_the_most():
@@ -116,3 +122,14 @@ def test_an_error_kind_keeps_its_number_and_none_is_number_0():
     kinds = ErrorKinds()
     assert [kinds.number(kind) for kind in ("A", "B", "A")] == [1, 2, 1]
     assert kinds.names() == ("", "A", "B")
+
+
+def test_more_error_kinds_than_a_code_has_room_for_share_one():
+    kinds = ErrorKinds()
+    numbers = [kinds.number(f"Kind{number}") for number in range(MOST_ERRORS + 10)]
+    assert max(numbers) == MOST_ERRORS - 1
+    assert kinds.names()[-1] == "other"
+    assert kinds.number("Kind0") == 1
+    recorder = Recorder()
+    recorder.append(1, 2, 3, pack_code(MOST_STEPS - 1, ERROR, MOST_RETRIES, MOST_ERRORS - 1))
+    assert int(recorder.samples("some", STEPS, KINDS).error[0]) == MOST_ERRORS - 1
