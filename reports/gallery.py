@@ -23,7 +23,7 @@ _STILL_TO_SPEC = (
 )
 _LEFT_OUT = "Left out to keep this page small; the samples are in the run's folder."
 _FEWEST, _MOST = 24, 180  # time slices of one chart: enough to see a stall, at most one each four pixels
-_WIDTH_PX, _WIDE_PX = 400, 1240  # the columns of a wide screen, so that still and live charts look alike
+_WIDTH_PX, _WIDE_PX = 400, 900  # near the columns of a wide screen, and legible on paper
 
 
 @dataclass(frozen=True, slots=True)
