@@ -104,12 +104,17 @@ class Faults:
                 raise Unavailable(
                     f"{operation} failed on purpose: a fault is switched on", code="FAULT_INJECTED"
                 )
+            # Before the call what is known before it: an event must leave later, not its sender return later.
+            _sleep_until_s(time.monotonic() + sum(slowing.delay_s(0.0) for slowing in drawn))
             began_s = time.monotonic()
             try:
                 return call(*args, **kwargs)
             finally:
                 ended_s = time.monotonic()
-                _sleep_until_s(ended_s + sum(slowing.delay_s(ended_s - began_s) for slowing in drawn))
+                took_s = ended_s - began_s
+                _sleep_until_s(
+                    ended_s + sum(slowing.delay_s(took_s) - slowing.delay_s(0.0) for slowing in drawn)
+                )
 
         return slowed
 

@@ -41,7 +41,6 @@ class DeltaCrown:
         registrations = Registrations(self.database, check_capacity=not faults.has("capacity"))
         transfers, histories = Transfers(self.database, faults), Histories(self.database)
         self._register = faults.around("registration", registrations.register)
-        self._submit = faults.around("result_submission", self.results.submit)
         self._transfer = faults.around("economy_transfer", transfers.transfer)
         self._issue = faults.around("certificate_upload", self.certificates.issue)
         self._url = faults.around("certificate_url", self.certificates.url)
@@ -57,7 +56,7 @@ class DeltaCrown:
         self, match_id: int, user_id: int, score1: int, score2: int, version: int | None = None
     ) -> MatchResult:
         """Submit a match's result; its `score_updated` is published after the commit. Raises as Results.submit."""
-        return self._submit(match_id, user_id, score1, score2, version)
+        return self.results.submit(match_id, user_id, score1, score2, version)
 
     def confirm_result(self, match_id: int, user_id: int) -> MatchResult:
         """Complete a match and publish `match_completed`. Raises NotFound, Forbidden, Conflict."""

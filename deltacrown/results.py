@@ -86,6 +86,8 @@ class Results:
         self._announce = announce
         self._statement = _SUBMIT_UNGUARDED if faults.has("state_guard") else _SUBMIT
         self._early = faults.has("event_before_commit")
+        # Around the row alone: whoever waits for the event waits for a slow row too.
+        self._submit = faults.around("result_submission", self._submit_row)
 
     def submit(
         self, match_id: int, user_id: int, score1: int, score2: int, version: int | None = None
@@ -120,7 +122,7 @@ class Results:
                 raise _stale(match_id, version + 1, version)
             return MatchResult(*row)
 
-    def _submit(
+    def _submit_row(
         self,
         connection: Connection,
         match_id: int,

@@ -115,3 +115,37 @@ def _succeeds(call) -> bool:
     except Unavailable as failure:
         return failure.code != "FAULT_INJECTED"
     return True
+
+
+def test_what_is_delayed_by_milliseconds_starts_later():
+    began_s = time.monotonic()
+    started_s = Faults.parse("delay_ms=20").around("websocket_broadcast", time.monotonic)()
+    assert started_s - began_s >= 0.020
+
+
+def test_a_slow_result_is_announced_late(faulty, seeded, monkeypatch):
+    platform = faulty("delay_ms=30@result_submission")
+    announced_s = []
+    monkeypatch.setattr(platform.hub, "subscribers", lambda _tournament_id: 1)
+    monkeypatch.setattr(platform, "_publish", lambda *_: announced_s.append(time.monotonic()))
+    match_id = seeded.matches[0]
+    began_s = time.monotonic()
+    platform.submit_result(match_id, seeded.participants(match_id)[0], 2, 1)
+    assert announced_s[0] - began_s >= 0.030
+
+
+@pytest.mark.parametrize(
+    "operation", ["registration", "economy_transfer", "wallet_history", "moderation_history"]
+)
+def test_each_operation_of_the_platform_can_be_made_to_fail(faulty, seeded, fresh, operation):
+    platform, user = faulty(f"error_rate=1@{operation}"), seeded.users[next(fresh)]
+    calls = {
+        "registration": lambda: platform.register(seeded.hot_tournament, user),
+        "economy_transfer": lambda: platform.transfer(1, 2, 1, "not-injected"),
+        "wallet_history": lambda: platform.wallet_history(42),
+        "moderation_history": lambda: platform.moderation_history("TRN-2025-001"),
+    }
+    with pytest.raises(Unavailable, match=f"{operation} failed on purpose"):
+        calls.pop(operation)()
+    for call in calls.values():
+        call()
