@@ -17,6 +17,7 @@ from perf.postgres.migration_runner import Limits, Outcome, Runner
 from perf.postgres.migration_status import Status, status_of
 from perf.text_format import duration_s
 from tailguard.migrate_progress import ProgressLine
+from tailguard.migrate_prove import prove
 from tailguard.migrate_target import migration_target
 
 EXIT_NOT_VALID = 65
@@ -135,6 +136,9 @@ def status(
     for one in found:
         click.echo(json.dumps(asdict(one), ensure_ascii=False) if as_json else _status_line(one))
     return EXIT_NOT_VALID if check and any(one.state != "valid" for one in found) else 0
+
+
+migrate.add_command(prove)
 
 
 def _chosen(folder: Path, slugs: Sequence[str]) -> list[Migration]:

@@ -81,6 +81,21 @@ def find_migration(migrations: Sequence[Migration], name: str) -> Migration:
     raise UsageError(f"There is no migration {name!r}. Known: {known}.")
 
 
+def what_if(up: str, query: str, parameters: Mapping[str, Any]) -> Migration:
+    """Make a migration of a statement that is not in a file yet. Raises UsageError as `load_migrations` does."""
+    found = statements(up)
+    build = created_index(found[0]) if len(found) == 1 else None
+    if build is None or not build.concurrently or build.lenient:
+        raise UsageError(
+            "--what-if takes one CREATE INDEX CONCURRENTLY name ON table (...), without IF NOT EXISTS;"
+            f" it got: {up[:80]}"
+        )
+    down = f"DROP INDEX CONCURRENTLY {build.index}"
+    return Migration(
+        "what-if", folded(build.index), found[0], down, _query("--query", query, parameters), build
+    )
+
+
 def _refuse_shared_numbers(folder: Path, keys: list[tuple[str, str]]) -> None:
     numbers = [number for number, _ in keys]
     for number, slug in keys:
@@ -138,11 +153,14 @@ def read_query(path: Path) -> Query:
         parameters = json.loads(declared["json"]) if declared else {}
     except json.JSONDecodeError as error:
         raise UsageError(f"{path}: the line '-- parameters: ...' is not JSON: {error}.") from error
-    wanted = set(PLACEHOLDER.findall(found[0]))
+    return _query(str(path), found[0], parameters)
+
+
+def _query(where: str, sql: str, parameters: object) -> Query:
+    wanted = set(PLACEHOLDER.findall(sql))
     if not isinstance(parameters, dict) or wanted != set(parameters):
         raise UsageError(
-            f"{path}: the query has the parameters {sorted(wanted)},"
-            f" the line '-- parameters: ...' declares {parameters}."
-            ' Declare an example for each, such as: -- parameters: {"wallet_id": 42}'
+            f"{where}: the query has the parameters {sorted(wanted)}, declared are {parameters}. Declare an example for"
+            ' each: in a file by a line such as -- parameters: {"wallet_id": 42}, on the command line by --parameters.'
         )
-    return Query(found[0], parameters)
+    return Query(sql, parameters)

@@ -48,9 +48,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a migration ended: `done` in words, `looks` as the build's story, `failures` of earlier attempts."""
+    """How a migration ended: `done` in words, `looks` as the build's story, `failures` of earlier attempts.
+
+    `started_ns` and `seconds` are those of the statement that built or dropped, waiting included.
+    """
 
     done: str
+    started_ns: int = 0
     seconds: float = 0.0
     healed: tuple[str, ...] = ()
     looks: tuple[Progress, ...] = ()
@@ -125,7 +129,7 @@ class Runner:
         watch = self._watched(connection, migration.up, self.limits.deadline_s)
         check_built(find_index(connection, table, migration.index), migration, wanted)
         ledger.record(connection, table.schema, migration, "up", watch.seconds)
-        return Outcome("built, valid", watch.seconds, healed, tuple(watch.looks))
+        return Outcome("built, valid", watch.started_ns, watch.seconds, healed, tuple(watch.looks))
 
     def _drop_built(self, connection: Connection, table: Table, migration: Migration) -> Outcome:
         ledger.open_ledger(connection, table.schema)
@@ -137,7 +141,7 @@ class Runner:
         watch = self._watched(connection, dropping(present), self.limits.deadline_s)
         assert find_index(connection, table, migration.index) is None, "a dropped index is in the catalogue"
         ledger.record(connection, table.schema, migration, "down", watch.seconds)
-        return Outcome("dropped", watch.seconds, healed, tuple(watch.looks))
+        return Outcome("dropped", watch.started_ns, watch.seconds, healed, tuple(watch.looks))
 
     def _drop_leftovers(
         self, connection: Connection, table: Table, migration: Migration, deadline_s: float

@@ -39,12 +39,12 @@ class Watch:
         self.blockers: tuple[Blocker, ...] = ()  # the last ones seen
         self._database, self._pid, self._deadline_ns = database, pid, deadline_ns
         self._clock, self._on_progress = clock, on_progress
-        self._started_ns = clock.now_ns()
+        self.started_ns = clock.now_ns()
         self._finished = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="migration watch", daemon=True)
 
     def __enter__(self) -> Self:
-        self._started_ns = self._clock.now_ns()
+        self.started_ns = self._clock.now_ns()
         self._thread.start()
         return self
 
@@ -52,7 +52,7 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._finished.set()
-        self.seconds = (self._clock.now_ns() - self._started_ns) / 1e9
+        self.seconds = (self._clock.now_ns() - self.started_ns) / 1e9
         self._thread.join()
 
     def _watch(self) -> None:
@@ -66,7 +66,7 @@ class Watch:
                 self._finished.wait(LOOK_EVERY_S)
 
     def _look(self, connection: psycopg.Connection[Any]) -> None:
-        seen = progress(connection, self._pid, (self._clock.now_ns() - self._started_ns) / 1e9)
+        seen = progress(connection, self._pid, (self._clock.now_ns() - self.started_ns) / 1e9)
         if not self.looks or _story(seen) != _story(self.looks[-1]):
             self.looks.append(seen)
         self.blockers = seen.blockers

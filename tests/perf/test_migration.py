@@ -70,7 +70,7 @@ def test_a_migration_is_found_by_number_slug_or_both(tmp_path):
         ({"down": "DROP INDEX CONCURRENTLY oldest"}, "drops oldest, but 0001_newest.up.sql builds newest"),
         ({"query": "SELECT 1; SELECT 2"}, "2 statements"),
         ({"query": "SELECT %(wallet_id)s"}, r"has the parameters \['wallet_id'\]"),
-        ({"query": '-- parameters: {"wallet_id": 1, "x": 2}\nSELECT %(wallet_id)s'}, "declares"),
+        ({"query": '-- parameters: {"wallet_id": 1, "x": 2}\nSELECT %(wallet_id)s'}, "declared are"),
         ({"query": "-- parameters: wallet 42\nSELECT %(wallet_id)s"}, "is not JSON"),
     ],
 )

@@ -1,0 +1,112 @@
+"""`tailguard migrate prove`: a migration under live load: whom it stalls, what it gains, what it costs."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from perf.config import load_config
+from perf.environment import describe_environment
+from perf.errors import UsageError
+from perf.postgres.cost import worth
+from perf.postgres.evidence import prove_small
+from perf.postgres.migration import SHIPPED, Migration, find_migration, load_migrations, what_if
+from perf.postgres.migration_runner import Limits
+from perf.postgres.prove import LiveOptions, LiveProof
+from perf.run import Run
+from perf.sample import Samples
+from perf.sample_file import write_samples
+from tailguard.prove_report import proof_lines
+from tailguard.prove_target import prove_target
+
+EXIT_OF = {"PASS": 0, "FAIL": 99, "INCONCLUSIVE": 75, "INVALID": 65}
+WORST_FIRST = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")
+
+
+@click.command()
+@click.argument("slug", required=False)
+@click.option(
+    "--rows", type=click.IntRange(min=1000), default=1_000_000, show_default=True, help="Rows to prove it on."
+)
+@click.option(
+    "--dsn", help="Your PostgreSQL: your table is copied there to a schema of ours (default: embedded)."
+)
+@click.option("--schema", help="Schema of your table (default: the connection's own).")
+@click.option("--folder", type=click.Path(path_type=Path), default=SHIPPED, help="Your migrations.")
+@click.option("--rate", type=click.FloatRange(min=1), default=LiveOptions().rate_per_s, show_default=True,
+              help="Writes and reads a second, at most; less where the machine cannot bear it.")  # fmt: skip
+@click.option("--no-control", is_flag=True, help="Leave out the plain CREATE INDEX that must be caught.")
+@click.option("--what-if", "what_if_sql", metavar="SQL", help="An index that is in no file yet.")
+@click.option("--query", metavar="SQL", help="The query that it is for, with %(name)s parameters.")
+@click.option("--parameters", metavar="JSON", default="{}", help="Example values of the query's parameters.")
+@click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
+def prove(  # one parameter an option
+    slug: str | None, rows: int, dsn: str | None, schema: str | None, folder: Path, rate: float,
+    *, no_control: bool, what_if_sql: str | None, query: str | None, parameters: str, runs_dir: str | None,
+) -> int:  # fmt: skip
+    """Build SLUG's index under live load, beside a build that does stall, and show what it gains and costs."""
+    migration = _migration(slug, folder, what_if_sql, query, parameters)
+    config = load_config(flags={"runs_dir": runs_dir} if runs_dir else {})
+    options = LiveOptions(rate_per_s=rate, control=not no_control, limits=Limits(deadline_s=600.0))
+    with prove_target(migration, rows, dsn, schema, _say) as database:
+        run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment())
+        (record,) = prove_small(database, [migration], on_progress=_say, plans_dir=run.folder / "plans")
+        run.record["migrations"] = [record]
+        run.save()
+        if record["state"] in ("PASS", "FAIL"):
+            proof = LiveProof(database, migration, options, _say)
+            record["live"] = proof.record()
+            _finish_record(record)
+            _write_samples(run, proof.all_samples())
+    run.finish()
+    for line in proof_lines(record):
+        click.echo(line)
+    click.echo(f"Run: {run.folder}")
+    return EXIT_OF[record["state"]]
+
+
+def _migration(
+    slug: str | None, folder: Path, sql: str | None, query: str | None, parameters: str
+) -> Migration:
+    """Return the migration that is meant. Raises UsageError where none is, or both kinds are."""
+    if (slug is None) == (sql is None):
+        raise UsageError(
+            "Name one migration, or give --what-if 'CREATE INDEX CONCURRENTLY ...' with --query '...'."
+        )
+    if sql is None:
+        assert slug is not None  # one of the two is given
+        return find_migration(load_migrations(folder), slug)
+    if query is None:
+        raise UsageError("--what-if needs --query: an index is worth what it does for a query.")
+    try:
+        return what_if(sql, query, json.loads(parameters))
+    except json.JSONDecodeError as error:
+        raise UsageError(f"--parameters {parameters!r} is not JSON: {error}.") from error
+
+
+def _finish_record(record: dict[str, Any]) -> None:
+    """Put the live verdicts and the evidence together: the worse state is the migration's."""
+    live = record["live"]
+    saved_ms = record["before"]["server_ms"]["median"] - record["after"]["server_ms"]["median"]
+    live["worth"] = worth(saved_ms, live["cost"])
+    if WORST_FIRST.index(live["state"]) < WORST_FIRST.index(record["state"]):
+        bad = [v for v in live["verdicts"] if v["state"] == live["state"]]
+        record["why"] = "; ".join(f"{v['name']}: {v['observed']}" for v in bad)
+        record["state"] = live["state"]
+
+
+def _write_samples(run: Run, windows: dict[str, dict[str, Samples]]) -> None:
+    """Keep what every client sent in every window, for the stall chart."""
+    named = {
+        f"{window}_{who}": replace(one, scenario=f"{window}_{who}")
+        for window, samples in windows.items()
+        for who, one in samples.items()
+    }
+    write_samples(run.folder / "live.parquet", named)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
