@@ -44,8 +44,9 @@ def serve_platform(host: str, port: int, dsn: str | None, s3_endpoint: str | Non
         platform = DeltaCrown(database.conninfo, storage=storage, secret=secret, faults=faults)
         stack.callback(platform.close)
         server = WebServer(create_app(platform, throttle=throttle), listener)
-        announce(server, open_demo_accounts(platform), database, s3, faults)
-        try:
+        accounts = open_demo_accounts(platform)
+        try:  # from the moment that we say how to stop
+            announce(server, accounts, database, s3, faults)
             server.run()
         except KeyboardInterrupt:
             click.echo("Stopping ...")
