@@ -5,21 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import click
-from perf.quantiles import estimate
 from rich.console import Console
 
 from perf.config import Config
 from perf.errors import InterruptedRunError, UsageError
 from perf.measure import Progress
+from perf.quantiles import estimate
 from perf.run import Run
 from perf.text_format import count, duration_s
 from reports.report import run_view, write_report
 from reports.terminal import print_summary
-from scenarios._registry import known_steps
+from scenarios._registry import known_steps, load_scenarios
 from scenarios._suite import INTERRUPTED, Watch, run_suite
 from slo.judge import State
 from slo.lint import Plan, lint
-from slo.objectives import SHIPPED, Objectives, load_objectives
+from slo.objectives import Objectives, configured_objectives
 from slo.until import UntilDecided
 from slo.verdict import exit_code, judging
 from tailguard.progress import Progress as Lines
@@ -27,21 +27,14 @@ from tailguard.progress import Progress as Lines
 
 def run_session(config: Config, command: Sequence[str]) -> int:
     """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else."""
-    objectives = objectives_of(config)
+    load_scenarios(config.get("scenarios"))  # a misspelt one is named before anything starts
+    objectives = configured_objectives(config, known_steps())
     warn_undecidable(config, objectives)
     until = UntilDecided(objectives)
     with Lines() as lines:
         watch = Watch(judging(objectives), until, LiveLine(lines, objectives, until), lines.say)
         run = run_suite(config, watch, command=command)
     return finish(run)
-
-
-def objectives_of(config: Config) -> Objectives:
-    """Return the objectives of the scenarios that are to be measured, under the configuration's assumptions."""
-    objectives = load_objectives(config.get("objectives") or SHIPPED, known_steps())
-    return objectives.only(config.get("scenarios")).assuming(
-        dependence=config.get("slo.dependence"), confidence=config.get("slo.confidence")
-    )
 
 
 def warn_undecidable(config: Config, objectives: Objectives) -> None:
