@@ -24,8 +24,9 @@ from perf.s3.server import open_s3
 from perf.s3.store import S3Server
 from scenarios._in_process import InProcessPlatform
 from scenarios._platform import Platform, load_platform
+from scenarios._served import ServedPlatform
 
-IN_PROCESS = "in-process"
+IN_PROCESS, HTTP = "in-process", "http"
 # Different names and ornaments, rendered before the clock starts; each upload is made unique by its own last line.
 CERTIFICATE_POOL = 16
 
@@ -160,6 +161,10 @@ def _platform(
     reference = DeltaCrown(database.conninfo, storage=storage, secret=secrets.token_hex(32), faults=faults)
     if config.get("platform") == IN_PROCESS:
         return InProcessPlatform(reference, spectator=seeded.users[-1])
+    if config.get("platform") == HTTP:
+        return ServedPlatform(
+            reference, users=seeded.users, staff=seeded.users[0], spectator=seeded.users[-1]
+        )
     return _own_platform(config.get("platform"), reference)
 
 

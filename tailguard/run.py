@@ -21,7 +21,7 @@ from perf.config import load_config
 @click.option("--seed", type=int, help="Seed of the schedules and the data.")
 @click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
 @click.option("--s3-endpoint", help="Your S3 (with the usual AWS variables; default: an embedded one).")
-@click.option("--platform", help="in-process (default), or an adapter of yours: package.module:Name.")
+@click.option("--platform", help="in-process (default), http, or an adapter of yours: package.module:Name.")
 @click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml).")
 @click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
 @click.option(

@@ -121,6 +121,14 @@ def test_certificates_with_any_name_read_back_unchanged(suite: Suite) -> None:
     assert run.record["environment"]["s3"]["server"] in {"seaweedfs", "moto"}
 
 
+@pytest.mark.performance  # starts a server of its own and five scenarios
+def test_the_same_journeys_run_over_http(suite: Suite) -> None:
+    slugs = ("registration", "result_submission", "websocket_broadcast", "economy_transfer", "certificate_upload")
+    run = suite(*slugs, platform="http", load__min_samples=30, load__max_samples=40, load__rate_per_s=30.0)
+    assert broken(run) == set()
+    assert all(entry["counts"]["error"] == 0 for entry in run.record["scenarios"].values())
+
+
 def test_faults_that_are_on_are_in_the_record(suite: Suite) -> None:
     run = suite("registration", faults="delay_ms=1@registration")
     assert run.record["platform"]["faults"] == ["delay_ms=1@registration"]
