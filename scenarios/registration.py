@@ -14,11 +14,14 @@ from perf.sample import Samples
 from perf.scenario import Invariant, Scenario
 from perf.session import Session
 from scenarios._invariants import count_is
+from scenarios._locust_user import as_locust_user
 from scenarios._platform import REFUSALS, Platform
 from scenarios._world import World
 
 HOT_EVERY = 10
 FULL_EVERY = 25
+# So few that their places are gone within the first seconds of any profile, and the rest must be refused.
+SMALL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def prepare(world: World, settings: Mapping[str, Any]) -> Entries:
         first_user=seeded.users[0],
         open_tournaments=seeded.open_tournaments,
         hot_tournament=seeded.hot_tournament,
-        full_tournaments=seeded.small_tournaments,
+        full_tournaments=seeded.small_tournaments[:SMALL],
     )
 
 
@@ -114,3 +117,5 @@ SCENARIO = Scenario(
     invariants=invariants,
     refusals=REFUSALS,
 )
+
+RegistrationUser = as_locust_user(SCENARIO)
