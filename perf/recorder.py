@@ -13,8 +13,8 @@ from perf.sample import MOST_ERRORS, Samples, samples_from_rows
 # Three instants of 64 bits and a code of 32. A growing buffer holds up to an eighth in reserve: 31.5 bytes a sample in
 # all. "n" is the machine's own signed size, 64 bits wherever we run, and packs in half the time of "q".
 _pack = Struct("nnni").pack
-_ROW = np.dtype([("instants", np.int64, 3), ("code", np.int32)])
-ROW_BYTES = _ROW.itemsize
+ROW = np.dtype([("instants", np.int64, 3), ("code", np.int32)])
+ROW_BYTES = ROW.itemsize
 
 
 class Recorder:
@@ -38,7 +38,7 @@ class Recorder:
 
     def rows(self) -> NDArray[np.int64]:
         """Return a copy of the rows, shape (n, 4)."""
-        rows = np.frombuffer(bytes(self._rows), dtype=_ROW)
+        rows = np.frombuffer(bytes(self._rows), dtype=ROW)
         return np.column_stack([rows["instants"], rows["code"]])
 
     def samples(self, scenario: str, steps: tuple[str, ...], errors: tuple[str, ...]) -> Samples:

@@ -31,6 +31,16 @@ def pack_code(step: int, outcome: int = OK, retries: int = 0, error: int = 0) ->
     )
 
 
+def unpack_codes(code: NDArray[np.integer[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the columns step, outcome, error and retries of packed codes."""
+    return {
+        "step": (code & (MOST_STEPS - 1)).astype(np.uint8),
+        "outcome": (code >> _OUTCOME_SHIFT & 0b11).astype(np.uint8),
+        "error": (code >> _ERROR_SHIFT).astype(np.int32),
+        "retries": (code >> _RETRIES_SHIFT & MOST_RETRIES).astype(np.int32),
+    }
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
     """Samples of one scenario, in order of their intended start.
@@ -119,8 +129,5 @@ def samples_from_rows(
         intended_ns=intended_ns,
         started_ns=started_ns,
         ended_ns=ended_ns,
-        step=(code & 0xFF).astype(np.uint8),
-        outcome=(code >> _OUTCOME_SHIFT & 0b11).astype(np.uint8),
-        error=(code >> _ERROR_SHIFT).astype(np.int32),
-        retries=(code >> _RETRIES_SHIFT & MOST_RETRIES).astype(np.int32),
+        **unpack_codes(code),
     )

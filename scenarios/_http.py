@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from perf.subscribers import Feed
 from scenarios._platform import MatchScores
-from scenarios._wire import Wire, refusal
+from scenarios._wire import Exchange, Wire, refusal
 
 RENEW_AFTER_S = 50 * 60  # access tokens last 60 minutes
 
@@ -60,13 +60,19 @@ class Tokens:
 
 
 class HttpPlatform:
-    """The port over HTTP. `staff` may act for every wallet and certificate; `spectator` is whom subscribers come as."""
+    """The port over HTTP. `staff` may act for every wallet and certificate; `spectator` is whom subscribers come as.
 
-    def __init__(self, url: str, tokens: Tokens, *, staff: int, spectator: int) -> None:
-        """Speak to the server at `url` (http or https, with host and port)."""
+    `throttled` says which rate of the target to lift, once it has answered 429: then its limiter was measured.
+    """
+
+    def __init__(
+        self, url: str, tokens: Tokens, *, staff: int, spectator: int, wire: Exchange | None = None
+    ) -> None:
+        """Speak to the server at `url` (http or https, with host and port), through `wire` where one is given."""
         self._base = urlsplit(url)
         self._tokens, self._staff, self._spectator = tokens, staff, spectator
-        self._wire = Wire()
+        self._wire = wire or Wire()
+        self.throttled = ""
 
     def register(self, tournament_id: int, user_id: int) -> Mapping[str, Any]:
         """Let a user join a tournament."""
@@ -164,5 +170,8 @@ class HttpPlatform:
             headers["Content-Type"] = content_type
         status, answered, content = self._wire.exchange(self._base, method, path, body, headers)
         if status >= http.client.BAD_REQUEST:
-            raise refusal(method, path, status, answered, content)
+            refused = refusal(method, path, status, answered, content)
+            if status == http.client.TOO_MANY_REQUESTS:
+                self.throttled = str(refused)
+            raise refused
         return json.loads(content)

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from typing import Protocol
 from urllib.parse import SplitResult
 
 from deltacrown.errors import Conflict, PlatformError, Throttled, from_response
@@ -19,6 +20,20 @@ RATES = {
     "/api/token/": "THROTTLE_ANON_RATE",
     "/api/": "THROTTLE_USER_RATE",
 }
+
+
+class Exchange(Protocol):
+    """How an adapter sends a request and has its answer."""
+
+    def exchange(
+        self, target: SplitResult, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        """Send a request, return status, headers and body. Raises OSError where there is no answer."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
 
 
 class Wire:

@@ -15,6 +15,7 @@ from perf.sample import Samples
 from perf.scenario import Invariant, Scenario
 from perf.session import Session
 from scenarios._invariants import equals
+from scenarios._locust_user import as_locust_user
 from scenarios._platform import REFUSALS, Platform, Uploaded
 from scenarios._world import World
 
@@ -102,3 +103,5 @@ SCENARIO = Scenario(
     invariants=invariants,
     refusals=REFUSALS,
 )
+
+CertificateUploadUser = as_locust_user(SCENARIO)

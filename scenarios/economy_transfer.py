@@ -14,6 +14,7 @@ from perf.sample import Samples
 from perf.scenario import Invariant, Scenario
 from perf.session import Session
 from scenarios._invariants import count_is, equals
+from scenarios._locust_user import as_locust_user
 from scenarios._platform import REFUSALS, Platform
 from scenarios._world import World
 
@@ -112,3 +113,5 @@ SCENARIO = Scenario(
     invariants=invariants,
     refusals=REFUSALS,
 )
+
+EconomyTransferUser = as_locust_user(SCENARIO)

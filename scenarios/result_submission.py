@@ -13,6 +13,7 @@ from perf.sample import Samples
 from perf.scenario import Invariant, Scenario
 from perf.session import Session
 from scenarios._invariants import count_is
+from scenarios._locust_user import as_locust_user
 from scenarios._platform import REFUSALS, Platform, Submitted
 from scenarios._world import World
 
@@ -93,3 +94,5 @@ SCENARIO = Scenario(
     invariants=invariants,
     refusals=REFUSALS,
 )
+
+ResultSubmissionUser = as_locust_user(SCENARIO)

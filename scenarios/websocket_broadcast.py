@@ -15,6 +15,7 @@ from perf.scenario import Invariant, Scenario
 from perf.session import Session
 from perf.subscribers import Receipt, Subscribers
 from scenarios._invariants import equals
+from scenarios._locust_user import as_locust_user
 from scenarios._observer import Observer
 from scenarios._platform import REFUSALS, Platform
 from scenarios._world import World
@@ -98,3 +99,5 @@ SCENARIO = Scenario(
     invariants=invariants,
     refusals=REFUSALS,
 )
+
+WebsocketBroadcastUser = as_locust_user(SCENARIO)

@@ -1,0 +1,309 @@
+"""Locust's side of a run: users, messages, events. The only file that imports locust, which patches the interpreter.
+
+What a run is made of (target, data, judge, report) is handed in as a `Stage`, so that this file knows no scenario and
+no threshold. Events come in this order on the master: test_start, spawning_complete, test_stopping, test_stop,
+quitting, then the exit code is taken. Samples are fetched in `test_stopping`, while all workers still live.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import gevent  # type: ignore[import-untyped]  # ships no types
+from geventhttpclient.client import HTTPClientPool
+from locust import FastHttpUser, between, events, tag, task
+from locust.env import Environment
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from perf.clock import MonotonicClock
+from perf.errors import TailguardError
+from perf.locust_master import Master
+from perf.locust_wire import FastWire, use_pool
+from perf.locust_worker import Message, OpenWorkplace, Worker
+from perf.scenario import Scenario
+
+PREFIX = "tailguard."
+TO_WORKER, TO_MASTER = ("begin", "go", "collect", "settle"), ("ready", "chunk", "ledger", "settled")
+LOCAL = "local"  # what locust calls the only node of a run without workers
+# A user without a turn (the run has not begun, or is over) looks again after this.
+IDLE_S = 0.25
+# Closed users think between their turns; with none, twenty of them saturate a small server and time its queue.
+THINK_S = (0.05, 0.15)
+
+_think = between(*THINK_S)
+
+
+class Stage(Protocol):
+    """What a run is made of."""
+
+    open_workplace: OpenWorkplace
+
+    def add_options(self, parser: Any) -> None:
+        """Add our command line options to locust's parser."""
+
+    def find_host(self, options: Any) -> str:
+        """Return the target's address, starting one where none was given; raises TailguardError."""
+        ...
+
+    def begin(self, options: Any, host: str, slugs: Sequence[str], users: int) -> tuple[str, Message]:
+        """Begin a run; returns its id and the plan for the workers."""
+        ...
+
+    def look(self, master: Master) -> bool:
+        """Look at what has come so far; True where everything is decided and the run should end."""
+        ...
+
+    def finish(self, master: Master, faults: Sequence[str], because: str | None, *, decided: bool) -> int:
+        """Judge, save and report; returns the exit code. `because` says why the run was cut short, if it was."""
+        ...
+
+    def attach(self, web_app: Any) -> None:
+        """Add pages of ours to locust's web application."""
+
+    def close(self) -> None:
+        """End what `find_host` started."""
+
+
+class JourneyUser(FastHttpUser):
+    """Plays one scenario. Its HTTP is FastHttpUser's, its connections its own."""
+
+    abstract = True
+    scenario: ClassVar[Scenario]
+    concurrency = 1
+
+    def on_start(self) -> None:
+        """Wait until the run goes, and take our part."""
+        use_pool(self.client.client.clientpool)
+        role = _bridge().worker_role(self.scenario.slug)
+        self._role, self._session = role, role and role.session()
+
+    def play(self) -> None:
+        """Play a turn."""
+        if self._role is None or not self._role.play(self._session):
+            gevent.sleep(IDLE_S)
+
+    def wait_time(self) -> float:
+        """Think, where the model is closed; a schedule has starts instead. In seconds."""
+        if self._role is not None and not self._role.thinks:
+            return 0.0
+        return float(_think(self))
+
+
+def user_class(scenario: Scenario) -> type[JourneyUser]:
+    """Return the User of a scenario: registration gives RegistrationUser, tagged with its slug and its needs."""
+    name = "".join(word.capitalize() for word in scenario.slug.split("_")) + "User"
+
+    def turn(user: JourneyUser) -> None:
+        user.play()
+
+    body = {
+        "scenario": scenario,
+        "abstract": False,
+        # Locust takes two classes of one name and one file for the same: this one is of the scenario's file.
+        "__module__": scenario.journey.__module__,
+        "__doc__": scenario.title,
+        "turn": tag(scenario.slug, *sorted(scenario.needs))(task(turn)),
+    }
+    return type(name, (JourneyUser,), body)
+
+
+class Bridge:
+    """Carries words between locust and the two parts that run a test: a Master here, Workers there."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self._worker: Worker | None = None
+        self._master: Master | None = None
+        self._faults: list[str] = []
+        self._because: str | None = None
+        self._decided = False
+        self._clock = MonotonicClock()
+
+    def listen(self) -> None:
+        """Take part in whatever locust does in this process."""
+        hooks: Any = events  # its methods ship no types
+        hooks.init_command_line_parser.add_listener(lambda parser, **_: self.stage.add_options(parser))
+        hooks.init.add_listener(self._init)
+        hooks.test_start.add_listener(self._test_start)
+        hooks.spawning_complete.add_listener(self._spawned)
+        hooks.worker_connect.add_listener(self._worker_connected)
+        hooks.test_stopping.add_listener(self._test_stopping)
+        hooks.test_stop.add_listener(self._test_stop)
+        hooks.quitting.add_listener(self._quitting)
+
+    def worker_role(self, slug: str) -> Any:
+        """Return the role of this process in a scenario, once the run goes."""
+        assert self._worker is not None
+        return self._worker.role(slug)
+
+    def _init(self, environment: Environment, runner: Any, web_ui: Any = None, **_: Any) -> None:
+        options: Any = environment.parsed_options
+        self._environment, self._runner, self._options = environment, runner, options
+        _keep_tagged(environment, self._options)
+        if isinstance(runner, WorkerRunner | LocalRunner):
+            self._worker = Worker(self._to_master, self.stage.open_workplace, self._clock, self._tell())
+            for kind in TO_WORKER:
+                runner.register_message(PREFIX + kind, self._taker(kind, self._worker_takes), concurrent=True)
+        if isinstance(runner, MasterRunner | LocalRunner):
+            for kind in TO_MASTER:
+                runner.register_message(PREFIX + kind, self._taker(kind, self._master_takes))
+            try:
+                environment.host = self.stage.find_host(self._options)
+            except TailguardError as error:
+                _say(f"Error: {error}")
+                sys.exit(error.exit_code)
+            if web_ui is not None:
+                self.stage.attach(web_ui.app)
+
+    def _test_start(self, environment: Environment, **_: Any) -> None:
+        if isinstance(self._runner, WorkerRunner):
+            return
+        slugs = [each.scenario.slug for each in self._runner.user_classes if hasattr(each, "scenario")]
+        try:
+            run, plan = self.stage.begin(
+                self._options, environment.host or "", slugs, self._runner.target_user_count
+            )
+            self._faults, self._because, self._decided = [], None, False
+            self._master = Master(run, plan, self._to_worker, self._alive)
+            self._master.open(self._workers())
+            if not plan["open_model"]:
+                self._master.go()
+            gevent.spawn(self._watch, self._master)
+        except TailguardError as error:
+            self._refuse(error)
+
+    def _refuse(self, error: TailguardError) -> None:
+        _say(f"Error: {error}")
+        if self._master is not None:
+            self.stage.finish(self._master, [str(error)], str(error), decided=False)
+            self._master = None
+        self._environment.process_exit_code = error.exit_code
+        gevent.spawn(self._runner.quit if self._options.headless else self._runner.stop)
+
+    def _spawned(self, user_count: int, **_: Any) -> None:
+        if self._master is not None and self._master.went_ns is None:
+            self._master.go()
+
+    def _worker_connected(self, client_id: str, **_: Any) -> None:
+        if self._master is not None:
+            self._master.admit(client_id)
+
+    def _watch(self, master: Master) -> None:
+        """Look at the samples now and then, and end the run once everything is decided."""
+        while self._master is master and master.closed_ns is None:
+            gevent.sleep(1.0)
+            if master.went_ns is not None and self.stage.look(master):
+                self._decided = True
+                _say("Every objective is decided: ending the run.")
+                (self._runner.quit if self._options.headless else self._runner.stop)()
+                return
+
+    def _test_stopping(self, **_: Any) -> None:
+        if self._master is not None and self._master.closed_ns is None:
+            self._faults = self._master.collect()
+            self._master.settle()
+
+    def _test_stop(self, **_: Any) -> None:
+        master, self._master = self._master, None
+        if master is not None:
+            code = self.stage.finish(master, self._faults, self._because, decided=self._decided)
+            self._environment.process_exit_code = code
+
+    def _quitting(self, **_: Any) -> None:
+        """Locust ends: by itself after a run, which is then collected already, or because it was told to."""
+        if self._master is not None:
+            self._because = "interrupted by the user"
+            self._test_stopping()
+            self._test_stop()
+        if self._worker is not None:
+            self._worker.collect()
+            self._worker.close()
+        if not isinstance(self._runner, WorkerRunner):
+            self.stage.close()
+
+    def _workers(self) -> list[str]:
+        if isinstance(self._runner, LocalRunner):
+            return [LOCAL]
+        clients = self._runner.clients
+        return [each.id for each in (*clients.ready, *clients.spawning, *clients.running)]
+
+    def _alive(self, worker: str) -> bool:
+        if worker == LOCAL:
+            return True
+        clients = self._runner.clients
+        return worker in clients and clients[worker].state != "missing"
+
+    def _to_master(self, kind: str, message: Message) -> None:
+        self._runner.send_message(PREFIX + kind, dict(message))
+
+    def _to_worker(self, kind: str, worker: str, message: Message) -> None:
+        self._runner.send_message(PREFIX + kind, dict(message), worker)
+
+    def _taker(self, kind: str, take: Callable[[str, str, Message], None]) -> Callable[..., None]:
+        return lambda environment, msg, **_: take(kind, msg.node_id, msg.data)
+
+    def _worker_takes(self, kind: str, _: str, message: Message) -> None:
+        assert self._worker is not None
+        self._worker.take(kind, message)
+
+    def _master_takes(self, kind: str, worker: str, message: Message) -> None:
+        if self._master is not None:
+            self._master.take(kind, worker, message)
+
+    def _tell(self) -> Callable[[str, float, str], None]:
+        """Return what puts a step into locust's own table: its service time."""
+        fire: Any = events.request.fire
+
+        def tell(name: str, service_ms: float, error: str) -> None:
+            fire(
+                request_type="STEP",
+                name=name,
+                response_time=service_ms,
+                response_length=0,
+                exception=StepFailedError(error) if error else None,
+                context=_NOTHING,
+            )
+
+        return tell
+
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class StepFailedError(Exception):
+    """A step that failed, by the kind of its failure."""
+
+
+_current: list[Bridge] = []
+
+
+def install(stage: Callable[[], Stage]) -> None:
+    """Listen to locust in this process, once however many scenario files ask for it."""
+    if not _current:
+        _current.append(Bridge(stage()))
+        _current[0].listen()
+
+
+def fast_wire(**options: Any) -> FastWire:
+    """Return HTTP for an adapter: FastHttpUser's connections, those of the user whose greenlet is asking."""
+    return FastWire(lambda: HTTPClientPool(concurrency=1, **options))
+
+
+def _bridge() -> Bridge:
+    return _current[0]
+
+
+def _keep_tagged(environment: Environment, options: Any) -> None:
+    """Leave out the users whose every task the tags exclude: locust would fail to start them."""
+    wanted, unwanted = set(options.tags or ()), set(options.exclude_tags or ())
+
+    def kept(user: Any) -> bool:
+        tags = getattr(user.turn, "locust_tag_set", set()) if hasattr(user, "scenario") else wanted
+        return (not wanted or bool(tags & wanted)) and not tags & unwanted
+
+    environment.user_classes = [user for user in environment.user_classes if kept(user)]
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

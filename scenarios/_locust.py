@@ -1,0 +1,215 @@
+"""`locust -f scenarios`: target, plan, judge, report and exit code of a Locust run.
+
+Locust itself is met in perf/locust_bridge.py only; this file alone among the scenarios knows objectives and reports.
+"""
+
+import os
+import sys
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from perf.clock import Clock
+from perf.config import Config, load_config
+from perf.environment import describe_environment
+from perf.errors import InterruptedRunError, UsageError
+from perf.locust_bridge import fast_wire
+from perf.locust_master import Master
+from perf.locust_role import Tell
+from perf.locust_schedule import parse_rates, parse_schedule
+from perf.locust_worker import Message
+from perf.run import Run
+from perf.summary import scenario_entry
+from reports.report import run_view, write_report
+from reports.terminal import print_summary
+from scenarios._locust_hash import scenarios_sha256
+from scenarios._locust_measurement import doubts_of, measurement_of
+from scenarios._locust_options import add_options, selection
+from scenarios._locust_place import HttpWorkplace
+from scenarios._locust_reference import Reference, start_reference
+from scenarios._registry import known_steps, load_scenarios
+from scenarios._suite import INTERRUPTED
+from slo.objectives import configured_objectives
+from slo.until import UntilDecided
+from slo.verdict import exit_code, judging
+
+if TYPE_CHECKING:
+    from perf.scenario import Scenario
+
+SECRET_VARIABLE = "DELTACROWN_SECRET"  # noqa: S105  # the name of the variable that `tailguard serve` reads
+# Negative turns of warm-up, one after the other on every worker and scenario: enough for connections and caches.
+MOST_WARMUP = 20
+
+
+class TournamentStage:
+    """The five journeys on a tournament platform, as perf.locust_bridge.Stage."""
+
+    def __init__(self) -> None:
+        self._reference: Reference | None = None
+        self._used = False
+        self._scenarios: list[Scenario] = []
+
+    def open_workplace(self, plan: Message, clock: Clock, tell: Tell) -> HttpWorkplace:
+        """Open a worker's workplace."""
+        return HttpWorkplace(plan, clock, tell, fast_wire())
+
+    def add_options(self, parser: Any) -> None:
+        """Add our options to locust's."""
+        add_options(parser)
+
+    def find_host(self, options: Any) -> str:
+        """Return --host, or start the reference platform and say so."""
+        if options.host:
+            return str(options.host)
+        self._reference = start_reference(selection(options), 0, say)
+        say(
+            f"No --host was given: the reference platform runs at {self._reference.url} "
+            "with servers of its own, for the length of this test."
+        )
+        return self._reference.url
+
+    def begin(self, options: Any, host: str, slugs: Sequence[str], users: int) -> tuple[str, Message]:
+        """Make the run's folder and the plan for the workers."""
+        self._config = config = configure(options, slugs)
+        self._scenarios = load_scenarios(config.get("scenarios"))
+        self._objectives = configured_objectives(config, known_steps())
+        self._until = UntilDecided(self._objectives) if options.tailguard_until_decided else None
+        reference = self._renewed(options, host)
+        facts = {} if reference is None else reference.facts
+        self._run = run = Run.start(
+            config,
+            command=[Path(sys.argv[0]).name, *sys.argv[1:]],
+            environment=facts.get("environment") or describe_environment(),
+            faults=facts.get("faults", ()),
+        )
+        run.record["platform"] |= {"adapter": "http, by locust", "host": host}
+        plan = {
+            "sha256": scenarios_sha256(),
+            "host": host,
+            "secret": secret_of(reference),
+            "conninfo": reference.conninfo if reference else "",
+            "profile": config.profile,
+            "settings": {
+                name: each.value
+                for name, each in config.settings.items()
+                if name.startswith(("load.", "scenario."))
+            },
+            "slugs": list(slugs),
+            "warmup": min(config.get("load.warmup"), MOST_WARMUP),
+            "keep_raw": options.tailguard_keep_raw,
+            **model(options, config, slugs),
+        }
+        self._plan = plan
+        return run.record["id"], plan
+
+    def look(self, master: Master) -> bool:
+        """Ask the judge, where --tailguard-until-decided wants that."""
+        if self._until is None:
+            return False
+        decided = []
+        for scenario in self._scenarios:
+            samples = master.inbox.samples(scenario.slug, scenario.steps)
+            enough = min((int(samples.ok(step).sum()) for step in scenario.steps), default=0)
+            decided.append(
+                enough >= self._config.scenario(scenario.slug)["min_samples"]
+                and self._until(scenario.slug, samples)
+            )
+        return all(decided)
+
+    def finish(self, master: Master, faults: Sequence[str], because: str | None, *, decided: bool) -> int:
+        """Save, judge and report what has come."""
+        run, measured = self._run, {}
+        ended_because = "interrupted" if because else "decided" if decided else "run time"
+        for scenario in self._scenarios:
+            measurement = measurement_of(scenario, master, self._plan, ended_because)
+            measured[scenario.slug] = measurement
+            entry = scenario_entry(scenario.title, measurement)
+            entry["invariants"] = master.invariants.get(scenario.slug, [])
+            run.add_scenario(scenario.slug, entry, measurement.samples)
+        run.record["doubts"] = [each.as_dict() for each in doubts_of(measured, master)]
+        run.record["locust"] = {
+            "scenarios_sha256": self._plan["sha256"],
+            "workers": dict(master.workers),
+            "joined_late": list(master.late),
+            "faults": list(faults),
+        }
+        run.finish(because or "; ".join(faults) or None)
+        run.record["verdicts"] = judging(self._objectives)(run)
+        return self._report(run)
+
+    def attach(self, web_app: Any) -> None:
+        """Nothing yet."""
+
+    def close(self) -> None:
+        """End the reference platform."""
+        reference, self._reference = self._reference, None
+        if reference is not None:
+            reference.close()
+
+    def _report(self, run: Run) -> int:
+        record = run.record
+        invariants = [each for entry in record["scenarios"].values() for each in entry["invariants"]]
+        code = exit_code(record["verdicts"], invariants, complete=run.complete)
+        interrupted = record["incomplete_because"] == INTERRUPTED
+        record["exit_code"] = InterruptedRunError.exit_code if interrupted else code
+        run.save()
+        page = write_report(run)
+        print_summary(run_view(run), Console(highlight=False))
+        say(f"\nReport: {page}")
+        return int(record["exit_code"])
+
+    def _renewed(self, options: Any, host: str) -> Reference | None:
+        """Return the reference platform, as new for each test of one session; None where the host is another."""
+        if self._reference is None or host != self._reference.url:
+            return None
+        if self._used:
+            port = int(self._reference.url.rpartition(":")[2])
+            self._reference.close()
+            self._reference = start_reference(selection(options), port, say)
+        self._used = True
+        return self._reference
+
+
+def configure(options: Any, slugs: Sequence[str]) -> Config:
+    """Return the configuration of this run: the scenarios are those whose users locust was asked for."""
+    chosen = selection(options)
+    flags = {"scenarios": list(slugs), "objectives": options.tailguard_objectives, "platform": "http"}
+    return load_config(chosen["profile"], file=chosen["file"], sets=chosen["sets"], flags=flags)
+
+
+def model(options: Any, config: Config, slugs: Sequence[str]) -> dict[str, Any]:
+    """Return whether there is a schedule, and each scenario's."""
+    if not options.tailguard_rate and not options.tailguard_schedule:
+        return {"open_model": False, "schedules": {}}
+    rates = parse_rates(options.tailguard_rate, list(slugs))
+    schedules = {}
+    for slug in slugs:
+        load = config.scenario(slug)
+        schedules[slug] = parse_schedule(
+            options.tailguard_schedule or "poisson",
+            rates.get(slug, load["rate_per_s"]),
+            float(options.run_time or load["max_seconds"]),
+            zlib.crc32(f"{config.get('seed')}/{slug}".encode()),
+        )
+    return {"open_model": True, "schedules": schedules}
+
+
+def secret_of(reference: Reference | None) -> str:
+    """Return what signs the target's tokens. Raises UsageError where we have no way to log in."""
+    secret = reference.secret if reference else os.environ.get(SECRET_VARIABLE, "")
+    if not secret:
+        raise UsageError(
+            f"There is no way to log in at this host. For a server of `tailguard serve`, set {SECRET_VARIABLE} to the "
+            "one it was started with; for a platform of yours, describe its routes and its log-in with "
+            "--tailguard-target FILE (docs/examples/deltacrown.toml)."
+        )
+    return secret
+
+
+def say(text: str) -> None:
+    """Tell the user, beside locust's log."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

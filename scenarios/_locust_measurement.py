@@ -1,0 +1,106 @@
+"""From what the workers sent to a scenario's measurement, and the doubts that only a Locust run can have."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from perf.doubt import Doubt
+from perf.doubts import find_doubts
+from perf.locust_master import Master
+from perf.locust_schedule import schedule_in
+from perf.locust_worker import Message
+from perf.scenario import Scenario
+from perf.trial import Measurement
+
+
+def measurement_of(scenario: Scenario, master: Master, plan: Message, ended_because: str) -> Measurement:
+    """Merge what all workers measured of a scenario."""
+    slug = scenario.slug
+    told = [ledger["roles"][slug] for ledger in master.inbox.ledgers().values() if slug in ledger["roles"]]
+    measured_s = ((master.closed_ns or 0) - (master.went_ns or 0)) / 1e9 if master.went_ns else 0.0
+    offered = sum(each["offered"] for each in told)
+    lateness = [np.frombuffer(each["lateness_ns"], np.int64) for each in told]
+    return Measurement(
+        samples=master.inbox.samples(slug, scenario.steps, last=True),
+        schedule=described(plan, slug, sum(each["users"] for each in told)),
+        warmup=sum(each["warmup"] for each in told),
+        offered_rate_per_s=offered / measured_s if plan["open_model"] and measured_s else None,
+        achieved_rate_per_s=sum(each["ended"] for each in told) / measured_s if measured_s else 0.0,
+        measured_s=measured_s,
+        lateness_ns=np.concatenate([np.empty(0, np.int64), *lateness]),
+        ended_because=ended_because,
+    )
+
+
+def described(plan: Message, slug: str, users: int) -> Mapping[str, object]:
+    """Return what the record says of the model: a schedule, or that it was closed."""
+    if plan["open_model"]:
+        return {**schedule_in(plan["schedules"][slug]).describe(), "workers": users}
+    return {"kind": "closed", "rate_per_s": None, "clients": users, "workers": users}
+
+
+def doubts_of(measured: Mapping[str, Measurement], master: Master) -> list[Doubt]:
+    """Return the doubts of every scenario, and those of the run as a Locust one."""
+    return [*find_doubts(measured), *_of_run(master), *_of_turns(master)]
+
+
+def _of_run(master: Master) -> Iterator[Doubt]:
+    for told in master.notes().get("throttled", []):
+        yield Doubt(
+            "throttled",
+            None,
+            "grave",
+            told,
+            "no answer 429",
+            "lift the rate on the target, then measure again",
+        )
+    for told in master.notes().get("invariants_unchecked", []):
+        yield Doubt(
+            "invariants_unchecked",
+            None,
+            "note",
+            told,
+            "every invariant checked",
+            "check money, capacity and uniqueness on the target itself after this run",
+        )
+    if master.late:
+        yield Doubt(
+            "late_worker",
+            None,
+            "warn",
+            f"{len(master.late)} of {len(master.workers)} workers joined after the run had begun",
+            "all workers there at the start",
+            "start the master with --expect-workers",
+        )
+    if unsettled := master.unsettled():
+        yield Doubt(
+            "invariants_unchecked",
+            None,
+            "warn",
+            f"{len(unsettled)} of {len(master.workers)} workers did not check their invariants",
+            "every worker",
+            "look at the workers' logs; end the test by --run-time rather than by ending its processes",
+        )
+
+
+def _of_turns(master: Master) -> Iterator[Doubt]:
+    roles: dict[str, list[Mapping[str, Any]]] = {}
+    for ledger in master.inbox.ledgers().values():
+        for slug, role in ledger["roles"].items():
+            roles.setdefault(slug, []).append(role)
+    for slug, parts in roles.items():
+        cut_off = sum(part["cut_off"] for part in parts)
+        if cut_off:
+            yield Doubt(
+                "cut_off_turns",
+                slug,
+                "warn",
+                f"{cut_off} turns were ended in the middle, by locust stopping their user",
+                "0",
+                "keep the number of users constant while the run is on",
+            )
+        for broken in {part["broken"] for part in parts if part["broken"]}:
+            yield Doubt(
+                "broken_scenario", slug, "grave", broken, "a journey that can be played", "mend the scenario"
+            )

@@ -1,0 +1,61 @@
+"""Our options of locust's command line, each with its variable."""
+
+from typing import Any
+
+
+def add_options(parser: Any) -> None:
+    """Add them; those that make sense between two tests appear in locust's web form too."""
+    for name, about in (
+        ("profile", "Profile of the configuration: smoke (default), ci, full, or one of your own"),
+        ("config", "Configuration file (default: ./tailguard.toml if there)"),
+        ("objectives", "Objectives file (default: slo/objectives.toml)"),
+        (
+            "target",
+            "TOML file with the target's routes, log-in and data (default: the configuration file's [target])",
+        ),
+        ("keep-raw", "Folder in which each worker keeps its own samples too, as .npy files"),
+    ):
+        parser.add_argument(f"--tailguard-{name}", env_var=variable(name), include_in_web_ui=False, help=about)
+    parser.add_argument(
+        "--tailguard-set",
+        env_var=variable("set"),
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        include_in_web_ui=False,
+        help="Set any key of `tailguard config show`; may be given again",
+    )
+    parser.add_argument(
+        "--tailguard-rate",
+        env_var=variable("rate"),
+        default="",
+        help="Turns a second of each scenario, or SCENARIO=RATE,...: an open model, timed from the intended start",
+    )
+    parser.add_argument(
+        "--tailguard-schedule",
+        env_var=variable("schedule"),
+        default="",
+        help="poisson (default of the open model), constant, ramp:FROM-TO or steps:RATExSECONDS,...",
+    )
+    parser.add_argument(
+        "--tailguard-until-decided",
+        env_var=variable("until-decided"),
+        action="store_true",
+        default=False,
+        include_in_web_ui=False,
+        help="End the test once every objective is decided",
+    )
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of an option."""
+    return "LOCUST_TAILGUARD_" + name.upper().replace("-", "_")
+
+
+def selection(options: Any) -> dict[str, Any]:
+    """Return what chooses the configuration, as plain data."""
+    return {
+        "profile": options.tailguard_profile,
+        "file": options.tailguard_config,
+        "sets": list(options.tailguard_set or ()),
+    }
