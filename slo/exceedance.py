@@ -25,16 +25,16 @@ def exceedances(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
 
 
 def observed_quantile(samples: Samples, objective: Objective) -> dict[str, Any] | None:
-    """Return value, low, high and level of the objective's quantile in ms; None without samples."""
+    """Return value, low, high, level and n of the objective's quantile in ms; None without samples."""
     assert objective.q is not None
     found = estimate(samples.response_ms(objective.step), objective.q)
     if found.value is None:
         return None
-    return {"value": found.value, "low": found.low, "high": found.high, "level": found.level}
+    return {"value": found.value, "low": found.low, "high": found.high, "level": found.level, "n": found.n}
 
 
 def observed_ratio(samples: Samples, objective: Objective) -> dict[str, Any] | None:
-    """Return value, low, high and level of the objective's rate (Clopper & Pearson 1934); None without samples."""
+    """Return value, low, high, level and n of the objective's rate (Clopper & Pearson 1934); None without samples."""
     stream = exceedances(samples, objective)
     n, k = len(stream), int(stream.sum())
     if n == 0:
@@ -42,7 +42,7 @@ def observed_ratio(samples: Samples, objective: Objective) -> dict[str, Any] | N
     tail = (1 - LEVEL) / 2
     low = float(beta.ppf(tail, k, n - k + 1)) if k else 0.0
     high = float(beta.isf(tail, k + 1, n - k)) if k < n else 1.0
-    return {"value": k / n, "low": low, "high": high, "level": LEVEL}
+    return {"value": k / n, "low": low, "high": high, "level": LEVEL, "n": n}
 
 
 def _population(samples: Samples, objective: Objective) -> NDArray[np.bool_]:

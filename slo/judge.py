@@ -84,27 +84,44 @@ def judge_stream(
     Raises UsageError where `exceed` is not one row of 0 and 1.
     """
     rule = Rule(alpha, dependence)
-    return judge_looks(looks(cumulative(_zeros_and_ones(exceed)), _allowed(q, None), rule), rule)
+    p0 = _allowed(q, None)
+    return judge_looks(looks(cumulative(_zeros_and_ones(exceed)), p0, rule), rule, p0)
 
 
-def judge_looks(seen: list[Look], rule: Rule) -> Verdict:
-    """Return the verdict of the first look that decides, unless a later one decides the opposite."""
+def judge_looks(seen: list[Look], rule: Rule, p0: float) -> Verdict:
+    """Return the verdict of the first look that decides, unless what came after it says the opposite.
+
+    The opposite is a decision for the other side, or a share of all samples on the other side of the allowed one:
+    samples go on after a decision where another objective needs them, and a PASS over a quantile beyond its limit
+    would rightly not be believed. This only ever takes decisions away, so the error rates hold.
+    """
     if not seen:
         return _no_samples(rule, "sequential")
     needed = math.log(1 / rule.alpha)
     passed = next((a for a in seen if a.ln_pass >= needed), None)
     failed = next((a for a in seen if a.ln_fail >= needed), None)
     p_fail = math.exp(-max(0.0, *(a.ln_fail for a in seen)))
-    if passed and failed:
-        state, at = State.INCONCLUSIVE, seen[-1]
-        why = f"passes at n={passed.n} but fails at n={failed.n}: the level changed while it was measured"
-    else:
-        state = State.PASS if passed else State.FAIL if failed else State.INCONCLUSIVE
-        at = passed or failed or seen[-1]
-        why = f"{_share(at.exceedances, at.n)} exceed: {_sentence(state, rule.alpha)}{_clusters(at.tau)}"
+    at = passed or failed or seen[-1]
+    state = State.PASS if passed else State.FAIL if failed else State.INCONCLUSIVE
+    why = f"{_share(at.exceedances, at.n)} exceed: {_sentence(state, rule.alpha)}{_clusters(at.tau)}"
+    if turned := _turned(passed, failed, seen[-1], p0):
+        state, at, why = State.INCONCLUSIVE, seen[-1], f"{turned}: the level changed while it was measured"
     return Verdict(
         state, at.n, at.exceedances, why, "sequential", rule.dependence, rule.alpha, at.tau, p_fail
     )
+
+
+def _turned(passed: Look | None, failed: Look | None, end: Look, p0: float) -> str:
+    """Say how the samples after a decision contradict it; "" where they do not."""
+    if passed and failed:
+        return f"passes at n={passed.n} but fails at n={failed.n}"
+    over = end.exceedances > p0 * end.n
+    in_all = f"but {_share(end.exceedances, end.n)} exceed in all"
+    if passed and over:
+        return f"passes at n={passed.n}, {in_all}, more than allowed"
+    if failed and not over:
+        return f"fails at n={failed.n}, {in_all}, no more than allowed"
+    return ""
 
 
 def _allowed(q: float | None, p0: float | None) -> float:

@@ -105,7 +105,7 @@ def _judge(objective: Objective, samples: Samples | None, rule: Rule) -> Verdict
     if samples is None or missing:
         return Verdict(State.INVALID, 0, 0, missing, "sequential", rule.dependence, rule.alpha)
     counts = cumulative(exceedances(samples, objective))
-    return judge_looks(looks(counts, objective.p0, rule), rule)
+    return judge_looks(looks(counts, objective.p0, rule), rule, objective.p0)
 
 
 def _observed(objective: Objective, samples: Samples | None) -> dict[str, Any] | None:

@@ -160,3 +160,18 @@ def test_an_unknown_dependence_is_refused():
     """And the right words are offered."""
     with pytest.raises(UsageError, match="'bursty'"):
         judge_stream([0], 0.95, dependence="burst")
+
+
+def test_a_pass_that_later_samples_contradict_is_inconclusive() -> None:
+    """Sampling goes on after a decision where another objective needs it."""
+    turned = np.r_[np.zeros(400, bool), np.arange(600) % 8 == 0]
+    verdict = judge_stream(turned, 0.95, dependence="independent")
+    assert verdict.state is State.INCONCLUSIVE
+    assert "more than allowed" in verdict.why
+    assert verdict.n == 1000
+
+
+def test_a_fail_that_later_samples_contradict_is_inconclusive() -> None:
+    recovered = np.r_[np.arange(400) % 5 == 0, np.zeros(3600, bool)]
+    verdict = judge_stream(recovered, 0.95, dependence="independent")
+    assert verdict.state is State.INCONCLUSIVE
