@@ -13,6 +13,7 @@ from tailguard.lazy import LazyGroup
 
 COMMANDS = {
     "run": "tailguard.run:run",
+    "duet": "tailguard.duet:duet",
     "report": "tailguard.report:report",
     "judge": "tailguard.judge:judge",
     "verify": "tailguard.verify:verify",

@@ -1,0 +1,190 @@
+"""One side of one block of a duet: a fresh process that builds its world, warms up, measures and says what it saw.
+
+Run as `python -P -m scenarios._block ORDER RESULT`, both JSON files (see `Order`). The instrument, `perf` and
+`scenarios`, is the caller's on both sides; the platform comes from the side's own folder. What is measured goes to
+RESULT with the suffix .parquet.
+"""
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from perf.config import Config
+    from perf.placement import Placement
+    from perf.trial import Measurement, Trial
+    from perf.turns import Turn
+    from scenarios._world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a block shall do.
+
+    Attributes:
+        run_id: tells this block's rows from others'.
+        profile: name of the profile, for the record.
+        settings: every value of the configuration, by dotted key.
+        folder: the side's code, put before all else on the import path; "" for the code that is installed.
+        placement: cores of generator and server, as `Placement.as_dict`.
+        ordered_ns: when the process was started, on the clock that all processes of a machine share.
+        turns: socket over which the two sides take turns (`perf.turns`); "" where there is no other side.
+    """
+
+    run_id: str
+    profile: str
+    settings: dict[str, Any]
+    folder: str
+    placement: dict[str, Any]
+    ordered_ns: int
+    turns: str = ""
+
+
+def main(order_path: str, result_path: str) -> None:
+    """Do as ordered; the result is written only where the block came to its end."""
+    order = Order(**json.loads(Path(order_path).read_text(encoding="utf-8")))
+    if order.folder:
+        # `perf` and `scenarios` are imported already, so that this changes nothing but the platform.
+        sys.path.insert(0, order.folder)
+    result = perform(order, Path(result_path).with_suffix(".parquet"))
+    part = Path(result_path).with_suffix(".part")
+    part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+    part.replace(result_path)
+
+
+def perform(order: Order, samples_path: Path) -> dict[str, Any]:
+    """Measure one block; returns its record. Times of the phases are in seconds, and add up to the whole."""
+    from perf.config import load_config  # noqa: PLC0415  # imported late: see `main`
+    from perf.placement import Placement, pinned  # noqa: PLC0415
+    from perf.sample_file import write_samples  # noqa: PLC0415
+    from scenarios._registry import load_scenarios  # noqa: PLC0415
+
+    phases = Phases(order.ordered_ns)
+    config = load_config(order.profile, flags=order.settings, environ={})
+    scenarios = load_scenarios(config.get("scenarios"))
+    placement = Placement(**order.placement)
+    needs = frozenset[str]().union(*(scenario.needs for scenario in scenarios))
+    phases.end("start")
+    with pinned(placement), _world(config, needs, order.run_id, placement, phases) as world:
+        trials = _trials(config, scenarios, world)
+        phases.end("prepare")
+        measured = _measure(trials, config, order.turns, phases)
+        entries = {trial.scenario.slug: _entry(trial, world, measured) for trial in trials}
+        write_samples(samples_path, {slug: each.samples for slug, each in measured.items()})
+        faults = list(world.faults)
+        phases.end("check")
+    phases.end("close")
+    return {
+        "scenarios": entries,
+        "faults": faults,
+        "platform": _source_of_platform(),
+        "phases_s": phases.seconds,
+    }
+
+
+class Phases:
+    """Splits the time of a block: what is not measuring is the price of a fresh process."""
+
+    def __init__(self, began_ns: int) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last_ns = began_ns
+
+    def end(self, name: str) -> None:
+        """Say that a phase ends here and the next one begins; a phase may come again."""
+        now_ns = time.monotonic_ns()
+        self.seconds[name] = self.seconds.get(name, 0.0) + (now_ns - self._last_ns) / 1e9
+        self._last_ns = now_ns
+
+
+@contextmanager
+def _world(
+    config: "Config", needs: frozenset[str], run_id: str, placement: "Placement", phases: Phases
+) -> "Iterator[World]":
+    from scenarios._world import open_world  # noqa: PLC0415  # imports the platform
+
+    with open_world(config, needs, run_id, placement=placement) as world:
+        phases.end("world")
+        yield world
+
+
+def _trials(config: "Config", scenarios: "Sequence[Any]", world: "World") -> "list[Trial]":
+    from perf.trial import Trial  # noqa: PLC0415
+    from scenarios._loads import load_of  # noqa: PLC0415
+
+    found = []
+    for scenario in scenarios:
+        settings = config.scenario(scenario.slug)
+        data = scenario.prepare(world, settings)
+        load = load_of(scenario.slug, settings, config.get("seed"))
+        found.append(Trial(scenario, world.platform, data, load))
+    return found
+
+
+def _measure(
+    trials: "Sequence[Trial]", config: "Config", turns: str, phases: Phases
+) -> "dict[str, Measurement]":
+    """Measure all scenarios, slice by slice, each slice in a turn of its own."""
+    from perf.measure import Pace, measure  # noqa: PLC0415
+    from perf.turns import Turn  # noqa: PLC0415
+
+    turn = Turn(turns) if turns else None
+    watch = _Turns(turn, phases)
+    watch.take("wait")
+    measured = measure(trials, pace=Pace(slice_s=config.get("load.slice_s")), on_progress=watch.next)
+    watch.phases.end("measure")
+    if any(each.ended_because == "interrupted" for each in measured.values()):
+        raise KeyboardInterrupt
+    if turn is not None:
+        turn.end()
+        turn.close()
+    phases.end("wait")
+    return measured
+
+
+class _Turns:
+    """Hands the turn over after each slice. Without another side it is always ours."""
+
+    def __init__(self, turn: "Turn | None", phases: Phases) -> None:
+        self._turn, self.phases = turn, phases
+
+    def next(self, _: object) -> None:
+        """A slice is over."""
+        self.take("measure")
+
+    def take(self, before: str) -> None:
+        """Wait for our turn; what was before counts as `before`."""
+        self.phases.end(before)
+        if self._turn is not None:
+            self._turn.take()
+            self.phases.end("wait")
+
+
+def _entry(trial: "Trial", world: "World", measured: "dict[str, Measurement]") -> dict[str, Any]:
+    measurement = measured[trial.scenario.slug]
+    check: "Callable[..., Any]" = trial.scenario.invariants
+    return {
+        "title": trial.scenario.title,
+        "schedule": dict(measurement.schedule),
+        "offered_rate_per_s": measurement.offered_rate_per_s,
+        "achieved_rate_per_s": measurement.achieved_rate_per_s,
+        "measured_s": measurement.measured_s,
+        "invariants": [asdict(each) for each in check(world, trial.data, measurement.samples)],
+    }
+
+
+def _source_of_platform() -> str:
+    import deltacrown  # noqa: PLC0415
+
+    return str(Path(deltacrown.__file__).parent.parent)
+
+
+if __name__ == "__main__":
+    import perf  # noqa: F401  # before the side's folder gets in front; `scenarios` is imported by -m
+
+    main(*sys.argv[1:])

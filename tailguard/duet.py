@@ -1,0 +1,83 @@
+"""`tailguard duet`: baseline and candidate side by side on this machine; is the candidate slower?"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from perf.config import load_config
+from perf.errors import UsageError
+from tailguard.duet_sides import Wanted, sides_from
+
+
+@click.command()
+@click.option("--baseline-ref", default="", help="Commit to compare with, such as origin/main.")
+@click.option("--baseline-folder", default="", help="Folder with the baseline's code.")
+@click.option(
+    "--baseline-platform", default="", help="Platform adapter of the baseline, package.module:Name."
+)
+@click.option(
+    "--baseline-env", multiple=True, metavar="NAME=VALUE", help="Variable of the baseline's processes."
+)
+@click.option("--candidate-ref", default="", help="Commit to judge (default: the work tree as it is).")
+@click.option("--candidate-folder", default="", help="Folder with the candidate's code.")
+@click.option("--candidate-platform", default="", help="Platform adapter of the candidate.")
+@click.option(
+    "--candidate-env", multiple=True, metavar="NAME=VALUE", help="Variable of the candidate's processes."
+)
+@click.option(
+    "--pairs", type=click.IntRange(9), default=40, show_default=True, help="Pairs of blocks at most."
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Budget of time.",
+)
+@click.option("--profile", default="duet", show_default=True, help="Size of a block.")
+@click.option(
+    "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
+)
+@click.option("--scenario", "scenarios", multiple=True, help="Compare only this one; may be given again.")
+@click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
+)
+@click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
+def duet(**flags: Any) -> int:
+    """Measure baseline and candidate in turns, in pairs of fresh processes, and say whether the candidate is slower.
+
+    Exits 0 where no metric became slower, 99 where one did, 75 where the budget could not tell, 65 where a side kept
+    failing or an invariant broke.
+    """
+    from tailguard.duet_session import Budget, run_duet  # noqa: PLC0415  # scipy and the servers: not for --help
+
+    baseline, candidate = (
+        Wanted(
+            flags[f"{side}_ref"],
+            flags[f"{side}_folder"],
+            flags[f"{side}_platform"],
+            _variables(flags[f"{side}_env"]),
+        )
+        for side in ("baseline", "candidate")
+    )
+    sides = sides_from(baseline, candidate)
+    given = {
+        "database.dsn": flags["dsn"],
+        "scenarios": list(flags["scenarios"]) or None,
+    }
+    config = load_config(flags["profile"], file=flags["file"], sets=flags["sets"], flags=given)
+    return run_duet(config, sides, Budget(flags["pairs"], flags["minutes"]), ["tailguard", *sys.argv[1:]])
+
+
+def _variables(assignments: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name:
+            raise UsageError(
+                f"{name!r} is no variable: write it as NAME=VALUE, such as TAILGUARD_FAULTS=delay_pct=10"
+            )
+        found[name] = value
+    return found

@@ -1,0 +1,91 @@
+"""What a duet's run keeps beside its verdicts: the candidate's samples, the pairs, where the time went."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from perf.duet import Half, Pair
+from perf.pooling import pool
+from perf.run import Run
+from perf.run_files import sha256_of
+from perf.summary import scenario_entry
+from perf.trial import Measurement
+from slo.comparison import Comparison
+
+INTERRUPTED = "interrupted by the user"
+
+
+def keep_candidate(run: Run, pairs: Sequence[Pair]) -> None:
+    """Keep the candidate's samples of all blocks as the run's own, so that report and `verify` read it as any other.
+
+    An invariant that broke in any block, on either side, is broken: a wrong baseline is nothing to compare with.
+    """
+    halves = [pair.halves["candidate"] for pair in pairs]
+    for slug, entry in halves[0].record["scenarios"].items():
+        samples = pool([half.samples[slug] for half in halves if slug in half.samples])
+        measured_s = sum(half.record["scenarios"][slug]["measured_s"] for half in halves)
+        measurement = Measurement(
+            samples=samples,
+            schedule=entry["schedule"],
+            warmup=0,
+            offered_rate_per_s=entry["offered_rate_per_s"],
+            achieved_rate_per_s=len(samples) / measured_s if measured_s else 0.0,
+            measured_s=measured_s,
+            lateness_ns=np.empty(0, np.int64),
+            ended_because="max_samples",
+        )
+        run.add_scenario(slug, scenario_entry(entry["title"], measurement), samples)
+        run.record["scenarios"][slug]["invariants"] = _invariants(slug, pairs)
+
+
+def describe_pairs(pairs: Sequence[Pair], comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    """Return the duet's part of the record: every comparison, each block's files, the split of the time."""
+    return {
+        "pairs": len(pairs),
+        "comparisons": [each.as_verdict() for each in comparisons],
+        "blocks": [
+            {
+                "number": pair.number,
+                "first": pair.first,
+                "wall_s": pair.wall_s,
+                "files": {
+                    half.samples_path.name: sha256_of(half.samples_path) for half in pair.halves.values()
+                },
+            }
+            for pair in pairs
+        ],
+        "sides_saw": {side: _side(pairs[0].halves[side]) for side in pairs[0].halves},
+        "time": time_split(pairs),
+    }
+
+
+def time_split(pairs: Sequence[Pair]) -> dict[str, float]:
+    """Return where the time of all pairs went, in seconds: measuring on either side, and the rest of the wall clock.
+
+    While one side measures the other waits, so that the measuring of both adds up.
+    """
+    wall_s = sum(pair.wall_s for pair in pairs)
+    measuring_s = sum(half.record["phases_s"]["measure"] for pair in pairs for half in pair.halves.values())
+    return {"wall_s": wall_s, "measuring_s": measuring_s, "other_s": wall_s - measuring_s}
+
+
+def _side(half: Half) -> dict[str, Any]:
+    return {name: half.record[name] for name in ("platform", "faults")}
+
+
+def _invariants(slug: str, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """One entry an invariant and side: as it was in the first block that broke it, else in the last."""
+    found: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        for side, half in pair.halves.items():
+            for each in half.record["scenarios"][slug]["invariants"]:
+                name = f"{side}: {each['name']}"
+                if found.get(name, each)["held"]:
+                    found[name] = {**each, "name": name}
+    return list(found.values())
+
+
+def faults_of(record: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the faults that were switched on, by side."""
+    return {side: saw["faults"] for side, saw in record.get("sides_saw", {}).items() if saw["faults"]}

@@ -1,0 +1,142 @@
+"""One duet: sides, servers, pairs until it is decided, the record, the report and the exit code."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from perf.config import Config
+from perf.duet import BlockError, Pair, Side, measure_pair
+from perf.environment import describe_environment
+from perf.placement import choose_placement
+from perf.run import Run
+from scenarios._registry import known_steps, load_scenarios
+from slo.comparison import Comparison, compare_blocks, decided
+from slo.gate import LOOKS
+from slo.margins import Margins
+from slo.objectives import SHIPPED, load_objectives
+from tailguard.duet_record import INTERRUPTED, describe_pairs, keep_candidate
+from tailguard.duet_servers import Ground, open_ground
+from tailguard.duet_sides import Wanted, open_sides
+from tailguard.progress import Progress
+from tailguard.session import finish
+
+# A block that fails may be chance; three in a row are a broken side.
+MOST_FAILURES_IN_A_ROW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a duet may go on: pairs, and minutes from the first of them."""
+
+    pairs: int = 40
+    minutes: float = 30.0
+
+
+@dataclass(slots=True)
+class Duet:
+    """A duet on its way; everything measured so far is in `pairs` and on disk."""
+
+    config: Config
+    wanted: Mapping[str, Wanted]
+    margins: Margins
+    budget: Budget
+    say: Callable[[str], None]
+    run: Run = field(init=False)
+    pairs: list[Pair] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    _in_a_row: int = 0
+
+    def perform(self, command: Sequence[str]) -> Run:
+        """Measure until decided or the budget is spent; the run is saved on the way and marked where it broke off."""
+        self.run = Run.start(self.config, command=command)
+        self.run.record["kind"] = "duet"
+        because: str | None = "the duet broke off"
+        try:
+            because = self._measure()
+        except KeyboardInterrupt:
+            because = INTERRUPTED
+        finally:
+            self._close(because)
+        return self.run
+
+    def _measure(self) -> str | None:
+        """Measure pair after pair; returns why the run is incomplete, None where it is whole."""
+        scenarios = load_scenarios(self.config.get("scenarios"))
+        needs = frozenset[str]().union(*(scenario.needs for scenario in scenarios))
+        placement = choose_placement(pin=self.config.get("placement.pin"))
+        identity = self.run.record["id"]
+        with ExitStack() as stack:
+            sides = stack.enter_context(open_sides(self.wanted, self.say))
+            self.say("starting the servers")
+            ground = stack.enter_context(open_ground(self.config, needs, placement, identity))
+            self.run.record["environment"] = (
+                describe_environment() | {"placement": placement.as_dict()} | dict(ground.record)
+            )
+            ready = [side.ready(self.config, ground, placement, identity) for side in sides]
+            self._describe(ready, ground)
+            return self._pairs(ready, identity)
+
+    def _pairs(self, sides: Sequence[Side], identity: str) -> str | None:
+        ends_s = time.monotonic() + self.budget.minutes * 60
+        number = 0
+        while len(self.pairs) < self.budget.pairs and time.monotonic() < ends_s:
+            number += 1
+            try:
+                pair = measure_pair(number, sides, identity, self.run.folder / "blocks")
+            except BlockError as error:
+                self._note_failure(number, error)
+                if self._in_a_row == MOST_FAILURES_IN_A_ROW:
+                    return f"{MOST_FAILURES_IN_A_ROW} blocks in a row failed; the last: {error}"
+                continue
+            self._in_a_row = 0
+            self.pairs.append(pair)
+            if self._look():
+                break
+        return None if self.pairs else "no pair of blocks was measured within the budget"
+
+    def _look(self) -> bool:
+        """Say where it stands; at a look, tell whether it is decided."""
+        self.comparisons = self._compare()
+        undecided = sum(each.gated and each.state == "INCONCLUSIVE" for each in self.comparisons)
+        self.say(
+            f"pair {len(self.pairs)} of at most {self.budget.pairs}: {self.pairs[-1].wall_s:.1f} s, {undecided} of"
+            f" {sum(each.gated for each in self.comparisons)} metrics undecided"
+        )
+        return len(self.pairs) in LOOKS and decided(self.comparisons)
+
+    def _note_failure(self, number: int, error: BlockError) -> None:
+        self._in_a_row += 1
+        self.failures.append(f"block {number}: {error}")
+        self.say(f"block {number} is discarded: {error}")
+
+    def _compare(self) -> list[Comparison]:
+        halves = [[pair.halves[side].samples for pair in self.pairs] for side in ("baseline", "candidate")]
+        return compare_blocks(halves[0], halves[1], self.margins)
+
+    def _describe(self, sides: Sequence[Side], ground: Ground) -> None:
+        self.run.record["duet"] = {
+            "sides": {side.name: {"label": side.label} for side in sides},
+            "budget": {"pairs": self.budget.pairs, "minutes": self.budget.minutes},
+            "looks": [*LOOKS, self.budget.pairs],
+        }
+        self.run.save()
+
+    def _close(self, because: str | None) -> None:
+        record = self.run.record
+        if self.pairs:
+            self.comparisons = self._compare()
+            keep_candidate(self.run, self.pairs)
+            record["duet"] |= describe_pairs(self.pairs, self.comparisons)
+        record.setdefault("duet", {})["discarded"] = self.failures
+        record["verdicts"] = [each.as_verdict() for each in self.comparisons if each.gated]
+        self.run.finish(because)
+
+
+def run_duet(config: Config, wanted: Mapping[str, Wanted], budget: Budget, command: Sequence[str]) -> int:
+    """Perform a duet, report it and return its exit code, which run.json keeps."""
+    objectives = load_objectives(config.get("objectives") or SHIPPED, known_steps())
+    with Progress() as lines:
+        run = Duet(config, wanted, objectives.margins, budget, lines.say).perform(command)
+    return finish(run)

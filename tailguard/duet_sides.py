@@ -1,0 +1,125 @@
+"""The two sides of a duet, from what the user asked for to processes that can be started."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from perf.config import Config
+from perf.duet import Side
+from perf.errors import UsageError
+from perf.placement import Placement
+from perf.processes import Watchdog
+from tailguard.duet_servers import SIDES, Ground, schema_of
+from tailguard.interpreters import python_for
+from tailguard.sources import Source, unpack_ref, working_tree
+
+# The instrument: `perf` and `scenarios` of this very tree measure both sides.
+INSTRUMENT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the user asked for: a commit, or a folder, or (neither) the work tree; a platform adapter; variables."""
+
+    ref: str = ""
+    folder: str = ""
+    platform: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A side whose code lies there."""
+
+    name: str
+    wanted: Wanted
+    source: Source
+    python: Path
+
+    @property
+    def label(self) -> str:
+        """What it is, for people; values of variables may be secrets, but for our own."""
+        given = [
+            f"{key}={value if key.startswith('TAILGUARD_') else '***'}"
+            for key, value in self.wanted.environ.items()
+        ]
+        platform = [f"platform {self.wanted.platform}"] if self.wanted.platform else []
+        return ", ".join([self.source.label, *platform, *given])
+
+    def ready(self, config: Config, ground: Ground, placement: Placement, identity: str) -> Side:
+        """Return the side as the engine starts it."""
+        settings = {
+            name: setting.value for name, setting in config.settings.items() if setting.value is not None
+        }
+        settings |= {
+            "database.dsn": ground.conninfos[self.name],
+            "database.schema": schema_of(identity, self.name),
+            "s3.endpoint": ground.s3_endpoint,
+        }
+        if self.wanted.platform:
+            settings["platform"] = self.wanted.platform
+        return Side(
+            name=self.name,
+            label=self.label,
+            # -P: what lies in the side's folder does not replace the instrument.
+            command=(str(self.python), "-P", "-m", "scenarios._block"),
+            environ={
+                **ground.environ,
+                "PYTHONPATH": os.pathsep.join([str(INSTRUMENT), *_python_path()]),
+                **self.wanted.environ,
+            },
+            cwd=self.source.folder,
+            order={
+                "profile": config.profile,
+                "settings": settings,
+                "folder": str(self.source.folder),
+                "placement": placement.as_dict(),
+            },
+        )
+
+
+@contextmanager
+def open_sides(wanted: Mapping[str, Wanted], say: Callable[[str], None]) -> Iterator[list[Built]]:
+    """Unpack and install what the sides need, in the order of `SIDES`; unpacked commits are gone at the end."""
+    with ExitStack() as stack:
+        yield [_build(name, wanted[name], stack, say) for name in SIDES]
+
+
+def sides_from(
+    baseline: Wanted, candidate: Wanted, environ: Mapping[str, str] = os.environ
+) -> dict[str, Wanted]:
+    """Return both sides. Without a baseline of its own TAILGUARD_BASELINE names one: a folder that is there, or a ref.
+
+    Raises UsageError where there is none, or nothing that the two differ in could be meant.
+    """
+    named = environ.get("TAILGUARD_BASELINE", "")
+    given = baseline.ref or baseline.folder or baseline.platform or baseline.environ
+    if not given and named:
+        here = Path(named).is_dir()
+        baseline = Wanted(ref="" if here else named, folder=named if here else "")
+    elif not given and not candidate.environ and not candidate.platform:
+        raise UsageError(
+            "There is no baseline to compare with: give --baseline-ref (such as origin/main), --baseline-folder or "
+            "--baseline-platform, or set TAILGUARD_BASELINE."
+        )
+    for side in (baseline, candidate):
+        if side.ref and side.folder:
+            raise UsageError(f"A side is a commit or a folder, not both: {side.ref!r} and {side.folder!r}")
+    return dict(zip(SIDES, (baseline, candidate), strict=True))
+
+
+def _build(name: str, wanted: Wanted, stack: ExitStack, say: Callable[[str], None]) -> Built:
+    if wanted.ref:
+        guard = stack.enter_context(Watchdog())
+        source = unpack_ref(wanted.ref, Path.cwd(), guard.folder(f"tailguard-{name}-{secrets.token_hex(2)}-"))
+    else:
+        source = working_tree(Path(wanted.folder) if wanted.folder else None)
+    say(f"{name}: {source.label}")
+    return Built(name, wanted, source, python_for(source.folder, working_tree().folder, say))
+
+
+def _python_path() -> list[str]:
+    return [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
