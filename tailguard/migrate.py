@@ -1,7 +1,7 @@
 """`tailguard migrate`: index migrations that end valid, or say why not."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,10 +16,18 @@ from perf.postgres.migration import SHIPPED, Migration, find_migration, load_mig
 from perf.postgres.migration_runner import Limits, Outcome, Runner
 from perf.postgres.migration_status import Status, status_of
 from perf.text_format import duration_s
+from tailguard.lazy import LazyGroup
 from tailguard.migrate_progress import ProgressLine
-from tailguard.migrate_prove import prove
 from tailguard.migrate_target import migration_target
 
+COMMANDS = {
+    "plan": "tailguard.migrate:plan",
+    "up": "tailguard.migrate:up",
+    "down": "tailguard.migrate:down",
+    "status": "tailguard.migrate:status",
+    "heal": "tailguard.migrate:heal",
+    "prove": "tailguard.migrate_prove:prove",  # with what it takes to measure, which the others need not load
+}
 EXIT_NOT_VALID = 65
 DEFAULT = Limits()
 
@@ -41,10 +49,14 @@ _wait = click.option(
     "--wait", type=click.FloatRange(min=0), default=DEFAULT.wait_s, show_default=True, metavar="SECONDS",
     help="Wait this long for other runners and old transactions, before anything is built.",
 )  # fmt: skip
+_old = click.option(
+    "--old-transaction", type=click.FloatRange(min=0), default=DEFAULT.old_transaction_s, show_default=True,
+    metavar="SECONDS", help="Wait for transactions older than this before anything is built.",
+)  # fmt: skip
 _slugs = click.argument("slugs", nargs=-1, metavar="[SLUG]...")
 
 
-@click.group()
+@click.group(cls=LazyGroup, commands_at=COMMANDS)
 def migrate() -> None:
     """Build indexes concurrently, take them back, heal what failed builds left.
 
@@ -57,7 +69,11 @@ def _target(command: Callable[..., Any]) -> Callable[..., Any]:
     return _slugs(_dsn(_schema(_folder(command))))
 
 
-@migrate.command()
+def _limited(command: Callable[..., Any]) -> Callable[..., Any]:
+    return _deadline(_wait(_old(command)))
+
+
+@click.command()
 @_target
 def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path) -> None:
     """Say what `up` would do, and change nothing."""
@@ -72,57 +88,52 @@ def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path
             click.echo(f"\nA build would wait for {blocker}.")
 
 
-@migrate.command()
+@click.command()
 @_target
-@_deadline
-@_wait
+@_limited
 @click.option(
     "--allow-equivalent", is_flag=True, help="Build even where another index already serves the same."
 )
 def up(  # click passes by name
-    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, deadline: float, wait: float,
-    *, allow_equivalent: bool,
+    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, *, allow_equivalent: bool, **limits: float
 ) -> None:  # fmt: skip
     """Build the indexes, one after the other."""
     chosen = _chosen(folder, slugs)
-    with migration_target(dsn, schema) as database, _runner(database, deadline, wait) as runner:
+    with migration_target(dsn, schema) as database, _runner(database, limits) as runner:
         for migration in chosen:
             _tell(migration, runner.apply(migration, allow_equivalent=allow_equivalent))
 
 
-@migrate.command()
+@click.command()
 @_target
-@_deadline
-@_wait
+@_limited
 @click.option("--all", "everything", is_flag=True, help="Take all of them back.")
 def down(  # click passes by name
-    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, deadline: float, wait: float,
-    *, everything: bool,
+    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, *, everything: bool, **limits: float
 ) -> None:  # fmt: skip
     """Drop the indexes concurrently, the newest first."""
     if bool(slugs) == everything:
         raise UsageError("Name the migrations to take back, or say --all.")
     chosen = _chosen(folder, slugs)
-    with migration_target(dsn, schema) as database, _runner(database, deadline, wait) as runner:
+    with migration_target(dsn, schema) as database, _runner(database, limits) as runner:
         for migration in reversed(chosen):
             _tell(migration, runner.revert(migration))
 
 
-@migrate.command()
+@click.command()
 @_target
-@_deadline
-@_wait
+@_limited
 def heal(  # click passes by name
-    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, deadline: float, wait: float
+    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, **limits: float
 ) -> None:
     """Drop the INVALID indexes that failed builds and rebuilds left."""
     chosen = _chosen(folder, slugs)
-    with migration_target(dsn, schema) as database, _runner(database, deadline, wait) as runner:
+    with migration_target(dsn, schema) as database, _runner(database, limits) as runner:
         for migration in chosen:
             _tell(migration, runner.heal(migration))
 
 
-@migrate.command()
+@click.command()
 @_target
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.option("--check", is_flag=True, help="End with 65 unless every index is valid.")
@@ -138,9 +149,6 @@ def status(
     return EXIT_NOT_VALID if check and any(one.state != "valid" for one in found) else 0
 
 
-migrate.add_command(prove)
-
-
 def _chosen(folder: Path, slugs: Sequence[str]) -> list[Migration]:
     """Return the named migrations, or all, in the order of their numbers. Raises UsageError for an unknown name."""
     known = load_migrations(folder)
@@ -149,10 +157,11 @@ def _chosen(folder: Path, slugs: Sequence[str]) -> list[Migration]:
 
 
 @contextmanager
-def _runner(database: Database, deadline_s: float, wait_s: float) -> Iterator[Runner]:
+def _runner(database: Database, given: Mapping[str, float]) -> Iterator[Runner]:
     line = ProgressLine()
     try:
-        yield Runner(database, Limits(deadline_s=deadline_s, wait_s=wait_s), line)
+        limits = Limits(given["deadline"], given["wait"], given["old_transaction"])
+        yield Runner(database, limits, line)
     finally:
         line.close()
 

@@ -36,7 +36,7 @@ def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
         _say(
             f"Database: {place.address} (by {place.named_by}), schema {found}. The ledger is {found}.{LEDGER}."
         )
-        with _told_plainly():
+        with told_plainly():
             yield Database(conninfo, found, version, "yours")
         return
     if schema:
@@ -47,12 +47,12 @@ def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
         conninfo = with_options(server.dsn, f"search_path={WORKBENCH_SCHEMA}")
         _say(f"No database is named, so this is the workbench in {workbench_dir('workbench')}.")
         _seed_once(server.dsn)
-        with _told_plainly():
+        with told_plainly():
             yield Database(conninfo, WORKBENCH_SCHEMA, server.version, server.source, server.bin_dir)
 
 
 @contextmanager
-def _told_plainly() -> Iterator[None]:
+def told_plainly() -> Iterator[None]:
     """Turn what PostgreSQL refuses into one message."""
     try:
         yield

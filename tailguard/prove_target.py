@@ -12,9 +12,12 @@ from deltacrown.seed import LEDGER_ROWS, MODERATION_ROWS, SeedSize, seed_histori
 from perf.errors import UsageError
 from perf.postgres.database import Database, open_database
 from perf.postgres.index import find_table
-from perf.postgres.location import locate
+from perf.postgres.load_copy import copy_rows
+from perf.postgres.load_statements import PRIMARY_KEY
+from perf.postgres.location import connect, locate
 from perf.postgres.migration import Migration
 from perf.postgres.migration_sql import folded
+from tailguard.migrate_target import told_plainly
 
 # What a proof needs of a table goes along; defaults do not, for they may draw on your table's own sequence.
 COPIED = "INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING INDEXES INCLUDING STORAGE INCLUDING STATISTICS"
@@ -34,7 +37,8 @@ def prove_target(
             " own: write the table's bare name and give --schema."
         )
     with open_database(dsn) as database:
-        if locate(dsn) is None:
+        place = locate(dsn)
+        if place is None:
             say(f"Seeding {rows:,} rows on an embedded PostgreSQL {database.version}.")
             _seed(database, migration, rows)
         else:
@@ -42,8 +46,9 @@ def prove_target(
                 f"Copying up to {rows:,} rows of yours to the schema {database.schema} at {database.address}."
             )
             say("Your own table is only read; the load runs on this server all the same.")
-            _copy(database, migration, rows, schema)
-        yield database
+            _copy(database, migration, rows, schema or _first_schema(place.conninfo))
+        with told_plainly():
+            yield database
 
 
 def _seed(database: Database, migration: Migration, rows: int) -> None:
@@ -64,25 +69,20 @@ def _seed(database: Database, migration: Migration, rows: int) -> None:
         raise UsageError(f"--rows {rows}: {error}.") from error
 
 
-def _copy(database: Database, migration: Migration, rows: int, schema: str | None) -> None:
+def _copy(database: Database, migration: Migration, rows: int, schema: str) -> None:
     """Copy the table, in the catalogue and in rows; new rows get keys above the copied ones."""
     with database.connect() as connection:
-        source = schema or _first_schema(database)
-        found = find_table(
-            connection, sql.Identifier(source, folded(migration.build.table)).as_string(connection)
-        )
+        named = sql.Identifier(schema, folded(migration.build.table))
+        found = find_table(connection, named.as_string(connection))
         theirs, ours = sql.Identifier(found.schema, found.name), sql.Identifier(database.schema, found.name)
         connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} {})").format(ours, theirs, sql.SQL(COPIED)))
-        columns = sql.SQL(", ").join(map(sql.Identifier, _stored_columns(connection, found.oid)))
-        insert = sql.SQL("INSERT INTO {ours} ({columns}) SELECT {columns} FROM {theirs} LIMIT %s")
-        connection.execute(insert.format(ours=ours, theirs=theirs, columns=columns), [rows])
         _number_new_rows(connection, ours, found.oid)
-        connection.execute(sql.SQL("VACUUM ANALYZE {}").format(ours))
+        copy_rows(connection, found.oid, theirs, ours, rows)
 
 
-def _first_schema(database: Database) -> str:
-    """Return the schema that the user's own connection would look in first."""
-    with psycopg.connect(database.conninfo_for('"$user",public'), autocommit=True) as connection:
+def _first_schema(conninfo: str) -> str:
+    """Return the schema that the user's own connection looks in first."""
+    with connect(conninfo) as connection:
         row = connection.execute("SELECT current_schema()").fetchone()
     if row is None or row[0] is None:
         raise UsageError(
@@ -91,25 +91,10 @@ def _first_schema(database: Database) -> str:
     return str(row[0])
 
 
-def _stored_columns(connection: psycopg.Connection[Any], table: int) -> list[str]:
-    query = (
-        "SELECT attname FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
-        " ORDER BY attnum"
-    )
-    return [name for (name,) in connection.execute(query, [table])]
-
-
 def _number_new_rows(connection: psycopg.Connection[Any], ours: sql.Identifier, source: int) -> None:
-    """Give the copied primary key an identity that goes on where the rows end."""
-    row = connection.execute(
-        "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]"
-        " WHERE indrelid = %s AND indisprimary AND indnkeyatts = 1 AND atttypid = ANY('{int2,int4,int8}'::regtype[])",
-        [source],
-    ).fetchone()
+    """Give the copied primary key an identity of its own; the copied rows set where it goes on."""
+    row = connection.execute(PRIMARY_KEY, [source]).fetchone()
     if row is None:
         return
-    key = sql.Identifier(row[0])
-    top = connection.execute(sql.SQL("SELECT coalesce(max({}), 0) + 1 FROM {}").format(key, ours)).fetchone()
-    assert top is not None  # max() always has one row
-    identity = "ALTER TABLE {} ALTER {} ADD GENERATED BY DEFAULT AS IDENTITY (START {})"
-    connection.execute(sql.SQL(identity).format(ours, key, sql.Literal(top[0])))
+    identity = sql.SQL("ALTER TABLE {} ALTER {} ADD GENERATED BY DEFAULT AS IDENTITY")
+    connection.execute(identity.format(ours, sql.Identifier(row[0])))

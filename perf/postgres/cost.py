@@ -14,6 +14,7 @@ from psycopg import Connection, sql
 
 from perf.clock import Clock
 from perf.postgres.index import Shape, Table, find_table, indexes_of
+from perf.postgres.load_copy import copy_rows
 from perf.postgres.load_statements import Statements, statements_for
 from perf.postgres.migration_sql import IndexStatement
 from perf.quantiles import estimate
@@ -93,19 +94,12 @@ def _copy(connection: Connection[Any], table: Table, name: str, wanted: Shape) -
     """Copy the table with its indexes, without the one in question where the table has it already."""
     ours, theirs = sql.Identifier(table.schema, name), sql.Identifier(table.schema, table.name)
     connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(ours, theirs))
-    rows = sql.SQL("INSERT INTO {} OVERRIDING SYSTEM VALUE SELECT * FROM {} LIMIT %s")
-    connection.execute(rows.format(ours, theirs), [COPY_ROWS])
+    copy_rows(connection, table.oid, theirs, ours, COPY_ROWS)
     found = find_table(connection, ours.as_string(connection))
     for index in indexes_of(connection, found):
         if index.shape == wanted:
             connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(index.schema, index.name)))
-    identity = "SELECT attname FROM pg_attribute WHERE attrelid = %s AND attidentity <> ''"
-    for (column,) in connection.execute(identity, [found.oid]).fetchall():
-        sequence = sql.SQL("SELECT setval(pg_get_serial_sequence(%s, %s), max({})) FROM {}")
-        key = sql.Identifier(column)
-        connection.execute(sequence.format(key, ours), [ours.as_string(connection), column])
-    connection.execute(sql.SQL("VACUUM ANALYZE {}").format(ours))
-    return find_table(connection, ours.as_string(connection))
+    return found
 
 
 def _compared(connection: Connection[Any], copies: Sequence[Copy], kind: str, clock: Clock) -> dict[str, Any]:

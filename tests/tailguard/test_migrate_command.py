@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -54,13 +55,31 @@ def migrate(folder, database, capsys):
     return call
 
 
-def started(folder, database, *arguments):
-    """Start the installed command in a process of its own."""
-    command = [sys.executable, "-m", "tailguard", "migrate", *arguments, "--folder", str(folder)]
+@contextmanager
+def started(folder, database):
+    """Run `tailguard migrate up` in a process of its own, and end it with the block.
+
+    What a test holds open while the process starts is not to count as an old transaction.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "tailguard",
+        "migrate",
+        "up",
+        "--folder",
+        str(folder),
+        "--old-transaction",
+        "900",
+    ]
     environment = os.environ | {"DATABASE_URL": database.conninfo}
-    return subprocess.Popen(
+    with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    )
+    ) as runner:
+        try:
+            yield runner
+        finally:
+            runner.kill()
 
 
 def eventually(look):
@@ -183,10 +202,8 @@ def test_a_killed_runner_leaves_nothing_that_the_next_up_does_not_mend(migrate, 
     """kill -9 in mid-build: the server stops the build by itself, and `up` heals and builds."""
     with database.connect(autocommit=False) as writer, database.connect() as connection:
         writer.execute(WRITER)
-        runner = started(folder, database, "up")
-        eventually(lambda: building(connection))
-        runner.kill()
-        runner.communicate()
+        with started(folder, database):
+            eventually(lambda: building(connection))
         eventually(lambda: not building(connection))
         assert index_state(connection) == (False,)
         writer.rollback()
@@ -199,10 +216,10 @@ def test_a_killed_runner_leaves_nothing_that_the_next_up_does_not_mend(migrate, 
 def test_ctrl_c_ends_with_130_and_leaves_no_index(folder, database):
     with database.connect(autocommit=False) as reader, database.connect() as connection:
         reader.execute(SNAPSHOT)
-        runner = started(folder, database, "up")
-        eventually(lambda: building(connection))
-        runner.send_signal(signal.SIGINT)
-        _, err = runner.communicate(timeout=PATIENCE_S)
+        with started(folder, database) as runner:
+            eventually(lambda: building(connection))
+            runner.send_signal(signal.SIGINT)
+            _, err = runner.communicate(timeout=PATIENCE_S)
         assert runner.returncode == 130, err
         assert index_state(connection) is None
 
@@ -261,11 +278,9 @@ def test_ten_kills_at_random_moments_of_a_build_end_ten_times_with_a_valid_index
     with database.connect() as connection:
         connection.execute("INSERT INTO ledger SELECT n, n % 9, now() FROM generate_series(100, 400000) n")
         for _ in range(10):
-            runner = started(folder, database, "up")
-            eventually(lambda: index_state(connection))
-            time.sleep(moments.uniform(0, 0.4))
-            runner.kill()
-            runner.communicate()
+            with started(folder, database):
+                eventually(lambda: index_state(connection))
+                time.sleep(moments.uniform(0, 0.4))
             left.append(index_state(connection))
             assert migrate("up")[0] == 0
             assert index_state(connection) == (True,)
