@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import bdtr, bdtrc, bdtrik  # scipy.stats says the same and takes a second to import
 
 from perf.errors import UsageError
 
@@ -71,13 +71,18 @@ def interval_ranks(n: int, q: float, level: float = LEVEL) -> tuple[int | None, 
     that does not exist is None. Source: David and Nagaraja, Order Statistics (2003), section 7.1.
     """
     tail = (1 - level) / 2
-    lower = int(stats.binom.ppf(tail, n, q)) if n else 0
-    while lower > 0 and stats.binom.cdf(lower - 1, n, q) > tail:  # ppf rounds; the promise is "at most"
+    lower = _rank(tail, n, q) + 1  # from above, down to the largest that keeps the promise
+    while lower > 0 and bdtr(lower - 1, n, q) > tail:
         lower -= 1
-    upper = int(stats.binom.isf(tail, n, q)) + 1 if n else 1
-    while upper <= n and stats.binom.sf(upper - 1, n, q) > tail:  # likewise
+    upper = max(_rank(1 - tail, n, q), 1)  # from below, up to the smallest
+    while upper <= n and bdtrc(upper - 1, n, q) > tail:
         upper += 1
     return (lower if lower >= 1 else None), (upper if upper <= n else None)
+
+
+def _rank(share: float, n: int, q: float) -> int:
+    """Return the k with P(B <= k) = share, rounded down; 0 where even P(B = 0) is more, or n is 0."""
+    return int(np.nan_to_num(bdtrik(share, n, q))) if n else 0
 
 
 def _check(q: float, level: float) -> None:

@@ -1,13 +1,15 @@
 """Samples: what was measured, as columns of equal length."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from perf.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OUTCOMES = ("ok", "conflict", "error")
 OK, CONFLICT, ERROR = range(3)
@@ -96,8 +98,10 @@ class Samples:
             )
         return self.steps.index(step)
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> "pd.DataFrame":
         """The samples as a table, names instead of numbers: what `samples.parquet` holds."""
+        import pandas as pd  # noqa: PLC0415 - half a second that measuring need not wait for
+
         return pd.DataFrame(
             {
                 "scenario": _named(np.zeros(len(self), np.uint8), (self.scenario,)),
@@ -113,6 +117,8 @@ class Samples:
 
 
 def _named(numbers: NDArray[np.integer[Any]], names: tuple[str, ...]) -> "pd.Categorical[str]":
+    import pandas as pd  # noqa: PLC0415 - likewise
+
     return pd.Categorical.from_codes(numbers, pd.Index(names))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from slo.judge import State, judge_stream
 from slo.sequential import Dependence
@@ -33,7 +33,7 @@ class Calibration:
         """Upper 95 % bound of the share of wrong verdicts, given so few experiments (Clopper & Pearson 1934)."""
         if self.wrong == self.experiments:
             return 1.0
-        return float(beta.ppf(0.95, self.wrong + 1, self.experiments - self.wrong))
+        return float(betaincinv(self.wrong + 1, self.experiments - self.wrong, 0.95))
 
 
 def tally(

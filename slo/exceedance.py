@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betainccinv, betaincinv
 
 from perf.quantiles import LEVEL, estimate
 from perf.sample import CONFLICT, ERROR, Samples
@@ -40,8 +40,8 @@ def observed_ratio(samples: Samples, objective: Objective) -> dict[str, Any] | N
     if n == 0:
         return None
     tail = (1 - LEVEL) / 2
-    low = float(beta.ppf(tail, k, n - k + 1)) if k else 0.0
-    high = float(beta.isf(tail, k + 1, n - k)) if k < n else 1.0
+    low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
+    high = float(betainccinv(k + 1, n - k, tail)) if k < n else 1.0
     return {"value": k / n, "low": low, "high": high, "level": LEVEL, "n": n}
 
 

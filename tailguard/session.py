@@ -13,8 +13,6 @@ from perf.measure import Progress
 from perf.quantiles import estimate
 from perf.run import Run
 from perf.text_format import count, duration_s
-from reports.report import run_view, write_report
-from reports.terminal import print_summary
 from scenarios._registry import known_steps, load_scenarios
 from scenarios._suite import INTERRUPTED, Watch, run_suite
 from slo.judge import State
@@ -53,6 +51,10 @@ def warn_undecidable(config: Config, objectives: Objectives) -> None:
 
 def finish(run: Run) -> int:
     """Write the report, print the summary and return the run's exit code, which run.json keeps."""
+    # The charts' libraries take seconds to import: not before the platform has been measured.
+    from reports.report import run_view, write_report  # noqa: PLC0415
+    from reports.terminal import print_summary  # noqa: PLC0415
+
     record = run.record
     invariants = [each for entry in record["scenarios"].values() for each in entry["invariants"]]
     code = exit_code([*record["verdicts"], *record["migrations"]], invariants, complete=run.complete)
