@@ -1,8 +1,14 @@
 """Time as a dependency: the monotonic clock, shared by all processes of one machine."""
 
+import ctypes
+import sys
 import time
 from threading import Event
 from typing import Protocol
+
+# Linux lets a thread's timers fire up to 50 us late to batch wake-ups. Asking for 1 ns took the median lateness of a
+# start from 51 to 12 us, and makes the polling below a row of short naps that leave the core to the platform.
+_PR_SET_TIMERSLACK, _SLACK_NS = 29, 1
 
 # A sleeping thread wakes about 0.1 ms late; polling the last stretch is what makes a start precise.
 # Larger costs CPU that the platform under test needs, smaller brings the lateness back.
@@ -19,6 +25,13 @@ class Clock(Protocol):
     def sleep_until_ns(self, due_ns: int, wake: Event | None = None) -> None:
         """Return at `due_ns`, at once where that has passed, or early where `wake` is set."""
         ...
+
+
+def sharpen_timers() -> None:
+    """Let the timers of this thread, and of threads it will start, fire on time; elsewhere than on Linux they do."""
+    if sys.platform == "linux":
+        # A kernel that refuses leaves us as precise as before: the lateness is measured anyway.
+        ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(_SLACK_NS), 0, 0, 0)
 
 
 class MonotonicClock:

@@ -10,6 +10,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
+from perf.clock import sharpen_timers
 from perf.errors import UsageError
 from perf.session import Session
 from perf.slice import Slice
@@ -123,6 +124,7 @@ class Runner:
         self._inboxes[worker] = self._hire(worker)
 
     def _work(self, worker: int, inbox: SimpleQueue[Job | None]) -> None:
+        sharpen_timers()
         while (job := inbox.get()) is not None:
             failure: BaseException | None = None
             try:
