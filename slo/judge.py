@@ -70,7 +70,8 @@ def judge_counts(
         )
     if n == 0:
         return _no_samples(rule, "exact binomial")
-    p_pass, p_fail = float(bdtr(k, n, p0)), float(bdtrc(k - 1, n, p0)) if k else 1.0
+    # Rounded, so that a chance of exactly alpha counts as it: 1 exceedance of 1 at p0 = alpha.
+    p_pass, p_fail = round(float(bdtr(k, n, p0)), 15), round(float(bdtrc(k - 1, n, p0)), 15) if k else 1.0
     state = State.PASS if p_pass <= alpha else State.FAIL if p_fail <= alpha else State.INCONCLUSIVE
     why = f"{_share(k, n)} exceed against {p0:.4g} allowed: {_sentence(state, alpha)}"
     return Verdict(state, n, k, why, "exact binomial", "independent", alpha, 1.0, p_fail)
