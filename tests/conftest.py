@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from perf.postgres.database import Database, schema_on
 from perf.postgres.server import Server, embedded_postgres
 from perf.s3.server import embedded_s3
 from perf.s3.store import S3Server
+
+
+# Machines here are shared: no deadline. The same examples in each run: a property fails for a change, never by chance.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
