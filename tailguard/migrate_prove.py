@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,15 +55,19 @@ def prove(  # one parameter an option
     options = LiveOptions(rate_per_s=rate, control=not no_control, limits=Limits(deadline_s=600.0))
     with prove_target(migration, rows, dsn, schema, _say) as database:
         run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment())
-        (record,) = prove_small(database, [migration], on_progress=_say, plans_dir=run.folder / "plans")
-        run.record["migrations"] = [record]
-        run.save()
-        if record["state"] in ("PASS", "FAIL"):
-            proof = LiveProof(database, migration, options, _say)
-            record["live"] = proof.record()
-            _finish_record(record)
-            _write_samples(run, proof.all_samples())
-    run.finish()
+        with _finished(run):
+            known = [] if what_if_sql else load_migrations(folder)
+            plans = run.folder / "plans"
+            (record,) = prove_small(
+                database, [migration], on_progress=_say, plans_dir=plans, known_migrations=known
+            )
+            run.record["migrations"] = [record]
+            run.save()
+            if record["state"] in ("PASS", "FAIL"):
+                proof = LiveProof(database, migration, options, _say)
+                record["live"] = proof.record()
+                _finish_record(record)
+                _write_samples(run, proof.all_samples())
     for line in proof_lines(record):
         click.echo(line)
     click.echo(f"Run: {run.folder}")
@@ -85,6 +91,17 @@ def _migration(
         return what_if(sql, query, json.loads(parameters))
     except json.JSONDecodeError as error:
         raise UsageError(f"--parameters {parameters!r} is not JSON: {error}.") from error
+
+
+@contextmanager
+def _finished(run: Run) -> Iterator[None]:
+    """Close the run however the block ends; what broke it is told in the run."""
+    try:
+        yield
+    except BaseException as error:
+        run.finish(incomplete_because="interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
+        raise
+    run.finish()
 
 
 def _finish_record(record: dict[str, Any]) -> None:

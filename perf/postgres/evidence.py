@@ -1,6 +1,6 @@
 """Whether a migration does what it promises: the query before, up, the query after, down, and up again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,22 @@ import psycopg
 
 from perf.clock import Clock, MonotonicClock
 from perf.errors import TailguardError
-from perf.postgres.evidence_checks import Check, built_check, gone_check, plan_changes, query_checks
+from perf.postgres.evidence_checks import (
+    Check,
+    built_check,
+    gone_check,
+    others_checks,
+    plan_changes,
+    query_checks,
+)
 from perf.postgres.evidence_query import QueryEvidence, evidence_record, measure_query
 from perf.postgres.index import Index, Table, find_index, find_table
-from perf.postgres.migration import Migration
+from perf.postgres.migration import Migration, Query
 from perf.postgres.migration_errors import MigrationStoppedError
 from perf.postgres.migration_runner import Limits, Outcome, Runner
+from perf.postgres.migration_sql import folded
 from perf.postgres.migration_watch import Database
+from perf.postgres.plan import Plan, explain
 from perf.postgres.plan_diff import describe
 
 # Of one statement on the tables of a run, which take well under a second to index.
@@ -28,14 +37,23 @@ def prove_small(
     repeats: int = 20,
     on_progress: Callable[[str], None] | None = None,
     plans_dir: Path | None = None,
+    known_migrations: Sequence[Migration] = (),
 ) -> list[dict[str, Any]]:
     """Prove each migration on the seeded tables of `database`; returns run.json's `migrations`.
+
+    The queries of `known_migrations` on the same table are watched: none may read more because of the index.
 
     A migration that cannot be proved is in the list all the same: INCONCLUSIVE where another try may help, INVALID
     where it cannot. `on_progress` is told each step in words; every plan is written below `plans_dir`.
     """
     say = on_progress or (lambda _: None)
-    return [Proof(database, migration, repeats, say, plans_dir).record() for migration in migrations]
+    known = {m.name: m for m in (*known_migrations, *migrations)}
+    return [
+        Proof(
+            database, migration, repeats, say, plans_dir, others=_on_the_same_table(migration, known)
+        ).record()
+        for migration in migrations
+    ]
 
 
 @dataclass(slots=True)
@@ -47,6 +65,7 @@ class Proof:
     repeats: int
     say: Callable[[str], None]
     plans_dir: Path | None
+    others: Mapping[str, Query] = field(default_factory=dict)
     clock: Clock = field(default_factory=MonotonicClock)
     cycle: list[dict[str, Any]] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
@@ -76,12 +95,13 @@ class Proof:
             table = find_table(connection, self.migration.build.table)
             rows = _count(connection, table)
             self._runner().revert(self.migration)
-            before = self._query(connection, "before")
+            before, others = self._query(connection, "before"), self._others(connection)
             build = self._up()
             index = self._index(connection, table)
             self.checks.append(built_check("valid and ready after up", index))
             after = self._query(connection, "after")
             self.checks[:0] = query_checks(before, after, self.migration.index)
+            self.checks += others_checks(others, self._others(connection))
             self._down()
             self.checks.append(gone_check(self._index(connection, table)))
             self._up()
@@ -124,6 +144,14 @@ class Proof:
         self.say(f"{self.migration.name}: the query {when}, {self.repeats} times")
         return measure_query(connection, self.migration.query, self.repeats, self.clock)
 
+    def _others(self, connection: psycopg.Connection[Any]) -> dict[str, Plan]:
+        """Return the plans of the table's other known queries, each executed for the second time."""
+        plans = {}
+        for name, query in self.others.items():
+            explain(connection, query.sql, query.parameters)
+            plans[name] = explain(connection, query.sql, query.parameters)
+        return plans
+
     def _up(self) -> Outcome:
         self.say(f"{self.migration.name}: up")
         outcome = self._runner().apply(self.migration)
@@ -143,6 +171,12 @@ class Proof:
 
     def _plan_file(self, when: str) -> Path | None:
         return None if self.plans_dir is None else self.plans_dir / f"{self.migration.name}.{when}.json"
+
+
+def _on_the_same_table(migration: Migration, known: Mapping[str, Migration]) -> dict[str, Query]:
+    table = folded(migration.build.table)
+    others = (m for m in known.values() if m.name != migration.name and folded(m.build.table) == table)
+    return {other.name: other.query for other in others}
 
 
 def _count(connection: psycopg.Connection[Any], table: Table) -> int:

@@ -1,10 +1,12 @@
 """What a migration's evidence must show: shapes and counts, for these are the same on every machine; no time."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from perf.postgres.evidence_query import QueryEvidence
 from perf.postgres.index import Index
+from perf.postgres.plan import Plan
 from perf.postgres.plan_diff import describe, match_plans
 
 
@@ -43,6 +45,21 @@ def query_checks(before: QueryEvidence, after: QueryEvidence, index: str) -> lis
             f"before {_plans(before)}, after {_plans(after)}",
         ),
     ]
+
+
+def others_checks(before: Mapping[str, Plan], after: Mapping[str, Plan]) -> list[Check]:
+    """Check that no other known query of the table reads more blocks by another plan than before."""
+    checks = []
+    for name, plan in after.items():
+        was, now = (sum(one.root.blocks) for one in (before[name], plan))
+        changed = plan.shape != before[name].shape
+        observed = f"{now}, {'by another plan' if changed else 'by the same plan'}"
+        checks.append(
+            Check(
+                f"query of {name} not worse", not (changed and now > was), f"{was} blocks or less", observed
+            )
+        )
+    return checks
 
 
 def built_check(name: str, index: Index | None) -> Check:

@@ -1,12 +1,14 @@
 """The evidence of a migration: gathered from real plans, and broken where the index does not keep its promise."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from migration_world import DOWN, INDEX, OLD_SNAPSHOT, UP, make_ledger, migration, open_transaction, state
 
 from perf.postgres.evidence import prove_small
 from perf.postgres.evidence_query import spread
+from perf.postgres.migration import Query
 from perf.postgres.plan import parse_plan
 
 ROWS = 20_000
@@ -106,6 +108,31 @@ def test_an_index_that_was_there_is_taken_away_for_the_measurement_before(databa
     assert record["state"] == "PASS"
     assert not parse_plan({"Plan": record["before"]["plan"]}).indexes
     assert record["down_sql"] == DOWN
+
+
+def other(query):
+    """Another migration on the same table, with a query of its own."""
+    return replace(migration(), number="0010", slug="other", query=Query(query, {}))
+
+
+def test_other_known_queries_of_the_table_are_watched(database):
+    record = prove(database, known_migrations=[other("SELECT count(*) FROM ledger WHERE note = 'x'")])
+    assert held(record)["query of 0010_other not worse"]
+    assert record["state"] == "PASS"
+
+
+def test_a_known_query_that_the_index_leads_astray_fails_the_proof(database):
+    """An old trap: newest first with a filter. The planner walks the new index and finds next to nothing."""
+    trap = "SELECT id FROM ledger WHERE position('zzz' IN note) > 0 ORDER BY created DESC LIMIT 1"
+    record = prove(
+        database,
+        migration(f"CREATE INDEX CONCURRENTLY {INDEX} ON ledger (created DESC)"),
+        known_migrations=[other(trap)],
+    )
+    (check,) = [check for check in record["checks"] if check["name"] == "query of 0010_other not worse"]
+    assert not check["held"], check
+    assert "by another plan" in check["observed"]
+    assert record["state"] == "FAIL"
 
 
 def test_too_few_values_have_a_median_and_no_interval():
