@@ -167,7 +167,7 @@ class _Turns:
 
 def _entry(trial: "Trial", world: "World", measured: "dict[str, Measurement]") -> dict[str, Any]:
     measurement = measured[trial.scenario.slug]
-    check: "Callable[..., Any]" = trial.scenario.invariants
+    check: Callable[..., Any] = trial.scenario.invariants
     return {
         "title": trial.scenario.title,
         "schedule": dict(measurement.schedule),

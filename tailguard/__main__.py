@@ -14,6 +14,7 @@ from tailguard.lazy import LazyGroup
 COMMANDS = {
     "run": "tailguard.run:run",
     "duet": "tailguard.duet:duet",
+    "gate": "tailguard.gate:gate",
     "report": "tailguard.report:report",
     "judge": "tailguard.judge:judge",
     "verify": "tailguard.verify:verify",
