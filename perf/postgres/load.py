@@ -74,7 +74,8 @@ def open_window(crowds: Sequence[Crowd], rate_per_s: float, seed: int) -> Iterat
     finally:
         stop.set()
         for thread in threads:
-            thread.join()
+            if thread.ident is not None:  # Ctrl-C may come before all have started
+                thread.join()
     window.samples = {thread.crowd.scenario.slug: thread.result().samples for thread in threads}
 
 

@@ -1,6 +1,9 @@
 """`tailguard migrate prove`: what it works on, what it says, and how it ends."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -130,3 +133,30 @@ def test_an_index_that_is_in_no_file_yet_is_proved_on_a_copy_of_the_users_table(
     assert ("control_writers" in windows) is control
     with ledger.connect() as connection:
         assert connection.execute("SELECT count(*) FROM ledger").fetchone() == (503_000,)
+
+
+@pytest.mark.performance
+def test_ctrl_c_leaves_no_schema_behind_and_says_in_the_run_that_it_was_interrupted(
+    ledger, postgres, tmp_path
+):
+    index = ["--what-if", UP, "--query", QUERY, "--parameters", '{"wallet": 7}']
+    place = ["--dsn", postgres.dsn, "--schema", ledger.schema, "--runs-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "tailguard", "migrate", "prove", *index, *place]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8") as process:
+        said = iter(process.stderr.readline, "")
+        assert any("build 1 under load" in line for line in said)
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+    assert process.returncode == 130
+    record = json.loads((tmp_path / "latest" / "run.json").read_text(encoding="utf-8"))
+    assert (record["complete"], record["incomplete_because"]) == (False, "interrupted")
+    with ledger.connect() as connection:
+        left = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tailguard_%'"
+        ).fetchall()
+        running = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend' AND application_name LIKE 'tailguard migrate%'"
+        ).fetchone()
+    assert left == [(ledger.schema,)]
+    assert running == (0,)
