@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deltacrown.certificates import Certificate, Certificates
+from deltacrown.certificates import Certificate, Certificates, CertificateStorage
 from deltacrown.database import Database
 from deltacrown.faults import Faults
 from deltacrown.histories import MODERATION_PAGE, WALLET_PAGE, Histories, LedgerEntry, ModerationAction, Page
@@ -10,7 +10,6 @@ from deltacrown.hub import Hub
 from deltacrown.registrations import FREE, Payment, Registration, Registrations
 from deltacrown.results import MatchResult, Results
 from deltacrown.rooms import Rooms
-from deltacrown.storage import CertificateStorage
 from deltacrown.tokens import Tokens
 from deltacrown.transfers import Transfer, Transfers
 

@@ -83,8 +83,8 @@ def main() -> None:
 def serve(asked: Mapping[str, Any], stack: ExitStack) -> dict[str, Any]:
     """Start everything on `stack` and return what the parent needs to know."""
     # Here, not above: the parent imports this file too, and under gevent none of these belongs there.
+    from deltacrown.certificates import S3Storage  # noqa: PLC0415
     from deltacrown.platform import DeltaCrown  # noqa: PLC0415
-    from deltacrown.storage import S3Storage  # noqa: PLC0415
     from deltacrown.web.app import create_app  # noqa: PLC0415
     from deltacrown.web.server import WebServer, bind  # noqa: PLC0415
     from perf.config import load_config  # noqa: PLC0415
@@ -102,7 +102,9 @@ def serve(asked: Mapping[str, Any], stack: ExitStack) -> dict[str, Any]:
     s3 = stack.enter_context(open_s3(config.get("s3.endpoint") or None, config.get("s3.bucket") or None))
     tell(say="seeding the platform")
     seed(config, database.conninfo)
-    storage = S3Storage(s3.client(max_pool_connections=32), s3.bucket, s3.prefix)
+    storage = S3Storage(
+        s3.client(max_pool_connections=32, retries={"total_max_attempts": 1}), s3.bucket, s3.prefix
+    )
     secret = secrets.token_hex(32)
     platform = DeltaCrown(database.conninfo, storage=storage, secret=secret, faults=faults)
     stack.callback(platform.close)

@@ -9,13 +9,12 @@ from typing import Any
 
 import psycopg
 
-from deltacrown.certificates import KINDS
+from deltacrown.certificates import KINDS, S3Storage
 from deltacrown.database import create_tables
 from deltacrown.drawing import Award, draw
 from deltacrown.faults import Faults
 from deltacrown.platform import DeltaCrown
 from deltacrown.seed import NAMES, Seeded, SeedSize, seed_platform
-from deltacrown.storage import S3Storage
 from perf.config import Config
 from perf.errors import UsageError
 from perf.placement import Placement
@@ -157,7 +156,13 @@ def _storage(
 def _platform(
     config: Config, database: Database, s3: S3Server | None, seeded: Seeded, faults: Faults
 ) -> Platform:
-    storage = None if s3 is None else S3Storage(s3.client(max_pool_connections=32), s3.bucket, s3.prefix)
+    storage = (
+        None
+        if s3 is None
+        else S3Storage(
+            s3.client(max_pool_connections=32, retries={"total_max_attempts": 1}), s3.bucket, s3.prefix
+        )
+    )
     reference = DeltaCrown(database.conninfo, storage=storage, secret=secrets.token_hex(32), faults=faults)
     if config.get("platform") == IN_PROCESS:
         return InProcessPlatform(reference, spectator=seeded.users[-1])

@@ -10,11 +10,11 @@ from contextlib import ExitStack, contextmanager
 
 import click
 
+from deltacrown.certificates import S3Storage
 from deltacrown.database import create_tables
 from deltacrown.faults import Faults
 from deltacrown.platform import DeltaCrown
 from deltacrown.seed import seed_platform
-from deltacrown.storage import S3Storage
 from deltacrown.web.app import create_app
 from deltacrown.web.demo import DemoAccounts, open_demo_accounts
 from deltacrown.web.server import WebServer, bind
@@ -40,7 +40,9 @@ def serve_platform(host: str, port: int, dsn: str | None, s3_endpoint: str | Non
         click.echo("Seeding the platform ...")
         create_tables(database.conninfo)
         seed_platform(database.conninfo)
-        storage = S3Storage(s3.client(max_pool_connections=32), s3.bucket, s3.prefix)
+        storage = S3Storage(
+            s3.client(max_pool_connections=32, retries={"total_max_attempts": 1}), s3.bucket, s3.prefix
+        )
         platform = DeltaCrown(database.conninfo, storage=storage, secret=secret, faults=faults)
         stack.callback(platform.close)
         server = WebServer(create_app(platform, throttle=throttle), listener)

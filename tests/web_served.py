@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import psycopg
 import urllib3
 
+from deltacrown.certificates import S3Storage
 from deltacrown.database import create_tables
 from deltacrown.platform import DeltaCrown
 from deltacrown.seed import Seeded, SeedSize, seed_platform
-from deltacrown.storage import S3Storage
 from deltacrown.web.app import create_app
 from deltacrown.web.server import WebServer, bind
 

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from deltacrown.certificates import CONTENT_TYPE, KINDS, CertificateRecord
+from deltacrown.certificates import CONTENT_TYPE, KINDS, URL_EXPIRES_S, CertificateRecord
 from deltacrown.errors import Forbidden, NotFound
 from deltacrown.platform import DeltaCrown
-from deltacrown.storage import URL_EXPIRES_S
 from deltacrown.web.fields import BOOLEAN, INTEGER, INTEGER_OR_NULL, STRING, STRING_OR_NULL, TIME
 from deltacrown.web.operation import Call, Operation, Reply, object_of
 

@@ -1,4 +1,4 @@
-"""Certificates: stored on S3, their row and SHA-256 in the database, read back through a presigned link."""
+"""Certificates: their bytes in a storage, their row and SHA-256 in the database, read back through a link."""
 
 import hashlib
 import uuid
@@ -7,10 +7,10 @@ from datetime import datetime
 
 from psycopg.errors import UniqueViolation
 
+from deltacrown.certificates.port import CertificateStorage, NoLink
 from deltacrown.database import Database
 from deltacrown.drawing import Award, draw
 from deltacrown.errors import Conflict, Gone, Invalid, NotFound, Unavailable
-from deltacrown.storage import CertificateStorage
 
 KINDS = ("winner", "runner_up", "third_place", "participant")
 CONTENT_TYPE = "image/svg+xml"
@@ -30,11 +30,11 @@ _INSERT = """
 INSERT INTO tournament_engine_certificate_certificate
     (tournament_id, participant_id, certificate_type, file_image, file_bytes, verification_code, certificate_hash,
      migrated_to_s3_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, now()) RETURNING id
+VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8::boolean THEN now() END) RETURNING id
 """
 _FIND = """
 SELECT id, participant_id, certificate_type, file_image, file_bytes, verification_code, certificate_hash, generated_at,
-       revoked_at, revoked_reason, tournament_id
+       revoked_at, revoked_reason, tournament_id, migrated_to_s3_at
 FROM tournament_engine_certificate_certificate WHERE
 """
 _BY_ID, _BY_CODE = _FIND + "id = $1", _FIND + "verification_code = $1"
@@ -74,6 +74,7 @@ class CertificateRecord:
     revoked_at: datetime | None
     revoked_reason: str
     tournament_id: int
+    migrated_to_s3_at: datetime | None
 
 
 class Certificates:
@@ -106,22 +107,25 @@ class Certificates:
         code, sha256 = uuid.uuid4(), hashlib.sha256(body).hexdigest()
         key = f"certificates/{tournament_id}/{registration_id}/{code}.svg"
         # The object first: a row without its object would be a broken promise, an object without a row is only waste.
-        retries = self._stored().save(key, body, CONTENT_TYPE)
+        saved = self._stored().save(key, body, CONTENT_TYPE)
         try:
             with self._database.connection() as connection:
                 row = connection.row(
-                    _INSERT, tournament_id, registration_id, kind, key, len(body), code, sha256
+                    _INSERT, tournament_id, registration_id, kind, key, len(body), code, sha256, saved.on_s3
                 )
         except UniqueViolation:
             self._stored().delete(key)
             message = f"registration {registration_id} has its {kind} certificate already"
             raise Conflict(message, code="ALREADY_ISSUED") from None
         assert row is not None  # INSERT ... RETURNING gives a row
-        return Certificate(row[0], key, sha256, code, retries)
+        return Certificate(row[0], key, sha256, code, saved.retries)
 
     def url(self, certificate_id: int) -> str:
-        """Return a presigned link that reads the object back. Raises NotFound, Gone."""
-        return self._stored().url(self._valid(certificate_id).key)
+        """Return a presigned link that reads the object back. Raises NotFound, Gone, NoLink where it is not on S3."""
+        record = self._valid(certificate_id)
+        if record.migrated_to_s3_at is None:
+            raise NoLink(f"certificate {certificate_id} is not on S3 yet: download it through the platform")
+        return self._stored().url(record.key)
 
     def download(self, certificate_id: int) -> tuple[CertificateRecord, bytes]:
         """Return the bytes and count the download. Raises NotFound, Gone, Unavailable."""
