@@ -64,11 +64,8 @@ class Comparison:
 
     def as_verdict(self) -> dict[str, Any]:
         """Return the entry of run.json's verdicts, beside those of objectives."""
-        words = (
-            f"not worse by {self.margin:.3g}" if self.metric.q is None else f"not slower by {self.margin:.1%}"
-        )
         return {
-            "objective": f"{self.metric.scenario} {self.metric.name} {words}",
+            "objective": f"{self.metric.scenario} {self.metric.name} against the baseline",
             "scenario": self.metric.scenario,
             "step": self.metric.step,
             "kind": "change",

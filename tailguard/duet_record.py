@@ -81,7 +81,7 @@ def _invariants(slug: str, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
         for side, half in pair.halves.items():
             for each in half.record["scenarios"][slug]["invariants"]:
                 name = f"{side}: {each['name']}"
-                if found.get(name, each)["held"]:
+                if name not in found or found[name]["held"]:
                     found[name] = {**each, "name": name}
     return list(found.values())
 

@@ -88,7 +88,7 @@ class Duet:
             except BlockError as error:
                 self._note_failure(number, error)
                 if self._in_a_row == MOST_FAILURES_IN_A_ROW:
-                    return f"{MOST_FAILURES_IN_A_ROW} blocks in a row failed; the last: {error}"
+                    return f"{MOST_FAILURES_IN_A_ROW} blocks in a row failed; the last: {_in_short(error)}"
                 continue
             self._in_a_row = 0
             self.pairs.append(pair)
@@ -132,6 +132,12 @@ class Duet:
         record.setdefault("duet", {})["discarded"] = self.failures
         record["verdicts"] = [each.as_verdict() for each in self.comparisons if each.gated]
         self.run.finish(because)
+
+
+def _in_short(error: BlockError) -> str:
+    """The first line and the last: what happened, and the log's own last word."""
+    lines = str(error).splitlines()
+    return lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1].strip()}"
 
 
 def run_duet(config: Config, wanted: Mapping[str, Wanted], budget: Budget, command: Sequence[str]) -> int:

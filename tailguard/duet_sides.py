@@ -1,7 +1,6 @@
 """The two sides of a duet, from what the user asked for to processes that can be started."""
 
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,10 +13,11 @@ from perf.placement import Placement
 from perf.processes import Watchdog
 from tailguard.duet_servers import SIDES, Ground, schema_of
 from tailguard.interpreters import python_for
-from tailguard.sources import Source, unpack_ref, working_tree
+from tailguard.sources import Source, copy_files, snapshot, unpack_ref, working_tree
 
 # The instrument: `perf` and `scenarios` of this very tree measure both sides.
-INSTRUMENT = Path(__file__).resolve().parent.parent
+OWN_TREE = Path(__file__).resolve().parent.parent
+_INSTRUMENT = ("perf/**/*.py", "scenarios/**/*.py", "tailguard/profiles.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Built:
     wanted: Wanted
     source: Source
     python: Path
+    instrument: Path
 
     @property
     def label(self) -> str:
@@ -68,7 +69,7 @@ class Built:
             command=(str(self.python), "-P", "-m", "scenarios._block"),
             environ={
                 **ground.environ,
-                "PYTHONPATH": os.pathsep.join([str(INSTRUMENT), *_python_path()]),
+                "PYTHONPATH": os.pathsep.join([str(self.instrument), *_python_path()]),
                 **self.wanted.environ,
             },
             cwd=self.source.folder,
@@ -83,9 +84,16 @@ class Built:
 
 @contextmanager
 def open_sides(wanted: Mapping[str, Wanted], say: Callable[[str], None]) -> Iterator[list[Built]]:
-    """Unpack and install what the sides need, in the order of `SIDES`; unpacked commits are gone at the end."""
+    """Copy and install what the sides need, in the order of `SIDES`; the copies are gone at the end.
+
+    Sides and instrument are copies, of a work tree too: what is edited meanwhile reaches none of them, and both sides
+    lie in the same kind of place.
+    """
     with ExitStack() as stack:
-        yield [_build(name, wanted[name], stack, say) for name in SIDES]
+        instrument = _folder("instrument", stack)
+        found = (path.relative_to(OWN_TREE) for pattern in _INSTRUMENT for path in OWN_TREE.glob(pattern))
+        copy_files(OWN_TREE, found, instrument)
+        yield [_build(name, wanted[name], instrument, stack, say) for name in SIDES]
 
 
 def sides_from(
@@ -111,14 +119,21 @@ def sides_from(
     return dict(zip(SIDES, (baseline, candidate), strict=True))
 
 
-def _build(name: str, wanted: Wanted, stack: ExitStack, say: Callable[[str], None]) -> Built:
+def _build(
+    name: str, wanted: Wanted, instrument: Path, stack: ExitStack, say: Callable[[str], None]
+) -> Built:
+    into = _folder(name, stack)
     if wanted.ref:
-        guard = stack.enter_context(Watchdog())
-        source = unpack_ref(wanted.ref, Path.cwd(), guard.folder(f"tailguard-{name}-{secrets.token_hex(2)}-"))
+        source = unpack_ref(wanted.ref, Path.cwd(), into)
     else:
-        source = working_tree(Path(wanted.folder) if wanted.folder else None)
+        source = snapshot(working_tree(Path(wanted.folder) if wanted.folder else None), into)
     say(f"{name}: {source.label}")
-    return Built(name, wanted, source, python_for(source.folder, working_tree().folder, say))
+    return Built(name, wanted, source, python_for(into, working_tree().folder, say), instrument)
+
+
+def _folder(name: str, stack: ExitStack) -> Path:
+    """Return a new folder that is gone at the end, however we end."""
+    return stack.enter_context(Watchdog()).folder(f"tailguard-{name}-")
 
 
 def _python_path() -> list[str]:

@@ -2,9 +2,11 @@
 
 import hashlib
 import io
+import shutil
 import subprocess
 import tarfile
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perf.environment import git_state
@@ -38,6 +40,35 @@ def working_tree(folder: Path | None = None) -> Source:
     commit, dirty = state["commit"], bool(state["dirty"])
     at = f" at {commit[:10]}{', with uncommitted changes' if dirty else ''}" if commit else ""
     return Source(place.resolve(), f"{place.resolve().name}{at}", commit, dirty)
+
+
+def snapshot(source: Source, into: Path) -> Source:
+    """Copy a folder's files into `into`, without what git ignores: an edit during the duet must not reach it.
+
+    Raises UsageError where they do not fit on the disk.
+    """
+    try:
+        names = _git(source.folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode()
+        paths = [Path(name) for name in names.split("\0") if name]
+    except UsageError:  # no repository: everything but what no code needs
+        skipped = {".venv", "__pycache__", "node_modules", "runs"}
+        found = (path.relative_to(source.folder) for path in source.folder.rglob("*"))
+        paths = [path for path in found if not skipped & set(path.parts)]
+    copy_files(source.folder, paths, into)
+    return replace(source, folder=into)
+
+
+def copy_files(folder: Path, paths: Iterable[Path], into: Path) -> None:
+    """Copy files, by their paths relative to `folder`; one that is gone by now is left out."""
+    try:
+        for path in paths:
+            if (folder / path).is_file():
+                (into / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(folder / path, into / path)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot copy {folder} to {into}: {error.strerror or error}. Free space there, or set TMPDIR."
+        ) from error
 
 
 def unpack_ref(ref: str, repository: Path, into: Path) -> Source:

@@ -107,7 +107,7 @@ def test_in_a_family_of_metrics_a_fail_needs_more_pairs_and_gets_them():
 
 def test_a_verdict_says_everything_a_reader_needs():
     entry = compare_blocks(*blocks(10, 20, factor=1.2), MARGINS)[0].as_verdict()
-    assert entry["objective"] == "registration p50 of register not slower by 5.0%"
+    assert entry["objective"] == "registration p50 of register against the baseline"
     assert (entry["kind"], entry["state"], entry["n"]) == ("change", "FAIL", 10)
     assert entry["exceedances"] == 10
     assert entry["observed"]["low"] > 0
