@@ -1,4 +1,4 @@
-"""Doubts about the machine that a run was measured on. None is grave: what they do to a scenario shows there."""
+"""Doubts about the machine that a run was measured on. Only one is grave: a generator that got no core."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,9 +7,12 @@ from perf.telemetry import Reading
 
 # Hypervisors steal a few per cent anywhere; from a tenth on, latencies are the neighbours'.
 NOTE_STEAL, WARN_STEAL = 0.03, 0.10
-# Share of our threads' time spent queueing for a core: 0.34 on an idle machine, 0.73 to 0.88 beside one busy process,
-# 0.95 beside four.
-WARN_WAITING = 0.93
+# Share of our threads' time on or in the queue for a core that was queueing: 0.2 to 0.3 on a quiet machine, 0.7 beside
+# two busy processes on the generator's core, 0.88 beside four (p95 twelve times too long), 0.94 beside eight (median
+# seven times too long), 0.96 beside sixteen; a loaded but honest two-core machine reached 0.73.
+WARN_WAITING, GRAVE_WAITING = 0.85, 0.94
+# Threads that queue behind each other say nothing of the machine: grave only where others have most of the time.
+GRAVE_FOREIGN = 0.5
 # A collector's pause of this length is a latency of its own to every request that it meets.
 WARN_PAUSE_MS, WARN_PAUSE_SHARE = 50.0, 0.02
 # Time is counted on the monotonic clock, which does not jump; a jump of the other one tells of a suspended machine.
@@ -37,15 +40,17 @@ def _steal(reading: Reading) -> Iterator[Doubt]:
 
 
 def _starved(reading: Reading) -> Iterator[Doubt]:
-    if reading.waiting is not None and reading.waiting > WARN_WAITING:
-        yield _of_run(
-            "starved_generator",
-            "warn",
-            f"our threads queued for a core {reading.waiting:.0%} of the time that they wanted one "
-            f"(cores {reading.busy:.0%} busy)",
-            f"{WARN_WAITING:.0%}",
-            "stop what else runs on the generator's cores",
-        )
+    if reading.waiting is None or reading.foreign is None or reading.waiting < WARN_WAITING:
+        return
+    grave = reading.waiting >= GRAVE_WAITING and reading.foreign > GRAVE_FOREIGN
+    yield _of_run(
+        "starved_generator",
+        "grave" if grave else "warn",
+        f"our threads queued for a core {reading.waiting:.0%} of the time that they wanted one; "
+        f"others kept the generator's cores busy {reading.foreign:.0%} of the time",
+        f"{WARN_WAITING:.0%}; grave from {GRAVE_WAITING:.0%} with others over {GRAVE_FOREIGN:.0%}",
+        "stop what else runs on the generator's cores, or run on a machine with more cores",
+    )
 
 
 def _collections(reading: Reading) -> Iterator[Doubt]:

@@ -24,6 +24,8 @@ class Reading:
     Attributes:
         watched_s: how long that was.
         busy: share of the generator's cores' time that was busy, whoever kept them so.
+        foreign: share of the same that was busy with what is not a thread of ours; None where the platform does not
+            tell (not Linux).
         steal: share of the same that the hypervisor gave to other guests.
         waiting: share of our threads' time on or in the queue for a core that was queueing; None where the platform
             does not tell (not Linux).
@@ -34,6 +36,7 @@ class Reading:
 
     watched_s: float
     busy: float
+    foreign: float | None
     steal: float
     waiting: float | None
     gc_longest_ms: float
@@ -91,6 +94,7 @@ class Telemetry:
         return Reading(
             watched_s=watched_s,
             busy=busy / total if total else 0.0,
+            foreign=max(busy - seen.run_ns / 1e9, 0.0) / total if queued and total else None,
             steal=steal / total if total else 0.0,
             waiting=seen.wait_ns / queued if queued else None,
             gc_longest_ms=seen.gc_longest_ns / 1e6,

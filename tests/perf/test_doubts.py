@@ -22,6 +22,7 @@ MS = 1_000_000
 QUIET = Reading(
     watched_s=10,
     busy=0.4,
+    foreign=0.2,
     steal=0.0,
     waiting=0.3,
     gc_longest_ms=1.0,
@@ -67,7 +68,7 @@ def test_a_noisy_shared_machine_is_worth_a_warning_at_most():
     """What was seen on two cores under a load of five."""
     lateness_ms = np.full(1000, 0.1)
     lateness_ms[:20] = 14.0
-    noisy = replace(QUIET, busy=1.0, waiting=0.9, steal=0.08, lag_ms=80, gc_longest_ms=20)
+    noisy = replace(QUIET, busy=1.0, foreign=0.9, waiting=0.9, steal=0.08, lag_ms=80, gc_longest_ms=20)
     assert set(kinds(measured(lateness_ms=lateness_ms), noisy).values()) <= {"note", "warn"}
 
 
@@ -81,6 +82,13 @@ def test_a_noisy_shared_machine_is_worth_a_warning_at_most():
 )
 def test_a_late_generator_is_doubted_by_how_late_it_is(lateness_ms, grade):
     assert kinds(measured(lateness_ms=lateness_ms)) == {"late_generator": grade}
+
+
+def test_lateness_that_is_little_beside_what_the_platform_takes_is_not_grave():
+    slow = np.random.default_rng(5).lognormal(4, 0.3, 1000)
+    assert kinds(measured(response_ms=slow, lateness_ms=[2.0] * 970 + [30.0] * 30)) == {
+        "late_generator": "warn"
+    }
 
 
 def test_an_achieved_rate_below_the_offered_one_is_doubted_but_never_grave():
@@ -127,7 +135,9 @@ def test_latencies_that_grow_all_the_time_are_doubted():
     [
         ({"steal": 0.05}, "stolen_cpu", "note"),
         ({"steal": 0.3}, "stolen_cpu", "warn"),
-        ({"waiting": 0.97}, "starved_generator", "warn"),
+        ({"waiting": 0.9, "foreign": 0.9}, "starved_generator", "warn"),
+        ({"waiting": 0.97, "foreign": 0.9}, "starved_generator", "grave"),
+        ({"waiting": 0.97, "foreign": 0.1}, "starved_generator", "warn"),
         ({"gc_longest_ms": 80.0}, "garbage_collection", "warn"),
         ({"gc_share": 0.05}, "garbage_collection", "warn"),
         ({"clock_jump_ms": 3_600_000.0}, "clock_jump", "warn"),
@@ -182,5 +192,4 @@ def test_a_generator_starved_by_busy_processes_on_its_core_is_doubted_gravely():
                 hog.kill()
                 hog.wait()
     grades = {doubt.kind: doubt.grade for doubt in find_doubts(result, telemetry.reading())}
-    assert grades["late_generator"] == "grave"
-    assert "starved_generator" in grades
+    assert grades["starved_generator"] == "grave"
