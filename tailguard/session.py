@@ -12,7 +12,7 @@ from perf.errors import InterruptedRunError, UsageError
 from perf.measure import Progress
 from perf.quantiles import estimate
 from perf.run import Run
-from perf.text_format import count, duration_s
+from perf.text_format import count, duration_ms, duration_s
 from scenarios._registry import known_steps, load_scenarios
 from scenarios._suite import INTERRUPTED, Watch, run_suite
 from slo.judge import State
@@ -92,9 +92,6 @@ class LiveLine:
     def _parts(self, progress: Progress) -> list[str]:
         step = progress.samples.steps[0]
         times_ms = progress.samples.response_ms(step)
-        if len(times_ms) == 0:
-            return ["no ok sample yet"]
-        p95 = estimate(times_ms, SHOWN)
         limits = [
             item.limit_ms
             for item in self.objectives.of(progress.slug)
@@ -103,4 +100,8 @@ class LiveLine:
         states = self.until.standing(progress.slug).values()
         open_ = sum(state is State.INCONCLUSIVE for state in states)
         standing = f"{open_} of {len(states)} open" if open_ else "decided: " + ", ".join(sorted(set(states)))
-        return [f"p95={p95.value:.1f} ms" + "".join(f", limit {limit:g}" for limit in limits), standing]
+        return [
+            f"p95={duration_ms(estimate(times_ms, SHOWN).value)}"
+            + "".join(f", limit {limit:g}" for limit in limits),
+            standing,
+        ]
