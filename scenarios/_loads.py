@@ -1,11 +1,15 @@
 """From the configuration to a load: which schedule, how many workers, how long."""
 
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from perf.schedule import Closed, Constant, Poisson, Schedule
+from perf.errors import UsageError
+from perf.schedule import Closed, Constant, Poisson, Ramp, Schedule, Steps
 from perf.trial import Load
+
+STEP = re.compile(r"(?P<rate>[\d.]+)/s for (?P<seconds>[\d.]+)s")
 
 
 def load_of(slug: str, settings: Mapping[str, Any], seed: int) -> Load:
@@ -28,5 +32,17 @@ def schedule_of(settings: Mapping[str, Any], seed: int) -> Schedule:
             return Constant(rate, seconds)
         case "closed":
             return Closed(settings["workers"], seconds)
+        case "ramp":
+            return Ramp(rate, settings["to_rate_per_s"], seconds, seed)
+        case "steps":
+            return Steps(tuple(read_step(text) for text in settings["steps"]), seed)
         case _:
             return Poisson(rate, seconds, seed)
+
+
+def read_step(text: str) -> tuple[float, float]:
+    """Return (starts per second, seconds) of a step such as `50/s for 10s`."""
+    found = STEP.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"load.steps: {text!r} is no step: write it as '50/s for 10s'.")
+    return float(found["rate"]), float(found["seconds"])
