@@ -17,6 +17,7 @@ from perf.setting import Key, did_you_mean
 
 SHIPPED = Path(__file__).resolve().parent.parent / "tailguard" / "profiles.toml"
 FILE_NAME = "tailguard.toml"
+OTHERS_TABLE = "target"  # how a platform of yours is asked: not ours to read (scenarios/_mapping.py)
 DEFAULT_PROFILE = "smoke"
 
 
@@ -101,7 +102,7 @@ def _own_file(file: Path | str | None) -> tuple[dict[str, Any], Layer]:
     if not file and not path.exists():
         return {}, Layer(FILE_NAME, {})
     table, text = read_toml(path)
-    settings = {name: value for name, value in table.items() if name != "profile"}
+    settings = {name: value for name, value in table.items() if name not in {"profile", OTHERS_TABLE}}
     profiles = table.get("profile", {})
     if isinstance(profiles, str):  # `profile = "ci"` chooses one, [profile.mine] defines one
         return {"profile": profiles}, file_layer(path, settings, text)

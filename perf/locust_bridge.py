@@ -15,8 +15,8 @@ from locust import FastHttpUser, between, events, tag, task
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from perf.clock import MonotonicClock
-from perf.errors import TailguardError
+from perf.errors import TailguardError, UsageError
+from perf.locust_clock import LoopClock
 from perf.locust_master import Master
 from perf.locust_wire import FastWire, use_pool
 from perf.locust_worker import Message, OpenWorkplace, Worker
@@ -36,13 +36,20 @@ _think = between(*THINK_S)
 class Stage(Protocol):
     """What a run is made of."""
 
-    open_workplace: OpenWorkplace
+    @property
+    def open_workplace(self) -> OpenWorkplace:
+        """What opens a worker's workplace from a plan."""
+        ...
 
     def add_options(self, parser: Any) -> None:
         """Add our command line options to locust's parser."""
 
     def find_host(self, options: Any) -> str:
         """Return the target's address, starting one where none was given; raises TailguardError."""
+        ...
+
+    def playable(self, slugs: Sequence[str]) -> list[str]:
+        """Return the scenarios that the target can be asked for, and say aloud which are left out."""
         ...
 
     def begin(self, options: Any, host: str, slugs: Sequence[str], users: int) -> tuple[str, Message]:
@@ -55,6 +62,10 @@ class Stage(Protocol):
 
     def finish(self, master: Master, faults: Sequence[str], because: str | None, *, decided: bool) -> int:
         """Judge, save and report; returns the exit code. `because` says why the run was cut short, if it was."""
+        ...
+
+    def tls(self) -> Any:
+        """Return the SSL context of this worker's present target."""
         ...
 
     def attach(self, web_app: Any) -> None:
@@ -70,6 +81,15 @@ class JourneyUser(FastHttpUser):
     abstract = True
     scenario: ClassVar[Scenario]
     concurrency = 1
+    connection_timeout = network_timeout = (
+        10.0  # what a platform gives a statement; who waits longer has gone
+    )
+    insecure = False
+
+    def __init__(self, environment: Environment) -> None:
+        """Check certificates as the target's mapping says."""
+        self.ssl_context_factory = _bridge().tls
+        super().__init__(environment)
 
     def on_start(self) -> None:
         """Wait until the run goes, and take our part."""
@@ -117,7 +137,7 @@ class Bridge:
         self._faults: list[str] = []
         self._because: str | None = None
         self._decided = False
-        self._clock = MonotonicClock()
+        self._clock = LoopClock()
 
     def listen(self) -> None:
         """Take part in whatever locust does in this process."""
@@ -130,6 +150,10 @@ class Bridge:
         hooks.test_stopping.add_listener(self._test_stopping)
         hooks.test_stop.add_listener(self._test_stop)
         hooks.quitting.add_listener(self._quitting)
+
+    def tls(self) -> Any:
+        """Return how certificates are checked in the run at hand."""
+        return self.stage.tls()
 
     def worker_role(self, slug: str) -> Any:
         """Return the role of this process in a scenario, once the run goes."""
@@ -149,11 +173,23 @@ class Bridge:
                 runner.register_message(PREFIX + kind, self._taker(kind, self._master_takes))
             try:
                 environment.host = self.stage.find_host(self._options)
+                self._keep_playable(environment)
             except TailguardError as error:
                 _say(f"Error: {error}")
                 sys.exit(error.exit_code)
             if web_ui is not None:
                 self.stage.attach(web_ui.app)
+
+    def _keep_playable(self, environment: Environment) -> None:
+        """Leave out the users whose scenario the target cannot be asked for."""
+        ours = [user for user in environment.user_classes if hasattr(user, "scenario")]
+        playable = self.stage.playable([user.scenario.slug for user in ours])
+        gone = [user for user in ours if user.scenario.slug not in playable]
+        environment.user_classes = [user for user in environment.user_classes if user not in gone]
+        if not environment.user_classes:
+            raise UsageError(
+                "The target lacks what every one of these scenarios needs: there is nothing to measure."
+            )
 
     def _test_start(self, environment: Environment, **_: Any) -> None:
         if isinstance(self._runner, WorkerRunner):
@@ -284,9 +320,13 @@ def install(stage: Callable[[], Stage]) -> None:
         _current[0].listen()
 
 
-def fast_wire(**options: Any) -> FastWire:
+def fast_wire() -> FastWire:
     """Return HTTP for an adapter: FastHttpUser's connections, those of the user whose greenlet is asking."""
-    return FastWire(lambda: HTTPClientPool(concurrency=1, **options))
+    limits = {
+        "connection_timeout": JourneyUser.connection_timeout,
+        "network_timeout": JourneyUser.network_timeout,
+    }
+    return FastWire(lambda: HTTPClientPool(concurrency=1, ssl_context_factory=_bridge().tls, **limits))
 
 
 def _bridge() -> Bridge:

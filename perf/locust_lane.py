@@ -50,9 +50,9 @@ class Lane(Protocol):
 class ClosedLane:
     """Turns without intended starts: each is due when somebody is free for it."""
 
-    def __init__(self, lane: int, lanes: int, clock: Clock) -> None:
-        """Be number `lane` of `lanes`."""
-        self._lane, self._lanes, self._clock = lane, lanes, clock
+    def __init__(self, lane: int, lanes: int, clock: Clock, first: int = 0) -> None:
+        """Be number `lane` of `lanes`, counting from turn `first`."""
+        self._lane, self._lanes, self._clock, self._first = lane, lanes, clock, first
         self._closed = False
         self.offered = 0
 
@@ -61,7 +61,9 @@ class ClosedLane:
         if self._closed:
             return None
         self.offered += 1
-        return Start(block_turn(self.offered - 1, self._lane, self._lanes), self._clock.now_ns(), -1)
+        return Start(
+            self._first + block_turn(self.offered - 1, self._lane, self._lanes), self._clock.now_ns(), -1
+        )
 
     def close(self) -> None:
         """Hand out nothing more."""
@@ -75,10 +77,12 @@ class ClosedLane:
 class OpenLane:
     """A lane's starts of a schedule, put to the present."""
 
-    def __init__(self, starts_ns: NDArray[np.int64], lane: int, lanes: int, clock: Clock) -> None:
-        """Be number `lane` of `lanes`."""
+    def __init__(
+        self, starts_ns: NDArray[np.int64], lane: int, lanes: int, clock: Clock, first: int = 0
+    ) -> None:
+        """Be number `lane` of `lanes`, counting from turn `first`."""
         self._starts_ns = starts_ns[lane::lanes].tolist()
-        self._lane, self._lanes, self._clock = lane, lanes, clock
+        self._lane, self._lanes, self._clock, self._first = lane, lanes, clock, first
         self._numbers = count()
         self._base_ns = 0
         self._closed_ns: int | None = None
@@ -109,7 +113,7 @@ class OpenLane:
                 return None
             self._waiting.discard(number)
         late_ns = self._clock.now_ns() - due_ns if due_ns > claimed_ns else -1
-        return Start(self._lane + number * self._lanes, due_ns, late_ns)
+        return Start(self._first + self._lane + number * self._lanes, due_ns, late_ns)
 
     def close(self) -> None:
         """Hand out nothing more."""

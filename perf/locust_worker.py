@@ -41,7 +41,10 @@ log = logging.getLogger(__name__)
 class Workplace(Protocol):
     """What a worker stands on during one run: opened from the master's plan, closed at its end."""
 
-    roles: Mapping[str, Role]
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """The scenarios that are played here, by slug."""
+        ...
 
     def invariants(self, slug: str, outbox: Outbox) -> list[Invariant]:
         """Check what must hold of a scenario, by this worker's own samples."""

@@ -4,6 +4,7 @@ Locust itself is met in perf/locust_bridge.py only; this file alone among the sc
 """
 
 import os
+import ssl
 import sys
 import zlib
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from perf.clock import Clock
-from perf.config import Config, load_config
+from perf.config import FILE_NAME, Config, load_config
 from perf.environment import describe_environment
 from perf.errors import InterruptedRunError, UsageError
 from perf.locust_bridge import fast_wire
@@ -30,6 +31,9 @@ from scenarios._locust_measurement import doubts_of, measurement_of
 from scenarios._locust_options import add_options, selection
 from scenarios._locust_place import HttpWorkplace
 from scenarios._locust_reference import Reference, start_reference
+from scenarios._mapping import Target, load_target, parse_target, tls_of
+from scenarios._mapping_login import log_in
+from scenarios._mapping_pools import read_pools
 from scenarios._registry import known_steps, load_scenarios
 from scenarios._suite import INTERRUPTED
 from slo.objectives import configured_objectives
@@ -42,6 +46,8 @@ if TYPE_CHECKING:
 SECRET_VARIABLE = "DELTACROWN_SECRET"  # noqa: S105  # the name of the variable that `tailguard serve` reads
 # Negative turns of warm-up, one after the other on every worker and scenario: enough for connections and caches.
 MOST_WARMUP = 20
+# On a target that was used before, turns begin anywhere in the 4 million pairs of a user and a tournament.
+MOST_FIRST_TURN = 4_000_000
 
 
 class TournamentStage:
@@ -49,12 +55,24 @@ class TournamentStage:
 
     def __init__(self) -> None:
         self._reference: Reference | None = None
+        self._tls: ssl.SSLContext | None = None
         self._used = False
+        self._target: Target | None = None
+        self._skipped: dict[str, str] = {}
         self._scenarios: list[Scenario] = []
 
     def open_workplace(self, plan: Message, clock: Clock, tell: Tell) -> HttpWorkplace:
         """Open a worker's workplace."""
+        self._tls = (
+            tls_of(parse_target(plan["target"]["table"], plan["target"]["source"], Path()))
+            if plan["target"]
+            else None
+        )
         return HttpWorkplace(plan, clock, tell, fast_wire())
+
+    def tls(self) -> ssl.SSLContext:
+        """Return the SSL context of this worker's present target."""
+        return self._tls or ssl.create_default_context()
 
     def add_options(self, parser: Any) -> None:
         """Add our options to locust's."""
@@ -62,14 +80,24 @@ class TournamentStage:
 
     def find_host(self, options: Any) -> str:
         """Return --host, or start the reference platform and say so."""
+        self._target = target_of(options)
         if options.host:
-            return str(options.host)
+            return str(options.host).rstrip("/")
+        if self._target is not None:
+            raise UsageError(f"{self._target.source} describes a target, but no --host says where it is")
         self._reference = start_reference(selection(options), 0, say)
         say(
             f"No --host was given: the reference platform runs at {self._reference.url} "
             "with servers of its own, for the length of this test."
         )
         return self._reference.url
+
+    def playable(self, slugs: Sequence[str]) -> list[str]:
+        """Return the scenarios that the target can be asked for, and say aloud which are left out."""
+        self._skipped = self._target.skipped(slugs) if self._target else {}
+        for slug, reason in self._skipped.items():
+            say(f"SKIPPED, and so neither passed nor failed: {slug}: {reason}")
+        return [slug for slug in slugs if slug not in self._skipped]
 
     def begin(self, options: Any, host: str, slugs: Sequence[str], users: int) -> tuple[str, Message]:
         """Make the run's folder and the plan for the workers."""
@@ -86,10 +114,13 @@ class TournamentStage:
             faults=facts.get("faults", ()),
         )
         run.record["platform"] |= {"adapter": "http, by locust", "host": host}
+        run.save()
         plan = {
             "sha256": scenarios_sha256(),
             "host": host,
-            "secret": secret_of(reference),
+            "secret": "" if self._target else secret_of(reference),
+            "target": self._target and packed(self._target, host),
+            "first_turn": 0 if reference else int(run.record["id"], 16) % MOST_FIRST_TURN,
             "conninfo": reference.conninfo if reference else "",
             "profile": config.profile,
             "settings": {
@@ -129,7 +160,7 @@ class TournamentStage:
             entry = scenario_entry(scenario.title, measurement)
             entry["invariants"] = master.invariants.get(scenario.slug, [])
             run.add_scenario(scenario.slug, entry, measurement.samples)
-        run.record["doubts"] = [each.as_dict() for each in doubts_of(measured, master)]
+        run.record["doubts"] = [each.as_dict() for each in doubts_of(measured, master, self._skipped)]
         run.record["locust"] = {
             "scenarios_sha256": self._plan["sha256"],
             "workers": dict(master.workers),
@@ -195,6 +226,30 @@ def model(options: Any, config: Config, slugs: Sequence[str]) -> dict[str, Any]:
             zlib.crc32(f"{config.get('seed')}/{slug}".encode()),
         )
     return {"open_model": True, "schedules": schedules}
+
+
+def target_of(options: Any) -> Target | None:
+    """Return the target's mapping: --tailguard-target's, or the [target] of the configuration file."""
+    named = options.tailguard_target
+    path = Path(named or options.tailguard_config or FILE_NAME)
+    if not named and not path.exists():
+        return None
+    target = load_target(path)
+    if target is None and named:
+        raise UsageError(f"{path} has no [target]: see docs/examples/deltacrown.toml")
+    return target
+
+
+def packed(target: Target, host: str) -> dict[str, Any]:
+    """Return the target as workers have it: its pools read and its users logged in, here and once."""
+    table = {name: value for name, value in target.table.items() if name not in {"login", "pools", "ca_file"}}
+    pools = read_pools(target.pools, target.folder, target.source)
+    return {
+        "source": target.source,
+        "table": table | ({"ca_pem": target.ca_pem} if target.ca_pem else {}),
+        "pools": {name: [list(pool.rows), pool.once] for name, pool in pools.items()},
+        "credentials": log_in(target, host),
+    }
 
 
 def secret_of(reference: Reference | None) -> str:

@@ -40,9 +40,21 @@ def described(plan: Message, slug: str, users: int) -> Mapping[str, object]:
     return {"kind": "closed", "rate_per_s": None, "clients": users, "workers": users}
 
 
-def doubts_of(measured: Mapping[str, Measurement], master: Master) -> list[Doubt]:
+def doubts_of(measured: Mapping[str, Measurement], master: Master, skipped: Mapping[str, str]) -> list[Doubt]:
     """Return the doubts of every scenario, and those of the run as a Locust one."""
-    return [*find_doubts(measured), *_of_run(master), *_of_turns(master)]
+    return [*_of_target(skipped), *find_doubts(measured), *_of_run(master), *_of_turns(master)]
+
+
+def _of_target(skipped: Mapping[str, str]) -> Iterator[Doubt]:
+    for slug, reason in skipped.items():
+        yield Doubt(
+            "skipped_scenario",
+            slug,
+            "warn",
+            f"not measured: {reason}",
+            "every scenario measured",
+            "nothing is known of it: measure it in-process, or give the target a route",
+        )
 
 
 def _of_run(master: Master) -> Iterator[Doubt]:
@@ -54,6 +66,15 @@ def _of_run(master: Master) -> Iterator[Doubt]:
             told,
             "no answer 429",
             "lift the rate on the target, then measure again",
+        )
+    for told in master.notes().get("pool_exhausted", []):
+        yield Doubt(
+            "pool_exhausted",
+            None,
+            "grave",
+            told,
+            "a row for each turn",
+            "give the pool more rows, or end sooner",
         )
     for told in master.notes().get("invariants_unchecked", []):
         yield Doubt(

@@ -15,7 +15,9 @@ def add_options(parser: Any) -> None:
         ),
         ("keep-raw", "Folder in which each worker keeps its own samples too, as .npy files"),
     ):
-        parser.add_argument(f"--tailguard-{name}", env_var=variable(name), include_in_web_ui=False, help=about)
+        parser.add_argument(
+            f"--tailguard-{name}", env_var=variable(name), include_in_web_ui=False, help=about
+        )
     parser.add_argument(
         "--tailguard-set",
         env_var=variable("set"),

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, cast
 
 import psycopg
 
-from deltacrown.seed import Seeded, SeedSize
 from deltacrown.tokens import Tokens as Signer
 from perf.clock import Clock
 from perf.config import Config, Setting
@@ -20,26 +19,29 @@ from perf.locust_worker import Message
 from perf.placement import Placement
 from perf.scenario import Invariant, Scenario
 from perf.setting import Key
-from scenarios._http import HttpPlatform, Tokens
+from scenarios._http import HttpPlatform, SubmittedResult, Tokens
 from scenarios._locust_hash import scenarios_sha256
+from scenarios._locust_seeded import seeded_for
+from scenarios._mapped import MappedPlatform
+from scenarios._mapping import parse_target
+from scenarios._mapping_pools import Pool, PooledRows
 from scenarios._registry import load_scenarios
 from scenarios._wire import Exchange
 from scenarios._world import World
 
-NOT_CHECKED = "invariants_unchecked"
+UNCHECKED, THROTTLED, EXHAUSTED = "invariants_unchecked", "throttled", "pool_exhausted"
 STAFF = 1  # the seed's first user may act for every wallet and certificate
 
 
-@dataclass(frozen=True, slots=True)
-class LaneSeeded(Seeded):
-    """The seeded rows as one worker may use them: matches, whose versions it must know, are its lane's own."""
+class UsedPlatform(HttpPlatform):
+    """A server of `tailguard serve` that others have used: nobody knows its matches' versions, so none is stated."""
 
-    lane: int
-    lanes: int
-
-    def matches_of(self, live_tournament: int) -> range:
-        """Return this lane's match ids of a live tournament."""
-        return Seeded.matches_of(self, live_tournament)[self.lane :: self.lanes]
+    def submit_result(
+        self, match_id: int, user_id: int, score1: int, score2: int, version: int | None = None
+    ) -> SubmittedResult:
+        """Record a result on top of whatever is there."""
+        HttpPlatform.submit_result(self, match_id, user_id, score1, score2, None)
+        return SubmittedResult(None)
 
 
 class RemoteWorld(World):
@@ -69,11 +71,11 @@ class HttpWorkplace:
         self._config = configuration(plan)
         with ExitStack() as opening:
             opening.callback(self._stack.close)
-            self.platform = self._platform(plan, wire)
+            self.platform = platform_of(plan, wire)
+            self._stack.callback(self.platform.close)
             self._world = self._open_world(plan)
             self.roles = {
-                scenario.slug: self._role(scenario, plan, clock, tell)
-                for scenario in load_scenarios(plan["slugs"])
+                each.slug: self._role(each, plan, clock, tell) for each in load_scenarios(plan["slugs"])
             }
             opening.pop_all()
 
@@ -83,26 +85,21 @@ class HttpWorkplace:
         self._world.blind = False
         held = part.scenario.invariants(self._world, part.data, outbox.samples(slug, part.scenario.steps))
         if self._world.blind:
-            self._notes[NOT_CHECKED] = "the target's database is not ours to read"
+            self._notes[UNCHECKED] = "the target's database is not ours to read"
             return []
         return held
 
     def notes(self) -> Mapping[str, str]:
         """Return what a person must be told."""
-        return self._notes | ({"throttled": self.platform.throttled} if self.platform.throttled else {})
+        lacks = getattr(self.platform, "lacks", ())
+        if lacks and UNCHECKED not in self._notes:
+            self._notes[UNCHECKED] = f"the target has no {', '.join(sorted(lacks))}"
+        told = {THROTTLED: self.platform.throttled, EXHAUSTED: getattr(self.platform, "exhausted", "")}
+        return self._notes | {kind: text for kind, text in told.items() if text}
 
     def close(self) -> None:
         """Hang up."""
         self._stack.close()
-
-    def _platform(self, plan: Message, wire: Exchange) -> HttpPlatform:
-        users = seeded_of(plan).users
-        signer = Signer(plan["secret"])
-        platform = HttpPlatform(
-            plan["host"], Tokens(signer.mint), staff=STAFF, spectator=users[-1], wire=wire
-        )
-        self._stack.callback(platform.close)
-        return platform
 
     def _open_world(self, plan: Message) -> RemoteWorld:
         reader = None
@@ -115,7 +112,7 @@ class HttpWorkplace:
             cast("Any", None),
             None,
             self.platform,
-            seeded_of(plan),
+            cast("Any", rows_of(plan)),
             (),
             Placement(None, None, pinned=False),
             resources,
@@ -129,6 +126,30 @@ class HttpWorkplace:
         return Role(Part(scenario, self.platform, data), lane_of(scenario.slug, plan, clock), clock, tell)
 
 
+def platform_of(plan: Message, wire: Exchange) -> HttpPlatform | MappedPlatform:
+    """Return the port onto the plan's target: mapped, or one that speaks the reference platform's contract."""
+    if plan["target"]:
+        given = plan["target"]
+        target = parse_target(given["table"], given["source"], Path())
+        return MappedPlatform(target, plan["host"], pools_of(plan), given["credentials"], wire)
+    kind = HttpPlatform if plan["conninfo"] else UsedPlatform
+    users = seeded_for(plan["lane"], plan["lanes"]).users
+    tokens = Tokens(Signer(plan["secret"]).mint)
+    return kind(plan["host"], tokens, staff=STAFF, spectator=users[-1], wire=wire)
+
+
+def rows_of(plan: Message) -> Any:
+    """Return the rows that scenarios prepare their data from: the target's pools, or the reference's seed."""
+    if plan["target"]:
+        return PooledRows(pools_of(plan), plan["lane"], plan["lanes"])
+    return seeded_for(plan["lane"], plan["lanes"])
+
+
+def pools_of(plan: Message) -> dict[str, Pool]:
+    """Return the pools as the master read them."""
+    return {name: Pool(name, rows, once) for name, (rows, once) in plan["target"]["pools"].items()}
+
+
 def configuration(plan: Message) -> Config:
     """Return the master's configuration: its values reach us with the plan, no file of ours is read."""
     settings = {
@@ -139,16 +160,10 @@ def configuration(plan: Message) -> Config:
 
 def lane_of(slug: str, plan: Message, clock: Clock) -> Lane:
     """Return this worker's lane of a scenario: its part of the schedule where there is one, else its own turns."""
+    place = plan["lane"], plan["lanes"], clock, plan["first_turn"]
     if not plan["open_model"]:
-        return ClosedLane(plan["lane"], plan["lanes"], clock)
-    return OpenLane(schedule_in(plan["schedules"][slug]).starts_ns(), plan["lane"], plan["lanes"], clock)
-
-
-def seeded_of(plan: Message) -> LaneSeeded:
-    """Return the rows that the reference platform is seeded with, as this lane may use them."""
-    whole = Seeded.of(SeedSize())
-    ranges = {each.name: getattr(whole, each.name) for each in fields(Seeded)}
-    return LaneSeeded(**ranges, lane=plan["lane"], lanes=plan["lanes"])
+        return ClosedLane(*place)
+    return OpenLane(schedule_in(plan["schedules"][slug]).starts_ns(), *place)
 
 
 def check_same(master_sha256: str) -> None:

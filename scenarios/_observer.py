@@ -58,9 +58,17 @@ class Observer:
     def _watch(self) -> None:
         try:
             for text in self._connection:
-                self._take(json.loads(text))
+                self._note(text)
         except ConnectionClosed:
             pass  # closed by us, or by the platform at its end: the counts stand
+
+    def _note(self, text: str | bytes) -> None:
+        """Take a frame; once one could not be checked, the rest is only read: an unread connection cannot be closed."""
+        try:
+            if self.broken is None:
+                self._take(json.loads(text))
+        except ConnectionClosed:
+            raise
         except Exception as error:  # noqa: BLE001  # whatever the read met makes the invariant unchecked, and says so
             self.broken = f"{type(error).__name__}: {error}"
 

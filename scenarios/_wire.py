@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -39,8 +40,9 @@ class Exchange(Protocol):
 class Wire:
     """HTTP/1.1 connections, kept per thread and host."""
 
-    def __init__(self) -> None:
-        """Connect to nothing yet."""
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """Connect to nothing yet; `tls` says how certificates are checked, where not as usual."""
+        self._tls = tls
         self._of_thread = threading.local()
         self._all: list[http.client.HTTPConnection] = []
 
@@ -68,8 +70,7 @@ class Wire:
         kept: dict[str, tuple[http.client.HTTPConnection, list[float]]] = self._of_thread.__dict__
         key = f"{target.scheme}://{target.netloc}"
         if key not in kept:
-            kind = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
-            kept[key] = kind(target.netloc, timeout=TIMEOUT_S), [0.0]
+            kept[key] = self._connect(target), [0.0]
             self._all.append(kept[key][0])
         connection, last_used_s = kept[key]
         now_s = time.monotonic()
@@ -77,6 +78,11 @@ class Wire:
             connection.close()  # opens again by itself with the next request
         last_used_s[0] = now_s
         return connection
+
+    def _connect(self, target: SplitResult) -> http.client.HTTPConnection:
+        if target.scheme == "https":
+            return http.client.HTTPSConnection(target.netloc, timeout=TIMEOUT_S, context=self._tls)
+        return http.client.HTTPConnection(target.netloc, timeout=TIMEOUT_S)
 
 
 def refusal(

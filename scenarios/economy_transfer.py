@@ -90,8 +90,9 @@ def invariants(world: World, data: Orders, samples: Samples) -> list[Invariant]:
         count_is(
             world,
             "every balance is the sum of its ledger",
-            """SELECT count(*) FROM economy_deltacrownwallet w WHERE cached_balance <>
-               (SELECT coalesce(sum(amount), 0) FROM economy_economytransaction t WHERE t.wallet_id = w.id)""",
+            """SELECT count(*) FROM economy_deltacrownwallet w
+               LEFT JOIN (SELECT wallet_id, sum(amount) total FROM economy_economytransaction GROUP BY wallet_id) ledger
+               ON ledger.wallet_id = w.id WHERE w.cached_balance <> coalesce(ledger.total, 0)""",
         ),
         count_is(
             world,

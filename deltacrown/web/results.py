@@ -3,7 +3,7 @@
 from deltacrown.errors import Invalid
 from deltacrown.platform import DeltaCrown
 from deltacrown.results import MatchResult
-from deltacrown.web.fields import ID, INTEGER, INTEGER_OR_NULL, SCORE, STRING, TIME, listed, text
+from deltacrown.web.fields import INTEGER, INTEGER_OR_NULL, SCORE, STRING, TIME, listed, text
 from deltacrown.web.operation import Call, Operation, Reply, Schema, object_of
 
 RESULT = object_of(
@@ -80,7 +80,7 @@ OPERATIONS = (
                 "game_scores": {**listed(GAME), "maxItems": MOST_GAMES},
                 "notes": text(1000),
                 "evidence_url": text(500),
-                "version": {**ID, "description": "an addition: the version this result builds on"},
+                "version": {**SCORE, "description": "an addition: the version this result builds on"},
             },
         ),
     ),
