@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slo.comparable import differences
-from slo.comparison import ALPHA, ERROR_MARGIN, FEWEST, REPORTED, Comparison, Metric
-from slo.family import holm
+from slo.comparison import ERROR_MARGIN, FEWEST, WATCHED, Comparison, Metric, guarded
 from slo.gate import gate_blocks
 from slo.judge import State
 from slo.margins import Margins
@@ -39,11 +38,11 @@ def compare_runs(
     found = [
         _compare(Metric(*key, q), baseline, candidate, margins, trust_single=trust_single)
         for key in metrics
-        for q in (*margins.deltas, *REPORTED)
+        for q in (*margins.deltas, *WATCHED)
     ]
     slugs = dict.fromkeys(slug for unit in [*baseline, *candidate] for slug in unit.error_rates)
     found += [_compare_errors(slug, baseline, candidate) for slug in slugs]
-    return _guarded(found)
+    return guarded(found)
 
 
 def _compare(
@@ -64,7 +63,7 @@ def _compare(
     )
     typical, floor_ms = float(np.median(a)), _floor(metric, margins)
     margin = max(
-        margins.deltas.get(metric.q) or REPORTED[metric.q], floor_ms / typical if typical else math.inf
+        margins.deltas.get(metric.q) or WATCHED[metric.q], floor_ms / typical if typical else math.inf
     )
     if min(a + b) <= 0:
         return _invalid(
@@ -73,7 +72,7 @@ def _compare(
     found = compare_units(metric, a, b, margin=margin, gated=gated)
     if trust_single and len(a) == len(b) == 1:
         found = _trusted(found, sides[0][0], sides[1][0])
-    return replace(found, why=found.why + ("" if gated else " (reported only)"))
+    return replace(found, why=found.why + ("" if gated else " (watched: only a proved slowdown counts)"))
 
 
 def _trusted(found: Comparison, a: NDArray[np.float64], b: NDArray[np.float64]) -> Comparison:
@@ -125,23 +124,6 @@ def _floor(metric: Metric, margins: Margins) -> float:
         if (metric.scenario, metric.step) == (FILE_SCENARIO, FILE_STEP)
         else margins.floor_of(metric.scenario)
     )
-
-
-def _guarded(found: Sequence[Comparison]) -> list[Comparison]:
-    gated = [each for each in found if each.gated]
-    stands = dict(
-        zip((each.metric for each in gated), holm([each.p_fail for each in gated], ALPHA), strict=True)
-    )
-    return [
-        replace(
-            each,
-            state=State.INCONCLUSIVE,
-            why=f"{each.why}; but one of {len(gated)} metrics looks as bad by chance (p = {each.p_fail:.2g})",
-        )
-        if each.gated and each.state is State.FAIL and not stands[each.metric]
-        else each
-        for each in found
-    ]
 
 
 def _invalid(metric: Metric, why: str) -> Comparison:
