@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "tailguard.run:run",
     "duet": "tailguard.duet:duet",
     "gate": "tailguard.gate:gate",
+    "export": "tailguard.export:export",
     "report": "tailguard.report:report",
     "judge": "tailguard.judge:judge",
     "verify": "tailguard.verify:verify",
