@@ -18,6 +18,7 @@ from perf.telemetry import Telemetry
 from perf.trial import Measurement, Trial
 from scenarios._environment import world_environment
 from scenarios._loads import load_of
+from scenarios._lookout import Lookout
 from scenarios._migrations import prove_migrations
 from scenarios._registry import load_scenarios
 from scenarios._world import World, open_world, read_faults
@@ -87,7 +88,10 @@ class Suite:
         ):
             self.run.record["environment"] |= world_environment(world)
             trials = [self._trial(scenario, world) for scenario in self.scenarios]
-            measured = self._measure(trials, placement)
+            lookout = Lookout(world, self.watch.on_progress)
+            measured = self._measure(trials, placement, lookout)
+            if lookout.gone:
+                return lookout.gone
             if any(each.ended_because == "interrupted" for each in measured.values()):
                 return INTERRUPTED
             for trial in trials:
@@ -110,13 +114,16 @@ class Suite:
             scenario, world.platform, data, load_of(scenario.slug, settings, self.config.get("seed"))
         )
 
-    def _measure(self, trials: Sequence[Trial], placement: Placement) -> dict[str, Measurement]:
+    def _measure(
+        self, trials: Sequence[Trial], placement: Placement, lookout: Lookout
+    ) -> dict[str, Measurement]:
         with Telemetry(placement.generator) as telemetry:
             measured = measure(
                 trials,
                 done=self.watch.done,
                 save=self._save,
-                on_progress=self.watch.on_progress,
+                on_progress=lookout,
+                stop=lookout.stop,
                 pace=Pace(slice_s=self.config.get("load.slice_s")),
             )
         self.run.record["doubts"] = [doubt.as_dict() for doubt in find_doubts(measured, telemetry.reading())]

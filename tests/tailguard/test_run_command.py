@@ -256,3 +256,33 @@ def test_kill_9_leaves_no_process_port_or_folder(
     for port in ports:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_disk_that_fills_is_named_and_what_was_saved_stays(tmp_path: Path, postgres: Server) -> None:
+    """RLIMIT_FSIZE stands for the full disk: writes beyond it fail with an error of the system."""
+    done = subprocess.run(
+        [*("/bin/sh", "-c", 'ulimit -f 100; trap "" XFSZ; exec "$@"', "sh"),
+         *(TAILGUARD, "run", "--scenario", "registration", "--dsn", postgres.dsn), *QUICK],
+        cwd=tmp_path, env=environment(), capture_output=True, encoding="utf-8", timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 64, done.stderr
+    assert "runs" in done.stderr
+    assert "Traceback" not in done.stderr
+    record = json.loads((tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8"))
+    assert record["scenarios"]["registration"]["counts"]["ok"] > 0
+
+
+def test_a_database_that_is_killed_in_mid_run_ends_with_65_and_the_samples_before_it(
+    started: Callable[[], "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    process = started()
+    assert eventually(lambda: measuring(tmp_path))
+    servers = [each for each in family_of(process) if each.name() == "postgres" and "-D" in each.cmdline()]
+    assert servers
+    servers[0].kill()
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == 65, errors
+    assert "Traceback" not in errors
+    record = json.loads((tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8"))
+    assert "database" in record["incomplete_because"]
+    assert record["scenarios"]["registration"]["counts"]["ok"] > 0
