@@ -11,6 +11,7 @@ import vl_convert
 from perf.sample import Samples
 from reports.chart_style import Figure, Limit
 from reports.charts import figures_of
+from reports.live_chart import live_figures
 from reports.migration_chart import migration_figure
 from reports.thinning import step_of
 
@@ -44,10 +45,11 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """The drawn figures of each scenario's steps and of each migration; `absent` says why there are none."""
+    """The drawn figures of each scenario's steps, each migration and its proof under load; `absent` says why none."""
 
     steps: dict[str, dict[str, tuple[Drawn, ...]]] = field(default_factory=dict)
     migrations: tuple[Drawn, ...] = ()
+    live: tuple[tuple[Drawn, ...], ...] = ()
     absent: str = "No samples of this step are in the run's folder."
 
 
@@ -56,20 +58,27 @@ def gallery_of(
     samples: Mapping[str, Samples],
     absent: str = "",
     budget_bytes: int = BUDGET_BYTES,
+    live: Mapping[str, Samples] | None = None,
 ) -> Gallery:
     """Draw everything. A scenario that has no samples has no charts either, and `absent` says why."""
     scenarios: Mapping[str, Any] = record.get("scenarios") or {}
     migrations = tuple(_draw(migration_figure(found)) for found in record.get("migrations") or [])
+    proofs = [
+        live_figures(found["live"], live or {}) if found.get("live") else ()
+        for found in record.get("migrations") or []
+    ]
     wanted = [(slug, name) for slug, found in samples.items() if slug in scenarios for name in found.steps]
     buckets = max(_FEWEST, min(_MOST, _MARKS // max(len(wanted), 1)))
     steps: dict[str, dict[str, tuple[Drawn, ...]]] = {slug: {} for slug in scenarios}
     room = budget_bytes - sum(drawn.size for drawn in migrations)
+    lived = tuple(tuple(_fit(figures, room // (2 * len(proofs)))) for figures in proofs)
+    room -= sum(drawn.size for figures in lived for drawn in figures)
     for place, (slug, name) in enumerate(wanted):
         figures = figures_of(step_of(samples[slug], name), limits_of(record, slug, name), buckets)
         fitting = tuple(_fit(figures, room // (len(wanted) - place)))  # what one step leaves goes to the next
         room -= sum(drawn.size for drawn in fitting)
         steps[slug][name] = fitting
-    return Gallery(steps, migrations, absent or Gallery().absent)
+    return Gallery(steps, migrations, lived, absent or Gallery().absent)
 
 
 def limits_of(record: Mapping[str, Any], slug: str, step: str) -> list[Limit]:

@@ -7,12 +7,14 @@ from perf.errors import UsageError
 from perf.run import Run
 from perf.run_files import RECORD, saving, stage_text, unstage
 from perf.sample import Samples
+from perf.sample_file import read_samples
 from reports.gallery import gallery_of
 from reports.markdown import markdown_of
 from reports.page import page_of
 from reports.view import ReportView, view_of
 
 Format = Literal["html", "md"]
+LIVE = "live.parquet"  # what the clients of a proof under load sent
 MOST_BYTES = 1_950_000  # 2 MB with a reserve for what the charts' sizes are only estimated to take
 FILES: dict[Format, str] = {"html": "report.html", "md": "run.md"}
 
@@ -34,7 +36,8 @@ def rendered(run: Run, kind: Format) -> str:
         return markdown_of(view)
     samples, absent = _samples(run)
     words = page_of(view, gallery_of({"scenarios": run.record["scenarios"]}, {}, absent))
-    return page_of(view, gallery_of(run.record, samples, absent, MOST_BYTES - len(words.encode())))
+    room = MOST_BYTES - len(words.encode())
+    return page_of(view, gallery_of(run.record, samples, absent, room, _live_samples(run)))
 
 
 def run_view(run: Run) -> ReportView:
@@ -60,3 +63,12 @@ def _samples(run: Run) -> tuple[dict[str, Samples], str]:
         return run.samples(), ""
     except UsageError:
         return {}, f"No chart: {run.samples_path.name} is missing from the run's folder, or broken."
+
+
+def _live_samples(run: Run) -> dict[str, Samples]:
+    """What the clients of a proof under load sent; nothing where there was no such proof, or its file is lost."""
+    path = run.folder / LIVE
+    try:
+        return read_samples(path) if path.exists() else {}
+    except UsageError:
+        return {}

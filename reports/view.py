@@ -12,6 +12,7 @@ from typing import Any
 
 from perf.secrets import mask_all
 from reports.facts import FactGroup, environment_of
+from reports.live_view import ProofView, proof_of
 from reports.migration_view import MigrationView, migration_of
 from reports.overall import Overall, overall_of
 from reports.scenario_view import ScenarioView, scenario_of
@@ -57,6 +58,7 @@ class ReportView:
     doubts: tuple[DoubtView, ...]
     scenarios: tuple[ScenarioView, ...]
     migrations: tuple[MigrationView, ...]
+    proofs: tuple[ProofView, ...]  # one a migration
     environment: tuple[FactGroup, ...]
     config: str
 
@@ -72,6 +74,7 @@ def view_of(record: Mapping[str, Any]) -> ReportView:
         doubts=_doubts(record),
         scenarios=tuple(scenario_of(slug, found) for slug, found in (record.get("scenarios") or {}).items()),
         migrations=tuple(migration_of(found) for found in record.get("migrations") or []),
+        proofs=tuple(proof_of(found) for found in record.get("migrations") or []),
         environment=environment_of(record.get("environment") or {}),
         config=json.dumps(record.get("config") or {}, indent=2, ensure_ascii=False),
     )

@@ -21,6 +21,7 @@ from perf.postgres.prove import LiveOptions, LiveProof
 from perf.run import Run
 from perf.sample import Samples
 from perf.sample_file import write_samples
+from reports.report import write_report
 from tailguard.prove_report import proof_lines
 from tailguard.prove_target import prove_target
 
@@ -70,7 +71,7 @@ def prove(  # one parameter an option
                 _write_samples(run, proof.all_samples())
     for line in proof_lines(record):
         click.echo(line)
-    click.echo(f"Run: {run.folder}")
+    click.echo(f"Report: {write_report(run)}")
     return EXIT_OF[record["state"]]
 
 
