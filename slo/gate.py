@@ -54,7 +54,7 @@ def gate_blocks(
     is 1 + delta, or more where `floor_ms` is more of the baseline's median than delta. Looks at 10, 20 and all pairs,
     the first that decides counts. Raises UsageError for unequal, empty or impossible blocks, with their number.
     """
-    d, typical_ms = _log_ratios(baseline_blocks, candidate_blocks, q)
+    d, typical_ms = log_ratios(baseline_blocks, candidate_blocks, q)
     if not (delta > 0 and 0 < alpha < 0.5 and floor_ms >= 0):  # noqa: PLR2004  # beyond even odds nothing is decided
         raise UsageError(
             f"delta {delta}, alpha {alpha}, floor {floor_ms} ms: a gate needs delta > 0, 0 < alpha < 0.5"
@@ -105,10 +105,10 @@ def _decide(d: NDArray[np.float64], margin: float, alpha: float) -> Change:
     return Change(state, math.exp(estimate), math.exp(low), math.exp(high), len(d), math.exp(margin), p, why)
 
 
-def _log_ratios(
+def log_ratios(
     baseline: Sequence[ArrayLike], candidate: Sequence[ArrayLike], q: float
 ) -> tuple[NDArray[np.float64], float]:
-    """Return the log-ratio of each pair, and the baseline's typical quantile in ms."""
+    """Return the log-ratio of each pair, and the baseline's typical quantile in ms; raises as `gate_blocks` does."""
     if len(baseline) != len(candidate) or not len(baseline):
         raise UsageError(
             f"{len(baseline)} blocks against {len(candidate)}: each block needs its pair, at least one"

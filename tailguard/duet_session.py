@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from perf.config import Config
 from perf.duet import BlockError, Pair, Side, measure_pair
@@ -11,8 +12,10 @@ from perf.environment import describe_environment
 from perf.placement import choose_placement
 from perf.run import Run
 from scenarios._registry import known_steps, load_scenarios
-from slo.comparison import Comparison, compare_blocks, decided
+from slo.comparison import Block, Comparison, compare_blocks, decided
+from slo.comparison_ratios import ratios_of
 from slo.gate import LOOKS
+from slo.gate_quality import gate_quality
 from slo.margins import Margins
 from slo.objectives import SHIPPED, load_objectives
 from tailguard.duet_record import INTERRUPTED, describe_pairs, keep_candidate
@@ -112,8 +115,16 @@ class Duet:
         self.say(f"block {number} is discarded: {error}")
 
     def _compare(self) -> list[Comparison]:
-        halves = [[pair.halves[side].samples for pair in self.pairs] for side in ("baseline", "candidate")]
-        return compare_blocks(halves[0], halves[1], self.margins)
+        return compare_blocks(self._blocks("baseline"), self._blocks("candidate"), self.margins)
+
+    def _blocks(self, side: str) -> list[Block]:
+        return [pair.halves[side].samples for pair in self.pairs]
+
+    def _quality(self) -> dict[str, Any] | None:
+        """Say how good the gate is with this machine's noise, at the budget's number of pairs."""
+        ratios = ratios_of(self.comparisons, self._blocks("baseline"), self._blocks("candidate"))
+        quality = gate_quality(ratios, self.budget.pairs)
+        return None if quality is None else quality.as_dict()
 
     def _describe(self, sides: Sequence[Side], ground: Ground) -> None:
         self.run.record["duet"] = {
@@ -128,7 +139,7 @@ class Duet:
         if self.pairs:
             self.comparisons = self._compare()
             keep_candidate(self.run, self.pairs)
-            record["duet"] |= describe_pairs(self.pairs, self.comparisons)
+            record["duet"] |= describe_pairs(self.pairs, self.comparisons) | {"quality": self._quality()}
         record.setdefault("duet", {})["discarded"] = self.failures
         record["verdicts"] = [each.as_verdict() for each in self.comparisons if each.gated]
         self.run.finish(because)
