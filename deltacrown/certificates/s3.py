@@ -173,7 +173,7 @@ def error_code(error: ClientError) -> str:
 
 
 def connect_s3(
-    endpoint: str,
+    endpoint: str | None,
     access_key: str,
     secret_key: str,
     region: str = "us-east-1",
@@ -182,7 +182,7 @@ def connect_s3(
     connect_timeout_s: float = 2.0,
     read_timeout_s: float = 5.0,
 ) -> "S3Client":
-    """Return a client with path-style addresses, SigV4, short timeouts and no retries of its own."""
+    """Return a client with short timeouts and no retries of its own, of AWS itself where the endpoint is None."""
     import boto3  # noqa: PLC0415 - costs 0.2 s, and most of the platform needs no S3
     from botocore.config import Config  # noqa: PLC0415 - as above
 
