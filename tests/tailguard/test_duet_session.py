@@ -63,17 +63,24 @@ def states(run: Run) -> dict[str, str]:
     return {verdict["objective"]: verdict["state"] for verdict in run.record["verdicts"]}
 
 
-def test_a_candidate_twice_as_slow_fails_at_a_look_and_the_run_says_everything(perform: Perform) -> None:
+def test_a_candidate_twice_as_slow_fails_and_the_run_says_everything(perform: Perform) -> None:
     run = perform(level_ms=10.0, pairs=12)
     assert run.complete
     assert states(run)["registration p50 of register against the baseline"] == "FAIL"
-    assert run.record["duet"]["pairs"] == 10, "the first look decides"
+    assert run.record["duet"]["pairs"] == 12
+    assert "false alarms" in run.record["duet"]["quality"]["sentence"]
     assert run.record["duet"]["time"]["wall_s"] > run.record["duet"]["time"]["measuring_s"]
     assert run.record["duet"]["sides"]["candidate"]["label"] == "candidate well"
     assert run.record["scenarios"]["registration"]["counts"]["total"] == 600
     assert verify_files(run) == []
     assert verify_summaries(run) == []
     assert "against the baseline" in write_report(run).read_text(encoding="utf-8")
+
+
+def test_it_stops_at_the_first_look_that_decides(perform: Perform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duet_session, "LOOKS", (3,))
+    monkeypatch.setattr(duet_session, "decided", lambda found: len(found) > 0)
+    assert perform(pairs=9).record["duet"]["pairs"] == 3
 
 
 def test_a_block_that_fails_is_discarded_counted_and_measured_again(perform: Perform) -> None:
