@@ -20,6 +20,7 @@ COMMANDS = {
     "judge": "tailguard.judge:judge",
     "verify": "tailguard.verify:verify",
     "migrate": "tailguard.migrate:migrate",
+    "certificates": "tailguard.certificates:certificates",
     "serve": "tailguard.serve:serve",
     "config": "tailguard.config:config",
     "slo": "tailguard.slo:slo",

@@ -93,8 +93,9 @@ def test_a_backfill_that_is_killed_three_times_ends_complete_and_uploads_nothing
     code, result, _ = place.run("backfill")
     assert (code, result["finished"], result["failed"]) == (0, True, 0)
     assert result["pending"] == count - len(written)
+    marks_now = _marks(place.conninfo)
     for key, (marks, modified) in written.items():
-        assert _marks(place.conninfo)[key] == marks
+        assert marks_now[key] == marks
         assert place.s3.modified(key) == modified <= marks.replace(microsecond=999_999)
     code, report, _ = place.run("check", "--all")
     assert (code, report["clean"], report["spot_checked"]) == (0, True, count)
