@@ -15,7 +15,7 @@ from locust import FastHttpUser, between, events, tag, task
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from perf.errors import TailguardError, UsageError
+from perf.errors import InvalidRunError, TailguardError, UsageError
 from perf.locust_clock import LoopClock
 from perf.locust_master import Master
 from perf.locust_wire import FastWire, use_pool
@@ -149,7 +149,6 @@ class Bridge:
         hooks.worker_connect.add_listener(self._worker_connected)
         hooks.test_stopping.add_listener(self._test_stopping)
         hooks.test_stop.add_listener(self._test_stop)
-        hooks.quitting.add_listener(self._quitting)
 
     def tls(self) -> Any:
         """Return how certificates are checked in the run at hand."""
@@ -163,6 +162,9 @@ class Bridge:
     def _init(self, environment: Environment, runner: Any, web_ui: Any = None, **_: Any) -> None:
         options: Any = environment.parsed_options
         self._environment, self._runner, self._options = environment, runner, options
+        # Fired in reverse order: added now, after the runner's own, ours comes before that one stops everything.
+        hooks: Any = environment.events
+        hooks.quitting.add_listener(self._quitting)
         _keep_tagged(environment, self._options)
         if isinstance(runner, WorkerRunner | LocalRunner):
             self._worker = Worker(self._to_master, self.stage.open_workplace, self._clock, self._tell())
@@ -179,6 +181,9 @@ class Bridge:
                 sys.exit(error.exit_code)
             if web_ui is not None:
                 self.stage.attach(web_ui.app)
+        # All that was loaded so far took seconds in which the loop stood still: without this, --run-time, which is
+        # counted on the loop's own clock, would end that much too early.
+        gevent.get_hub().loop.update_now()
 
     def _keep_playable(self, environment: Environment) -> None:
         """Leave out the users whose scenario the target cannot be asked for."""
@@ -256,6 +261,11 @@ class Bridge:
             self._worker.close()
         if not isinstance(self._runner, WorkerRunner):
             self.stage.close()
+            if self._environment.process_exit_code is None and self._options.headless:
+                _say(
+                    "Error: this test ended before its run began, so nothing was measured. Give it a longer --run-time."
+                )
+                self._environment.process_exit_code = InvalidRunError.exit_code
 
     def _workers(self) -> list[str]:
         if isinstance(self._runner, LocalRunner):

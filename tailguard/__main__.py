@@ -22,6 +22,7 @@ COMMANDS = {
     "migrate": "tailguard.migrate:migrate",
     "certificates": "tailguard.certificates:certificates",
     "serve": "tailguard.serve:serve",
+    "preflight": "tailguard.preflight:preflight",
     "config": "tailguard.config:config",
     "slo": "tailguard.slo:slo",
     "calibrate": "tailguard.calibrate:calibrate",

@@ -1,0 +1,139 @@
+"""Locust runs for the tests: a served platform, a master and workers as processes of their own."""
+
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from perf.run import Run
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LOCUST = str(Path(sys.executable).with_name("locust"))
+TAILGUARD = str(Path(sys.executable).with_name("tailguard"))
+LIMIT_S = 150
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def served_platform():
+    """`tailguard serve` on a free port; yields (url, environment with its secret)."""
+    environment = {**os.environ, "DELTACROWN_SECRET": secrets.token_hex(32)}
+    process = subprocess.Popen(
+        [TAILGUARD, "serve", "--port", "0"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    try:
+        for line in process.stdout:
+            if found := re.search(r"reference platform: (http\S+)", line):
+                yield found[1], environment
+                return
+        raise RuntimeError("the platform did not start")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        process.stdout.close()
+
+
+class Processes:
+    """Locust processes that end with the test."""
+
+    def __init__(self, folder, url, environment, stack):
+        self.folder, self.url, self.stack = folder, url, stack
+        self.environment = {key: value for key, value in environment.items() if not key.startswith("LOCUST_")}
+        self.runs = folder / "runs"
+        self.port = free_port()
+
+    def start(self, name, *words, environment=None, cwd=ROOT):
+        log = (self.folder / f"{name}.log").open("w", encoding="utf-8")
+        self.stack.callback(log.close)
+        process = subprocess.Popen(
+            [LOCUST, "-f", "scenarios", *words],
+            cwd=cwd,
+            env={**self.environment, **(environment or {})},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.stack.callback(end, process)
+        return process
+
+    def alone(self, name, *words, **options):
+        return self.start(name, *self._ours(), *words, **options)
+
+    def master(self, *words, workers=4):
+        return self.start(
+            "master",
+            *self._ours(),
+            "--master",
+            f"--expect-workers={workers}",
+            f"--master-bind-port={self.port}",
+            *words,
+        )
+
+    def worker(self, name, **options):
+        return self.start(
+            name, "--worker", "--master-host=127.0.0.1", f"--master-port={self.port}", **options
+        )
+
+    def log(self, name):
+        return (self.folder / f"{name}.log").read_text(encoding="utf-8")
+
+    def wait_for(self, name, text, limit_s=60):
+        until_s = time.monotonic() + limit_s
+        while text not in self.log(name):
+            assert time.monotonic() < until_s, f"{text!r} is not in:\n{self.log(name)}"
+            time.sleep(0.1)
+
+    def run(self):
+        return Run.load("latest", self.runs)
+
+    def _ours(self):
+        return (
+            *(("--host", self.url) if self.url else ()),
+            "--headless",
+            "--only-summary",
+            "--tailguard-set",
+            f"runs_dir={self.runs}",
+            "--tailguard-set",
+            "load.warmup=3",
+        )
+
+
+@contextmanager
+def processes(folder, url, environment):
+    with ExitStack() as stack:
+        yield Processes(folder, url, environment, stack)
+
+
+def end(process):
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+def objectives_file(folder, limit):
+    path = folder / "objectives.toml"
+    path.write_text(
+        f'[defaults]\ndependence = "independent"\n[scenarios.registration]\nstep = "register"\np95 = "<= {limit}"\n',
+        encoding="utf-8",
+    )
+    return str(path)
+
+
+def record(run):
+    return json.loads((run.folder / "run.json").read_text(encoding="utf-8"))

@@ -1,0 +1,176 @@
+"""Locust for real: one process or a master with workers, against a served platform."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from locust_runs import LIMIT_S, ROOT, TAILGUARD, objectives_file, processes, served_platform
+
+from scenarios._locust_hash import scenarios_sha256
+
+pytestmark = pytest.mark.performance
+
+
+@pytest.fixture(scope="module")
+def served():
+    with served_platform() as platform:
+        yield platform
+
+
+@pytest.fixture
+def locust(served, tmp_path):
+    with processes(tmp_path, *served) as starter:
+        yield starter
+
+
+def four_workers(locust, *words, run_time="6s", users=8):
+    master = locust.master(
+        "-u", str(users), "-r", str(users), "-t", run_time, *words, "RegistrationUser", "EconomyTransferUser"
+    )
+    return master, [locust.worker(f"worker{number}") for number in range(4)]
+
+
+def test_the_merged_samples_are_the_workers_own_bit_for_bit_and_locusts_table_is_not(
+    locust, tmp_path, capsys
+):
+    raw = tmp_path / "raw"
+    words = ("--tailguard-keep-raw", str(raw), "--csv", str(tmp_path / "locust"))
+    master, _ = four_workers(locust, *words, "--tailguard-objectives", objectives_file(tmp_path, "30s"))
+    assert master.wait(LIMIT_S) == 0, locust.log("master")
+    samples = locust.run().samples()
+    with (tmp_path / "locust_stats.csv").open(encoding="utf-8") as file:
+        theirs = {row["Name"]: row for row in csv.DictReader(file)}
+    differ = 0
+    for slug, step in (("registration", "register"), ("economy_transfer", "transfer")):
+        files = sorted(raw.glob(f"*-{slug}.npy"))
+        rows = np.concatenate([np.load(path) for path in files])
+        rows = rows[np.argsort(rows[:, 0], kind="stable")]
+        assert len(files) == 4
+        mine = samples[slug]
+        for place, column in enumerate(("intended_ns", "started_ns", "ended_ns", "step", "outcome")):
+            np.testing.assert_array_equal(np.sort(rows[:, place]), np.sort(getattr(mine, column)))
+        ok = rows[rows[:, 4] == 0]
+        for q in (50, 95, 99):
+            concatenated = np.percentile((ok[:, 2] - ok[:, 0]) / 1e6, q, method="inverted_cdf")
+            merged = np.percentile(mine.response_ms(step), q, method="inverted_cdf")
+            assert merged == concatenated
+            shown = float(theirs[f"{slug}.{step}"][f"{q}%"])
+            differ += shown != merged
+            with capsys.disabled():
+                print(
+                    f"\n{slug} p{q}: merged {merged!r} ms, concatenated {concatenated!r} ms, locust {shown:g} ms"
+                )
+    assert differ >= 5  # locust keeps two digits
+    verified = subprocess.run(
+        [TAILGUARD, "verify", str(locust.run().folder)], capture_output=True, check=False, cwd=ROOT
+    )
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_an_objective_below_what_is_measured_exits_with_99(locust, tmp_path):
+    objectives = objectives_file(tmp_path, "0.01ms")
+    single = locust.alone(
+        "single", "-u", "6", "-r", "6", "-t", "5s", "--tailguard-objectives", objectives, "RegistrationUser"
+    )
+    assert single.wait(LIMIT_S) == 99, locust.log("single")
+    states = {each["objective"]: each["state"] for each in locust.run().record["verdicts"]}
+    assert states["registration p95 <= 0.01ms"] == "FAIL"
+    assert (locust.run().folder / "report.html").exists()
+
+
+def test_a_worker_killed_in_mid_run_makes_it_invalid_and_its_sent_samples_are_kept(locust):
+    master, workers = four_workers(locust, run_time="9s")
+    locust.wait_for("master", "All users spawned")
+    time.sleep(3)
+    os.killpg(workers[2].pid, signal.SIGKILL)
+    assert master.wait(LIMIT_S) == 65, locust.log("master")
+    run = locust.run()
+    assert "its ledger never came" in run.record["incomplete_because"]
+    assert {each["state"] for each in run.record["verdicts"]} == {"INVALID"}
+    assert len(run.samples()["registration"]) > 0
+
+
+def test_ctrl_c_on_the_master_saves_the_samples_and_marks_the_run_incomplete(locust):
+    master, _ = four_workers(locust, run_time="60s")
+    locust.wait_for("master", "All users spawned")
+    time.sleep(2)
+    master.send_signal(signal.SIGINT)
+    assert master.wait(LIMIT_S) == 130, locust.log("master")
+    run = locust.run()
+    assert (run.complete, run.record["incomplete_because"]) == (False, "interrupted by the user")
+    assert len(run.samples()["registration"]) > 0
+    assert run.record["locust"]["faults"] == []
+
+
+def test_a_worker_that_joins_late_takes_part_and_is_told_of(locust):
+    master = locust.master("-u", "6", "-r", "6", "-t", "20s", "RegistrationUser", workers=2)
+    for number in range(2):
+        locust.worker(f"worker{number}")
+    locust.wait_for("master", "All users spawned")
+    locust.worker("late")
+    assert master.wait(LIMIT_S) in {0, 75}, locust.log("master")
+    record = locust.run().record
+    assert len(record["locust"]["joined_late"]) == 1
+    assert record["locust"]["faults"] == []
+    assert [each["kind"] for each in record["doubts"] if each["kind"] == "late_worker"] == ["late_worker"]
+
+
+def test_a_worker_with_other_scenarios_is_refused_with_both_hashes(locust, tmp_path):
+    other = tmp_path / "other"
+    for room in ("scenarios", "perf", "deltacrown", "slo", "reports", "tailguard", "migrations_sql"):
+        shutil.copytree(ROOT / room, other / room, ignore=shutil.ignore_patterns("__pycache__"))
+    with (other / "scenarios" / "registration.py").open("a", encoding="utf-8") as file:
+        file.write("# another version\n")
+    master = locust.master("-u", "2", "-r", "2", "-t", "5s", "RegistrationUser", workers=1)
+    locust.worker("other", cwd=other, environment={"PYTHONPATH": str(other)})
+    assert master.wait(LIMIT_S) == 64, locust.log("master")
+    assert "its scenarios are not the master's" in locust.log("master")
+    assert scenarios_sha256() in locust.log("master")
+
+
+def test_a_schedule_over_two_workers_is_one_and_the_report_says_so(locust):
+    words = ("-u", "8", "-r", "8", "-t", "5s", "--processes", "2", "--tailguard-rate", "40")
+    single = locust.alone("open", *words, "RegistrationUser")
+    assert single.wait(LIMIT_S) in {0, 65, 75}, locust.log(
+        "open"
+    )  # a busy machine may start late, and then says so
+    entry = locust.run().record["scenarios"]["registration"]
+    assert entry["schedule"]["kind"] == "poisson"
+    intended = locust.run().samples()["registration"].intended_ns
+    assert entry["offered_rate_per_s"] == pytest.approx(40, rel=0.35)
+    assert len(np.unique(intended)) > 50
+    assert entry["lateness_ms"]["max"] is not None
+
+
+def test_a_host_that_refuses_gives_errors_by_kind_and_never_a_pass(locust):
+    locust.url = "http://127.0.0.1:1"
+    single = locust.alone("refused", "-u", "4", "-r", "4", "-t", "4s", "RegistrationUser")
+    assert single.wait(LIMIT_S) in {65, 99}, locust.log("refused")
+    entry = locust.run().record["scenarios"]["registration"]
+    assert entry["counts"]["ok"] == 0
+    assert list(entry["errors"]) == ["ConnectionRefusedError"]
+
+
+def test_sampling_stops_when_everything_is_decided(locust, tmp_path):
+    words = (
+        "-u",
+        "10",
+        "-r",
+        "10",
+        "-t",
+        "60s",
+        "--tailguard-until-decided",
+        "--tailguard-set",
+        "load.min_samples=100",
+    )
+    objectives = objectives_file(tmp_path, "20s")
+    began_s = time.monotonic()
+    single = locust.alone("decided", *words, "--tailguard-objectives", objectives, "RegistrationUser")
+    assert single.wait(LIMIT_S) == 0, locust.log("decided")
+    assert time.monotonic() - began_s < 50
+    assert locust.run().record["scenarios"]["registration"]["ended_because"] == "decided"
