@@ -71,7 +71,7 @@ def test_a_candidate_twice_as_slow_fails_and_the_run_says_everything(perform: Pe
     assert "false alarms" in run.record["duet"]["quality"]["sentence"]
     assert run.record["duet"]["time"]["wall_s"] > run.record["duet"]["time"]["measuring_s"]
     assert run.record["duet"]["sides"]["candidate"]["label"] == "candidate well"
-    assert run.record["scenarios"]["registration"]["counts"]["total"] == 600
+    assert run.record["scenarios"]["registration"]["counts"]["total"] == 720
     assert verify_files(run) == []
     assert verify_summaries(run) == []
     assert "against the baseline" in write_report(run).read_text(encoding="utf-8")
