@@ -82,7 +82,7 @@ def your_s3(
         raise StorageError(f"--s3-endpoint {_shown(endpoint)} is no URL: write https://host:port")
     server = S3Server(
         endpoint=endpoint,
-        region=region or env.get("AWS_REGION") or env.get("AWS_EMBEDDED_REGION") or EMBEDDED_REGION,
+        region=region or env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or EMBEDDED_REGION,
         bucket=bucket or DEFAULT_BUCKET,
         kind="yours",
         version="unknown",
