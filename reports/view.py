@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perf.secrets import mask_all
+from reports.duet_view import DuetView, duet_of
 from reports.facts import FactGroup, environment_of
 from reports.live_view import ProofView, proof_of
 from reports.migration_view import MigrationView, migration_of
@@ -61,6 +62,7 @@ class ReportView:
     proofs: tuple[ProofView, ...]  # one a migration
     environment: tuple[FactGroup, ...]
     config: str
+    duet: DuetView | None = None  # where the run compares two sides
 
 
 def view_of(record: Mapping[str, Any]) -> ReportView:
@@ -77,6 +79,7 @@ def view_of(record: Mapping[str, Any]) -> ReportView:
         proofs=tuple(proof_of(found) for found in record.get("migrations") or []),
         environment=environment_of(record.get("environment") or {}),
         config=json.dumps(record.get("config") or {}, indent=2, ensure_ascii=False),
+        duet=duet_of(record),
     )
 
 

@@ -1,0 +1,96 @@
+"""A duet's part of the report: both sides, every metric, how good the gate was, where the time went."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from perf import text_format
+from perf.secrets import mask_all
+from reports import numbers
+from reports.verdict_view import severity
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One metric of both sides, as texts."""
+
+    state: str
+    metric: str
+    baseline: str
+    candidate: str
+    change: str
+    interval: str
+    margin: str
+    slower: str
+    gated: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DuetView:
+    """What a reader sees of a duet; `notes` are sentences, `discarded` the blocks that were lost, with their logs."""
+
+    sides: tuple[tuple[str, str], ...]
+    rows: tuple[ChangeRow, ...]
+    facts: tuple[tuple[str, str], ...]
+    quality: str
+    discarded: tuple[str, ...]
+
+
+def duet_of(record: Mapping[str, Any]) -> DuetView | None:
+    """Return the duet of a run, None where the run is none. Secrets are masked once more on the way."""
+    duet = record.get("duet")
+    if not duet:
+        return None
+    duet = mask_all(duet)
+    found = sorted(duet.get("comparisons") or [], key=lambda each: severity(str(each["state"])))
+    return DuetView(
+        sides=tuple((name, str(side.get("label", ""))) for name, side in (duet.get("sides") or {}).items()),
+        rows=tuple(_row(each) for each in found),
+        facts=tuple(_facts(duet)),
+        quality=str((duet.get("quality") or {}).get("sentence") or ""),
+        discarded=tuple(str(text) for text in duet.get("discarded") or ()),
+    )
+
+
+def _row(each: Mapping[str, Any]) -> ChangeRow:
+    observed = each.get("observed") or {}
+    in_ms = each.get("q") is not None
+    shown = text_format.duration_ms if in_ms else numbers.percent
+    return ChangeRow(
+        state=str(each["state"]),
+        metric=str(each.get("objective", "")).removesuffix(" against the baseline"),
+        baseline=shown(each.get("baseline")),
+        candidate=shown(each.get("candidate")),
+        change=_signed(observed.get("value")),
+        interval=f"{_signed(observed.get('low'))} to {_signed(observed.get('high'))}",
+        margin=numbers.percent(each.get("max_ratio")),
+        slower=f"{numbers.count(each.get('exceedances'))} of {numbers.count(each.get('n'))}",
+        gated=bool(each.get("gated")),
+        why=str(each.get("why") or ""),
+    )
+
+
+def _signed(share: float | None) -> str:
+    return numbers.ABSENT if share is None else f"{share:+.1%}"
+
+
+def _facts(duet: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    budget, time = duet.get("budget") or {}, duet.get("time") or {}
+    looks = ", ".join(str(look) for look in duet.get("looks") or ())
+    facts = [
+        (
+            "Pairs of fresh processes",
+            f"{duet.get('pairs', 0)} of at most {budget.get('pairs', '?')}; looks at {looks}",
+        ),
+        ("Blocks discarded", str(len(duet.get("discarded") or ()))),
+    ]
+    if time:
+        share = numbers.percent(time["other_s"] / time["wall_s"] if time["wall_s"] else 0.0)
+        wall, measuring = text_format.duration_s(time["wall_s"]), text_format.duration_s(time["measuring_s"])
+        text = f"{wall}, of which {measuring} in the platform and {share} in starts, seeding and checks"
+        facts.append(("Time", text))
+    for side, saw in (duet.get("sides_saw") or {}).items():
+        if saw.get("faults"):
+            facts.append((f"Faults of the {side}", ", ".join(map(str, saw["faults"]))))
+    return facts
