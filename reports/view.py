@@ -17,6 +17,7 @@ from reports.live_view import ProofView, proof_of
 from reports.migration_view import MigrationView, migration_of
 from reports.overall import Overall, overall_of
 from reports.scenario_view import ScenarioView, scenario_of
+from reports.statements_view import TimeView, times_of
 from reports.verdict_view import Card, cards_of
 
 _GRADES = ("grave", "warn", "note")
@@ -58,6 +59,7 @@ class ReportView:
     cards: tuple[Card, ...]
     doubts: tuple[DoubtView, ...]
     scenarios: tuple[ScenarioView, ...]
+    times: tuple[TimeView, ...]
     migrations: tuple[MigrationView, ...]
     proofs: tuple[ProofView, ...]  # one a migration
     environment: tuple[FactGroup, ...]
@@ -75,6 +77,7 @@ def view_of(record: Mapping[str, Any]) -> ReportView:
         cards=cards_of(record),
         doubts=_doubts(record),
         scenarios=tuple(scenario_of(slug, found) for slug, found in (record.get("scenarios") or {}).items()),
+        times=times_of(record.get("scenarios") or {}),
         migrations=tuple(migration_of(found) for found in record.get("migrations") or []),
         proofs=tuple(proof_of(found) for found in record.get("migrations") or []),
         environment=environment_of(record.get("environment") or {}),

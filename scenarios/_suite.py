@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ from perf.doubts import find_doubts
 from perf.errors import TailguardError
 from perf.measure import Done, Pace, Progress, measure
 from perf.placement import Placement, choose_placement, pinned
+from perf.postgres.attribution import Attribution, attributed
 from perf.run import Run
 from perf.scenario import Scenario
 from perf.summary import scenario_entry
@@ -88,8 +90,11 @@ class Suite:
         ):
             self.run.record["environment"] |= world_environment(world)
             trials = [self._trial(scenario, world) for scenario in self.scenarios]
-            lookout = Lookout(world, self.watch.on_progress)
-            measured = self._measure(trials, placement, lookout)
+            with attributed(world.database, trials) as attribution:
+                lookout = Lookout(world, partial(self._heard, attribution))
+                measured = self._measure(trials, placement, lookout)
+                for slug in measured:
+                    self.run.record["scenarios"][slug]["database"] = attribution.record(slug)
             if lookout.gone:
                 return lookout.gone
             if any(each.ended_because == "interrupted" for each in measured.values()):
@@ -128,6 +133,11 @@ class Suite:
             )
         self.run.record["doubts"] = [doubt.as_dict() for doubt in find_doubts(measured, telemetry.reading())]
         return measured
+
+    def _heard(self, attribution: Attribution, progress: Progress) -> None:
+        """A slice has ended: what the server did in it is read before anything else asks the server."""
+        attribution.after_slice(progress)
+        self.watch.on_progress(progress)
 
     def _save(self, slug: str, measurement: Measurement) -> None:
         title = next(scenario.title for scenario in self.scenarios if scenario.slug == slug)
