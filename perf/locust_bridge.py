@@ -23,7 +23,7 @@ from perf.locust_worker import Message, OpenWorkplace, Worker
 from perf.scenario import Scenario
 
 PREFIX = "tailguard."
-TO_WORKER, TO_MASTER = ("begin", "go", "collect", "settle"), ("ready", "chunk", "ledger", "settled")
+TO_WORKER, TO_MASTER = ("begin", "go", "collect", "settle"), ("hello", "ready", "chunk", "ledger", "settled")
 LOCAL = "local"  # what locust calls the only node of a run without workers
 # A user without a turn (the run has not begun, or is over) looks again after this.
 IDLE_S = 0.25
@@ -146,7 +146,6 @@ class Bridge:
         hooks.init.add_listener(self._init)
         hooks.test_start.add_listener(self._test_start)
         hooks.spawning_complete.add_listener(self._spawned)
-        hooks.worker_connect.add_listener(self._worker_connected)
         hooks.test_stopping.add_listener(self._test_stopping)
         hooks.test_stop.add_listener(self._test_stop)
 
@@ -156,7 +155,8 @@ class Bridge:
 
     def worker_role(self, slug: str) -> Any:
         """Return the role of this process in a scenario, once the run goes."""
-        assert self._worker is not None
+        while self._worker is None:  # a worker that joins late is given users before locust says `init`
+            gevent.sleep(IDLE_S)
         return self._worker.role(slug)
 
     def _init(self, environment: Environment, runner: Any, web_ui: Any = None, **_: Any) -> None:
@@ -181,6 +181,8 @@ class Bridge:
                 sys.exit(error.exit_code)
             if web_ui is not None:
                 self.stage.attach(web_ui.app)
+        if isinstance(runner, WorkerRunner):
+            self._to_master("hello", {})  # only now can we take a message: what came before is lost
         # All that was loaded so far took seconds in which the loop stood still: without this, --run-time, which is
         # counted on the loop's own clock, would end that much too early.
         gevent.get_hub().loop.update_now()
@@ -197,7 +199,7 @@ class Bridge:
             )
 
     def _test_start(self, environment: Environment, **_: Any) -> None:
-        if isinstance(self._runner, WorkerRunner):
+        if not isinstance(environment.runner, MasterRunner | LocalRunner):
             return
         slugs = [each.scenario.slug for each in self._runner.user_classes if hasattr(each, "scenario")]
         try:
@@ -224,10 +226,6 @@ class Bridge:
     def _spawned(self, user_count: int, **_: Any) -> None:
         if self._master is not None and self._master.went_ns is None:
             self._master.go()
-
-    def _worker_connected(self, client_id: str, **_: Any) -> None:
-        if self._master is not None:
-            self._master.admit(client_id)
 
     def _watch(self, master: Master) -> None:
         """Look at the samples now and then, and end the run once everything is decided."""
@@ -293,7 +291,11 @@ class Bridge:
         self._worker.take(kind, message)
 
     def _master_takes(self, kind: str, worker: str, message: Message) -> None:
-        if self._master is not None:
+        if self._master is None:
+            return
+        if kind == "hello":
+            self._master.admit(worker)
+        else:
             self._master.take(kind, worker, message)
 
     def _tell(self) -> Callable[[str, float, str], None]:

@@ -85,7 +85,7 @@ def test_an_objective_below_what_is_measured_exits_with_99(locust, tmp_path):
 
 def test_a_worker_killed_in_mid_run_makes_it_invalid_and_its_sent_samples_are_kept(locust):
     master, workers = four_workers(locust, run_time="9s")
-    locust.wait_for("master", "All users spawned")
+    locust.wait_for_users()
     time.sleep(3)
     os.killpg(workers[2].pid, signal.SIGKILL)
     assert master.wait(LIMIT_S) == 65, locust.log("master")
@@ -97,7 +97,7 @@ def test_a_worker_killed_in_mid_run_makes_it_invalid_and_its_sent_samples_are_ke
 
 def test_ctrl_c_on_the_master_saves_the_samples_and_marks_the_run_incomplete(locust):
     master, _ = four_workers(locust, run_time="60s")
-    locust.wait_for("master", "All users spawned")
+    locust.wait_for_users()
     time.sleep(2)
     master.send_signal(signal.SIGINT)
     assert master.wait(LIMIT_S) == 130, locust.log("master")
@@ -111,7 +111,7 @@ def test_a_worker_that_joins_late_takes_part_and_is_told_of(locust):
     master = locust.master("-u", "6", "-r", "6", "-t", "20s", "RegistrationUser", workers=2)
     for number in range(2):
         locust.worker(f"worker{number}")
-    locust.wait_for("master", "All users spawned")
+    locust.wait_for_users()
     locust.worker("late")
     assert master.wait(LIMIT_S) in {0, 75}, locust.log("master")
     record = locust.run().record
