@@ -16,6 +16,7 @@ COMMANDS = {
     "duet": "tailguard.duet:duet",
     "gate": "tailguard.gate:gate",
     "export": "tailguard.export:export",
+    "history": "tailguard.history:history",
     "report": "tailguard.report:report",
     "judge": "tailguard.judge:judge",
     "verify": "tailguard.verify:verify",
