@@ -26,6 +26,7 @@ COMMANDS = {
     "down": "tailguard.migrate:down",
     "status": "tailguard.migrate:status",
     "heal": "tailguard.migrate:heal",
+    "lint": "tailguard.migrate_lint:lint",
     "prove": "tailguard.migrate_prove:prove",  # with what it takes to measure, which the others need not load
 }
 EXIT_NOT_VALID = 65
