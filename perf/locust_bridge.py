@@ -6,8 +6,9 @@ quitting, then the exit code is taken. Samples are fetched in `test_stopping`, w
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import gevent  # type: ignore[import-untyped]  # ships no types
 from geventhttpclient.client import HTTPClientPool
@@ -18,8 +19,9 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from perf.errors import InvalidRunError, TailguardError, UsageError
 from perf.locust_clock import LoopClock
 from perf.locust_master import Master
+from perf.locust_stage import Stage, keep_tagged
 from perf.locust_wire import FastWire, use_pool
-from perf.locust_worker import Message, OpenWorkplace, Worker
+from perf.locust_worker import Message, Worker
 from perf.scenario import Scenario
 
 PREFIX = "tailguard."
@@ -27,52 +29,12 @@ TO_WORKER, TO_MASTER = ("begin", "go", "collect", "settle"), ("hello", "ready", 
 LOCAL = "local"  # what locust calls the only node of a run without workers
 # A user without a turn (the run has not begun, or is over) looks again after this.
 IDLE_S = 0.25
+# A look at all samples so far takes the master's loop: at most one part in so many of its time.
+LOOK_SHARE = 20
 # Closed users think between their turns; with none, twenty of them saturate a small server and time its queue.
 THINK_S = (0.05, 0.15)
 
 _think = between(*THINK_S)
-
-
-class Stage(Protocol):
-    """What a run is made of."""
-
-    @property
-    def open_workplace(self) -> OpenWorkplace:
-        """What opens a worker's workplace from a plan."""
-        ...
-
-    def add_options(self, parser: Any) -> None:
-        """Add our command line options to locust's parser."""
-
-    def find_host(self, options: Any) -> str:
-        """Return the target's address, starting one where none was given; raises TailguardError."""
-        ...
-
-    def playable(self, slugs: Sequence[str]) -> list[str]:
-        """Return the scenarios that the target can be asked for, and say aloud which are left out."""
-        ...
-
-    def begin(self, options: Any, host: str, slugs: Sequence[str], users: int) -> tuple[str, Message]:
-        """Begin a run; returns its id and the plan for the workers."""
-        ...
-
-    def look(self, master: Master) -> bool:
-        """Look at what has come so far; True where everything is decided and the run should end."""
-        ...
-
-    def finish(self, master: Master, faults: Sequence[str], because: str | None, *, decided: bool) -> int:
-        """Judge, save and report; returns the exit code. `because` says why the run was cut short, if it was."""
-        ...
-
-    def tls(self) -> Any:
-        """Return the SSL context of this worker's present target."""
-        ...
-
-    def attach(self, web_app: Any) -> None:
-        """Add pages of ours to locust's web application."""
-
-    def close(self) -> None:
-        """End what `find_host` started."""
 
 
 class JourneyUser(FastHttpUser):
@@ -165,7 +127,7 @@ class Bridge:
         # Fired in reverse order: added now, after the runner's own, ours comes before that one stops everything.
         hooks: Any = environment.events
         hooks.quitting.add_listener(self._quitting)
-        _keep_tagged(environment, self._options)
+        keep_tagged(environment, self._options)
         if isinstance(runner, WorkerRunner | LocalRunner):
             self._worker = Worker(self._to_master, self.stage.open_workplace, self._clock, self._tell())
             for kind in TO_WORKER:
@@ -180,7 +142,7 @@ class Bridge:
                 _say(f"Error: {error}")
                 sys.exit(error.exit_code)
             if web_ui is not None:
-                self.stage.attach(web_ui.app)
+                self.stage.attach(web_ui)
         if isinstance(runner, WorkerRunner):
             self._to_master("hello", {})  # only now can we take a message: what came before is lost
         # All that was loaded so far took seconds in which the loop stood still: without this, --run-time, which is
@@ -229,9 +191,13 @@ class Bridge:
 
     def _watch(self, master: Master) -> None:
         """Look at the samples now and then, and end the run once everything is decided."""
+        cost_s = 0.0
         while self._master is master and master.closed_ns is None:
-            gevent.sleep(1.0)
-            if master.went_ns is not None and self.stage.look(master):
+            gevent.sleep(max(1.0, LOOK_SHARE * cost_s))
+            began_s = time.monotonic()
+            decided = master.went_ns is not None and self.stage.look(master)
+            cost_s = time.monotonic() - began_s
+            if decided and master.closed_ns is None:
                 self._decided = True
                 _say("Every objective is decided: ending the run.")
                 (self._runner.quit if self._options.headless else self._runner.stop)()
@@ -343,17 +309,6 @@ def fast_wire() -> FastWire:
 
 def _bridge() -> Bridge:
     return _current[0]
-
-
-def _keep_tagged(environment: Environment, options: Any) -> None:
-    """Leave out the users whose every task the tags exclude: locust would fail to start them."""
-    wanted, unwanted = set(options.tags or ()), set(options.exclude_tags or ())
-
-    def kept(user: Any) -> bool:
-        tags = getattr(user.turn, "locust_tag_set", set()) if hasattr(user, "scenario") else wanted
-        return (not wanted or bool(tags & wanted)) and not tags & unwanted
-
-    environment.user_classes = [user for user in environment.user_classes if kept(user)]
 
 
 def _say(text: str) -> None:

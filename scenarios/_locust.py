@@ -21,12 +21,15 @@ from perf.locust_bridge import fast_wire
 from perf.locust_master import Master
 from perf.locust_role import Tell
 from perf.locust_schedule import parse_rates, parse_schedule
+from perf.locust_tab import add_tab
 from perf.locust_worker import Message
 from perf.run import Run
+from perf.sample import Samples
 from perf.summary import scenario_entry
 from reports.report import run_view, write_report
 from reports.terminal import print_summary
 from scenarios._locust_hash import scenarios_sha256
+from scenarios._locust_live import COLUMNS, nothing_yet, row
 from scenarios._locust_measurement import doubts_of, measurement_of
 from scenarios._locust_options import add_options, selection
 from scenarios._locust_place import HttpWorkplace
@@ -36,6 +39,7 @@ from scenarios._mapping_login import log_in
 from scenarios._mapping_pools import read_pools
 from scenarios._registry import known_steps, load_scenarios
 from scenarios._suite import INTERRUPTED
+from slo.exceedance import exceedances, observed_quantile, observed_ratio
 from slo.objectives import configured_objectives
 from slo.until import UntilDecided
 from slo.verdict import exit_code, judging
@@ -59,6 +63,8 @@ class TournamentStage:
         self._used = False
         self._target: Target | None = None
         self._skipped: dict[str, str] = {}
+        self._watched = False
+        self._live: list[dict[str, str]] = []
         self._scenarios: list[Scenario] = []
 
     def open_workplace(self, plan: Message, clock: Clock, tell: Tell) -> HttpWorkplace:
@@ -104,7 +110,9 @@ class TournamentStage:
         self._config = config = configure(options, slugs)
         self._scenarios = load_scenarios(config.get("scenarios"))
         self._objectives = configured_objectives(config, known_steps())
-        self._until = UntilDecided(self._objectives) if options.tailguard_until_decided else None
+        self._until = UntilDecided(self._objectives)
+        self._until_decided = bool(options.tailguard_until_decided)
+        self._live = nothing_yet([each.name for each in self._objectives.items])
         reference = self._renewed(options, host)
         facts = {} if reference is None else reference.facts
         self._run = run = Run.start(
@@ -137,18 +145,29 @@ class TournamentStage:
         return run.record["id"], plan
 
     def look(self, master: Master) -> bool:
-        """Ask the judge, where --tailguard-until-decided wants that."""
-        if self._until is None:
+        """Ask the judge where each objective stands, where somebody wants to know."""
+        if not (self._until_decided or self._watched):
             return False
-        decided = []
+        decided, live = [], []
         for scenario in self._scenarios:
             samples = master.inbox.samples(scenario.slug, scenario.steps)
             enough = min((int(samples.ok(step).sum()) for step in scenario.steps), default=0)
-            decided.append(
-                enough >= self._config.scenario(scenario.slug)["min_samples"]
-                and self._until(scenario.slug, samples)
-            )
-        return all(decided)
+            closed = self._until(scenario.slug, samples)
+            decided.append(closed and enough >= self._config.scenario(scenario.slug)["min_samples"])
+            live += self._standing(scenario.slug, samples)
+        self._live = live
+        return self._until_decided and all(decided)
+
+    def _standing(self, slug: str, samples: Samples) -> list[dict[str, str]]:
+        rows, states = [], self._until.standing(slug)
+        for objective in self._objectives.of(slug):
+            observed = None
+            if len(samples):
+                observed = (observed_quantile if objective.q else observed_ratio)(samples, objective)
+            unit = "ms" if objective.kind == "latency" else "ratio"
+            n = len(exceedances(samples, objective))
+            rows.append(row(objective.name, n, observed, unit, states[objective.name]))
+        return rows
 
     def finish(self, master: Master, faults: Sequence[str], because: str | None, *, decided: bool) -> int:
         """Save, judge and report what has come."""
@@ -171,8 +190,10 @@ class TournamentStage:
         run.record["verdicts"] = judging(self._objectives)(run)
         return self._report(run)
 
-    def attach(self, web_app: Any) -> None:
-        """Nothing yet."""
+    def attach(self, web_ui: Any) -> None:
+        """Add the tab "SLO" to locust's web page."""
+        self._watched = True
+        add_tab(web_ui, "SLO", COLUMNS, lambda: self._live)
 
     def close(self) -> None:
         """End the reference platform."""

@@ -1,15 +1,18 @@
 """Locust for real: one process or a master with workers, against a served platform."""
 
+import contextlib
 import csv
+import json
 import os
 import shutil
 import signal
 import subprocess
 import time
+import urllib.request
 
 import numpy as np
 import pytest
-from locust_runs import LIMIT_S, ROOT, TAILGUARD, objectives_file, processes, served_platform
+from locust_runs import LIMIT_S, ROOT, TAILGUARD, free_port, objectives_file, processes, served_platform
 
 from scenarios._locust_hash import scenarios_sha256
 
@@ -174,3 +177,32 @@ def test_sampling_stops_when_everything_is_decided(locust, tmp_path):
     assert single.wait(LIMIT_S) == 0, locust.log("decided")
     assert time.monotonic() - began_s < 50
     assert locust.run().record["scenarios"]["registration"]["ended_because"] == "decided"
+
+
+def test_the_web_page_has_a_tab_that_shows_where_each_objective_stands(locust, tmp_path):
+    port, environment = free_port(), {"LOCUST_USERS": "6", "LOCUST_SPAWN_RATE": "6"}
+    words = (
+        "--autostart",
+        "--web-port",
+        str(port),
+        "--host",
+        locust.url,
+        "--tailguard-set",
+        f"runs_dir={locust.runs}",
+    )
+    page = locust.start("page", *words, "RegistrationUser", environment=environment)
+    address = f"http://127.0.0.1:{port}"
+    rows, until_s = [], time.monotonic() + 60
+    while time.monotonic() < until_s and not any(row["n"] not in {"0", ""} for row in rows):
+        time.sleep(0.5)
+        with contextlib.suppress(OSError):
+            [table] = json.load(urllib.request.urlopen(f"{address}/stats/requests"))["extended_stats"]
+            rows = table["data"]
+    assert rows[0]["objective"] == "registration p95 <= 215ms"
+    assert set(rows[0]) == {"objective", "n", "observed", "interval", "verdict"}
+    assert rows[0]["verdict"] in {"PASS", "still open"}
+    assert "extended_tabs" in urllib.request.urlopen(address).read().decode()
+    urllib.request.urlopen(f"{address}/stop", data=b"").read()
+    page.send_signal(signal.SIGINT)
+    assert page.wait(LIMIT_S) in {0, 75}, locust.log("page")
+    assert locust.run().complete
