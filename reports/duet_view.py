@@ -90,6 +90,8 @@ def _facts(duet: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
         wall, measuring = text_format.duration_s(time["wall_s"]), text_format.duration_s(time["measuring_s"])
         text = f"{wall}, of which {measuring} in the platform and {share} in starts, seeding and checks"
         facts.append(("Time", text))
+    if calibration := duet.get("calibration"):
+        facts.append((f"Calibrated here, {calibration.get('created_utc')}", str(calibration.get("sentence"))))
     for side, saw in (duet.get("sides_saw") or {}).items():
         if saw.get("faults"):
             facts.append((f"Faults of the {side}", ", ".join(map(str, saw["faults"]))))

@@ -1,7 +1,7 @@
 """`tailguard duet`: baseline and candidate side by side on this machine; is the candidate slower?"""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -36,6 +36,9 @@ from tailguard.duet_sides import Wanted, sides_from
     show_default=True,
     help="Budget of time.",
 )
+@click.option(
+    "--calibrate", is_flag=True, help="Put the gate itself to the test here: same code, then 10 % slower."
+)
 @click.option("--profile", default="duet", show_default=True, help="Size of a block.")
 @click.option(
     "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
@@ -53,22 +56,20 @@ def duet(**flags: Any) -> int:
     """
     from tailguard.duet_session import Budget, run_duet  # noqa: PLC0415  # scipy and the servers: not for --help
 
-    baseline, candidate = (
-        Wanted(
-            flags[f"{side}_ref"],
-            flags[f"{side}_folder"],
-            flags[f"{side}_platform"],
-            _variables(flags[f"{side}_env"]),
-        )
-        for side in ("baseline", "candidate")
-    )
-    sides = sides_from(baseline, candidate)
-    given = {
-        "database.dsn": flags["dsn"],
-        "scenarios": list(flags["scenarios"]) or None,
-    }
+    given = {"database.dsn": flags["dsn"], "scenarios": list(flags["scenarios"]) or None}
     config = load_config(flags["profile"], file=flags["file"], sets=flags["sets"], flags=given)
-    return run_duet(config, sides, Budget(flags["pairs"], flags["minutes"]), ["tailguard", *sys.argv[1:]])
+    budget, command = Budget(flags["pairs"], flags["minutes"]), ["tailguard", *sys.argv[1:]]
+    if flags["calibrate"]:
+        from tailguard.duet_calibration import calibrate  # noqa: PLC0415  # likewise
+
+        return calibrate(config, budget, command)
+    baseline, candidate = (_wanted(side, flags) for side in ("baseline", "candidate"))
+    return run_duet(config, sides_from(baseline, candidate), budget, command)
+
+
+def _wanted(side: str, flags: Mapping[str, Any]) -> Wanted:
+    ref, folder, platform = (flags[f"{side}_{name}"] for name in ("ref", "folder", "platform"))
+    return Wanted(ref, folder, platform, _variables(flags[f"{side}_env"]))
 
 
 def _variables(assignments: Sequence[str]) -> dict[str, str]:

@@ -1,10 +1,13 @@
 """What a duet's run keeps beside its verdicts: the candidate's samples, the pairs, where the time went."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from perf.config import Config
 from perf.duet import Half, Pair
 from perf.pooling import pool
 from perf.run import Run
@@ -14,6 +17,7 @@ from perf.trial import Measurement
 from slo.comparison import Comparison
 
 INTERRUPTED = "interrupted by the user"
+CALIBRATION = "duet-calibration.json"  # beside the runs: what `duet --calibrate` last found here
 
 
 def keep_candidate(run: Run, pairs: Sequence[Pair]) -> None:
@@ -86,6 +90,11 @@ def _invariants(slug: str, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def faults_of(record: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the faults that were switched on, by side."""
-    return {side: saw["faults"] for side, saw in record.get("sides_saw", {}).items() if saw["faults"]}
+def known_calibration(runs_dir: Path, machine: str, config: Config) -> dict[str, Any] | None:
+    """Return what was found for this machine, profile and scenarios; None where nothing was, or it is broken."""
+    try:
+        found: dict[str, Any] = json.loads((runs_dir / CALIBRATION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    same = (found.get("machine"), found.get("profile"), found.get("scenarios"))
+    return found if same == (machine, config.profile, config.get("scenarios")) else None

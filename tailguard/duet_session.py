@@ -4,13 +4,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import click
 
 from perf.config import Config
 from perf.duet import BlockError, Pair, Side, measure_pair
 from perf.environment import describe_environment
 from perf.placement import choose_placement
 from perf.run import Run
+from reports.history import machine_of
 from scenarios._registry import known_steps, load_scenarios
 from slo.comparison import Block, Comparison, compare_blocks, decided
 from slo.comparison_ratios import ratios_of
@@ -18,7 +22,7 @@ from slo.gate import LOOKS
 from slo.gate_quality import gate_quality
 from slo.margins import Margins
 from slo.objectives import SHIPPED, load_objectives
-from tailguard.duet_record import INTERRUPTED, describe_pairs, keep_candidate
+from tailguard.duet_record import INTERRUPTED, describe_pairs, keep_candidate, known_calibration
 from tailguard.duet_servers import Ground, open_ground
 from tailguard.duet_sides import Wanted, open_sides
 from tailguard.progress import Progress
@@ -153,7 +157,18 @@ def _in_short(error: BlockError) -> str:
 
 def run_duet(config: Config, wanted: Mapping[str, Wanted], budget: Budget, command: Sequence[str]) -> int:
     """Perform a duet, report it and return its exit code, which run.json keeps."""
+    run = perform_duet(config, wanted, budget, command)
+    machine = machine_of(run.record["environment"])
+    run.record["duet"]["calibration"] = known_calibration(Path(config.get("runs_dir")), machine, config)
+    code = finish(run)
+    quality = run.record["duet"].get("quality")
+    if quality:
+        click.echo(f"This gate: {quality['sentence']}.")
+    return code
+
+
+def perform_duet(config: Config, wanted: Mapping[str, Wanted], budget: Budget, command: Sequence[str]) -> Run:
+    """Perform a duet with progress on the terminal; returns its run."""
     objectives = load_objectives(config.get("objectives") or SHIPPED, known_steps())
     with Progress() as lines:
-        run = Duet(config, wanted, objectives.margins, budget, lines.say).perform(command)
-    return finish(run)
+        return Duet(config, wanted, objectives.margins, budget, lines.say).perform(command)
