@@ -4,6 +4,7 @@ What a run is made of (target, data, judge, report) is handed in as a `Stage`, s
 no threshold. Events come in this order on the master: test_start, spawning_complete, test_stopping, test_stop,
 quitting, then the exit code is taken. Samples are fetched in `test_stopping`, while all workers still live.
 """
+# Long because only one file may import locust, and what listens to its events is one conversation.
 
 import sys
 import time

@@ -1,0 +1,236 @@
+"""What our recorder costs inside Locust, and how fast 10 million samples merge.
+
+    python benchmarks/locust_overhead.py [--seconds 10] [--rounds 5] [--rows 10000000]
+
+All sides run the same users (one POST a turn, no think time, 8 users, one process) against the same small server, in
+turns: `ours` with Session and recorder, `bare` the same without them (the same connections, the same event for locust's
+own table), `plain` locust's FastHttpUser as it comes. What counts is the ratio of throughputs in one round; absolute
+numbers are this machine's. The merge is timed in a process of its own, whose peak memory is read.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCUST = str(Path(sys.executable).with_name("locust"))
+
+SERVER = r"""
+import asyncio
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"user\": 1}"
+
+class Answering(asyncio.Protocol):
+    def connection_made(self, transport): self.transport = transport
+    def data_received(self, data): self.transport.write(ANSWER)
+
+async def serve():
+    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(serve())
+"""
+
+# The same turn for both: one POST, its answer parsed. `ours` adds what Tailguard adds, `plain` is Locust's own way.
+USERS = """
+import json, sys, time
+sys.path.insert(0, {root!r})
+from urllib.parse import urlsplit
+from locust import FastHttpUser, constant, events, task
+from perf.clock import MonotonicClock
+from perf.locust_bridge import JourneyUser, Bridge
+from perf.locust_lane import ClosedLane
+from perf.locust_role import Part, Role
+from perf.locust_wire import FastWire, use_pool
+from perf.scenario import Scenario
+
+BODY = json.dumps({{"tournament_id": 1}}).encode()
+HEADERS = {{"Content-Type": "application/json"}}
+
+class Platform:
+    def __init__(self, host):
+        self.base, self.wire = urlsplit(host), FastWire(lambda: None)
+    def register(self):
+        status, _, content = self.wire.exchange(self.base, "POST", "/register", BODY, HEADERS)
+        if status != 200:
+            raise OSError(status)
+        return json.loads(content)
+
+SCENARIO = Scenario("registration", "Registration", ("register",), frozenset(),
+    lambda session, platform, data: session.step("register", platform.register), lambda *_: None, lambda *_: [])
+ROLES = []
+
+class OursUser(FastHttpUser):
+    wait_time = constant(0)
+    concurrency = 1
+    def on_start(self):
+        use_pool(self.client.client.clientpool)
+        if not ROLES:
+            tell = Bridge(None)._tell()
+            clock = MonotonicClock()
+            ROLES.append(Role(Part(SCENARIO, Platform(self.host), None), ClosedLane(0, 1, clock), clock, tell))
+        self.session = ROLES[0].session()
+    @task
+    def turn(self):
+        ROLES[0].play(self.session)
+
+class BareUser(FastHttpUser):
+    wait_time = constant(0)
+    concurrency = 1
+    def on_start(self):
+        use_pool(self.client.client.clientpool)
+        self.platform, self.tell = Platform(self.host), Bridge(None)._tell()
+    @task
+    def turn(self):
+        began_ns = time.monotonic_ns()
+        self.platform.register()
+        self.tell("registration.register", (time.monotonic_ns() - began_ns) / 1e6, "")
+
+class PlainUser(FastHttpUser):
+    wait_time = constant(0)
+    concurrency = 1
+    @task
+    def turn(self):
+        answer = self.client.post("/register", data=BODY, headers=HEADERS, name="registration.register")
+        if answer.status_code != 200:
+            raise OSError(answer.status_code)
+        json.loads(answer.content)
+"""
+
+MERGE = """
+import json, resource, sys, time
+import numpy as np
+from perf.locust_ledger import CHUNK_ROWS, Inbox
+from perf.locust_clock import ClockPair
+from perf.recorder import ROW
+rows, workers = int(sys.argv[1]), 4
+inbox, rng = Inbox("run"), np.random.default_rng(1)
+for worker in range(workers):
+    left, number, at = rows // workers, 0, 0
+    while left:
+        size = min(CHUNK_ROWS, left)
+        table = np.zeros(size, ROW)
+        begun = at + np.cumsum(rng.integers(0, 2_000, size))
+        at = int(begun[-1])
+        table["instants"] = np.column_stack([begun, begun, begun + rng.integers(10**6, 10**8, size)])
+        chunk = {"run": "run", "number": number, "slug": "s", "rows": table.tobytes(), "errors": [""]}
+        inbox.take_chunk(f"w{worker}", chunk)
+        left, number = left - size, number + 1
+    clock = ClockPair.now().as_message()
+    inbox.take_ledger(f"w{worker}", {"run": "run", "chunks": number, "rows": {"s": rows // workers}, "clock": clock})
+began = time.perf_counter()
+samples = inbox.samples("s", ("step",), last=True)
+took = time.perf_counter() - began
+unit = 1 if sys.platform == "darwin" else 1024
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+assert len(samples) == rows and not inbox.faults() and bool((np.diff(samples.intended_ns) >= 0).all())
+print(json.dumps({"seconds": took, "peak_bytes": peak}))
+"""
+
+
+SIDES = ("ours", "bare", "plain")
+
+
+def main() -> None:
+    """Measure both and print a table."""
+    options = read_options()
+    rates: dict[str, list[float]] = {side: [] for side in SIDES}
+    with server() as port:
+        for number in range(options.rounds):
+            for side in SIDES[number % 3 :] + SIDES[: number % 3]:  # none is always the one that runs first
+                rates[side].append(throughput(side, port, options.seconds))
+    print(f"{'users':<10}{'requests/s, median':>20}")
+    for side, values in rates.items():
+        each = ", ".join(f"{value:.0f}" for value in values)
+        print(f"{side:<10}{statistics.median(values):>20.0f}   each: {each}")
+    for other in SIDES[1:]:
+        ratios = [ours / theirs for ours, theirs in zip(rates["ours"], rates[other], strict=True)]
+        ratio = statistics.median(ratios)
+        print(
+            f"ours / {other}, median of {len(ratios)}: {ratio:.3f} (aim: at least 0.97): {verdict(good=ratio >= 0.97)}"
+        )
+    merged = json.loads(run([sys.executable, "-c", MERGE, str(options.rows)]))
+    good = merged["seconds"] < 5 and merged["peak_bytes"] < 2**30
+    print(
+        f"merge of {options.rows:,} samples from 4 workers: {merged['seconds']:.2f} s (aim: under 5), peak memory "
+        f"{merged['peak_bytes'] / 2**20:.0f} MiB (aim: under 1024): {verdict(good=good)}"
+    )
+
+
+def read_options() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=int, default=10, help="length of each side's run")
+    parser.add_argument("--rounds", type=int, default=5, help="pairs of runs")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="samples to merge")
+    return parser.parse_args()
+
+
+class server:  # noqa: N801  # reads as a function: `with server() as port`
+    """The small server, in a process of its own."""
+
+    def __enter__(self) -> int:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SERVER], stdout=subprocess.PIPE, encoding="utf-8"
+        )
+        return int(self.process.stdout.readline())
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def throughput(side: str, port: int, seconds: int) -> float:
+    """Return requests a second of one side's run, without its first fifth."""
+    file = Path(os.environ.get("TMPDIR", "/tmp")) / f"tailguard-overhead-{os.getpid()}.py"
+    file.write_text(textwrap.dedent(USERS).format(root=str(ROOT)), encoding="utf-8")
+    try:
+        words = [
+            "-f",
+            str(file),
+            f"{side.capitalize()}User",
+            "--headless",
+            "-u",
+            "8",
+            "-r",
+            "8",
+            "-t",
+            f"{seconds}s",
+            "--json",
+        ]
+        entries = json.loads(
+            run([LOCUST, *words, "--host", f"http://127.0.0.1:{port}", "--loglevel", "ERROR"])
+        )
+    finally:
+        file.unlink()
+    [entry] = entries
+    by_second = [
+        count for _, count in sorted(entry["num_reqs_per_sec"].items(), key=lambda item: int(item[0]))
+    ]
+    steady = by_second[max(1, len(by_second) // 5) : -1]
+    return statistics.mean(steady)
+
+
+def run(words: list[str]) -> str:
+    """Run a command and return what it printed; where it fails, end with its errors."""
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", check=False, cwd=ROOT)
+    if done.returncode:
+        raise SystemExit(f"{words[0]} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout
+
+
+def verdict(*, good: bool) -> str:
+    """Say it in a word."""
+    return "holds" if good else "DOES NOT HOLD"
+
+
+if __name__ == "__main__":
+    main()
