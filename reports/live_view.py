@@ -68,15 +68,23 @@ class LiveView:
 
 @dataclass(frozen=True, slots=True)
 class ProofView:
-    """What is shown of a migration beyond its plans: the gain in one line, and what a proof under load found."""
+    """What is shown of a migration beyond its plans: the gain in one line, and what a proof under load found.
+
+    `savings` are those of a removal: what each write costs without the index and with it.
+    """
 
     gain: str
     live: LiveView | None
+    savings: tuple[Balance, ...] = ()
 
 
 def proof_of(found: Mapping[str, Any]) -> ProofView:
     """Choose and format what run.json says of one migration's proof."""
-    live = found.get("live")
+    live, removal = found.get("live"), found.get("removal")
+    if removal:
+        return ProofView(
+            str(removal["saving"]), None, tuple(_costs(found, {"cost": removal["cost"], "builds": []}))
+        )
     return ProofView(_gain(found), None if not live else _live(found, live))
 
 
@@ -190,6 +198,6 @@ def _costs(found: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[Balanc
             "WAL a row of a bulk insert", numbers.size(wal["before"]), numbers.size(wal["after"]), change
         )
     yield Balance("Index on disk", "none", numbers.size(found.get("index_bytes")), "")
-    built = ", ".join(numbers.seconds(build["seconds"]) for build in live["builds"])
+    built = ", ".join(numbers.seconds(build["seconds"]) for build in live["builds"]) or "not measured"
     yield Balance("Build without load", "", numbers.seconds(found.get("build_s")), "")
     yield Balance("Build under load", "", built, "")

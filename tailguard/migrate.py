@@ -98,11 +98,11 @@ def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path
 def up(  # click passes by name
     slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, *, allow_equivalent: bool, **limits: float
 ) -> None:  # fmt: skip
-    """Build the indexes, one after the other."""
+    """Build the indexes, or drop what a removal names, one after the other."""
     chosen = _chosen(folder, slugs)
     with migration_target(dsn, schema) as database, _runner(database, limits) as runner:
         for migration in chosen:
-            _tell(migration, runner.apply(migration, allow_equivalent=allow_equivalent))
+            _tell(migration, runner.up(migration, allow_equivalent=allow_equivalent))
 
 
 @click.command()
@@ -112,13 +112,13 @@ def up(  # click passes by name
 def down(  # click passes by name
     slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, *, everything: bool, **limits: float
 ) -> None:  # fmt: skip
-    """Drop the indexes concurrently, the newest first."""
+    """Drop the indexes concurrently, or build the removed ones again, the newest first."""
     if bool(slugs) == everything:
         raise UsageError("Name the migrations to take back, or say --all.")
     chosen = _chosen(folder, slugs)
     with migration_target(dsn, schema) as database, _runner(database, limits) as runner:
         for migration in reversed(chosen):
-            _tell(migration, runner.revert(migration))
+            _tell(migration, runner.down(migration))
 
 
 @click.command()
@@ -137,7 +137,7 @@ def heal(  # click passes by name
 @click.command()
 @_target
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
-@click.option("--check", is_flag=True, help="End with 65 unless every index is valid.")
+@click.option("--check", is_flag=True, help="End with 65 unless every migration is done.")
 def status(
     slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, *, as_json: bool, check: bool
 ) -> int:
@@ -147,7 +147,7 @@ def status(
         found = [status_of(connection, migration) for migration in chosen]
     for one in found:
         click.echo(json.dumps(asdict(one), ensure_ascii=False) if as_json else _status_line(one))
-    return EXIT_NOT_VALID if check and any(one.state != "valid" for one in found) else 0
+    return EXIT_NOT_VALID if check and any(one.next_step != "nothing" for one in found) else 0
 
 
 def _chosen(folder: Path, slugs: Sequence[str]) -> list[Migration]:

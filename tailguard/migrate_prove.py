@@ -14,10 +14,11 @@ from perf.config import load_config
 from perf.environment import describe_environment
 from perf.errors import UsageError
 from perf.postgres.cost import worth
-from perf.postgres.evidence import prove_small
+from perf.postgres.evidence import on_the_same_table, prove_small
 from perf.postgres.migration import SHIPPED, Migration, find_migration, load_migrations, what_if
 from perf.postgres.migration_runner import Limits
 from perf.postgres.prove import LiveOptions, LiveProof
+from perf.postgres.removal import RemovalProof
 from perf.run import Run
 from perf.sample import Samples
 from perf.sample_file import write_samples
@@ -54,17 +55,21 @@ def prove(  # one parameter an option
     migration = _migration(slug, folder, what_if_sql, query, parameters)
     config = load_config(flags={"runs_dir": runs_dir} if runs_dir else {})
     options = LiveOptions(rate_per_s=rate, control=not no_control, limits=Limits(deadline_s=600.0))
-    with prove_target(migration, rows, dsn, schema, _say) as database:
+    with prove_target(migration, rows, dsn, schema, _say, folder) as database:
         run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment())
         with _finished(run):
             known = [] if what_if_sql else load_migrations(folder)
             plans = run.folder / "plans"
-            (record,) = prove_small(
-                database, [migration], on_progress=_say, plans_dir=plans, known_migrations=known
-            )
+            if migration.removal:
+                others = on_the_same_table(migration, {one.name: one for one in known})
+                record = RemovalProof(database, migration, others, plans_dir=plans, say=_say).record()
+            else:
+                (record,) = prove_small(
+                    database, [migration], on_progress=_say, plans_dir=plans, known_migrations=known
+                )
             run.record["migrations"] = [record]
             run.save()
-            if record["state"] in ("PASS", "FAIL"):
+            if record["state"] in ("PASS", "FAIL") and not migration.removal:
                 proof = LiveProof(database, migration, options, _say)
                 record["live"] = proof.record()
                 _finish_record(record)

@@ -1,7 +1,8 @@
 """The tables that a proof under load writes to: seeded ones, or a copy of yours in a schema of our own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,7 +17,7 @@ from perf.postgres.load_copy import copy_rows
 from perf.postgres.load_statements import PRIMARY_KEY
 from perf.postgres.location import connect, locate
 from perf.postgres.migration import Migration
-from perf.postgres.migration_sql import folded
+from perf.postgres.migration_sql import folded, statements
 from tailguard.migrate_target import told_plainly
 
 # What a proof needs of a table goes along; defaults do not, for they may draw on your table's own sequence.
@@ -25,9 +26,16 @@ COPIED = "INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING INDEXES INCLUDING 
 
 @contextmanager
 def prove_target(
-    migration: Migration, rows: int, dsn: str | None, schema: str | None, say: Callable[[str], None]
+    migration: Migration,
+    rows: int,
+    dsn: str | None,
+    schema: str | None,
+    say: Callable[[str], None],
+    folder: Path | None = None,
 ) -> Iterator[Database]:
     """Open a database whose tables the proof may write to, with about `rows` rows in the migration's table.
+
+    A `folder` of migrations may bring tables of its own: `seed/*.sql`, with %(rows)s where their size stands.
 
     Raises UsageError where the table is not there, or names its schema (the proof works on a copy in another one).
     """
@@ -40,7 +48,7 @@ def prove_target(
         place = locate(dsn)
         if place is None:
             say(f"Seeding {rows:,} rows on an embedded PostgreSQL {database.version}.")
-            _seed(database, migration, rows)
+            _seed(database, migration, rows, sorted((folder or Path()).glob("seed/*.sql")) if folder else [])
         else:
             say(
                 f"Copying up to {rows:,} rows of yours to the schema {database.schema} at {database.address}."
@@ -51,7 +59,12 @@ def prove_target(
             yield database
 
 
-def _seed(database: Database, migration: Migration, rows: int) -> None:
+def _seed(database: Database, migration: Migration, rows: int, files: Sequence[Path]) -> None:
+    if files:
+        with told_plainly(), database.connect() as connection:
+            for statement in (one for file in files for one in statements(file.read_text(encoding="utf-8"))):
+                connection.execute(statement.encode(), {"rows": rows} if "%(rows)s" in statement else None)
+        return
     sizes = {
         "economy_economytransaction": SeedSize(ledger_rows=rows, moderation_rows=MODERATION_ROWS),
         "support_moderationaction": SeedSize(ledger_rows=LEDGER_ROWS, moderation_rows=rows),

@@ -50,7 +50,7 @@ def prove_small(
     known = {m.name: m for m in (*known_migrations, *migrations)}
     return [
         Proof(
-            database, migration, repeats, say, plans_dir, others=_on_the_same_table(migration, known)
+            database, migration, repeats, say, plans_dir, others=on_the_same_table(migration, known)
         ).record()
         for migration in migrations
     ]
@@ -173,10 +173,20 @@ class Proof:
         return None if self.plans_dir is None else self.plans_dir / f"{self.migration.name}.{when}.json"
 
 
-def _on_the_same_table(migration: Migration, known: Mapping[str, Migration]) -> dict[str, Query]:
+def on_the_same_table(migration: Migration, known: Mapping[str, Migration]) -> dict[str, Query]:
+    """Return the other known queries of a migration's table, and its own with other values, by name."""
     table = folded(migration.build.table)
-    others = (m for m in known.values() if m.name != migration.name and folded(m.build.table) == table)
-    return {other.name: other.query for other in others}
+    same = [m for m in known.values() if folded(m.build.table) == table]
+    found = {other.name: other.query for other in same if other.name != migration.name}
+    return found | {
+        f"{one.name} with {_told(values)}": Query(one.query.sql, values)
+        for one in same
+        for values in one.query.also
+    }
+
+
+def _told(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in parameters.items())
 
 
 def _count(connection: psycopg.Connection[Any], table: Table) -> int:

@@ -25,7 +25,7 @@ RULES = (
     (
         re.compile(r"CREATE\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+IF\s+NOT\s+EXISTS\b", re.IGNORECASE),
         "no-if-not-exists",
-        "IF NOT EXISTS takes an INVALID leftover, or another index, for success. Leave it out: the runner reads pg_index.",
+        "IF NOT EXISTS takes an INVALID leftover for success. Leave it out: the runner reads pg_index.",
     ),
     (
         re.compile(r"CREATE\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+ON\b", re.IGNORECASE),
@@ -125,34 +125,34 @@ def _statement_findings(path: Path, statements: Sequence[tuple[int, str]]) -> It
 
 
 def _shape_findings(path: Path, part: str, statements: Sequence[tuple[int, str]]) -> Iterator[Finding]:
-    """Check that `up` builds and `down` drops, and that both mean the same index."""
+    """Check that one way builds what the other one drops."""
     if len(statements) != 1:
         if not statements:
             yield Finding(path, 1, "error", "empty", "No statement.")
         return
     line, statement = statements[0]
-    read = created_index(statement) if part == "up" else dropped_index(statement)
-    if read is None and not any(pattern.match(statement) for pattern, *_ in RULES):
-        what = (
-            "CREATE [UNIQUE] INDEX CONCURRENTLY name ON table (...)"
-            if part == "up"
-            else ("DROP INDEX CONCURRENTLY name")
-        )
+    created, dropped = created_index(statement), dropped_index(statement)
+    if created is None and dropped is None and not any(pattern.match(statement) for pattern, *_ in RULES):
+        what = "CREATE [UNIQUE] INDEX CONCURRENTLY name ON table (...), or DROP INDEX CONCURRENTLY name"
         yield Finding(
             path, line, "error", "shape", f"The runner takes one {what}; it finds: {statement[:60]}"
         )
-    if read is None or part == "up":
+    other = path.with_name(path.name.replace(f".{part}.sql", f".{'down' if part == 'up' else 'up'}.sql"))
+    if dropped is None or not other.exists():
         return
-    up = path.with_name(path.name.replace(".down.sql", ".up.sql"))
-    built = _built_by(up)
-    if built is not None and built != folded(read.index.split(".")[-1].strip()):
-        yield Finding(path, line, "error", "same-index", f"Drops {read.index}, but {up.name} builds {built}.")
+    built = _built_by(other)
+    if built is None:
+        yield Finding(
+            path, line, "error", "way-back", f"Drops {dropped.index}, but {other.name} builds no index."
+        )
+    elif built != folded(dropped.index.split(".")[-1].strip()):
+        yield Finding(
+            path, line, "error", "same-index", f"Drops {dropped.index}, but {other.name} builds {built}."
+        )
 
 
 def _built_by(up: Path) -> str | None:
-    """Return the name of the index that a way up builds, where it can be read."""
-    if not up.exists():
-        return None
+    """Return the name of the index that a file builds, where it can be read."""
     built = [
         created_index(one) for _, one in located_statements(up.read_text(encoding="utf-8", errors="replace"))
     ]

@@ -1,10 +1,10 @@
-"""A migration: an index built concurrently, the way back, and the query that it is for."""
+"""A migration: an index built or removed concurrently, the way back, and the query that it is for."""
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,28 @@ SHIPPED = Path(__file__).parents[2] / "migrations_sql"
 FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<slug>[a-z0-9_]+)\.(?P<part>up|down|query)\.sql")
 PARTS = ("up", "down", "query")
 PARAMETERS = re.compile(r"^--\s*parameters:\s*(?P<json>.*)$", re.MULTILINE)
+ALSO = re.compile(r"^--\s*also:\s*(?P<json>.*)$", re.MULTILINE)
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The query a migration is for: psycopg named parameters, and the example values that it is measured with."""
+    """The query a migration is for: psycopg named parameters, and the example values that it is measured with.
+
+    `also` holds more example values (a rare one, an absent one), for which the query must not get worse.
+    """
 
     sql: str
     parameters: Mapping[str, Any]
+    also: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One numbered index: `up` and `down` are a single statement each, `build` is what `up` says."""
+    """One numbered index: `up` and `down` are a single statement each, `build` is what the creating one says.
+
+    A `removal` drops the index on its way up, and builds it again on its way down.
+    """
 
     number: str
     slug: str
@@ -36,6 +44,12 @@ class Migration:
     down: str
     query: Query
     build: IndexStatement
+    removal: bool = False
+
+    @property
+    def creating(self) -> str:
+        """The statement that builds the index."""
+        return self.down if self.removal else self.up
 
     @property
     def name(self) -> str:
@@ -113,23 +127,24 @@ def _load(number: str, slug: str, parts: Mapping[str, Path]) -> Migration:
             f"{present.parent / f'{number}_{slug}.{missing[0]}.sql'} is missing; write it beside {present.name}."
         )
     up, down = _single_statement(parts["up"]), _single_statement(parts["down"])
-    build, drop = created_index(up), dropped_index(down)
+    removal = dropped_index(up) is not None
+    built, gone = (parts["down"], parts["up"]) if removal else (parts["up"], parts["down"])
+    creating, dropping = (down, up) if removal else (up, down)
+    build, drop = created_index(creating), dropped_index(dropping)
     if build is None or not build.concurrently:
         raise UsageError(
-            f"{parts['up']}: expected CREATE [UNIQUE] INDEX CONCURRENTLY name ON table ..., found: {up[:80]}"
+            f"{built}: expected CREATE [UNIQUE] INDEX CONCURRENTLY name ON table ..., found: {creating[:80]}"
         )
     if build.lenient:
         raise UsageError(
-            f"{parts['up']}: IF NOT EXISTS takes an INVALID leftover for success."
+            f"{built}: IF NOT EXISTS takes an INVALID leftover for success."
             " Leave it out: the runner reads pg_index."
         )
     if drop is None or not drop.concurrently:
-        raise UsageError(
-            f"{parts['down']}: expected DROP INDEX CONCURRENTLY {build.index}, found: {down[:80]}"
-        )
+        raise UsageError(f"{gone}: expected DROP INDEX CONCURRENTLY {build.index}, found: {dropping[:80]}")
     if folded(drop.index.split(".")[-1].strip()) != folded(build.index):
-        raise UsageError(f"{parts['down']}: drops {drop.index}, but {parts['up'].name} builds {build.index}.")
-    return Migration(number, slug, up, down, read_query(parts["query"]), build)
+        raise UsageError(f"{gone}: drops {drop.index}, but {built.name} builds {build.index}.")
+    return Migration(number, slug, up, down, read_query(parts["query"]), build, removal)
 
 
 def _single_statement(path: Path) -> str:
@@ -151,9 +166,13 @@ def read_query(path: Path) -> Query:
     declared = PARAMETERS.search(text)
     try:
         parameters = json.loads(declared["json"]) if declared else {}
+        also = [json.loads(line["json"]) for line in ALSO.finditer(text)]
     except json.JSONDecodeError as error:
-        raise UsageError(f"{path}: the line '-- parameters: ...' is not JSON: {error}.") from error
-    return _query(str(path), found[0], parameters)
+        raise UsageError(
+            f"{path}: the line '-- parameters: ...' or '-- also: ...' is not JSON: {error}."
+        ) from error
+    more = tuple(_query(str(path), found[0], values).parameters for values in also)
+    return replace(_query(str(path), found[0], parameters), also=more)
 
 
 def _query(where: str, sql: str, parameters: object) -> Query:

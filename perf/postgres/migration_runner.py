@@ -70,6 +70,18 @@ class Runner:
     on_progress: OnProgress | None = None
     clock: Clock = field(default_factory=MonotonicClock)
 
+    def up(self, migration: Migration, *, allow_equivalent: bool = False) -> Outcome:
+        """Go the migration's way up: build its index, or drop it where the migration is a removal."""
+        if migration.removal:
+            return self.revert(migration)
+        return self.apply(migration, allow_equivalent=allow_equivalent)
+
+    def down(self, migration: Migration) -> Outcome:
+        """Go the way back. A removed index is built again though another one serves what it served."""
+        if migration.removal:
+            return self.apply(migration, allow_equivalent=True)
+        return self.revert(migration)
+
     def apply(self, migration: Migration, *, allow_equivalent: bool = False) -> Outcome:
         """Build the migration's index, or find it built.
 
@@ -121,14 +133,15 @@ class Runner:
         present = find_index(connection, table, migration.index)
         if present is not None:
             refuse_other_shape(present, wanted)
-            ledger.record_found(connection, table.schema, migration)
+            if not migration.removal:
+                ledger.record_found(connection, table.schema, migration)
             return Outcome("already there, valid", healed=healed)
         if not allow_equivalent:
             refuse_equivalent(migration, equivalents(indexes_of(connection, table), wanted))
         self._wait_for_old_transactions(connection)
-        watch = self._watched(connection, migration.up, self.limits.deadline_s)
+        watch = self._watched(connection, migration.creating, self.limits.deadline_s)
         check_built(find_index(connection, table, migration.index), migration, wanted)
-        ledger.record(connection, table.schema, migration, "up", watch.seconds)
+        ledger.record(connection, table.schema, migration, _way(migration, built=True), watch.seconds)
         return Outcome("built, valid", watch.started_ns, watch.seconds, healed, tuple(watch.looks))
 
     def _drop_built(self, connection: Connection, table: Table, migration: Migration) -> Outcome:
@@ -140,7 +153,7 @@ class Runner:
         refuse_other_shape(present, wanted_shape(connection, table, migration.build))
         watch = self._watched(connection, dropping(present), self.limits.deadline_s)
         assert find_index(connection, table, migration.index) is None, "a dropped index is in the catalogue"
-        ledger.record(connection, table.schema, migration, "down", watch.seconds)
+        ledger.record(connection, table.schema, migration, _way(migration, built=False), watch.seconds)
         return Outcome("dropped", watch.started_ns, watch.seconds, healed, tuple(watch.looks))
 
     def _drop_leftovers(
@@ -186,3 +199,7 @@ class Runner:
         except (psycopg.Error, MigrationStoppedError, UsageError):
             return f" An INVALID {migration.index} may be left: `tailguard migrate heal {migration.name}` drops it."
         return ""
+
+
+def _way(migration: Migration, *, built: bool) -> str:
+    return "up" if built != migration.removal else "down"

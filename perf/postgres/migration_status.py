@@ -38,12 +38,14 @@ def status_of(connection: psycopg.Connection[Any], migration: Migration) -> Stat
     changed = entry is not None and entry.sha256 != migration.sha256
     if present is not None and present.usable:
         right = (present.shape.unique, present.shape.definition) == (wanted.unique, wanted.definition)
+        ready = "drop it" if migration.removal else "nothing"
         state, step = (
-            ("valid", "nothing") if right else ("another index", f"stop: it is {present.shape.definition}")
+            ("valid", ready) if right else ("another index", f"stop: it is {present.shape.definition}")
         )
     else:
         state = "absent" if present is None else "INVALID"
-        step = _way_up(connection, table, wanted_served(connection, table, wanted), left)
+        served = wanted_served(connection, table, wanted)
+        step = _removal_step(left) if migration.removal else _way_up(connection, table, served, left)
     return Status(migration.name, state, step, left, recorded, changed)
 
 
@@ -51,6 +53,10 @@ def wanted_served(connection: psycopg.Connection[Any], table: Table, wanted: Any
     """Say which index already serves what is wanted; empty where none does."""
     found = equivalents(indexes_of(connection, table), wanted)
     return describe(found[0]) if found else ""
+
+
+def _removal_step(left: tuple[str, ...]) -> str:
+    return f"drop {', '.join(left)}" if left else "nothing"
 
 
 def _way_up(connection: psycopg.Connection[Any], table: Table, served: str, left: tuple[str, ...]) -> str:

@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY idx_audit_ref_created_desc;

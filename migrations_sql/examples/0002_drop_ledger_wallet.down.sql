@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY ledger_wallet ON economy_deltacrowntransaction (wallet_id);
