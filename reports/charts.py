@@ -24,6 +24,7 @@ from reports.chart_style import (
     tip,
     zoom,
 )
+from reports.fault_bands import Band, band_layers
 from reports.thinning import (
     Step,
     busy_buckets,
@@ -37,20 +38,22 @@ from reports.thinning import (
 _SAMPLES_A_MEDIAN = 8  # fewer, and the line of medians is as restless as the points
 
 
-def figures_of(step: Step, limits: Sequence[Limit], buckets: int) -> tuple[Figure, ...]:
-    """Return the four pictures of one step; `buckets` bounds the marks of the one over time."""
+def figures_of(
+    step: Step, limits: Sequence[Limit], buckets: int, bands: Sequence[Band] = ()
+) -> tuple[Figure, ...]:
+    """Return the four pictures of one step; `buckets` bounds the marks of the one over time, `bands` are its faults."""
     if not step.response_ms.size:
         reason = "No sample of this step succeeded, so there is no latency to draw."
         return (Figure("Latency", reason, None),)
     return (
-        _over_time(step, limits, buckets),
+        _over_time(step, limits, buckets, bands),
         _distribution(step, limits),
         _percentiles(step, limits),
         _service_against_response(step),
     )
 
 
-def _over_time(step: Step, limits: Sequence[Limit], buckets: int) -> Figure:
+def _over_time(step: Step, limits: Sequence[Limit], buckets: int, bands: Sequence[Band]) -> Figure:
     points, drawn = _points(step, limits, busy_buckets(step.at_s, buckets))
     coarse = min(buckets, max(1, step.at_s.size // _SAMPLES_A_MEDIAN))
     medians = median_by_bucket(step.at_s, step.response_ms, busy_buckets(step.at_s, coarse))
@@ -83,7 +86,8 @@ def _over_time(step: Step, limits: Sequence[Limit], buckets: int) -> Figure:
         f"{drawn} Line: the median of each time slice. "
         "Response time counts from the intended start. Shift + wheel zooms, a mouse drag moves, double-click resets."
     )
-    chart = alt.layer(marks, line, *limit_rules(limits)).add_params(zoom())
+    behind = band_layers(bands, float(points["at_s"].min()), float(points["at_s"].max()))
+    chart = alt.layer(*behind, marks, line, *limit_rules(limits)).add_params(zoom())
     return Figure("Latency over time", caption, styled(chart), wide=True)
 
 

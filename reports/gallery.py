@@ -11,6 +11,7 @@ import vl_convert
 from perf.sample import Samples
 from reports.chart_style import Figure, Limit
 from reports.charts import figures_of
+from reports.fault_bands import bands_of
 from reports.live_chart import live_figures
 from reports.migration_chart import migration_figure
 from reports.thinning import step_of
@@ -74,7 +75,8 @@ def gallery_of(
     lived = tuple(tuple(_fit(figures, room // (2 * len(proofs)))) for figures in proofs)
     room -= sum(drawn.size for figures in lived for drawn in figures)
     for place, (slug, name) in enumerate(wanted):
-        figures = figures_of(step_of(samples[slug], name), limits_of(record, slug, name), buckets)
+        step, limits = step_of(samples[slug], name), limits_of(record, slug, name)
+        figures = figures_of(step, limits, buckets, bands_of(record, samples[slug]))
         fitting = tuple(_fit(figures, room // (len(wanted) - place)))  # what one step leaves goes to the next
         room -= sum(drawn.size for drawn in fitting)
         steps[slug][name] = fitting

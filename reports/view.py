@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perf.secrets import mask_all
+from reports.chaos_view import ChaosView, chaos_of
 from reports.duet_view import DuetView, duet_of
 from reports.facts import FactGroup, environment_of
 from reports.live_view import ProofView, proof_of
@@ -65,6 +66,7 @@ class ReportView:
     environment: tuple[FactGroup, ...]
     config: str
     duet: DuetView | None = None  # where the run compares two sides
+    chaos: ChaosView | None = None  # where faults were made, or a storage counted
 
 
 def view_of(record: Mapping[str, Any]) -> ReportView:
@@ -83,6 +85,7 @@ def view_of(record: Mapping[str, Any]) -> ReportView:
         environment=environment_of(record.get("environment") or {}),
         config=json.dumps(record.get("config") or {}, indent=2, ensure_ascii=False),
         duet=duet_of(record),
+        chaos=chaos_of(record),
     )
 
 

@@ -18,6 +18,7 @@ from perf.scenario import Scenario
 from perf.summary import scenario_entry
 from perf.telemetry import Telemetry
 from perf.trial import Measurement, Trial
+from scenarios._chaos import chaos_on, chaos_record, recovery_invariants
 from scenarios._environment import world_environment
 from scenarios._loads import load_of
 from scenarios._lookout import Lookout
@@ -122,7 +123,7 @@ class Suite:
     def _measure(
         self, trials: Sequence[Trial], placement: Placement, lookout: Lookout
     ) -> dict[str, Measurement]:
-        with Telemetry(placement.generator) as telemetry:
+        with Telemetry(placement.generator) as telemetry, chaos_on(lookout.world) as chaos:
             measured = measure(
                 trials,
                 done=self.watch.done,
@@ -132,6 +133,8 @@ class Suite:
                 pace=Pace(slice_s=self.config.get("load.slice_s")),
             )
         self.run.record["doubts"] = [doubt.as_dict() for doubt in find_doubts(measured, telemetry.reading())]
+        if chaos is not None:
+            self.run.record["chaos"] = chaos_record(chaos, measured, self.config.get("chaos.recover_s"))
         return measured
 
     def _heard(self, attribution: Attribution, progress: Progress) -> None:
@@ -149,5 +152,9 @@ class Suite:
         scenario = trial.scenario
         self.watch.say(f"checking the invariants of {scenario.title}")
         invariants = scenario.invariants(world, trial.data, measurement.samples)
-        self.run.record["scenarios"][scenario.slug]["invariants"] = [asdict(each) for each in invariants]
+        invariants += recovery_invariants(self.run.record.get("chaos"), scenario.slug)
+        entry = self.run.record["scenarios"][scenario.slug]
+        entry["invariants"] = [asdict(each) for each in invariants]
+        if counters := getattr(trial.data, "counters", None):
+            entry["counters"] = counters()
         self.run.save()

@@ -23,6 +23,7 @@ from perf.s3.server import open_s3
 from perf.s3.store import S3Server
 from scenarios._in_process import InProcessPlatform
 from scenarios._platform import Platform, load_platform
+from scenarios._s3_switches import S3Switches, open_switched_s3
 from scenarios._served import ServedPlatform
 
 IN_PROCESS, HTTP = "in-process", "http"
@@ -44,12 +45,18 @@ class World:
     placement: Placement
     resources: ExitStack
     _reader: psycopg.Connection[Any] = field(repr=False)
+    s3_switches: S3Switches | None = None
     _deadlocks_before: int = 0
 
     def value(self, query: str, *parameters: Any) -> Any:
         """Return the single value of a query, read on a connection of the suite's own; for invariants."""
         row = self._reader.execute(query.encode(), parameters).fetchone()
         return None if row is None else row[0]
+
+    def reconnect(self) -> None:
+        """Take a new connection for the suite's own queries, where a fault may have cost it the old one."""
+        self._reader.close()
+        self._reader = self.resources.enter_context(self.database.connect())
 
     def deadlocks(self) -> int:
         """Return how many deadlocks this database has seen since the world was opened."""
@@ -89,7 +96,7 @@ def open_world(
                 cpus=placement.server,
             )
         )
-        s3 = _storage(config, needs, placement.server, stack, say)
+        s3, switches = _storage(config, needs, placement.server, stack, say)
         say("seeding the platform")
         seeded = seed(config, database.conninfo)
         platform = _platform(config, database, s3, seeded, faults)
@@ -107,6 +114,7 @@ def open_world(
             placement,
             resources,
             reader,
+            switches,
         )
         world._deadlocks_before = world._count_deadlocks()  # noqa: SLF001  # the same noun, being made
         yield world
@@ -139,11 +147,14 @@ def _storage(
     cpus: Sequence[int] | None,
     stack: ExitStack,
     say: Callable[[str], None],
-) -> S3Server | None:
+) -> tuple[S3Server | None, S3Switches | None]:
     if "s3" not in needs:
-        return None
+        return None, None
     say("starting S3")
-    return stack.enter_context(
+    if any(fault.startswith("s3_") for fault in config.get("chaos.faults")):
+        switches = stack.enter_context(open_switched_s3(config, cpus))
+        return switches.server, switches
+    server = stack.enter_context(
         open_s3(
             config.get("s3.endpoint") or None,
             config.get("s3.bucket") or None,
@@ -151,6 +162,7 @@ def _storage(
             cpus=cpus,
         )
     )
+    return server, None
 
 
 def _platform(

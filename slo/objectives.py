@@ -89,12 +89,18 @@ def load_objectives(path: str | Path = SHIPPED, known: Known | None = None) -> O
 def configured_objectives(config: Config, known: Known | None = None) -> Objectives:
     """Return the objectives of a run: the file, scenarios, dependence and confidence that its configuration names."""
     slugs = config.get("scenarios")
-    objectives = load_objectives(config.get("objectives") or SHIPPED, known).only(slugs)
+    objectives = load_objectives(located(config.get("objectives")), known).only(slugs)
     return objectives.assuming(
         dependence=config.get("slo.dependence"),
         confidence=config.get("slo.confidence"),
         first_looks={slug: config.scenario(slug)["min_samples"] for slug in slugs},
     )
+
+
+def located(name: str) -> Path:
+    """Return the path of an objectives file: the shipped one where it is not named, or not there but shipped."""
+    beside = SHIPPED.with_name(name) if name and Path(name).name == name else SHIPPED
+    return beside if not name or (not Path(name).exists() and beside.exists()) else Path(name)
 
 
 def parse_objectives(document: Mapping[str, Any], source: str = "", known: Known | None = None) -> Objectives:

@@ -55,7 +55,7 @@ def embedded_s3(
     with Watchdog(("KILL",)) as watchdog:
         folder = watchdog.folder("tailguard-s3-")
         start = moto if program is None else seaweedfs(program)
-        server = _started(start, folder, watchdog, cpus, bucket or DEFAULT_BUCKET)
+        server = start_until_it_answers(start, folder, watchdog, cpus, bucket or DEFAULT_BUCKET)
         yield server
 
 
@@ -98,7 +98,7 @@ def your_s3(
         remove_ours(server, bucket_too=made)
 
 
-def _started(
+def start_until_it_answers(
     start: Start, folder: Path, watchdog: Watchdog, cpus: Sequence[int] | None, bucket: str
 ) -> S3Server:
     """Start until a server answers, on other ports where another process was quicker."""
