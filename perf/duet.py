@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import TimeoutExpired
+from types import MappingProxyType
 from typing import Any
 
 from perf.errors import TailguardError
@@ -74,16 +75,22 @@ class BlockError(TailguardError):
         self.side = side
 
 
-def measure_pair(number: int, sides: Sequence[Side], identity: str, folder: Path) -> Pair:
+def measure_pair(
+    number: int,
+    sides: Sequence[Side],
+    identity: str,
+    folder: Path,
+    also: Mapping[str, Any] = MappingProxyType({}),
+) -> Pair:
     """Run block `number` (from 1): start both sides, let them take turns, return what they measured.
 
-    Odd blocks begin with the first side, even ones with the second. Samples are kept in `folder`. Raises BlockError
-    where a side fails, with the end of its log.
+    Odd blocks begin with the first side, even ones with the second. Samples are kept in `folder`; `also` is what both
+    are told in this block only. Raises BlockError where a side fails, with the end of its log.
     """
     began_s = time.monotonic()
     ordered = list(sides) if number % 2 else list(reversed(sides))
     with ExitStack() as stack:
-        started = [_Started(side, number, identity, folder, stack) for side in ordered]
+        started = [_Started(side, number, identity, folder, also, stack) for side in ordered]
         for one in started:
             one.do(lambda one: one.seat.await_ready(READY_TIMEOUT_S))
         _take_turns(started)
@@ -106,7 +113,15 @@ def _take_turns(started: "list[_Started]") -> None:
 class _Started:
     """A side's process in one block."""
 
-    def __init__(self, side: Side, number: int, identity: str, folder: Path, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        side: Side,
+        number: int,
+        identity: str,
+        folder: Path,
+        also: Mapping[str, Any],
+        stack: ExitStack,
+    ) -> None:
         self.side = side
         watchdog = stack.enter_context(Watchdog())
         private = watchdog.folder("tailguard-block-")
@@ -117,6 +132,7 @@ class _Started:
         self.seat = stack.enter_context(Seat(address, lambda: self.child.running))
         order = {
             **side.order,
+            **also,
             "run_id": f"{identity}-{number}",
             "turns": str(address),
             "ordered_ns": time.monotonic_ns(),

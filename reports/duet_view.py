@@ -35,6 +35,7 @@ class DuetView:
     facts: tuple[tuple[str, str], ...]
     quality: str
     discarded: tuple[str, ...]
+    plans: tuple[tuple[str, str, str], ...]  # state, query, what changed
 
 
 def duet_of(record: Mapping[str, Any]) -> DuetView | None:
@@ -50,6 +51,7 @@ def duet_of(record: Mapping[str, Any]) -> DuetView | None:
         facts=tuple(_facts(duet)),
         quality=str((duet.get("quality") or {}).get("sentence") or ""),
         discarded=tuple(str(text) for text in duet.get("discarded") or ()),
+        plans=tuple((str(p["state"]), str(p["step"]), str(p["why"])) for p in duet.get("plans") or ()),
     )
 
 
@@ -85,11 +87,19 @@ def _facts(duet: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
         ),
         ("Blocks discarded", str(len(duet.get("discarded") or ()))),
     ]
-    if time:
-        share = numbers.percent(time["other_s"] / time["wall_s"] if time["wall_s"] else 0.0)
-        wall, measuring = text_format.duration_s(time["wall_s"]), text_format.duration_s(time["measuring_s"])
-        text = f"{wall}, of which {measuring} in the platform and {share} in starts, seeding and checks"
-        facts.append(("Time", text))
+    if time and time["wall_s"]:
+        parts = [
+            (words, time[name])
+            for name, words in (
+                ("measuring_s", "in the platform"),
+                ("starts_s", "in starting processes"),
+                ("seeding_s", "in seeding"),
+                ("checks_s", "in checking invariants"),
+            )
+            if name in time
+        ]
+        shares = ", ".join(f"{numbers.percent(seconds / time['wall_s'])} {words}" for words, seconds in parts)
+        facts.append(("Time", f"{text_format.duration_s(time['wall_s'])}: {shares}"))
     if calibration := duet.get("calibration"):
         facts.append((f"Calibrated here, {calibration.get('created_utc')}", str(calibration.get("sentence"))))
     for side, saw in (duet.get("sides_saw") or {}).items():

@@ -34,6 +34,7 @@ class Order:
         folder: the side's code, put before all else on the import path; "" for the code that is installed.
         placement: cores of generator and server, as `Placement.as_dict`.
         ordered_ns: when the process was started, on the clock that all processes of a machine share.
+        explain: whether to look at the query plans, too, after all else.
         turns: socket over which the two sides take turns (`perf.turns`); "" where there is no other side.
     """
 
@@ -44,6 +45,7 @@ class Order:
     placement: dict[str, Any]
     ordered_ns: int
     turns: str = ""
+    explain: bool = False
 
 
 def main(order_path: str, result_path: str) -> None:
@@ -78,11 +80,13 @@ def perform(order: Order, samples_path: Path) -> dict[str, Any]:
         entries = {trial.scenario.slug: _entry(trial, world, measured) for trial in trials}
         write_samples(samples_path, {slug: each.samples for slug, each in measured.items()})
         faults = list(world.faults)
+        plans = _plans(order, world)
         phases.end("check")
     phases.end("close")
     return {
         "scenarios": entries,
         "faults": faults,
+        "plans": plans,
         "platform": _source_of_platform(),
         "phases_s": phases.seconds,
     }
@@ -176,6 +180,15 @@ def _entry(trial: "Trial", world: "World", measured: "dict[str, Measurement]") -
         "measured_s": measurement.measured_s,
         "invariants": [asdict(each) for each in check(world, trial.data, measurement.samples)],
     }
+
+
+def _plans(order: Order, world: "World") -> dict[str, Any]:
+    """Last of all, as it builds the side's indexes."""
+    if not order.explain:
+        return {}
+    from scenarios._plans import explain_queries  # noqa: PLC0415
+
+    return explain_queries(world.database, Path(order.folder) / "migrations_sql")
 
 
 def _source_of_platform() -> str:

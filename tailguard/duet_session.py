@@ -22,6 +22,7 @@ from slo.gate import LOOKS
 from slo.gate_quality import gate_quality
 from slo.margins import Margins
 from slo.objectives import SHIPPED, load_objectives
+from slo.plan_comparison import compare_plans
 from tailguard.duet_record import INTERRUPTED, describe_pairs, keep_candidate, known_calibration
 from tailguard.duet_servers import Ground, open_ground
 from tailguard.duet_sides import Wanted, open_sides
@@ -91,7 +92,9 @@ class Duet:
         while len(self.pairs) < self.budget.pairs and time.monotonic() < ends_s:
             number += 1
             try:
-                pair = measure_pair(number, sides, identity, self.run.folder / "blocks")
+                pair = measure_pair(
+                    number, sides, identity, self.run.folder / "blocks", {"explain": not self.pairs}
+                )
             except BlockError as error:
                 self._note_failure(number, error)
                 if self._in_a_row == MOST_FAILURES_IN_A_ROW:
@@ -143,9 +146,12 @@ class Duet:
         if self.pairs:
             self.comparisons = self._compare()
             keep_candidate(self.run, self.pairs)
+            plans = compare_plans(*(half.record.get("plans", {}) for half in self.pairs[0].halves.values()))
+            record["duet"]["plans"] = [each.as_verdict() for each in plans]
             record["duet"] |= describe_pairs(self.pairs, self.comparisons) | {"quality": self._quality()}
         record.setdefault("duet", {})["discarded"] = self.failures
-        record["verdicts"] = [each.as_verdict() for each in self.comparisons if each.gated]
+        changes = [each.as_verdict() for each in self.comparisons if each.gated]
+        record["verdicts"] = changes + record["duet"].get("plans", [])
         self.run.finish(because)
 
 

@@ -37,7 +37,7 @@ def duet() -> dict[str, Any]:
             change("registration p50 of register", "FAIL"),
             change("registration error rate", "PASS", q=None, baseline=0.0, candidate=0.001),
         ],
-        "time": {"wall_s": 100.0, "measuring_s": 90.0, "other_s": 10.0},
+        "time": {"wall_s": 100.0, "measuring_s": 80.0, "starts_s": 10.0, "seeding_s": 6.0, "checks_s": 4.0},
         "sides_saw": {"baseline": {"faults": []}, "candidate": {"faults": ["delay_pct=10"]}},
         "discarded": ["block 3: candidate: it ended\npostgresql://u:hush@h/d"],
         "quality": {"sentence": "false alarms 0/200"},
@@ -67,7 +67,7 @@ def test_the_page_shows_it_escaped_masked_and_with_what_the_gate_is_worth() -> N
     assert "&lt;b&gt;work tree" in page
     assert "false alarms 0/200" in page
     assert "delay_pct=10" in page
-    assert "10 % in starts" in page
+    assert "10 % in starting processes" in page
     assert "hush" not in page
 
 
