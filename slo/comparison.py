@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from perf.sample import ERROR, OK, Samples
 from slo.family import holm
-from slo.gate import SHARES, Change, gate_blocks, hodges_lehmann, looks_at, p_slower
+from slo.gate import SHARES, Change, gate_blocks, hodges_lehmann, inverted_cdf, looks_at, p_slower
 from slo.judge import State
 from slo.margins import Margins
 
@@ -225,7 +225,7 @@ def _having(metric: Metric, blocks: Sequence[Block]) -> list[Samples]:
 
 
 def _quantiles(blocks: Sequence[NDArray[np.float64]], q: float) -> NDArray[np.float64]:
-    return np.array([np.percentile(block, q * 100, method="inverted_cdf") for block in blocks])
+    return np.array([inverted_cdf(block, q) for block in blocks])
 
 
 def _invalid(metric: Metric, why: str) -> Comparison:

@@ -128,12 +128,18 @@ def _quantile(block: ArrayLike, q: float, name: str) -> float:
         raise UsageError(
             f"{name} is not one row of finite latencies of 0 or more: discard the pair and count it"
         )
-    quantile = float(np.percentile(values, q * 100, method="inverted_cdf"))
+    quantile = inverted_cdf(values, q)
     if quantile == 0:
         raise UsageError(
             f"{name} has a {q:g}-quantile of 0: measure more work at a time, the clock cannot see this"
         )
     return quantile
+
+
+def inverted_cdf(values: NDArray[np.float64], q: float) -> float:
+    """Return numpy's `percentile(values, 100 q, method="inverted_cdf")` in a tenth of its time: one selection."""
+    at = max(math.ceil(round(q * len(values), 9)) - 1, 0)
+    return float(np.partition(values, at)[at])
 
 
 def _walsh(d: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
 from perf.errors import UsageError
-from slo.gate import gate_blocks, hodges_lehmann
+from slo.gate import gate_blocks, hodges_lehmann, inverted_cdf
 
 differences = st.integers(9, 40).flatmap(
     lambda n: st.lists(
@@ -43,6 +43,16 @@ def test_estimate_and_bounds_move_with_the_data(d, shift):
     before, after = hodges_lehmann(np.array(d), 0.01), hodges_lehmann(np.array(d) + shift, 0.01)
     assert np.allclose(np.add(before, shift), after)
     assert before[1] <= before[0] <= before[2]
+
+
+@given(
+    st.lists(st.floats(0, 1e6), min_size=1, max_size=300),
+    st.sampled_from([0.01, 0.5, 0.9, 0.95, 0.99, 0.999]),
+)
+def test_the_quick_quantile_is_numpys(values, q):
+    """Oracle: numpy's inverted_cdf, a value that really occurred."""
+    values = np.array(values)
+    assert inverted_cdf(values, q) == np.percentile(values, q * 100, method="inverted_cdf")
 
 
 @given(st.integers(0, 1000), st.integers(9, 40))
