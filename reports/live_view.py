@@ -67,6 +67,19 @@ class LiveView:
 
 
 @dataclass(frozen=True, slots=True)
+class GrowthRow:
+    """One size of the table; each of the pairs is (without the index, with it)."""
+
+    rows: str
+    warm: tuple[str, str]
+    gain: str
+    cold: tuple[str, str]
+    blocks: tuple[str, str]
+    index: str
+    build: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProofView:
     """What is shown of a migration beyond its plans: the gain in one line, and what a proof under load found.
 
@@ -76,6 +89,8 @@ class ProofView:
     gain: str
     live: LiveView | None
     savings: tuple[Balance, ...] = ()
+    growth: tuple[GrowthRow, ...] = ()
+    cold_absent: str = ""
 
 
 def proof_of(found: Mapping[str, Any]) -> ProofView:
@@ -85,7 +100,31 @@ def proof_of(found: Mapping[str, Any]) -> ProofView:
         return ProofView(
             str(removal["saving"]), None, tuple(_costs(found, {"cost": removal["cost"], "builds": []}))
         )
-    return ProofView(_gain(found), None if not live else _live(found, live))
+    growth = found.get("growth") or []
+    return ProofView(
+        _gain(found),
+        None if not live else _live(found, live),
+        growth=tuple(_growth(row) for row in growth),
+        cold_absent=next(
+            (str(row["after"]["cold"]["absent"]) for row in growth if "absent" in row["after"]["cold"]), ""
+        ),
+    )
+
+
+def _growth(row: Mapping[str, Any]) -> GrowthRow:
+    sides = (row["before"], row["after"])
+    warm = [side["server_ms"]["median"] for side in sides]
+    cold = [(side["cold"].get("server_ms") or {}).get("median") for side in sides]
+    blocks = [sum(side["blocks"].values()) for side in sides]
+    return GrowthRow(
+        rows=numbers.count(row["rows"]),
+        warm=(numbers.ms(warm[0]), numbers.ms(warm[1])),
+        gain=times(warm[0] / warm[1]) if warm[0] and warm[1] else "",
+        cold=(numbers.ms(cold[0]), numbers.ms(cold[1])),
+        blocks=(numbers.count(blocks[0]), numbers.count(blocks[1])),
+        index=numbers.size(row["index_bytes"]),
+        build=numbers.seconds(row["build_s"]),
+    )
 
 
 def _gain(found: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,18 @@ from perf.config import load_config
 from perf.environment import describe_environment
 from perf.errors import UsageError
 from perf.postgres.cost import worth
+from perf.postgres.database import Database
 from perf.postgres.evidence import on_the_same_table, prove_small
+from perf.postgres.growth import LARGEST, SIZES, growth_row
 from perf.postgres.migration import SHIPPED, Migration, find_migration, load_migrations, what_if
-from perf.postgres.migration_runner import Limits
+from perf.postgres.migration_runner import Limits, Runner
 from perf.postgres.prove import LiveOptions, LiveProof
 from perf.postgres.removal import RemovalProof
 from perf.run import Run
 from perf.sample import Samples
 from perf.sample_file import write_samples
 from reports.report import write_report
+from tailguard.prove_growth import growth_rows
 from tailguard.prove_report import proof_lines
 from tailguard.prove_target import prove_target
 
@@ -46,38 +51,71 @@ WORST_FIRST = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")
 @click.option("--what-if", "what_if_sql", metavar="SQL", help="An index that is in no file yet.")
 @click.option("--query", metavar="SQL", help="The query that it is for, with %(name)s parameters.")
 @click.option("--parameters", metavar="JSON", default="{}", help="Example values of the query's parameters.")
+@click.option(
+    "--dump",
+    type=click.Path(path_type=Path),
+    help="Your dump (any format of pg_dump), restored into the embedded server. Only one that you trust.",
+)
+@click.option(
+    "--growth",
+    is_flag=True,
+    help="Show the gain at 90,000 and 900,000 rows too, and at 9,000,000 with TAILGUARD_PROFILE=full.",
+)
 @click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
 def prove(  # one parameter an option
     slug: str | None, rows: int, dsn: str | None, schema: str | None, folder: Path, rate: float,
-    *, no_control: bool, what_if_sql: str | None, query: str | None, parameters: str, runs_dir: str | None,
+    *, no_control: bool, what_if_sql: str | None, query: str | None, parameters: str, dump: Path | None,
+    growth: bool, runs_dir: str | None,
 ) -> int:  # fmt: skip
-    """Build SLUG's index under live load, beside a build that does stall, and show what it gains and costs."""
+    """Build SLUG's index under live load, beside a build that does stall, and show what it gains and costs.
+
+    A migration that removes an index is proved by what each write saves, and by no known query getting worse.
+    """
     migration = _migration(slug, folder, what_if_sql, query, parameters)
+    if dump is not None and dsn is not None:
+        raise UsageError("--dump is for the embedded server, --dsn names your own: give one of them.")
     config = load_config(flags={"runs_dir": runs_dir} if runs_dir else {})
     options = LiveOptions(rate_per_s=rate, control=not no_control, limits=Limits(deadline_s=600.0))
-    with prove_target(migration, rows, dsn, schema, _say, folder) as database:
+    target = partial(prove_target, migration, dsn=dsn, schema=schema, say=_say, folder=folder, dump=dump)
+    with target(rows) as database:
         run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment())
         with _finished(run):
             known = [] if what_if_sql else load_migrations(folder)
-            plans = run.folder / "plans"
-            if migration.removal:
-                others = on_the_same_table(migration, {one.name: one for one in known})
-                record = RemovalProof(database, migration, others, plans_dir=plans, say=_say).record()
-            else:
-                (record,) = prove_small(
-                    database, [migration], on_progress=_say, plans_dir=plans, known_migrations=known
+            record = _proved(run, database, migration, known, options)
+            if growth and "growth" in record:
+                sizes = [*SIZES, LARGEST] if config.profile == "full" else SIZES
+                smaller_and_larger = growth_rows(
+                    migration, [size for size in sizes if size != rows], target, _say
                 )
-            run.record["migrations"] = [record]
-            run.save()
-            if record["state"] in ("PASS", "FAIL") and not migration.removal:
-                proof = LiveProof(database, migration, options, _say)
-                record["live"] = proof.record()
-                _finish_record(record)
-                _write_samples(run, proof.all_samples())
+                record["growth"] = sorted([*record["growth"], *smaller_and_larger], key=itemgetter("rows"))
     for line in proof_lines(record):
         click.echo(line)
     click.echo(f"Report: {write_report(run)}")
     return EXIT_OF[record["state"]]
+
+
+def _proved(
+    run: Run, database: Database, migration: Migration, known: list[Migration], options: LiveOptions
+) -> dict[str, Any]:
+    """Prove the migration, saving what is known after each part."""
+    plans = run.folder / "plans"
+    if migration.removal:
+        others = on_the_same_table(migration, {one.name: one for one in known})
+        record = RemovalProof(database, migration, others, plans_dir=plans, say=_say).record()
+        run.record["migrations"] = [record]
+        return record
+    (record,) = prove_small(database, [migration], on_progress=_say, plans_dir=plans, known_migrations=known)
+    run.record["migrations"] = [record]
+    run.save()
+    if record["state"] not in ("PASS", "FAIL"):
+        return record
+    _say("the query with a cold cache")
+    record["growth"] = [growth_row(database, migration, record, Runner(database, options.limits))]
+    proof = LiveProof(database, migration, options, _say)
+    record["live"] = proof.record()
+    _finish_record(record)
+    _write_samples(run, proof.all_samples())
+    return record
 
 
 def _migration(

@@ -1,6 +1,6 @@
 """A proof under load as lines for a terminal: verdicts first, then what was felt, gained and paid."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from perf.text_format import byte_size, duration_ms, duration_s, ratio, times
@@ -14,6 +14,7 @@ def proof_lines(record: Record) -> Iterator[str]:
     yield f"  {record['why']}"
     live = record.get("live")
     if live is None:
+        yield from _growth_lines(record.get("growth") or [])
         return
     yield ""
     for verdict in live["verdicts"]:
@@ -26,6 +27,7 @@ def proof_lines(record: Record) -> Iterator[str]:
     yield from _gain_lines(record)
     yield from _cost_lines(live["cost"])
     yield f"  {live['worth']}"
+    yield from _growth_lines(record.get("growth") or [])
 
 
 def _felt_lines(live: Record) -> Iterator[str]:
@@ -67,3 +69,15 @@ def _cost_lines(cost: Record) -> Iterator[str]:
     wal = cost["wal_bytes_a_row"]
     if wal["before"] is not None:
         yield f"  WAL a row: {byte_size(wal['before'])} -> {byte_size(wal['after'])}"
+
+
+def _growth_lines(growth: Sequence[Record]) -> Iterator[str]:
+    if growth:
+        yield ""
+        yield "  Rows       warm: without      with   cold: without      with"
+    for row in growth:
+        sides = (row["before"], row["after"])
+        warm = [side["server_ms"]["median"] for side in sides]
+        cold = [(side["cold"].get("server_ms") or {}).get("median") for side in sides]
+        shown = [duration_ms(value) for value in (*warm, *cold)]
+        yield f"  {row['rows']:<10,} {shown[0]:>13} {shown[1]:>9} {shown[2]:>15} {shown[3]:>9}"

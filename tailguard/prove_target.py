@@ -11,15 +11,18 @@ from psycopg import sql
 from deltacrown.database import create_tables
 from deltacrown.seed import LEDGER_ROWS, MODERATION_ROWS, SeedSize, seed_histories
 from perf.errors import UsageError
-from perf.postgres.database import Database, open_database
+from perf.postgres.database import Database, open_database, schema_on
 from perf.postgres.index import find_table
 from perf.postgres.load_copy import copy_rows
 from perf.postgres.load_statements import PRIMARY_KEY
 from perf.postgres.location import connect, locate
 from perf.postgres.migration import Migration
 from perf.postgres.migration_sql import folded, statements
+from perf.postgres.restore import restore
+from perf.postgres.server import embedded_postgres
 from tailguard.migrate_target import told_plainly
 
+MOST_TOLD = 5  # lines of what a restore refused: roles and extensions are usual, and told once is enough
 # What a proof needs of a table goes along; defaults do not, for they may draw on your table's own sequence.
 COPIED = "INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING INDEXES INCLUDING STORAGE INCLUDING STATISTICS"
 
@@ -32,6 +35,7 @@ def prove_target(
     schema: str | None,
     say: Callable[[str], None],
     folder: Path | None = None,
+    dump: Path | None = None,
 ) -> Iterator[Database]:
     """Open a database whose tables the proof may write to, with about `rows` rows in the migration's table.
 
@@ -44,6 +48,10 @@ def prove_target(
             f"{migration.name}: {migration.build.table} names its schema. The proof works on a copy in a schema of its"
             " own: write the table's bare name and give --schema."
         )
+    if dump is not None:
+        with _restored(dump, schema or "public", migration, rows, say) as database, told_plainly():
+            yield database
+        return
     with open_database(dsn) as database:
         place = locate(dsn)
         if place is None:
@@ -56,6 +64,24 @@ def prove_target(
             say("Your own table is only read; the load runs on this server all the same.")
             _copy(database, migration, rows, schema or _first_schema(place.conninfo))
         with told_plainly():
+            yield database
+
+
+@contextmanager
+def _restored(
+    dump: Path, schema: str, migration: Migration, rows: int, say: Callable[[str], None]
+) -> Iterator[Database]:
+    """Restore a dump into an embedded server, and copy the table from it as from a user's own."""
+    with embedded_postgres() as server:
+        say(f"Restoring {dump} into an embedded PostgreSQL {server.version}.")
+        refused = restore(dump, server)
+        for line in refused[:MOST_TOLD]:
+            say(f"  {line}")
+        if len(refused) > MOST_TOLD:
+            say(f"  and {len(refused) - MOST_TOLD} more")
+        with schema_on(server.dsn, server=server) as database:
+            say(f"Copying up to {rows:,} rows of it to the schema {database.schema}.")
+            _copy(database, migration, rows, schema)
             yield database
 
 

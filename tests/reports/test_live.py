@@ -221,3 +221,24 @@ def test_text_of_a_proof_is_never_taken_for_markup(table: pd.DataFrame) -> None:
     page = page_of(view_of(made), gallery_of(made, {}, live=samples()))
     assert "<script>alert" not in page
     assert "<img src=x" not in page
+
+
+def test_sizes_stand_in_a_table_and_a_server_that_cannot_evict_is_named() -> None:
+    side = {"server_ms": {"median": 10.0}, "blocks": {"hit": 90, "read": 10}, "cold": {"absent": "needs 18"}}
+    fast = side | {"server_ms": {"median": 0.1}, "blocks": {"hit": 5, "read": 0}}
+    row = {"rows": 90_000, "before": side, "after": fast, "index_bytes": 1024, "build_s": 0.5}
+    proof = proof_of(migration() | {"growth": [row]})
+    (shown,) = proof.growth
+    assert (shown.rows, shown.warm, shown.gain) == ("90,000", ("10 ms", "100 µs"), f"100{X}")
+    assert (shown.blocks, shown.cold) == (("100", "5"), ("not measured", "not measured"))
+    assert proof.cold_absent == "needs 18"
+
+
+def test_a_removal_shows_what_it_saves(table: pd.DataFrame) -> None:
+    found = proved()
+    live = found.pop("live")
+    found["removal"] = {"cost": live["cost"], "saving": "The removal saves 2 MiB of disk."}
+    made = record(table) | {"migrations": [found]}
+    page = page_of(view_of(made), gallery_of(made, {}))
+    assert "The removal saves 2 MiB of disk." in page
+    assert "What each write costs" in page
