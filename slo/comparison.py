@@ -190,7 +190,7 @@ def _compare_errors(
 
     Ties at 0 count against the candidate being worse: the exact signed-rank bound stays valid, on the safe side.
     """
-    a, b = (np.array([_error_rate(samples) for samples in side]) for side in (baseline, candidate))
+    a, b = (np.array([error_rate(samples) for samples in side]) for side in (baseline, candidate))
     d = b - a
     looks = looks_at(len(d))
     found = [_decide_errors(d[:n], alpha) for n in looks]
@@ -213,7 +213,7 @@ def _decide_errors(d: NDArray[np.float64], alpha: float) -> tuple[State, float, 
     return (State.PASS if high < ERROR_MARGIN else State.INCONCLUSIVE), estimate, low, high
 
 
-def _error_rate(samples: Samples) -> float:
+def error_rate(samples: Samples) -> float:
     """Errors over ok and failed samples; clean conflicts are counted apart."""
     errors, ok = (int(np.count_nonzero(samples.outcome == outcome)) for outcome in (ERROR, OK))
     return errors / (errors + ok) if errors + ok else 0.0

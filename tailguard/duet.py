@@ -54,11 +54,13 @@ def duet(**flags: Any) -> int:
     Exits 0 where no metric became slower, 99 where one did, 75 where the budget could not tell, 65 where a side kept
     failing or an invariant broke.
     """
-    from tailguard.duet_session import Budget, run_duet  # noqa: PLC0415  # scipy and the servers: not for --help
+    from slo.plain_margin import parse_plain  # noqa: PLC0415  # scipy and the servers: not for --help
+    from tailguard.duet_session import Budget, run_duet  # noqa: PLC0415  # likewise
 
     given = {"database.dsn": flags["dsn"], "scenarios": list(flags["scenarios"]) or None}
     config = load_config(flags["profile"], file=flags["file"], sets=flags["sets"], flags=given)
-    budget, command = Budget(flags["pairs"], flags["minutes"]), ["tailguard", *sys.argv[1:]]
+    plain = tuple(parse_plain(text) for text in flags["plain"])
+    budget, command = Budget(flags["pairs"], flags["minutes"], plain), ["tailguard", *sys.argv[1:]]
     if flags["calibrate"]:
         from tailguard.duet_calibration import calibrate  # noqa: PLC0415  # likewise
 

@@ -22,6 +22,7 @@ from slo.gate import LOOKS
 from slo.gate_quality import gate_quality
 from slo.margins import Margins
 from slo.objectives import SHIPPED, load_objectives
+from slo.plain_margin import PlainMargin, plain_verdicts
 from slo.plan_comparison import compare_plans
 from tailguard.duet_record import INTERRUPTED, describe_pairs, keep_candidate, known_calibration
 from tailguard.duet_servers import Ground, open_ground
@@ -35,10 +36,11 @@ MOST_FAILURES_IN_A_ROW = 3
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long a duet may go on: pairs, and minutes from the first of them."""
+    """How long a duet may go on: pairs, and minutes from the first of them; and what else it is held against."""
 
     pairs: int = 40
     minutes: float = 30.0
+    plain: tuple[PlainMargin, ...] = ()  # margins without a test, beside those of the gate
 
 
 @dataclass(slots=True)
@@ -151,7 +153,8 @@ class Duet:
             record["duet"] |= describe_pairs(self.pairs, self.comparisons) | {"quality": self._quality()}
         record.setdefault("duet", {})["discarded"] = self.failures
         changes = [each.as_verdict() for each in self.comparisons if each.gated]
-        record["verdicts"] = changes + record["duet"].get("plans", [])
+        plain = list(plain_verdicts(self.budget.plain, self._blocks("baseline"), self._blocks("candidate")))
+        record["verdicts"] = changes + record["duet"].get("plans", []) + plain
         self.run.finish(because)
 
 
