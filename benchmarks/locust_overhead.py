@@ -136,8 +136,29 @@ print(json.dumps({"seconds": took, "peak_bytes": peak}))
 SIDES = ("ours", "bare", "plain")
 
 
+# What a turn costs beside its request, on a platform that does nothing: Session and recorder, without locust's event.
+SESSION = """
+import json, time
+from perf.clock import MonotonicClock
+from perf.locust_lane import ClosedLane
+from perf.locust_role import Part, Role
+from perf.scenario import Scenario
+scenario = Scenario("s", "S", ("step",), frozenset(),
+    lambda session, platform, data: session.step("step", platform), lambda *_: None, lambda *_: [])
+clock = MonotonicClock()
+role = Role(Part(scenario, lambda: None, None), ClosedLane(0, 1, clock), clock, lambda *_: None)
+session, best = role.session(), float("inf")
+for _ in range(30):
+    began = time.perf_counter()
+    for _ in range(5_000):
+        role.play(session)
+    best = min(best, (time.perf_counter() - began) / 5_000)
+print(json.dumps(best * 1e6))
+"""
+
+
 def main() -> None:
-    """Measure both and print a table."""
+    """Measure all and print a table."""
     options = read_options()
     rates: dict[str, list[float]] = {side: [] for side in SIDES}
     with server() as port:
@@ -154,6 +175,11 @@ def main() -> None:
         print(
             f"ours / {other}, median of {len(ratios)}: {ratio:.3f} (aim: at least 0.97): {verdict(good=ratio >= 0.97)}"
         )
+    ours_us, turn_us = json.loads(run([sys.executable, "-c", SESSION])), 1e6 / max(rates["bare"])
+    print(
+        f"Session and recorder alone: {ours_us:.1f} us a turn, {ours_us / turn_us:.1%} of the fastest bare turn "
+        f"({turn_us:.0f} us, aim: at most 3 %): {verdict(good=ours_us / turn_us <= 0.03)}"
+    )
     merged = json.loads(run([sys.executable, "-c", MERGE, str(options.rows)]))
     good = merged["seconds"] < 5 and merged["peak_bytes"] < 2**30
     print(

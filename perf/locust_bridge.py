@@ -26,15 +26,18 @@ from perf.locust_worker import Message, Worker
 from perf.scenario import Scenario
 
 PREFIX = "tailguard."
-TO_WORKER, TO_MASTER = ("begin", "go", "collect", "settle"), ("hello", "ready", "chunk", "ledger", "settled")
+TO_WORKER, TO_MASTER = (
+    ("begin", "go", "renew", "collect", "settle"),
+    ("hello", "ready", "chunk", "ledger", "settled"),
+)
 LOCAL = "local"  # what locust calls the only node of a run without workers
 # A user without a turn (the run has not begun, or is over) looks again after this.
 IDLE_S = 0.25
 # A look at all samples so far takes the master's loop: at most one part in so many of its time.
 LOOK_SHARE = 20
 # Closed users think between their turns. With none, twenty of them saturate a server of one core and time its queue;
-# with this they make some 200 turns a second, enough in half a minute for a p99 to be decided.
-THINK_S = (0.03, 0.09)
+# with this they make some 150 turns a second, enough in half a minute for a p99 to be decided.
+THINK_S = (0.05, 0.15)
 
 _think = between(*THINK_S)
 
@@ -199,6 +202,8 @@ class Bridge:
             began_s = time.monotonic()
             decided = master.went_ns is not None and self.stage.look(master)
             cost_s = time.monotonic() - began_s
+            if (renewal := self.stage.renewal()) is not None:
+                master.renew(renewal)
             if decided and master.closed_ns is None:
                 self._decided = True
                 _say("Every objective is decided: ending the run.")

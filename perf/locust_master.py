@@ -86,6 +86,11 @@ class Master:
         if not self._plan["open_model"] and len(self._lanes) < self._count:
             self._begin(worker, self._count)
 
+    def renew(self, credentials: Message) -> None:
+        """Hand new credentials to everybody."""
+        for worker in self._lanes:
+            self._send("renew", worker, {**credentials, "run": self.run})
+
     def collect(self) -> list[str]:
         """Fetch everything from everybody; returns what is wrong with what came, nothing where all is there."""
         self.closed_ns = time.monotonic_ns()

@@ -30,6 +30,10 @@ class Stage(Protocol):
         """Begin a run; returns its id and the plan for the workers."""
         ...
 
+    def renewal(self) -> Message | None:
+        """Return new credentials for the workers where the old ones are about to expire; may take a while."""
+        ...
+
     def look(self, master: Master) -> bool:
         """Look at what has come so far; True where everything is decided and the run should end."""
         ...

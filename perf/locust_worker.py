@@ -54,6 +54,9 @@ class Workplace(Protocol):
         """Return what a person must be told, by kind: a throttled target, invariants that could not be checked."""
         ...
 
+    def renew(self, message: Message) -> None:
+        """Take new credentials, before the old ones expire."""
+
     def close(self) -> None:
         """Let go of everything."""
         ...
@@ -85,6 +88,9 @@ class Worker:
             log.warning("Tailguard: %s of run %s came too late", kind, message["run"])
         elif kind == "go":
             self._go()
+        elif kind == "renew":
+            if self._workplace is not None:
+                self._workplace.renew(message)
         elif kind == "collect":
             self.collect()
         elif kind == "settle":

@@ -3,10 +3,9 @@
 Locust itself is met in perf/locust_bridge.py only; this file alone among the scenarios knows objectives and reports.
 """
 
-import os
 import ssl
 import sys
-import zlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from perf.clock import Clock
-from perf.config import FILE_NAME, Config, load_config
 from perf.environment import describe_environment
 from perf.errors import InterruptedRunError, UsageError
 from perf.locust_bridge import fast_wire
 from perf.locust_master import Master
 from perf.locust_role import Tell
-from perf.locust_schedule import parse_rates, parse_schedule
 from perf.locust_tab import add_tab
 from perf.locust_worker import Message
 from perf.run import Run
@@ -33,10 +30,10 @@ from scenarios._locust_live import COLUMNS, nothing_yet, row
 from scenarios._locust_measurement import doubts_of, measurement_of
 from scenarios._locust_options import add_options, selection
 from scenarios._locust_place import HttpWorkplace
+from scenarios._locust_plan import configure, model, packed, secret_of, target_of
 from scenarios._locust_reference import Reference, start_reference
-from scenarios._mapping import Target, load_target, parse_target, tls_of
-from scenarios._mapping_login import log_in
-from scenarios._mapping_pools import read_pools
+from scenarios._mapping import Target, parse_target, tls_of
+from scenarios._mapping_login import RENEW, RENEW_AFTER_S, log_in
 from scenarios._registry import known_steps, load_scenarios
 from scenarios._suite import INTERRUPTED
 from slo.exceedance import exceedances, observed_quantile, observed_ratio
@@ -47,9 +44,10 @@ from slo.verdict import exit_code, judging
 if TYPE_CHECKING:
     from perf.scenario import Scenario
 
-SECRET_VARIABLE = "DELTACROWN_SECRET"  # noqa: S105  # the name of the variable that `tailguard serve` reads
 # Negative turns of warm-up, one after the other on every worker and scenario: enough for connections and caches.
 MOST_WARMUP = 20
+# A save writes all samples anew, and the master's loop waits for it: seldom enough not to be felt.
+SAVE_EVERY_S = 30.0
 # On a target that was used before, turns begin anywhere in the 4 million pairs of a user and a tournament.
 MOST_FIRST_TURN = 4_000_000
 
@@ -123,6 +121,9 @@ class TournamentStage:
         )
         run.record["platform"] |= {"adapter": "http, by locust", "host": host}
         run.save()
+        self._host, self._save_s = host, time.monotonic() + SAVE_EVERY_S
+        if self._target is not None:
+            self._renew_s = self._next_renewal_s(self._target)
         plan = {
             "sha256": scenarios_sha256(),
             "host": host,
@@ -144,8 +145,16 @@ class TournamentStage:
         self._plan = plan
         return run.record["id"], plan
 
+    def renewal(self) -> Message | None:
+        """Log everybody in again where the target's tokens are about to expire."""
+        if self._target is None or not self._target.login or time.monotonic() < self._renew_s:
+            return None
+        self._renew_s = self._next_renewal_s(self._target)
+        return {"credentials": log_in(self._target, self._host)}
+
     def look(self, master: Master) -> bool:
         """Ask the judge where each objective stands, where somebody wants to know."""
+        self._keep(master)
         if not (self._until_decided or self._watched):
             return False
         decided, live = [], []
@@ -157,6 +166,21 @@ class TournamentStage:
             live += self._standing(scenario.slug, samples)
         self._live = live
         return self._until_decided and all(decided)
+
+    def _keep(self, master: Master) -> None:
+        """Save what has come so far, now and then: a master that is killed loses no more than that."""
+        if time.monotonic() < self._save_s:
+            return
+        for scenario in self._scenarios:
+            measurement = measurement_of(scenario, master, self._plan, "")
+            self._run.add_scenario(
+                scenario.slug, scenario_entry(scenario.title, measurement), measurement.samples
+            )
+        self._run.save()
+        self._save_s = time.monotonic() + SAVE_EVERY_S
+
+    def _next_renewal_s(self, target: Target) -> float:
+        return time.monotonic() + float(target.login.get(RENEW, RENEW_AFTER_S))
 
     def _standing(self, slug: str, samples: Samples) -> list[dict[str, str]]:
         rows, states = [], self._until.standing(slug)
@@ -223,66 +247,6 @@ class TournamentStage:
             self._reference = start_reference(selection(options), port, say)
         self._used = True
         return self._reference
-
-
-def configure(options: Any, slugs: Sequence[str]) -> Config:
-    """Return the configuration of this run: the scenarios are those whose users locust was asked for."""
-    chosen = selection(options)
-    flags = {"scenarios": list(slugs), "objectives": options.tailguard_objectives, "platform": "http"}
-    return load_config(chosen["profile"], file=chosen["file"], sets=chosen["sets"], flags=flags)
-
-
-def model(options: Any, config: Config, slugs: Sequence[str]) -> dict[str, Any]:
-    """Return whether there is a schedule, and each scenario's."""
-    if not options.tailguard_rate and not options.tailguard_schedule:
-        return {"open_model": False, "schedules": {}}
-    rates = parse_rates(options.tailguard_rate, list(slugs))
-    schedules = {}
-    for slug in slugs:
-        load = config.scenario(slug)
-        schedules[slug] = parse_schedule(
-            options.tailguard_schedule or "poisson",
-            rates.get(slug, load["rate_per_s"]),
-            float(options.run_time or load["max_seconds"]),
-            zlib.crc32(f"{config.get('seed')}/{slug}".encode()),
-        )
-    return {"open_model": True, "schedules": schedules}
-
-
-def target_of(options: Any) -> Target | None:
-    """Return the target's mapping: --tailguard-target's, or the [target] of the configuration file."""
-    named = options.tailguard_target
-    path = Path(named or options.tailguard_config or FILE_NAME)
-    if not named and not path.exists():
-        return None
-    target = load_target(path)
-    if target is None and named:
-        raise UsageError(f"{path} has no [target]: see docs/examples/deltacrown.toml")
-    return target
-
-
-def packed(target: Target, host: str) -> dict[str, Any]:
-    """Return the target as workers have it: its pools read and its users logged in, here and once."""
-    table = {name: value for name, value in target.table.items() if name not in {"login", "pools", "ca_file"}}
-    pools = read_pools(target.pools, target.folder, target.source)
-    return {
-        "source": target.source,
-        "table": table | ({"ca_pem": target.ca_pem} if target.ca_pem else {}),
-        "pools": {name: [list(pool.rows), pool.once] for name, pool in pools.items()},
-        "credentials": log_in(target, host),
-    }
-
-
-def secret_of(reference: Reference | None) -> str:
-    """Return what signs the target's tokens. Raises UsageError where we have no way to log in."""
-    secret = reference.secret if reference else os.environ.get(SECRET_VARIABLE, "")
-    if not secret:
-        raise UsageError(
-            f"There is no way to log in at this host. For a server of `tailguard serve`, set {SECRET_VARIABLE} to the "
-            "one it was started with; for a platform of yours, describe its routes and its log-in with "
-            "--tailguard-target FILE (docs/examples/deltacrown.toml)."
-        )
-    return secret
 
 
 def say(text: str) -> None:

@@ -1,5 +1,6 @@
 """From what the workers sent to a scenario's measurement, and the doubts that only a Locust run can have."""
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,14 +16,15 @@ from perf.trial import Measurement
 
 
 def measurement_of(scenario: Scenario, master: Master, plan: Message, ended_because: str) -> Measurement:
-    """Merge what all workers measured of a scenario."""
+    """Merge what all workers measured of a scenario; so far, where `ended_because` is ""."""
     slug = scenario.slug
     told = [ledger["roles"][slug] for ledger in master.inbox.ledgers().values() if slug in ledger["roles"]]
-    measured_s = ((master.closed_ns or 0) - (master.went_ns or 0)) / 1e9 if master.went_ns else 0.0
+    until_ns = master.closed_ns or time.monotonic_ns()
+    measured_s = (until_ns - master.went_ns) / 1e9 if master.went_ns else 0.0
     offered = sum(each["offered"] for each in told)
     lateness = [np.frombuffer(each["lateness_ns"], np.int64) for each in told]
     return Measurement(
-        samples=master.inbox.samples(slug, scenario.steps, last=True),
+        samples=master.inbox.samples(slug, scenario.steps, last=bool(ended_because)),
         schedule=described(plan, slug, sum(each["users"] for each in told)),
         warmup=sum(each["warmup"] for each in told),
         offered_rate_per_s=offered / measured_s if plan["open_model"] and measured_s else None,

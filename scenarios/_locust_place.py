@@ -97,6 +97,11 @@ class HttpWorkplace:
         told = {THROTTLED: self.platform.throttled, EXHAUSTED: getattr(self.platform, "exhausted", "")}
         return self._notes | {kind: text for kind, text in told.items() if text}
 
+    def renew(self, message: Message) -> None:
+        """Use new credentials from now on."""
+        if isinstance(self.platform, MappedPlatform):
+            self.platform.credentials = message["credentials"]
+
     def close(self) -> None:
         """Hang up."""
         self._stack.close()

@@ -29,7 +29,9 @@ class PoolExhaustedError(Exception):
 
 
 class MappedPlatform:
-    """Asks a target's own routes. `lacks` names the optional methods that the target has none for.
+    """Asks a target's own routes, with the `credentials` of the moment.
+
+    `lacks` names the optional methods that the target has none for.
 
     `throttled` says that the target has answered as one that throttles; `exhausted` which pool ran out.
     """
@@ -44,7 +46,7 @@ class MappedPlatform:
     ) -> None:
         """Speak to `host`; `credentials` are those of the pool of users, by row."""
         self._target, self._base, self._host = target, urlsplit(host), host
-        self._pools, self._credentials = pools, credentials
+        self._pools, self.credentials = pools, credentials
         self._wire = wire or Wire(tls_of(target))
         self._rows = {name: pool.by_id() for name, pool in pools.items()}
         self._left = {name: {row["id"] for row in pool.rows} for name, pool in pools.items() if pool.once}
@@ -193,7 +195,7 @@ class MappedPlatform:
         return users.rows[number] if users else {"id": number}
 
     def _credential(self, number: int) -> Credential:
-        return self._credentials[number] if number < len(self._credentials) else _NOBODY
+        return self.credentials[number] if number < len(self.credentials) else _NOBODY
 
     def _row(self, pool: str, row_id: Any) -> Mapping[str, Any]:
         return self._rows.get(pool, {}).get(row_id, {})

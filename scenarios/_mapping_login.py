@@ -31,6 +31,8 @@ KEYS = {
     "jwt": ("kind", "secret", "claims", "lifetime_s", "header"),
     "session": ("kind", "page", "path", "form", "csrf_cookie", "csrf_header", "csrf_field"),
 }
+# Given to every kind: how long credentials are good for, less what a renewal takes. DeltaCrown's tokens last an hour.
+RENEW, RENEW_AFTER_S = "renew_after_s", 50 * 60
 BEARER = "Authorization: Bearer {token}"
 # What a user's requests carry: headers, and the token by itself for a WebSocket's address.
 Credential = Mapping[str, Any]
@@ -87,7 +89,7 @@ def _check(login: Mapping[str, Any], source: str) -> None:
         raise UsageError(f"{where}: kind is {login.get('kind')!r}; write one of {', '.join(KEYS)}")
     known = KEYS[login["kind"]]
     for key in login:
-        if key not in known:
+        if key not in (*known, RENEW):
             raise UsageError(f"{where}: {key!r} is unknown; a {login['kind']} log-in has {', '.join(known)}")
     needed = {
         "token": ("path", "body"),

@@ -48,6 +48,9 @@ class Place:
     def notes(self):
         return {"throttled": "lift it"}
 
+    def renew(self, message):
+        self.renewed = message["credentials"]
+
     def close(self):
         self.closed = True
 
@@ -122,6 +125,14 @@ def test_one_worker_whose_invariant_broke_breaks_it_for_all():
     net.master.collect()
     net.master.settle()
     assert [each["held"] for each in net.master.invariants["walk"]] == [False]
+
+
+def test_new_credentials_reach_every_worker():
+    net = Net(2, answering)
+    net.play(0.05)
+    net.master.renew({"credentials": ["new"]})
+    net.master.collect()
+    assert [worker._workplace.renewed for worker in net.workers.values()] == [["new"], ["new"]]
 
 
 def test_a_worker_that_dies_is_a_fault_and_is_not_waited_for():
