@@ -37,6 +37,9 @@ from tailguard.duet_sides import Wanted, sides_from
     help="Budget of time.",
 )
 @click.option(
+    "--plain", multiple=True, metavar="MARGIN", help="Also p95=15%, p99=20% or errors=0.5%: untested margins."
+)
+@click.option(
     "--calibrate", is_flag=True, help="Put the gate itself to the test here: same code, then 10 % slower."
 )
 @click.option("--profile", default="duet", show_default=True, help="Size of a block.")
