@@ -7,10 +7,18 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import click
 
-from deltacrown.certificates import S3Storage
+from deltacrown.certificates import (
+    CertificateStorage,
+    Flags,
+    LocalStorage,
+    Metrics,
+    MigratingStorage,
+    S3Storage,
+)
 from deltacrown.database import create_tables
 from deltacrown.faults import Faults
 from deltacrown.platform import DeltaCrown
@@ -24,6 +32,7 @@ from perf.postgres.database import Database, open_database
 from perf.s3.server import open_s3
 from perf.s3.store import S3Server
 
+LOCAL_VARIABLE = "CERT_LOCAL_ROOT"
 SECRET_VARIABLE = "DELTACROWN_SECRET"  # noqa: S105  # the variable's name
 SHORTEST_SECRET_BYTES = 32  # as HS256 wants; deltacrown.tokens refuses less
 
@@ -31,6 +40,7 @@ SHORTEST_SECRET_BYTES = 32  # as HS256 wants; deltacrown.tokens refuses less
 def serve_platform(host: str, port: int, dsn: str | None, s3_endpoint: str | None) -> None:
     """Serve until Ctrl-C or SIGTERM. Raises UsageError before anything is started where an input is wrong."""
     faults, throttle, secret = read_faults(), read_throttle(os.environ), read_secret(os.environ)
+    flags = read_flags(os.environ)
     with ExitStack() as stack:
         stack.enter_context(sigterm_as_interrupt())
         listener = stack.enter_context(listening(host, port))
@@ -40,12 +50,11 @@ def serve_platform(host: str, port: int, dsn: str | None, s3_endpoint: str | Non
         click.echo("Seeding the platform ...")
         create_tables(database.conninfo)
         seed_platform(database.conninfo)
-        storage = S3Storage(
-            s3.client(max_pool_connections=32, retries={"total_max_attempts": 1}), s3.bucket, s3.prefix
-        )
+        metrics = Metrics()
+        storage = certificate_storage(s3, metrics, flags, os.environ)
         platform = DeltaCrown(database.conninfo, storage=storage, secret=secret, faults=faults)
         stack.callback(platform.close)
-        server = WebServer(create_app(platform, throttle=throttle), listener)
+        server = WebServer(create_app(platform, throttle=throttle, metrics=metrics), listener)
         accounts = open_demo_accounts(platform)
         try:  # from the moment that we say how to stop
             announce(server, accounts, database, s3, faults)
@@ -99,6 +108,29 @@ def sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def certificate_storage(
+    s3: S3Server, metrics: Metrics, flags: Flags, environ: Mapping[str, str]
+) -> CertificateStorage:
+    """Return S3 alone or, where CERT_LOCAL_ROOT names a folder, that folder and S3 as far as the flags say."""
+    client = s3.client(max_pool_connections=32, retries={"total_max_attempts": 1})
+    storage = S3Storage(client, s3.bucket, s3.prefix, metrics=metrics)
+    root = environ.get(LOCAL_VARIABLE)
+    return MigratingStorage(LocalStorage(Path(root)), storage, flags, metrics) if root else storage
+
+
+def read_flags(environ: Mapping[str, str]) -> Flags:
+    """Return the flags of the certificates. Raises UsageError for a value that is none, or flags without a folder."""
+    try:
+        flags = Flags.from_environment(environ)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from None
+    if flags != Flags() and not environ.get(LOCAL_VARIABLE):
+        raise UsageError(
+            f"CERT_S3_... flags need {LOCAL_VARIABLE}, the folder of the certificates on the disk."
+        )
+    return flags
 
 
 def read_faults() -> Faults:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from deltacrown.certificates import Metrics
 from deltacrown.platform import DeltaCrown
 from deltacrown.web import certificates, economy, health, matches, moderation, registrations, results, tokens
 from deltacrown.web.authentication import Authentication
@@ -29,6 +30,7 @@ from deltacrown.web.throttle import Throttle
 # those that wait for a row lock, and stay far below PostgreSQL's 100 connections.
 WORKERS = 16
 API_VERSION = "1.0.0"  # of the routes, not of the project
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus' own text format
 
 OPERATIONS: tuple[Operation, ...] = (
     *health.OPERATIONS,
@@ -42,8 +44,17 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def create_app(platform: DeltaCrown, *, throttle: Throttle | None = None, workers: int = WORKERS) -> ASGIApp:
-    """The app. It stops its own threads at the end of its lifespan; the platform is the caller's to close."""
+def create_app(
+    platform: DeltaCrown,
+    *,
+    throttle: Throttle | None = None,
+    workers: int = WORKERS,
+    metrics: Metrics | None = None,
+) -> ASGIApp:
+    """The app. It stops its own threads at the end of its lifespan; the platform is the caller's to close.
+
+    With `metrics`, GET /metrics shows them to Prometheus.
+    """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="deltacrown-web")
 
     @asynccontextmanager
@@ -60,6 +71,8 @@ def create_app(platform: DeltaCrown, *, throttle: Throttle | None = None, worker
         return Route(operation.path, endpoint.serve, methods=[operation.method])
 
     routes = [*map(route, OPERATIONS), Route("/openapi.json", _openapi, methods=["GET"])]
+    if metrics is not None:
+        routes.append(Route("/metrics", lambda _: Response(metrics.exposition(), media_type=METRICS_TYPE)))
     app = Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refused, Exception: _failed}
     )

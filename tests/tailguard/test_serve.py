@@ -47,6 +47,8 @@ def test_a_port_in_use_is_a_usage_error_that_names_port_and_option():
         ({"TAILGUARD_FAULTS": "capcity"}, "capcity"),
         ({"THROTTLE_USER_RATE": "often"}, "THROTTLE_USER_RATE"),
         ({"DELTACROWN_SECRET": "hunter2"}, "DELTACROWN_SECRET"),
+        ({"CERT_S3_DUAL_WRITE": "perhaps"}, "CERT_S3_DUAL_WRITE"),
+        ({"CERT_S3_DUAL_WRITE": "1"}, "CERT_LOCAL_ROOT"),
     ],
 )
 def test_a_wrong_variable_is_a_usage_error_that_names_it(environ, named):

@@ -1,0 +1,163 @@
+"""Each roll-back of the runbook, tried on a real database, disk and S3 server, and timed."""
+
+import hashlib
+import time
+import uuid
+from threading import Event, Thread
+
+import pytest
+import urllib3
+from certificate_rows import clear, legacy, marked
+from crown_small import SECRET
+from web_served import SECRET as WEB_SECRET
+
+from deltacrown.certificates import (
+    Flags,
+    LocalStorage,
+    Metrics,
+    MigratingStorage,
+    NoLink,
+    S3Storage,
+    connect_s3,
+)
+from deltacrown.certificates.backfill import Backfill, BackfillPlan
+from deltacrown.certificates.consistency import ConsistencyCheck
+from deltacrown.database import Database
+from deltacrown.platform import DeltaCrown
+from deltacrown.web.app import create_app
+from deltacrown.web.server import WebServer, bind
+from perf.proxy import Fault, FaultProxy
+
+MINUTE_S = 60.0  # what the runbook promises
+
+
+class Place:
+    """A platform in the middle of its cut-over, S3 behind a proxy that can fail."""
+
+    def __init__(self, conninfo, seeded, s3_server, proxy, folder):
+        client = connect_s3(
+            f"http://{proxy.address}", s3_server.access_key, s3_server.secret_key, s3_server.region,
+            connect_timeout_s=1.0, read_timeout_s=1.0,
+        )  # fmt: skip
+        self.client, self.proxy, self.seeded, self.conninfo = client, proxy, seeded, conninfo
+        self.local = LocalStorage(folder)
+        self.s3 = S3Storage(client, s3_server.bucket, f"{s3_server.prefix}rollback-{uuid.uuid4().hex}/")
+        self.storage = MigratingStorage(self.local, self.s3)
+        self.platform = DeltaCrown(conninfo, secret=SECRET, storage=self.storage)
+        self.stored = {}
+        self._awards = iter(seeded.awards)
+
+    def upload(self, count=5):
+        for _ in range(count):
+            body = f"<svg>Curaçao 東京 {uuid.uuid4()}</svg>".encode()
+            stored = self.platform.upload_certificate(next(self._awards), body)
+            self.stored[stored.id] = hashlib.sha256(body).hexdigest()
+
+    def all_read_back(self):
+        return all(
+            hashlib.sha256(self.platform.certificates.download(number)[1]).hexdigest() == sha256
+            for number, sha256 in self.stored.items()
+        )
+
+    def check(self):
+        return ConsistencyCheck(self.platform.database, self.local, self.s3, 1.0, settle_s=0.0).run()
+
+    def close(self):
+        self.platform.close()
+        self.client.close()
+
+
+@pytest.fixture
+def place(module_database, seeded, s3_server, tmp_path):
+    host, port = s3_server.address.split(":")
+    with FaultProxy(host, int(port)) as proxy:
+        made = Place(module_database.conninfo, seeded, s3_server, proxy, tmp_path / "certificates")
+        yield made
+        made.close()
+    clear(module_database.conninfo)
+
+
+@pytest.fixture
+def timed(request):
+    """Time a roll-back, keep it in the test report, and hold it to the runbook's promise."""
+
+    def timed(name, roll_back):
+        began_s = time.monotonic()
+        roll_back()
+        took_s = time.monotonic() - began_s
+        request.node.user_properties.append((f"rollback.{name}.seconds", round(took_s, 3)))
+        assert took_s < MINUTE_S
+
+    return timed
+
+
+def test_reading_s3_first_is_rolled_back_while_s3_is_down(place, timed):
+    place.upload()
+    place.storage.flags = Flags(dual_write=True, read_primary=True)
+    place.upload()
+    place.proxy.set([Fault("down")])
+    place.upload(2)
+
+    def roll_back():
+        place.storage.flags = Flags()
+        assert place.all_read_back()
+        with pytest.raises(NoLink):
+            place.platform.certificate_url(next(iter(place.stored)))
+
+    exchanges = place.proxy.injected["down"]
+    timed("read_primary", roll_back)
+    assert place.proxy.injected["down"] == exchanges  # nobody asks S3 any more
+
+
+def test_the_dual_write_is_rolled_back_and_taken_up_again(place, timed):
+    place.storage.flags = Flags(dual_write=True)
+    place.upload()
+    place.proxy.set([Fault("error")])
+    place.upload()
+
+    def roll_back():
+        place.storage.flags = Flags()
+        place.upload()
+        assert place.all_read_back()
+
+    timed("dual_write", roll_back)
+    place.proxy.set([])
+    place.storage.flags = Flags(dual_write=True)
+    assert Backfill(place.platform.database, place.local, place.s3).run().failed == 0
+    assert place.check().clean
+    assert marked(place.conninfo) == 15
+
+
+def test_a_backfill_is_stopped_and_what_it_did_stays_valid(place, timed):
+    legacy(place.conninfo, place.seeded, place.local, 200)
+    stop, ended = Event(), []
+    backfill = Backfill(
+        Database(place.conninfo), place.local, place.s3, BackfillPlan(batch=10, rate_per_s=50.0)
+    )
+    running = Thread(target=lambda: ended.append(backfill.run(stop=stop)))
+    running.start()
+    while not marked(place.conninfo):
+        time.sleep(0.01)
+
+    def roll_back():
+        stop.set()
+        running.join(MINUTE_S)
+
+    timed("backfill", roll_back)
+    backfill.database.close()
+    assert not ended[0].finished
+    assert place.check().clean
+    assert 0 < marked(place.conninfo) < 200
+
+
+def test_what_to_watch_can_be_scraped(place):
+    metrics = Metrics()
+    place.storage.metrics = metrics
+    place.storage.flags = Flags(dual_write=True)
+    place.upload(3)
+    platform = DeltaCrown(place.conninfo, secret=WEB_SECRET)
+    with WebServer(create_app(platform, metrics=metrics), bind("127.0.0.1", 0)) as server:
+        answer = urllib3.request("GET", f"{server.url}/metrics", retries=False)
+        assert answer.status == 200
+        assert b'cert_s3_operations_total{operation="write",outcome="success"} 3.0' in answer.data
+    platform.close()
