@@ -175,6 +175,7 @@ def _entry(trial: "Trial", world: "World", measured: "dict[str, Measurement]") -
     return {
         "title": trial.scenario.title,
         "schedule": dict(measurement.schedule),
+        "warmup": measurement.warmup,
         "offered_rate_per_s": measurement.offered_rate_per_s,
         "achieved_rate_per_s": measurement.achieved_rate_per_s,
         "measured_s": measurement.measured_s,

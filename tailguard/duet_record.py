@@ -34,7 +34,7 @@ def keep_candidate(run: Run, pairs: Sequence[Pair]) -> None:
         measurement = Measurement(
             samples=samples,
             schedule=entry["schedule"],
-            warmup=0,
+            warmup=sum(half.record["scenarios"][slug].get("warmup", 0) for half in halves),
             offered_rate_per_s=entry["offered_rate_per_s"],
             achieved_rate_per_s=len(samples) / measured_s if measured_s else 0.0,
             measured_s=measured_s,

@@ -18,7 +18,7 @@ from reports.history import machine_of
 from scenarios._registry import known_steps, load_scenarios
 from slo.comparison import Block, Comparison, compare_blocks, decided
 from slo.comparison_ratios import ratios_of
-from slo.gate import LOOKS
+from slo.gate import LOOKS, looks_at
 from slo.gate_quality import gate_quality
 from slo.margins import Margins
 from slo.objectives import SHIPPED, load_objectives
@@ -139,7 +139,7 @@ class Duet:
         self.run.record["duet"] = {
             "sides": {side.name: {"label": side.label} for side in sides},
             "budget": {"pairs": self.budget.pairs, "minutes": self.budget.minutes},
-            "looks": [*LOOKS, self.budget.pairs],
+            "looks": looks_at(self.budget.pairs),
         }
         self.run.save()
 
