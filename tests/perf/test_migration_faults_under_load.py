@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,6 +35,7 @@ VALID = (True, True)
 RATE_PER_S = (
     60.0  # of writers and of readers: enough that some meet each moment of a fault, little for the machine
 )
+AROUND_S = 0.5  # before and after a fault: some faults are over within milliseconds
 UNIQUE = f"CREATE UNIQUE INDEX CONCURRENTLY {INDEX} ON ledger (wallet_id)"
 WAITING = "waiting for old snapshots"  # the phase in which every write already maintains the index
 
@@ -155,11 +157,13 @@ def test_no_request_fails_because_of_a_fault_and_the_next_up_ends_valid(
     ledger: Database, clients: list[Crowd], tmp_path: Path, fault: Callable[[Database, Path], None]
 ) -> None:
     with open_window(clients, RATE_PER_S, seed=1) as window:
+        time.sleep(AROUND_S)
         fault(ledger, tmp_path)
         runner(ledger).apply(migration())
+        time.sleep(AROUND_S)
     assert state(ledger) == VALID
     assert failures(window) == {}
-    assert all(len(samples.ended_ns) > 5 for samples in window.samples.values())
+    assert all(len(samples.ended_ns) for samples in window.samples.values())
 
 
 def test_the_clients_would_have_told(ledger: Database, clients: list[Crowd]) -> None:
@@ -167,7 +171,7 @@ def test_the_clients_would_have_told(ledger: Database, clients: list[Crowd]) -> 
     with open_window(clients, RATE_PER_S, seed=1) as window, ledger.connect() as connection:
         connection.execute("ALTER TABLE ledger ADD CONSTRAINT nothing CHECK (false) NOT VALID")
         connection.execute("SELECT pg_sleep(0.5)")
-    assert failures(window).keys() == {"writers: CheckViolation"}
+    assert failures(window).keys() == {"writers: CheckViolation (23514)"}
 
 
 def failures(window: Window) -> dict[str, int]:
