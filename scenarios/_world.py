@@ -9,7 +9,14 @@ from typing import Any
 
 import psycopg
 
-from deltacrown.certificates import KINDS, S3Storage
+from deltacrown.certificates import (
+    KINDS,
+    CertificateStorage,
+    Flags,
+    LocalStorage,
+    MigratingStorage,
+    S3Storage,
+)
 from deltacrown.database import create_tables
 from deltacrown.drawing import Award, draw
 from deltacrown.faults import Faults
@@ -19,6 +26,7 @@ from perf.config import Config
 from perf.errors import UsageError
 from perf.placement import Placement
 from perf.postgres.database import Database, open_database
+from perf.processes import Watchdog
 from perf.s3.server import open_s3
 from perf.s3.store import S3Server
 from scenarios._in_process import InProcessPlatform
@@ -99,7 +107,7 @@ def open_world(
         s3, switches = _storage(config, needs, placement.server, stack, say)
         say("seeding the platform")
         seeded = seed(config, database.conninfo)
-        platform = _platform(config, database, s3, seeded, faults)
+        platform = _platform(config, database, _certificates(config, s3, stack), seeded, faults)
         stack.callback(platform.close)
         reader = stack.enter_context(database.connect())
         resources = stack.enter_context(ExitStack())
@@ -165,16 +173,21 @@ def _storage(
     return server, None
 
 
+def _certificates(config: Config, s3: S3Server | None, stack: ExitStack) -> CertificateStorage | None:
+    """Return where certificates go: S3 alone, or the dual write to a disk of our own with reads from S3 first."""
+    if s3 is None:
+        return None
+    client = s3.client(max_pool_connections=32, retries={"total_max_attempts": 1})
+    storage = S3Storage(client, s3.bucket, s3.prefix)
+    if config.get("certificates.storage") == "s3":
+        return storage
+    folder = stack.enter_context(Watchdog()).folder("tailguard-certificates-")
+    return MigratingStorage(LocalStorage(folder), storage, Flags(dual_write=True, read_primary=True))
+
+
 def _platform(
-    config: Config, database: Database, s3: S3Server | None, seeded: Seeded, faults: Faults
+    config: Config, database: Database, storage: CertificateStorage | None, seeded: Seeded, faults: Faults
 ) -> Platform:
-    storage = (
-        None
-        if s3 is None
-        else S3Storage(
-            s3.client(max_pool_connections=32, retries={"total_max_attempts": 1}), s3.bucket, s3.prefix
-        )
-    )
     reference = DeltaCrown(database.conninfo, storage=storage, secret=secrets.token_hex(32), faults=faults)
     if config.get("platform") == IN_PROCESS:
         return InProcessPlatform(reference, spectator=seeded.users[-1])
