@@ -13,7 +13,7 @@ from typing import Any
 
 from perf.errors import UsageError
 from perf.postgres.binaries import OLDEST_MAJOR
-from perf.postgres.lint import CONCURRENTLY, Finding, located_statements
+from perf.postgres.lint import CONCURRENTLY, Finding, Severity, located_statements
 
 HARMFUL = frozenset({"prefer-robust-stmts", "require-lock-timeout", "require-statement-timeout"})
 PATIENCE_S = 60.0
@@ -48,7 +48,7 @@ def squawk_findings(squawk: str, paths: Sequence[Path]) -> list[Finding]:
 def _finding(one: dict[str, Any]) -> Finding:
     """Its lines count from 0, ours from 1."""
     text = f"{one['message']} {one['help']}" if one.get("help") else str(one["message"])
-    severity = "error" if one["level"] == "Error" else "warning"
+    severity: Severity = "error" if one["level"] == "Error" else "warning"
     return Finding(Path(one["file"]), int(one["line"]) + 1, severity, f"squawk:{one['rule_name']}", text)
 
 

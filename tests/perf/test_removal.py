@@ -7,7 +7,7 @@ import pytest
 
 from perf.errors import UsageError
 from perf.postgres.database import Database
-from perf.postgres.evidence import on_the_same_table
+from perf.postgres.evidence import on_the_same_table, prove_small
 from perf.postgres.index import find_index, find_table
 from perf.postgres.lint import lint_folder
 from perf.postgres.migration import SHIPPED, Migration, find_migration, load_migrations
@@ -24,7 +24,7 @@ def ledger(database: Database) -> Database:
     """The examples' own tables, small."""
     with database.connect() as connection:
         for statement in statements((EXAMPLES / "seed" / "tables.sql").read_text(encoding="utf-8")):
-            connection.execute(statement.encode(), {"rows": 6000} if "%(rows)s" in statement else None)
+            connection.execute(statement.encode(), {"rows": 20_000} if "%(rows)s" in statement else None)
     return database
 
 
@@ -46,6 +46,16 @@ def present(database: Database, migration: Migration) -> bool:
 def test_the_examples_are_clean_and_are_what_they_say() -> None:
     assert lint_folder(EXAMPLES) == []
     assert [one.removal for one in load_migrations(EXAMPLES)] == [False, True, True]
+
+
+def test_a_rare_and_an_absent_ref_gain_the_most_from_the_audit_index(ledger) -> None:
+    migration = example("0001")
+    (found,) = prove_small(ledger, [migration], repeats=3)
+    assert found["state"] == "PASS", found["why"]
+    also = {c["name"].split("with ")[-1]: c for c in found["checks"] if "with ref_id" in c["name"]}
+    for ref in ("ref_id = 900001 not worse", "ref_id = 999999 not worse"):
+        before, after = (int(also[ref][key].split()[0].rstrip(",")) for key in ("expected", "observed"))
+        assert after <= 6 < before
 
 
 def test_up_of_a_removal_drops_and_down_builds_again_though_another_index_serves_the_same(ledger) -> None:
