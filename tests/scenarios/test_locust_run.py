@@ -66,7 +66,7 @@ def test_the_merged_samples_are_the_workers_own_bit_for_bit_and_locusts_table_is
             differ += shown != merged
             with capsys.disabled():
                 print(
-                    f"\n{slug} p{q}: merged {merged!r} ms, concatenated {concatenated!r} ms, locust {shown:g} ms"
+                    f"\n{slug} p{q}: merged {float(merged)} ms, concatenated {float(concatenated)} ms, locust {shown:g} ms"
                 )
     assert differ >= 5  # locust keeps two digits
     verified = subprocess.run(
@@ -150,13 +150,23 @@ def test_a_schedule_over_two_workers_is_one_and_the_report_says_so(locust):
     assert entry["lateness_ms"]["max"] is not None
 
 
-def test_a_host_that_refuses_gives_errors_by_kind_and_never_a_pass(locust):
-    locust.url = "http://127.0.0.1:1"
-    single = locust.alone("refused", "-u", "4", "-r", "4", "-t", "4s", "RegistrationUser")
-    assert single.wait(LIMIT_S) in {65, 99}, locust.log("refused")
+@pytest.mark.parametrize("fault", ["refused", "tls"])
+def test_a_host_that_cannot_be_reached_gives_errors_by_kind_and_never_a_pass(locust, fault):
+    kinds = {"refused": "ConnectionRefusedError", "tls": "SSLError"}
+    locust.url = {"refused": "http://127.0.0.1:1", "tls": locust.url.replace("http", "https")}[fault]
+    single = locust.alone(fault, "-u", "4", "-r", "4", "-t", "4s", "RegistrationUser")
+    assert single.wait(LIMIT_S) in {65, 99}, locust.log(fault)
     entry = locust.run().record["scenarios"]["registration"]
     assert entry["counts"]["ok"] == 0
-    assert list(entry["errors"]) == ["ConnectionRefusedError"]
+    assert list(entry["errors"]) == [kinds[fault]]
+
+
+def test_tags_choose_the_users(locust):
+    single = locust.alone(
+        "tagged", "-u", "3", "-r", "3", "-t", "4s", "--tags", "economy_transfer", "registration"
+    )
+    assert single.wait(LIMIT_S) in {0, 75}, locust.log("tagged")
+    assert set(locust.run().record["scenarios"]) == {"registration", "economy_transfer"}
 
 
 def test_sampling_stops_when_everything_is_decided(locust, tmp_path):

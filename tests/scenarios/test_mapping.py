@@ -190,3 +190,10 @@ def test_preflight_ends_where_nobody_answers(tmp_path):
     done = CliRunner().invoke(preflight, words, standalone_mode=False)
     assert done.output.startswith("FAILED   health")
     assert len(done.output.splitlines()) == 1
+
+
+def test_preflight_names_a_host_that_speaks_no_tls(other, tmp_path):
+    words = ["--host", other[0].replace("http", "https"), "--target", str(write_mapping(tmp_path))]
+    done = CliRunner().invoke(preflight, words, standalone_mode=False)
+    assert done.output.startswith("FAILED   health")
+    assert "SSL" in done.output
