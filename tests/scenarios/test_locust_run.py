@@ -66,7 +66,7 @@ def test_the_merged_samples_are_the_workers_own_bit_for_bit_and_locusts_table_is
             differ += shown != merged
             with capsys.disabled():
                 print(
-                    f"\n{slug} p{q}: merged {float(merged)} ms, concatenated {float(concatenated)} ms, locust {shown:g} ms"
+                    f"\n{slug} p{q} ms: merged {float(merged)}, concatenated {float(concatenated)}, locust {shown:g}"
                 )
     assert differ >= 5  # locust keeps two digits
     verified = subprocess.run(
