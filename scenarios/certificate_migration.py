@@ -4,6 +4,7 @@ Who: the platform's operators, while its users go on. What: flags off, dual writ
 each under the same load; the name of a step says the stage, so that each stage has its own latency. Every turn stores
 a certificate, then reads one back: its own, or an older one, by presigned link where there is one, else through the
 platform. Data: a database schema, a folder and a prefix of the bucket of its own, with certificates from before.
+There is no locust user of it: it switches the flags of the very platform that it measures.
 """
 
 import hashlib
@@ -16,7 +17,6 @@ from perf.scenario import Invariant, Scenario
 from perf.session import Session
 from scenarios._cutover import STAGES, Cutover, open_cutover
 from scenarios._invariants import equals
-from scenarios._locust_user import as_locust_user
 from scenarios._platform import REFUSALS
 from scenarios._world import World
 
@@ -97,5 +97,3 @@ SCENARIO = Scenario(
     invariants=invariants,
     refusals=REFUSALS,
 )
-
-CertificateMigrationUser = as_locust_user(SCENARIO)
