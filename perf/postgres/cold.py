@@ -19,11 +19,14 @@ NEEDED = "needs PostgreSQL 18 and its extension pg_buffercache, as a superuser"
 
 
 def measure_cold(
-    connection: Connection[Any], table: Table, query: Query, repeats: int = REPEATS
+    connection: Connection[Any], table: Table, query: Query, *, create: bool = False, repeats: int = REPEATS
 ) -> dict[str, Any]:
-    """Return {"server_ms": median with interval, "blocks_read"}, or {"absent": why} where the server cannot evict."""
+    """Return {"server_ms": median with interval, "blocks_read"}, or {"absent": why} where the server cannot evict.
+
+    `create`: make the extension where it lacks, which is for servers of ours only.
+    """
     try:
-        schema = _extension_schema(connection)
+        schema = _extension_schema(connection, create=create)
         if schema is None:
             return {"absent": NEEDED}
         times_ms, read = [], 0
@@ -37,14 +40,10 @@ def measure_cold(
     return {"server_ms": spread(times_ms), "blocks_read": read}
 
 
-def _extension_schema(connection: Connection[Any]) -> str | None:
-    """Return where pg_buffercache's functions are, making it where we may; None where it cannot evict a relation."""
-    offered = connection.execute(
-        "SELECT 1 FROM pg_available_extensions WHERE name = 'pg_buffercache'"
-    ).fetchone()
-    if offered is None:
-        return None
-    connection.execute("CREATE EXTENSION IF NOT EXISTS pg_buffercache SCHEMA public")
+def _extension_schema(connection: Connection[Any], *, create: bool) -> str | None:
+    """Return where the function is that evicts a relation; None where there is none."""
+    if create:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_buffercache SCHEMA public")
     row = connection.execute(
         "SELECT pronamespace::regnamespace::text FROM pg_proc WHERE proname = %s", [EVICT]
     ).fetchone()

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from perf.postgres.cold import measure_cold
+from perf.postgres.database import Database
 from perf.postgres.index import find_table
 from perf.postgres.migration import Migration
 from perf.postgres.migration_runner import Runner
-from perf.postgres.migration_watch import Database
 
 SIZES = (90_000, 900_000)
 LARGEST = 9_000_000  # larger than the cache of an embedded server: minutes, so only where it is asked for
@@ -25,9 +25,10 @@ def growth_row(
     with database.connect() as connection:
         table = find_table(connection, migration.build.table)
         size = connection.execute("SELECT pg_table_size(%s::regclass)", [table.oid]).fetchone()
-        after = measure_cold(connection, table, migration.query)
+        ours = database.source != "yours"
+        after = measure_cold(connection, table, migration.query, create=ours)
         runner.revert(migration)
-        before = measure_cold(connection, table, migration.query)
+        before = measure_cold(connection, table, migration.query, create=ours)
         runner.apply(migration, allow_equivalent=True)
     return {
         "rows": record["rows"],

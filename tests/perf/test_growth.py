@@ -1,5 +1,6 @@
 """How the gain grows with the table, warm and cold, on a real server."""
 
+import psycopg
 import pytest
 
 from deltacrown.database import create_tables
@@ -11,6 +12,7 @@ from perf.postgres.growth import growth_row
 from perf.postgres.index import find_index, find_table
 from perf.postgres.migration import Query, find_migration, load_migrations
 from perf.postgres.migration_runner import Runner
+from perf.postgres.server import Server
 from tailguard.prove_report import proof_lines
 
 LEDGER = Query(
@@ -27,12 +29,30 @@ def seeded(database: Database) -> Database:
 
 def test_a_cold_query_reads_what_a_warm_one_finds(seeded: Database) -> None:
     with seeded.connect() as connection:
-        found = measure_cold(connection, find_table(connection, "economy_economytransaction"), LEDGER)
+        found = measure_cold(
+            connection, find_table(connection, "economy_economytransaction"), LEDGER, create=True
+        )
     if int(seeded.version.split(".")[0]) < 18:
         assert "needs PostgreSQL 18" in found["absent"]
         return
     assert found["blocks_read"] > 100
     assert found["server_ms"]["n"] == 8
+
+
+def test_nothing_is_installed_on_a_server_that_is_not_ours(postgres: Server) -> None:
+    with psycopg.connect(postgres.dsn, autocommit=True) as keeper:
+        keeper.execute("CREATE DATABASE of_a_user TEMPLATE template0")
+        try:
+            with psycopg.connect(postgres.dsn, dbname="of_a_user", autocommit=True) as connection:
+                connection.execute("CREATE TABLE t (a int)")
+                found = measure_cold(connection, find_table(connection, "t"), Query("SELECT a FROM t", {}))
+                made = connection.execute(
+                    "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'"
+                ).fetchall()
+        finally:
+            keeper.execute("DROP DATABASE of_a_user WITH (FORCE)")
+    assert "needs PostgreSQL 18 and its extension" in found["absent"]
+    assert made == []
 
 
 def test_a_user_who_may_not_evict_is_told_what_it_needs(seeded: Database) -> None:
