@@ -113,7 +113,9 @@ def test_a_confirmed_result_is_announced_too(served):
 
 def test_with_the_fault_an_event_overtakes_its_commit(database, monkeypatch):
     """The subscriber reads the row the moment it hears of it, and sees the old one."""
-    monkeypatch.setattr("deltacrown.results.EARLY_EVENT_GAP_S", 1.0)  # a busy machine may take longer than 5 ms to read
+    monkeypatch.setattr(
+        "deltacrown.results.EARLY_EVENT_GAP_S", 1.0
+    )  # a busy machine may take longer than 5 ms to read
     with serving(database, faults=Faults.parse("event_before_commit")) as served:
         assert not heard_after_commit(served)
 
