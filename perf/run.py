@@ -29,7 +29,7 @@ from perf.secrets import mask
 if TYPE_CHECKING:
     import pandas as pd
 
-SAMPLES = "samples.parquet"
+SAMPLES, LIVE = "samples.parquet", "live.parquet"  # of the scenarios; of a proof's clients
 
 
 @dataclass(slots=True)
@@ -135,7 +135,7 @@ class Run:
 
     def _hashes(self, *staged: Path) -> dict[str, str]:
         """Return the SHA-256 of each raw file, of a staged one under the name that it is about to take."""
-        paths = [self.samples_path, *self.folder.glob("plans/*.json")]
+        paths = [self.samples_path, self.folder / LIVE, *self.folder.glob("plans/*.json")]
         files = {path.relative_to(self.folder).as_posix(): path for path in sorted(paths) if path.exists()}
         files |= {path.name.removesuffix(PART): path for path in staged}
         return {name: sha256_of(path) for name, path in files.items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 from perf.config import config_sha256
 from perf.errors import UsageError
-from perf.run import SAMPLES, Run
+from perf.run import LIVE, SAMPLES, Run
 from perf.run_files import sha256_of
 from perf.run_record import record_text
 from perf.summary import count
@@ -28,7 +28,7 @@ def verify_files(run: Run) -> list[Difference]:
     """Compare the configuration's and each file's hash with the recorded one; a file without a hash differs too."""
     files = run.record["files"]
     present = {path.relative_to(run.folder).as_posix() for path in run.folder.glob("plans/*.json")}
-    present |= {SAMPLES} if run.samples_path.exists() else set()
+    present |= {name for name in (SAMPLES, LIVE) if (run.folder / name).exists()}
     names = sorted(present | set(files))
     hashes = {name: sha256_of(run.folder / name) if name in present else ABSENT for name in names}
     return [
