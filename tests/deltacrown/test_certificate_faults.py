@@ -48,7 +48,7 @@ SLOWER = [Fault("error", 0.02), Fault("reset", 0.2), Fault("lost", 0.05), Fault(
 FAULTS = [
     Fault("error", 0.2),
     Fault("down"),
-    *(pytest.param(each, marks=pytest.mark.performance) for each in SLOWER),
+    *(pytest.param(each, marks=pytest.mark.proof) for each in SLOWER),
 ]
 
 

@@ -66,7 +66,7 @@ def test_a_fake_clock_cannot_go_back():
         FakeClock().advance_ns(-1)
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 def test_a_start_is_at_most_100_us_late_at_the_median():
     late_ns = []
 

@@ -166,7 +166,7 @@ def test_every_doubt_says_what_was_measured_its_limit_and_a_remedy():
         assert doubt.remedy
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 @pytest.mark.skipif(sys.platform != "linux", reason="the hogs are pinned to the generator's core")
 def test_a_generator_starved_by_busy_processes_on_its_core_is_doubted_gravely():
     journey = Scenario(

@@ -31,6 +31,8 @@ from perf.postgres.load_statements import statements_for
 from perf.postgres.migration_errors import DuplicateValuesError, MigrationStoppedError, WrongIndexError
 from perf.sample import OK
 
+pytestmark = pytest.mark.system
+
 VALID = (True, True)
 RATE_PER_S = (
     60.0  # of writers and of readers: enough that some meet each moment of a fault, little for the machine

@@ -27,6 +27,8 @@ from perf.postgres.prove_verdicts import (
 )
 from perf.sample import ERROR, pack_code, samples_from_rows
 
+pytestmark = pytest.mark.system
+
 
 def felt(*response_ms, build_s=1.0, errors=0):
     return Felt(np.array(response_ms, dtype=float), np.full(len(response_ms), build_s), errors)
@@ -250,7 +252,7 @@ def test_the_whole_proof_goes_round_and_leaves_the_index(entries):
     assert any("build 1 under load" in line for line in said)
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 def test_a_build_under_load_stalls_nobody_and_the_control_is_caught(entries):
     with entries.connect() as connection:
         connection.execute(

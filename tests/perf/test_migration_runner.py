@@ -27,6 +27,8 @@ from perf.postgres.database import schema_on
 from perf.postgres.migration_errors import DuplicateValuesError, MigrationStoppedError, WrongIndexError
 from perf.postgres.server import embedded_postgres
 
+pytestmark = pytest.mark.system
+
 VALID = (True, True)
 UNIQUE = f"CREATE UNIQUE INDEX CONCURRENTLY {INDEX} ON ledger (wallet_id)"
 

@@ -16,6 +16,8 @@ from perf.postgres.migration_sql import statements
 from perf.postgres.migration_status import status_of
 from perf.postgres.removal import RemovalProof, saving
 
+pytestmark = pytest.mark.system
+
 EXAMPLES = SHIPPED / "examples"
 
 

@@ -15,6 +15,8 @@ from perf.postgres.server import Server, embedded_postgres
 from tailguard.__main__ import run_cli
 from tailguard.prove_target import prove_target
 
+pytestmark = pytest.mark.system
+
 Dump = Callable[[str], Path]
 
 

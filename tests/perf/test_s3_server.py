@@ -21,6 +21,8 @@ from perf.s3 import server as server_module
 from perf.s3.server import embedded_s3, open_s3, your_s3
 from perf.s3.store import S3Server, StorageError, ensure_bucket, masked, remove_ours
 
+pytestmark = pytest.mark.system
+
 # Prints SeaweedFS' process id, port and folder, then waits to be killed.
 OWNER = """
 import time

@@ -22,6 +22,8 @@ from perf.postgres import server as module
 from perf.postgres.binaries import find_binaries
 from perf.postgres.server import embedded_postgres, workbench_dir
 
+pytestmark = pytest.mark.system
+
 SYSTEM_15 = Path("/usr/lib/postgresql/15/bin/postgres").exists()
 SMALL = {"shared_buffers": "16MB", "max_connections": 20}
 OWNER = """

@@ -12,6 +12,8 @@ import pytest
 from perf.run import Run
 from tailguard.__main__ import run_cli
 
+pytestmark = pytest.mark.system
+
 USAGE = 64
 
 

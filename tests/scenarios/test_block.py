@@ -8,10 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from perf.config import load_config
 from perf.postgres.server import Server
 from perf.sample_file import read_samples
 from scenarios._block import Order, perform
+
+pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = {

@@ -5,6 +5,8 @@ import pytest
 from perf.config import load_config
 from scenarios._suite import run_suite
 
+pytestmark = pytest.mark.system
+
 
 @pytest.mark.parametrize("storage", ["s3", "dual_write"])
 def test_every_upload_reads_back_from_either_storage(storage, postgres, tmp_path):

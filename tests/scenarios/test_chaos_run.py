@@ -10,6 +10,8 @@ from scenarios._chaos import ordered_faults
 from scenarios._cutover import STAGES
 from scenarios._suite import run_suite
 
+pytestmark = pytest.mark.system
+
 SMALL = {
     "migrations.run": False,
     "migrations.economy_rows": 4_000,
@@ -50,7 +52,7 @@ def test_the_walk_goes_through_every_stage_and_loses_nothing(walked):
     assert "chaos" not in run.record
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 def test_under_faults_everything_acknowledged_reads_back(walked):
     """S3 errors, S3 killed for good seconds, PostgreSQL crashed: the run's own invariants are the proof."""
     faults = ["postgres_restarted:0.5", "s3_errors=0.2:2", "s3_killed:3"]

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from locust_runs import LIMIT_S, LOCUST, ROOT, TAILGUARD, end, processes
 
-pytestmark = pytest.mark.performance
+pytestmark = pytest.mark.proof
 WORKERS = 2
 
 

@@ -16,7 +16,7 @@ from locust_runs import LIMIT_S, ROOT, TAILGUARD, free_port, objectives_file, pr
 
 from scenarios._locust_hash import scenarios_sha256
 
-pytestmark = pytest.mark.performance
+pytestmark = pytest.mark.proof
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ def test_the_last_line_of_a_scenario_makes_its_user(slug):
     assert ast.unparse(last) == f"{name} = as_locust_user(SCENARIO)"
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 def test_a_wrong_objectives_file_ends_before_anything_starts(tmp_path):
     path = tmp_path / "o.toml"
     path.write_text('[scenarios.registratoin]\np95 = "<= 1ms"\n', encoding="utf-8")
@@ -68,7 +68,7 @@ def test_a_wrong_objectives_file_ends_before_anything_starts(tmp_path):
     assert "did you mean 'registration'" in told
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 def test_a_host_without_a_way_to_log_in_is_refused_with_the_next_step(tmp_path):
     environment = {"TAILGUARD_RUNS_DIR": str(tmp_path), "DELTACROWN_SECRET": ""}
     words = (
@@ -88,7 +88,7 @@ def test_a_host_without_a_way_to_log_in_is_refused_with_the_next_step(tmp_path):
     assert not Path(tmp_path, "latest", "samples.parquet").exists()
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 def test_a_target_without_a_host_is_refused(tmp_path):
     (tmp_path / "t.toml").write_text("[target]\n", encoding="utf-8")
     words = ("-f", "scenarios", "--headless", "-t", "5s", "--tailguard-target", str(tmp_path / "t.toml"))

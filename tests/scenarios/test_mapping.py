@@ -13,6 +13,8 @@ from scenarios._mapping_pools import PooledRows, read_pools
 from scenarios._platform import Platform, RefusedError
 from tailguard.preflight import preflight
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def other(monkeypatch):

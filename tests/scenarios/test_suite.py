@@ -14,6 +14,8 @@ from perf.postgres.server import Server
 from perf.run import Run
 from scenarios._suite import INTERRUPTED, Watch, run_suite
 
+pytestmark = pytest.mark.system
+
 Suite = Callable[..., Run]
 SMALL: dict[str, Any] = {
     "migrations.run": False,
@@ -87,7 +89,7 @@ def test_a_lost_state_guard_gives_a_version_two_winners(suite: Suite) -> None:
     )
 
 
-@pytest.mark.performance  # a deadlock takes PostgreSQL's deadlock_timeout, a second, to be found
+@pytest.mark.proof  # a deadlock takes PostgreSQL's deadlock_timeout, a second, to be found
 def test_transfers_that_cross_deadlock_where_the_lock_order_is_lost(suite: Suite) -> None:
     run = suite("economy_transfer", faults="crossing_deadlock", load__min_samples=40, load__max_samples=60)
     assert "no deadlock" in broken(run)
@@ -115,7 +117,7 @@ def test_certificates_with_any_name_read_back_unchanged(suite: Suite) -> None:
     assert run.record["environment"]["s3"]["server"] in {"seaweedfs", "moto"}
 
 
-@pytest.mark.performance  # starts a server of its own and five scenarios
+@pytest.mark.proof  # starts a server of its own and five scenarios
 def test_the_same_journeys_run_over_http(suite: Suite) -> None:
     slugs = (
         "registration",

@@ -9,7 +9,7 @@ import pytest
 
 import slo
 
-pytestmark = pytest.mark.performance
+pytestmark = pytest.mark.proof
 
 # Each fault switch of the reference platform, a scenario that meets it, and what must name it.
 FAULTS = [

@@ -18,6 +18,8 @@ from deltacrown.certificates import LocalStorage, S3Storage
 from deltacrown.database import create_tables
 from deltacrown.seed import seed_platform
 
+pytestmark = pytest.mark.system
+
 COMMAND = [sys.executable, "-m", "tailguard", "certificates"]
 
 
@@ -76,7 +78,7 @@ class Place:
         return process.returncode, json.loads(said) if said.startswith("{") else {}, complained
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(2000, marks=pytest.mark.performance)])
+@pytest.mark.parametrize("count", [300, pytest.param(2000, marks=pytest.mark.proof)])
 def test_a_backfill_that_is_killed_three_times_ends_complete_and_uploads_nothing_twice(place, count):
     made = place.legacy(count)
     chance = random.Random(7)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = (
     "--scenario",
@@ -58,7 +60,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_measured(
     assert "Traceback" not in found.stderr
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 def test_a_baseline_that_does_not_start_is_invalid_with_its_log(tmp_path: Path) -> None:
     broken = tmp_path / "broken" / "deltacrown"
     broken.mkdir(parents=True)
@@ -73,7 +75,7 @@ def test_a_baseline_that_does_not_start_is_invalid_with_its_log(tmp_path: Path) 
     assert len(record["duet"]["discarded"]) == 3
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 def test_ctrl_c_saves_what_was_measured_and_leaves_nothing_behind(tmp_path: Path) -> None:
     temporary = tmp_path / "t"
     temporary.mkdir()
@@ -103,7 +105,7 @@ def test_ctrl_c_saves_what_was_measured_and_leaves_nothing_behind(tmp_path: Path
     assert _ours(temporary) == set()
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 def test_a_slow_candidate_is_found_on_real_servers_and_its_report_says_so(tmp_path: Path) -> None:
     found = duet(
         "--candidate-env", "TAILGUARD_FAULTS=delay_ms=20@registration", *SMALL, "--pairs", "12",

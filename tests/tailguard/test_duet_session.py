@@ -18,6 +18,8 @@ from slo.margins import Margins
 from tailguard import duet_session
 from tailguard.duet_session import Budget, Duet
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 FAKE = ROOT / "tests" / "perf" / "duet_side.py"
 Perform = Callable[..., Run]

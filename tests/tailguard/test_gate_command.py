@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.system
+
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C"}
 
 

@@ -19,6 +19,8 @@ from perf.postgres.blockers import Blocker, Progress
 from tailguard.__main__ import run_cli
 from tailguard.migrate_progress import ProgressLine, progress_text
 
+pytestmark = pytest.mark.system
+
 NAME = "0009_ledger_newest"
 INDEX = "ledger_newest"
 UP = f"CREATE INDEX CONCURRENTLY {INDEX} ON ledger (wallet_id, created DESC);"
@@ -271,7 +273,7 @@ def test_without_a_terminal_a_phase_is_one_line(tmp_path):
         ]
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 def test_ten_kills_at_random_moments_of_a_build_end_ten_times_with_a_valid_index(folder, database, migrate):
     moments = random.Random(5)
     left = []

@@ -112,7 +112,7 @@ def test_a_migration_that_could_not_be_measured_is_told_in_two_lines():
     assert list(proof_lines(record)) == ["0001 x: INVALID", "  no table x"]
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 @pytest.mark.parametrize("control", [True, False], ids=["with control", "without control"])
 def test_an_index_that_is_in_no_file_yet_is_proved_on_a_copy_of_the_users_table(
     ledger, postgres, tmp_path, capsys, control
@@ -135,7 +135,7 @@ def test_an_index_that_is_in_no_file_yet_is_proved_on_a_copy_of_the_users_table(
         assert connection.execute("SELECT count(*) FROM ledger").fetchone() == (503_000,)
 
 
-@pytest.mark.performance
+@pytest.mark.proof
 def test_ctrl_c_leaves_no_schema_behind_and_says_in_the_run_that_it_was_interrupted(
     ledger, postgres, tmp_path
 ):

@@ -14,6 +14,8 @@ import psycopg
 import pytest
 import urllib3
 
+pytestmark = pytest.mark.system
+
 TAILGUARD = str(Path(sys.executable).with_name("tailguard"))
 START_S, STOP_S = 120, 30  # far more than the 5 s and 1 s of an idle machine
 

@@ -14,7 +14,7 @@ import pytest
 
 from perf.placement import choose_placement
 
-pytestmark = pytest.mark.performance
+pytestmark = pytest.mark.proof
 
 HOGS = 16  # on the generator's one core: it gets a seventeenth of it
 TAILGUARD = Path(sys.executable).with_name("tailguard")
