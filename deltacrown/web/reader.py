@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # ships no types
-from jsonschema.exceptions import ValidationError  # type: ignore[import-untyped]  # likewise
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
 
 from deltacrown.errors import Invalid
 from deltacrown.web.operation import Operation, object_of
