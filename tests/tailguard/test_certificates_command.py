@@ -12,6 +12,7 @@ import uuid
 import psycopg
 import pytest
 from certificate_rows import TABLE, clear, legacy, marked
+from counted import COUNTED
 from web_served import SIZE
 
 from deltacrown.certificates import LocalStorage, S3Storage
@@ -45,7 +46,7 @@ class Place:
         self.prefix = f"{s3_server.prefix}cli-{uuid.uuid4().hex}/"
         self.s3 = S3Storage(s3_server.client(), s3_server.bucket, self.prefix)
         self.secret = s3_server.secret_key
-        self.environ = {
+        self.environ = COUNTED | {
             "PATH": os.environ["PATH"],
             "DATABASE_URL": conninfo,
             "CERT_LOCAL_ROOT": str(root),

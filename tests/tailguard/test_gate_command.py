@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from counted import COUNTED
 
 pytestmark = pytest.mark.system
 
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C"}
+ENVIRONMENT = COUNTED | {"PATH": "/usr/bin:/bin", "LANG": "C"}
 
 
 def gate(*words: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ import psutil
 import psycopg
 import pytest
 import urllib3
+from counted import COUNTED
 
 pytestmark = pytest.mark.system
 
@@ -27,7 +28,7 @@ def refused(*arguments, **environ):
         capture_output=True,
         text=True,
         timeout=START_S,
-        env={"PATH": "/usr/bin:/bin", "LANG": "C", **environ},
+        env={"PATH": "/usr/bin:/bin", "LANG": "C", **COUNTED, **environ},
         check=False,
     )
     assert "Traceback" not in done.stderr
@@ -77,7 +78,12 @@ def test_an_unreachable_database_is_a_usage_error_without_the_password():
 def serving():
     """A running `tailguard serve` with the capacity fault, what it printed, and all processes of it."""
     command = [TAILGUARD, "serve", "--port", "0"]
-    environ = {"PATH": "/usr/bin:/bin", "LANG": "C", "TAILGUARD_FAULTS": "capacity", "PYTHONUNBUFFERED": "1"}
+    environ = COUNTED | {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C",
+        "TAILGUARD_FAULTS": "capacity",
+        "PYTHONUNBUFFERED": "1",
+    }
     with subprocess.Popen(
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
     ) as process:
@@ -137,7 +143,7 @@ def test_it_serves_says_how_to_get_in_and_leaves_nothing_after_ctrl_c(serving):
 
 
 def test_sigterm_drops_the_schema_in_your_own_database(postgres, s3_server):
-    environ = {
+    environ = COUNTED | {
         "PATH": "/usr/bin:/bin",
         "PYTHONUNBUFFERED": "1",
         "AWS_ACCESS_KEY_ID": s3_server.access_key,
