@@ -1,5 +1,7 @@
 """Real servers for the tests, each started once a session; a fresh schema for each test that asks."""
 
+import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +15,10 @@ from perf.s3.store import S3Server
 # Machines here are shared: no deadline. The same examples in each run: a property fails for a change, never by chance.
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
+
+# Where we run in the background, Ctrl-C is ignored, and every process that a test starts would inherit that.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
