@@ -4,7 +4,7 @@ import ctypes
 import sys
 import time
 from threading import Event
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 # Linux lets a thread's timers fire up to 50 us late to batch wake-ups. Asking for 1 ns took the median lateness of a
 # start from 51 to 12 us, and makes the polling below a row of short naps that leave the core to the platform.
@@ -37,12 +37,13 @@ def sharpen_timers() -> None:
 class MonotonicClock:
     """The machine's monotonic clock."""
 
+    poll_ns: ClassVar[int] = POLL_NS
     now_ns = staticmethod(time.monotonic_ns)
 
     def sleep_until_ns(self, due_ns: int, wake: Event | None = None) -> None:
         """Sleep to just before `due_ns`, then poll, giving way to other threads."""
-        while (left_ns := due_ns - time.monotonic_ns()) > POLL_NS:
-            left_s = (left_ns - POLL_NS) / 1e9
+        while (left_ns := due_ns - time.monotonic_ns()) > self.poll_ns:
+            left_s = (left_ns - self.poll_ns) / 1e9
             if wake is None:
                 time.sleep(left_s)
             elif wake.wait(left_s):
