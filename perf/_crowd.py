@@ -6,6 +6,7 @@ and failures go out on standard output. It ends when its standard input does, so
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import sys
@@ -29,16 +30,18 @@ def field(frame: Any, path: str) -> Any:
 class Event:
     """One broadcast on its way: who has it, since when."""
 
-    __slots__ = ("duplicates", "first_ns", "key", "last_ns", "number", "seen_by")
+    __slots__ = ("duplicates", "first_ns", "id", "key", "last_ns", "number", "seen_by")
 
-    def __init__(self, key: Any, number: int, first_ns: int) -> None:
+    def __init__(self, key: Any, payload: bytes, number: int, first_ns: int) -> None:
         self.key, self.number, self.first_ns, self.last_ns = key, number, first_ns, first_ns
+        self.id = int.from_bytes(hashlib.blake2b(payload, digest_size=8).digest(), "big", signed=True)
         self.seen_by: set[int] = set()
         self.duplicates = 0
 
     def receipt(self) -> dict[str, Any]:
         return {
             "receipt": self.key,
+            "id": self.id,
             "count": len(self.seen_by),
             "first_ns": self.first_ns,
             "last_ns": self.last_ns,
@@ -80,7 +83,9 @@ class Crowd:
         if frame.get("type") != self.task["event_type"]:
             return None
         self.numbered += 1
-        event = self.events[payload] = Event(field(frame, self.task["key_path"]), self.numbered, now_ns)
+        event = self.events[payload] = Event(
+            field(frame, self.task["key_path"]), payload, self.numbered, now_ns
+        )
         if len(self.events) > REMEMBERED_EVENTS:
             del self.events[next(iter(self.events))]
         return event
@@ -89,6 +94,10 @@ class Crowd:
         """Say how far the newest event of `key` came: the parent has waited long enough."""
         newest = [event for event in self.events.values() if event.key == key][-1:]
         say(newest[0].receipt() if newest else {"receipt": key, "count": 0, "first_ns": 0, "last_ns": 0})
+
+    def unfinished(self) -> list[dict[str, Any]]:
+        """Return the receipts of the events that not everybody has."""
+        return [event.receipt() for event in self.events.values() if len(event.seen_by) < self.size]
 
     def totals(self) -> dict[str, Any]:
         return {
@@ -170,6 +179,8 @@ async def run() -> None:
             crowd.flush(request["flush"])
         elif "totals" in request:
             say(crowd.totals())
+        elif "unfinished" in request:
+            say({"unfinished": crowd.unfinished()})
     crowd.closing = True
     for transport in transports:
         transport.send_close(WSCloseCode.OK)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from types import TracebackType
@@ -88,6 +88,9 @@ class Subscribers:
         self._ready, self._totalled = threading.Event(), threading.Event()
         self._failure: str | None = None
         self._totals: dict[str, int] = {}
+        self._listed = threading.Event()
+        self._unfinished: list[dict[str, Any]] = []
+        self._follower: Callable[[Mapping[str, Any]], None] | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -135,6 +138,21 @@ class Subscribers:
             raise BroadcastLostError("the subscribers' process no longer answers")
         return dict(self._totals)
 
+    def follow(self, follower: Callable[[Mapping[str, Any]], None]) -> None:
+        """Hand over the receipt of each event that all subscribers have, whoever triggered it.
+
+        It has the event's `id`, a hash of its text and so the same at every crowd, `count`, `first_ns` and `last_ns`.
+        """
+        self._follower = follower
+
+    def unfinished(self, timeout_s: float = 5.0) -> list[dict[str, Any]]:
+        """Return the receipts, as in `follow`, of the events that some subscribers have and some have not."""
+        self._listed.clear()
+        self._ask({"unfinished": True})
+        if not self._listed.wait(timeout_s):
+            raise BroadcastLostError("the subscribers' process no longer answers")
+        return list(self._unfinished)
+
     def flush(self, key: int | str) -> None:
         """Ask how far the broadcast of `key` came."""
         self._ask({"flush": key})
@@ -177,10 +195,15 @@ class Subscribers:
             ticket = self._tickets.get(said["receipt"])
             if ticket is not None:
                 ticket.fulfil(Receipt(said["count"], said["first_ns"], said["last_ns"]))
+            if self._follower is not None and said["count"] >= self.count:
+                self._follower(said)
         elif "ready" in said:
             self._ready.set()
         elif "failed" in said:
             self._failure = said["failed"]
+        elif "unfinished" in said:
+            self._unfinished = said["unfinished"]
+            self._listed.set()
         elif "totals" in said:
             self._totals = said["totals"]
             self._totalled.set()

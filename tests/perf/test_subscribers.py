@@ -172,3 +172,18 @@ def test_no_process_is_left_behind(feed: Feed) -> None:
         pid = subscribers.pid
         assert psutil.pid_exists(pid)
     assert not psutil.pid_exists(pid)
+
+
+def test_a_follower_has_every_event_and_the_unfinished_are_listed(room: Room, feed: Feed) -> None:
+    with Subscribers(feed, 3) as one, Subscribers(feed, 2) as other:
+        seen: dict[str, list[int]] = {"one": [], "other": []}
+        one.follow(lambda receipt: seen["one"].append(receipt["id"]))
+        other.follow(lambda receipt: seen["other"].append(receipt["id"]))
+        room.send(update(7, 1))
+        room.send(update(7, 2))
+        assert eventually(lambda: len(seen["one"]) == len(seen["other"]) == 2)
+        assert seen["one"] == seen["other"]  # the same event has one id at every crowd
+        assert len(set(seen["one"])) == 2
+        room.send(update(8), skip=1)
+        assert eventually(lambda: len(seen["other"]) == 3)
+        assert [(each["count"], each["id"]) for each in one.unfinished()] == [(2, seen["other"][-1])]
