@@ -19,6 +19,7 @@ def side(name: str, mood: str = "well", level_ms: float = 5.0) -> Side:
     )  # fmt: skip
 
 
+@pytest.mark.system
 def test_a_pair_brings_both_sides_samples_and_alternates_who_begins(tmp_path: Path) -> None:
     sides = [side("baseline"), side("candidate", level_ms=10.0)]
     pairs = [measure_pair(number, sides, "abc", tmp_path / "blocks") for number in (1, 2)]

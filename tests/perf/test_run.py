@@ -1,8 +1,9 @@
 """A run is written whole or not at all, survives what happens to its disk, and reads back as it was measured."""
 
 import json
-import subprocess
-import sys
+import re
+import resource
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -241,31 +242,24 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         Run.start(config)
 
 
-FILL_THE_DISK = """
-import resource, sys
-from perf.errors import UsageError
-from perf.run import Run
-from test_run import some_samples
-run = Run.load(sys.argv[1])
-run.samples()
-run.add_scenario("second", {}, some_samples("second", n=20_000))
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-try:
-    run.save()
-except UsageError as error:
-    print(error)
-"""
+@contextmanager
+def files_of_at_most(size: int):
+    """Let the kernel refuse what a full disk would refuse, in the same place; Python ignores its SIGXFSZ."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_disk_that_fills_loses_nothing_that_was_saved(run):
-    """A limit on the size of files stands for the full disk: the kernel refuses the write in the same place."""
     run.add_scenario("first", {"title": "First"}, some_samples("first"))
     run.save()
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
-    command = [sys.executable, "-c", FILL_THE_DISK, str(run.folder)]
-    ended = subprocess.run(
-        command, capture_output=True, cwd=Path(__file__).parent, encoding="utf-8", check=False
-    )
-    assert f"Cannot save the run in {run.folder.resolve()}: File too large" in ended.stdout, ended.stderr
+    run.add_scenario("second", {}, some_samples("second", n=20_000))
+    full = pytest.raises(UsageError, match=re.escape(f"in {run.folder}: File too large"))
+    with files_of_at_most(4096), full:
+        run.save()
     assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
     assert list(Run.load(run.folder).samples()) == ["first"]

@@ -186,7 +186,7 @@ def answering(status, body):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))  # how often it looks for its end
         thread.start()
         platform = HttpPlatform(
             f"http://127.0.0.1:{server.server_port}", Tokens(lambda _: "x"), staff=1, spectator=1

@@ -33,6 +33,7 @@ def run(*words, code=0, environment=None):
     return done.stdout + done.stderr
 
 
+@pytest.mark.system
 def test_locust_lists_one_user_for_each_scenario_that_http_can_play():
     found = {
         line.strip() for line in run(LOCUST, "-f", "scenarios", "--list").splitlines() if line.startswith(" ")
@@ -41,6 +42,7 @@ def test_locust_lists_one_user_for_each_scenario_that_http_can_play():
     assert len(found) == len(NEEDED)
 
 
+@pytest.mark.system
 def test_in_process_the_scenarios_load_without_locust_and_have_no_users():
     code = (
         "import sys; from scenarios._registry import load_scenarios, scenario_slugs; load_scenarios(scenario_slugs());"

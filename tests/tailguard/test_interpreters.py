@@ -58,6 +58,7 @@ def test_an_environment_is_built_once_for_the_same_locks(
     assert any(line.startswith("numpy") for line in built[0]), "and the instrument's"
 
 
+@pytest.mark.system
 def test_what_cannot_be_installed_ends_with_the_installers_own_words(
     trees: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
