@@ -12,9 +12,10 @@ import signal
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -105,6 +106,7 @@ class Watchdog:
         self._account = account
         self._owner = os.getpid()
         self._child: Child | None = None
+        self._again: Callable[[], Child] | None = None
         self._folder: Path | None = None
         self._files: list[Path] = []
 
@@ -195,13 +197,21 @@ class Watchdog:
                 **options,
             )
         self._child = Child(process, log_path)
+        self._again = partial(self.start, command, log_path=log_path, cwd=cwd, cpus=cpus, env=env)
         return self._child
 
-    def stop(self) -> None:
-        """End the child, if any, by the signals in turn."""
+    def start_again(self) -> Child:
+        """Start the child that was started last once more, in the same way."""
+        if self._again is None:
+            raise ValueError("this watchdog has started nothing yet")
+        return self._again()
+
+    def stop(self, signals: Sequence[str] = ()) -> None:
+        """End the child, if any, by the signals in turn: these, or the watchdog's own."""
         if self._child is None:
             return
-        for signal_name in self._signals:
+        signals = signals or self._signals
+        for signal_name in signals:
             if not self._child.running:
                 break
             self._child.process.send_signal(signal.Signals[f"SIG{signal_name}"])
@@ -209,7 +219,7 @@ class Watchdog:
                 self._child.wait(self._patience_s)
         if self._child.running:
             raise TailguardError(
-                f"process {self._child.pid} did not end after {', '.join(self._signals)}: end it by hand"
+                f"process {self._child.pid} did not end after {', '.join(signals)}: end it by hand"
             )
         self.release()
 

@@ -41,9 +41,11 @@ def seaweedfs(program: str) -> Start:
         watchdog.adopt_files(
             _SOCKETS / f"seaweedfs-{name}-grpc-{port + _GRPC_OFFSET}.sock" for name, port in ports.items()
         )
-        (folder / "data").mkdir(exist_ok=True)
+        for name in ("data", "logs"):
+            (folder / name).mkdir(exist_ok=True)
         (folder / "s3.json").write_text(_identities(access_key, secret_key), encoding="utf-8")
-        command = [program, "mini", *_weed_flags(folder, ports)]
+        # Its log files lie in /tmp, for good, where no folder is named.
+        command = [program, f"-logdir={folder / 'logs'}", "mini", *_weed_flags(folder, ports)]
         (folder / "server.log").write_bytes(b"")
         child = watchdog.start(command, log_path=folder / "server.log", cwd=folder, cpus=cpus)
         return child, S3Server(

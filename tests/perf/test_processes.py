@@ -122,6 +122,23 @@ def test_a_child_that_has_ended_can_be_followed_by_another(tmp_path):
             watchdog.start(SLEEP, log_path=tmp_path / "log", cwd=tmp_path)
 
 
+def test_a_child_that_was_ended_is_started_again_as_it_was(tmp_path):
+    with Watchdog() as watchdog:
+        first = watchdog.start(
+            ["sh", "-c", "echo started; sleep 60"], log_path=tmp_path / "log", cwd=tmp_path
+        )
+        watchdog.stop(["KILL"])
+        again = watchdog.start_again()
+        while "started\nstarted" not in again.log_tail():
+            time.sleep(0.01)
+        assert (first.running, again.running) == (False, True)
+
+
+def test_nothing_can_be_started_again_before_it_was_started():
+    with Watchdog() as watchdog, pytest.raises(ValueError, match="started nothing"):
+        watchdog.start_again()
+
+
 def test_a_command_that_does_not_exist_ends_with_its_name_in_the_log(tmp_path):
     with Watchdog() as watchdog:
         child = watchdog.start(["/no/such/program"], log_path=tmp_path / "log", cwd=tmp_path)

@@ -23,10 +23,9 @@ from perf.s3.store import S3Server, StorageError, ensure_bucket, masked, remove_
 
 pytestmark = pytest.mark.system
 
-# Prints SeaweedFS' process id, port and folder, then waits to be killed.
+# Prints SeaweedFS' process id, port and folder, then waits to be killed, or for the end of its standard input.
 OWNER = """
-import time
-from pathlib import Path
+import sys
 from perf.processes import Watchdog
 from perf.s3.server import embedded_s3
 started, start = [], Watchdog.start
@@ -36,7 +35,7 @@ def note(self, *args, **kw):
 Watchdog.start = note
 with embedded_s3() as server:
     print(started[-1].pid, server.address.split(":")[1], started[-1].log_path.parent, flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
@@ -145,17 +144,30 @@ def weed_files():
     return set(Path("/tmp").glob("seaweedfs-*.sock"))
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
-def test_no_process_port_folder_or_socket_survives_the_owner(signal_number):
+def weed_logs(pid):
+    """The log files that SeaweedFS leaves in /tmp where it is not told a folder: their names end with its id."""
+    return list(Path("/tmp").glob(f"weed.*.{pid}"))
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, None], ids=["kill -9", "Ctrl-C", "normal"])
+def test_no_process_port_folder_socket_or_log_survives_the_owner(ending):
     before = weed_files()
     with subprocess.Popen(
-        [sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        [sys.executable, "-c", OWNER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
     ) as owner:
         pid, port, folder = owner.stdout.readline().split()
         assert listens(int(port))
+        assert list(Path(folder, "logs").iterdir())
         sockets = [path for path in weed_files() - before if path.name in opened_by(int(pid))]
         assert sockets
-        owner.send_signal(signal_number)
+        if ending is None:
+            owner.stdin.close()
+        else:
+            owner.send_signal(ending)
         owner.wait(10)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and (psutil.pid_exists(int(pid)) or Path(folder).exists()):
@@ -164,6 +176,7 @@ def test_no_process_port_folder_or_socket_survives_the_owner(signal_number):
     assert not listens(int(port))
     assert not Path(folder).exists()
     assert not any(path.exists() for path in sockets)
+    assert weed_logs(pid) == []
 
 
 def test_all_its_sockets_are_on_loopback(s3_server):
