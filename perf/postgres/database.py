@@ -12,6 +12,7 @@ import psycopg
 from perf.postgres import schema as schemas
 from perf.postgres.binaries import OLDEST_MAJOR
 from perf.postgres.location import DatabaseError, Location, address, connect, locate, with_options
+from perf.postgres.power import Power
 from perf.postgres.server import Server, embedded_postgres
 
 _LOG = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class Database:
     version: str
     source: str
     bin_dir: Path | None = None  # psql and pgbench, where the server is embedded
+    power: Power | None = field(default=None, repr=False)  # likewise: yours is never stopped
 
     @property
     def address(self) -> str:
@@ -77,9 +79,9 @@ def schema_on(conninfo: str, schema: str | None = None, server: Server | None = 
         schemas.create(keeper, name)
         version = keeper.info.parameter_status("server_version") or "unknown"
         own = with_options(conninfo, f"search_path={name}")
-        source, bin_dir = (server.source, server.bin_dir) if server else ("yours", None)
+        found = (server.source, server.bin_dir, server.power) if server else ("yours",)
         try:
-            yield Database(own, name, version.split()[0], source, bin_dir)
+            yield Database(own, name, version.split()[0], *found)
         finally:
             _drop(keeper, conninfo, name)
 
