@@ -31,8 +31,10 @@ OPERATIONS = (
 CROSSING_GAP_S = 0.016
 # Between an event and the commit it announces: long enough for a subscriber to read the old row.
 EARLY_EVENT_GAP_S = 0.005
-# Sleeping is late by about 0.1 ms: the rest of a delay is polled, so that 10 % of a short operation stays 10 %.
-POLL_S = 0.0002
+# A thread that sleeps wakes 0.1 ms late, later on a busy machine, and even sleep(0) is a nap: such waits made 10 % of a
+# 1 ms operation 12 to 20 %. So the end of a delay is spent busy, as slower code would be. It keeps the interpreter's
+# lock meanwhile, hence no longer than this: longer delays other threads, shorter lets wake-ups add to the delay.
+BUSY_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +106,19 @@ class Faults:
                 raise Unavailable(
                     f"{operation} failed on purpose: a fault is switched on", code="FAULT_INJECTED"
                 )
+            if not drawn:
+                return call(*args, **kwargs)
+            came_s = time.monotonic()
+            fixed_s = sum(slowing.delay_s(0.0) for slowing in drawn)
             # Before the call what is known before it: an event must leave later, not its sender return later.
-            _sleep_until_s(time.monotonic() + sum(slowing.delay_s(0.0) for slowing in drawn))
+            _wait_until_s(came_s + fixed_s)
             began_s = time.monotonic()
             try:
                 return call(*args, **kwargs)
             finally:
-                ended_s = time.monotonic()
-                took_s = ended_s - began_s
-                _sleep_until_s(
-                    ended_s + sum(slowing.delay_s(took_s) - slowing.delay_s(0.0) for slowing in drawn)
-                )
+                # From when we came, so that what this function costs is part of the delay, not more of it.
+                took_s = time.monotonic() - began_s
+                _wait_until_s(came_s + took_s + sum(slowing.delay_s(took_s) for slowing in drawn))
 
         return slowed
 
@@ -148,8 +152,8 @@ def _check(slowing: Slowing, word: str) -> None:
         raise ValueError(f"{VARIABLE}: {word!r}: a share lies between 0 and 1")
 
 
-def _sleep_until_s(due_s: float) -> None:
-    while (left_s := due_s - time.monotonic()) > POLL_S:
-        time.sleep(left_s - POLL_S)
+def _wait_until_s(due_s: float) -> None:
+    while (left_s := due_s - time.monotonic()) > BUSY_S:
+        time.sleep(left_s - BUSY_S)
     while time.monotonic() < due_s:
-        time.sleep(0)
+        pass

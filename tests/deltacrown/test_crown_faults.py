@@ -149,3 +149,30 @@ def test_each_operation_of_the_platform_can_be_made_to_fail(faulty, seeded, fres
         calls.pop(operation)()
     for call in calls.values():
         call()
+
+
+class LateSleeper:
+    """A clock whose reading costs 1 us and whose sleepers, also those of no time at all, wake 0.5 ms late."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        self.now_s += 1e-6
+        return self.now_s
+
+    def sleep(self, wait_s: float) -> None:
+        self.now_s += wait_s + 0.0005
+
+
+@pytest.mark.parametrize(("fault", "factor"), [("delay_pct=10", 1.1), ("tail=1x5", 5.0)])
+@pytest.mark.parametrize("took_s", [0.0002, 0.001, 0.02])
+def test_a_late_waking_adds_nothing_to_a_delay(monkeypatch, fault, factor, took_s):
+    clock = LateSleeper()
+    monkeypatch.setattr("deltacrown.faults.time", clock)
+
+    def operation() -> None:
+        clock.now_s += took_s
+
+    Faults.parse(fault).around("registration", operation)()
+    assert clock.now_s == pytest.approx(took_s * factor, rel=0.001, abs=1e-5)
