@@ -1,11 +1,13 @@
 """A populated platform: set-based, deterministic, with ids that a caller can compute from a row's number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
 
+from deltacrown.bulk import analyse, constraints_later, restart_identities
 from deltacrown.database import with_search_path
 
 # The wallet and the reference whose histories the two migrations serve, with the number of rows each has at full size.
@@ -78,6 +80,10 @@ class Seeded:
 # Names as they occur: the first letters of a few alphabets, combining marks and an emoji outside the basic plane.
 NAMES = ("Curaçao", "東京", "Δ-Crown", "🏆 Champion", "Ølafur", "বাংলা", "Zoë", "أمين", "O'Neil", "Žižka")
 
+# Tables of up to millions of rows: to check each row's constraints as it comes takes twice as long as all the rest.
+_LARGE = {"ledger": "economy_economytransaction"}
+_SORT_MEMORY: LiteralString = "128MB"
+
 _SMALLEST_OF = "a seed needs {}: {} is too few, give at least {}"
 
 _ACCOUNTS: LiteralString = """
@@ -127,9 +133,10 @@ INSERT INTO economy_deltacrownwallet (id, profile_id) SELECT n, n FROM generate_
 # Every wallet's first row is its opening credit, so that each balance is the sum of its ledger and nothing else.
 # The chosen wallet's further rows are those with the smallest hashes: exactly as many as asked, scattered.
 # An opening credit of a million outweighs the worst sum of the amounts that follow (WALLET_ROWS x 500).
+# OFFSET 0 keeps the texts out of both sorts.
 _LEDGER: LiteralString = """
 INSERT INTO economy_economytransaction
-    (wallet_id, amount, cached_balance_after, reason, note, idempotency_key, created_by_id, created)
+    (id, wallet_id, amount, cached_balance_after, reason, note, idempotency_key, created_by_id, created)
 WITH chosen AS (
     SELECT n FROM generate_series(%(wallets)s + 1, %(ledger_rows)s) n
     ORDER BY hashint8extended(n, %(seed)s), n LIMIT %(wallet_rows)s - 1
@@ -144,12 +151,15 @@ WITH chosen AS (
              ELSE -1 - abs(hashint8extended(n, %(seed)s + 2) %% 500)
         END::int AS amount
     FROM generate_series(1, %(ledger_rows)s) n LEFT JOIN chosen USING (n)
+), booked AS (
+    SELECT n, wallet_id, amount, sum(amount) OVER (PARTITION BY wallet_id ORDER BY n) AS balance FROM entry
+    ORDER BY n OFFSET 0
 )
-SELECT wallet_id, amount, sum(amount) OVER (PARTITION BY wallet_id ORDER BY n),
+SELECT n, wallet_id, amount, balance,
        CASE WHEN n <= %(wallets)s THEN 'opening' WHEN amount > 0 THEN 'tournament_prize' ELSE 'entry_fee' END,
        'Tournament ' || n %% 977 || ' settlement, booked automatically for player',
        'seed-' || md5(n::text), 1, timestamptz '2025-01-01 00:00+00' + n * interval '5 minutes'
-FROM entry ORDER BY n
+FROM booked
 """
 
 _BALANCES: LiteralString = """
@@ -199,13 +209,8 @@ def seed_platform(
     _check(size)
     seeded = Seeded.of(size)
     with psycopg.connect(with_search_path(conninfo, schema)) as connection:
-        connection.execute("SET LOCAL statement_timeout = 0")
-        for name, statement in _STEPS:
-            if on_progress is not None:
-                on_progress(name)
-            connection.execute(statement, _parameters(size, seeded, seed))
-        _restart_identities(connection)
-    _analyse(with_search_path(conninfo, schema))
+        _fill(connection, dict(_STEPS), _parameters(size, seeded, seed), on_progress)
+    analyse(with_search_path(conninfo, schema), _TABLES)
     return seeded
 
 
@@ -215,14 +220,10 @@ def seed_histories(
     """Fill only what the two migrations need: wallets, their ledger and the moderation history."""
     size = size or SeedSize()
     _check(size)
-    wanted = ("wallets", "ledger", "balances", "moderation")
+    steps = {name: dict(_STEPS)[name] for name in ("wallets", "ledger", "balances", "moderation")}
     with psycopg.connect(with_search_path(conninfo, schema)) as connection:
-        connection.execute("SET LOCAL statement_timeout = 0")
-        for name, statement in _STEPS:
-            if name in wanted:
-                connection.execute(statement, _parameters(size, Seeded.of(size), seed))
-        _restart_identities(connection)
-    _analyse(with_search_path(conninfo, schema))
+        _fill(connection, steps, _parameters(size, Seeded.of(size), seed))
+    analyse(with_search_path(conninfo, schema), _TABLES)
 
 
 _STEPS: tuple[tuple[str, LiteralString], ...] = (
@@ -236,6 +237,25 @@ _STEPS: tuple[tuple[str, LiteralString], ...] = (
     ("balances", _BALANCES),
     ("moderation", _MODERATION),
 )
+
+
+def _fill(
+    connection: psycopg.Connection[Any],
+    steps: Mapping[str, LiteralString],
+    parameters: Mapping[str, Any],
+    on_progress: Callable[[str], None] | None = None,
+) -> None:
+    """Execute the steps in one transaction; its memory is for sorts, and for the ledger's constraints."""
+    connection.execute(
+        f"SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '{_SORT_MEMORY}';"
+        f" SET LOCAL maintenance_work_mem = '{_SORT_MEMORY}'"
+    )
+    for name, statement in steps.items():
+        if on_progress is not None:
+            on_progress(name)
+        with constraints_later(connection, _LARGE[name]) if name in _LARGE else nullcontext():
+            connection.execute(statement, parameters)
+    restart_identities(connection, _TABLES)
 
 
 def _check(size: SeedSize) -> None:
@@ -270,22 +290,3 @@ def _parameters(size: SeedSize, seeded: Seeded, seed: int) -> dict[str, Any]:
         "ref_id": REF_ID,
         "ref_rows": size.ref_rows,
     }
-
-
-def _restart_identities(connection: psycopg.Connection[Any]) -> None:
-    """Let new rows go on after the ones with explicit ids."""
-    for table in _TABLES:
-        query: LiteralString = (
-            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), greatest(max(id), 1), max(id) IS NOT NULL)"
-            f" FROM {table}"
-        )
-        connection.execute(query)
-
-
-def _analyse(conninfo: str) -> None:
-    """Vacuum too: it sets the visibility map, so that the first reader does not pay for hint bits of the seed."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute("SET statement_timeout = 0")
-        for table in _TABLES:
-            statement: LiteralString = f"VACUUM (ANALYZE) {table}"
-            connection.execute(statement)

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 from crown_small import SMALL
 
+from deltacrown.bulk import constraints_later
 from deltacrown.database import create_tables
 from deltacrown.seed import REF_ID, WALLET_ID, Seeded, SeedSize, seed_histories, seed_platform
 
@@ -125,3 +126,32 @@ def test_ranges_do_not_overlap():
     assert sorted([*tournaments, seeded.completed_tournament]) == list(
         range(1, seeded.completed_tournament + 1)
     )
+
+
+def test_the_keys_that_a_large_table_did_without_while_it_was_filled_are_back(module_database, seeded):
+    with module_database.connect() as connection:
+        found = connection.execute(
+            "SELECT pg_get_constraintdef(oid), convalidated FROM pg_constraint"
+            " WHERE conrelid = 'economy_economytransaction'::regclass AND contype IN ('p', 'u', 'f') ORDER BY 1"
+        ).fetchall()
+    assert found == [
+        ("FOREIGN KEY (wallet_id) REFERENCES economy_deltacrownwallet(id)", True),
+        ("PRIMARY KEY (id)", True),
+        ("UNIQUE (idempotency_key)", True),
+    ]
+
+
+def test_rows_that_break_a_key_are_refused_and_the_table_is_as_it_was(database):
+    create_tables(database.conninfo)
+    with (
+        pytest.raises(psycopg.errors.ForeignKeyViolation),
+        psycopg.connect(database.conninfo) as connection,
+        constraints_later(connection, "economy_economytransaction"),
+    ):
+        connection.execute(
+            "INSERT INTO economy_economytransaction (wallet_id, amount, cached_balance_after, reason)"
+            " VALUES (404, 1, 1, 'nobody')"
+        )
+    keys = "SELECT count(*) FROM pg_constraint WHERE conrelid = 'economy_economytransaction'::regclass"
+    assert _one(database, f"{keys} AND contype IN ('p', 'u', 'f')") == (3,)
+    assert _one(database, "SELECT count(*) FROM economy_economytransaction") == (0,)
