@@ -105,7 +105,8 @@ class PlainUser(FastHttpUser):
 MERGE = """
 import json, resource, sys, time
 import numpy as np
-from perf.locust_ledger import CHUNK_ROWS, Inbox
+from perf.locust_inbox import Inbox
+from perf.locust_outbox import CHUNK_ROWS
 from perf.locust_clock import ClockPair
 from perf.recorder import ROW
 rows, workers = int(sys.argv[1]), 4
@@ -122,7 +123,8 @@ for worker in range(workers):
         inbox.take_chunk(f"w{worker}", chunk)
         left, number = left - size, number + 1
     clock = ClockPair.now().as_message()
-    inbox.take_ledger(f"w{worker}", {"run": "run", "chunks": number, "rows": {"s": rows // workers}, "clock": clock})
+    told = {"run": "run", "chunks": number, "rows": {"s": rows // workers}, "watched": {}, "clock": clock}
+    inbox.take_ledger(f"w{worker}", told)
 began = time.perf_counter()
 samples = inbox.samples("s", ("step",), last=True)
 took = time.perf_counter() - began

@@ -212,8 +212,8 @@ class Bridge:
 
     def _test_stopping(self, **_: Any) -> None:
         if self._master is not None and self._master.closed_ns is None:
-            self._faults = self._master.collect()
-            self._master.settle()
+            self._master.collect()
+            self._faults = self._master.settle()
 
     def _test_stop(self, **_: Any) -> None:
         master, self._master = self._master, None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from perf.errors import UsageError
-from perf.locust_ledger import Inbox
+from perf.locust_inbox import Inbox
 from perf.locust_worker import DRAIN_S, Message
 
 # Opening a world is some connections, rendered certificates and a warm-up; seconds, unless the target hangs.
@@ -54,6 +54,7 @@ class Master:
                 self._send("go", worker, {"run": self.run})
         elif kind == "settled":
             self._settled[worker] = message
+            self.inbox.take_ledger(worker, message["ledger"])
         self._heard.set()
 
     def open(self, workers: Sequence[str]) -> None:
@@ -84,7 +85,7 @@ class Master:
             return
         self.late.append(worker)
         if not self._plan["open_model"] and len(self._lanes) < self._count:
-            self._begin(worker, self._count)
+            self._begin(worker, self._count, late=True)
 
     def renew(self, credentials: Message) -> None:
         """Hand new credentials to everybody."""
@@ -99,8 +100,11 @@ class Master:
         self._await(lambda: [each for each in self.inbox.missing() if self._alive(each)], LEDGER_S)
         return self.inbox.faults()
 
-    def settle(self) -> None:
-        """Let each worker check what must hold, now that nobody plays; `invariants` has what they found."""
+    def settle(self) -> list[str]:
+        """Let each worker have its last receipts and check what must hold, now that nobody plays.
+
+        Returns what is wrong with all that came, as `collect`; `invariants` has what they found.
+        """
         asked = list(self.inbox.ledgers())
         for worker in asked:
             self._send("settle", worker, {"run": self.run})
@@ -115,6 +119,14 @@ class Master:
                     if each["name"] not in known or known[each["name"]]["held"]:
                         known[each["name"]] = dict(each)
         self.invariants = {slug: list(each.values()) for slug, each in merged.items()}
+        return [*self.inbox.faults(), *self._unsettled_faults()]
+
+    def _unsettled_faults(self) -> list[str]:
+        """Return the workers that could not say what their spectators or their invariants came to."""
+        failed = [f"worker {each}: {told['why']}" for each, told in self._settled.items() if told["why"]]
+        ledgers = self.inbox.ledgers()
+        mute = [each for each in self.unsettled() if ledgers[each]["watched"]]
+        return [*failed, *(f"worker {each}: the last receipts of its spectators never came" for each in mute)]
 
     def unsettled(self) -> list[str]:
         """Return the workers that did not answer the last question."""
@@ -134,9 +146,9 @@ class Master:
         """The workers that take part, with their lanes."""
         return dict(self._lanes)
 
-    def _begin(self, worker: str, lanes: int) -> None:
+    def _begin(self, worker: str, lanes: int, *, late: bool = False) -> None:
         self._lanes[worker] = len(self._lanes)
-        self.inbox.expect(worker)
+        self.inbox.expect(worker, late=late)
         lane = {"run": self.run, "lane": self._lanes[worker], "lanes": lanes}
         self._send("begin", worker, {**self._plan, **lane})
 

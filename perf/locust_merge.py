@@ -9,8 +9,9 @@ from typing import Any  # arrays of several types
 
 import numpy as np
 
+from perf.locust_broadcasts import LOST, Ends
 from perf.recorder import ROW, ROW_BYTES, ErrorKinds
-from perf.sample import Samples, unpack_codes
+from perf.sample import ERROR, OK, Samples, unpack_codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,13 @@ class Part:
         chunks: rows as bytes, one `perf.recorder.ROW` each: intended, started, ended, code.
         errors: the worker's names of failures and refusals, in the order of its own numbers.
         shift_ns: what is added to its instants to have them on the master's clock.
+        ends: when its broadcasts ended at the spectators of all workers; None where it has no spectators.
     """
 
     chunks: list[bytes]
     errors: list[str]
     shift_ns: int
+    ends: Ends | None = None
 
 
 def merge_parts(slug: str, steps: tuple[str, ...], parts: list[Part], *, consume: bool = False) -> Samples:
@@ -51,6 +54,10 @@ def merge_parts(slug: str, steps: tuple[str, ...], parts: list[Part], *, consume
             codes = unpack_codes(table["code"])
             step[here], outcome[here], retries[here] = codes["step"], codes["outcome"], codes["retries"]
             error[here] = numbers[codes["error"]]
+            if part.ends is not None:
+                lost = part.ends.put(table["instants"][:, 2], codes["outcome"] == OK, ended_ns[here])
+                if lost.any():
+                    outcome[here][lost], error[here][lost] = ERROR, kinds.number(LOST)
             filled += len(table)
             del table, codes
     _order(intended_ns, started_ns, ended_ns, step, outcome, error, retries)

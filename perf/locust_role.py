@@ -11,7 +11,7 @@ from perf.clock import Clock
 from perf.course import NOT_SERVED, TIMED_OUT
 from perf.errors import UsageError
 from perf.locust_lane import ClosedLane, Lane
-from perf.locust_ledger import DrainedRecorder
+from perf.locust_outbox import DrainedRecorder
 from perf.recorder import ErrorKinds, Recorder
 from perf.sample import CONFLICT, ERROR, pack_code, unpack_codes
 from perf.scenario import Scenario

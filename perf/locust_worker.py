@@ -6,8 +6,8 @@ master   go      users play
 worker   chunk   each second, what is new
 master   collect worker closes its lanes and drains
 worker   chunk ... ledger
-master   settle  nobody plays any more: invariants are checked
-worker   settled
+master   settle  nobody plays any more: last receipts, invariants are checked
+worker   chunk ... settled, with a ledger of all
 """
 
 import logging
@@ -23,7 +23,8 @@ import numpy as np
 from perf.clock import Clock
 from perf.errors import TailguardError
 from perf.locust_lane import OpenLane
-from perf.locust_ledger import Outbox
+from perf.locust_outbox import Outbox
+from perf.locust_receipts import Audience, ReceiptLog
 from perf.locust_role import Role, Tell
 from perf.scenario import Invariant
 
@@ -44,6 +45,11 @@ class Workplace(Protocol):
     @property
     def roles(self) -> Mapping[str, Role]:
         """The scenarios that are played here, by slug."""
+        ...
+
+    @property
+    def audiences(self) -> Mapping[str, Audience]:
+        """The spectators that are here, by the slug of the scenario whose broadcasts they watch."""
         ...
 
     def invariants(self, slug: str, outbox: Outbox) -> list[Invariant]:
@@ -114,8 +120,7 @@ class Worker:
             thread.join()
         self._ship()
         self._keep_raw()
-        told = {slug: role.ledger() for slug, role in roles.items()}
-        self._send("ledger", self._outbox.ledger() | {"roles": told, "notes": dict(self._workplace.notes())})
+        self._send("ledger", self._ledger())
 
     def close(self) -> None:
         """Let go of the world of the last run."""
@@ -131,6 +136,8 @@ class Worker:
         self._outbox = Outbox(plan["run"])
         try:
             self._workplace = self._open(plan, self._clock, self._tell)
+            for slug, audience in self._workplace.audiences.items():
+                self._outbox.add_receipts(slug, ReceiptLog(audience, self._clock))
             for slug, role in self._workplace.roles.items():
                 role.warm_up(plan["warmup"], plan["lane"])
                 self._outbox.add(slug, role.recorder, role.errors)
@@ -164,10 +171,22 @@ class Worker:
     def _settle(self) -> None:
         assert self._workplace is not None
         held: dict[str, list[dict[str, Any]]] = {}
-        for slug in self._workplace.roles:
-            held[slug] = [asdict(each) for each in self._workplace.invariants(slug, self._outbox)]
-        notes = dict(self._workplace.notes())
-        self._send("settled", {"run": self._plan["run"], "invariants": held, "notes": notes})
+        why = ""
+        try:
+            self._outbox.close_receipts()
+            for slug in self._workplace.roles:
+                held[slug] = [asdict(each) for each in self._workplace.invariants(slug, self._outbox)]
+        except Exception as error:  # noqa: BLE001  # the master is told, who else would wait for us until its limit
+            why = f"{type(error).__name__}: {error}"
+        self._ship()
+        self._keep_raw_receipts()
+        told = {"invariants": held, "notes": dict(self._workplace.notes()), "why": why}
+        self._send("settled", {"run": self._plan["run"], "ledger": self._ledger(), **told})
+
+    def _ledger(self) -> Message:
+        assert self._workplace is not None
+        told = {slug: role.ledger() for slug, role in self._workplace.roles.items()}
+        return self._outbox.ledger() | {"roles": told, "notes": dict(self._workplace.notes())}
 
     def _keep_raw(self) -> None:
         """Write our own rows to files of our own, where the plan asks for it."""
@@ -181,6 +200,14 @@ class Worker:
                 samples.step,
                 samples.outcome,
             )
-            path = Path(str(folder)) / f"{self._plan['run']}-{self._plan['lane']}-{slug}.npy"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, np.column_stack([column.astype(np.int64) for column in columns]))
+            np.save(self._raw_path(slug), np.column_stack([column.astype(np.int64) for column in columns]))
+
+    def _keep_raw_receipts(self) -> None:
+        assert self._workplace is not None
+        for slug in self._workplace.audiences if self._plan.get("keep_raw") else ():
+            np.save(self._raw_path(f"{slug}-receipts"), self._outbox.receipts(slug))
+
+    def _raw_path(self, what: str) -> Path:
+        path = Path(str(self._plan["keep_raw"])) / f"{self._plan['run']}-{self._plan['lane']}-{what}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path

@@ -27,7 +27,7 @@ from reports.report import run_view, write_report
 from reports.terminal import print_summary
 from scenarios._locust_hash import scenarios_sha256
 from scenarios._locust_live import COLUMNS, nothing_yet, row
-from scenarios._locust_measurement import doubts_of, measurement_of
+from scenarios._locust_measurement import broadcasts_of, doubts_of, measurement_of
 from scenarios._locust_options import add_options, selection
 from scenarios._locust_place import HttpWorkplace
 from scenarios._locust_plan import configure, model, packed, secret_of, target_of
@@ -209,6 +209,7 @@ class TournamentStage:
             "workers": dict(master.workers),
             "joined_late": list(master.late),
             "faults": list(faults),
+            "broadcasts": broadcasts_of(master),
         }
         run.finish(because or "; ".join(faults) or None)
         run.record["verdicts"] = judging(self._objectives)(run)

@@ -44,7 +44,36 @@ def described(plan: Message, slug: str, users: int) -> Mapping[str, object]:
 
 def doubts_of(measured: Mapping[str, Measurement], master: Master, skipped: Mapping[str, str]) -> list[Doubt]:
     """Return the doubts of every scenario, and those of the run as a Locust one."""
-    return [*_of_target(skipped), *find_doubts(measured), *_of_run(master), *_of_turns(master)]
+    return [
+        *_of_target(skipped),
+        *find_doubts(measured),
+        *_of_run(master),
+        *_of_turns(master),
+        *_of_broadcasts(master),
+    ]
+
+
+def broadcasts_of(master: Master) -> dict[str, dict[str, Any]]:
+    """Return what came of the broadcasts of each scenario that has spectators, over all workers.
+
+    `later` counts those whose last spectator was another worker's than the sender's, `lost_elsewhere` those that every
+    spectator of the sender had and some spectator of another worker never did.
+    """
+    ledgers = master.inbox.ledgers()
+    found: dict[str, dict[str, Any]] = {}
+    for slug, ends in master.inbox.ends.items():
+        if not ends:
+            continue
+        watched = {worker: ledgers[worker]["watched"][slug] for worker in ends}
+        found[slug] = {
+            "spectators": {worker: told["spectators"] for worker, told in watched.items()},
+            "duplicates": sum(told["duplicates"] for told in watched.values()),
+            "joined": sum(each.joined for each in ends.values()),
+            "later": sum(each.moved for each in ends.values()),
+            "lost_elsewhere": sum(each.lost_count for each in ends.values()),
+            "unmatched": sum(each.unmatched for each in ends.values()),
+        }
+    return found
 
 
 def _of_target(skipped: Mapping[str, str]) -> Iterator[Doubt]:
@@ -126,4 +155,17 @@ def _of_turns(master: Master) -> Iterator[Doubt]:
         for broken in {part["broken"] for part in parts if part["broken"]}:
             yield Doubt(
                 "broken_scenario", slug, "grave", broken, "a journey that can be played", "mend the scenario"
+            )
+
+
+def _of_broadcasts(master: Master) -> Iterator[Doubt]:
+    for slug, found in broadcasts_of(master).items():
+        if found["unmatched"]:
+            yield Doubt(
+                "unmatched_broadcasts",
+                slug,
+                "grave",
+                f"{found['unmatched']} broadcasts ended by no event that their sender's spectators had",
+                "0",
+                "an adapter must end a broadcast at its subscribers' receipt (perf.subscribers.Receipt)",
             )

@@ -12,7 +12,8 @@ from perf.clock import Clock
 from perf.config import Config, Setting
 from perf.errors import UsageError
 from perf.locust_lane import ClosedLane, Lane, OpenLane
-from perf.locust_ledger import Outbox
+from perf.locust_outbox import Outbox
+from perf.locust_receipts import Audience
 from perf.locust_role import Part, Role, Tell
 from perf.locust_schedule import schedule_in
 from perf.locust_worker import Message
@@ -78,6 +79,12 @@ class HttpWorkplace:
                 each.slug: self._role(each, plan, clock, tell) for each in load_scenarios(plan["slugs"])
             }
             opening.pop_all()
+
+    @property
+    def audiences(self) -> Mapping[str, Audience]:
+        """The spectators of the scenarios that have such."""
+        data = {slug: role.part.data for slug, role in self.roles.items()}
+        return {slug: each.subscribers for slug, each in data.items() if hasattr(each, "subscribers")}
 
     def invariants(self, slug: str, outbox: Outbox) -> list[Invariant]:
         """Check a scenario by this worker's samples; none, with a note, where that needs what we cannot read."""

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perf.locust_clock import ClockPair
-from perf.locust_ledger import DrainedRecorder, Inbox, Outbox
+from perf.locust_inbox import Inbox
+from perf.locust_outbox import DrainedRecorder, Outbox
 from perf.recorder import ErrorKinds, Recorder, merge
 from perf.sample import CONFLICT, ERROR, OK, pack_code
 

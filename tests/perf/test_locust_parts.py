@@ -14,6 +14,7 @@ from perf.locust_master import Master
 from perf.locust_role import Part, Role
 from perf.locust_worker import Worker
 from perf.scenario import Invariant, Scenario
+from perf.subscribers import BroadcastLostError
 
 REFUSED = type("Refused", (Exception,), {})
 BROKEN = type("Broken", (Exception,), {})
@@ -40,7 +41,7 @@ class Place:
         if schedule is not None:
             lane = OpenLane(np.array(schedule, np.int64), plan["lane"], plan["lanes"], clock)
         self.roles = {"walk": Role(make(platform), lane, clock, tell)}
-        self.held, self.closed = held, False
+        self.held, self.closed, self.audiences = held, False, {}
 
     def invariants(self, slug, outbox):
         return [Invariant("all came back", self.held, "all", str(len(outbox.samples(slug, ("step",)))))]
@@ -282,3 +283,19 @@ def test_a_journey_that_times_an_undeclared_step_is_broken_and_says_so():
     role.play(role.session())
     assert "'stp'" in role.ledger()["broken"]
     assert not role.play(SimpleNamespace())
+
+
+def test_a_worker_that_cannot_settle_says_why_and_nobody_waits_for_it():
+    net = Net(2, answering)
+
+    def gone(*_):
+        raise BroadcastLostError("the subscribers' process no longer answers")
+
+    net.play(0.05)
+    net.workers["w1"]._workplace.invariants = gone
+    net.master.collect()
+    began_s = time.monotonic()
+    assert net.master.settle() == [
+        "worker w1: BroadcastLostError: the subscribers' process no longer answers"
+    ]
+    assert time.monotonic() - began_s < 10

@@ -1,77 +1,24 @@
-"""Samples on their way from workers to the master: chunks in number order, then a ledger that says what was sent.
+"""The master's account of a run: what came of every worker, what is missing of it, and all of it merged.
 
-Locust gives a worker's last report half a second and loses a large one without a word (docs/distributed.md). So
-samples travel in messages of their own, and a run is whole only where every worker's ledger agrees with what arrived.
+Chunks come in number order, then a ledger that says what was sent; a second one follows once the worker's spectators
+have had what was still on its way.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from perf.locust_broadcasts import Ends, Watch, join
 from perf.locust_clock import ClockPair
 from perf.locust_merge import Part, merge_parts
-from perf.recorder import ROW_BYTES, ErrorKinds, Recorder
+from perf.locust_receipts import RECEIPT
+from perf.recorder import ROW_BYTES
 from perf.sample import Samples
 
-# 8 MB a message: large enough that 10 million samples are 40 messages, small enough that heartbeats pass in between.
-CHUNK_ROWS = 250_000
-
-
-class DrainedRecorder(Recorder):
-    """A recorder whose rows are taken away now and then, so that no growing buffer is copied as a whole."""
-
-    __slots__ = ()
-
-    def drain(self) -> bytearray:
-        """Return all rows since the last time and forget them."""
-        rows, self._rows = self._rows, bytearray()
-        return rows
-
-
-class Outbox:
-    """A worker's side: cuts what its recorders hold into numbered chunks and accounts for them."""
-
-    def __init__(self, run: str) -> None:
-        """Send for the run of that id."""
-        self._run = run
-        self._sources: dict[str, tuple[DrainedRecorder, ErrorKinds]] = {}
-        self._sent = 0
-        self._kept: dict[str, list[bytes]] = {}
-
-    def add(self, slug: str, recorder: DrainedRecorder, errors: ErrorKinds) -> None:
-        """Send from now on what this recorder holds, as samples of the scenario `slug`."""
-        self._sources[slug] = recorder, errors
-        self._kept[slug] = []
-
-    def cut(self) -> Iterator[dict[str, Any]]:
-        """Yield a message for each chunk of what is new."""
-        for slug, (recorder, errors) in self._sources.items():
-            rows = recorder.drain()
-            for start in range(0, len(rows), CHUNK_ROWS * ROW_BYTES):
-                piece = bytes(memoryview(rows)[start : start + CHUNK_ROWS * ROW_BYTES])
-                self._kept[slug].append(piece)
-                self._sent += 1
-                yield {
-                    "run": self._run,
-                    "number": self._sent - 1,
-                    "slug": slug,
-                    "rows": piece,
-                    "errors": list(errors.names()),
-                }
-
-    def ledger(self) -> dict[str, Any]:
-        """Return the message that closes the account: to be sent after the last chunk."""
-        return {
-            "run": self._run,
-            "chunks": self._sent,
-            "rows": {slug: sum(map(len, kept)) // ROW_BYTES for slug, kept in self._kept.items()},
-            "clock": ClockPair.now().as_message(),
-        }
-
-    def samples(self, slug: str, steps: tuple[str, ...]) -> Samples:
-        """Return this worker's own samples, as far as they were cut."""
-        errors = list(self._sources[slug][1].names())
-        return merge_parts(slug, steps, [Part(self._kept[slug], errors, 0)])
+# A worker that joins late is counted on so long after its spectators are in: the clocks of two machines agree better.
+JOINED_NS = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -82,22 +29,29 @@ class _Account:
     rows: dict[str, int] = field(default_factory=dict)
     parts: dict[str, list[bytes]] = field(default_factory=dict)
     errors: dict[str, list[str]] = field(default_factory=dict)
+    receipts: dict[str, list[bytes]] = field(default_factory=dict)
+    late: bool = False
     ledger: Mapping[str, Any] | None = None
     faults: list[str] = field(default_factory=list)
 
 
 class Inbox:
-    """The master's side: takes chunks and ledgers, notices what is missing, and merges by concatenation."""
+    """Takes the chunks and ledgers of all workers, notices what is missing, and merges by concatenation.
+
+    `ends` has, once the last samples of a scenario with spectators were asked for, what came of its broadcasts, by
+    worker.
+    """
 
     def __init__(self, run: str) -> None:
         """Take what belongs to the run of that id."""
+        self.ends: dict[str, dict[str, Ends]] = {}
         self._run = run
         self._clock = ClockPair.now()
         self._accounts: dict[str, _Account] = {}
 
-    def expect(self, worker: str) -> None:
-        """Count on this worker: without its ledger the run is not whole."""
-        self._accounts.setdefault(worker, _Account())
+    def expect(self, worker: str, *, late: bool = False) -> None:
+        """Count on this worker: without its ledger the run is not whole. `late`: it joins while others play."""
+        self._accounts.setdefault(worker, _Account(late=late))
 
     def take_chunk(self, worker: str, message: Mapping[str, Any]) -> None:
         """Take a chunk. One that is out of turn is noted as a fault; its samples are kept unless it came twice."""
@@ -111,6 +65,9 @@ class Inbox:
             if number < account.arrived:
                 return
         account.arrived = number + 1
+        if "receipts" in message:
+            account.receipts.setdefault(slug, []).append(message["receipts"])
+            return
         rows = message["rows"]
         account.parts.setdefault(slug, []).append(rows)
         account.rows[slug] = account.rows.get(slug, 0) + len(rows) // ROW_BYTES
@@ -145,9 +102,10 @@ class Inbox:
 
         `last` gives the received chunks' memory back on the way: they cannot be asked for again.
         """
+        ends = self._join(slug) if last else {}
         parts = [
-            Part(each.parts[slug], each.errors[slug], self._shift_ns(each))
-            for each in self._accounts.values()
+            Part(each.parts[slug], each.errors[slug], self._shift_ns(each), ends.get(worker))
+            for worker, each in self._accounts.items()
             if slug in each.parts
         ]
         samples = merge_parts(slug, steps, parts, consume=last)
@@ -155,6 +113,26 @@ class Inbox:
             for each in self._accounts.values():
                 each.parts.pop(slug, None)
         return samples
+
+    def _join(self, slug: str) -> dict[str, Ends]:
+        """Return, by worker, when its broadcasts ended at the spectators of all of them."""
+        watches = {
+            worker: self._watch(each, slug)
+            for worker, each in self._accounts.items()
+            if each.ledger is not None and slug in each.ledger["watched"]
+        }
+        self.ends[slug] = {
+            worker: join(own, [each for other, each in watches.items() if other != worker])
+            for worker, own in watches.items()
+        }
+        return self.ends[slug]
+
+    def _watch(self, account: _Account, slug: str) -> Watch:
+        assert account.ledger is not None
+        told, shift_ns = account.ledger["watched"][slug], self._shift_ns(account)
+        since_ns = told["since_ns"] + shift_ns + JOINED_NS if account.late else 0
+        receipts = np.frombuffer(b"".join(account.receipts.get(slug, ())), RECEIPT)
+        return Watch(told["spectators"], since_ns, receipts, shift_ns)
 
     def _shift_ns(self, account: _Account) -> int:
         if account.ledger is None:
@@ -171,4 +149,8 @@ def _faults(account: _Account) -> list[str]:
     for slug, rows in account.ledger["rows"].items():
         if rows != account.rows.get(slug, 0):
             faults.append(f"{account.rows.get(slug, 0)} of {rows} samples of {slug} arrived")
+    for slug, told in account.ledger["watched"].items():
+        arrived = sum(map(len, account.receipts.get(slug, ()))) // RECEIPT.itemsize
+        if told["rows"] != arrived:
+            faults.append(f"{arrived} of {told['rows']} receipts of {slug} arrived")
     return faults
