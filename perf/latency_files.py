@@ -99,8 +99,8 @@ def read_array(path: Path, column: str | None) -> Column:
     """Read a .npy array, or the array of a .npz that `column` names."""
     try:
         loaded = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError(f"not an array file: {error}") from None
+    except (ValueError, EOFError, zipfile.BadZipFile):  # numpy's own words advise to unpickle it
+        raise UsageError("not an array file; numpy.save and numpy.savez write such") from None
     if isinstance(loaded, np.ndarray):
         return _from_array(loaded, None)
     with loaded:
@@ -217,4 +217,6 @@ def _is_number(text: str) -> bool:
 def _unknown(kind: str, name: str | None, known: Sequence[str]) -> UsageError:
     near = get_close_matches(name or "", known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"name one with --column: {', '.join(known[:12])}"
-    return UsageError(f"{kind} {name!r} is unknown; {hint}" if name else f"there are several; {hint}")
+    return UsageError(
+        f"{kind} {name!r} is unknown; {hint}" if name else f"it has more than one {kind}; {hint}"
+    )

@@ -48,7 +48,7 @@ def read_latencies(path: str | Path, *, column: str | None = None, unit: str | N
     try:
         found = _READERS.get(path.suffix.lower(), read_text)(path, column)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+        raise UsageError(f"{path}: {error.strerror or error}. Name a file with latencies.") from None
     except (UsageError, ValueError, TypeError) as error:  # a time stamp that is none, and the like
         raise UsageError(f"{path}: {error}") from None
     return _checked(path, found, unit)

@@ -45,6 +45,21 @@ def stage_text(path: Path, text: str) -> Path:
     return staged
 
 
+def write_file(path: Path, text: str) -> None:
+    """Write a file where a user wants it, whole or not at all; raise UsageError naming it where that fails.
+
+    Unlike in `saving`, nothing else is touched: the folder is the user's.
+    """
+    try:
+        unstage(stage_text(path, text))
+    except OSError as error:
+        with suppress(OSError):
+            path.with_name(path.name + PART).unlink()
+        raise UsageError(
+            f"Cannot write {path}: {_reason(error)}. Is {path.parent} there, writable and not full?"
+        ) from error
+
+
 def unstage(*staged: Path) -> None:
     """Give each staged file its name, in order, and bring the folders' entries to the disk."""
     for path in staged:
@@ -76,7 +91,7 @@ def find_run(where: str | Path, runs_dir: Path) -> Path:
         path = next(runs_dir.glob(f"*-{where}"), path)
     if path.name == RECORD:
         path = path.parent
-    if path.is_file():  # `latest` as a file that names the folder, where links cannot be made
+    if path.name == LATEST and path.is_file():  # it names the folder, where links cannot be made
         path = path.parent / path.read_text(encoding="utf-8").strip()
     if not (path / RECORD).is_file():
         raise UsageError(

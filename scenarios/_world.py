@@ -27,6 +27,7 @@ from perf.errors import UsageError
 from perf.placement import Placement
 from perf.postgres.database import Database, open_database
 from perf.processes import Watchdog
+from perf.proxy import FaultProxy
 from perf.s3.server import open_s3
 from perf.s3.store import S3Server
 from scenarios._in_process import InProcessPlatform
@@ -54,6 +55,7 @@ class World:
     resources: ExitStack
     _reader: psycopg.Connection[Any] = field(repr=False)
     s3_switches: S3Switches | None = None
+    feed_proxy: FaultProxy | None = None
     _deadlocks_before: int = 0
 
     def value(self, query: str, *parameters: Any) -> Any:
@@ -196,6 +198,12 @@ def _platform(
             reference, users=seeded.users, staff=seeded.users[0], spectator=seeded.users[-1]
         )
     return _own_platform(config.get("platform"), reference)
+
+
+def check_platform(spec: str) -> None:
+    """Raise UsageError for an adapter of yours that cannot be imported: before anything is started for it."""
+    if spec not in (IN_PROCESS, HTTP):
+        load_platform(spec)
 
 
 def _own_platform(spec: str, reference: DeltaCrown) -> Platform:

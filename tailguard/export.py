@@ -8,8 +8,8 @@ import click
 from perf.config import load_config
 from perf.errors import UsageError
 from perf.run import Run
+from perf.run_files import write_file
 from reports.exports.formats import FORMATS, exported
-from reports.report import write_text
 
 
 @click.command()
@@ -41,5 +41,5 @@ def export(where: str, names: Sequence[str], out: str | None, runs_dir: str | No
             f"Cannot write to {folder}: {error.strerror}. Choose another folder with --out."
         ) from error
     for name, text in files.items():
-        write_text(folder / name, text)
+        write_file(folder / name, text)
         click.echo(folder / name)

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from perf.config import load_config
 from perf.errors import UsageError
+from perf.run_files import write_file
 from reports.history import NAME, finished_runs, merged, read_history, rows_of, write_history
 from reports.history_view import change_points, lines_of, page_of
-from reports.report import write_text
 
 
 @click.command()
@@ -38,17 +38,19 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     judges. Change points are reported where apache-otava is installed, as a second opinion, never as a gate.
     """
     folder = runs_dir or Path(load_config().get("runs_dir"))
+    if runs_dir is not None and not imports and not runs_dir.is_dir():
+        raise UsageError(f"There is no folder {runs_dir}: name the one of the runs with --runs-dir.")
     if lost := [path for path in imports if not path.is_file()]:
         raise UsageError(f"There is no history to import at {lost[0]}: download the artifact first.")
     known = merged(*(read_history(path) for path in imports), read_history(folder / NAME))
     fresh = finished_runs(folder, known["run"])
     table = merged(known, *(rows_of(run) for run in fresh))
-    write_history(folder / NAME, table)
     if target is not None:
         write_history(target, table)
     if table.empty:
         click.echo(f"There is no finished run in {folder} yet. Make one with `tailguard run`.")
         return
+    write_history(folder / NAME, table)
     click.echo(
         f"{table['run'].nunique()} runs, {len(fresh)} of them new; newest {table['created_utc'].iloc[-1]}."
     )
@@ -63,5 +65,5 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     for point in points or ():
         click.echo(f"change point: {point}")
     if html is not None:
-        write_text(html, page_of(table))
+        write_file(html, page_of(table))
         click.echo(html)

@@ -12,7 +12,8 @@ from perf.read_latencies import UNITS_MS, Latencies, read_latencies
 from perf.text_format import duration_ms
 from slo.evidence import cumulative, inflation
 from slo.family import guard_family
-from slo.judge import CLUSTERED, Verdict, judge_counts, judge_stream
+from slo.judge import CLUSTERED, State, Verdict, judge_counts, judge_stream
+from slo.lint import samples_for_pass
 from slo.objective import Objective, parse_objective
 from slo.sequential import Dependence
 from slo.verdict import exit_code
@@ -73,7 +74,19 @@ def judge(
 
 
 def _judge(latencies: Latencies, objective: Objective, alpha: float, dependence: Dependence) -> Verdict:
-    """Judge a finished file: independent samples by the exact binomial, which needs fewest, others in time order."""
+    """Judge a finished file; where it has too few samples for any PASS, say how many that takes."""
+    assert objective.q is not None
+    verdict = _by_rule(latencies, objective, alpha, dependence)
+    if verdict.state is not State.INCONCLUSIVE:
+        return verdict
+    rule = dependence if verdict.rule == "sequential" else None
+    needed = samples_for_pass(round(1 - objective.q, 12), alpha, rule)
+    more = f"; a PASS needs at least {needed:,} samples" if verdict.n < needed else ""
+    return replace(verdict, why=verdict.why + more)
+
+
+def _by_rule(latencies: Latencies, objective: Objective, alpha: float, dependence: Dependence) -> Verdict:
+    """Judge independent samples by the exact binomial, which needs fewest, others in time order."""
     assert objective.q is not None
     assert objective.limit_ms is not None
     values, limit = latencies.values_ms, objective.limit_ms

@@ -1,5 +1,7 @@
 """`tailguard preflight`: one request of each kind, before a load test asks thousands."""
 
+from urllib.parse import urlsplit
+
 import click
 
 
@@ -31,8 +33,10 @@ def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int
     from scenarios._mapping import load_target  # noqa: PLC0415  # not for --help
     from scenarios._preflight import Preflight  # noqa: PLC0415
 
+    if not is_address(host):
+        raise UsageError(f"--host {host!r} is no address: write it as https://host or http://host:port")
     path = Path(target or FILE_NAME)
-    described = load_target(path)
+    described = load_target(path) if target or path.exists() else None
     if described is None:
         raise UsageError(f"{path} has no [target]: name a file with --target (docs/examples/deltacrown.toml)")
     checks = Preflight(described, host.rstrip("/"), dsn, burst).run()
@@ -42,3 +46,12 @@ def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int
         click.echo(f"{mark}  {check.name}: {check.told}")
         worst |= check.state == "fail"
     return 65 if worst else 0
+
+
+def is_address(host: str) -> bool:
+    """Whether it is http(s)://host or http(s)://host:port."""
+    try:
+        parts = urlsplit(host)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return False

@@ -6,9 +6,9 @@ from typing import cast
 import click
 
 from perf.config import load_config
-from perf.errors import UsageError
 from perf.run import Run
-from reports.report import FILES, Format, rendered, write_report, write_text
+from perf.run_files import write_file
+from reports.report import FILES, Format, rendered, write_report
 
 
 @click.command()
@@ -28,9 +28,5 @@ def report(where: str, out: Path | None, kind: str | None, runs_dir: str | None)
         return
     chosen = cast("Format", kind or ("md" if out is not None and out.suffix == ".md" else "html"))
     path = out or run.folder / FILES[chosen]
-    if not path.parent.is_dir():
-        raise UsageError(
-            f"Cannot write {path}: the folder {path.parent} does not exist. Make it, or choose another."
-        )
-    write_text(path, rendered(run, chosen))
+    write_file(path, rendered(run, chosen))
     click.echo(path)

@@ -15,6 +15,7 @@ from perf.run import Run
 from perf.text_format import count, duration_ms, duration_s
 from scenarios._registry import known_steps, load_scenarios
 from scenarios._suite import INTERRUPTED, Watch, run_suite
+from scenarios._world import check_platform
 from slo.judge import State
 from slo.lint import Plan, lint
 from slo.objectives import Objectives, configured_objectives
@@ -25,7 +26,9 @@ from tailguard.progress import Progress as Lines
 
 def run_session(config: Config, command: Sequence[str]) -> int:
     """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else."""
-    load_scenarios(config.get("scenarios"))  # a misspelt one is named before anything starts
+    # What is misspelt is named before anything starts.
+    load_scenarios(config.get("scenarios"))
+    check_platform(config.get("platform"))
     objectives = configured_objectives(config, known_steps())
     warn_undecidable(config, objectives)
     until = UntilDecided(objectives)

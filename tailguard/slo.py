@@ -69,10 +69,11 @@ def slo_suggest(runs: Sequence[str], headroom: float) -> None:
     """Propose p50, p95 and p99 limits from RUNS (folders, run.json, ids or `latest`), as TOML to paste."""
     runs_dir = load_config().get("runs_dir")
     records = [_complete(Run.load(run, runs_dir)) for run in runs]
+    limits = as_toml(suggest(records, headroom))
     click.echo(
         f"# From {len(records)} run(s), {headroom:g} times the worst upper bound (99 %) of each quantile."
     )
-    click.echo(as_toml(suggest(records, headroom)), nl=False)
+    click.echo(limits, nl=False)
 
 
 def known_objectives(config: Config) -> Objectives:
@@ -94,6 +95,7 @@ def plans(config: Config) -> dict[str, Plan]:
 def _complete(run: Run) -> dict[str, object]:
     if not run.complete:
         raise UsageError(
-            f"run {run.record['id']} is incomplete ({run.record['incomplete_because']}): choose another"
+            f"Run {run.record['id']} is incomplete ({run.record['incomplete_because']}): choose another,"
+            " or make one with `tailguard run`."
         )
     return run.record

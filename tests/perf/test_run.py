@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from perf.config import config_sha256, load_config
 from perf.errors import UsageError
 from perf.run import Run
-from perf.run_files import point_latest, sha256_of
+from perf.run_files import point_latest, sha256_of, write_file
 from perf.sample import OUTCOMES, Samples, pack_code, samples_from_rows
 from perf.sample_file import COLUMNS, read_samples, write_samples
 
@@ -221,6 +221,13 @@ def test_a_missing_run_is_named_with_the_next_step(tmp_path):
         Run.load("nowhere", tmp_path)
 
 
+@pytest.mark.parametrize("content", [b"<!doctype html>" * 1000, b"\xcc\xff", b"", b"run.json"])
+def test_another_file_of_a_run_is_not_taken_for_one(run, content):
+    (run.folder / "report.html").write_bytes(content)
+    with pytest.raises(UsageError, match=r"report.html is no run: .* Give a run's folder"):
+        Run.load(run.folder / "report.html")
+
+
 @pytest.mark.parametrize("content", [None, b"PAR1 but no more", b""])
 def test_missing_or_broken_samples_are_named(run, content):
     if content is not None:
@@ -240,6 +247,17 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     config = load_config(environ={}, flags={"runs_dir": str(tmp_path / "taken")})
     with pytest.raises(UsageError, match=r"Cannot save the run in .*taken.*--set runs_dir=FOLDER"):
         Run.start(config)
+
+
+def test_a_file_for_a_user_that_cannot_be_written_is_named_and_no_file_of_theirs_is_touched(tmp_path):
+    theirs = tmp_path / "download.part"
+    theirs.write_text("half of a film", encoding="utf-8")
+    (tmp_path / "taken.html").mkdir()
+    with pytest.raises(UsageError, match=r"Cannot write .*taken\.html: Is a directory"):
+        write_file(tmp_path / "taken.html", "a report")
+    with pytest.raises(UsageError, match=r"Is .*nowhere there, writable and not full\?"):
+        write_file(tmp_path / "nowhere" / "a.html", "a report")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["download.part", "taken.html"]
 
 
 @contextmanager

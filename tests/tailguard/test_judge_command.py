@@ -265,6 +265,36 @@ def test_unknown_columns_units_and_objectives_exit_64(tmp_path, capsys, options,
     assert (code, named in printed.err) == (64, True)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "named"),
+    [
+        ("empty.csv", b"", "is empty: it has no latency to judge"),
+        ("noise.csv", bytes(range(128, 256)), "not a CSV file"),
+        ("noise.npy", bytes(range(128, 256)), "not an array file; numpy.save"),
+        ("noise.parquet", bytes(range(128, 256)), "not a parquet file"),
+        ("half.json", b'{"latency":', "not JSON"),
+        ("words.csv", b"a,b\nx,y\n", "it has more than one column; name one with --column: a, b"),
+        ("nan.csv", b"Zeit_ms\n3\nNaN\n", "row 2: 'NaN' is not a latency"),
+        ("größe 東京.csv", b"ms\n-3\n", "größe 東京.csv, row 1: '-3' is not a latency"),
+    ],
+)
+def test_a_file_that_cannot_be_judged_is_named_with_what_is_wrong(tmp_path, capsys, name, content, named):
+    """Never with a traceback, nor with advice to unpickle it."""
+    (tmp_path / name).write_bytes(content)
+    code, printed = judge(capsys, tmp_path / name)
+    assert (code, named in printed.err, "pickle" in printed.err) == (64, True, False), printed.err
+
+
+@pytest.mark.parametrize(("dependence", "fewest"), [("independent", 90), ("bursty", 2264)])
+def test_too_few_samples_are_told_how_many_a_pass_takes(tmp_path, capsys, dependence, fewest):
+    """And that many, none of them over the limit, do pass."""
+    few, enough = (np.full(n, 5.0) for n in (fewest - 1, fewest))
+    code, printed = judge(capsys, write_csv(tmp_path / "few.csv", few), "--dependence", dependence)
+    assert code == 75
+    assert f"a PASS needs at least {fewest:,} samples" in printed.out
+    assert judge(capsys, write_csv(tmp_path / "enough.csv", enough), "--dependence", dependence)[0] == 0
+
+
 def test_a_missing_file_and_several_arrays_exit_64(tmp_path, capsys):
     """Named, with the choice there is."""
     assert judge(capsys, tmp_path / "none.csv")[0] == 64

@@ -72,6 +72,13 @@ def test_suggest_refuses_an_incomplete_run_and_a_missing_one(capsys):
     assert run_cli(["slo", "suggest", "nowhere"]) == 64
 
 
+def test_a_headroom_that_is_none_is_refused_before_anything_is_printed(capsys):
+    """What is redirected into a file is whole or nothing."""
+    assert run_cli(["slo", "suggest", str(finished_run().folder), "--headroom", "nan"]) == 64
+    printed = capsys.readouterr()
+    assert (printed.out, "such as 2" in printed.err) == ("", True)
+
+
 def test_calibrate_counts_verdicts_on_a_known_truth(capsys):
     """A timer of which 2, 5 and 10 % exceed: clear cases are decided rightly on real, measured samples."""
     assert run_cli(["calibrate", "--experiments", "2", "--samples", "600", "--json"]) == 0
