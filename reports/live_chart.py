@@ -53,6 +53,7 @@ def live_figures(live: Mapping[str, Any], samples: Mapping[str, Samples]) -> tup
 
 
 def _windows(live: Mapping[str, Any], samples: Mapping[str, Samples]) -> list[LiveWindow]:
+    samples = {name.removeprefix(live.get("samples", "")): one for name, one in samples.items()}
     found = [_window("baseline", "Baseline: no build", "Writers and readers alone.", None, samples)]
     builds: Sequence[Mapping[str, Any]] = live.get("builds") or []
     if builds:

@@ -22,7 +22,7 @@ from scenarios._chaos import chaos_on, chaos_record, recovery_invariants
 from scenarios._environment import world_environment
 from scenarios._loads import load_of
 from scenarios._lookout import Lookout
-from scenarios._migrations import prove_migrations
+from scenarios._migrations import check_live_rows, prove_migrations
 from scenarios._registry import load_scenarios
 from scenarios._world import World, open_world, read_faults
 
@@ -81,6 +81,7 @@ class Suite:
 
     def measure_all(self) -> str | None:
         """Do everything; returns why the run is incomplete, None where it is whole."""
+        check_live_rows(self.config)
         placement = choose_placement(pin=self.config.get("placement.pin"))
         needs = frozenset[str]().union(*(scenario.needs for scenario in self.scenarios))
         with (
@@ -124,6 +125,8 @@ class Suite:
         self, trials: Sequence[Trial], placement: Placement, lookout: Lookout
     ) -> dict[str, Measurement]:
         with Telemetry(placement.generator) as telemetry, chaos_on(lookout.world) as chaos:
+            if chaos is not None:
+                lookout.excused = lambda: chaos.at_hand
             measured = measure(
                 trials,
                 done=self.watch.done,
@@ -134,7 +137,8 @@ class Suite:
             )
         self.run.record["doubts"] = [doubt.as_dict() for doubt in find_doubts(measured, telemetry.reading())]
         if chaos is not None:
-            self.run.record["chaos"] = chaos_record(chaos, measured, self.config.get("chaos.recover_s"))
+            recover_s = self.config.get("chaos.recover_s")
+            self.run.record["chaos"] = chaos_record(chaos, trials, measured, recover_s)
         return measured
 
     def _heard(self, attribution: Attribution, progress: Progress) -> None:

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -15,16 +14,15 @@ import click
 from perf.config import load_config
 from perf.environment import describe_environment
 from perf.errors import UsageError
-from perf.postgres.cost import worth
 from perf.postgres.database import Database
 from perf.postgres.evidence import on_the_same_table, prove_small
 from perf.postgres.growth import LARGEST, SIZES, growth_row
 from perf.postgres.migration import SHIPPED, Migration, find_migration, load_migrations, what_if
 from perf.postgres.migration_runner import Limits, Runner
 from perf.postgres.prove import LiveOptions, LiveProof
+from perf.postgres.prove_record import add_live, live_samples
 from perf.postgres.removal import RemovalProof
-from perf.run import Run
-from perf.sample import Samples
+from perf.run import LIVE, Run
 from perf.sample_file import write_samples
 from reports.report import write_report
 from tailguard.prove_growth import growth_rows
@@ -32,7 +30,6 @@ from tailguard.prove_report import proof_lines
 from tailguard.prove_target import prove_target
 
 EXIT_OF = {"PASS": 0, "FAIL": 99, "INCONCLUSIVE": 75, "INVALID": 65}
-WORST_FIRST = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")
 
 
 @click.command()
@@ -112,9 +109,8 @@ def _proved(
     _say("the query with a cold cache")
     record["growth"] = [growth_row(database, migration, record, Runner(database, options.limits))]
     proof = LiveProof(database, migration, options, _say)
-    record["live"] = proof.record()
-    _finish_record(record)
-    _write_samples(run, proof.all_samples())
+    add_live(record, proof)
+    write_samples(run.folder / LIVE, live_samples(proof))
     return record
 
 
@@ -146,27 +142,6 @@ def _finished(run: Run) -> Iterator[None]:
         run.finish(incomplete_because="interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
         raise
     run.finish()
-
-
-def _finish_record(record: dict[str, Any]) -> None:
-    """Put the live verdicts and the evidence together: the worse state is the migration's."""
-    live = record["live"]
-    saved_ms = record["before"]["server_ms"]["median"] - record["after"]["server_ms"]["median"]
-    live["worth"] = worth(saved_ms, live["cost"])
-    if WORST_FIRST.index(live["state"]) < WORST_FIRST.index(record["state"]):
-        bad = [v for v in live["verdicts"] if v["state"] == live["state"]]
-        record["why"] = "; ".join(f"{v['name']}: {v['observed']}" for v in bad)
-        record["state"] = live["state"]
-
-
-def _write_samples(run: Run, windows: dict[str, dict[str, Samples]]) -> None:
-    """Keep what every client sent in every window, for the stall chart."""
-    named = {
-        f"{window}_{who}": replace(one, scenario=f"{window}_{who}")
-        for window, samples in windows.items()
-        for who, one in samples.items()
-    }
-    write_samples(run.folder / "live.parquet", named)
 
 
 def _say(text: str) -> None:

@@ -39,22 +39,27 @@ class Copy:
 
 
 def measure_cost(
-    connection: Connection[Any], table: Table, build: IndexStatement, wanted: Shape, clock: Clock
+    connection: Connection[Any],
+    table: Table,
+    build: IndexStatement,
+    wanted: Shape,
+    clock: Clock,
+    rows: int = COPY_ROWS,
 ) -> dict[str, Any]:
-    """Measure on two copies of `table`, which are dropped again; returns run.json's `cost`.
+    """Measure on two copies of `table`, of up to `rows`, dropped again; returns run.json's `cost`.
 
     Commits do not wait for the disk: its noise would hide what the index costs.
     """
     connection.execute("SET synchronous_commit = off")
-    with _copies(connection, table, build, wanted) as copies:
+    with _copies(connection, table, build, wanted, rows) as copies:
         writes = {}
         for kind in KINDS:
             if getattr(copies[0].statements, kind) is not None:
                 writes[kind] = _compared(connection, copies, kind, clock)
         wal = [_wal_bytes_a_row(connection, copy.statements) for copy in copies]
-        rows = copies[0].table.rows
+        copied = copies[0].table.rows
     connection.execute("RESET synchronous_commit")
-    return {"rows": rows, "writes": writes, "wal_bytes_a_row": dict(zip(SIDES, wal, strict=True))}
+    return {"rows": copied, "writes": writes, "wal_bytes_a_row": dict(zip(SIDES, wal, strict=True))}
 
 
 def worth(saved_ms: float, cost: dict[str, Any]) -> str:
@@ -75,11 +80,11 @@ def worth(saved_ms: float, cost: dict[str, Any]) -> str:
 
 @contextmanager
 def _copies(
-    connection: Connection[Any], table: Table, build: IndexStatement, wanted: Shape
+    connection: Connection[Any], table: Table, build: IndexStatement, wanted: Shape, rows: int
 ) -> Iterator[tuple[Copy, Copy]]:
     names = ("tailguard_cost_before", "tailguard_cost_after")
     try:
-        tables = [_copy(connection, table, name, wanted) for name in names]
+        tables = [_copy(connection, table, name, wanted, rows) for name in names]
         unique, shape = sql.SQL("UNIQUE " if build.unique else ""), sql.SQL(build.shape)
         name = sql.Identifier(tables[1].schema, tables[1].name)
         connection.execute(sql.SQL("CREATE {}INDEX ON {} {}").format(unique, name, shape))
@@ -90,11 +95,11 @@ def _copies(
             connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(name))
 
 
-def _copy(connection: Connection[Any], table: Table, name: str, wanted: Shape) -> Table:
+def _copy(connection: Connection[Any], table: Table, name: str, wanted: Shape, rows: int) -> Table:
     """Copy the table with its indexes, without the one in question where the table has it already."""
     ours, theirs = sql.Identifier(table.schema, name), sql.Identifier(table.schema, table.name)
     connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(ours, theirs))
-    copy_rows(connection, table.oid, theirs, ours, COPY_ROWS)
+    copy_rows(connection, table.oid, theirs, ours, rows)
     found = find_table(connection, ours.as_string(connection))
     for index in indexes_of(connection, found):
         if index.shape == wanted:

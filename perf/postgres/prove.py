@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from perf.clock import Clock, MonotonicClock
-from perf.postgres.cost import measure_cost
+from perf.postgres.cost import COPY_ROWS, measure_cost
 from perf.postgres.index import Table, find_table, wanted_shape
 from perf.postgres.load import READERS, WRITERS, Crowd, Window, calibrate, crowds, open_window
 from perf.postgres.load_statements import statements_for
@@ -49,6 +49,7 @@ class LiveOptions:
     baseline_s: float = 3.0
     fewest_builds: int = 3
     most_builds: int = 8
+    cost_rows: int = COPY_ROWS
     control: bool = True
     seed: int = 1
     limits: Limits = field(default_factory=Limits)
@@ -84,6 +85,7 @@ class LiveProof:
     clock: Clock = field(default_factory=MonotonicClock)
     builds: list[Build] = field(default_factory=list)
     control: Build | None = None
+    rows: int = 0  # about, of the table; known once it runs
     quiet: dict[str, Window] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
@@ -91,6 +93,7 @@ class LiveProof:
         self._runner().revert(self.migration)
         with self.database.connect() as connection:
             table = find_table(connection, self.migration.build.table)
+            self.rows = table.rows
             shape = wanted_shape(connection, table, self.migration.build)
             statements = statements_for(connection, table, shape)
             with crowds(self.database, statements) as clients:
@@ -107,7 +110,9 @@ class LiveProof:
                     self.control = self._control_build(connection, table, clients, rate_per_s)
                     self._runner().apply(self.migration, allow_equivalent=True)
             self.say("what each write costs, with and without the index")
-            cost = measure_cost(connection, table, self.migration.build, shape, self.clock)
+            cost = measure_cost(
+                connection, table, self.migration.build, shape, self.clock, self.options.cost_rows
+            )
         verdicts = self._verdicts(self.quiet["baseline"].samples)
         return {
             "state": worst_state(verdicts),

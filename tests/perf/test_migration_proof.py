@@ -1,11 +1,13 @@
 """The proof under load: what it executes, how it judges, what a write costs; the whole of it on a real server."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migration_world import INDEX, make_ledger, migration, state
+from migration_world import INDEX, make_ledger, migration, open_transaction, state
 from scipy.stats import binomtest
 
 from perf.clock import MonotonicClock
@@ -13,7 +15,9 @@ from perf.errors import UsageError
 from perf.postgres.cost import COPY_ROWS, measure_cost, worth
 from perf.postgres.index import find_table, wanted_shape
 from perf.postgres.load_statements import statements_for
+from perf.postgres.migration_runner import Limits
 from perf.postgres.prove import LiveOptions, LiveProof, worst_state
+from perf.postgres.prove_record import add_live_or_cause
 from perf.postgres.prove_verdicts import (
     Felt,
     LiveVerdict,
@@ -250,6 +254,40 @@ def test_the_whole_proof_goes_round_and_leaves_the_index(entries):
     assert record["state"] in ("INCONCLUSIVE", "FAIL")
     assert set(proof.all_samples()) == {"baseline", "build_1", "after"}
     assert any("build 1 under load" in line for line in said)
+
+
+def proved(state="PASS"):
+    return {"state": state, "why": "gained", "before": {"server_ms": {"median": 2.0}}} | {
+        "after": {"server_ms": {"median": 1.0}}
+    }
+
+
+@pytest.mark.parametrize(
+    ("blocked", "known", "expected"),
+    [
+        (
+            True,
+            "PASS",
+            ("INCONCLUSIVE", "under load: Nothing was built: transactions older than 0 s are open"),
+        ),
+        (False, "PASS", ("INVALID", "under load: There is no table ledger in the")),
+        (False, "INVALID", ("INVALID", "gained")),
+    ],
+    ids=["held up", "no table", "no better than before"],
+)
+def test_a_proof_that_breaks_off_is_told_and_leaves_the_worse_state(entries, blocked, known, expected):
+    limits = Limits(wait_s=0.1, old_transaction_s=0.0)
+    options = LiveOptions(calibration_s=0.1, baseline_s=0.1, control=False, limits=limits)
+    record = proved(known)
+    with ExitStack() as stack:
+        if blocked:
+            stack.enter_context(open_transaction(entries, "SELECT count(*) FROM ledger"))
+        else:
+            with entries.connect() as connection:
+                connection.execute("DROP TABLE ledger")
+        add_live_or_cause(record, LiveProof(entries, migration(), options))
+    assert (record["state"], record["why"][: len(expected[1])]) == expected
+    assert "live" not in record
 
 
 @pytest.mark.proof

@@ -129,8 +129,8 @@ def test_an_index_that_is_in_no_file_yet_is_proved_on_a_copy_of_the_users_table(
     assert record["state"] in ("PASS", "INCONCLUSIVE")
     assert record["live"]["worth"].startswith("Each query saves")
     windows = set(pd.read_parquet(tmp_path / "latest" / "live.parquet")["scenario"])
-    assert {"baseline_writers", "build_1_readers", "after_writers"} <= windows
-    assert ("control_writers" in windows) is control
+    assert {f"what-if/{name}" for name in ("baseline_writers", "build_1_readers", "after_writers")} <= windows
+    assert ("what-if/control_writers" in windows) is control
     with ledger.connect() as connection:
         assert connection.execute("SELECT count(*) FROM ledger").fetchone() == (503_000,)
 
