@@ -30,7 +30,7 @@ from scenarios._locust_live import COLUMNS, nothing_yet, row
 from scenarios._locust_measurement import broadcasts_of, doubts_of, measurement_of
 from scenarios._locust_options import add_options, selection
 from scenarios._locust_place import HttpWorkplace
-from scenarios._locust_plan import configure, model, packed, secret_of, target_of
+from scenarios._locust_plan import configure, model, packed, secret_of, settings_for_workers, target_of
 from scenarios._locust_reference import Reference, start_reference
 from scenarios._mapping import Target, parse_target, tls_of
 from scenarios._mapping_login import RENEW, RENEW_AFTER_S, log_in
@@ -132,11 +132,7 @@ class TournamentStage:
             "first_turn": 0 if reference else int(run.record["id"], 16) % MOST_FIRST_TURN,
             "conninfo": reference.conninfo if reference else "",
             "profile": config.profile,
-            "settings": {
-                name: each.value
-                for name, each in config.settings.items()
-                if name.startswith(("load.", "scenario."))
-            },
+            "settings": settings_for_workers(config),
             "slugs": list(slugs),
             "warmup": min(config.get("load.warmup"), MOST_WARMUP),
             "keep_raw": options.tailguard_keep_raw,

@@ -25,6 +25,12 @@ def configure(options: Any, slugs: Sequence[str]) -> Config:
     return load_config(chosen["profile"], file=chosen["file"], sets=chosen["sets"], flags=flags)
 
 
+def settings_for_workers(config: Config) -> dict[str, Any]:
+    """Return the values that workers measure by: no secret, and no fault, as those are put where the servers are."""
+    open_ones = {name: each.value for name, each in config.settings.items() if not each.key.secret}
+    return open_ones | {"chaos.faults": []}
+
+
 def model(options: Any, config: Config, slugs: Sequence[str]) -> dict[str, Any]:
     """Return whether there is a schedule, and each scenario's."""
     if not options.tailguard_rate and not options.tailguard_schedule:

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from deltacrown.seed import Seeded, SeedSize
+from perf.config import load_config
 from perf.errors import UsageError
 from scenarios._locust_live import COLUMNS, nothing_yet, row
-from scenarios._locust_plan import secret_of, target_of
+from scenarios._locust_plan import secret_of, settings_for_workers, target_of
 from scenarios._locust_seeded import seeded_for
 from scenarios._mapping import NEEDED, load_target
 from scenarios._mapping_template import fill, with_environment
@@ -87,3 +88,11 @@ def test_a_live_row_shows_what_was_seen_and_leaves_open_what_is_not_decided():
     }
     assert row("p95", 3, {"value": 12.34, "low": 10.0, "high": 15.0}, "ms", "PASS")["observed"] == "12.3 ms"
     assert set(nothing_yet(["p95"])[0]) == set(COLUMNS)
+
+
+def test_workers_are_told_every_setting_but_no_secret_and_no_fault():
+    config = load_config("chaos", sets=["database.dsn=postgresql://u:hush@db/x"])
+    told = settings_for_workers(config)
+    assert "hush" not in str(told)
+    assert set(config.settings) - set(told) == {"database.dsn", "s3.endpoint"}
+    assert (told["chaos.faults"], config.get("chaos.faults") != []) == ([], True)
