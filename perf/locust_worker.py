@@ -23,6 +23,7 @@ import numpy as np
 from perf.clock import Clock
 from perf.errors import TailguardError
 from perf.locust_lane import OpenLane
+from perf.locust_load import LoadWatch
 from perf.locust_outbox import Outbox
 from perf.locust_receipts import Audience, ReceiptLog
 from perf.locust_role import Role, Tell
@@ -80,7 +81,7 @@ class Worker:
         self._send, self._open, self._clock, self._tell = send, open_workplace, clock, tell
         self._plan: Message = {}
         self._workplace: Workplace | None = None
-        self._outbox = Outbox("")
+        self._outbox, self._load = Outbox(""), LoadWatch()
         self._going = threading.Event()
         self._collected = threading.Event()
         self._collected.set()
@@ -112,6 +113,7 @@ class Worker:
         if self._workplace is None or self._collected.is_set():
             return
         self._collected.set()
+        self._load.stop()
         roles = self._workplace.roles
         finishing = [threading.Thread(target=role.finish, args=(DRAIN_S,)) for role in roles.values()]
         for thread in finishing:
@@ -125,6 +127,7 @@ class Worker:
     def close(self) -> None:
         """Let go of the world of the last run."""
         self._collected.set()
+        self._load.stop()
         workplace, self._workplace = self._workplace, None
         if workplace is not None:
             workplace.close()
@@ -133,7 +136,7 @@ class Worker:
         self.close()
         self._going.clear()
         self._plan, why = plan, ""
-        self._outbox = Outbox(plan["run"])
+        self._outbox, self._load = Outbox(plan["run"]), LoadWatch()
         try:
             self._workplace = self._open(plan, self._clock, self._tell)
             for slug, audience in self._workplace.audiences.items():
@@ -156,6 +159,7 @@ class Worker:
             if isinstance(role.lane, OpenLane):
                 role.lane.begin(base_ns)
         self._collected.clear()
+        self._load.start()
         self._going.set()
         threading.Thread(target=self._courier, name="tailguard-courier", daemon=True).start()
 
@@ -186,7 +190,8 @@ class Worker:
     def _ledger(self) -> Message:
         assert self._workplace is not None
         told = {slug: role.ledger() for slug, role in self._workplace.roles.items()}
-        return self._outbox.ledger() | {"roles": told, "notes": dict(self._workplace.notes())}
+        notes = dict(self._workplace.notes())
+        return self._outbox.ledger() | {"roles": told, "notes": notes, "load": dict(self._load.told())}
 
     def _keep_raw(self) -> None:
         """Write our own rows to files of our own, where the plan asks for it."""

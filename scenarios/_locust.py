@@ -206,6 +206,7 @@ class TournamentStage:
             "joined_late": list(master.late),
             "faults": list(faults),
             "broadcasts": broadcasts_of(master),
+            "load": {worker: dict(told["load"]) for worker, told in master.inbox.ledgers().items()},
         }
         run.finish(because or "; ".join(faults) or None)
         run.record["verdicts"] = judging(self._objectives)(run)

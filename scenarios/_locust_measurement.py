@@ -8,6 +8,7 @@ import numpy as np
 
 from perf.doubt import Doubt
 from perf.doubts import find_doubts
+from perf.locust_doubts import doubts_of_workers
 from perf.locust_master import Master
 from perf.locust_schedule import schedule_in
 from perf.locust_worker import Message
@@ -47,6 +48,7 @@ def doubts_of(measured: Mapping[str, Measurement], master: Master, skipped: Mapp
     return [
         *_of_target(skipped),
         *find_doubts(measured),
+        *doubts_of_workers({worker: told["load"] for worker, told in master.inbox.ledgers().items()}),
         *_of_run(master),
         *_of_turns(master),
         *_of_broadcasts(master),

@@ -85,10 +85,9 @@ class Processes:
             *words,
         )
 
-    def worker(self, name, **options):
-        return self.start(
-            name, "--worker", "--master-host=127.0.0.1", f"--master-port={self.port}", **options
-        )
+    def worker(self, name, *words, **options):
+        ours = ("--worker", "--master-host=127.0.0.1", f"--master-port={self.port}")
+        return self.start(name, *ours, *words, **options)
 
     def log(self, name):
         return (self.folder / f"{name}.log").read_text(encoding="utf-8")
