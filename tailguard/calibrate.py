@@ -49,7 +49,10 @@ def calibrate(experiments: int, samples: int, dependence: Dependence, seed: int,
 def _try(factor: float, experiments: int, samples: int, dependence: Dependence, seed: int) -> Calibration:
     platform = TimerPlatform(factor * ALLOWED, seed)
     load = Load(Closed(CLIENTS, MOST_SECONDS), max_samples=experiments * samples, max_seconds=MOST_SECONDS)
-    measured = measure([Trial(SCENARIO, platform, None, load)])[SLUG].samples
+    measurement = measure([Trial(SCENARIO, platform, None, load)])[SLUG]
+    if measurement.ended_because == "interrupted":  # half a budget says nothing of the judge
+        raise KeyboardInterrupt
+    measured = measurement.samples
     drawn = np.array([platform.is_slow(turn) for turn in range(len(measured))])
     return tally(
         measured.service_ms(STEP) > LIMIT_MS,

@@ -1,7 +1,10 @@
 """`tailguard slo` and `tailguard calibrate` through the command line."""
 
 import json
+import os
+import signal
 import sys
+import threading
 import tomllib
 from pathlib import Path
 
@@ -88,6 +91,15 @@ def test_calibrate_counts_verdicts_on_a_known_truth(capsys):
     assert met["drawn"] == pytest.approx(0.02, abs=0.02)
     assert breached["states"]["PASS"] == 0
     assert 0 < breached["wrong_at_most"] <= 1
+
+
+def test_ctrl_c_ends_a_calibration_and_not_only_its_first_third(capsys):
+    """Of three timers the first is under way; nothing is said of the judge."""
+    interrupt = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    assert run_cli(["calibrate", "--experiments", "1000"]) == 130
+    interrupt.join()
+    assert capsys.readouterr().out == ""
 
 
 def test_calibrate_prints_a_table_for_people(capsys):
