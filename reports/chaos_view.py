@@ -25,11 +25,20 @@ class FaultRow:
 
 @dataclass(frozen=True, slots=True)
 class ChaosView:
-    """What was done to the run; `counters` are (name, count) pairs of each scenario that counts."""
+    """What was done to the run: what any call failed or was retried under was `felt`, the rest `unfelt`.
+
+    `counters` are (name, count) pairs of each scenario that counts.
+    """
 
     limit: str
-    rows: tuple[FaultRow, ...]
+    felt: tuple[FaultRow, ...]
+    unfelt: tuple[FaultRow, ...]
     counters: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+    @property
+    def rows(self) -> tuple[FaultRow, ...]:
+        """Every fault in every scenario that it met."""
+        return self.felt + self.unfelt
 
 
 def chaos_of(record: Mapping[str, Any]) -> ChaosView | None:
@@ -47,12 +56,12 @@ def chaos_of(record: Mapping[str, Any]) -> ChaosView | None:
         return None
     windows = {each["label"]: each for each in chaos.get("windows") or []}
     first_ns = min((each["began_ns"] for each in windows.values()), default=0)
-    rows = tuple(
-        _row(each, windows[each["label"]], first_ns)
-        for each in chaos.get("recoveries") or []
-        if each["samples"] and each["label"] in windows
-    )
-    return ChaosView(numbers.seconds(chaos.get("recover_s")), rows, counters)
+    rows: dict[bool, list[FaultRow]] = {True: [], False: []}
+    for each in chaos.get("recoveries") or []:
+        if each["samples"] and each["label"] in windows:
+            row = _row(each, windows[each["label"]], first_ns)
+            rows[bool(each["errors"] or each["retried"])].append(row)
+    return ChaosView(numbers.seconds(chaos.get("recover_s")), tuple(rows[True]), tuple(rows[False]), counters)
 
 
 def _row(recovery: Mapping[str, Any], window: Mapping[str, Any], first_ns: int) -> FaultRow:

@@ -24,7 +24,7 @@ from reports.chart_style import (
     tip,
     zoom,
 )
-from reports.fault_bands import Band, band_layers
+from reports.fault_bands import Band, band_labels, band_layers, seen_bands
 from reports.thinning import (
     Step,
     busy_buckets,
@@ -57,7 +57,8 @@ def _over_time(step: Step, limits: Sequence[Limit], buckets: int, bands: Sequenc
     points, drawn = _points(step, limits, busy_buckets(step.at_s, buckets))
     coarse = min(buckets, max(1, step.at_s.size // _SAMPLES_A_MEDIAN))
     medians = median_by_bucket(step.at_s, step.response_ms, busy_buckets(step.at_s, coarse))
-    x = alt.X("at_s:Q", title="intended start, s", axis=alt.Axis(grid=False))
+    # From the step's own first start: of a step late in its scenario, the time before it would be empty.
+    x = alt.X("at_s:Q", title="intended start, s", axis=alt.Axis(grid=False), scale=alt.Scale(zero=False))
     y = alt.Y(
         "ms:Q",
         title="response time, ms (log)",
@@ -86,8 +87,9 @@ def _over_time(step: Step, limits: Sequence[Limit], buckets: int, bands: Sequenc
         f"{drawn} Line: the median of each time slice. "
         "Response time counts from the intended start. Shift + wheel zooms, a mouse drag moves, double-click resets."
     )
-    behind = band_layers(bands, float(points["at_s"].min()), float(points["at_s"].max()))
-    chart = alt.layer(*behind, marks, line, *limit_rules(limits)).add_params(zoom())
+    seen = seen_bands(bands, float(points["at_s"].min()), float(points["at_s"].max()))
+    layers = [*band_layers(seen), marks, line, *limit_rules(limits), *band_labels(seen)]
+    chart = alt.layer(*layers).add_params(zoom())
     return Figure("Latency over time", caption, styled(chart), wide=True)
 
 
@@ -104,7 +106,7 @@ def _points(step: Step, limits: Sequence[Limit], buckets: int) -> tuple[pd.DataF
     bad = pd.DataFrame({"at_s": step.failed_at_s[failed], "ms": step.failed_ms[failed], "kind": "failed"})
     total = step.response_ms.size
     text = (
-        f"Points: at least the slowest of each of {numbers.count(buckets)} time slices, {numbers.count(kept.size)} of "
+        f"Points: at least the slowest of each time slice, {numbers.count(kept.size)} of "
         f"{numbers.count(total)} samples and {numbers.count(failed.size)} of {numbers.count(step.failed_ms.size)} "
         f"failures; {numbers.count(int(over.sum()))} of {numbers.count(exceeding.size)} samples over the lowest limit "
         "are drawn."

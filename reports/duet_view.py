@@ -6,7 +6,7 @@ from typing import Any
 
 from perf import text_format
 from perf.secrets import mask_all
-from reports import numbers
+from reports import change_view, numbers
 from reports.verdict_view import severity
 
 
@@ -56,25 +56,19 @@ def duet_of(record: Mapping[str, Any]) -> DuetView | None:
 
 
 def _row(each: Mapping[str, Any]) -> ChangeRow:
-    observed = each.get("observed") or {}
-    in_ms = each.get("q") is not None
-    shown = text_format.duration_ms if in_ms else numbers.percent
+    baseline, candidate = change_view.sides(each)
     return ChangeRow(
         state=str(each["state"]),
-        metric=str(each.get("objective", "")).removesuffix(" against the baseline"),
-        baseline=shown(each.get("baseline")),
-        candidate=shown(each.get("candidate")),
-        change=_signed(observed.get("value")),
-        interval=f"{_signed(observed.get('low'))} to {_signed(observed.get('high'))}",
-        margin=numbers.percent(each.get("max_ratio")),
-        slower=f"{numbers.count(each.get('exceedances'))} of {numbers.count(each.get('n'))}",
+        metric=change_view.metric_of(each),
+        baseline=baseline,
+        candidate=candidate,
+        change=change_view.signed(each, (each.get("observed") or {}).get("value")),
+        interval=change_view.bounds(each),
+        margin=change_view.margin(each),
+        slower=change_view.slower_pairs(each),
         gated=bool(each.get("gated")),
         why=str(each.get("why") or ""),
     )
-
-
-def _signed(share: float | None) -> str:
-    return numbers.ABSENT if share is None else f"{share:+.1%}"
 
 
 def _facts(duet: Mapping[str, Any]) -> Sequence[tuple[str, str]]:

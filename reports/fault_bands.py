@@ -41,26 +41,31 @@ def bands_of(record: Mapping[str, Any], samples: Samples) -> list[Band]:
     ]
 
 
-def band_layers(bands: Sequence[Band], from_s: float, to_s: float) -> list[alt.Chart]:
-    """Return the layers behind the points: a band each, its name standing in it. Bands out of sight are left out."""
-    seen = [band for band in bands if band.from_s < to_s and band.to_s > from_s]
-    if not seen:
+def seen_bands(bands: Sequence[Band], from_s: float, to_s: float) -> list[Band]:
+    """Leave out the bands that lie out of sight."""
+    return [band for band in bands if band.from_s < to_s and band.to_s > from_s]
+
+
+def band_layers(bands: Sequence[Band]) -> list[alt.Chart]:
+    """Return the layers that go behind the points."""
+    if not bands:
         return []
-    base = alt.Chart(pd.DataFrame([asdict(band) for band in seen]))
-    x = alt.X("from_s:Q")
     tooltip = [alt.Tooltip("label:N", title="fault"), tip("from_s", "from, s"), tip("to_s", "to, s")]
-    return [
-        base.mark_rect(color="var(--failed)", opacity=_OPACITY, clip=True).encode(
-            x, alt.X2("to_s:Q"), tooltip=tooltip
-        ),
-        base.mark_text(
-            angle=270,
-            align="right",
-            baseline="top",
-            dx=-4,
-            dy=2,
-            fontSize=_LABEL_PX,
-            color="var(--muted)",
-            clip=True,
-        ).encode(x, y=alt.value(0), text="label:N"),
-    ]
+    rectangles = _chart(bands).mark_rect(color="var(--failed)", opacity=_OPACITY, clip=True)
+    return [rectangles.encode(alt.X("from_s:Q"), alt.X2("to_s:Q"), tooltip=tooltip)]
+
+
+def band_labels(bands: Sequence[Band]) -> list[alt.Chart]:
+    """Return the layers that go before the points: each fault's name, standing in its band."""
+    if not bands:
+        return []
+    place: dict[str, Any] = {
+        "angle": 270, "align": "right", "baseline": "top", "dx": -4, "dy": 2, "fontSize": _LABEL_PX, "clip": True,
+    }  # fmt: skip
+    words = _chart(bands).encode(alt.X("from_s:Q"), y=alt.value(0), text="label:N")
+    halo = words.mark_text(**place, stroke="var(--paper)", strokeWidth=3)  # readable on top of points
+    return [halo, words.mark_text(**place, color="var(--muted)")]
+
+
+def _chart(bands: Sequence[Band]) -> alt.Chart:
+    return alt.Chart(pd.DataFrame([asdict(band) for band in bands]))

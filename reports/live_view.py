@@ -6,27 +6,13 @@ from typing import Any
 
 from perf.text_format import significant, times
 from reports import numbers
+from reports.balance import Balance, costs_of, gains_of, medians, saved
 
 # What the documents that proposed these two indexes promised of them, with neither plan nor block count to check by.
 CLAIMED_GAIN = {"idx_tx_wallet_created_desc": 0.67, "idx_moderation_ref_created_desc": 0.72}
 NO_CONTROL = (
     "No positive control was run: that these clients would have felt a stall is not shown by this proof."
 )
-_WRITES = {
-    "insert": "One insert",
-    "update": "One update of another column",
-    "update_key": "One update of an indexed column",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class LiveVerdictView:
-    """One question about the build under load, and its answer."""
-
-    state: str
-    name: str
-    expected: str
-    observed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +29,12 @@ class FeltRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
-    """One thing that an index changes: without it, with it, and the difference. A `note` says how sure that is."""
-
-    name: str
-    without: str
-    having: str
-    change: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class LiveView:
     """A proof under load, in the order of the page; `warning` is "" where there is none."""
 
     lead: str
     warning: str
     worth: str
-    verdicts: tuple[LiveVerdictView, ...]
     felt: tuple[FeltRow, ...]
     gains: tuple[Balance, ...]
     costs: tuple[Balance, ...]
@@ -97,9 +71,7 @@ def proof_of(found: Mapping[str, Any]) -> ProofView:
     """Choose and format what run.json says of one migration's proof."""
     live, removal = found.get("live"), found.get("removal")
     if removal:
-        return ProofView(
-            str(removal["saving"]), None, tuple(_costs(found, {"cost": removal["cost"], "builds": []}))
-        )
+        return ProofView(str(removal["saving"]), None, tuple(costs_of(found, removal)))
     growth = found.get("growth") or []
     return ProofView(
         _gain(found),
@@ -129,11 +101,11 @@ def _growth(row: Mapping[str, Any]) -> GrowthRow:
 
 def _gain(found: Mapping[str, Any]) -> str:
     """Say server and client apart, and hold them against what was claimed elsewhere."""
-    server, client = (_medians(found, key) for key in ("server_ms", "client_ms"))
+    server, client = (medians(found, key) for key in ("server_ms", "client_ms"))
     if server is None or client is None:
         return ""
     parts = [
-        f"the {who} saves {_share(_saved(pair))} ({numbers.ms(pair[0])} to {numbers.ms(pair[1])},"
+        f"the {who} saves {_share(saved(pair))} ({numbers.ms(pair[0])} to {numbers.ms(pair[1])},"
         f" {times(pair[0] / pair[1])})"
         for who, pair in (("server", server), ("client", client))
     ]
@@ -142,17 +114,8 @@ def _gain(found: Mapping[str, Any]) -> str:
     if claimed is None:
         return text
     stated = f"the gain of {numbers.percent(claimed)} claimed elsewhere for this index"
-    verb = "understates" if _saved(server) > claimed else "is not reached by"
+    verb = "understates" if saved(server) > claimed else "is not reached by"
     return f"{text} So {stated} {verb} the server side of this run."
-
-
-def _medians(found: Mapping[str, Any], key: str) -> tuple[float, float] | None:
-    before, after = (((found.get(side) or {}).get(key) or {}).get("median") for side in ("before", "after"))
-    return (before, after) if before and after else None
-
-
-def _saved(pair: tuple[float, float]) -> float:
-    return 1 - pair[1] / pair[0]
 
 
 def _share(saved: float) -> str:
@@ -167,13 +130,9 @@ def _live(found: Mapping[str, Any], live: Mapping[str, Any]) -> LiveView:
         " whatever the answers took; beside them a window without a build and one with the index.",
         warning="" if live.get("control") else NO_CONTROL,
         worth=str(live.get("worth") or ""),
-        verdicts=tuple(
-            LiveVerdictView(str(v["state"]), str(v["name"]), str(v["expected"]), str(v["observed"]))
-            for v in live["verdicts"]
-        ),
         felt=tuple(_felt(live)),
-        gains=tuple(_gains(found)),
-        costs=tuple(_costs(found, live)),
+        gains=tuple(gains_of(found)),
+        costs=tuple(costs_of(found, live)),
     )
 
 
@@ -192,51 +151,3 @@ def _felt(live: Mapping[str, Any]) -> Iterator[FeltRow]:
             p50, p99 = (numbers.ms(summary[key]["value"]) for key in ("p50_ms", "p99_ms"))
             n, errors = (numbers.count(summary[key]) for key in ("n", "errors"))
             yield FeltRow(window, who, n, errors, p50, p99, numbers.ms(summary["longest_ms"]))
-
-
-def _gains(found: Mapping[str, Any]) -> Iterator[Balance]:
-    for name, key in (
-        ("One query, server time (median)", "server_ms"),
-        ("One query, client time (median)", "client_ms"),
-    ):
-        pair = _medians(found, key)
-        if pair:
-            yield Balance(
-                name, numbers.ms(pair[0]), numbers.ms(pair[1]), f"{times(pair[0] / pair[1])} faster"
-            )
-    blocks = [sum(((found.get(side) or {}).get("blocks") or {}).values()) for side in ("before", "after")]
-    if all(blocks):
-        change = f"{times(blocks[0] / blocks[1])} fewer"
-        yield Balance("One query, blocks", numbers.count(blocks[0]), numbers.count(blocks[1]), change)
-
-
-def _costs(found: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[Balance]:
-    for kind, cost in live["cost"]["writes"].items():
-        before, after, share = cost["before"], cost["after"], cost["ratio"]
-        name = _WRITES.get(kind, kind)
-        sure = f"{times(share['low'])} to {times(share['high'])}" if share["low"] is not None else ""
-        yield Balance(
-            f"{name}, p50",
-            numbers.ms(before["p50"]["value"]),
-            numbers.ms(after["p50"]["value"]),
-            times(share["value"]),
-            sure,
-        )
-        yield Balance(
-            f"{name}, p95", numbers.ms(before["p95"]["value"]), numbers.ms(after["p95"]["value"]), ""
-        )
-        hot = cost["hot"]
-        if hot["before"] is not None:
-            yield Balance(
-                f"{name}, heap-only share", numbers.percent(hot["before"]), numbers.percent(hot["after"]), ""
-            )
-    wal = live["cost"]["wal_bytes_a_row"]
-    if wal["before"] is not None and wal["after"] is not None:
-        change = times(wal["after"] / wal["before"])
-        yield Balance(
-            "WAL a row of a bulk insert", numbers.size(wal["before"]), numbers.size(wal["after"]), change
-        )
-    yield Balance("Index on disk", "none", numbers.size(found.get("index_bytes")), "")
-    built = ", ".join(numbers.seconds(build["seconds"]) for build in live["builds"]) or "not measured"
-    yield Balance("Build without load", "", numbers.seconds(found.get("build_s")), "")
-    yield Balance("Build under load", "", built, "")

@@ -12,7 +12,7 @@ from reports.chart_style import Figure, styled
 _SIDES = ("before", "after")
 _TIMES = (("server_ms", "server"), ("client_ms", "client"))
 _ROW_PX = 34
-_LABEL_ROOM = 1.25  # a quarter of the axis for the number written behind the longest bar
+_LABEL_ROOM = 1.35  # a third of the axis for the number written behind the longest bar
 
 
 def migration_figure(found: Mapping[str, Any]) -> Figure:

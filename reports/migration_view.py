@@ -8,7 +8,6 @@ from reports import numbers
 from reports.plan_tree import PlanLine, plan_lines
 
 SERVER_TIME, CLIENT_TIME, BLOCKS = "Server time, median", "Client time, median", "Blocks touched"
-_MINUS = "\N{MINUS SIGN}"  # as wide as the plus in a column of numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,7 @@ def _change(old: float | None, new: float | None) -> str:
         return ""
     if old == new:
         return "same"
-    return f"{_MINUS if new < old else '+'}{numbers.percent(abs(new - old) / old)}"
+    return numbers.signed_percent((new - old) / old)
 
 
 def _plan(side: Mapping[str, Any], other: Mapping[str, Any]) -> PlanView:

@@ -6,6 +6,7 @@ from typing import Any
 from perf import text_format
 
 ABSENT = "not measured"
+_MINUS = "\N{MINUS SIGN}"  # as wide as the plus in a column of numbers
 
 
 def ms(value: float | None) -> str:
@@ -23,9 +24,35 @@ def percent(ratio: float | None) -> str:
     return ABSENT if ratio is None else text_format.ratio(ratio)
 
 
+def signed_percent(share: float | None) -> str:
+    """A change as per cent of what it was, with its sign: 0.032 is +3.2 %."""
+    return ABSENT if share is None else _signed(share, "%")
+
+
+def signed_points(share: float | None) -> str:
+    """A difference of two shares in points of a hundred, with its sign: 0.005 is +0.5 points."""
+    return ABSENT if share is None else _signed(share, "points")
+
+
+def _signed(share: float, unit: str) -> str:
+    digits = text_format.significant(abs(share) * 100)
+    sign = "" if digits == "0" else _MINUS if share < 0 else "+"
+    return f"{sign}{digits} {unit}"
+
+
 def count(value: float | None) -> str:
     """A whole number, thousands apart."""
     return ABSENT if value is None else text_format.count(int(value))
+
+
+def blocks(value: float | None) -> str:
+    """Blocks of a table or index."""
+    return ABSENT if value is None else f"{count(value)} blocks"
+
+
+def plural(n: int, noun: str) -> str:
+    """`1 warning`, `2 warnings`."""
+    return f"{count(n)} {noun}{'' if n == 1 else 's'}"
 
 
 def size(value: float | None) -> str:

@@ -33,6 +33,7 @@ def print_summary(view: ReportView, console: Console) -> None:
     console.print(
         _text(console, f"{view.overall.sentence} {view.overall.detail}".strip(), view.overall.state)
     )
+    console.print(_text(console, f"{view.overall.compared} {view.overall.doubtful}"))
     for title, text in view.warnings:
         console.print(_text(console, f"{title}. {text}", style="bold yellow"))
     _print_table(console, "VERDICTS", ((card.state, _verdict(card)) for card in view.cards))
@@ -58,9 +59,10 @@ def print_summary(view: ReportView, console: Console) -> None:
 
 def _verdict(card: Card) -> tuple[str, ...]:
     name = f"{card.scenario} {card.objective}"
-    counted = f"{card.exceedances} of {card.n}"
-    interval = f"[{card.interval}], n = {card.observed_n}" if card.interval else ""
-    return (name, card.observed, interval, f"{counted} {card.counted_as}", card.headroom)
+    counted = f"{card.counted} {card.counted_as}" if card.counted else ""
+    n = f", n = {card.observed_n}" if card.observed_n else ""
+    interval = f"[{card.interval}]{n}" if card.interval else ""
+    return (name, card.observed, interval, counted, card.headroom or card.sides)
 
 
 def _measured(view: ReportView) -> Iterable[tuple[str, tuple[str, ...]]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perf import text_format
-from reports import numbers
+from reports import change_view, numbers
 
 # The order in which a reader must see them. INVALID leads: where the measurement is bad, nothing else counts.
 SEVERITY = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")
@@ -15,17 +15,21 @@ _GAUGE_ROOM = 1.15  # the bar ends 15 % beyond the largest mark, so that a limit
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """Where observed value, interval and limit lie on one linear bar, in per cent of its width."""
+    """Where observed value, interval, limit and zero lie on one linear bar, in per cent of its width."""
 
     value: float
     low: float
     high: float
     limit: float
+    zero: float
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One verdict, every field a text that can be shown as it is; `gauge` is None where nothing was observed."""
+    """One verdict, every field a text that can be shown as it is, or "" where this kind of verdict has no such thing.
+
+    `gauge` is None where nothing was observed.
+    """
 
     state: str
     scenario: str
@@ -33,10 +37,12 @@ class Card:
     observed: str
     interval: str
     observed_n: str  # all samples: sampling may have gone on after the decision, for another objective's sake
+    sides: str  # of a change: from what to what
+    limit_as: str  # "limit", of a change "margin"
     limit: str
     n: str  # samples at the decision
-    counted_as: str  # what an exceedance is here: "over limit", "errors", "retried"
-    exceedances: str
+    counted_as: str  # what is counted here: "over limit", "errors", "retried", of a change "slower pairs"
+    counted: str
     headroom: str
     rule: str
     rule_detail: str
@@ -56,10 +62,13 @@ def severity(state: str) -> int:
 
 
 def _card(verdict: Mapping[str, Any], population: int | None) -> Card:
+    if verdict.get("kind") == change_view.KIND:
+        return _change_card(verdict)
     unit = str(verdict.get("unit") or "ms")
     observed = verdict.get("observed") or {}
     limit = verdict.get("max_ratio") if unit == "ratio" else verdict.get("limit_ms")
     value = observed.get("value")
+    n = numbers.count(verdict.get("n"))
     return Card(
         state=str(verdict["state"]),
         scenario=str(verdict.get("scenario", "")),
@@ -67,15 +76,41 @@ def _card(verdict: Mapping[str, Any], population: int | None) -> Card:
         observed=numbers.in_unit(value, unit),
         interval="" if value is None else numbers.interval(observed, unit),
         observed_n="" if value is None or population is None else numbers.count(population),
+        sides="",
+        limit_as="limit",
         limit=_limit(verdict, limit, unit),
-        n=numbers.count(verdict.get("n")),
+        n=n,
         counted_as=_COUNTED.get(str(verdict.get("kind")), "counted"),
-        exceedances=numbers.count(verdict.get("exceedances")),
+        counted=f"{numbers.count(verdict.get('exceedances'))} of {n}",
         headroom=_headroom(verdict.get("headroom"), value),
         rule=_rule(verdict),
         rule_detail=_rule_detail(verdict, observed, population),
         why=str(verdict.get("why") or ""),
         gauge=_gauge(value, observed, limit),
+    )
+
+
+def _change_card(verdict: Mapping[str, Any]) -> Card:
+    observed, sides = verdict.get("observed") or {}, change_view.sides(verdict)
+    value = observed.get("value")
+    return Card(
+        state=str(verdict["state"]),
+        scenario=str(verdict.get("scenario", "")),
+        objective=_short_name({**verdict, "objective": change_view.metric_of(verdict)}),
+        observed=change_view.signed(verdict, value),
+        interval="" if value is None else change_view.bounds(verdict),
+        observed_n="",
+        sides=" → ".join(sides) if numbers.ABSENT not in sides else "",
+        limit_as="margin",
+        limit=change_view.margin(verdict),
+        n=numbers.count(verdict.get("n")),
+        counted_as="slower pairs",
+        counted=change_view.slower_pairs(verdict),
+        headroom="",
+        rule=_rule(verdict),
+        rule_detail=_rule_detail(verdict, observed, None),
+        why=str(verdict.get("why") or ""),
+        gauge=_gauge(value, observed, verdict.get("max_ratio")),
     )
 
 
@@ -136,12 +171,12 @@ def _rule_detail(verdict: Mapping[str, Any], observed: Mapping[str, Any], popula
 
 
 def _gauge(value: float | None, observed: Mapping[str, Any], limit: float | None) -> Gauge | None:
+    """Place the marks between 0, or the lowest of them below it, and a little beyond the highest."""
     if value is None or not limit:
         return None
     low, high = observed.get("low"), observed.get("high")
-    end = max(limit, value, high or 0) * _GAUGE_ROOM
-    low, high = (
-        0.0 if low is None else low,
-        end if high is None else high,
-    )  # a missing side is open, not tight
-    return Gauge(*(round(100 * mark / end, 2) for mark in (value, low, high, limit)))
+    start = min(0.0, value, low or 0.0) * _GAUGE_ROOM
+    end = max(limit, value, high or 0.0) * _GAUGE_ROOM
+    # A missing side is open, not tight.
+    low, high = start if low is None else low, end if high is None else high
+    return Gauge(*(round(100 * (mark - start) / (end - start), 2) for mark in (value, low, high, limit, 0.0)))

@@ -17,6 +17,7 @@ from reports.facts import FactGroup, environment_of
 from reports.live_view import ProofView, proof_of
 from reports.migration_view import MigrationView, migration_of
 from reports.overall import Overall, overall_of
+from reports.proof_verdicts import ProofVerdict, proof_verdicts_of
 from reports.scenario_view import ScenarioView, scenario_of
 from reports.statements_view import TimeView, times_of
 from reports.verdict_view import Card, cards_of
@@ -63,6 +64,7 @@ class ReportView:
     times: tuple[TimeView, ...]
     migrations: tuple[MigrationView, ...]
     proofs: tuple[ProofView, ...]  # one a migration
+    proof_verdicts: tuple[ProofVerdict, ...]
     environment: tuple[FactGroup, ...]
     config: str
     duet: DuetView | None = None  # where the run compares two sides
@@ -82,6 +84,7 @@ def view_of(record: Mapping[str, Any]) -> ReportView:
         times=times_of(record.get("scenarios") or {}),
         migrations=tuple(migration_of(found) for found in record.get("migrations") or []),
         proofs=tuple(proof_of(found) for found in record.get("migrations") or []),
+        proof_verdicts=proof_verdicts_of(record),
         environment=environment_of(record.get("environment") or {}),
         config=json.dumps(record.get("config") or {}, indent=2, ensure_ascii=False),
         duet=duet_of(record),

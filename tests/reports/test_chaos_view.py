@@ -85,13 +85,12 @@ def test_a_run_without_faults_has_no_bands(samples):
     assert bands_of({}, samples) == []
 
 
-def test_bands_are_drawn_behind_the_points_of_the_chart_over_time(samples):
+def test_bands_are_drawn_behind_the_points_and_their_names_before_them(samples):
     step, limits = step_of(samples, "upload"), [Limit(0.95, 75.0, "p95 <= 75ms")]
     calm = figures_of(step, limits, 50)
     faulty = figures_of(step, limits, 50, bands_of(RECORD, samples))
     marks = [layer["mark"]["type"] for layer in faulty[0].spec["layer"]]
-    assert marks[:2] == ["rect", "text"]
-    assert marks[2:] == [layer["mark"]["type"] for layer in calm[0].spec["layer"]]
+    assert marks == ["rect", *(layer["mark"]["type"] for layer in calm[0].spec["layer"]), "text", "text"]
     assert "S3 killed" in str(faulty[0].spec)
     assert [figure.spec for figure in faulty[1:]] == [figure.spec for figure in calm[1:]]
 
@@ -108,6 +107,12 @@ def test_the_table_has_a_row_for_each_scenario_that_met_a_fault():
     )
     assert (row.lasted, row.recovered) == ("2 s", "1.5 s")
     assert view.counters == (("Certificate migration", (("cert.s3.retries", "7"),)),)
+
+
+def test_what_no_call_felt_stands_apart():
+    calm = RECORD["chaos"]["recoveries"][0] | {"label": "S3 down", "errors": 0, "retried": 0}
+    view = chaos_of({"chaos": RECORD["chaos"] | {"recoveries": [calm]}})
+    assert ([row.fault for row in view.felt], [row.fault for row in view.unfelt]) == ([], ["S3 down"])
 
 
 def test_a_run_with_neither_faults_nor_counters_has_no_section():

@@ -1,47 +1,13 @@
 """A duet in the report: every metric, the worst first, and nothing of it in a run that is none."""
 
-from typing import Any
-
+from made_duet import change, duet, duet_record
 from made_run import record, samples
 
 from reports.duet_view import duet_of
 from reports.gallery import gallery_of
 from reports.page import page_of
+from reports.verdict_view import cards_of
 from reports.view import view_of
-
-
-def change(objective: str, state: str, **other: Any) -> dict[str, Any]:
-    return {
-        "objective": f"{objective} against the baseline",
-        "state": state,
-        "q": 0.5,
-        "max_ratio": 0.05,
-        "n": 20,
-        "exceedances": 18,
-        "observed": {"value": 0.1234, "low": 0.05, "high": 0.2, "level": 0.99},
-        "baseline": 1.5,
-        "candidate": 1.7,
-        "gated": True,
-        "why": "20 pairs: slower",
-    } | other
-
-
-def duet() -> dict[str, Any]:
-    return {
-        "sides": {"baseline": {"label": "main at 1234567890"}, "candidate": {"label": "<b>work tree</b>"}},
-        "budget": {"pairs": 40, "minutes": 30.0},
-        "looks": [10, 20, 40],
-        "pairs": 20,
-        "comparisons": [
-            change("registration p95 of register", "PASS"),
-            change("registration p50 of register", "FAIL"),
-            change("registration error rate", "PASS", q=None, baseline=0.0, candidate=0.001),
-        ],
-        "time": {"wall_s": 100.0, "measuring_s": 80.0, "starts_s": 10.0, "seeding_s": 6.0, "checks_s": 4.0},
-        "sides_saw": {"baseline": {"faults": []}, "candidate": {"faults": ["delay_pct=10"]}},
-        "discarded": ["block 3: candidate: it ended\npostgresql://u:hush@h/d"],
-        "quality": {"sentence": "false alarms 0/200"},
-    }
 
 
 def test_a_run_that_is_no_duet_has_no_such_part() -> None:
@@ -55,13 +21,14 @@ def test_the_worst_metric_comes_first_with_both_values_and_the_interval() -> Non
     assert view is not None
     first = view.rows[0]
     assert (first.state, first.metric) == ("FAIL", "registration p50 of register")
-    assert (first.baseline, first.candidate, first.change) == ("1.5 ms", "1.7 ms", "+12.3%")
-    assert (first.interval, first.margin, first.slower) == ("+5.0% to +20.0%", "5 %", "18 of 20")
-    assert next(row for row in view.rows if "error" in row.metric).candidate == "0.1 %"
+    assert (first.baseline, first.candidate, first.change) == ("1.5 ms", "1.7 ms", "+12.3 %")
+    assert (first.interval, first.margin, first.slower) == ("+5 % to +20 %", "< +5 %", "18 of 20")
+    errors = next(row for row in view.rows if "error" in row.metric)
+    assert (errors.candidate, errors.margin) == ("0.1 %", "< +0.5 points")
 
 
 def test_the_page_shows_it_escaped_masked_and_with_what_the_gate_is_worth() -> None:
-    made = record(samples(60)) | {"duet": duet()}
+    made = duet_record(record(samples(60)))
     page = page_of(view_of(made), gallery_of(made, {}, "none"))
     assert "Baseline against candidate" in page
     assert "&lt;b&gt;work tree" in page
@@ -75,3 +42,37 @@ def test_a_duet_that_broke_off_before_its_first_pair_can_be_shown() -> None:
     view = duet_of({"duet": {"discarded": ["block 1: baseline: it ended"]}})
     assert view is not None
     assert view.rows == ()
+
+
+def test_the_card_of_a_change_has_a_sign_bounds_and_slower_pairs_and_no_headroom() -> None:
+    card = cards_of(duet_record(record(samples(60))))[0]
+    assert (card.state, card.objective, card.observed) == ("FAIL", "p50 of register", "+12.3 %")
+    assert (card.interval, card.sides) == ("+5 % to +20 %", "1.5 ms → 1.7 ms")
+    assert (card.limit_as, card.limit) == ("margin", "< +5 %")
+    assert (card.counted_as, card.counted, card.headroom) == ("slower pairs", "18 of 20", "")
+
+
+def test_a_change_for_the_better_has_a_minus_and_its_bar_grows_from_zero_to_the_left() -> None:
+    observed = {"value": -0.032, "low": -0.06, "high": None, "level": 0.99}
+    (card,) = cards_of({"verdicts": [change("registration p50 of register", "PASS", observed=observed)]})
+    assert card.observed == "\N{MINUS SIGN}3.2 %"
+    assert card.interval == "≥ \N{MINUS SIGN}6 %, no upper bound"
+    assert card.gauge is not None
+    assert card.gauge.low < card.gauge.value < card.gauge.zero < card.gauge.limit < card.gauge.high == 100
+
+
+def test_a_plan_is_compared_in_blocks_and_counts_no_pairs() -> None:
+    plan = change(
+        "plan of history", "FAIL", scenario="plans", q=None, n=1, exceedances=1, baseline=10, candidate=40
+    )
+    (card,) = cards_of({"verdicts": [plan]})
+    assert (card.objective, card.sides, card.counted) == ("plan of history", "10 blocks → 40 blocks", "")
+
+
+def test_a_metric_that_one_side_lacks_shows_no_number() -> None:
+    nothing = {"value": None, "low": None, "high": None, "level": 0.99}
+    lost = change("registration p50 of gone", "INVALID", observed=nothing, max_ratio=None, n=0, exceedances=0)
+    (card,) = cards_of({"verdicts": [lost | {"baseline": None, "candidate": None}]})
+    assert (card.observed, card.interval, card.sides, card.counted) == ("not measured", "", "", "")
+    assert card.limit == "none recorded"
+    assert card.gauge is None
