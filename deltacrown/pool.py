@@ -40,7 +40,13 @@ class Pool:
             return self._open_one() or self._wait()
 
     def give_back(self, connection: Connection) -> None:
-        """Take a connection back; one that is broken or in a transaction is dropped."""
+        """Take a connection back; one that is broken or in a transaction is dropped.
+
+        Where one has broken the server has most often gone, and with it those that are idle: they are dropped too, as
+        each would cost a request its answer.
+        """
+        if connection.closed:
+            self._empty()
         if self._closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
             self._drop(connection)
         else:
@@ -54,6 +60,10 @@ class Pool:
     def close(self) -> None:
         """Close what is idle, and what is lent when it comes back. A second call does nothing."""
         self._closed = True
+        self._empty()
+
+    def _empty(self) -> None:
+        """Drop what is idle."""
         while self._idle:
             try:
                 self._drop(self._idle.pop())

@@ -43,6 +43,7 @@ class Chaos:
     def __init__(self, injections: Sequence[Injection], calm_s: float) -> None:
         self._injections, self._calm_s = tuple(injections), calm_s
         self._stop = threading.Event()
+        self._at_hand = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chaos", daemon=True)
         self.windows: list[Window] = []
 
@@ -62,6 +63,11 @@ class Chaos:
         return [each.label for each in self._injections]
 
     @property
+    def at_hand(self) -> bool:
+        """Whether a fault has begun that is not all taken back yet."""
+        return self._at_hand.is_set()
+
+    @property
     def planned_s(self) -> float:
         """How long the whole plan takes, the calm after its last fault included."""
         return sum(each.seconds + self._calm_s for each in self._injections) + self._calm_s
@@ -74,9 +80,11 @@ class Chaos:
 
     def _inject(self, injection: Injection) -> None:
         began_ns = time.monotonic_ns()
+        self._at_hand.set()
         notes = _tried(injection.begin)
         self._stop.wait(injection.seconds)
         notes += _tried(injection.end)
+        self._at_hand.clear()
         self.windows.append(Window(injection.label, began_ns, time.monotonic_ns(), "; ".join(notes)))
 
 

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Grade = Literal["note", "warn", "grave"]
+# A generator that was late: what it measured of times is not to be trusted.
+LATE_GENERATOR = "late_generator"
 
 
 @dataclass(frozen=True, slots=True)

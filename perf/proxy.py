@@ -5,6 +5,7 @@ that kind; only the answer of an `error` is HTTP. One asyncio loop in a thread o
 """
 
 import asyncio
+import math
 import random
 import re
 import socket
@@ -83,27 +84,28 @@ class FaultProxy:
         return f"{LOOPBACK}:{self.port}"
 
     def set(self, faults: Sequence[Fault]) -> None:
-        """Put these faults in place of those before; none is a plain proxy. `down` breaks what is connected, too."""
+        """Put these faults in place of those before; none is a plain proxy."""
         self._faults = tuple(faults)
-        if any(fault.kind == "down" for fault in faults):
-            self.drop()
+        for fault in faults:
+            if fault.kind == "down":
+                self.drop(fault.share)
 
-    def drop(self) -> int:
-        """Reset every connection and say how many there were."""
-        return int(self._call(self._drop()))
+    def drop(self, share: float = 1.0) -> int:
+        """Reset a share of the connections, at least one where there is any, and say how many."""
+        return int(self._call(self._drop(share)))
 
     def _call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_START_TIMEOUT_S)
 
-    async def _drop(self) -> int:
-        writers = list(self._writers)
-        for writer in writers:
+    async def _drop(self, share: float) -> int:
+        chosen = self._chance.sample(list(self._writers), math.ceil(share * len(self._writers)))
+        for writer in chosen:
             _reset(writer)
-        return len(writers)
+        return len(chosen)
 
     async def _close(self) -> None:
         self._server.close()
-        await self._drop()
+        await self._drop(1.0)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -125,7 +127,8 @@ class FaultProxy:
                 await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._drawn("down"):
+        if any(fault.kind == "down" for fault in self._faults):
+            self.injected["down"] += 1
             _reset(writer)
             return
         server_reader, server_writer = await asyncio.open_connection(*self._upstream, limit=_CHUNK)

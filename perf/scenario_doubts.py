@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from perf.course import NOT_SERVED, TIMED_OUT
-from perf.doubt import Doubt
+from perf.doubt import LATE_GENERATOR, Doubt
 from perf.sample import Samples
 from perf.stationarity import drift_z, mser5_cut
 from perf.trial import Measurement
@@ -50,7 +50,7 @@ def _late_generator(slug: str, measurement: Measurement) -> Iterator[Doubt]:
     grave = bool(np.any((late > limits) & (late >= GRAVE_SHARE * felt)))
     if grave or p99_ms > WARN_P99_LATENESS_MS:
         yield Doubt(
-            "late_generator",
+            LATE_GENERATOR,
             slug,
             "grave" if grave else "warn",
             f"starts {median_ms:.2f} ms late at the median and {p99_ms:.1f} ms at p99, though a worker was waiting",

@@ -32,10 +32,22 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One broadcast at its subscribers: `first_ns` and `ended_ns` are on the monotonic clock."""
+    """One broadcast at its subscribers: `first_ns` and `ended_ns` are on the monotonic clock.
+
+    `count` have it; `awaited` were in the room and have not got it.
+    """
 
     count: int
     first_ns: int
+    ended_ns: int
+    awaited: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A subscriber's time out of the room, on the monotonic clock."""
+
+    began_ns: int
     ended_ns: int
 
 
@@ -67,7 +79,7 @@ class Ticket:
             self._arrived.wait(1.0)
         self._subscribers.forget(self.key)
         expected, receipt = self._subscribers.count, self._receipt
-        if receipt is None or receipt.count < expected:
+        if receipt is None or receipt.awaited:
             got = receipt.count if receipt else 0
             raise BroadcastLostError(
                 f"{got} of {expected} subscribers had event {self.key} after {timeout_s:g} s"
@@ -76,12 +88,24 @@ class Ticket:
 
 
 class Subscribers:
-    """`count` subscribers of one feed. A context manager: entering waits until all of them are in the room."""
+    """`count` subscribers of one feed. A context manager: entering waits until all of them are in the room.
+
+    With `come_back` who is dropped connects again, with backoff: a broadcast is then lost only where somebody in the
+    room did not get it, and missed by who was not. `outages` are the times out of the room that have ended.
+    """
 
     def __init__(
-        self, feed: Feed, count: int, *, cpus: Sequence[int] | None = None, start_timeout_s: float = 20.0
+        self,
+        feed: Feed,
+        count: int,
+        *,
+        cpus: Sequence[int] | None = None,
+        start_timeout_s: float = 20.0,
+        come_back: bool = False,
     ) -> None:
         """`cpus` are the cores of the subscribers' process, where the platform lets it choose."""
+        self.come_back = come_back
+        self.outages: list[Outage] = []
         self.feed, self.count, self._start_timeout_s = feed, count, start_timeout_s
         self._cpus = None if cpus is None else list(cpus)
         self._tickets: dict[int | str, Ticket] = {}
@@ -102,7 +126,14 @@ class Subscribers:
         )
         self._reader = threading.Thread(target=self._read, name="subscribers", daemon=True)
         self._reader.start()
-        self._ask({**asdict(self.feed), "subscribers": self.count, "cpus": self._cpus})
+        self._ask(
+            {
+                **asdict(self.feed),
+                "subscribers": self.count,
+                "cpus": self._cpus,
+                "comes_back": self.come_back,
+            }
+        )
         deadline = time.monotonic() + self._start_timeout_s
         while not self._ready.wait(0.05) and self._failure is None and time.monotonic() < deadline:
             pass
@@ -131,7 +162,9 @@ class Subscribers:
         return self._process.pid
 
     def totals(self, timeout_s: float = 5.0) -> dict[str, int]:
-        """Return counts over the whole life: events, duplicates, out_of_order, dropped (connections)."""
+        """Return counts over the whole life: events, duplicates, out_of_order, dropped (connections), missed (events,
+        by each who was out of the room); and away, who is out of it now.
+        """
         self._totalled.clear()
         self._ask({"totals": True})
         if not self._totalled.wait(timeout_s):
@@ -194,9 +227,11 @@ class Subscribers:
         if "receipt" in said:
             ticket = self._tickets.get(said["receipt"])
             if ticket is not None:
-                ticket.fulfil(Receipt(said["count"], said["first_ns"], said["last_ns"]))
-            if self._follower is not None and said["count"] >= self.count:
+                ticket.fulfil(Receipt(said["count"], said["first_ns"], said["last_ns"], said["awaited"]))
+            if self._follower is not None and not said["awaited"]:
                 self._follower(said)
+        elif "outage" in said:
+            self.outages.append(Outage(said["began_ns"], said["ended_ns"]))
         elif "ready" in said:
             self._ready.set()
         elif "failed" in said:

@@ -16,10 +16,14 @@ ASK_AFTER = 50
 
 @dataclass(slots=True)
 class Lookout:
-    """Passes progress on, and sets `stop` once the database is gone; `gone` says why, for the run."""
+    """Passes progress on, and sets `stop` once the database is gone; `gone` says why, for the run.
+
+    While it is gone on purpose, `excused` says so.
+    """
 
     world: World
     on_progress: Callable[[Progress], None]
+    excused: Callable[[], bool] = lambda: False
     stop: Event = field(default_factory=Event)
     gone: str | None = None
 
@@ -27,7 +31,7 @@ class Lookout:
         """Look at the newest samples of a scenario."""
         self.on_progress(progress)
         newest = progress.samples.outcome[-ASK_AFTER:]
-        if len(newest) == ASK_AFTER and (newest == ERROR).all():
+        if len(newest) == ASK_AFTER and (newest == ERROR).all() and not self.excused():
             self._ask()
 
     def _ask(self) -> None:

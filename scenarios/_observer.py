@@ -21,12 +21,13 @@ class Observer:
     """One more subscriber, in a thread of ours. A context manager: entering waits for the welcome frame.
 
     `checked` counts the events whose row was read, `overtaken` those whose row was still the old one; `broken` says why
-    it could not go on, where it could not.
+    it could not go on, where it could not. One that is `patient`, as the database fails on purpose, goes on: `unread`
+    counts the events whose row could not be read.
     """
 
-    def __init__(self, feed: Feed, platform: Platform) -> None:
-        self._feed, self._platform = feed, platform
-        self.checked = self.overtaken = 0
+    def __init__(self, feed: Feed, platform: Platform, *, patient: bool = False) -> None:
+        self._feed, self._platform, self._patient = feed, platform, patient
+        self.checked = self.overtaken = self.unread = 0
         self.broken: str | None = None
 
     def __enter__(self) -> Self:
@@ -70,6 +71,9 @@ class Observer:
         except ConnectionClosed:
             raise
         except Exception as error:  # noqa: BLE001  # whatever the read met makes the invariant unchecked, and says so
+            self.unread += 1
+            if self._patient:
+                return
             self.broken = f"{type(error).__name__}: {error}"
 
     def _take(self, frame: dict[str, Any]) -> None:

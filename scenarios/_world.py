@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle, islice
@@ -33,7 +34,6 @@ from perf.s3.store import S3Server
 from scenarios._in_process import InProcessPlatform
 from scenarios._platform import Platform, load_platform
 from scenarios._s3_switches import S3Switches, open_switched_s3
-from scenarios._served import ServedPlatform
 
 IN_PROCESS, HTTP = "in-process", "http"
 # Different names and ornaments, rendered before the clock starts; each upload is made unique by its own last line.
@@ -106,9 +106,12 @@ def open_world(
                 cpus=placement.server,
             )
         )
-        s3, switches = _storage(config, needs, placement.server, stack, say)
-        say("seeding the platform")
-        seeded = seed(config, database.conninfo)
+        # The database's server seeds while we load and sign for S3.
+        with ThreadPoolExecutor(1, thread_name_prefix="seed") as seeder:
+            seeding = seeder.submit(seed, config, database.conninfo)
+            s3, switches = _storage(config, needs, placement.server, stack, say)
+            say("seeding the platform")
+            seeded = seeding.result()
         platform = _platform(config, database, _certificates(config, s3, stack), seeded, faults)
         stack.callback(platform.close)
         reader = stack.enter_context(database.connect())
@@ -194,6 +197,8 @@ def _platform(
     if config.get("platform") == IN_PROCESS:
         return InProcessPlatform(reference, spectator=seeded.users[-1])
     if config.get("platform") == HTTP:
+        from scenarios._served import ServedPlatform  # noqa: PLC0415  # a web server: 0.2 s for whom it serves
+
         return ServedPlatform(
             reference, users=seeded.users, staff=seeded.users[0], spectator=seeded.users[-1]
         )

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from perf.doubt import LATE_GENERATOR
 from perf.run import Run
 from perf.sample import Samples
 from slo.evidence import cumulative
 from slo.exceedance import exceedances, observed_quantile, observed_ratio
 from slo.family import guard_family
-from slo.judge import State, Verdict, judge_looks
+from slo.judge import State, Verdict, judge_counts, judge_looks
 from slo.objective import Objective
 from slo.objectives import Objectives
 from slo.sequential import Rule, looks
@@ -54,15 +55,17 @@ def judge_run(run: Run, objectives: Objectives) -> list[ObjectiveVerdict]:
     """Judge a run on disk by its samples and record; the same run gives the same verdicts everywhere.
 
     INVALID: a scenario or all its samples are missing, the run is incomplete, a doubt is grave, an invariant
-    broke.
+    broke. In a run under faults a late generator takes only the latencies away: whether an answer was an error
+    there is the faults' doing, not a matter of milliseconds.
     """
     samples = run.samples() if run.record["scenarios"] else {}
     items, rules = objectives.items, objectives.rules
-    alone = [_judge(item, samples.get(item.scenario), rules[item.scenario]) for item in items]
+    faulty = bool(run.record.get("chaos"))
+    alone = [_judge(item, samples.get(item.scenario), rules[item.scenario], planned=faulty) for item in items]
     return [
         ObjectiveVerdict(
             item,
-            _distrusted(verdict, _reasons(run.record, item.scenario)),
+            _distrusted(_in_spite(verdict, item, run.record), _reasons(run.record, item)),
             _observed(item, samples.get(item.scenario)),
         )
         for item, verdict in zip(items, guard_family(alone), strict=True)
@@ -100,11 +103,17 @@ def exit_code(
     return EXIT_INCONCLUSIVE if State.INCONCLUSIVE in states else EXIT_PASS
 
 
-def _judge(objective: Objective, samples: Samples | None, rule: Rule) -> Verdict:
+def _judge(objective: Objective, samples: Samples | None, rule: Rule, *, planned: bool) -> Verdict:
+    """Judge one objective; `planned` failures come when the plan says, so that a rate's whole count is judged.
+
+    Their clusters are the plan's own: they tell nothing of bursts not seen yet, for which the sequential rule looks.
+    """
     missing = _missing(objective, samples)
     if samples is None or missing:
         return Verdict(State.INVALID, 0, 0, missing, "sequential", rule.dependence, rule.alpha)
     counts = cumulative(exceedances(samples, objective))
+    if planned and objective.kind != "latency":
+        return judge_counts(len(counts) - 1, int(counts[-1]), p0=objective.p0, alpha=rule.alpha)
     return judge_looks(looks(counts, objective.p0, rule), rule, objective.p0)
 
 
@@ -122,20 +131,40 @@ def _missing(objective: Objective, samples: Samples | None) -> str:
     return ""
 
 
-def _reasons(record: Mapping[str, Any], scenario: str) -> list[str]:
-    """Return why the measurement of a scenario cannot be trusted."""
+def _reasons(record: Mapping[str, Any], objective: Objective) -> list[str]:
+    """Return why the measurement behind an objective cannot be trusted."""
     reasons = [] if record["complete"] else [f"the run is incomplete: {record['incomplete_because']}"]
     reasons += [
         f"{doubt['kind'].replace('_', ' ')}: {doubt['measured']} (limit {doubt['limit']}); {doubt['remedy']}"
-        for doubt in record["doubts"]
-        if doubt["grade"] == "grave" and doubt["scenario"] in {None, scenario}
+        for doubt in _grave(record, objective.scenario)
+        if not _is_harmless(doubt, objective, record)
     ]
-    invariants = record["scenarios"].get(scenario, {}).get("invariants", [])
+    invariants = record["scenarios"].get(objective.scenario, {}).get("invariants", [])
     return reasons + [
         f"invariant broken: {each['name']} (expected {each['expected']}, observed {each['observed']})"
         for each in invariants
         if not each["held"]
     ]
+
+
+def _grave(record: Mapping[str, Any], scenario: str) -> list[Mapping[str, Any]]:
+    return [
+        doubt
+        for doubt in record["doubts"]
+        if doubt["grade"] == "grave" and doubt["scenario"] in {None, scenario}
+    ]
+
+
+def _is_harmless(doubt: Mapping[str, Any], objective: Objective, record: Mapping[str, Any]) -> bool:
+    """Whether a grave doubt says nothing of an objective: a late start of a rate under faults."""
+    return doubt["kind"] == LATE_GENERATOR and objective.kind != "latency" and bool(record.get("chaos"))
+
+
+def _in_spite(verdict: Verdict, objective: Objective, record: Mapping[str, Any]) -> Verdict:
+    """Say of a verdict that it stands in spite of a doubt, where it does."""
+    if any(_is_harmless(doubt, objective, record) for doubt in _grave(record, objective.scenario)):
+        return replace(verdict, why=f"{verdict.why}; the late generator takes only latencies away")
+    return verdict
 
 
 def _distrusted(verdict: Verdict, reasons: Sequence[str]) -> Verdict:

@@ -73,6 +73,19 @@ def test_a_killed_backend_is_an_operational_error_once_and_replaced(small, modul
         assert connection.row("SELECT pg_backend_pid()")[0] != pid
 
 
+def test_a_server_that_ended_all_connections_costs_one_request_not_one_each(small, module_database):
+    with small.connection() as one, small.connection() as two:
+        pids = [each.row("SELECT pg_backend_pid()")[0] for each in (one, two)]
+    with module_database.connect() as other:
+        for pid in pids:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    with pytest.raises(psycopg.OperationalError), small.connection() as connection:
+        connection.run("SELECT 1")
+    for _ in range(2):
+        with small.connection() as connection:
+            assert connection.row("SELECT 1") == (1,)
+
+
 def test_a_backend_killed_inside_a_transaction_does_not_hide_behind_the_rollback(small, module_database):
     with pytest.raises(psycopg.OperationalError), small.transaction() as connection:  # noqa: PT012 - one transaction
         pid = connection.row("SELECT pg_backend_pid()")[0]

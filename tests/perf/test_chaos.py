@@ -10,6 +10,7 @@ from perf.chaos import Chaos, Injection, Window
 from perf.recovery import recoveries
 from perf.s3.restartable import restartable_s3
 from perf.sample import ERROR, OK, Samples
+from perf.subscribers import Outage
 
 
 def injection(log, label, seconds=0.02, begin=None, end=None):
@@ -100,6 +101,27 @@ def test_recovery_is_the_time_from_the_end_of_a_fault_to_the_end_of_its_last_tro
 def test_a_scenario_that_noticed_nothing_was_well_at_once():
     (found,) = recoveries({"s": samples([(9, OK, 0), (11, OK, 0)])}, [FIRST])
     assert (found.samples, found.errors, found.recovered_s) == (1, 0, 0.0)
+
+
+def test_a_subscriber_that_comes_back_late_delays_its_scenarios_recovery_and_no_other():
+    rows = samples([(11, OK, 0)])
+    outages = {
+        "s": [Outage(int(11e9), int(13e9)), Outage(int(11e9), int(12.5e9)), Outage(int(5e9), int(6e9))]
+    }
+    watched, other = recoveries({"s": rows, "other": rows}, [FIRST], outages)
+    assert (watched.cut_off, watched.recovered_s) == (2, pytest.approx(1.0))
+    assert (other.cut_off, other.recovered_s) == (0, 0.0)
+
+
+def test_a_fault_is_at_hand_until_all_of_it_is_taken_back():
+    seen = []
+    plan = [
+        injection([], "a", begin=lambda: seen.append(chaos.at_hand), end=lambda: seen.append(chaos.at_hand))
+    ]
+    with Chaos(plan, calm_s=0.1) as chaos:
+        wait_for(lambda: chaos.windows)
+        assert not chaos.at_hand
+    assert seen == [True, True]
 
 
 def test_a_killed_s3_server_comes_back_on_its_port_with_its_objects():

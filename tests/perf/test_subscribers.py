@@ -6,12 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.protocol import State
 
 from perf.errors import UsageError
+from perf.proxy import Fault, FaultProxy
 from perf.subscribers import BroadcastLostError, Feed, Subscribers
 
 
@@ -122,7 +126,14 @@ def test_the_same_match_can_be_broadcast_again(room: Room, feed: Feed) -> None:
             ticket = subscribers.expect(7)
             room.send(update(7, score))
             assert ticket.wait(5).count == 3
-        assert subscribers.totals() == {"events": 3, "duplicates": 0, "out_of_order": 0, "dropped": 0}
+        assert subscribers.totals() == {
+            "events": 3,
+            "duplicates": 0,
+            "out_of_order": 0,
+            "dropped": 0,
+            "away": 0,
+            "missed": 0,
+        }
 
 
 def test_an_event_sent_twice_is_counted_as_duplicates(room: Room, feed: Feed) -> None:
@@ -187,3 +198,70 @@ def test_a_follower_has_every_event_and_the_unfinished_are_listed(room: Room, fe
         room.send(update(8), skip=1)
         assert eventually(lambda: len(seen["other"]) == 3)
         assert [(each["count"], each["id"]) for each in one.unfinished()] == [(2, seen["other"][-1])]
+
+
+@pytest.fixture
+def proxied(feed: Feed) -> Iterator[tuple[Feed, FaultProxy]]:
+    """The feed through a proxy that can cut subscribers off."""
+    parts = urlsplit(feed.url)
+    with FaultProxy(parts.hostname or "", parts.port or 0) as proxy:
+        yield replace(feed, url=feed.url.replace(parts.netloc, proxy.address)), proxy
+
+
+def test_who_is_cut_off_comes_back_and_what_was_missed_meanwhile_is_not_lost(
+    room: Room, proxied: tuple[Feed, FaultProxy]
+) -> None:
+    through, proxy = proxied
+    with Subscribers(through, 10, come_back=True) as subscribers:
+        proxy.set([Fault("down", 0.3)])
+        assert eventually(lambda: subscribers.totals()["away"] == 3)
+        ticket = subscribers.expect(7)
+        room.send(update(7))
+        receipt = ticket.wait(5)
+        assert (receipt.count, receipt.awaited) == (7, 0)
+        assert subscribers.totals()["missed"] == 3
+        assert eventually(lambda: proxy.injected["down"] > 6)  # each of them tried in vain, again and again
+        proxy.set([])
+        assert eventually(lambda: subscribers.totals()["away"] == 0)
+        assert eventually(lambda: len(subscribers.outages) == 3)
+        assert all(outage.began_ns < outage.ended_ns for outage in subscribers.outages)
+        time.sleep(0.3)  # who has just come back is awaited after a moment
+        ticket = subscribers.expect(8)
+        room.send(update(8))
+        assert ticket.wait(5).count == 10
+        assert subscribers.totals() == {
+            "events": 2,
+            "duplicates": 0,
+            "out_of_order": 0,
+            "dropped": 3,
+            "away": 0,
+            "missed": 3,
+        }
+
+
+def test_a_broadcast_that_misses_somebody_in_the_room_is_lost_though_others_are_away(
+    room: Room, proxied: tuple[Feed, FaultProxy]
+) -> None:
+    through, proxy = proxied
+    with Subscribers(through, 4, come_back=True) as subscribers:
+        proxy.set([Fault("down", 0.25)])
+        assert eventually(lambda: subscribers.totals()["away"] == 1)
+        ticket = subscribers.expect(7)
+        room.loop.call_soon_threadsafe(
+            broadcast, [each for each in room.connections if each.state == State.OPEN][1:], update(7)
+        )
+        with pytest.raises(BroadcastLostError, match="2 of 4"):
+            ticket.wait(0.3)
+
+
+def test_without_coming_back_who_was_dropped_makes_every_broadcast_lost(
+    room: Room, proxied: tuple[Feed, FaultProxy]
+) -> None:
+    through, proxy = proxied
+    with Subscribers(through, 2) as subscribers:
+        proxy.drop(0.5)
+        assert eventually(lambda: subscribers.totals()["dropped"] == 1)
+        ticket = subscribers.expect(7)
+        room.send(update(7))
+        with pytest.raises(BroadcastLostError, match="1 of 2"):
+            ticket.wait(0.3)

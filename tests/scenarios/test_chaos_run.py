@@ -6,8 +6,8 @@ import pytest
 
 from perf.config import load_config
 from perf.errors import UsageError
-from scenarios._chaos import ordered_faults
 from scenarios._cutover import STAGES
+from scenarios._fault_orders import ordered_faults
 from scenarios._suite import run_suite
 
 pytestmark = pytest.mark.system
@@ -69,6 +69,56 @@ def test_under_faults_everything_acknowledged_reads_back(walked):
     killed = next(each for each in chaos["recoveries"] if each["label"] == "S3 killed")
     assert killed["retried"] > 0
     assert run.record["scenarios"]["certificate_migration"]["counters"]["cert.s3.write.fail"] > 0
+
+
+@pytest.mark.proof
+def test_a_stopped_postgres_and_dropped_subscribers_cost_no_acknowledged_write(walked):
+    """The server really stopped, both ways, and spectators really cut off: the run's own invariants are the proof."""
+    faults = ["postgres_stopped_fast:0.5", "postgres_stopped_immediate:0.5", "subscribers_dropped=0.5:1"]
+    run = walked(
+        "chaos",
+        **{
+            "scenarios": ["economy_transfer", "websocket_broadcast"],
+            "chaos.faults": faults,
+            "chaos.calm_s": 1.0,
+            "chaos.recover_s": 30.0,
+            "load.slice_s": 0.25,
+            "load.max_seconds": 6.0,
+            "scenario.websocket_broadcast.subscribers": 6,
+        },
+    )
+    assert broken(run) == []
+    chaos = run.record["chaos"]
+    assert (
+        [each["label"] for each in chaos["windows"]]
+        == chaos["ordered"]
+        == [
+            "PostgreSQL stopped fast",
+            "PostgreSQL stopped immediate",
+            "subscribers dropped 50%",
+        ]
+    )
+    assert all(each["note"] == "" for each in chaos["windows"])
+    transfers = run.record["scenarios"]["economy_transfer"]["counts"]
+    assert transfers["error"] > 0
+    assert transfers["ok"] > 50
+    dropped = chaos["recoveries"][-1]
+    assert (dropped["scenario"], dropped["cut_off"]) == ("websocket_broadcast", 3)
+    names = {each["name"] for each in run.record["scenarios"]["websocket_broadcast"]["invariants"]}
+    assert "every spectator who was cut off came back" in names
+    assert "every acknowledged result can be read" in names
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("subscribers_dropped=0.5:1", "needs the scenario websocket_broadcast"),
+        ("s3_down:1", "needs a scenario that uses S3"),
+    ],
+)
+def test_a_fault_that_meets_nothing_is_refused(walked, fault, says):
+    with pytest.raises(UsageError, match=says):
+        walked(scenarios=["registration"], **{"chaos.faults": [fault]})
 
 
 @pytest.mark.parametrize(

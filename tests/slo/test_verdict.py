@@ -136,6 +136,68 @@ def test_a_run_that_cannot_be_trusted_is_invalid_and_says_why(tmp_path, changes,
         assert all(named in v.verdict.why for v in verdicts)
 
 
+GRAVE = {
+    "scenario": "upload",
+    "grade": "grave",
+    "measured": "70 ms",
+    "limit": "50 ms",
+    "remedy": "free a core",
+}
+LATE, IMPOSSIBLE = ({"kind": kind} | GRAVE for kind in ("late_generator", "impossible_times"))
+
+
+def chaos_run(folder, *, doubts, chaos, **changes):
+    """A run whose record says what was done to it."""
+    run = made_run(folder, upload=upload(**changes), doubts=doubts)
+    run.record |= {"chaos": chaos} if chaos else {}
+    return run
+
+
+def test_under_faults_a_late_generator_takes_latencies_away_and_leaves_rates(tmp_path):
+    """Whether an answer was an error does not depend on how punctually it was asked for."""
+    run = chaos_run(tmp_path, doubts=[LATE], chaos={"windows": [{"label": "S3 down"}]})
+    assert states(run) == {
+        "p95 <= 75ms": "INVALID",
+        "get p95 < 50ms": "INVALID",
+        "retry rate < 2%": "PASS",
+        "error rate < 1%": "PASS",
+    }
+    rates = [v for v in judge_run(run, OBJECTIVES) if v.objective.kind != "latency"]
+    assert all("late generator takes only latencies away" in v.verdict.why for v in rates)
+
+
+def test_under_faults_too_many_errors_fail_though_the_generator_was_late(tmp_path):
+    """The doubt saves no platform."""
+    outcome = np.where(np.arange(N) % 5 == 0, 2, 0)
+    run = chaos_run(tmp_path, doubts=[LATE], chaos={"windows": [{"label": "S3 down"}]}, outcome=outcome)
+    assert states(run)["error rate < 1%"] == "FAIL"
+
+
+@pytest.mark.parametrize(("errors", "expected"), [(60, "PASS"), (180, "FAIL"), (120, "INCONCLUSIVE")])
+def test_under_faults_the_share_of_errors_in_the_whole_plan_is_judged(tmp_path, errors, expected):
+    """In one planned burst: without faults a burst of this length leaves an objective undecided."""
+    objectives = parse_objectives({"scenarios": {"upload": {"step": "put", "error_rate": "< 10%"}}})
+    outcome = np.zeros(N, int)
+    outcome[200 : 200 + errors] = 2
+    run = chaos_run(tmp_path, doubts=[], chaos={"windows": [{"label": "S3 down"}]}, outcome=outcome)
+    assert states(run, objectives) == {"error rate < 10%": expected}
+    [verdict] = judge_run(run, objectives)
+    assert (verdict.verdict.n, verdict.verdict.exceedances, verdict.verdict.rule) == (
+        N,
+        errors,
+        "exact binomial",
+    )
+
+
+@pytest.mark.parametrize(
+    ("doubt", "chaos"), [(LATE, None), (IMPOSSIBLE, {"windows": [{"label": "S3 down"}]})]
+)
+def test_without_faults_or_for_another_reason_a_grave_doubt_takes_everything_away(tmp_path, doubt, chaos):
+    """A late generator offers another load than it claims; wrong times are wrong under faults too."""
+    run = chaos_run(tmp_path, doubts=[doubt], chaos=chaos)
+    assert set(states(run).values()) == {"INVALID"}
+
+
 @pytest.mark.parametrize(
     "doubt", [{"grade": "warn", "scenario": "upload"}, {"grade": "grave", "scenario": "other"}]
 )

@@ -1,0 +1,151 @@
+"""The audience of a feed: who is in the room, and which event has reached whom; kept in the subscribers' process."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+# Finished events whose late copies still count as duplicates; older ones are forgotten to bound memory.
+REMEMBERED_EVENTS = 4096
+# Who has joined so shortly before an event is first seen may have joined after it was sent: nobody waits for him.
+JOINING_NS = 250_000_000
+
+
+def field(frame: Any, path: str) -> Any:
+    """Return the value at a dotted path of a decoded frame, None where it is missing."""
+    for name in path.split("."):
+        frame = frame.get(name) if isinstance(frame, dict) else None
+    return frame
+
+
+class Event:
+    """One broadcast on its way: who has it, since when, and for whom it is still awaited."""
+
+    __slots__ = ("awaited", "first_ns", "id", "key", "last_ns", "number", "seen_by")
+
+    def __init__(self, key: Any, payload: bytes, number: int, first_ns: int, awaited: set[int]) -> None:
+        self.key, self.number, self.first_ns, self.last_ns = key, number, first_ns, first_ns
+        self.id = int.from_bytes(hashlib.blake2b(payload, digest_size=8).digest(), "big", signed=True)
+        self.awaited = awaited
+        self.seen_by: set[int] = set()
+
+    def receipt(self) -> dict[str, Any]:
+        return {
+            "receipt": self.key,
+            "id": self.id,
+            "count": len(self.seen_by),
+            "awaited": len(self.awaited),
+            "first_ns": self.first_ns,
+            "last_ns": self.last_ns,
+        }
+
+
+class Audience:
+    """All subscribers and what they have received; events are told apart by their whole text.
+
+    Where they come back after a drop (`comes_back`), an event is awaited from those in the room alone, and missed by
+    the others: the platform repeats nothing. Where they do not, every event is awaited from everybody for ever.
+    """
+
+    def __init__(self, task: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
+        self.task, self.say = task, say
+        self.size = int(task["subscribers"])
+        self.comes_back = bool(task.get("comes_back"))
+        self.events: dict[bytes, Event] = {}
+        self.last_number = [0] * self.size
+        self.joined_ns: dict[int, int] = {}
+        self.left_ns: dict[int, int] = {}
+        self.numbered = 0
+        self.duplicates = self.out_of_order = self.dropped = 0
+        self._missed = 0
+        self._complete = False
+
+    def join(self, subscriber: int, now_ns: int) -> None:
+        """Let a subscriber in, for the first time or again."""
+        self.joined_ns[subscriber] = 0  # nothing is sent before all have come for the first time
+        if subscriber in self.left_ns:
+            self.joined_ns[subscriber] = now_ns
+            self.say({"outage": subscriber, "began_ns": self.left_ns.pop(subscriber), "ended_ns": now_ns})
+        elif not self._complete and len(self.joined_ns) == self.size:
+            self._complete = True
+            self.say({"ready": self.size})
+
+    def leave(self, subscriber: int, now_ns: int) -> None:
+        """Note a drop. What was on its way to who comes back is missed."""
+        if self.joined_ns.pop(subscriber, None) is None and self.comes_back:
+            return  # a connection that broke before its welcome
+        self.dropped += 1
+        self.left_ns.setdefault(subscriber, now_ns)
+        self.say({"dropped": subscriber})
+        if self.comes_back:
+            for event in self.events.values():
+                self._settle(event, subscriber)
+
+    def receive(self, subscriber: int, payload: bytes, now_ns: int) -> None:
+        event = self.events.get(payload)
+        if event is None:
+            event = self.first_sight(payload, now_ns)
+            if event is None:
+                return
+        if subscriber in event.seen_by:
+            self.duplicates += 1
+            return
+        if event.number < self.last_number[subscriber]:
+            self.out_of_order += 1
+        self.last_number[subscriber] = event.number
+        event.seen_by.add(subscriber)
+        event.last_ns = now_ns
+        if event.awaited:
+            self._settle(event, subscriber)
+        elif len(event.seen_by) == 1:  # sent while nobody was in the room for certain
+            self.say(event.receipt())
+
+    def first_sight(self, payload: bytes, now_ns: int) -> Event | None:
+        frame = json.loads(payload)
+        if frame.get("type") != self.task["event_type"]:
+            return None
+        self.numbered += 1
+        event = self.events[payload] = Event(
+            field(frame, self.task["key_path"]), payload, self.numbered, now_ns, self._expected(now_ns)
+        )
+        if len(self.events) > REMEMBERED_EVENTS:
+            forgotten = self.events.pop(next(iter(self.events)))
+            self._missed += self._missed_of(forgotten)
+        return event
+
+    def flush(self, key: Any) -> None:
+        """Say how far the newest event of `key` came: the parent has waited long enough."""
+        newest = [event for event in self.events.values() if event.key == key][-1:]
+        nobody = {"receipt": key, "count": 0, "awaited": self.size, "first_ns": 0, "last_ns": 0}
+        self.say(newest[0].receipt() if newest else nobody)
+
+    def unfinished(self) -> list[dict[str, Any]]:
+        """Return the receipts of the events that somebody still has to get."""
+        return [event.receipt() for event in self.events.values() if event.awaited]
+
+    def totals(self) -> dict[str, Any]:
+        return {
+            "totals": {
+                "events": self.numbered,
+                "duplicates": self.duplicates,
+                "out_of_order": self.out_of_order,
+                "dropped": self.dropped,
+                "away": self.size - len(self.joined_ns),
+                "missed": self._missed + sum(map(self._missed_of, self.events.values())),
+            }
+        }
+
+    def _expected(self, now_ns: int) -> set[int]:
+        if not self.comes_back:
+            return set(range(self.size))
+        return {number for number, joined_ns in self.joined_ns.items() if joined_ns <= now_ns - JOINING_NS}
+
+    def _settle(self, event: Event, subscriber: int) -> None:
+        """Await an event no longer from a subscriber, who has it or is gone; tell of it once it has reached all."""
+        if subscriber in event.awaited:
+            event.awaited.discard(subscriber)
+            if not event.awaited:
+                self.say(event.receipt())
+
+    def _missed_of(self, event: Event) -> int:
+        return self.size - len(event.seen_by | event.awaited)
