@@ -18,7 +18,8 @@ from typing import Any
 from perf.errors import TailguardError
 from perf.processes import Child, Watchdog
 from perf.sample import Samples
-from perf.sample_file import read_samples
+from perf.sample_file import write_samples
+from perf.sample_pack import unpack_samples
 from perf.secrets import mask
 from perf.turns import Seat, TurnError
 
@@ -160,7 +161,7 @@ class _Started:
         if status != 0:
             raise TurnError(f"it ended with exit code {status}")
         record = json.loads(self._result.read_text(encoding="utf-8"))
-        source = self._result.with_suffix(".parquet")
+        samples = unpack_samples(self._result.with_suffix(".samples"))
         self._kept.parent.mkdir(parents=True, exist_ok=True)
-        self._kept.write_bytes(source.read_bytes())
-        return Half(record, read_samples(self._kept), self._kept)
+        write_samples(self._kept, samples)
+        return Half(record, samples, self._kept)

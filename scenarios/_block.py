@@ -2,13 +2,13 @@
 
 Run as `python -P -m scenarios._block ORDER RESULT`, both JSON files (see `Order`). The instrument, `perf` and
 `scenarios`, is the caller's on both sides; the platform comes from the side's own folder. What is measured goes to
-RESULT with the suffix .parquet.
+RESULT with the suffix .samples (`perf.sample_pack`).
 """
 
 import json
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ def main(order_path: str, result_path: str) -> None:
     if order.folder:
         # `perf` and `scenarios` are imported already, so that this changes nothing but the platform.
         sys.path.insert(0, order.folder)
-    result = perform(order, Path(result_path).with_suffix(".parquet"))
+    result = perform(order, Path(result_path).with_suffix(".samples"))
     part = Path(result_path).with_suffix(".part")
     part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
     part.replace(result_path)
@@ -64,7 +64,7 @@ def perform(order: Order, samples_path: Path) -> dict[str, Any]:
     """Measure one block; returns its record. Times of the phases are in seconds, and add up to the whole."""
     from perf.config import load_config  # noqa: PLC0415  # imported late: see `main`
     from perf.placement import Placement, pinned  # noqa: PLC0415
-    from perf.sample_file import write_samples  # noqa: PLC0415
+    from perf.sample_pack import pack_samples  # noqa: PLC0415
     from scenarios._registry import load_scenarios  # noqa: PLC0415
 
     phases = Phases(order.ordered_ns)
@@ -73,12 +73,16 @@ def perform(order: Order, samples_path: Path) -> dict[str, Any]:
     placement = Placement(**order.placement)
     needs = frozenset[str]().union(*(scenario.needs for scenario in scenarios))
     phases.end("start")
-    with pinned(placement), _world(config, needs, order.run_id, placement, phases) as world:
+    with ExitStack() as stack:
+        held = stack.enter_context(ExitStack())
+        held.enter_context(pinned(placement))
+        world = stack.enter_context(_world(config, needs, order.run_id, placement, phases))
         trials = _trials(config, scenarios, world)
         phases.end("prepare")
         measured = _measure(trials, config, order.turns, phases)
+        held.close()  # nothing is timed any more: the checks may use every core
         entries = {trial.scenario.slug: _entry(trial, world, measured) for trial in trials}
-        write_samples(samples_path, {slug: each.samples for slug, each in measured.items()})
+        pack_samples(samples_path, {slug: each.samples for slug, each in measured.items()})
         faults = list(world.faults)
         plans = _plans(order, world)
         phases.end("check")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from perf.sample import samples_from_rows
-from perf.sample_file import write_samples
+from perf.sample_pack import pack_samples
 from perf.turns import Turn
 
 order_path, result_path = map(Path, sys.argv[1:])
@@ -33,8 +33,8 @@ rng = np.random.default_rng([order["seed"], int(order["run_id"].split("-")[1])])
 ms = order["level_ms"] * rng.lognormal(0, 0.2, 60)
 start = began + np.arange(60) * 1_000_000
 rows = np.stack([start, start, start + ms * 1e6, np.zeros(60)], axis=1).astype(np.int64)
-write_samples(
-    result_path.with_suffix(".parquet"),
+pack_samples(
+    result_path.with_suffix(".samples"),
     {"registration": samples_from_rows("registration", ("register",), ("",), rows)},
 )
 invariant = {"name": "nobody twice", "held": mood != "breaks an invariant", "expected": "0", "observed": "1"}

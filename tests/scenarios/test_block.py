@@ -12,7 +12,7 @@ import pytest
 
 from perf.config import load_config
 from perf.postgres.server import Server
-from perf.sample_file import read_samples
+from perf.sample_pack import unpack_samples
 from scenarios._block import Order, perform
 
 pytestmark = pytest.mark.system
@@ -36,9 +36,9 @@ def order(postgres: Server, folder: str = "", **more: Any) -> Order:
 
 def test_a_block_measures_checks_and_says_where_its_time_went(postgres: Server, tmp_path: Path) -> None:
     began_s = time.monotonic()
-    found = perform(order(postgres, str(ROOT), explain=True), tmp_path / "samples.parquet")
+    found = perform(order(postgres, str(ROOT), explain=True), tmp_path / "samples")
     wall_s = time.monotonic() - began_s
-    assert len(read_samples(tmp_path / "samples.parquet")["registration"]) == 60
+    assert len(unpack_samples(tmp_path / "samples")["registration"]) == 60
     assert all(each["held"] for each in found["scenarios"]["registration"]["invariants"])
     assert set(found["phases_s"]) == {"start", "world", "prepare", "wait", "measure", "check", "close"}
     assert abs(sum(found["phases_s"].values()) - wall_s) < 0.5
