@@ -22,6 +22,10 @@ HOT_EVERY = 10
 FULL_EVERY = 25
 # So few that their places are gone within the first seconds of any profile, and the rest must be refused.
 SMALL = 4
+# Each tournament beside the number of its entries. Counted once: a count for each tournament took 0.3 s here.
+TOURNAMENTS_AND_ENTRIES = """FROM tournaments_tournament t LEFT JOIN
+    (SELECT tournament_id, count(*) AS entries FROM tournaments_registration WHERE NOT is_deleted GROUP BY 1) r
+    ON r.tournament_id = t.id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,7 @@ def invariants(world: World, data: Entries, samples: Samples) -> list[Invariant]
         count_is(
             world,
             "no tournament is over its capacity",
-            """SELECT count(*) FROM tournaments_tournament t WHERE max_participants <
-               (SELECT count(*) FROM tournaments_registration r WHERE r.tournament_id = t.id AND NOT r.is_deleted)""",
+            f"SELECT count(*) {TOURNAMENTS_AND_ENTRIES} WHERE max_participants < coalesce(entries, 0)",
         ),
         count_is(
             world,
@@ -93,8 +96,7 @@ def invariants(world: World, data: Entries, samples: Samples) -> list[Invariant]
         count_is(
             world,
             "every tournament's counter agrees with its rows",
-            """SELECT count(*) FROM tournaments_tournament t WHERE participant_count <>
-               (SELECT count(*) FROM tournaments_registration r WHERE r.tournament_id = t.id AND NOT r.is_deleted)""",
+            f"SELECT count(*) {TOURNAMENTS_AND_ENTRIES} WHERE participant_count <> coalesce(entries, 0)",
         ),
         # Warm-up joined some too, so the rows may be more than the acknowledged samples, never fewer.
         count_is(

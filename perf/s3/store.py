@@ -3,6 +3,8 @@
 import logging
 import re
 from dataclasses import dataclass, field
+from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 5, 30
 _LOG = logging.getLogger(__name__)
 _MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
+
+
+# Clients may be used by any thread, but made by one at a time: https://boto3.amazonaws.com/v1/documentation (Session).
+_making = Lock()
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """Return the one session: each one reads the descriptions of S3 anew, which costs 0.13 s."""
+    return boto3.session.Session()
 
 
 class StorageError(UsageError):
@@ -48,16 +60,16 @@ class S3Server:
             "connect_timeout": _CONNECT_TIMEOUT_S,
             "read_timeout": _READ_TIMEOUT_S,
         }
-        # A session of its own: boto3's default one is not safe to share between threads.
-        return boto3.session.Session().client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=self.region,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            aws_session_token=self.session_token,
-            config=Config(**(defaults | config)),
-        )
+        with _making:
+            return _session().client(
+                "s3",
+                endpoint_url=self.endpoint,
+                region_name=self.region,
+                aws_access_key_id=self.access_key,
+                aws_secret_access_key=self.secret_key,
+                aws_session_token=self.session_token,
+                config=Config(**(defaults | config)),
+            )
 
     @property
     def address(self) -> str:
