@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import psycopg
 
 from perf.errors import UsageError
-from perf.postgres.blockers import old_transactions
+from perf.postgres.blockers import Blocker, old_transactions
 from perf.postgres.database import Database
+from perf.postgres.index import find_table
 from perf.postgres.migration import SHIPPED, Migration, find_migration, load_migrations
 from perf.postgres.migration_runner import Limits, Outcome, Runner
 from perf.postgres.migration_status import Status, status_of
@@ -85,8 +87,8 @@ def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path
             click.echo(
                 f"\n{status.name}: {status.state}. Up would do: {status.next_step}.\n{_indented(migration.up)}"
             )
-        for blocker in old_transactions(connection, DEFAULT.old_transaction_s):
-            click.echo(f"\nA build would wait for {blocker}.")
+            for blocker in _held_up_by(connection, migration):
+                click.echo(f"\nA build would wait for {blocker}.")
 
 
 @click.command()
@@ -148,6 +150,15 @@ def status(
     for one in found:
         click.echo(json.dumps(asdict(one), ensure_ascii=False) if as_json else _status_line(one))
     return EXIT_NOT_VALID if check and any(one.next_step != "nothing" for one in found) else 0
+
+
+def _held_up_by(connection: psycopg.Connection[Any], migration: Migration) -> list[Blocker]:
+    """Return the transactions that a build would wait for at this moment; none where there is no table yet."""
+    try:
+        table = find_table(connection, migration.build.table)
+    except UsageError:
+        return []
+    return old_transactions(connection, DEFAULT.old_transaction_s, table.oid)
 
 
 def _chosen(folder: Path, slugs: Sequence[str]) -> list[Migration]:

@@ -11,6 +11,13 @@ SELECT a.pid, a.usename, a.application_name, coalesce(a.state, a.backend_type, '
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8, upper(split_part(ltrim(a.query), ' ', 1))
 FROM pg_stat_activity a
 """
+# A prepared transaction has no session: nobody's end ends it. It holds no snapshot either, so only its locks count.
+PREPARED = """
+SELECT 0, p.owner, format('prepared transaction %%L', p.gid),
+       format('prepared, ends only by COMMIT PREPARED %%1$L or ROLLBACK PREPARED %%1$L', p.gid),
+       extract(epoch FROM clock_timestamp() - p.prepared)::float8, ''
+FROM pg_prepared_xacts p
+"""
 # A build waits for every snapshot of its database older than its own, whatever table that transaction uses. Builds on
 # other tables are not waited for (since PostgreSQL 14), so they are no reason to hold this one back.
 OLD_TRANSACTIONS = (
@@ -20,10 +27,13 @@ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend
   AND a.xact_start < clock_timestamp() - make_interval(secs => %(older_than_s)s)
   AND a.pid NOT IN (SELECT pid FROM pg_stat_progress_create_index)
 UNION ALL
-SELECT 0, p.owner, 'prepared transaction ' || p.gid, 'prepared',
-       extract(epoch FROM clock_timestamp() - p.prepared)::float8, ''
-FROM pg_prepared_xacts p
+"""
+    + PREPARED
+    + """
 WHERE p.database = current_database() AND p.prepared < clock_timestamp() - make_interval(secs => %(older_than_s)s)
+  AND EXISTS (SELECT FROM pg_locks l JOIN pg_locks own USING (virtualtransaction)
+              WHERE own.transactionid = p.transaction AND own.pid IS NULL AND l.pid IS NULL
+                AND l.relation = %(table)s AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'ShareLock'))
 ORDER BY 5 DESC
 """
 )
@@ -31,7 +41,12 @@ BLOCKING = (
     SESSION
     + """
 WHERE a.pid = ANY(pg_blocking_pids(%(pid)s)) OR a.pid = %(locker)s
-ORDER BY a.xact_start
+UNION ALL
+"""
+    + PREPARED
+    + """
+WHERE p.transaction IN (SELECT transactionid FROM pg_locks WHERE pid = %(pid)s AND NOT granted)
+ORDER BY 5 DESC NULLS LAST
 """
 )
 # A build, a rebuild or a VACUUM in progress holds this lock on its table; pg_locks shows it to everybody, where the
@@ -84,9 +99,9 @@ class Progress:
     blockers: tuple[Blocker, ...]
 
 
-def old_transactions(connection: Connection[Any], older_than_s: float) -> list[Blocker]:
-    """Return this database's transactions older than `older_than_s`, the oldest first."""
-    return _blockers(connection, OLD_TRANSACTIONS, {"older_than_s": older_than_s})
+def old_transactions(connection: Connection[Any], older_than_s: float, table_oid: int) -> list[Blocker]:
+    """Return the transactions older than `older_than_s` that a build on a table would wait for, the oldest first."""
+    return _blockers(connection, OLD_TRANSACTIONS, {"older_than_s": older_than_s, "table": table_oid})
 
 
 def live_builds(connection: Connection[Any], table_oid: int) -> list[Blocker]:

@@ -21,11 +21,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """`name` is the migration's; `clear_up` drops what a failure left and returns a sentence on what it could not."""
+    """`name` is the migration's; `clear_up` drops what a failure left and returns a sentence on what it could not.
+
+    A server that went away is waited for up to `wait_s`, recovery after a crash included: that is no attempt.
+    """
 
     name: str
     attempts: int
     clock: Clock
+    wait_s: float
     clear_up: Callable[[], str]
 
     def run(self, attempt: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
@@ -35,6 +39,7 @@ class Retry:
         where no attempt can help.
         """
         failures: list[str] = []
+        gone_ns: int | None = None
         while True:
             try:
                 return attempt(), tuple(failures)
@@ -45,8 +50,10 @@ class Retry:
             except DatabaseError as error:
                 if not failures:  # it was never reached; otherwise it may be coming back
                     raise
-                failures.append(str(error))
-                self._pause_or_stop(failures)
+                gone_ns = gone_ns or self.clock.now_ns()
+                if self.clock.now_ns() - gone_ns > self.wait_s * 1e9:
+                    raise self._given_up([*failures, str(error)]) from error
+                self._pause(FIRST_PAUSE_S)
             except OutOfTimeError as error:
                 raise MigrationStoppedError(f"{self.name}: {error}{self.clear_up()}") from error
             except KeyboardInterrupt:
@@ -67,9 +74,14 @@ class Retry:
 
     def _pause_or_stop(self, failures: list[str]) -> None:
         if len(failures) >= self.attempts:
-            told = "; ".join(failures)
-            raise MigrationStoppedError(
-                f"{self.name}: given up after {len(failures)} attempts: {told}.{self.clear_up()}"
-            )
-        pause_s = FIRST_PAUSE_S * 2 ** (len(failures) - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # no secret
-        self.clock.sleep_until_ns(self.clock.now_ns() + int(pause_s * 1e9))
+            raise self._given_up(failures)
+        self._pause(FIRST_PAUSE_S * 2 ** (len(failures) - 1) * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
+
+    def _given_up(self, failures: list[str]) -> MigrationStoppedError:
+        told = "; ".join(failures)
+        return MigrationStoppedError(
+            f"{self.name}: given up after {len(failures)} attempts: {told}.{self.clear_up()}"
+        )
+
+    def _pause(self, seconds: float) -> None:
+        self.clock.sleep_until_ns(self.clock.now_ns() + int(seconds * 1e9))

@@ -15,7 +15,7 @@ from psycopg import sql
 from perf.clock import Clock, MonotonicClock
 from perf.errors import UsageError
 from perf.postgres import ledger
-from perf.postgres.blockers import Progress, live_builds, old_transactions
+from perf.postgres.blockers import Blocker, Progress, live_builds, old_transactions
 from perf.postgres.index import Table, equivalents, find_index, find_table, indexes_of, wanted_shape
 from perf.postgres.migration import Migration
 from perf.postgres.migration_checks import (
@@ -41,7 +41,7 @@ class Limits:
     """How long a migration may take, and how long it may wait before it begins."""
 
     deadline_s: float = 1800.0  # one statement; then it is cancelled
-    wait_s: float = 30.0  # for another runner on the table, and for old transactions
+    wait_s: float = 30.0  # for another runner on the table, for old transactions, for a server that went away
     old_transaction_s: float = 5.0  # a transaction is old from this age on
     attempts: int = 3
 
@@ -120,7 +120,13 @@ class Runner:
                 lock_table(connection, table, self.clock, self.limits.wait_s)
                 return step(connection, table)
 
-        retry = Retry(migration.name, self.limits.attempts, self.clock, lambda: self._clear_up(migration))
+        retry = Retry(
+            migration.name,
+            self.limits.attempts,
+            self.clock,
+            self.limits.wait_s,
+            lambda: self._clear_up(migration),
+        )
         outcome, failures = retry.run(attempt)
         return replace(outcome, failures=failures)
 
@@ -138,7 +144,7 @@ class Runner:
             return Outcome("already there, valid", healed=healed)
         if not allow_equivalent:
             refuse_equivalent(migration, equivalents(indexes_of(connection, table), wanted))
-        self._wait_for_old_transactions(connection)
+        self._wait_for_old_transactions(connection, table)
         watch = self._watched(connection, migration.creating, self.limits.deadline_s)
         check_built(find_index(connection, table, migration.index), migration, wanted)
         ledger.record(connection, table.schema, migration, _way(migration, built=True), watch.seconds)
@@ -169,11 +175,15 @@ class Runner:
             self._watched(connection, dropping(leftover), deadline_s)
         return tuple(leftover.name for leftover in found)
 
-    def _wait_for_old_transactions(self, connection: Connection) -> None:
+    def _wait_for_old_transactions(self, connection: Connection, table: Table) -> None:
         """Wait before anything is created: a build stopped while it waits leaves an INVALID index."""
         age_s = self.limits.old_transaction_s
         what = f"transactions older than {age_s:g} s are open, and a build would wait for each of them"
-        wait_for_none(lambda: old_transactions(connection, age_s), self.clock, self.limits.wait_s, what)
+
+        def look() -> list[Blocker]:
+            return old_transactions(connection, age_s, table.oid)
+
+        wait_for_none(look, self.clock, self.limits.wait_s, what)
 
     def _watched(self, connection: Connection, statement: str | sql.Composed, deadline_s: float) -> Watch:
         """Execute one statement under a watch. Raises OutOfTimeError where our own deadline ended it."""
