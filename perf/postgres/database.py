@@ -12,6 +12,7 @@ import psycopg
 from perf.postgres import schema as schemas
 from perf.postgres.binaries import OLDEST_MAJOR
 from perf.postgres.location import DatabaseError, Location, address, connect, locate, with_options
+from perf.postgres.pooler import refuse_pooler
 from perf.postgres.power import Power
 from perf.postgres.server import Server, embedded_postgres
 
@@ -92,6 +93,7 @@ def check(connection: psycopg.Connection[Any]) -> None:
     major = connection.info.server_version // 10_000
     if major < OLDEST_MAJOR:
         raise DatabaseError(f"{where} is version {major}: {OLDEST_MAJOR} or newer is needed")
+    refuse_pooler(connection)
     row = connection.execute(
         "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, "
         "has_database_privilege(current_database(), 'CREATE'), current_user, current_database()"

@@ -16,6 +16,12 @@ _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 # SQLAlchemy and Django write the driver into the scheme.
 _DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
 _CONNECT_TIMEOUT_S = 10
+_REMEDY = (
+    "Check that it runs and that host, port, user and database are right, or leave --dsn, DATABASE_URL "
+    "and PG* away for an embedded server"
+)
+# Also for the words of an old PgBouncer, which knows no `options`: our search path is one.
+POOLERS_REMEDY = "Give the address of the server itself, not of its pooler (often port 5432 instead of 6432)"
 
 
 class DatabaseError(UsageError):
@@ -56,11 +62,9 @@ def connect(conninfo: str, **options: object) -> "psycopg.Connection[tuple[objec
     try:
         return psycopg.connect(conninfo, **(defaults | options))  # type: ignore[arg-type]  # libpq's own words
     except psycopg.OperationalError as error:
-        raise DatabaseError(
-            f"PostgreSQL at {address(conninfo)} cannot be used: {_reason(error, conninfo)}. "
-            "Check that it runs and that host, port, user and database are right, or leave --dsn, DATABASE_URL "
-            "and PG* away for an embedded server"
-        ) from None
+        reason = _reason(error, conninfo)
+        remedy = POOLERS_REMEDY if "unsupported startup parameter" in reason else _REMEDY
+        raise DatabaseError(f"PostgreSQL at {address(conninfo)} cannot be used: {reason}. {remedy}") from None
 
 
 def with_options(conninfo: str, *settings: str) -> str:

@@ -11,6 +11,7 @@ from perf.postgres.blockers import Blocker
 from perf.postgres.index import Table
 from perf.postgres.migration_errors import MigrationStoppedError
 from perf.postgres.migration_watch import Database
+from perf.postgres.pooler import refuse_pooler
 
 # Bounded by our own watcher instead: any of these ends a build half way and leaves an INVALID index behind.
 TIMEOUTS = ["statement_timeout", "lock_timeout", "idle_session_timeout", "transaction_timeout"]
@@ -26,6 +27,7 @@ def build_session(database: Database) -> Iterator[psycopg.Connection[Any]]:
     """Connect for a long statement: autocommit, without time-outs of the server's or the role's."""
     connection = database.connect()
     try:
+        refuse_pooler(connection)
         connection.execute(
             "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY(%s)", [TIMEOUTS]
         )
