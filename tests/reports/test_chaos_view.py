@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_chaos import RECORD, START_NS
 
 from perf.sample import OK, Samples
 from reports.chaos_view import chaos_of
@@ -9,55 +10,6 @@ from reports.chart_style import Limit
 from reports.charts import figures_of
 from reports.fault_bands import Band, bands_of
 from reports.thinning import step_of
-
-START_NS = 5_000_000_000
-RECORD = {
-    "scenarios": {
-        "certificate_migration": {"title": "Certificate migration", "counters": {"cert.s3.retries": 7}}
-    },
-    "chaos": {
-        "recover_s": 5.0,
-        "ordered": ["S3 killed", "S3 down"],
-        "windows": [
-            {
-                "label": "S3 killed",
-                "began_ns": START_NS + 2 * 10**9,
-                "ended_ns": START_NS + 4 * 10**9,
-                "note": "",
-            },
-            {
-                "label": "S3 down",
-                "began_ns": START_NS + 8 * 10**9,
-                "ended_ns": START_NS + 30 * 10**9,
-                "note": "",
-            },
-            {
-                "label": "too late",
-                "began_ns": START_NS + 40 * 10**9,
-                "ended_ns": START_NS + 50 * 10**9,
-                "note": "",
-            },
-        ],
-        "recoveries": [
-            {
-                "label": "S3 killed",
-                "scenario": "certificate_migration",
-                "samples": 42,
-                "errors": 3,
-                "retried": 2,
-                "recovered_s": 1.5,
-            },
-            {
-                "label": "S3 down",
-                "scenario": "registration",
-                "samples": 0,
-                "errors": 0,
-                "retried": 0,
-                "recovered_s": 0.0,
-            },
-        ],
-    },
-}
 
 
 @pytest.fixture

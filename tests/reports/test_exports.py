@@ -30,6 +30,7 @@ def p95_ms(run: Run, slug: str, step: str) -> float:
     return float(run.record["scenarios"][slug]["steps"][step]["response_ms"]["p95"]["value"])
 
 
+@pytest.mark.system
 def test_pytest_benchmark_compares_two_exports(run: Run, tmp_path: Path) -> None:
     """The real consumer: `pytest-benchmark compare` prints both."""
     for name in ("0001_old.json", "0002_new.json"):
@@ -255,6 +256,7 @@ def test_every_format_takes_a_run_that_measured_nothing(run: Run, name: str) -> 
     assert all(isinstance(text, str) for text in exported(run, name).values())
 
 
+@pytest.mark.system
 def test_the_command_writes_the_files_and_prints_their_paths(run: Run, tmp_path: Path) -> None:
     command = [
         sys.executable,

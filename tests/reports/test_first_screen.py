@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from made_chaos import RECORD as CHAOS
 from made_duet import duet_record
 from made_proof import proved, removed
 from made_run import record
-from test_chaos_view import RECORD as CHAOS
 
 from reports.overall import overall_of
 from reports.proof_verdicts import proof_verdicts_of

@@ -80,6 +80,7 @@ def test_the_newest_run_is_held_against_the_median_before_on_its_own_machine(run
     )
 
 
+@pytest.mark.system
 def test_the_page_needs_no_network(run: Run) -> None:
     page = page_of(rows_of(run))
     assert "registration register p95" in page
@@ -95,6 +96,7 @@ def test_change_points_are_found_where_the_tool_is_installed() -> None:
     assert "from run r40" in (change_points(table) or [""])[0]
 
 
+@pytest.mark.system
 def test_the_command_shows_exports_and_imports(tmp_path: Path) -> None:
     write_runs(tmp_path / "runs", 2)
     first = tailguard("--runs-dir", "runs", "--export", "kept.parquet", cwd=tmp_path)

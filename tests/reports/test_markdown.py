@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_chaos import RECORD as CHAOS
 from made_duet import duet_record
 from made_proof import growth_row, proved, removed
 from made_run import record, samples
-from test_chaos_view import RECORD as CHAOS
 
 from reports.live_view import NO_CONTROL
 from reports.markdown import markdown_of
