@@ -20,7 +20,14 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["jugde", "a.csv"], "No such command 'jugde'. Did you mean 'judge'?"),
         (["--nonsense"], "No such option '--nonsense'"),
         (["run", "--platform", "acme.pref:V1"], "Platform 'acme.pref:V1': module 'acme.pref' cannot be imported"),
+        (["run", "--platform", "acme.perf"], "package.module:Name"),
         (["run", "--scenario", "registraton"], "Did you mean 'registration'?"),
+        (["run", "--profile", "smok"], "Did you mean 'smoke'?"),
+        (["run", "--set", "load.rate_per_s=-1"], "load.rate_per_s must be above 0"),
+        (["run", "--config", "missing.toml"], "missing.toml"),
+        (["run", "--objectives", "missing.toml"], "missing.toml"),
+        (["run", "--nonsense"], "No such option"),
+        (["report", "no-such-run"], "no-such-run is no run"),
         (["history", "--runs-dir", "runz"], "There is no folder runz"),
         (["preflight", "--host", "staging"], "--host 'staging' is no address: write it as https://host"),
         (["preflight", "--host", "https://staging"], "name a file with --target"),
@@ -29,7 +36,9 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )  # fmt: skip
 def test_it_is_named_and_ends_with_64(words, says, own_folder, capsys):
     assert run_cli(words) == 64
-    assert says in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert says in printed
+    assert "Traceback" not in printed
     assert list(own_folder.iterdir()) == []
 
 

@@ -49,14 +49,7 @@ def tailguard(*words: str, cwd: Path, **changes: str) -> subprocess.CompletedPro
     ("words", "says"),
     [
         (["run", "--scenario", "registraton"], "Did you mean 'registration'"),
-        (["run", "--profile", "smok"], "Did you mean 'smoke'"),
-        (["run", "--set", "load.rate_per_s=-1"], "load.rate_per_s must be above 0"),
-        (["run", "--config", "missing.toml"], "missing.toml"),
-        (["run", "--platform", "acme.perf"], "package.module:Name"),
-        (["run", "--objectives", "missing.toml"], "missing.toml"),
-        (["run", "--nonsense"], "No such option"),
         (["fly"], "No such command"),
-        (["report", "no-such-run"], "no-such-run"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

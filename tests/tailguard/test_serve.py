@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -74,18 +74,15 @@ def test_an_unreachable_database_is_a_usage_error_without_the_password():
     assert "hunter2" not in message
 
 
-@pytest.fixture
-def serving():
-    """A running `tailguard serve` with the capacity fault, what it printed, and all processes of it."""
-    command = [TAILGUARD, "serve", "--port", "0"]
-    environ = COUNTED | {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C",
-        "TAILGUARD_FAULTS": "capacity",
-        "PYTHONUNBUFFERED": "1",
-    }
+@contextmanager
+def serving(*arguments, **environ):
+    """A running `tailguard serve` and what it printed until it was ready."""
     with subprocess.Popen(
-        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+        [TAILGUARD, "serve", "--port", "0", *arguments],
+        env=COUNTED | {"PATH": "/usr/bin:/bin", "LANG": "C", "PYTHONUNBUFFERED": "1"} | environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
     ) as process:
         printed = []
         for line in process.stdout:
@@ -112,60 +109,44 @@ def name_of(process):
         return ""
 
 
-def test_it_serves_says_how_to_get_in_and_leaves_nothing_after_ctrl_c(serving):
-    process, printed = serving
-    assert process.poll() is None, printed
-    assert "FAULTS ARE SWITCHED ON: capacity" in printed
-    url = re.search(r"http://127\.0\.0\.1:\d+", printed)[0]
-    body = re.search(r"-d '(\{.*\})'", printed)[1]
-    with urllib3.PoolManager() as pool:
-        answer = pool.request(
-            "POST", f"{url}/api/token/", body=body, headers={"Content-Type": "application/json"}
-        )
-        token = json.loads(answer.data)["access"]
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        answer = pool.request(
-            "POST",
-            f"{url}/api/tournaments/registrations/solo/",
-            body=json.dumps({"tournament_id": 1}),
-            headers=headers,
-        )
-        assert (answer.status, json.loads(answer.data)["user"]) == (201, 2)
-    processes = family(process.pid)
-    assert any("postgres" in name_of(member) for member in processes)
-    process.send_signal(signal.SIGINT)
-    process.wait(STOP_S)
-    _, alive = psutil.wait_procs(processes, timeout=STOP_S)
-    assert process.returncode == 0, process.stdout.read()
+def test_it_serves_says_how_to_get_in_and_leaves_nothing_after_ctrl_c():
+    with serving(TAILGUARD_FAULTS="capacity") as (process, printed):
+        assert process.poll() is None, printed
+        assert "FAULTS ARE SWITCHED ON: capacity" in printed
+        url = re.search(r"http://127\.0\.0\.1:\d+", printed)[0]
+        body = re.search(r"-d '(\{.*\})'", printed)[1]
+        assert user_registered_by(url, body) == 2
+        processes = family(process.pid)
+        assert any("postgres" in name_of(member) for member in processes)
+        process.send_signal(signal.SIGINT)
+        process.wait(STOP_S)
+        _, alive = psutil.wait_procs(processes, timeout=STOP_S)
+        assert process.returncode == 0, process.stdout.read()
     assert not alive
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=1)
 
 
+def user_registered_by(url, body):
+    """Log in as the lines say, register, and return the id of the user who is registered then."""
+    headers = {"Content-Type": "application/json"}
+    with urllib3.PoolManager(headers=headers) as pool:
+        answer = pool.request("POST", f"{url}/api/token/", body=body)
+        headers["Authorization"] = f"Bearer {json.loads(answer.data)['access']}"
+        path, entry = "/api/tournaments/registrations/solo/", json.dumps({"tournament_id": 1})
+        answer = pool.request("POST", url + path, body=entry, headers=headers)
+    assert answer.status == 201
+    return json.loads(answer.data)["user"]
+
+
 def test_sigterm_drops_the_schema_in_your_own_database(postgres, s3_server):
-    environ = COUNTED | {
-        "PATH": "/usr/bin:/bin",
-        "PYTHONUNBUFFERED": "1",
-        "AWS_ACCESS_KEY_ID": s3_server.access_key,
-        "AWS_SECRET_ACCESS_KEY": s3_server.secret_key,
-    }
-    command = [TAILGUARD, "serve", "--port", "0", "--dsn", postgres.dsn, "--s3-endpoint", s3_server.endpoint]
-    with subprocess.Popen(
-        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
-    ) as process:
-        printed = []
-        for line in process.stdout:
-            printed.append(line)
-            if "Ctrl-C" in line:
-                process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + STOP_S
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        text = "".join(printed)
-        process.kill()
-    assert process.returncode == 0, text
-    schema = re.search(r"schema (tailguard_\w+)", text)[1]
+    keys = {"AWS_ACCESS_KEY_ID": s3_server.access_key, "AWS_SECRET_ACCESS_KEY": s3_server.secret_key}
+    with serving("--dsn", postgres.dsn, "--s3-endpoint", s3_server.endpoint, **keys) as (process, before):
+        process.send_signal(signal.SIGTERM)
+        printed = before + process.communicate(timeout=STOP_S)[0]
+    assert process.returncode == 0, printed
+    schema = re.search(r"schema (tailguard_\w+)", printed)[1]
     with psycopg.connect(postgres.dsn) as connection:
         found = connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)).fetchone()
     assert found is None
-    assert s3_server.secret_key not in text
+    assert s3_server.secret_key not in printed
