@@ -1,8 +1,8 @@
 """A scenario: one user journey with its steps, its needs and what must hold after it."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from perf.errors import UsageError
@@ -35,6 +35,8 @@ class Scenario:
         prepare: (world, settings) -> data, before the first sample.
         invariants: (world, data, samples) -> what held and what did not, after the last sample.
         refusals: what the platform raises for a clean, expected refusal.
+        optional: names of steps that only some worlds have; `tailguard run` takes them where they are to be had.
+        open_optional: (world, data) -> why each of those that are not to be had is skipped; makes the others ready.
     """
 
     slug: str
@@ -45,9 +47,11 @@ class Scenario:
     prepare: Callable[[Any, Mapping[str, Any]], Any]
     invariants: Callable[[Any, Any, Samples], list[Invariant]]
     refusals: tuple[type[Exception], ...] = ()
+    optional: tuple[str, ...] = ()
+    open_optional: Callable[[Any, Any], Mapping[str, str]] = lambda _world, _data: {}
 
     def __post_init__(self) -> None:
-        for name in (self.slug, *self.steps):
+        for name in (self.slug, *self.steps, *self.optional):
             if not _NAME.fullmatch(name):
                 raise UsageError(
                     f"scenario {self.slug!r}: name {name!r} is not made of a-z, 0-9 and _, a letter first"
@@ -56,3 +60,8 @@ class Scenario:
             raise UsageError(
                 f"scenario {self.slug!r}: steps {self.steps} must be 1 to {MOST_STEPS} different names"
             )
+
+    def with_optional(self, skipped: Collection[str]) -> "Scenario":
+        """Return the scenario with its optional steps as steps like the others, those `skipped` left out."""
+        taken = tuple(step for step in self.optional if step not in skipped)
+        return replace(self, steps=self.steps + taken, optional=())

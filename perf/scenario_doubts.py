@@ -39,6 +39,18 @@ def doubts_of_scenario(slug: str, measurement: Measurement) -> Iterator[Doubt]:
         yield from look(slug, measurement)
 
 
+def skipped_step(slug: str, step: str, why: str) -> Doubt:
+    """Return the word that a step was not taken: it has not passed."""
+    return Doubt(
+        "skipped_step",
+        slug,
+        "note",
+        f"{step} was not measured: {why}",
+        "every step measured",
+        "nothing is known of it in this run",
+    )
+
+
 def _late_generator(slug: str, measurement: Measurement) -> Iterator[Doubt]:
     lateness_ms = measurement.lateness_ns / 1e6
     response_ms = measurement.samples.response_ms(measurement.samples.steps[0])

@@ -29,4 +29,6 @@ def load_scenarios(slugs: Iterable[str]) -> list[Scenario]:
 
 def known_steps() -> dict[str, Sequence[str]]:
     """Return the steps of every scenario, for checking an objectives file."""
-    return {scenario.slug: scenario.steps for scenario in load_scenarios(scenario_slugs())}
+    return {
+        scenario.slug: scenario.steps + scenario.optional for scenario in load_scenarios(scenario_slugs())
+    }

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from perf.config import Config
+from perf.doubt import Doubt
 from perf.doubts import find_doubts
 from perf.errors import TailguardError
 from perf.measure import Done, Pace, Progress, measure
@@ -15,6 +16,7 @@ from perf.placement import Placement, choose_placement, pinned
 from perf.postgres.attribution import Attribution, attributed
 from perf.run import Run
 from perf.scenario import Scenario
+from perf.scenario_doubts import skipped_step
 from perf.summary import scenario_entry
 from perf.telemetry import Telemetry
 from perf.trial import Measurement, Trial
@@ -78,6 +80,7 @@ class Suite:
     scenarios: Sequence[Scenario]
     watch: Watch
     run: Run = field(init=False)
+    _skipped: list[Doubt] = field(default_factory=list)
 
     def measure_all(self) -> str | None:
         """Do everything; returns why the run is incomplete, None where it is whole."""
@@ -117,9 +120,12 @@ class Suite:
         settings = self.config.scenario(scenario.slug)
         self.watch.say(f"preparing {scenario.title}")
         data = scenario.prepare(world, settings)
-        return Trial(
-            scenario, world.platform, data, load_of(scenario.slug, settings, self.config.get("seed"))
-        )
+        skipped = scenario.open_optional(world, data)
+        for step, why in skipped.items():
+            self.watch.say(f"{scenario.title}: {step} is skipped: {why}")
+            self._skipped.append(skipped_step(scenario.slug, step, why))
+        load = load_of(scenario.slug, settings, self.config.get("seed"))
+        return Trial(scenario.with_optional(skipped), world.platform, data, load)
 
     def _measure(
         self, trials: Sequence[Trial], placement: Placement, lookout: Lookout
@@ -135,7 +141,8 @@ class Suite:
                 stop=lookout.stop,
                 pace=Pace(slice_s=self.config.get("load.slice_s")),
             )
-        self.run.record["doubts"] = [doubt.as_dict() for doubt in find_doubts(measured, telemetry.reading())]
+        doubts = [*find_doubts(measured, telemetry.reading()), *self._skipped]
+        self.run.record["doubts"] = [doubt.as_dict() for doubt in doubts]
         if chaos is not None:
             recover_s = self.config.get("chaos.recover_s")
             self.run.record["chaos"] = chaos_record(chaos, trials, measured, recover_s)

@@ -55,6 +55,7 @@ class World:
     resources: ExitStack
     _reader: psycopg.Connection[Any] = field(repr=False)
     s3_switches: S3Switches | None = None
+    certificates: CertificateStorage | None = None
     feed_proxy: FaultProxy | None = None
     _deadlocks_before: int = 0
 
@@ -112,7 +113,8 @@ def open_world(
             s3, switches = _storage(config, needs, placement.server, stack, say)
             say("seeding the platform")
             seeded = seeding.result()
-        platform = _platform(config, database, _certificates(config, s3, stack), seeded, faults)
+        storage = _certificates(config, s3, stack)
+        platform = _platform(config, database, storage, seeded, faults)
         stack.callback(platform.close)
         reader = stack.enter_context(database.connect())
         resources = stack.enter_context(ExitStack())
@@ -128,6 +130,7 @@ def open_world(
             resources,
             reader,
             switches,
+            storage,
         )
         world._deadlocks_before = world._count_deadlocks()  # noqa: SLF001  # the same noun, being made
         yield world

@@ -1,8 +1,9 @@
 """Certificate upload: a winner's certificate goes to S3 and is read back.
 
 Who: the platform at a tournament's end, then the certificate's owner. What: about 64 KiB are stored on S3 and
-their row is written; a presigned URL reads them back. Data: certificates rendered before the clock starts, with
-names such as Curaçao, 東京, Δ and 🏆; each arrival has bytes of its own.
+their row is written; a presigned URL reads them back; where a local disk stands beside S3, one that S3 has lost is read
+through the platform, too. Data: certificates rendered before the clock starts, with names such as Curaçao, 東京, Δ and
+🏆; each arrival has bytes of its own.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from deltacrown.certificates import KINDS
 from perf.sample import Samples
 from perf.scenario import Invariant, Scenario
 from perf.session import Session
+from scenarios._fallback import LOST_BY_S3, CertificateChangedError, Fallback, open_fallback, why_none
 from scenarios._invariants import equals
 from scenarios._locust_user import as_locust_user
 from scenarios._platform import REFUSALS, Platform, Uploaded
@@ -24,17 +26,14 @@ from scenarios._world import World
 READERS = 4
 
 
-class CertificateChangedError(Exception):
-    """The bytes read back are not those that were stored."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Certificates:
-    """Rendered bodies and the registrations that they are for."""
+    """Rendered bodies and the registrations that they are for. `fallback` is None where nothing can fall back."""
 
     rendered: tuple[bytes, ...]
     registrations: Sequence[int]
     acknowledged: dict[int, str]
+    fallback: Fallback | None = None
 
     def body(self, turn: int) -> bytes:
         """Return the bytes of a turn: a rendered certificate, made unique by a comment at its end."""
@@ -55,7 +54,16 @@ class Certificates:
 
 def prepare(world: World, settings: Mapping[str, Any]) -> Certificates:
     """Render the certificates, before the clock starts."""
-    return Certificates(world.rendered_certificates(), world.seeded.awards, {})
+    return Certificates(world.rendered_certificates(), world.seeded.awards[:-LOST_BY_S3], {})
+
+
+def open_optional(world: World, data: Certificates) -> Mapping[str, str]:
+    """Make the fallback read ready, or say why it is skipped."""
+    if why := why_none(world):
+        return {"fallback_read": why}
+    bodies = [data.body(-number) for number in range(1, LOST_BY_S3 + 1)]
+    data.fallback = open_fallback(world, world.seeded.awards[-LOST_BY_S3:], bodies)
+    return {}
 
 
 def read_back(platform: Platform, certificate_id: int, body: bytes) -> bytes:
@@ -74,6 +82,8 @@ def journey(session: Session, platform: Platform, data: Certificates) -> None:
     uploaded = session.step("upload", data.upload, platform, session.turn, body)
     if uploaded is not None:
         session.step("presigned_read", read_back, platform, uploaded.id, body)
+    if data.fallback is not None:
+        session.step("fallback_read", data.fallback.read, platform, session.turn)
 
 
 def sha256_of(platform: Platform, certificate_id: int) -> str | None:
@@ -99,7 +109,19 @@ def invariants(world: World, data: Certificates, samples: Samples) -> list[Invar
         equals("every acknowledged certificate reads back", expected=0, observed=lost),
         equals("every certificate keeps its SHA-256", expected=0, observed=changed),
         equals("every acknowledged certificate has its row", expected=len(data.acknowledged), observed=rows),
+        *([] if data.fallback is None else [fell_back(data.fallback, samples)]),
     ]
+
+
+def fell_back(fallback: Fallback, samples: Samples) -> Invariant:
+    """Return whether each fallback read asked S3 in vain before the disk served it."""
+    reads, counted = int(samples.ok("fallback_read").sum()), fallback.count()
+    return Invariant(
+        "every fallback read was one",
+        held=counted >= reads,
+        expected=f"at least {reads}",
+        observed=f"{counted}",
+    )
 
 
 SCENARIO = Scenario(
@@ -111,6 +133,8 @@ SCENARIO = Scenario(
     prepare=prepare,
     invariants=invariants,
     refusals=REFUSALS,
+    optional=("fallback_read",),
+    open_optional=open_optional,
 )
 
 CertificateUploadUser = as_locust_user(SCENARIO)

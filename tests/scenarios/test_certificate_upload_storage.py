@@ -1,30 +1,74 @@
 """The upload scenario by the storage that the configuration names: S3 alone, or the dual write."""
 
+import numpy as np
 import pytest
 
+from deltacrown.certificates import Metrics
 from perf.config import load_config
-from scenarios._suite import run_suite
+from perf.sample import samples_from_rows
+from scenarios._fallback import Fallback
+from scenarios._suite import Watch, run_suite
+from scenarios.certificate_upload import fell_back
 
 pytestmark = pytest.mark.system
 
 
-@pytest.mark.parametrize("storage", ["s3", "dual_write"])
-def test_every_upload_reads_back_from_either_storage(storage, postgres, tmp_path):
-    flags = {
-        "database.dsn": postgres.dsn,
-        "runs_dir": str(tmp_path),
-        "scenarios": ["certificate_upload"],
-        "certificates.storage": storage,
-        "migrations.run": False,
-        "migrations.economy_rows": 4_000,
-        "migrations.moderation_rows": 1_000,
-        "placement.pin": False,
-        "load.warmup": 2,
-        "load.min_samples": 30,
-        "load.max_samples": 30,
-    }
-    run = run_suite(load_config("smoke", flags=flags, environ={}))
-    entry = run.record["scenarios"]["certificate_upload"]
+@pytest.fixture
+def uploaded(postgres, tmp_path):
+    def upload(storage, platform="in-process"):
+        flags = {
+            "database.dsn": postgres.dsn,
+            "runs_dir": str(tmp_path),
+            "scenarios": ["certificate_upload"],
+            "platform": platform,
+            "certificates.storage": storage,
+            "migrations.run": False,
+            "migrations.economy_rows": 4_000,
+            "migrations.moderation_rows": 1_000,
+            "placement.pin": False,
+            "load.warmup": 2,
+            "load.min_samples": 30,
+            "load.max_samples": 30,
+        }
+        said = []
+        run = run_suite(load_config("smoke", flags=flags, environ={}), Watch(say=said.append))
+        return run.record, said
+
+    return upload
+
+
+def test_every_upload_reads_back_from_s3_and_the_fallback_is_skipped_aloud(uploaded):
+    record, said = uploaded("s3")
+    entry = record["scenarios"]["certificate_upload"]
     assert entry["counts"] == {"total": 60, "ok": 60, "conflict": 0, "error": 0}
     assert all(each["held"] for each in entry["invariants"])
     assert len(entry["invariants"]) == 3
+    assert "fallback_read" not in entry["steps"]
+    [doubt] = [each for each in record["doubts"] if each["kind"] == "skipped_step"]
+    assert doubt["grade"] == "note"
+    assert "fallback_read was not measured: there is no local disk beside S3" in doubt["measured"]
+    assert any("fallback_read is skipped" in line for line in said)
+
+
+@pytest.mark.parametrize("platform", ["in-process", "http"])
+def test_with_a_disk_beside_s3_what_s3_has_lost_is_served_from_the_disk(uploaded, platform):
+    record, _ = uploaded("dual_write", platform)
+    entry = record["scenarios"]["certificate_upload"]
+    assert entry["counts"] == {"total": 90, "ok": 90, "conflict": 0, "error": 0}
+    assert entry["steps"]["fallback_read"]["counts"]["ok"] == 30
+    assert all(each["held"] for each in entry["invariants"])
+    assert {each["name"] for each in entry["invariants"]} >= {"every fallback read was one"}
+    assert "skipped_step" not in {each["kind"] for each in record["doubts"]}
+
+
+def test_a_read_that_s3_answered_is_no_fallback():
+    """The guard of the step: where S3 has lost nothing, its invariant breaks."""
+
+    class Storage:
+        metrics = Metrics()
+
+    samples = samples_from_rows("certificate_upload", ("fallback_read",), ("",), np.zeros((3, 4), np.int64))
+    assert not fell_back(Fallback(((1, ""),), Storage()), samples).held
+    for _ in range(3):
+        Storage.metrics.count("read", "fallback")
+    assert fell_back(Fallback(((1, ""),), Storage()), samples).held
