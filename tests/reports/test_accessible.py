@@ -2,14 +2,12 @@
 
 from html.parser import HTMLParser
 from itertools import pairwise
-from typing import Any
 
 import pandas as pd
 import pytest
-from made_chaos import RECORD as CHAOS
-from made_duet import duet_record
-from made_proof import growth_row, proved, samples
-from made_run import columns, record
+from made_kinds import KINDS, kind_of_run
+from made_proof import samples
+from made_run import columns
 
 from reports.gallery import gallery_of
 from reports.page import page_of
@@ -40,25 +38,9 @@ class Outline(HTMLParser):
         return [found for _, found in self.elements if name in (found.get("class") or "").split()]
 
 
-def kinds(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    made = record(table)
-    proof = {
-        "scenarios": {},
-        "verdicts": [],
-        "doubts": [],
-        "migrations": [proved() | {"growth": [growth_row()]}],
-    }
-    return {
-        "run": made,
-        "duet": duet_record(made),
-        "proof": made | proof,
-        "chaos": made | {"chaos": CHAOS["chaos"], "migrations": []},
-    }
-
-
-@pytest.fixture(scope="module", params=["run", "duet", "proof", "chaos"])
+@pytest.fixture(scope="module", params=KINDS)
 def outline(request: pytest.FixtureRequest, table: pd.DataFrame) -> Outline:
-    made = kinds(table)[request.param]
+    made = kind_of_run(request.param, table)
     drawn = {"registration": columns(table)["registration"]} if request.param == "run" else {}
     found = Outline()
     found.feed(page_of(view_of(made), gallery_of(made, drawn, live=samples())))

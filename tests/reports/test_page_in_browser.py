@@ -1,32 +1,15 @@
 """The report in a real browser: headless Chromium, from a file, without a network."""
 
-import shutil
-from collections.abc import Iterator
-
 import pandas as pd
 import pytest
+from in_browser import PATIENCE_S, draw_all, open_at
 from made_run import columns, record
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from reports.gallery import gallery_of
 from reports.page import page_of
 from reports.view import view_of
-
-BROWSERS, DRIVER = ("chromium", "chromium-browser", "google-chrome"), "chromedriver"
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",  # Chromium refuses to run as root with one
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-PATIENCE_S = 60  # a busy machine draws 25 charts late; nothing here waits this long otherwise
 
 pytestmark = pytest.mark.browser
 
@@ -37,39 +20,6 @@ def address(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> st
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page_of(view_of(made), gallery_of(made, columns(table))), encoding="utf-8")
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    binary = next(filter(None, map(shutil.which, BROWSERS)), None)
-    driver = shutil.which(DRIVER)
-    if binary is None or driver is None:
-        pytest.skip("no Chromium with its chromedriver on this machine")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=Service(driver))
-    yield chrome
-    chrome.quit()
-
-
-def open_at(browser: webdriver.Chrome, address: str, width: int, theme: str = "light") -> None:
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    preference = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preference)
-    browser.get(address)
-
-
-def draw_all(browser: webdriver.Chrome) -> None:
-    """Scroll each chart into view, as a reader would, and wait for it."""
-    for chart in browser.find_elements(By.CSS_SELECTOR, ".chart"):
-        browser.execute_script("arguments[0].scrollIntoView()", chart)
-        WebDriverWait(browser, PATIENCE_S).until(
-            lambda _, chart=chart: "drawn" in chart.get_attribute("class")
-        )
 
 
 @pytest.mark.parametrize("width", [1400, 390])

@@ -1,0 +1,24 @@
+"""What every test in a browser does first: open a page at a width and in a theme, and let its charts draw."""
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+PATIENCE_S = 60  # a busy machine draws 25 charts late; nothing here waits this long otherwise
+
+
+def open_at(browser: webdriver.Chrome, address: str, width: int, theme: str = "light") -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    preference = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preference)
+    browser.get(address)
+
+
+def draw_all(browser: webdriver.Chrome) -> None:
+    """Scroll each chart into view, as a reader would, and wait for it."""
+    for chart in browser.find_elements(By.CSS_SELECTOR, ".chart"):
+        browser.execute_script("arguments[0].scrollIntoView()", chart)
+        WebDriverWait(browser, PATIENCE_S).until(
+            lambda _, chart=chart: "drawn" in chart.get_attribute("class")
+        )

@@ -1,0 +1,25 @@
+"""One run of each kind that has a report of its own shape."""
+
+from typing import Any
+
+import pandas as pd
+from made_chaos import RECORD as CHAOS
+from made_duet import duet_record
+from made_proof import growth_row, proved
+from made_run import record
+
+KINDS = ("run", "duet", "proof", "chaos")
+
+
+def kind_of_run(kind: str, table: pd.DataFrame) -> dict[str, Any]:
+    """The record of a run of this kind; one whose samples are drawn has those of `table`."""
+    made = record(table)
+    match kind:
+        case "duet":
+            return duet_record(made)
+        case "proof":
+            proof = proved() | {"growth": [growth_row()]}
+            return made | {"scenarios": {}, "verdicts": [], "doubts": [], "migrations": [proof]}
+        case "chaos":
+            return made | {"chaos": CHAOS["chaos"], "migrations": []}
+    return made
