@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,16 +61,27 @@ def read_record(folder: Path) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise UsageError(f"{path} is broken: it holds no JSON object. Measure again, or restore the file.")
     if record.get("schema") != SCHEMA:
-        raise UsageError(
-            f"{path} has schema {record.get('schema')!r}; this Tailguard reads {SCHEMA}."
-            " Open it with the version that wrote it, or measure again."
-        )
+        raise UsageError(_other_schema(path, record))
     for name, kind in PARTS.items():
         if not isinstance(record.get(name), kind):
             raise UsageError(
                 f"{path} is broken: it has no {name!r} part. Measure again, or restore the file."
             )
     return record
+
+
+def _other_schema(path: Path, record: Mapping[str, Any]) -> str:
+    """Say how to mend it; of a record that we cannot read, only what has the right form is repeated."""
+    git = record["environment"].get("git") if isinstance(record.get("environment"), dict) else None
+    commit = str(git.get("commit")) if isinstance(git, dict) else ""
+    profile = str(record.get("profile", ""))
+    run = "tailguard run" + (f" --profile {profile}" if re.fullmatch(r"[a-z][a-z0-9_]*", profile) else "")
+    again = f"git switch --detach {commit} && {run}" if re.fullmatch(r"[0-9a-f]{7,64}", commit) else run
+    has = f"schema {record['schema']!r}" if "schema" in record else "no schema number"
+    return (
+        f"{path} has {has}; this Tailguard reads {SCHEMA}. Measure it again with this version: `{again}`; "
+        "or open it with the version that wrote it."
+    )
 
 
 def record_text(record: Mapping[str, Any]) -> str:
