@@ -4,7 +4,9 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from postgres_versions import VERSIONS
 
+from perf.postgres.database import open_database
 from perf.postgres.plan import explain, parse_plan
 from perf.postgres.plan_diff import describe, match_plans
 from perf.postgres.plan_text import plan_text
@@ -30,9 +32,15 @@ QUERIES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def connection(module_database):
-    with module_database.connect() as connection:
+@pytest.fixture(scope="module", params=VERSIONS)
+def connection(request):
+    """Small tables on a server of each version."""
+    folder, _ = request.param
+    server = request.getfixturevalue("postgres") if folder is None else None
+    with (
+        open_database(server and server.dsn, binaries=folder, environ={}) as database,
+        database.connect() as connection,
+    ):
         connection.execute(
             "CREATE TABLE entry AS SELECT n AS id, n % 100 AS wallet, 'x' || n AS note FROM generate_series(1, 20000) n"
         )
