@@ -1,10 +1,14 @@
 """What the bridge to locust is handed: the stage of a run. So the bridge knows no scenario and no threshold."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from perf.errors import UsageError
 from perf.locust_master import Master
 from perf.locust_worker import Message, OpenWorkplace
+
+# Part of a test in which its users may arrive.
+RAMP_SHARE = 0.1
 
 
 class Stage(Protocol):
@@ -51,6 +55,29 @@ class Stage(Protocol):
 
     def close(self) -> None:
         """End what `find_host` started."""
+
+
+def choose_spawn_rate(options: Any) -> None:
+    """Let all users be there after a tenth of --run-time, where --spawn-rate does not say otherwise.
+
+    Locust's own default, one a second, has twenty users idle for a third of a test of 30 s: too few samples for its
+    verdicts.
+    """
+    if options.headless and options.spawn_rate is None and options.num_users and options.run_time:
+        options.spawn_rate = max(1.0, options.num_users / (RAMP_SHARE * options.run_time))
+
+
+def keep_playable(environment: Any, playable: Callable[[Sequence[str]], Sequence[str]]) -> None:
+    """Leave out the users whose scenario the target cannot be asked for; raises UsageError where none is left."""
+    ours = [user for user in environment.user_classes if hasattr(user, "scenario")]
+    slugs = playable([user.scenario.slug for user in ours])
+    gone = [user for user in ours if user.scenario.slug not in slugs]
+    environment.user_classes = [user for user in environment.user_classes if user not in gone]
+    if not environment.user_classes:
+        raise UsageError(
+            "The target lacks what every one of these scenarios needs: there is nothing to measure. Choose other "
+            "scenarios, or give the target's file the steps that were named as missing."
+        )
 
 
 def keep_tagged(environment: Any, options: Any) -> None:
