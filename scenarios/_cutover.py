@@ -3,11 +3,11 @@
 import hashlib
 import secrets
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any
 
-import psycopg
 import urllib3
 
 from deltacrown.certificates import (
@@ -30,6 +30,7 @@ from perf.errors import UsageError
 from perf.postgres.database import schema_on
 from perf.processes import Watchdog
 from perf.s3.store import S3Server
+from scenarios._copying import Copying
 from scenarios._world import World
 
 STAGES = ("off", "dual_write", "backfill", "read_primary", "rolled_back")
@@ -44,8 +45,9 @@ _FLAGS = {
 _ENDS = (0.05, 0.15, 0.25, 0.85)
 # A presigned read or an S3 call on loopback takes milliseconds: what takes 2 s is not coming.
 _CONNECT_S, _READ_S = 1.0, 2.0
-_REST_S = 0.5  # before a backfill goes on whose database or storage went away
-_TRIES = 40
+# Few at a time: a backfill rests between its batches, see `Copying`.
+_BATCH, _CONCURRENCY = 8, 2
+_LEGACY_UPLOADERS = 8  # before the clock starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,13 @@ class Cutover:
     rendered: tuple[bytes, ...]
     awards: range
     turns: int
-    backfill_rate_per_s: float
+    copying: Copying
     stage: str = STAGES[0]
     acknowledged: dict[int, str] = field(default_factory=dict)
     failed_uploads: int = 0
-    stop: Event = field(default_factory=Event)
     _order: list[int] = field(default_factory=list)
     _issued: int = 0
     _lock: Lock = field(default_factory=Lock)
-    _copying: Thread | None = None
 
     def body(self, turn: int) -> bytes:
         """Return a turn's bytes: a rendered certificate, made unique by a comment at its end."""
@@ -85,10 +85,11 @@ class Cutover:
 
     def stage_of(self, turn: int) -> str:
         """Return the stage of a turn, and enter it where it is new. None is left before its work is done."""
+        self.copying.turn()
         share = max(turn, 0) / self.turns
         due = sum(share >= end for end in _ENDS)
         with self._lock:
-            while STAGES.index(self.stage) < due and not self._busy():
+            while STAGES.index(self.stage) < due and not self.copying.busy:
                 self._enter(STAGES[STAGES.index(self.stage) + 1])
             return self.stage
 
@@ -115,17 +116,14 @@ class Cutover:
     def read(self, certificate_id: int) -> ReadBack:
         """Read as an owner does: by presigned link, else through the platform. Raises OSError for wrong bytes."""
         found = self._by_link(certificate_id)
+        self.copying.turn()
         if hashlib.sha256(found.body).hexdigest() != self.acknowledged[certificate_id]:
             raise OSError(f"certificate {certificate_id} came back changed")
         return found
 
     def complete(self) -> None:
         """Walk the stages that are left, and backfill once more what S3 missed while it was away."""
-        self.stop.set()
-        if self._copying is not None:
-            self._copying.join()
-        self.stop.clear()
-        self._copy()
+        self.copying.finish()
         while self.stage != STAGES[-1]:
             self._enter(STAGES[STAGES.index(self.stage) + 1], copy=False)
 
@@ -142,9 +140,7 @@ class Cutover:
 
     def close(self) -> None:
         """Let go of everything."""
-        self.stop.set()
-        if self._copying is not None:
-            self._copying.join()
+        self.copying.close()
         self.http.clear()
         self.platform.close()
 
@@ -163,25 +159,7 @@ class Cutover:
         self.stage = stage
         self.storage.flags = _FLAGS[stage]
         if stage == "backfill" and copy:
-            self._copying = Thread(target=self._copy, name="backfill", daemon=True)
-            self._copying.start()
-
-    def _busy(self) -> bool:
-        return self.stage == "backfill" and self._copying is not None and self._copying.is_alive()
-
-    def _copy(self) -> None:
-        """Backfill until nothing is left. Whatever goes away meanwhile: the rows know what is done."""
-        plan = BackfillPlan(batch=20, concurrency=2, rate_per_s=self.backfill_rate_per_s)
-        backfill = Backfill(self.platform.database, self.storage.local, self.storage.s3, plan)
-        for _ in range(_TRIES):
-            try:
-                progress = backfill.run(stop=self.stop)
-            except (psycopg.OperationalError, psycopg.InterfaceError):
-                self.stop.wait(_REST_S)
-                continue
-            if self.stop.is_set() or not progress.failed:
-                return
-            self.stop.wait(_REST_S)
+            self.copying.start()
 
     def _next_order(self) -> tuple[int, str]:
         """Return (registration, kind): each registration once a kind, then the next kind."""
@@ -196,7 +174,7 @@ def open_cutover(world: World, settings: Mapping[str, Any]) -> Cutover:
     if world.config.get("platform") != "in-process":
         raise UsageError(
             "certificate_migration switches the flags of the platform that it runs on: use --platform in-process,"
-            " or docs/runbooks/certificates-s3-cutover.md on your own"
+            " name the other scenarios with --scenario, or follow docs/runbooks/certificates-s3-cutover.md on your own"
         )
     assert world.s3 is not None  # it is among the scenario's needs
     turns = min(settings["max_samples"], round(settings["rate_per_s"] * settings["max_seconds"]))
@@ -209,14 +187,14 @@ def open_cutover(world: World, settings: Mapping[str, Any]) -> Cutover:
     folder = stack.enter_context(Watchdog()).folder("tailguard-certificates-")
     storage = _storage(world.s3, LocalStorage(folder))
     platform = DeltaCrown(own.conninfo, storage=storage, secret=secrets.token_hex(32))
+    plan = BackfillPlan(_BATCH, _CONCURRENCY, settings["backfill_rate_per_s"])
+    copying = Copying(Backfill(platform.database, storage.local, storage.s3, plan))
     http = urllib3.PoolManager(maxsize=32, retries=False, timeout=urllib3.Timeout(_CONNECT_S, _READ_S))
-    cutover = Cutover(
-        platform, storage, http, world.rendered_certificates(), seeded.awards, turns,
-        backfill_rate_per_s=settings["backfill_rate_per_s"],
-    )  # fmt: skip
+    cutover = Cutover(platform, storage, http, world.rendered_certificates(), seeded.awards, turns, copying)
     stack.callback(cutover.close)
-    for number in range(legacy):
-        cutover.upload(number, cutover.body(-number))
+    with ThreadPoolExecutor(_LEGACY_UPLOADERS, "legacy") as uploaders:
+        for stored in uploaders.map(lambda n: cutover.upload(n, cutover.body(-n)), range(legacy)):
+            assert stored.id in cutover.acknowledged
     return cutover
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deltacrown.certificates import Flags
+from perf.memory import MemoryCourse
 from perf.sample import Samples
 from perf.scenario import Invariant, Scenario
 from perf.session import Session
@@ -19,6 +20,10 @@ from scenarios._cutover import STAGES, Cutover, open_cutover
 from scenarios._invariants import equals
 from scenarios._platform import REFUSALS
 from scenarios._world import World
+
+# A backfill of so many tells whether its memory grows: their bodies, of 64 KiB each, are twice the growth allowed,
+# which is what the load beside it may come to hold.
+LONG, MOST_GROWTH_MB = 1000, 32.0
 
 
 def prepare(world: World, settings: Mapping[str, Any]) -> Cutover:
@@ -59,6 +64,22 @@ def invariants(world: World, data: Cutover, samples: Samples) -> list[Invariant]
             observed=len(found.mismatches_local) + len(found.mismatches_s3),
         ),
         orphans_explained(data, len(found.orphans_local), len(found.orphans_s3)),
+        *memory_constant(data.copying.memory),
+    ]
+
+
+def memory_constant(memory: MemoryCourse) -> list[Invariant]:
+    """A backfill holds a batch, not what it has copied; of a short one nothing can be said."""
+    if memory.total < LONG:
+        return []
+    grown_mb, warm_mb = memory.growth_bytes / 1e6, memory.warm_bytes / 1e6
+    return [
+        Invariant(
+            "the backfill's memory stayed constant",
+            grown_mb <= MOST_GROWTH_MB,
+            f"at most {MOST_GROWTH_MB:g} MB more than after its first tenth",
+            f"{grown_mb:.1f} MB more than {warm_mb:.1f} MB, over {memory.total} certificates",
+        )
     ]
 
 
