@@ -17,7 +17,7 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--profile", help="smoke (default), ci, full, or one of your own.")
+@click.option("--profile", help="smoke (default), ci, full, chaos, duet, or one of your own.")
 @click.option(
     "--config",
     "file",

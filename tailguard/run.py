@@ -10,7 +10,7 @@ from perf.config import load_config
 
 
 @click.command()
-@click.option("--profile", help="smoke (default), ci, full, or one of your own.")
+@click.option("--profile", help="smoke (default), ci, full, chaos, or one of your own.")
 @click.option(
     "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
 )
