@@ -54,20 +54,23 @@ def live_figures(live: Mapping[str, Any], samples: Mapping[str, Samples]) -> tup
 
 def _windows(live: Mapping[str, Any], samples: Mapping[str, Samples]) -> list[LiveWindow]:
     samples = {name.removeprefix(live.get("samples", "")): one for name, one in samples.items()}
-    found = [_window("baseline", "Baseline: no build", "Writers and readers alone.", None, samples)]
+    statement = live.get("statement", "CREATE INDEX")
+    act = "drop" if statement == "DROP INDEX" else "build"
+    found = [_window("baseline", f"Baseline: no {act}", "Writers and readers alone.", None, samples)]
     builds: Sequence[Mapping[str, Any]] = live.get("builds") or []
     if builds:
         worst = max(range(len(builds)), key=lambda i: _longest(builds[i]) / builds[i]["seconds"])
         build = builds[worst]
-        title = f"CREATE INDEX CONCURRENTLY: {numbers.seconds(build['seconds'])}"
+        title = f"{statement} CONCURRENTLY: {numbers.seconds(build['seconds'])}"
         caption = (
-            f"Build {worst + 1} of {len(builds)}, the one that held a request up the longest for its length."
+            f"{act.capitalize()} {worst + 1} of {len(builds)},"
+            " the one that held a request up the longest for its length."
         )
         found.append(_window(f"build_{worst + 1}", title, caption, build, samples))
     control = live.get("control")
     if control:
-        title = f"Positive control, plain CREATE INDEX: {numbers.seconds(control['seconds'])}"
-        caption = "Whoever writes waits for what is left of the build: this is what a stall looks like."
+        title = f"Positive control, plain {statement}: {numbers.seconds(control['seconds'])}"
+        caption = f"Whoever writes waits for what is left of the {act}: this is what a stall looks like."
         found.append(_window("control", title, caption, control, samples))
     return found
 

@@ -71,7 +71,8 @@ def proof_of(found: Mapping[str, Any]) -> ProofView:
     """Choose and format what run.json says of one migration's proof."""
     live, removal = found.get("live"), found.get("removal")
     if removal:
-        return ProofView(str(removal["saving"]), None, tuple(costs_of(found, removal)))
+        under_load = None if not live else _live(found, live)
+        return ProofView(str(removal["saving"]), under_load, tuple(costs_of(found, removal)))
     growth = found.get("growth") or []
     return ProofView(
         _gain(found),
@@ -125,27 +126,44 @@ def _share(saved: float) -> str:
 
 def _live(found: Mapping[str, Any], live: Mapping[str, Any]) -> LiveView:
     builds, rate = live["builds"], numbers.per_second(live["rate_per_s"])
+    act, after = _words(live)
+    behind = ", each behind a reader whose transaction stayed open" if act == "drop" else ""
     return LiveView(
-        lead=f"{numbers.count(len(builds))} builds while writers and readers went on at {rate} each, by intended start"
-        " whatever the answers took; beside them a window without a build and one with the index.",
+        lead=f"{numbers.count(len(builds))} {act}s{behind}, while writers and readers went on at {rate} each, by"
+        f" intended start whatever the answers took; beside them a window without a {act} and one {after}.",
         warning="" if live.get("control") else NO_CONTROL,
         worth=str(live.get("worth") or ""),
         felt=tuple(_felt(live)),
-        gains=tuple(gains_of(found)),
-        costs=tuple(costs_of(found, live)),
+        gains=() if act == "drop" else tuple(gains_of(found)),
+        costs=() if act == "drop" else tuple(costs_of(found, live)),
+    )
+
+
+def _words(live: Mapping[str, Any]) -> tuple[str, str]:
+    """What was done under load, and how the table is afterwards."""
+    return (
+        ("drop", "without the index")
+        if live.get("statement") == "DROP INDEX"
+        else ("build", "with the index")
     )
 
 
 def _felt(live: Mapping[str, Any]) -> Iterator[FeltRow]:
-    windows = [("baseline, no build", live["windows"].get("baseline") or {})]
+    act, after = _words(live)
+    windows = [(f"baseline, no {act}", live["windows"].get("baseline") or {})]
     windows += [
-        (f"build {number}, {numbers.seconds(build['seconds'])}", build["felt"])
+        (f"{act} {number}, {numbers.seconds(build['seconds'])}", build["felt"])
         for number, build in enumerate(live["builds"], 1)
     ]
-    windows.append(("with the index", live["windows"].get("after") or {}))
+    windows.append((after, live["windows"].get("after") or {}))
     control = live.get("control")
     if control:
-        windows.append((f"plain CREATE INDEX, {numbers.seconds(control['seconds'])}", control["felt"]))
+        windows.append(
+            (
+                f"plain {live.get('statement', 'CREATE INDEX')}, {numbers.seconds(control['seconds'])}",
+                control["felt"],
+            )
+        )
     for window, felt in windows:
         for who, summary in felt.items():
             p50, p99 = (numbers.ms(summary[key]["value"]) for key in ("p50_ms", "p99_ms"))

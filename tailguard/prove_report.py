@@ -33,11 +33,13 @@ def proof_lines(record: Record) -> Iterator[str]:
 def _felt_lines(live: Record) -> Iterator[str]:
     yield f"  Felt at {live['rate_per_s']:.0f} a second      n      p50      p99  longest"
     windows = [("baseline", "", live["windows"]["baseline"])]
-    windows += [("build", duration_s(build["seconds"]), build["felt"]) for build in live["builds"]]
-    windows += [("with the index", "", live["windows"]["after"])]
+    statement = live["statement"]
+    act, after = ("drop", "without the index") if statement == "DROP INDEX" else ("build", "with the index")
+    windows += [(act, duration_s(build["seconds"]), build["felt"]) for build in live["builds"]]
+    windows += [(after, "", live["windows"]["after"])]
     if live["control"] is not None:
         windows.append(
-            ("plain CREATE INDEX", duration_s(live["control"]["seconds"]), live["control"]["felt"])
+            (f"plain {statement}", duration_s(live["control"]["seconds"]), live["control"]["felt"])
         )
     for name, took, felt in windows:
         for who, summary in felt.items():

@@ -47,6 +47,11 @@ class Migration:
     removal: bool = False
 
     @property
+    def act(self) -> str:
+        """What its way up does, in a word."""
+        return "drop" if self.removal else "build"
+
+    @property
     def creating(self) -> str:
         """The statement that builds the index."""
         return self.down if self.removal else self.up

@@ -1,10 +1,12 @@
 """Whether a migration stalls anybody: builds under live load, beside a quiet window and a build that does stall.
 
 Baseline window, builds, a window with the index, what each write costs, and the positive control: a plain CREATE INDEX,
-which must be caught holding the writers up.
+which must be caught holding the writers up. A removal goes the same way with drops: each meets a reader whose
+transaction stays open, behind whom a plain DROP INDEX makes everybody queue.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -14,8 +16,9 @@ from psycopg import sql
 
 from perf.clock import Clock, MonotonicClock
 from perf.postgres.cost import COPY_ROWS, measure_cost
-from perf.postgres.index import Table, find_table, wanted_shape
+from perf.postgres.index import Shape, Table, find_table, wanted_shape
 from perf.postgres.load import READERS, WRITERS, Crowd, Window, calibrate, crowds, open_window
+from perf.postgres.load_reader import long_reader
 from perf.postgres.load_statements import statements_for
 from perf.postgres.migration import Migration
 from perf.postgres.migration_runner import Limits, Outcome, Runner
@@ -38,6 +41,8 @@ from perf.sample import Samples
 ENOUGH = 460
 # After a build the queue behind it must drain: at a quarter of capacity that takes a third of the build.
 DRAIN_S, DRAIN_SHARE = 0.5, 0.5
+# How long the reader stays whom a drop has to wait for: some hundred requests meet each drop.
+READER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class LiveProof:
 
     def record(self) -> dict[str, Any]:
         """Run the proof; returns run.json's `live` of a migration."""
-        self._runner().revert(self.migration)
+        self._runner().down(self.migration)
         with self.database.connect() as connection:
             table = find_table(connection, self.migration.build.table)
             self.rows = table.rows
@@ -101,22 +106,20 @@ class LiveProof:
                 rate_per_s = calibrate(clients, self.options.rate_per_s, self.options.calibration_s)
                 self.say(f"baseline window at {rate_per_s:.0f} writes and reads a second")
                 self.quiet["baseline"] = self._quiet_window(clients, rate_per_s)
-                self._build_until_enough(clients, rate_per_s)
-                self.say("window with the index")
+                self._build_until_enough(table, clients, rate_per_s)
+                self.say("window without the index" if self.migration.removal else "window with the index")
                 self.quiet["after"] = self._quiet_window(clients, rate_per_s)
                 if self.options.control:
-                    self._runner().revert(self.migration)
-                    self.say("positive control: a plain CREATE INDEX")
+                    self._runner().down(self.migration)
+                    self.say(f"positive control: a plain {self.statement}")
                     self.control = self._control_build(connection, table, clients, rate_per_s)
-                    self._runner().apply(self.migration, allow_equivalent=True)
-            self.say("what each write costs, with and without the index")
-            cost = measure_cost(
-                connection, table, self.migration.build, shape, self.clock, self.options.cost_rows
-            )
+                    self._runner().up(self.migration, allow_equivalent=True)
+            cost = None if self.migration.removal else self._cost(connection, table, shape)
         verdicts = self._verdicts(self.quiet["baseline"].samples)
         return {
             "state": worst_state(verdicts),
             "rate_per_s": rate_per_s,
+            "statement": self.statement,
             "verdicts": [verdict.as_dict() for verdict in verdicts],
             "windows": {name: self._summary(window) for name, window in self.quiet.items()},
             "builds": [self._build_record(build) for build in self.builds],
@@ -124,18 +127,24 @@ class LiveProof:
             "cost": cost,
         }
 
+    @property
+    def statement(self) -> str:
+        """What is done under load; CONCURRENTLY, and plainly as the control."""
+        return "DROP INDEX" if self.migration.removal else "CREATE INDEX"
+
     def all_samples(self) -> dict[str, dict[str, Samples]]:
         """Return what was sent in each window: window -> writers or readers -> samples."""
         windows = {name: window.samples for name, window in self.quiet.items()}
         windows |= {f"build_{number}": build.samples for number, build in enumerate(self.builds, 1)}
         return windows if self.control is None else windows | {"control": self.control.samples}
 
-    def _build_until_enough(self, clients: Sequence[Crowd], rate_per_s: float) -> None:
+    def _build_until_enough(self, table: Table, clients: Sequence[Crowd], rate_per_s: float) -> None:
         """Build and drop until as many requests met a build as a verdict needs."""
         for number in range(1, self.options.most_builds + 1):
-            self._runner().revert(self.migration)
-            self.say(f"build {number} under load")
-            self.builds.append(self._build(clients, rate_per_s, lambda: self._runner().apply(self.migration)))
+            self._runner().down(self.migration)
+            self.say(f"{self.migration.act} {number} under load")
+            build = self._build(table, clients, rate_per_s, lambda: self._runner().up(self.migration))
+            self.builds.append(build)
             if number >= self.options.fewest_builds and self._enough():
                 return
 
@@ -144,12 +153,15 @@ class LiveProof:
             sum(len(b.felt(who).response_ms) for b in self.builds) >= ENOUGH for who in self.builds[0].samples
         )
 
-    def _build(self, clients: Sequence[Crowd], rate_per_s: float, build: Callable[[], Outcome]) -> Build:
+    def _build(
+        self, table: Table, clients: Sequence[Crowd], rate_per_s: float, build: Callable[[], Outcome]
+    ) -> Build:
         """Build while the clients go on, and wait until those who were held up have their answers."""
         seed = self.options.seed + len(self.builds) + 1
         with open_window(clients, rate_per_s, seed) as window:
             self._pass(DRAIN_S)
-            outcome = build()
+            with self._met_by(table):
+                outcome = build()
             self._pass(DRAIN_S + DRAIN_SHARE * outcome.seconds)
         phases = [
             {"elapsed_s": look.elapsed_s, "phase": look.phase, "blockers": [str(b) for b in look.blockers]}
@@ -157,11 +169,21 @@ class LiveProof:
         ]
         return Build(outcome.started_ns, outcome.seconds, phases, window.samples)
 
+    def _met_by(self, table: Table) -> AbstractContextManager[None]:
+        """A drop takes no time by itself: it is as long as the transaction that it has to wait for."""
+        return long_reader(self.database, table, READER_S) if self.migration.removal else nullcontext()
+
+    def _cost(self, connection: psycopg.Connection[Any], table: Table, shape: Shape) -> dict[str, Any]:
+        self.say("what each write costs, with and without the index")
+        build, rows = self.migration.build, self.options.cost_rows
+        return measure_cost(connection, table, build, shape, self.clock, rows)
+
     def _control_build(
         self, connection: psycopg.Connection[Any], table: Table, clients: Sequence[Crowd], rate_per_s: float
     ) -> Build:
-        """Build the same index as one should not, under another name, and drop it again."""
+        """Drop the index as one should not; or build the same one so, under another name, and drop it again."""
         name = sql.Identifier("tailguard_control")
+        dropping = sql.SQL("DROP INDEX {}").format(sql.Identifier(table.schema, self.migration.index))
         statement = sql.SQL("CREATE {}INDEX {} ON {} {}").format(
             sql.SQL("UNIQUE " if self.migration.build.unique else ""),
             name,
@@ -171,11 +193,11 @@ class LiveProof:
 
         def build() -> Outcome:
             started_ns = self.clock.now_ns()
-            connection.execute(statement)
-            return Outcome("built, plainly", started_ns, (self.clock.now_ns() - started_ns) / 1e9)
+            connection.execute(dropping if self.migration.removal else statement)
+            return Outcome("done, plainly", started_ns, (self.clock.now_ns() - started_ns) / 1e9)
 
         try:
-            return self._build(clients, rate_per_s, build)
+            return self._build(table, clients, rate_per_s, build)
         finally:
             index = sql.Identifier(table.schema, "tailguard_control")
             connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(index))
@@ -192,8 +214,9 @@ class LiveProof:
         for who in self.builds[0].samples:
             felt = pooled([build.felt(who) for build in self.builds])
             unbuilt = all_of(baseline[who], shortest_s)
-            quiet = judge_baseline(who, unbuilt)
-            judged = [judge_stall(who, felt), judge_p99(who, felt, unbuilt)]
+            act = self.migration.act
+            quiet = judge_baseline(who, unbuilt, act)
+            judged = [judge_stall(who, felt, act), judge_p99(who, felt, unbuilt, act)]
             if quiet.state != "PASS":
                 cause = f"not judged, the baseline is unsteady: {quiet.observed}"
                 judged = [
@@ -201,7 +224,7 @@ class LiveProof:
                 ]
             verdicts += [quiet, *judged, judge_errors(who, felt)]
         if self.control is not None:
-            verdicts.append(judge_control(self.control.felt(WRITERS)))
+            verdicts.append(judge_control(self.control.felt(WRITERS), self.statement, self.migration.act))
         return verdicts
 
     def _summary(self, window: Window) -> dict[str, Any]:

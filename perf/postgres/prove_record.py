@@ -17,9 +17,13 @@ WORST_FIRST = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")
 def add_live(record: dict[str, Any], proof: LiveProof) -> None:
     """Run the proof and put it into run.json's `record` of its migration, which has the query before and after."""
     live = proof.record()
-    saved_ms = record["before"]["server_ms"]["median"] - record["after"]["server_ms"]["median"]
+    if "removal" in record:  # what it saves has been measured
+        live["cost"], sentence = record["removal"]["cost"], record["removal"]["saving"]
+    else:
+        saved_ms = record["before"]["server_ms"]["median"] - record["after"]["server_ms"]["median"]
+        sentence = worth(saved_ms, live["cost"])
     record["live"] = live | {
-        "worth": worth(saved_ms, live["cost"]),
+        "worth": sentence,
         "samples": _prefix(proof),
         "rows": proof.rows,
     }

@@ -83,27 +83,27 @@ def pooled(felt: Sequence[Felt]) -> Felt:
     )
 
 
-def judge_stall(who: str, felt: Felt) -> LiveVerdict:
-    """Judge the longest response against the build's length."""
-    name, expected = f"no stall of {who}", f"longest response below {STALL:.0%} of its build"
+def judge_stall(who: str, felt: Felt, act: str = "build") -> LiveVerdict:
+    """Judge the longest response against the length of the build, or of the drop that `act` calls it."""
+    name, expected = f"no stall of {who}", f"longest response below {STALL:.0%} of its {act}"
     if not len(felt.response_ms):
-        return LiveVerdict(name, "INCONCLUSIVE", expected, "no request during a build")
+        return LiveVerdict(name, "INCONCLUSIVE", expected, f"no request during a {act}")
     worst = int(felt.shares.argmax())
     share, build_s = float(felt.shares[worst]), float(felt.build_s[worst])
-    observed = f"{felt.response_ms[worst]:.1f} ms, {share:.1%} of a build of {build_s:.2f} s"
+    observed = f"{felt.response_ms[worst]:.1f} ms, {share:.1%} of a {act} of {build_s:.2f} s"
     if build_s < SHORTEST_BUILD_S and share < STALL:
-        observed += f"; below {SHORTEST_BUILD_S:g} s a build is too short to judge: take more rows"
+        observed += f"; below {SHORTEST_BUILD_S:g} s a {act} is too short to judge: take more rows"
         return LiveVerdict(name, "INCONCLUSIVE", expected, observed)
     state: State = "PASS" if share < STALL else "FAIL"
     return LiveVerdict(name, state, expected, observed)
 
 
-def judge_p99(who: str, felt: Felt, baseline: Felt) -> LiveVerdict:
+def judge_p99(who: str, felt: Felt, baseline: Felt, act: str = "build") -> LiveVerdict:
     """Judge the share of requests held up by a build, with the exact binomial test (house law 1: on counts)."""
     n, held_up = len(felt.response_ms), int((felt.shares > HELD_UP).sum())
     name = f"p99 of {who}"
-    expected = f"at most {MOST_HELD_UP:.0%} of requests take over {HELD_UP:.0%} of the build"
-    observed = f"{held_up} of {n}; p99 {_p99(felt)}, {_p99(baseline)} without a build"
+    expected = f"at most {MOST_HELD_UP:.0%} of requests take over {HELD_UP:.0%} of the {act}"
+    observed = f"{held_up} of {n}; p99 {_p99(felt)}, {_p99(baseline)} without a {act}"
     if n and binom.cdf(held_up, n, MOST_HELD_UP) <= ALPHA:
         return LiveVerdict(name, "PASS", expected, observed)
     if n and binom.sf(held_up - 1, n, MOST_HELD_UP) <= ALPHA:
@@ -117,20 +117,20 @@ def judge_errors(who: str, felt: Felt) -> LiveVerdict:
     return LiveVerdict(f"no failed request of {who}", state, "0", str(felt.errors))
 
 
-def judge_baseline(who: str, baseline: Felt) -> LiveVerdict:
+def judge_baseline(who: str, baseline: Felt, act: str = "build") -> LiveVerdict:
     """Judge whether the quiet machine is quiet enough: where it stalls by itself, no build can be judged."""
     worst = float(baseline.shares.max()) if len(baseline.response_ms) else float("inf")
     held = worst < HELD_UP and not baseline.errors
     observed = f"longest {worst:.1%} of it, {baseline.errors} failed"
-    expected = f"without a build: below {HELD_UP:.0%} of a build's length, none failed"
+    expected = f"without a {act}: below {HELD_UP:.0%} of a {act}'s length, none failed"
     return LiveVerdict(f"steady baseline of {who}", "PASS" if held else "INCONCLUSIVE", expected, observed)
 
 
-def judge_control(felt: Felt) -> LiveVerdict:
-    """Judge the positive control: a plain CREATE INDEX stalls writers; a proof blind to that is worth nothing."""
-    verdict = judge_stall("writers", felt)
+def judge_control(felt: Felt, statement: str = "CREATE INDEX", act: str = "build") -> LiveVerdict:
+    """Judge the positive control: the plain statement stalls writers; a proof blind to that is worth nothing."""
+    verdict = judge_stall("writers", felt, act)
     state: State = "PASS" if verdict.state == "FAIL" else "INVALID"
-    expected = f"a plain CREATE INDEX is caught: a response of {STALL:.0%} of the build or more"
+    expected = f"a plain {statement} is caught: a response of {STALL:.0%} of the {act} or more"
     return LiveVerdict("positive control", state, expected, verdict.observed)
 
 

@@ -4,16 +4,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from migration_world import eventually
 
 from perf.errors import UsageError
 from perf.postgres.database import Database
 from perf.postgres.evidence import on_the_same_table, prove_small
 from perf.postgres.index import find_index, find_table
 from perf.postgres.lint import lint_folder
+from perf.postgres.load_reader import long_reader
 from perf.postgres.migration import SHIPPED, Migration, find_migration, load_migrations
 from perf.postgres.migration_runner import Runner
 from perf.postgres.migration_sql import statements
 from perf.postgres.migration_status import status_of
+from perf.postgres.prove import LiveOptions, LiveProof
 from perf.postgres.removal import RemovalProof, saving
 
 pytestmark = pytest.mark.system
@@ -107,6 +110,31 @@ def test_a_table_that_does_not_exist_is_invalid_and_named(ledger) -> None:
     lost = replace(migration, build=replace(migration.build, table="absent"))
     found = RemovalProof(ledger, lost, {}, repeats=2).record()
     assert (found["state"], "absent" in found["why"]) == ("INVALID", True)
+
+
+@pytest.mark.proof
+def test_a_drop_behind_a_long_reader_stalls_nobody_where_a_plain_one_makes_even_readers_queue(ledger) -> None:
+    migration = example("0002")
+    live = LiveProof(ledger, migration, LiveOptions(baseline_s=1.0, calibration_s=0.5)).record()
+    states = {verdict["name"]: verdict["state"] for verdict in live["verdicts"]}
+    assert states["positive control"] == "PASS", live["verdicts"]
+    assert "FAIL" not in states.values(), live["verdicts"]
+    assert (live["statement"], live["cost"]) == ("DROP INDEX", None)
+    held_up_ms = live["control"]["felt"]["readers"]["longest_ms"]
+    assert held_up_ms > 500 * live["control"]["seconds"]
+    assert not present(ledger, migration)
+
+
+def test_a_reader_who_takes_his_time_is_gone_after_it_and_when_nobody_waits_any_more(ledger) -> None:
+    with ledger.connect() as connection:
+        table = find_table(connection, example("0002").build.table)
+        locks = "SELECT count(*) FROM pg_locks WHERE relation = %s AND mode = 'AccessShareLock'"
+        with long_reader(ledger, table, 0.3):
+            assert connection.execute(locks, [table.oid]).fetchone() == (1,)
+            eventually(lambda: connection.execute(locks, [table.oid]).fetchone() == (0,))
+        with long_reader(ledger, table, 600.0):
+            pass
+        assert connection.execute(locks, [table.oid]).fetchone() == (0,)
 
 
 def test_noise_is_told_as_noise() -> None:

@@ -142,6 +142,20 @@ def test_the_page_of_a_proof_shows_charts_verdicts_costs_and_the_sentence(
     assert page.count('<div class="still"><svg') == 4
 
 
+def test_a_removal_under_load_is_told_as_drops_and_shows_its_savings_once() -> None:
+    found = proved()
+    found["live"]["statement"] = "DROP INDEX"
+    found["removal"] = {"saving": "The removal saves 7 MiB of disk.", "cost": found["live"]["cost"]}
+    shown = proof_of(found)
+    assert shown.live is not None
+    assert shown.live.lead.startswith("2 drops, each behind a reader whose transaction stayed open")
+    assert {row.window.split(" ")[0] for row in shown.live.felt} == {"baseline,", "drop", "without", "plain"}
+    assert (shown.live.gains, shown.live.costs, len(shown.savings) > 0) == ((), (), True)
+    titles = [figure.title for figure in live_figures(found["live"], samples())]
+    assert titles[0] == "Baseline: no drop"
+    assert titles[1].startswith("DROP INDEX CONCURRENTLY: ")
+
+
 def test_text_of_a_proof_is_never_taken_for_markup(table: pd.DataFrame) -> None:
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
     found = copy.deepcopy(proved())
