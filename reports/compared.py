@@ -33,7 +33,7 @@ def _sides(duet: Mapping[str, Any]) -> str:
     labels = {name: str(side.get("label") or name) for name, side in (duet.get("sides") or {}).items()}
     candidate, baseline = labels.get("candidate", "the candidate"), labels.get("baseline", "the baseline")
     pairs = plural(int(duet.get("pairs") or 0), "pair")
-    return f"Compared: candidate ({candidate}) against baseline ({baseline}), {pairs} of fresh processes."
+    return f"Compared: candidate ({candidate}) against the baseline ({baseline}), {pairs} of fresh processes."
 
 
 def _scenarios(record: Mapping[str, Any]) -> Iterator[str]:

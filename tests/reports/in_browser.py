@@ -15,6 +15,11 @@ def open_at(browser: webdriver.Chrome, address: str, width: int, theme: str = "l
     browser.get(address)
 
 
+def open_all(browser: webdriver.Chrome) -> None:
+    """Open everything that a reader could open."""
+    browser.execute_script("document.querySelectorAll('details').forEach((found) => { found.open = true; });")
+
+
 def draw_all(browser: webdriver.Chrome) -> None:
     """Scroll each chart into view, as a reader would, and wait for it."""
     for chart in browser.find_elements(By.CSS_SELECTOR, ".chart"):

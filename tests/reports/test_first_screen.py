@@ -36,7 +36,7 @@ def test_a_duet_names_what_became_worse_and_both_sides(made) -> None:
     overall = overall_of(duet_record(made))
     assert overall.sentence == "Worse than the baseline: registration p50 of register (+12.3 %)."
     assert overall.compared == (
-        "Compared: candidate (<b>work tree</b>) against baseline (main at 1234567890), 20 pairs of fresh processes."
+        "Compared: candidate (<b>work tree</b>) against the baseline (main at 1234567890), 20 pairs of fresh processes."
     )
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from in_browser import draw_all, open_at
+from in_browser import draw_all, open_all, open_at
 from made_kinds import kind_of_run
 from made_proof import samples
 from made_run import columns
@@ -46,6 +46,7 @@ def test_nothing_runs_out_of_the_page_and_no_label_is_cut_off(
     browser: webdriver.Chrome, address, width, theme
 ) -> None:
     open_at(browser, address, width, theme)
+    open_all(browser)
     draw_all(browser)
     root = "document.documentElement"
     assert browser.execute_script(f"return {root}.scrollWidth <= {root}.clientWidth")
@@ -55,7 +56,7 @@ def test_nothing_runs_out_of_the_page_and_no_label_is_cut_off(
 
 def test_on_a_wide_screen_no_table_has_to_be_scrolled(browser: webdriver.Chrome, address) -> None:
     open_at(browser, address, 1400)
-    browser.execute_script("document.querySelectorAll('details').forEach((found) => { found.open = true; });")
+    open_all(browser)
     assert browser.execute_script(SCROLLING) == []
 
 

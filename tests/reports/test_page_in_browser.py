@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from in_browser import PATIENCE_S, draw_all, open_at
+from in_browser import PATIENCE_S, draw_all, open_all, open_at
 from made_run import columns, record
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -25,6 +25,7 @@ def address(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> st
 @pytest.mark.parametrize("width", [1400, 390])
 def test_every_chart_draws_without_a_console_error_and_nothing_overflows(browser, address, width) -> None:
     open_at(browser, address, width)
+    open_all(browser)
     draw_all(browser)
     assert browser.get_log("browser") == []
     root = "document.documentElement"
