@@ -38,7 +38,7 @@ class Side:
         command: the process to start; the paths of its order and its result are appended.
         environ: what its environment has beside ours; may hold secrets.
         cwd: where it starts.
-        order: what it is told, beside `run_id`, `turns` and `ordered_ns`; may hold secrets.
+        order: what it is told, beside `run_id`, `block`, `turns` and `ordered_ns`; may hold secrets.
     """
 
     name: str
@@ -135,6 +135,7 @@ class _Started:
             **side.order,
             **also,
             "run_id": f"{identity}-{number}",
+            "block": number,
             "turns": str(address),
             "ordered_ns": time.monotonic_ns(),
         }

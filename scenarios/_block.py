@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ class Order:
         placement: cores of generator and server, as `Placement.as_dict`.
         ordered_ns: when the process was started, on the clock that all processes of a machine share.
         explain: whether to look at the query plans, too, after all else.
+        block: number of the block.
+        server: what runs elsewhere and is reached over HTTP (`scenarios._remote_block`); {} for the side's code.
         turns: socket over which the two sides take turns (`perf.turns`); "" where there is no other side.
     """
 
@@ -46,6 +48,8 @@ class Order:
     ordered_ns: int
     turns: str = ""
     explain: bool = False
+    block: int = 0
+    server: dict[str, Any] = field(default_factory=dict)
 
 
 def main(order_path: str, result_path: str) -> None:
@@ -54,7 +58,12 @@ def main(order_path: str, result_path: str) -> None:
     if order.folder:
         # `perf` and `scenarios` are imported already, so that this changes nothing but the platform.
         sys.path.insert(0, order.folder)
-    result = perform(order, Path(result_path).with_suffix(".samples"))
+    from perf.errors import TailguardError  # noqa: PLC0415  # imported late: the side's folder comes first
+
+    try:
+        result = perform(order, Path(result_path).with_suffix(".samples"))
+    except TailguardError as error:
+        sys.exit(str(error))
     part = Path(result_path).with_suffix(".part")
     part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
     part.replace(result_path)
@@ -76,7 +85,9 @@ def perform(order: Order, samples_path: Path) -> dict[str, Any]:
     with ExitStack() as stack:
         held = stack.enter_context(ExitStack())
         held.enter_context(pinned(placement))
-        world = stack.enter_context(_world(config, needs, order.run_id, placement, phases))
+        world = stack.enter_context(_world(config, needs, order, placement, phases))
+        if order.server:
+            scenarios = _later(scenarios, order)
         trials = _trials(config, scenarios, world)
         phases.end("prepare")
         measured = _measure(trials, config, order.turns, phases)
@@ -91,7 +102,7 @@ def perform(order: Order, samples_path: Path) -> dict[str, Any]:
         "scenarios": entries,
         "faults": faults,
         "plans": plans,
-        "platform": _source_of_platform(),
+        "platform": order.server.get("label") or _source_of_platform(),
         "phases_s": phases.seconds,
     }
 
@@ -112,13 +123,27 @@ class Phases:
 
 @contextmanager
 def _world(
-    config: "Config", needs: frozenset[str], run_id: str, placement: "Placement", phases: Phases
+    config: "Config", needs: frozenset[str], order: Order, placement: "Placement", phases: Phases
 ) -> "Iterator[World]":
-    from scenarios._world import open_world  # noqa: PLC0415  # imports the platform
+    if order.server:
+        from scenarios._remote_block import open_remote  # noqa: PLC0415  # imports the platform, as below
 
-    with open_world(config, needs, run_id, placement=placement) as world:
+        opened: Any = open_remote(config, order.server, order.run_id, placement)
+    else:
+        from scenarios._world import open_world  # noqa: PLC0415
+
+        opened = open_world(config, needs, order.run_id, placement=placement)
+    with opened as world:
         phases.end("world")
         yield world
+
+
+def _later(scenarios: "Sequence[Any]", order: Order) -> "list[Any]":
+    """Let the turns of each block begin where no other one's have been, as the server keeps what was done."""
+    from scenarios._remote_block import TURNS_A_BLOCK, later  # noqa: PLC0415
+
+    first_turn = order.server["first_turn"] + order.block * TURNS_A_BLOCK
+    return [later(scenario, first_turn) for scenario in scenarios]
 
 
 def _trials(config: "Config", scenarios: "Sequence[Any]", world: "World") -> "list[Trial]":
@@ -175,7 +200,7 @@ class _Turns:
 
 def _entry(trial: "Trial", world: "World", measured: "dict[str, Measurement]") -> dict[str, Any]:
     measurement = measured[trial.scenario.slug]
-    check: Callable[..., Any] = trial.scenario.invariants
+    held, unchecked = _invariants(trial, world, measurement)
     return {
         "title": trial.scenario.title,
         "schedule": dict(measurement.schedule),
@@ -183,13 +208,30 @@ def _entry(trial: "Trial", world: "World", measured: "dict[str, Measurement]") -
         "offered_rate_per_s": measurement.offered_rate_per_s,
         "achieved_rate_per_s": measurement.achieved_rate_per_s,
         "measured_s": measurement.measured_s,
-        "invariants": [asdict(each) for each in check(world, trial.data, measurement.samples)],
+        "invariants": held,
+        "unchecked": unchecked,
     }
+
+
+def _invariants(
+    trial: "Trial", world: "World", measurement: "Measurement"
+) -> tuple[list[dict[str, Any]], str]:
+    """Return what held and what did not; nothing, and why, where that needs a database that is not ours to read."""
+    from perf.errors import TailguardError  # noqa: PLC0415  # as in `main`
+
+    check: Callable[..., Any] = trial.scenario.invariants
+    found = [asdict(each) for each in check(world, trial.data, measurement.samples)]
+    if throttled := getattr(world.platform, "throttled", ""):
+        raise TailguardError(throttled)
+    if getattr(world, "blind", False):
+        world.blind = False  # type: ignore[attr-defined]  # a remote world's
+        return [], "the server's database is not ours to read"
+    return found, ""
 
 
 def _plans(order: Order, world: "World") -> dict[str, Any]:
     """Last of all, as it builds the side's indexes."""
-    if not order.explain:
+    if not order.explain or order.server:
         return {}
     from scenarios._plans import explain_queries  # noqa: PLC0415
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, cast
 
 import psycopg
 
-from deltacrown.tokens import Tokens as Signer
 from perf.clock import Clock
 from perf.config import Config, Setting
 from perf.errors import UsageError
@@ -20,45 +18,13 @@ from perf.locust_worker import Message
 from perf.placement import Placement
 from perf.scenario import Invariant, Scenario
 from perf.setting import Key
-from scenarios._http import HttpPlatform, SubmittedResult, Tokens
 from scenarios._locust_hash import scenarios_sha256
-from scenarios._locust_seeded import seeded_for
 from scenarios._mapped import MappedPlatform
-from scenarios._mapping import parse_target
-from scenarios._mapping_pools import Pool, PooledRows
 from scenarios._registry import load_scenarios
+from scenarios._remote import RemoteWorld, platform_of, rows_of
 from scenarios._wire import Exchange
-from scenarios._world import World
 
 UNCHECKED, THROTTLED, EXHAUSTED = "invariants_unchecked", "throttled", "pool_exhausted"
-STAFF = 1  # the seed's first user may act for every wallet and certificate
-
-
-class UsedPlatform(HttpPlatform):
-    """A server of `tailguard serve` that others have used: nobody knows its matches' versions, so none is stated."""
-
-    def submit_result(
-        self, match_id: int, user_id: int, score1: int, score2: int, version: int | None = None
-    ) -> SubmittedResult:
-        """Record a result on top of whatever is there."""
-        HttpPlatform.submit_result(self, match_id, user_id, score1, score2, None)
-        return SubmittedResult(None)
-
-
-class RemoteWorld(World):
-    """The world of a worker: reached over HTTP; its database too where it may be read.
-
-    `blind` is set where somebody asked the database and there is none.
-    """
-
-    blind = False
-
-    def value(self, query: str, *parameters: Any) -> Any:
-        """Return the single value of a query, None where the database is not ours to read."""
-        if self._reader is None:
-            self.blind = True
-            return None
-        return World.value(self, query, *parameters)
 
 
 class HttpWorkplace:
@@ -136,30 +102,6 @@ class HttpWorkplace:
     def _role(self, scenario: Scenario, plan: Message, clock: Clock, tell: Tell) -> Role:
         data = scenario.prepare(self._world, self._config.scenario(scenario.slug))
         return Role(Part(scenario, self.platform, data), lane_of(scenario.slug, plan, clock), clock, tell)
-
-
-def platform_of(plan: Message, wire: Exchange) -> HttpPlatform | MappedPlatform:
-    """Return the port onto the plan's target: mapped, or one that speaks the reference platform's contract."""
-    if plan["target"]:
-        given = plan["target"]
-        target = parse_target(given["table"], given["source"], Path())
-        return MappedPlatform(target, plan["host"], pools_of(plan), given["credentials"], wire)
-    kind = HttpPlatform if plan["conninfo"] else UsedPlatform
-    users = seeded_for(plan["lane"], plan["lanes"]).users
-    tokens = Tokens(Signer(plan["secret"]).mint)
-    return kind(plan["host"], tokens, staff=STAFF, spectator=users[-1], wire=wire)
-
-
-def rows_of(plan: Message) -> Any:
-    """Return the rows that scenarios prepare their data from: the target's pools, or the reference's seed."""
-    if plan["target"]:
-        return PooledRows(pools_of(plan), plan["lane"], plan["lanes"])
-    return seeded_for(plan["lane"], plan["lanes"])
-
-
-def pools_of(plan: Message) -> dict[str, Pool]:
-    """Return the pools as the master read them."""
-    return {name: Pool(name, rows, once) for name, (rows, once) in plan["target"]["pools"].items()}
 
 
 def configuration(plan: Message) -> Config:

@@ -40,9 +40,9 @@ class Exchange(Protocol):
 class Wire:
     """HTTP/1.1 connections, kept per thread and host."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, timeout_s: float = TIMEOUT_S) -> None:
         """Connect to nothing yet; `tls` says how certificates are checked, where not as usual."""
-        self._tls = tls
+        self._tls, self._timeout_s = tls, timeout_s
         self._of_thread = threading.local()
         self._all: list[http.client.HTTPConnection] = []
 
@@ -81,8 +81,8 @@ class Wire:
 
     def _connect(self, target: SplitResult) -> http.client.HTTPConnection:
         if target.scheme == "https":
-            return http.client.HTTPSConnection(target.netloc, timeout=TIMEOUT_S, context=self._tls)
-        return http.client.HTTPConnection(target.netloc, timeout=TIMEOUT_S)
+            return http.client.HTTPSConnection(target.netloc, timeout=self._timeout_s, context=self._tls)
+        return http.client.HTTPConnection(target.netloc, timeout=self._timeout_s)
 
 
 def refusal(

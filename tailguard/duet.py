@@ -8,7 +8,8 @@ import click
 
 from perf.config import load_config
 from perf.errors import UsageError
-from tailguard.duet_sides import Wanted, sides_from
+from tailguard.duet_sides import sides_from
+from tailguard.duet_wanted import Wanted
 
 
 @click.command()
@@ -20,11 +21,29 @@ from tailguard.duet_sides import Wanted, sides_from
 @click.option(
     "--baseline-env", multiple=True, metavar="NAME=VALUE", help="Variable of the baseline's processes."
 )
+@click.option(
+    "--baseline-url", default="", help="Server of the baseline, which runs already: http://host:port."
+)
+@click.option(
+    "--baseline-command",
+    default="",
+    metavar="'CMD {port}'",
+    help="Command that serves the baseline; started for each block.",
+)
 @click.option("--candidate-ref", default="", help="Commit to judge (default: the work tree as it is).")
 @click.option("--candidate-folder", default="", help="Folder with the candidate's code.")
 @click.option("--candidate-platform", default="", help="Platform adapter of the candidate.")
 @click.option(
     "--candidate-env", multiple=True, metavar="NAME=VALUE", help="Variable of the candidate's processes."
+)
+@click.option("--candidate-url", default="", help="Server of the candidate, which runs already.")
+@click.option(
+    "--candidate-command", default="", metavar="'CMD {port}'", help="Command that serves the candidate."
+)
+@click.option(
+    "--target",
+    type=click.Path(),
+    help="TOML file with the servers' routes, log-in and data (default: ./tailguard.toml).",
 )
 @click.option(
     "--pairs", type=click.IntRange(9), default=40, show_default=True, help="Pairs of blocks at most."
@@ -42,7 +61,7 @@ from tailguard.duet_sides import Wanted, sides_from
 @click.option(
     "--calibrate", is_flag=True, help="Put the gate itself to the test here: same code, then 10 % slower."
 )
-@click.option("--profile", default="duet", show_default=True, help="Size of a block.")
+@click.option("--profile", help="Size of a block (default: duet, and duet_http between servers).")
 @click.option(
     "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
 )
@@ -60,21 +79,28 @@ def duet(**flags: Any) -> int:
     from slo.plain_margin import parse_plain  # noqa: PLC0415  # scipy and the servers: not for --help
     from tailguard.duet_session import Budget, run_duet  # noqa: PLC0415  # likewise
 
-    given = {"database.dsn": flags["dsn"], "scenarios": list(flags["scenarios"]) or None}
-    config = load_config(flags["profile"], file=flags["file"], sets=flags["sets"], flags=given)
+    baseline, candidate = (_wanted(side, flags) for side in ("baseline", "candidate"))
+    servers = baseline.server or candidate.server
+    given = {
+        "database.dsn": flags["dsn"],
+        "scenarios": list(flags["scenarios"]) or None,
+        "platform": "http" if servers else None,
+    }
+    profile = flags["profile"] or ("duet_http" if servers else "duet")
+    config = load_config(profile, file=flags["file"], sets=flags["sets"], flags=given)
     plain = tuple(parse_plain(text) for text in flags["plain"])
     budget, command = Budget(flags["pairs"], flags["minutes"], plain), ["tailguard", *sys.argv[1:]]
     if flags["calibrate"]:
         from tailguard.duet_calibration import calibrate  # noqa: PLC0415  # likewise
 
         return calibrate(config, budget, command)
-    baseline, candidate = (_wanted(side, flags) for side in ("baseline", "candidate"))
-    return run_duet(config, sides_from(baseline, candidate), budget, command)
+    return run_duet(config, sides_from(baseline, candidate), budget, command, flags["target"])
 
 
 def _wanted(side: str, flags: Mapping[str, Any]) -> Wanted:
     ref, folder, platform = (flags[f"{side}_{name}"] for name in ("ref", "folder", "platform"))
-    return Wanted(ref, folder, platform, _variables(flags[f"{side}_env"]))
+    url, command = flags[f"{side}_url"], flags[f"{side}_command"]
+    return Wanted(ref, folder, platform, _variables(flags[f"{side}_env"]), url, command)
 
 
 def _variables(assignments: Sequence[str]) -> dict[str, str]:

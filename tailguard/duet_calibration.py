@@ -17,7 +17,8 @@ from slo.judge import State
 from slo.verdict import EXIT_INCONCLUSIVE, EXIT_INVALID, EXIT_PASS
 from tailguard.duet_record import CALIBRATION
 from tailguard.duet_session import Budget, perform_duet
-from tailguard.duet_sides import Wanted, sides_from
+from tailguard.duet_sides import sides_from
+from tailguard.duet_wanted import Wanted
 
 FAULT = "delay_pct=10"
 

@@ -31,6 +31,10 @@ class Ground:
     record: Mapping[str, Any]
 
 
+# Under sides that are servers, which stand on their own.
+NO_GROUND = Ground({}, "", {}, {"postgres": None, "s3": None})
+
+
 @contextmanager
 def open_ground(
     config: Config, needs: frozenset[str], placement: Placement, identity: str

@@ -25,8 +25,10 @@ from slo.objectives import SHIPPED, load_objectives
 from slo.plain_margin import PlainMargin, plain_verdicts
 from slo.plan_comparison import compare_plans
 from tailguard.duet_record import INTERRUPTED, describe_pairs, keep_candidate, known_calibration
-from tailguard.duet_servers import Ground, open_ground
-from tailguard.duet_sides import Wanted, open_sides
+from tailguard.duet_remote import Servers
+from tailguard.duet_servers import NO_GROUND, Ground, open_ground
+from tailguard.duet_sides import open_sides
+from tailguard.duet_wanted import Wanted
 from tailguard.progress import Progress
 from tailguard.session import finish
 
@@ -52,6 +54,7 @@ class Duet:
     margins: Margins
     budget: Budget
     say: Callable[[str], None]
+    servers: Servers | None = None
     run: Run = field(init=False)
     pairs: list[Pair] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -78,9 +81,13 @@ class Duet:
         placement = choose_placement(pin=self.config.get("placement.pin"))
         identity = self.run.record["id"]
         with ExitStack() as stack:
-            sides = stack.enter_context(open_sides(self.wanted, self.say))
-            self.say("starting the servers")
-            ground = stack.enter_context(open_ground(self.config, needs, placement, identity))
+            if self.servers:
+                sides: Sequence[Any] = stack.enter_context(self.servers.open(self.wanted, self.say))
+                ground = NO_GROUND
+            else:
+                sides = stack.enter_context(open_sides(self.wanted, self.say))
+                self.say("starting the servers")
+                ground = stack.enter_context(open_ground(self.config, needs, placement, identity))
             self.run.record["environment"] = (
                 describe_environment() | {"placement": placement.as_dict()} | dict(ground.record)
             )
@@ -152,6 +159,8 @@ class Duet:
             record["duet"]["plans"] = [each.as_verdict() for each in plans]
             record["duet"] |= describe_pairs(self.pairs, self.comparisons) | {"quality": self._quality()}
         record.setdefault("duet", {})["discarded"] = self.failures
+        if self.servers:
+            record["doubts"] += self.servers.doubts(self.pairs)
         changes = [each.as_verdict() for each in self.comparisons if each.gated]
         plain = list(plain_verdicts(self.budget.plain, self._blocks("baseline"), self._blocks("candidate")))
         record["verdicts"] = changes + record["duet"].get("plans", []) + plain
@@ -164,9 +173,14 @@ def _in_short(error: BlockError) -> str:
     return lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1].strip()}"
 
 
-def run_duet(config: Config, wanted: Mapping[str, Wanted], budget: Budget, command: Sequence[str]) -> int:
-    """Perform a duet, report it and return its exit code, which run.json keeps."""
-    run = perform_duet(config, wanted, budget, command)
+def run_duet(
+    config: Config, wanted: Mapping[str, Wanted], budget: Budget, command: Sequence[str], target: str | None
+) -> int:
+    """Perform a duet, report it and return its exit code, which run.json keeps. `target` maps servers."""
+    servers = (
+        Servers.between(wanted, target, config) if any(side.server for side in wanted.values()) else None
+    )
+    run = perform_duet(config, wanted, budget, command, servers)
     machine = machine_of(run.record["environment"])
     run.record["duet"]["calibration"] = known_calibration(Path(config.get("runs_dir")), machine, config)
     code = finish(run)
@@ -176,8 +190,14 @@ def run_duet(config: Config, wanted: Mapping[str, Wanted], budget: Budget, comma
     return code
 
 
-def perform_duet(config: Config, wanted: Mapping[str, Wanted], budget: Budget, command: Sequence[str]) -> Run:
+def perform_duet(
+    config: Config,
+    wanted: Mapping[str, Wanted],
+    budget: Budget,
+    command: Sequence[str],
+    servers: Servers | None = None,
+) -> Run:
     """Perform a duet with progress on the terminal; returns its run."""
     objectives = load_objectives(config.get("objectives") or SHIPPED, known_steps())
     with Progress() as lines:
-        return Duet(config, wanted, objectives.margins, budget, lines.say).perform(command)
+        return Duet(config, wanted, objectives.margins, budget, lines.say, servers).perform(command)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from perf.config import Config
@@ -12,22 +12,13 @@ from perf.errors import UsageError
 from perf.placement import Placement
 from perf.processes import Watchdog
 from tailguard.duet_servers import SIDES, Ground, schema_of
+from tailguard.duet_wanted import Wanted
 from tailguard.interpreters import python_for
 from tailguard.sources import Source, copy_files, snapshot, unpack_ref, working_tree
 
 # The instrument: `perf` and `scenarios` of this very tree measure both sides.
 OWN_TREE = Path(__file__).resolve().parent.parent
 _INSTRUMENT = ("perf/**/*.py", "scenarios/**/*.py", "tailguard/profiles.toml")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the user asked for: a commit, or a folder, or (neither) the work tree; a platform adapter; variables."""
-
-    ref: str = ""
-    folder: str = ""
-    platform: str = ""
-    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +95,16 @@ def sides_from(
     Raises UsageError where there is none, or nothing that the two differ in could be meant.
     """
     named = environ.get("TAILGUARD_BASELINE", "")
-    given = baseline.ref or baseline.folder or baseline.platform or baseline.environ
-    if not given and named:
+    if not baseline.given and named and not candidate.server:
         here = Path(named).is_dir()
         baseline = Wanted(ref="" if here else named, folder=named if here else "")
-    elif not given and not candidate.environ and not candidate.platform:
+    elif not baseline.given and not (candidate.environ or candidate.platform or candidate.server):
         raise UsageError(
-            "There is no baseline to compare with: give --baseline-ref (such as origin/main), --baseline-folder or "
-            "--baseline-platform, or set TAILGUARD_BASELINE."
+            "There is no baseline to compare with: give --baseline-ref (such as origin/main), --baseline-folder, "
+            "--baseline-platform, --baseline-url or --baseline-command, or set TAILGUARD_BASELINE."
         )
     for side in (baseline, candidate):
-        if side.ref and side.folder:
-            raise UsageError(f"A side is a commit or a folder, not both: {side.ref!r} and {side.folder!r}")
+        side.check()
     return dict(zip(SIDES, (baseline, candidate), strict=True))
 
 

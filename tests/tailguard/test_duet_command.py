@@ -45,7 +45,10 @@ def duet(*words: str, cwd: Path = ROOT, **environ: str) -> "subprocess.Completed
         ([], "There is no baseline to compare with: give --baseline-ref"),
         (["--baseline-ref", "no-such-branch"], "'no-such-branch' is no commit of"),
         (["--baseline-folder", "/no/such/folder"], "/no/such/folder is no folder"),
-        (["--baseline-ref", "HEAD", "--baseline-folder", "."], "a commit or a folder, not both"),
+        (
+            ["--baseline-ref", "HEAD", "--baseline-folder", "."],
+            "A side is one thing, not a commit 'HEAD' and",
+        ),
         (["--candidate-env", "FAULTS"], "'FAULTS' is no variable: write it as NAME=VALUE"),
         (["--baseline-ref", "HEAD", "--scenario", "registraton"], "Did you mean"),
         (["--baseline-ref", "HEAD", "--pairs", "3"], "--pairs"),

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from perf.errors import UsageError
-from tailguard.duet_sides import Wanted, sides_from
+from tailguard.duet_sides import sides_from
+from tailguard.duet_wanted import Wanted
 from tailguard.sources import lock_hash, snapshot, unpack_ref, working_tree
 
 
@@ -108,7 +109,7 @@ def test_the_environment_names_a_baseline_by_ref_or_folder(tmp_path: Path) -> No
 
 
 def test_a_side_is_a_commit_or_a_folder() -> None:
-    with pytest.raises(UsageError, match="not both"):
+    with pytest.raises(UsageError, match="one thing"):
         sides_from(Wanted(ref="a", folder="b"), Wanted(), {})
 
 
