@@ -8,7 +8,10 @@ There is no locust user of it: it switches the flags of the very platform that i
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from deltacrown.certificates import Flags
@@ -24,6 +27,7 @@ from scenarios._world import World
 # A backfill of so many tells whether its memory grows: their bodies, of 64 KiB each, are twice the growth allowed,
 # which is what the load beside it may come to hold.
 LONG, MOST_GROWTH_MB = 1000, 32.0
+READERS = 8  # after the last sample, so that 10,000 certificates are read back in a minute or two
 
 
 def prepare(world: World, settings: Mapping[str, Any]) -> Cutover:
@@ -85,15 +89,17 @@ def memory_constant(memory: MemoryCourse) -> list[Invariant]:
 
 def read_all(data: Cutover) -> tuple[int, int]:
     """Read every acknowledged certificate through the platform: (lost, changed)."""
-    lost = changed = 0
-    for certificate_id, sha256 in data.acknowledged.items():
-        try:
-            body = data.platform.certificates.download(certificate_id)[1]
-        except Exception:  # noqa: BLE001  # however it failed to come back, it is lost to its owner
-            lost += 1
-            continue
-        changed += hashlib.sha256(body).hexdigest() != sha256
-    return lost, changed
+    with ThreadPoolExecutor(READERS, "read-back") as readers:
+        found = Counter(readers.map(partial(_read_back, data), data.acknowledged, data.acknowledged.values()))
+    return found["lost"], found["changed"]
+
+
+def _read_back(data: Cutover, certificate_id: int, sha256: str) -> str:
+    try:
+        body = data.platform.certificates.download(certificate_id)[1]
+    except Exception:  # noqa: BLE001  # however it failed to come back, it is lost to its owner
+        return "lost"
+    return "there" if hashlib.sha256(body).hexdigest() == sha256 else "changed"
 
 
 def orphans_explained(data: Cutover, local: int, s3: int) -> Invariant:

@@ -3,6 +3,7 @@
 import hashlib
 import time
 import uuid
+from contextlib import closing, contextmanager
 from threading import Event, Thread
 
 import pytest
@@ -148,6 +149,45 @@ def test_a_backfill_is_stopped_and_what_it_did_stays_valid(place, timed):
     assert not ended[0].finished
     assert place.check().clean
     assert 0 < marked(place.conninfo) < 200
+
+
+@contextmanager
+def worker(place, **variables):
+    """A worker of the platform that read these variables at its start; yields what asks it for a certificate."""
+    flags = Flags.from_environment(variables)
+    platform = DeltaCrown(
+        place.conninfo, secret=WEB_SECRET, storage=MigratingStorage(place.local, place.s3, flags)
+    )
+    staff = {"Authorization": f"Bearer {platform.tokens.mint(place.seeded.users[0])}"}
+    with (
+        closing(platform),
+        WebServer(create_app(platform), bind("127.0.0.1", 0)) as server,
+        urllib3.PoolManager(retries=False, timeout=30, headers=staff) as http,
+    ):
+        yield lambda number, end="": http.request(
+            "GET", f"{server.url}/api/tournaments/certificates/{number}/{end}"
+        )
+
+
+def test_workers_restarted_with_the_flags_off_serve_from_the_disk_while_s3_is_down(place, timed):
+    place.storage.flags = Flags(dual_write=True)
+    place.upload()
+    number, sha256 = next(iter(place.stored.items()))
+    with worker(place, CERT_S3_DUAL_WRITE="true", CERT_S3_READ_PRIMARY="true") as ask:
+        assert ask(number, "url/").status == 200
+    place.proxy.set([Fault("down")])
+    served = []
+
+    def roll_back():
+        with worker(place, CERT_S3_DUAL_WRITE="false", CERT_S3_READ_PRIMARY="false") as ask:
+            served.extend([ask(number), ask(number, "url/")])
+
+    asked = place.proxy.injected["down"]
+    timed("workers", roll_back)
+    whole, link = served
+    assert (whole.status, hashlib.sha256(whole.data).hexdigest()) == (200, sha256)
+    assert link.status == 503
+    assert place.proxy.injected["down"] == asked
 
 
 def test_what_to_watch_can_be_scraped(place):

@@ -124,6 +124,7 @@ def test_a_fault_is_at_hand_until_all_of_it_is_taken_back():
     assert seen == [True, True]
 
 
+@pytest.mark.system
 def test_a_killed_s3_server_comes_back_on_its_port_with_its_objects():
     with restartable_s3() as s3:
         client = s3.server.client(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=2)
