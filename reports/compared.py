@@ -57,10 +57,15 @@ def _migrations(migrations: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for found in migrations:
         name = f"migration {found['number']} on {numbers.count(found.get('rows'))} rows"
         if found.get("live"):
-            control = "a plain CREATE INDEX" if found["live"].get("control") else "no control"
-            builds = plural(len(found["live"]["builds"]), "build")
-            yield f"{name}, {builds} under load beside a window without one and {control}"
+            yield f"{name}, {_under_load(found['live'])}"
         elif found.get("removal"):
             yield f"{name}, queries and writes with the index and without it"
         else:
             yield f"{name}, its query before and after"
+
+
+def _under_load(live: Mapping[str, Any]) -> str:
+    statement = live.get("statement", "CREATE INDEX")
+    times = plural(len(live["builds"]), "drop" if statement == "DROP INDEX" else "build")
+    control = f"a plain {statement}" if live.get("control") else "no control"
+    return f"{times} under load beside a window without one and {control}"

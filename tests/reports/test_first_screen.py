@@ -85,6 +85,13 @@ def test_a_proof_without_a_control_says_so_where_it_says_what_was_compared(made)
     assert "and no control." in overall_of(proof_record(made, found)).compared
 
 
+def test_a_removal_under_load_is_told_as_drops(made) -> None:
+    found = proved() | {"removal": removed()["removal"]}
+    found["live"]["statement"] = "DROP INDEX"
+    compared = overall_of(proof_record(made, found)).compared
+    assert "2 drops under load beside a window without one and a plain DROP INDEX." in compared
+
+
 def test_a_chaos_run_says_that_its_faults_were_borne_and_how_long_the_longest_took(made) -> None:
     overall = overall_of(made | {"chaos": CHAOS["chaos"], "migrations": []})
     assert overall.sentence == "All 14 objectives are met under 3 faults, and every invariant held."

@@ -71,6 +71,15 @@ def test_a_removal_says_what_each_write_saves() -> None:
     assert "Build under load" not in text
 
 
+def test_a_removal_under_load_has_its_answers_and_its_savings_once() -> None:
+    found = proved() | {"removal": removed()["removal"]}
+    found["live"]["statement"] = "DROP INDEX"
+    text = proof_markdown(found)
+    assert "| ✅ PASS | no stall of writers | 40 ms | below |" in text
+    assert "2 drops, each behind a reader" in text
+    assert text.count("| One insert, p50 |") == 1
+
+
 def test_a_chaos_run_has_a_row_a_fault_that_was_felt_and_names_the_others() -> None:
     calm = CHAOS["chaos"]["recoveries"][0] | {"label": "S3 down", "errors": 0, "retried": 0}
     chaos = CHAOS["chaos"] | {"recoveries": [CHAOS["chaos"]["recoveries"][0], calm]}
