@@ -183,7 +183,7 @@ class Bridge:
     def _refuse(self, error: TailguardError) -> None:
         _say(f"Error: {error}")
         if self._master is not None:
-            self.stage.finish(self._master, [str(error)], str(error), decided=False)
+            self.stage.refuse(str(error), error.exit_code)
             self._master = None
         self._environment.process_exit_code = error.exit_code
         gevent.spawn(self._runner.quit if self._options.headless else self._runner.stop)

@@ -15,7 +15,8 @@ from perf.locust_outbox import DrainedRecorder
 from perf.recorder import ErrorKinds, Recorder
 from perf.sample import CONFLICT, ERROR, pack_code, unpack_codes
 from perf.scenario import Scenario
-from perf.session import Session
+from perf.secrets import mask
+from perf.session import Session, error_kind
 
 # Of a step that has ended: "scenario.step", its service time in ms, the kind of its failure or "".
 Tell = Callable[[str, float, str], None]
@@ -58,6 +59,23 @@ class TellingRecorder(DrainedRecorder):
         self._tell(name, service_ms, kind)
 
 
+class ExplainingSession(Session):
+    """A session that keeps what the first failure of each kind said, for whoever must mend it."""
+
+    __slots__ = ("_said",)
+
+    def __init__(self, said: dict[str, str], *arguments: Any, **options: Any) -> None:
+        """Keep it in `said`, by kind; the rest is a session's own."""
+        super().__init__(*arguments, **options)
+        self._said = said
+
+    def _record_failure(self, failure: Exception) -> None:
+        kind = error_kind(failure)
+        if kind not in self._said:
+            self._said[kind] = mask(str(failure))
+        super()._record_failure(failure)
+
+
 class Role:
     """Plays a scenario's turns until its lane is closed.
 
@@ -68,6 +86,7 @@ class Role:
         thinks: whether its users pause between their turns, as there is no schedule to follow.
         cut_off: turns that Locust ended in the middle, by stopping their user.
         broken: why the scenario cannot be played, where it times a step that it does not declare.
+        said: what the first failure or refusal of each kind said.
     """
 
     def __init__(self, part: Part, lane: Lane, clock: Clock, tell: Tell) -> None:
@@ -78,6 +97,7 @@ class Role:
         self.lateness_ns = array("q")
         self.warmed_up = self.ended = self.cut_off = self.users = 0
         self.broken = ""
+        self.said: dict[str, str] = {}
         self._clock = clock
         self._playing: set[Session] = set()
 
@@ -139,12 +159,14 @@ class Role:
             "warmup": self.warmed_up,
             "cut_off": self.cut_off,
             "broken": self.broken,
+            "said": self.said,
             "lateness_ns": self.lateness_ns.tobytes(),
         }
 
     def _session(self, recorder: Recorder) -> Session:
         scenario = self.part.scenario
-        return Session(
+        return ExplainingSession(
+            self.said,
             scenario.steps,
             scenario.refusals,
             worker=0,

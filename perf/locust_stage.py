@@ -46,6 +46,9 @@ class Stage(Protocol):
         """Judge, save and report; returns the exit code. `because` says why the run was cut short, if it was."""
         ...
 
+    def refuse(self, because: str, exit_code: int) -> None:
+        """Keep why a run ends before it began; nothing was measured, and nothing is reported."""
+
     def tls(self) -> Any:
         """Return the SSL context of this worker's present target."""
         ...

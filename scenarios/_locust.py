@@ -199,7 +199,9 @@ class TournamentStage:
             entry = scenario_entry(scenario.title, measurement)
             entry["invariants"] = master.invariants.get(scenario.slug, [])
             run.add_scenario(scenario.slug, entry, measurement.samples)
-        run.record["doubts"] = [each.as_dict() for each in doubts_of(measured, master, self._skipped)]
+        run.record["doubts"] = [
+            each.as_dict() for each in doubts_of(measured, master, self._skipped, self._host)
+        ]
         run.record["locust"] = {
             "scenarios_sha256": self._plan["sha256"],
             "workers": dict(master.workers),
@@ -211,6 +213,12 @@ class TournamentStage:
         run.finish(because or "; ".join(faults) or None)
         run.record["verdicts"] = judging(self._objectives)(run)
         return self._report(run)
+
+    def refuse(self, because: str, exit_code: int) -> None:
+        """Mark the run's folder as that of a run which never began."""
+        self._run.finish(because)
+        self._run.record["exit_code"] = exit_code
+        self._run.save()
 
     def attach(self, web_ui: Any) -> None:
         """Add the tab "SLO" to locust's web page."""

@@ -14,6 +14,7 @@ from perf.locust_schedule import schedule_in
 from perf.locust_worker import Message
 from perf.scenario import Scenario
 from perf.trial import Measurement
+from scenarios._locust_failures import doubts_of_failures
 
 
 def measurement_of(scenario: Scenario, master: Master, plan: Message, ended_because: str) -> Measurement:
@@ -43,10 +44,13 @@ def described(plan: Message, slug: str, users: int) -> Mapping[str, object]:
     return {"kind": "closed", "rate_per_s": None, "clients": users, "workers": users}
 
 
-def doubts_of(measured: Mapping[str, Measurement], master: Master, skipped: Mapping[str, str]) -> list[Doubt]:
+def doubts_of(
+    measured: Mapping[str, Measurement], master: Master, skipped: Mapping[str, str], host: str
+) -> list[Doubt]:
     """Return the doubts of every scenario, and those of the run as a Locust one."""
     return [
         *_of_target(skipped),
+        *doubts_of_failures(measured, master, host),
         *find_doubts(measured),
         *doubts_of_workers({worker: told["load"] for worker, told in master.inbox.ledgers().items()}),
         *_of_run(master),

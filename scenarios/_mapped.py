@@ -173,7 +173,7 @@ class MappedPlatform:
         text = content.decode("utf-8", "replace")
         if status in step.conflict or any(status == code and part in text for code, part in step.conflict_if):
             raise RefusedError(f"{name} answered {status}")
-        raise self._unexpected(name, status)
+        raise self._unexpected(f"{name} ({step.method} {step.path})", status)
 
     @staticmethod
     def _unexpected(name: str, status: int) -> UnexpectedStatusError:

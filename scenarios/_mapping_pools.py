@@ -66,7 +66,11 @@ def _read_csv(path: Path, where: str) -> list[Row]:
                     )
                 rows.append(dict(row))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{where}: cannot read {path}: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(
+            f"{where}: cannot read {path}: {why}. Write it as a CSV whose first line names the fields, next to the "
+            'target\'s file, or let the rows be made: generate = { id = "1..500" }'
+        ) from error
     return _typed(rows)
 
 

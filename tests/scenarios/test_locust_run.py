@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,20 @@ from locust_runs import LIMIT_S, ROOT, TAILGUARD, free_port, objectives_file, pr
 from scenarios._locust_hash import scenarios_sha256
 
 pytestmark = pytest.mark.proof
+
+
+TIMED = """
+import inspect, sys, time
+real = inspect.stack
+
+def stack(*words):
+    began_s = time.monotonic()
+    found = real(*words)
+    sys.stderr.write(f"stack took {time.monotonic() - began_s}\\n")
+    return found
+
+inspect.stack = stack
+"""
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +174,21 @@ def test_a_host_that_cannot_be_reached_gives_errors_by_kind_and_never_a_pass(loc
     entry = locust.run().record["scenarios"]["registration"]
     assert entry["counts"]["ok"] == 0
     assert list(entry["errors"]) == [kinds[fault]]
+    [doubt] = [each for each in locust.run().record["doubts"] if each["kind"] == "failing_scenario"]
+    assert f"at {locust.url} are errors, most of them {kinds[fault]}: " in doubt["measured"]
+    assert {"refused": "nobody listens there", "tls": "TLS failed"}[fault] in doubt["remedy"]
+
+
+def test_the_stop_of_a_run_does_not_hold_its_users_up(locust, tmp_path):
+    """Locust's stop asks inspect.stack() who called it: what that costs the first time must be paid before the run."""
+    timed = tmp_path / "timed.py"
+    timed.write_text(TIMED, encoding="utf-8")
+    words = ("-f", f"scenarios,{timed}", "-u", "2", "-r", "2", "-t", "4s")
+    single = locust.alone("stop", *words, "RegistrationUser")
+    assert single.wait(LIMIT_S) in {0, 75}, locust.log("stop")
+    first_s, *later_s = [float(each) for each in re.findall(r"stack took (\S+)", locust.log("stop"))]
+    assert later_s
+    assert max(later_s) < first_s / 3
 
 
 def test_tags_choose_the_users(locust):
