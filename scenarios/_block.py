@@ -221,8 +221,8 @@ def _invariants(
 
     check: Callable[..., Any] = trial.scenario.invariants
     found = [asdict(each) for each in check(world, trial.data, measurement.samples)]
-    if throttled := getattr(world.platform, "throttled", ""):
-        raise TailguardError(throttled)
+    if spoilt := getattr(world.platform, "throttled", "") or getattr(world.platform, "exhausted", ""):
+        raise TailguardError(spoilt)
     if getattr(world, "blind", False):
         world.blind = False  # type: ignore[attr-defined]  # a remote world's
         return [], "the server's database is not ours to read"
