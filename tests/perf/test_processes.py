@@ -122,23 +122,17 @@ def test_a_child_that_has_ended_can_be_followed_by_another(tmp_path):
             watchdog.start(SLEEP, log_path=tmp_path / "log", cwd=tmp_path)
 
 
-def logged(child, words, patience_s=30):
-    """Whether the child's log ends with these words before long."""
-    ends = time.monotonic() + patience_s
-    while child.log_tail() != words and time.monotonic() < ends:
-        time.sleep(0.01)
-    return child.log_tail() == words
-
-
 def test_a_child_that_was_ended_is_started_again_as_it_was(tmp_path):
     with Watchdog() as watchdog:
         first = watchdog.start(
             ["sh", "-c", "echo started; sleep 60"], log_path=tmp_path / "log", cwd=tmp_path
         )
-        assert logged(first, "started")  # before it is killed: on a busy machine it would never say so
+        assert within(
+            30, lambda: first.log_tail() == "started"
+        )  # before it is killed: on a busy machine it would never say so
         watchdog.stop(["KILL"])
         again = watchdog.start_again()
-        assert logged(again, "started\nstarted")
+        assert within(30, lambda: again.log_tail() == "started\nstarted")
         assert (first.running, again.running) == (False, True)
 
 
