@@ -42,7 +42,7 @@ _FLAGS = {
     "rolled_back": Flags(),
 }
 # Share of the turns at which each stage ends. Reading S3 first is what a cut-over is for: it has the most.
-_ENDS = (0.05, 0.15, 0.25, 0.85)
+_ENDS = (0.05, 0.15, 0.25, 0.8)
 # A presigned read or an S3 call on loopback takes milliseconds: what takes 2 s is not coming.
 _CONNECT_S, _READ_S = 1.0, 2.0
 # Few at a time: a backfill rests between its batches, see `Copying`.
