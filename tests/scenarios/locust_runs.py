@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LOCUST = str(Path(sys.executable).with_name("locust"))
 TAILGUARD = str(Path(sys.executable).with_name("tailguard"))
 LIMIT_S = 150
+# What a run says of itself, with exit code 65, on a machine that is busy with something else.
+BUSY_MACHINE = {"starved_generator", "late_event_loop", "late_generator"}
 
 
 def free_port():
@@ -98,6 +100,16 @@ class Processes:
         while not re.search("All users spawned|Spawning is complete", self.log("master")):
             assert time.monotonic() < until_s, self.log("master")
             time.sleep(0.1)
+
+    def ends(self, process, name, *codes):
+        """Wait for the end, with one of these exit codes; or with 65 where the machine, by its doubts, was too busy."""
+        code = process.wait(LIMIT_S)
+        if code == 65 and self.run().complete:
+            grave = {each["kind"] for each in self.run().record["doubts"] if each["grade"] == "grave"}
+            assert grave, self.log(name)
+            assert grave <= BUSY_MACHINE, self.log(name)
+        else:
+            assert code in codes, self.log(name)
 
     def run(self):
         return Run.load("latest", self.runs)

@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from locust_runs import LIMIT_S, ROOT, TAILGUARD, processes, served_platform
+from locust_runs import ROOT, TAILGUARD, processes, served_platform
 from room_proxy import room_proxy
 
 from perf.locust_master import SPARE_LANES
@@ -76,7 +76,7 @@ def test_a_broadcast_ends_at_the_last_spectator_of_any_worker_and_one_missed_any
         )
         for number in range(WORKERS):
             locust.worker(f"worker{number}")
-        assert master.wait(LIMIT_S) in {0, 75}, locust.log("master")
+        locust.ends(master, "master", 0, 75)
         run = locust.run()
     found, samples = run.record["locust"]["broadcasts"]["websocket_broadcast"], run.samples()
     merged = samples["websocket_broadcast"]

@@ -9,7 +9,7 @@ import subprocess
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from locust_runs import LIMIT_S, LOCUST, ROOT, TAILGUARD, end, processes
+from locust_runs import LOCUST, ROOT, TAILGUARD, end, processes
 
 pytestmark = pytest.mark.proof
 WORKERS = 2
@@ -82,7 +82,7 @@ def test_workers_in_network_namespaces_of_their_own_are_one_run(tmp_path):
             options = {"cwd": ROOT, "stdout": log, "stderr": subprocess.STDOUT, "start_new_session": True}
             worker = subprocess.Popen([*words, f"--master-port={locust.port}"], **options)
             stack.callback(end, worker)
-        assert master.wait(LIMIT_S) in {0, 75}, locust.log("master")
+        locust.ends(master, "master", 0, 75)
         record = locust.run().record
         assert len(record["locust"]["workers"]) == WORKERS
         assert record["locust"]["faults"] == []

@@ -59,7 +59,7 @@ def test_the_merged_samples_are_the_workers_own_bit_for_bit_and_locusts_table_is
     raw = tmp_path / "raw"
     words = ("--tailguard-keep-raw", str(raw), "--csv", str(tmp_path / "locust"))
     master, _ = four_workers(locust, *words, "--tailguard-objectives", objectives_file(tmp_path, "30s"))
-    assert master.wait(LIMIT_S) == 0, locust.log("master")
+    locust.ends(master, "master", 0)
     samples = locust.run().samples()
     with (tmp_path / "locust_stats.csv").open(encoding="utf-8") as file:
         theirs = {row["Name"]: row for row in csv.DictReader(file)}
@@ -95,7 +95,7 @@ def test_an_objective_below_what_is_measured_exits_with_99(locust, tmp_path):
     single = locust.alone(
         "single", "-u", "6", "-r", "6", "-t", "5s", "--tailguard-objectives", objectives, "RegistrationUser"
     )
-    assert single.wait(LIMIT_S) == 99, locust.log("single")
+    locust.ends(single, "single", 99)
     states = {each["objective"]: each["state"] for each in locust.run().record["verdicts"]}
     assert states["registration p95 <= 0.01ms"] == "FAIL"
     assert (locust.run().folder / "report.html").exists()
@@ -131,7 +131,7 @@ def test_a_worker_that_joins_late_takes_part_and_is_told_of(locust):
         locust.worker(f"worker{number}")
     locust.wait_for_users()
     locust.worker("late")
-    assert master.wait(LIMIT_S) in {0, 75}, locust.log("master")
+    locust.ends(master, "master", 0, 75)
     record = locust.run().record
     assert len(record["locust"]["joined_late"]) == 1
     assert record["locust"]["faults"] == []
@@ -154,9 +154,7 @@ def test_a_worker_with_other_scenarios_is_refused_with_both_hashes(locust, tmp_p
 def test_a_schedule_over_two_workers_is_one_and_the_report_says_so(locust):
     words = ("-u", "8", "-r", "8", "-t", "5s", "--processes", "2", "--tailguard-rate", "40")
     single = locust.alone("open", *words, "RegistrationUser")
-    assert single.wait(LIMIT_S) in {0, 65, 75}, locust.log(
-        "open"
-    )  # a busy machine may start late, and then says so
+    locust.ends(single, "open", 0, 75)
     entry = locust.run().record["scenarios"]["registration"]
     assert entry["schedule"]["kind"] == "poisson"
     intended = locust.run().samples()["registration"].intended_ns
@@ -185,7 +183,7 @@ def test_the_stop_of_a_run_does_not_hold_its_users_up(locust, tmp_path):
     timed.write_text(TIMED, encoding="utf-8")
     words = ("-f", f"scenarios,{timed}", "-u", "2", "-r", "2", "-t", "4s")
     single = locust.alone("stop", *words, "RegistrationUser")
-    assert single.wait(LIMIT_S) in {0, 75}, locust.log("stop")
+    locust.ends(single, "stop", 0, 75)
     first_s, *later_s = [float(each) for each in re.findall(r"stack took (\S+)", locust.log("stop"))]
     assert later_s
     assert max(later_s) < first_s / 3
@@ -195,7 +193,7 @@ def test_tags_choose_the_users(locust):
     single = locust.alone(
         "tagged", "-u", "3", "-r", "3", "-t", "4s", "--tags", "economy_transfer", "registration"
     )
-    assert single.wait(LIMIT_S) in {0, 75}, locust.log("tagged")
+    locust.ends(single, "tagged", 0, 75)
     assert set(locust.run().record["scenarios"]) == {"registration", "economy_transfer"}
 
 
@@ -214,7 +212,7 @@ def test_sampling_stops_when_everything_is_decided(locust, tmp_path):
     objectives = objectives_file(tmp_path, "20s")
     began_s = time.monotonic()
     single = locust.alone("decided", *words, "--tailguard-objectives", objectives, "RegistrationUser")
-    assert single.wait(LIMIT_S) == 0, locust.log("decided")
+    locust.ends(single, "decided", 0)
     assert time.monotonic() - began_s < 50
     assert locust.run().record["scenarios"]["registration"]["ended_because"] == "decided"
 
@@ -244,5 +242,5 @@ def test_the_web_page_has_a_tab_that_shows_where_each_objective_stands(locust, t
     assert "extended_tabs" in urllib.request.urlopen(address).read().decode()
     urllib.request.urlopen(f"{address}/stop", data=b"").read()
     page.send_signal(signal.SIGINT)
-    assert page.wait(LIMIT_S) in {0, 75}, locust.log("page")
+    locust.ends(page, "page", 0, 75)
     assert locust.run().complete
