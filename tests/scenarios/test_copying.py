@@ -71,7 +71,7 @@ def test_a_backfill_that_keeps_its_bodies_breaks_the_invariant():
         leaking.note(done, LONG)
     [invariant] = memory_constant(leaking)
     assert not invariant.held
-    assert "59.0 MB more than 90.0 MB, over 1000 certificates" in invariant.observed
+    assert "589.8 MB more than 90.0 MB, over 10000 certificates" in invariant.observed
 
 
 def test_a_steady_backfill_holds_it_and_of_a_short_one_nothing_is_said():
