@@ -43,7 +43,7 @@ sys.path.insert(0, {root!r})
 from urllib.parse import urlsplit
 from locust import FastHttpUser, constant, events, task
 from perf.clock import MonotonicClock
-from perf.locust_bridge import JourneyUser, Bridge
+from perf.locust_table import teller
 from perf.locust_lane import ClosedLane
 from perf.locust_role import Part, Role
 from perf.locust_wire import FastWire, use_pool
@@ -71,7 +71,7 @@ class OursUser(FastHttpUser):
     def on_start(self):
         use_pool(self.client.client.clientpool)
         if not ROLES:
-            tell = Bridge(None)._tell()
+            tell = teller(events.request.fire)
             clock = MonotonicClock()
             ROLES.append(Role(Part(SCENARIO, Platform(self.host), None), ClosedLane(0, 1, clock), clock, tell))
         self.session = ROLES[0].session()
@@ -84,7 +84,7 @@ class BareUser(FastHttpUser):
     concurrency = 1
     def on_start(self):
         use_pool(self.client.client.clientpool)
-        self.platform, self.tell = Platform(self.host), Bridge(None)._tell()
+        self.platform, self.tell = Platform(self.host), teller(events.request.fire)
     @task
     def turn(self):
         began_ns = time.monotonic_ns()
