@@ -1,7 +1,8 @@
 """What a guard says of a verdict: its message where it is not a PASS, its properties for JUnit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from perf.text_format import duration_ms, ratio
 from slo.verdict import ObjectiveVerdict
@@ -18,6 +19,22 @@ def failure_message(judged: ObjectiveVerdict, folder: Path) -> str:
         f"  samples      {verdict.n}, of which {verdict.exceedances} exceed the limit",
         f"  rule         {verdict.rule}, {verdict.dependence}, alpha {verdict.alpha:g}",
         f"  why          {verdict.why}",
+        f"  run          {folder}",
+    ]
+    return "\n".join(lines)
+
+
+def migration_message(name: str, found: Mapping[str, Any], folder: Path) -> str:
+    """Return why a migration is not proved, by run.json's words, what was asked in vain, and where the run is."""
+    asked = [each for each in found.get("checks") or [] if not each["held"]]
+    asked += [each for each in (found.get("live") or {}).get("verdicts") or [] if each["state"] != "PASS"]
+    lines = [
+        f"{found['state']}: migration {name}",
+        f"  why          {found['why']}",
+        *(
+            f"  asked        {each['name']}: {each['expected']}, observed {each['observed']}"
+            for each in asked
+        ),
         f"  run          {folder}",
     ]
     return "\n".join(lines)

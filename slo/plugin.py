@@ -12,7 +12,7 @@ CHOICES = ("fail", "warn")
 
 
 class InconclusiveError(AssertionError):
-    """The run is sound but cannot decide an objective; neither a pass nor a failure."""
+    """The run is sound but cannot decide an objective or a migration; neither a pass nor a failure."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--slo-inconclusive",
         choices=CHOICES,
         default="fail" if os.environ.get("CI") else "warn",
-        help="what an undecided objective means for the session (default: fail where CI is set, else warn)",
+        help="what an undecided one means for the session (default: fail where CI is set, else warn)",
     )
     group.addoption("--slo-profile", default=None, help="the profile to measure with (default: smoke)")
     group.addoption(
@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Mark the report of an undecided objective; with `warn` it does not fail the session."""
+    """Mark the report of what is undecided; with `warn` it does not fail the session."""
     report = yield
     if call.excinfo is not None and call.excinfo.errisinstance(InconclusiveError):
         report.inconclusive = str(call.excinfo.value)  # type: ignore[attr-defined]  # ours, read below
@@ -48,16 +48,16 @@ def pytest_runtest_makereport(
 def pytest_report_teststatus(
     report: pytest.TestReport,
 ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
-    """Count an undecided objective on its own: `3 inconclusive`, never a pass."""
+    """Count what is undecided on its own: `3 inconclusive`, never a pass."""
     if getattr(report, "inconclusive", None) is None:
         return None
     return "inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print why each undecided objective is undecided: pytest's own sections show failures and errors only."""
+    """Print why each of them is undecided: pytest's own sections show failures and errors only."""
     undecided = terminalreporter.getreports("inconclusive")
     if undecided:
-        terminalreporter.section("undecided objectives", yellow=True)
+        terminalreporter.section("undecided objectives and migrations", yellow=True)
     for report in undecided:
         terminalreporter.line(f"{report.head_line or report.nodeid}: {report.inconclusive}")

@@ -1,17 +1,20 @@
-"""The guards: `pytest -m performance` measures the platform once and asserts every objective and invariant.
+"""The guards: `pytest -m performance` measures the platform once and asserts every objective, invariant, migration.
 
-One test an objective, so that a report reads `test_slo[registration p95 <= 215ms]`. FAIL is a failure, INVALID an
-error, INCONCLUSIVE has its own outcome (`--slo-inconclusive`).
+One test an objective, so that a report reads `test_slo[registration p95 <= 215ms]`, and one a migration. FAIL is a
+failure, INVALID an error, INCONCLUSIVE has its own outcome (`--slo-inconclusive`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from perf.config import Config, load_config
 from perf.errors import TailguardError
+from perf.postgres.migration import load_migrations
 from perf.run import Run
-from slo.guards import failure_message, properties
+from slo.guards import failure_message, migration_message, properties
 from slo.judge import State
 from slo.objectives import Objectives, configured_objectives, parse_objectives
 from slo.plugin import InconclusiveError
@@ -29,24 +32,20 @@ class Guarded:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a test of each objective and of each scenario's invariants; nothing is measured or connected to here."""
-    try:
-        objectives = _objectives(metafunc.config)
-    except TailguardError as error:
-        raise pytest.UsageError(str(error)) from None
-    if "objective" in metafunc.fixturenames:
-        metafunc.parametrize("objective", [item.name for item in objectives.items])
-    if "scenario" in metafunc.fixturenames:
-        metafunc.parametrize("scenario", [*objectives.rules])
+    """Make a test of each objective, each scenario's invariants and each migration; nothing is measured here."""
+    parameters = {"objective": _objective_names, "scenario": _scenarios, "migration": _migrations}
+    for name in parameters.keys() & set(metafunc.fixturenames):
+        try:
+            metafunc.parametrize(name, parameters[name](metafunc.config))
+        except TailguardError as error:
+            raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")
 def guarded(pytestconfig: pytest.Config) -> Guarded:
     """The finished run of `--slo-run`, or a new one by the profile."""
-    chosen = pytestconfig.getoption("--slo-run")
     try:
-        config = _config(pytestconfig)
-        run = Run.load(chosen, config.get("runs_dir")) if chosen else _measured(config)
+        run = _chosen(pytestconfig) or _measured(_config(pytestconfig))
         objectives = parse_objectives(run.record["objectives"], f"objectives of {run.folder}")
         return Guarded(run, {each.objective.name: each for each in judge_run(run, objectives)})
     except TailguardError as error:
@@ -62,6 +61,19 @@ def verdict(guarded: Guarded, objective: str) -> ObjectiveVerdict:
     return found
 
 
+@pytest.fixture
+def proof(guarded: Guarded, migration: str) -> Mapping[str, Any]:
+    """What the run found of one migration; without a proof that can be trusted, an error."""
+    run = guarded.run
+    absent = {"state": State.INVALID, "why": "the run says nothing of it"}
+    found = next((each for each in run.record["migrations"] if _name(each) == migration), absent)
+    if not run.complete:
+        found = {"state": State.INVALID, "why": f"the run is incomplete: {run.record['incomplete_because']}"}
+    if found["state"] == State.INVALID:
+        pytest.fail(migration_message(migration, found, run.folder), pytrace=False)
+    return found
+
+
 def test_slo(verdict: ObjectiveVerdict, guarded: Guarded, request: pytest.FixtureRequest) -> None:
     """The platform keeps this objective."""
     # What record_property does, without its warning that the xunit2 schema knows no property of a test case: every
@@ -71,6 +83,14 @@ def test_slo(verdict: ObjectiveVerdict, guarded: Guarded, request: pytest.Fixtur
         raise InconclusiveError(failure_message(verdict, guarded.run.folder))
     if verdict.state is not State.PASS:
         pytest.fail(failure_message(verdict, guarded.run.folder), pytrace=False)
+
+
+def test_migration(migration: str, proof: Mapping[str, Any], guarded: Guarded) -> None:
+    """The migration does what it promises, on the run's own tables and under load where the profile says so."""
+    if proof["state"] == State.INCONCLUSIVE:
+        raise InconclusiveError(migration_message(migration, proof, guarded.run.folder))
+    if proof["state"] != State.PASS:
+        pytest.fail(migration_message(migration, proof, guarded.run.folder), pytrace=False)
 
 
 def test_invariants(guarded: Guarded, scenario: str, subtests: pytest.Subtests) -> None:
@@ -84,20 +104,42 @@ def test_invariants(guarded: Guarded, scenario: str, subtests: pytest.Subtests) 
 
 def test_every_objective_of_the_run_has_its_guard(guarded: Guarded, pytestconfig: pytest.Config) -> None:
     """No promise is judged without a test of its name: a scenario that the file does not know has an error rate too."""
-    assert set(guarded.verdicts) == {item.name for item in _objectives(pytestconfig).items}
+    assert set(guarded.verdicts) == set(_objective_names(pytestconfig))
 
 
 def _config(pytestconfig: pytest.Config) -> Config:
     return load_config(pytestconfig.getoption("--slo-profile"))
 
 
+def _chosen(pytestconfig: pytest.Config) -> Run | None:
+    """Return the finished run of `--slo-run`, None where one is to be measured."""
+    where = pytestconfig.getoption("--slo-run")
+    return Run.load(where, _config(pytestconfig).get("runs_dir")) if where else None
+
+
 def _objectives(pytestconfig: pytest.Config) -> Objectives:
-    chosen = pytestconfig.getoption("--slo-run")
-    config = _config(pytestconfig)
-    if chosen:
-        run = Run.load(chosen, config.get("runs_dir"))
+    if run := _chosen(pytestconfig):
         return parse_objectives(run.record["objectives"], f"objectives of {run.folder}")
-    return configured_objectives(config)
+    return configured_objectives(_config(pytestconfig))
+
+
+def _objective_names(pytestconfig: pytest.Config) -> list[str]:
+    return [item.name for item in _objectives(pytestconfig).items]
+
+
+def _scenarios(pytestconfig: pytest.Config) -> list[str]:
+    return [*_objectives(pytestconfig).rules]
+
+
+def _migrations(pytestconfig: pytest.Config) -> list[str]:
+    """Return the names of the migrations that the run is to prove; a finished one says itself what it proved."""
+    if run := _chosen(pytestconfig):
+        return [_name(found) for found in run.record["migrations"]]
+    return [each.name for each in load_migrations()] if _config(pytestconfig).get("migrations.run") else []
+
+
+def _name(found: Mapping[str, Any]) -> str:
+    return f"{found['number']}_{found['slug']}"
 
 
 def _measured(config: Config) -> Run:

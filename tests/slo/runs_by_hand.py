@@ -29,7 +29,7 @@ def samples_of(slug, steps, response_ms, *, outcome=None, retries=None, step=Non
     )
 
 
-def made_run(folder, *, invariants=(HELD,), doubts=(), because=None, **samples):
+def made_run(folder, *, invariants=(HELD,), doubts=(), migrations=(), because=None, **samples):
     """A finished run of the given samples by slug, saved below `folder` and loaded again."""
     run = Run.start(load_config("smoke", flags={"runs_dir": str(folder)}, environ={}))
     for slug, each in samples.items():
@@ -37,5 +37,6 @@ def made_run(folder, *, invariants=(HELD,), doubts=(), because=None, **samples):
             slug, {"title": slug, **count(each), "invariants": [dict(i) for i in invariants]}, each
         )
     run.record["doubts"] = list(doubts)
+    run.record["migrations"] = [dict(each) for each in migrations]
     run.finish(because)
     return Run.load(run.folder)

@@ -47,7 +47,7 @@ def guard(pytester, tmp_path, monkeypatch):
 def test_a_good_run_passes_one_test_an_objective(guard):
     """The names say what is promised; invariants are asserted one by one."""
     result, _ = guard("-v")
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=4, skipped=1)  # no migration was proved
     result.stdout.fnmatch_lines(
         [
             "*test_slo[[]registration p95 <= 215ms] PASSED*",
@@ -75,7 +75,9 @@ def test_an_undecided_objective_is_neither_passed_nor_failed(guard):
     """Locally it warns: its own count, its reason, exit code 0."""
     result, _ = guard(state="INCONCLUSIVE")
     assert result.ret == pytest.ExitCode.OK
-    result.stdout.fnmatch_lines(["*undecided objectives*", "*p95 <= 215ms*", "*1 inconclusive*"])
+    result.stdout.fnmatch_lines(
+        ["*undecided objectives and migrations*", "*p95 <= 215ms*", "*1 inconclusive*"]
+    )
     assert result.parseoutcomes()["passed"] == 3
 
 
@@ -108,7 +110,7 @@ def test_a_broken_invariant_fails_by_its_name_and_invalidates_the_scenario(guard
 def test_a_scenario_whose_invariants_were_not_checked_fails(guard):
     """No evidence is no pass."""
     result, _ = guard(invariants=[])
-    result.assert_outcomes(passed=3, failed=1)
+    result.assert_outcomes(passed=3, failed=1, skipped=1)
 
 
 def test_junit_carries_the_evidence_as_properties(guard, tmp_path):

@@ -1,0 +1,98 @@
+"""The guards of migrations as pytest runs them: one that does not help its query fails, with the reason."""
+
+import numpy as np
+import pytest
+from runs_by_hand import made_run, samples_of
+
+import slo
+from perf.postgres.evidence import prove_small
+from perf.postgres.migration import what_if
+from slo.objectives import parse_objectives
+from slo.verdict import judging
+
+pytest_plugins = ["pytester"]
+
+PROVED = {
+    "number": "0001",
+    "slug": "idx_t_a",
+    "state": "PASS",
+    "why": "Index Scan instead of Seq Scan",
+    "checks": [],
+}
+
+
+@pytest.fixture
+def guard(pytester, tmp_path, monkeypatch):
+    """Run the guards of migrations on a run that has proved these; returns pytest's result."""
+    monkeypatch.delenv("CI", raising=False)
+
+    def run_guards(*migrations, because=None):
+        samples = samples_of("registration", ("register",), np.full(1200, 20.0))
+        run = made_run(tmp_path, registration=samples, migrations=migrations, because=because)
+        table = {"step": "register", "p95": "<= 215ms"}
+        run.record["verdicts"] = judging(parse_objectives({"scenarios": {"registration": table}}))(run)
+        run.save()
+        options = ["-p", "no:locust", "-p", "no:cacheprovider", "-m", "performance", "-k", "test_migration"]
+        return pytester.runpytest_inprocess(
+            f"{slo.__path__[0]}/test_slo.py", *options, f"--slo-run={run.folder}", "-rA"
+        )
+
+    return run_guards
+
+
+def test_a_proved_migration_passes_by_its_name(guard):
+    result = guard(PROVED)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["PASSED *test_migration[[]0001_idx_t_a]*"])
+
+
+def test_an_index_that_does_not_help_its_query_fails_with_the_reason(guard, database):
+    """Proved on a real server: the query asks for another column than the one that is indexed."""
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE t AS SELECT n AS a, n AS b FROM generate_series(1, 5000) n")
+        connection.execute("ANALYZE t")
+    useless = what_if(
+        "CREATE INDEX CONCURRENTLY idx_t_a ON t (a)", "SELECT a FROM t WHERE b = %(b)s", {"b": 7}
+    )
+    result = guard(*prove_small(database, [useless], repeats=2))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["FAIL: migration what-if_idx_t_a", "*why *idx_t_a*", "*asked *observed*Seq Scan*", "*run *"]
+    )
+
+
+def test_a_migration_that_stalls_somebody_fails_with_what_was_seen(guard):
+    stall = {
+        "name": "no stall of writers",
+        "state": "FAIL",
+        "expected": "below 50%",
+        "observed": "990 ms, 99% of it",
+    }
+    result = guard(PROVED | {"state": "FAIL", "why": "a stall", "live": {"verdicts": [stall]}})
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*asked *no stall of writers: below 50%, observed 990 ms, 99% of it"])
+
+
+def test_an_undecided_migration_is_neither_passed_nor_failed(guard):
+    result = guard(PROVED | {"state": "INCONCLUSIVE", "why": "too few to tell"})
+    assert result.ret == pytest.ExitCode.OK
+    assert result.parseoutcomes()["inconclusive"] == 1
+    result.stdout.fnmatch_lines(["*too few to tell*"])
+
+
+def test_an_undecided_migration_fails_in_ci(guard, monkeypatch):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--slo-inconclusive=fail")
+    assert (
+        guard(PROVED | {"state": "INCONCLUSIVE", "why": "too few to tell"}).ret
+        == pytest.ExitCode.TESTS_FAILED
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "because"),
+    [(PROVED | {"state": "INVALID", "why": "no table t"}, None), (PROVED, "the database was killed")],
+)
+def test_a_migration_that_could_not_be_proved_or_whose_run_broke_off_is_an_error(guard, found, because):
+    result = guard(found, because=because)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*why *{because or 'no table t'}*"])
