@@ -111,6 +111,13 @@ class Run:
             unstage(stage_text(path, json.dumps(plan, ensure_ascii=False, indent=1) + "\n"))
         return str(path.relative_to(self.folder))
 
+    def write_live(self, samples: Mapping[str, Samples]) -> None:
+        """Write what the clients of proofs under load sent, in place of what was there; `save` takes its hash."""
+        with saving(self.folder):
+            with stage(self.folder / LIVE) as path:
+                write_samples(path, samples)
+            unstage(path)
+
     def finish(self, incomplete_because: str | None = None) -> None:
         """Close the run as complete, or as incomplete with the cause, and save it."""
         self.record["finished_utc"] = utc(datetime.now(UTC))

@@ -45,18 +45,20 @@ def stage_text(path: Path, text: str) -> Path:
     return staged
 
 
-def write_file(path: Path, text: str) -> None:
-    """Write a file where a user wants it, whole or not at all; raise UsageError naming it where that fails.
+def write_file(path: Path, content: str | bytes, remedy: str = "") -> None:
+    """Write a file where a user wants it, text as UTF-8, whole or not at all; raise UsageError naming it otherwise.
 
-    Unlike in `saving`, nothing else is touched: the folder is the user's.
+    Unlike in `saving`, nothing else is touched: the folder is the user's. `remedy` is a next step beyond the folder's.
     """
     try:
-        unstage(stage_text(path, text))
+        with stage(path) as staged:
+            staged.write_bytes(content.encode() if isinstance(content, str) else content)
+        unstage(staged)
     except OSError as error:
         with suppress(OSError):
             path.with_name(path.name + PART).unlink()
         raise UsageError(
-            f"Cannot write {path}: {_reason(error)}. Is {path.parent} there, writable and not full?"
+            f"Cannot write {path}: {_reason(error)}. Is {path.parent} there, writable and not full? {remedy}".strip()
         ) from error
 
 

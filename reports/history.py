@@ -1,7 +1,9 @@
 """Runs over time: one row a metric a run, kept in a Parquet file that CI can carry from job to job."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pandas as pd
 
 from perf.errors import UsageError
 from perf.run import Run
-from perf.run_files import stage, unstage
+from perf.run_files import write_file
 from reports.exports.metrics import metrics
 
 NAME = "history.parquet"
@@ -27,9 +29,10 @@ def read_history(path: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS)
     try:
-        table = pd.read_parquet(path)
+        table = pd.read_parquet(BytesIO(path.read_bytes()))  # pyarrow refuses a name that is not UTF-8
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is no history: {error}. Move it away, or import a good one.") from error
+        reason = str(error).rstrip(".")
+        raise UsageError(f"{path} is no history: {reason}. Move it away, or import a good one.") from error
     if missing := [name for name in COLUMNS if name not in table.columns]:
         raise UsageError(
             f"{path} is no history of this version: it lacks {', '.join(missing)}. Move it away."
@@ -48,13 +51,11 @@ def merged(*tables: pd.DataFrame) -> pd.DataFrame:
 
 def write_history(path: Path, table: pd.DataFrame) -> None:
     """Write the history whole or not at all; raises UsageError where it cannot be written."""
-    try:
+    with suppress(OSError):  # writing says it better
         path.parent.mkdir(parents=True, exist_ok=True)
-        with stage(path) as staged:
-            table.to_parquet(staged, index=False)
-        unstage(staged)
-    except OSError as error:
-        raise UsageError(f"Cannot write the history {path}: {error.strerror or error}") from error
+    content = BytesIO()
+    table.to_parquet(content, index=False)
+    write_file(path, content.getvalue())
 
 
 def rows_of(run: Run) -> pd.DataFrame:

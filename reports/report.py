@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from perf.errors import UsageError
-from perf.run import Run
-from perf.run_files import RECORD, saving, stage_text, unstage
+from perf.run import LIVE, Run
+from perf.run_files import RECORD, write_file
 from perf.sample import Samples
 from perf.sample_file import read_samples
 from reports.gallery import gallery_of
@@ -14,7 +14,6 @@ from reports.page import page_of
 from reports.view import ReportView, view_of
 
 Format = Literal["html", "md"]
-LIVE = "live.parquet"  # what the clients of a proof under load sent
 MOST_BYTES = 1_950_000  # 2 MB with a reserve for what the charts' sizes are only estimated to take
 FILES: dict[Format, str] = {"html": "report.html", "md": "run.md"}
 
@@ -24,8 +23,9 @@ def write_report(run: Run) -> Path:
 
     Raises UsageError where run.json has not the shape of a run, or the folder cannot be written.
     """
+    elsewhere = f"`tailguard report {run.folder} --out FILE` writes it elsewhere."
     for kind, name in FILES.items():
-        write_text(run.folder / name, rendered(run, kind))
+        write_file(run.folder / name, rendered(run, kind), elsewhere)
     return run.folder / FILES["html"]
 
 
@@ -49,12 +49,6 @@ def run_view(run: Run) -> ReportView:
             f"{run.folder / RECORD} has not the shape of a run: {type(error).__name__} at {error}."
             " Restore the file, or measure again with `tailguard run`."
         ) from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all; raise UsageError naming its folder where that fails."""
-    with saving(path.parent):
-        unstage(stage_text(path, text))
 
 
 def _samples(run: Run) -> tuple[dict[str, Samples], str]:

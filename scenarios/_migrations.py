@@ -13,8 +13,7 @@ from perf.postgres.migration import Migration, load_migrations
 from perf.postgres.migration_runner import Limits
 from perf.postgres.prove import LiveOptions, LiveProof
 from perf.postgres.prove_record import add_live_or_cause, live_samples
-from perf.run import LIVE, Run
-from perf.sample_file import write_samples
+from perf.run import Run
 from scenarios._world import World
 
 FEWEST_ROWS = 5_000  # what the seed needs for its wallets and refs; to be judged, a build needs far more
@@ -73,5 +72,5 @@ def _prove_under_load(
                 proof = LiveProof(database, migration, IN_A_RUN, say)
                 add_live_or_cause(record, proof)
                 samples |= live_samples(proof)
-                write_samples(run.folder / LIVE, samples)
+                run.write_live(samples)
                 run.save()

@@ -10,9 +10,10 @@ import click
 
 from perf.config import Config
 from perf.run import Run
+from perf.run_files import write_file
 from perf.run_record import utc
 from reports.history import machine_of
-from reports.report import write_report, write_text
+from reports.report import write_report
 from slo.judge import State
 from slo.verdict import EXIT_INCONCLUSIVE, EXIT_INVALID, EXIT_PASS
 from tailguard.duet_record import CALIBRATION
@@ -49,7 +50,7 @@ def calibrate(config: Config, budget: Budget, command: Sequence[str]) -> int:
         "scenarios": config.get("scenarios"),
     }
     found["sentence"] = _sentence(found)
-    write_text(
+    write_file(
         Path(config.get("runs_dir")) / CALIBRATION, json.dumps(found, ensure_ascii=False, indent=1) + "\n"
     )
     for run in runs:

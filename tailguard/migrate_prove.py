@@ -22,8 +22,7 @@ from perf.postgres.migration_runner import Limits, Runner
 from perf.postgres.prove import LiveOptions, LiveProof
 from perf.postgres.prove_record import add_live, live_samples
 from perf.postgres.removal import RemovalProof
-from perf.run import LIVE, Run
-from perf.sample_file import write_samples
+from perf.run import Run
 from reports.report import write_report
 from tailguard.prove_growth import growth_rows
 from tailguard.prove_report import proof_lines
@@ -117,7 +116,7 @@ def _proved_live(run: Run, proof: LiveProof, record: dict[str, Any]) -> dict[str
     """Go on under load, where there is something to prove."""
     if record["state"] in ("PASS", "FAIL"):
         add_live(record, proof)
-        write_samples(run.folder / LIVE, live_samples(proof))
+        run.write_live(live_samples(proof))
     return record
 
 

@@ -64,7 +64,7 @@ def connect(conninfo: str, **options: object) -> "psycopg.Connection[tuple[objec
     except psycopg.OperationalError as error:
         reason = _reason(error, conninfo)
         remedy = POOLERS_REMEDY if "unsupported startup parameter" in reason else _REMEDY
-        raise DatabaseError(f"PostgreSQL at {address(conninfo)} cannot be used: {reason}. {remedy}") from None
+        raise DatabaseError(f"PostgreSQL at {address(conninfo)} cannot be used: {reason} {remedy}") from None
 
 
 def with_options(conninfo: str, *settings: str) -> str:
@@ -106,7 +106,8 @@ def _checked(text: str, named_by: str) -> str:
 
 
 def _reason(error: psycopg.OperationalError, conninfo: str) -> str:
-    """Return libpq's last words on one line, with the password taken out should they hold it."""
-    words = " ".join(str(error).split()).rstrip(".")
+    """Return libpq's last words as sentences on one line, with the password taken out should they hold it."""
+    words = " ".join(str(error).split())
+    words += "" if words.endswith((".", "?")) else "."
     password = _completed(conninfo).get("password")
     return words.replace(password, "***") if password else words

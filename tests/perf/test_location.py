@@ -76,6 +76,7 @@ def test_an_unreachable_server_is_named_by_host_and_port():
     with pytest.raises(DatabaseError, match=r"PostgreSQL at 127\.0\.0\.1:9/arena cannot be used") as refused:
         connect("postgresql://ana:s3cret@127.0.0.1:9/arena")
     assert "s3cret" not in str(refused.value)
+    assert "accepting TCP/IP connections? Check that it runs" in str(refused.value)
 
 
 def test_a_wrong_password_is_not_repeated(postgres):

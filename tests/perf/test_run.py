@@ -260,6 +260,17 @@ def test_a_file_for_a_user_that_cannot_be_written_is_named_and_no_file_of_theirs
     assert sorted(path.name for path in tmp_path.iterdir()) == ["download.part", "taken.html"]
 
 
+def test_what_a_proofs_clients_sent_is_kept_whole_and_hashed_with_the_run(run):
+    run.write_live({"0001/baseline_writers": some_samples("0001/baseline_writers")})
+    run.save()
+    assert list(read_samples(run.folder / "live.parquet")) == ["0001/baseline_writers"]
+    assert run.record["files"]["live.parquet"] == sha256_of(run.folder / "live.parquet")
+    before = (run.folder / "live.parquet").read_bytes()
+    with files_of_at_most(4096), pytest.raises(UsageError, match="File too large"):
+        run.write_live({"0002/baseline_writers": some_samples("0002/baseline_writers", n=20_000)})
+    assert (run.folder / "live.parquet").read_bytes() == before
+
+
 @contextmanager
 def files_of_at_most(size: int):
     """Let the kernel refuse what a full disk would refuse, in the same place; Python ignores its SIGXFSZ."""

@@ -1,5 +1,6 @@
 """A history grows by the new runs only, travels as a file, and shows what changed."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,11 +57,26 @@ def test_a_history_comes_back_from_its_file(tmp_path: Path, run: Run) -> None:
 
 def test_a_file_that_is_no_history_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_text("nonsense", encoding="utf-8")
-    with pytest.raises(UsageError, match="is no history"):
+    with pytest.raises(UsageError, match=r"is no history: .*[^.]\. Move it away"):
         read_history(tmp_path / "x.parquet")
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "y.parquet")
     with pytest.raises(UsageError, match="lacks run"):
         read_history(tmp_path / "y.parquet")
+
+
+def test_a_history_that_cannot_be_written_is_named_with_what_to_look_at(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "taken").write_text("a file stands where the folder should", encoding="utf-8")
+    with pytest.raises(
+        UsageError, match=r"Cannot write .*history\.parquet: Not a directory\. Is .*taken there"
+    ):
+        write_history(tmp_path / "taken" / "history.parquet", rows_of(run))
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file system takes no name that is not UTF-8")
+def test_a_name_that_is_not_utf_8_is_a_name_all_the_same(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / os.fsdecode(b"gr\xf6\xdfe.parquet")
+    write_history(path, rows_of(run))
+    assert len(read_history(path)) == len(rows_of(run))
 
 
 def test_a_sparkline_goes_from_the_lowest_to_the_highest() -> None:

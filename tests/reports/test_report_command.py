@@ -64,6 +64,15 @@ def test_a_missing_or_broken_run_is_a_clear_usage_error(run: Run, capsys, spoil,
     assert "Traceback" not in error
 
 
+def test_a_folder_that_takes_no_report_is_told_with_the_way_round_it(run: Run, capsys) -> None:
+    (run.folder / "report.html").mkdir()
+    assert run_cli(["report", str(run.folder)]) == USAGE
+    error = capsys.readouterr().err
+    assert "report.html: Is a directory" in error
+    assert f"`tailguard report {run.folder} --out FILE` writes it elsewhere" in error
+    assert not list(run.folder.glob("*.part"))
+
+
 def change(folder: Path, **fields) -> None:
     path = folder / "run.json"
     made = json.loads(path.read_text(encoding="utf-8"))
