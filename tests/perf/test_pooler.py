@@ -13,7 +13,7 @@ from perf.account import unprivileged_account
 from perf.ports import LOOPBACK, free_port
 from perf.postgres.database import open_database
 from perf.postgres.location import DatabaseError, connect
-from tailguard.__main__ import run_cli
+from tailguard.cli import run_cli
 
 pytestmark = pytest.mark.system
 

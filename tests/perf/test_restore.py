@@ -12,7 +12,7 @@ from perf.postgres.database import Database
 from perf.postgres.migration import what_if
 from perf.postgres.restore import restore
 from perf.postgres.server import Server, embedded_postgres
-from tailguard.__main__ import run_cli
+from tailguard.cli import run_cli
 from tailguard.prove_target import prove_target
 
 pytestmark = pytest.mark.system

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from perf.run import Run
-from tailguard.__main__ import run_cli
+from tailguard.cli import run_cli
 
 pytestmark = pytest.mark.system
 

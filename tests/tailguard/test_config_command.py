@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perf.config import load_config
-from tailguard.__main__ import run_cli
+from tailguard.cli import run_cli
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 from perf.read_latencies import read_latencies
 from slo.judge import judge_counts, judge_stream
-from tailguard.__main__ import run_cli
+from tailguard.cli import run_cli
 
 RNG = np.random.default_rng(20)
 FAST = RNG.lognormal(2, 0.4, 3000).round(3)

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from perf.postgres.blockers import Blocker, Progress
-from tailguard.__main__ import run_cli
+from tailguard.cli import run_cli
 from tailguard.migrate_progress import ProgressLine, progress_text
 
 pytestmark = pytest.mark.system

@@ -10,7 +10,7 @@ from perf.postgres.lint import Finding, lint_folder, located_statements
 from perf.postgres.migration import SHIPPED
 from perf.postgres.squawk import find_squawk, squawk_findings
 from tailguard import migrate_lint
-from tailguard.__main__ import run_cli
+from tailguard.cli import run_cli
 from tailguard.migrate_lint import WITHOUT_SQUAWK, annotation, plain
 
 UP = "CREATE INDEX CONCURRENTLY i ON t (a);\n"

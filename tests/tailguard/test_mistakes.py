@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tailguard.__main__ import run_cli
+from tailguard.cli import run_cli
 from tailguard.preflight import is_address
 
 

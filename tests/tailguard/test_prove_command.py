@@ -11,7 +11,7 @@ import pytest
 from perf.errors import UsageError
 from perf.postgres.index import find_table, indexes_of
 from perf.postgres.migration import what_if
-from tailguard.__main__ import run_cli
+from tailguard.cli import run_cli
 from tailguard.prove_report import proof_lines
 from tailguard.prove_target import prove_target
 

@@ -14,7 +14,7 @@ import pytest
 from perf.config import load_config
 from perf.run import Run
 from perf.summary import count
-from tailguard.__main__ import run_cli
+from tailguard.cli import run_cli
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "slo"))
 from runs_by_hand import samples_of  # shared with the tests of slo/

@@ -14,7 +14,7 @@ from perf.summary import scenario_entry
 from perf.trial import Measurement
 from slo.objectives import load_objectives
 from slo.verdict import judging
-from tailguard.__main__ import run_cli
+from tailguard.cli import run_cli
 
 
 def samples_of(took_ns):
