@@ -48,7 +48,15 @@ def ratio(value: float | None) -> str:
     """A fraction of one as a percentage: `0 %`, `0.42 %`, `12.5 %`, `100 %`."""
     if value is None or math.isnan(value):
         return ABSENT
-    return f"{significant(value * 100)} %"
+    return f"{per_cent(value)} %"
+
+
+def per_cent(share: float) -> str:
+    """A fraction of one in per cent: three digits, or so many that what is short of the whole is not shown as 100."""
+    short, shown = 1 - abs(share), significant(share * 100)
+    if short > 0 and shown.endswith("100"):
+        return significant(share * 100, 1 - math.floor(math.log10(short)))
+    return shown
 
 
 def times(value: float | None) -> str:

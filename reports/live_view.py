@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from perf.text_format import significant, times
+from perf.text_format import times
 from reports import numbers
 from reports.balance import Balance, costs_of, gains_of, medians, saved
 
@@ -106,7 +106,7 @@ def _gain(found: Mapping[str, Any]) -> str:
     if server is None or client is None:
         return ""
     parts = [
-        f"the {who} saves {_share(saved(pair))} ({numbers.ms(pair[0])} to {numbers.ms(pair[1])},"
+        f"the {who} saves {numbers.percent(saved(pair))} ({numbers.ms(pair[0])} to {numbers.ms(pair[1])},"
         f" {times(pair[0] / pair[1])})"
         for who, pair in (("server", server), ("client", client))
     ]
@@ -117,11 +117,6 @@ def _gain(found: Mapping[str, Any]) -> str:
     stated = f"the gain of {numbers.percent(claimed)} claimed elsewhere for this index"
     verb = "understates" if saved(server) > claimed else "is not reached by"
     return f"{text} So {stated} {verb} the server side of this run."
-
-
-def _share(saved: float) -> str:
-    """A saving near the whole, told so that 99.99 % does not become 100 %."""
-    return f"{significant(saved * 100, 5)} %"
 
 
 def _live(found: Mapping[str, Any], live: Mapping[str, Any]) -> LiveView:

@@ -12,6 +12,7 @@ from reports.chart_style import Figure, styled
 _SIDES = ("before", "after")
 _TIMES = (("server_ms", "server"), ("client_ms", "client"))
 _ROW_PX = 34
+_LABELS_PX = 100  # the browser's letters are wider than those that the chart library counts on
 _LABEL_ROOM = 1.35  # a third of the axis for the number written behind the longest bar
 
 
@@ -23,7 +24,8 @@ def migration_figure(found: Mapping[str, Any]) -> Figure:
     frame = pd.DataFrame(rows)
     order = list(dict.fromkeys(frame["label"]))
     end = float(frame["high"].max()) * _LABEL_ROOM
-    y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(domain=False, ticks=False, grid=False))
+    axis = alt.Axis(domain=False, ticks=False, grid=False, minExtent=_LABELS_PX)
+    y = alt.Y("label:N", sort=order, title=None, axis=axis)
     x = alt.X("ms:Q", title="median time of the query, ms", scale=alt.Scale(domain=[0, end], nice=False))
     tip = [alt.Tooltip("label:N", title="time"), alt.Tooltip("shown:N", title="median")]
     colours = alt.Scale(domain=list(_SIDES), range=["var(--muted)", "var(--response)"])

@@ -35,7 +35,7 @@ def signed_points(share: float | None) -> str:
 
 
 def _signed(share: float, unit: str) -> str:
-    digits = text_format.significant(abs(share) * 100)
+    digits = text_format.per_cent(abs(share))
     sign = "" if digits == "0" else _MINUS if share < 0 else "+"
     return f"{sign}{digits} {unit}"
 
