@@ -7,6 +7,10 @@ from reports import numbers
 
 KIND = "change"
 _AGAINST = " against the baseline"
+PAIRED = (
+    "The change is estimated from pair to pair, so that it may differ from what the two medians suggest where the"
+    " machine was restless."
+)
 _PLANS = "plans"  # the scenario under which a query's plans are compared, by blocks touched
 
 
@@ -48,6 +52,18 @@ def sides(verdict: Mapping[str, Any]) -> tuple[str, str]:
     if verdict.get("scenario") == _PLANS:
         show = numbers.blocks
     return show(before), show(after)
+
+
+def is_unlike_medians(verdict: Mapping[str, Any]) -> bool:
+    """Whether the medians of both sides suggest a change outside the paired estimate's bounds, or of another sign."""
+    observed, before, after = verdict.get("observed") or {}, verdict.get("baseline"), verdict.get("candidate")
+    value = observed.get("value")
+    if verdict.get("q") is None or value is None or not before or after is None:
+        return False
+    suggested = after / before - 1
+    low, high = observed.get("low"), observed.get("high")
+    outside = (low is not None and suggested < low) or (high is not None and suggested > high)
+    return bool(outside or suggested * value < 0)
 
 
 def slower_pairs(verdict: Mapping[str, Any]) -> str:

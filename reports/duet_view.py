@@ -28,7 +28,10 @@ class ChangeRow:
 
 @dataclass(frozen=True, slots=True)
 class DuetView:
-    """What a reader sees of a duet; `notes` are sentences, `discarded` the blocks that were lost, with their logs."""
+    """What a reader sees of a duet; `discarded` are the blocks that were lost, with their logs.
+
+    `paired` says how changes were estimated, `unlike_medians` the same with the metrics where that shows, else "".
+    """
 
     sides: tuple[tuple[str, str], ...]
     rows: tuple[ChangeRow, ...]
@@ -36,6 +39,8 @@ class DuetView:
     quality: str
     discarded: tuple[str, ...]
     plans: tuple[tuple[str, str, str], ...]  # state, query, what changed
+    unlike_medians: str
+    paired: str = change_view.PAIRED
 
 
 def duet_of(record: Mapping[str, Any]) -> DuetView | None:
@@ -52,6 +57,7 @@ def duet_of(record: Mapping[str, Any]) -> DuetView | None:
         quality=str((duet.get("quality") or {}).get("sentence") or ""),
         discarded=tuple(str(text) for text in duet.get("discarded") or ()),
         plans=tuple((str(p["state"]), str(p["step"]), str(p["why"])) for p in duet.get("plans") or ()),
+        unlike_medians=_unlike_medians(found),
     )
 
 
@@ -69,6 +75,11 @@ def _row(each: Mapping[str, Any]) -> ChangeRow:
         gated=bool(each.get("gated")),
         why=str(each.get("why") or ""),
     )
+
+
+def _unlike_medians(found: Sequence[Mapping[str, Any]]) -> str:
+    named = [change_view.metric_of(each) for each in found if change_view.is_unlike_medians(each)]
+    return f"{change_view.PAIRED} So it does here: {', '.join(named)}." if named else ""
 
 
 def _facts(duet: Mapping[str, Any]) -> Sequence[tuple[str, str]]:

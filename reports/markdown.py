@@ -69,6 +69,7 @@ def _changes(cards: Sequence[Card]) -> Iterator[str]:
 def _duet(duet: DuetView | None) -> Iterator[str]:
     if duet is None:
         return
+    yield escaped(duet.unlike_medians)
     if duet.quality:
         yield f"How good this gate was: {escaped(duet.quality)}."
     if duet.discarded:

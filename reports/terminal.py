@@ -37,9 +37,9 @@ def print_summary(view: ReportView, console: Console) -> None:
     for title, text in view.warnings:
         console.print(_text(console, f"{title}. {text}", style="bold yellow"))
     _print_table(console, "VERDICTS", ((card.state, _verdict(card)) for card in view.cards))
-    for card in view.cards:
-        if card.state != "PASS" and card.why:
-            console.print(_text(console, f"  {card.scenario} {card.objective}: {card.why}", style="dim"))
+    _print_reasons(console, ((c.state, f"{c.scenario} {c.objective}", c.why) for c in view.cards))
+    if view.duet and view.duet.unlike_medians:
+        console.print(_text(console, view.duet.unlike_medians))
     _print_table(
         console,
         "DOUBTS",
@@ -55,6 +55,7 @@ def print_summary(view: ReportView, console: Console) -> None:
             for row in m.rows
         ),
     )
+    _print_reasons(console, ((m.state, f"{m.number} {m.slug}", m.why) for m in view.migrations))
 
 
 def _verdict(card: Card) -> tuple[str, ...]:
@@ -81,6 +82,12 @@ def _print_table(console: Console, title: str, rows: Iterable[tuple[str, tuple[s
         console.print()
         console.print(Text(title, style="bold"))
         console.print(table)
+
+
+def _print_reasons(console: Console, rows: Iterable[tuple[str, str, str]]) -> None:
+    for state, name, why in rows:
+        if state != "PASS" and why:
+            console.print(_text(console, f"  {name}: {why}", style="dim"))
 
 
 def _marked(state: str) -> str:

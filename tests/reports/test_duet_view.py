@@ -1,10 +1,13 @@
 """A duet in the report: every metric, the worst first, and nothing of it in a run that is none."""
 
+import pytest
 from made_duet import change, duet, duet_record
 from made_run import record, samples
+from on_terminal import shown
 
 from reports.duet_view import duet_of
 from reports.gallery import gallery_of
+from reports.markdown import markdown_of
 from reports.page import page_of
 from reports.verdict_view import cards_of
 from reports.view import view_of
@@ -59,6 +62,32 @@ def test_a_change_for_the_better_has_a_minus_and_its_bar_grows_from_zero_to_the_
     assert card.interval == "≥ \N{MINUS SIGN}6 %, no upper bound"
     assert card.gauge is not None
     assert card.gauge.low < card.gauge.value < card.gauge.zero < card.gauge.limit < card.gauge.high == 100
+
+
+@pytest.mark.parametrize(
+    ("candidate", "value", "unlike"),
+    [(1.7, 0.1234, False), (1.4, 0.1234, True), (1.95, 0.1234, True), (1.49, 0.002, True), (1.5, 0.06, True)],
+    ids=["within its bounds", "below them", "above them", "of another sign", "the same on both sides"],
+)
+def test_where_the_paired_estimate_is_unlike_the_medians_the_metric_is_named(
+    candidate, value, unlike
+) -> None:
+    observed = {"value": value, "low": min(value, 0.05), "high": 0.2, "level": 0.99}
+    odd = change("registration p50 of register", "PASS", candidate=candidate, observed=observed)
+    view = duet_of({"duet": duet() | {"comparisons": [odd]}})
+    assert view is not None
+    assert ("So it does here: registration p50 of register." in view.unlike_medians) is unlike
+
+
+def test_what_the_page_says_of_the_paired_estimate_stands_in_run_md_and_on_the_terminal_where_it_shows() -> (
+    None
+):
+    made = duet_record(record(samples(60)))
+    texts = (markdown_of(view_of(made)), shown(made))
+    assert not any("from pair to pair" in text for text in texts)
+    made["duet"]["comparisons"][1]["candidate"] = 1.4
+    texts = (markdown_of(view_of(made)), shown(made), page_of(view_of(made), gallery_of(made, {}, "none")))
+    assert all("So it does here: registration p50 of register." in " ".join(text.split()) for text in texts)
 
 
 def test_a_plan_is_compared_in_blocks_and_counts_no_pairs() -> None:

@@ -1,22 +1,9 @@
 """The terminal summary, as it is read."""
 
-import io
-
 import pandas as pd
 import pytest
 from made_run import record
-from rich.console import Console
-
-from reports.terminal import print_summary
-from reports.view import view_of
-
-
-def shown(made, encoding: str = "utf-8") -> str:
-    raw = io.BytesIO()
-    with io.TextIOWrapper(raw, encoding=encoding) as file:
-        print_summary(view_of(made), Console(file=file, width=160))
-        file.flush()
-        return raw.getvalue().decode(encoding)
+from on_terminal import shown
 
 
 @pytest.fixture
@@ -36,6 +23,11 @@ def test_a_breach_is_named_with_its_reason(made) -> None:
     assert text.startswith("Breached: registration p95 <= 215ms.")
     assert "✗ FAIL" in text
     assert "40 of 582 took longer than 215 ms" in text
+
+
+def test_a_migration_that_is_not_proved_says_why(made) -> None:
+    made["migrations"][0].update(state="FAIL", why="Index Scan on the new index: observed Seq Scan")
+    assert "Index Scan on the new index: observed Seq Scan" in shown(made)
 
 
 def test_brackets_are_text_and_not_markup(made) -> None:
