@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reports import numbers
+from reports.live_words import act_of, statement_of
 from reports.numbers import plural
 
 _GRADES = {"grave": "grave doubt", "warn": "warning", "note": "note"}
@@ -65,7 +66,6 @@ def _migrations(migrations: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _under_load(live: Mapping[str, Any]) -> str:
-    statement = live.get("statement", "CREATE INDEX")
-    times = plural(len(live["builds"]), "drop" if statement == "DROP INDEX" else "build")
-    control = f"a plain {statement}" if live.get("control") else "no control"
+    times = plural(len(live["builds"]), act_of(live))
+    control = f"a plain {statement_of(live)}" if live.get("control") else "no control"
     return f"{times} under load beside a window without one and {control}"

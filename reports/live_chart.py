@@ -14,6 +14,7 @@ import pandas as pd
 from perf.sample import ERROR, Samples
 from reports import numbers
 from reports.chart_style import FAILED, LIMIT, RESPONSE, SERVICE, Figure, compact, styled, tip
+from reports.live_words import act_of, statement_of
 from reports.thinning import slowest_by_bucket
 
 MOST_POINTS = 300  # of one kind of client in one picture: one each pixel or two, about 100 bytes each
@@ -22,11 +23,13 @@ _ROOM = 1.05  # beyond the highest point
 WHO, FAILURE = ("writers", "readers"), "failed"
 # Kinds of phases by the first words of the server's own names, each with its colour and what the caption calls it.
 BANDS = {
-    "building": (("building index", "initializing", "starting"), "var(--muted)", "grey"),
+    "building": (("building index", "initializing"), "var(--muted)", "grey"),
+    "dropping": (("dropping",), "var(--muted)", "grey"),
     "validating": (("index validation",), "var(--pass)", "green"),
     "waiting": (("waiting",), "var(--inconclusive)", "amber"),
 }
 OTHER = "other"
+_AT_WORK = {"build": "building", "drop": "dropping"}  # the band where the server has no word for a phase
 _LABELLED = 0.14  # of the picture's width: a narrower band has no room for its name
 
 
@@ -39,6 +42,7 @@ class LiveWindow:
     points: pd.DataFrame  # at_s, ms, kind
     total: int
     build: Mapping[str, Any] | None
+    act: str  # "build" or "drop"
 
 
 def live_figures(live: Mapping[str, Any], samples: Mapping[str, Samples]) -> tuple[Figure, ...]:
@@ -54,9 +58,8 @@ def live_figures(live: Mapping[str, Any], samples: Mapping[str, Samples]) -> tup
 
 def _windows(live: Mapping[str, Any], samples: Mapping[str, Samples]) -> list[LiveWindow]:
     samples = {name.removeprefix(live.get("samples", "")): one for name, one in samples.items()}
-    statement = live.get("statement", "CREATE INDEX")
-    act = "drop" if statement == "DROP INDEX" else "build"
-    found = [_window("baseline", f"Baseline: no {act}", "Writers and readers alone.", None, samples)]
+    statement, act = statement_of(live), act_of(live)
+    found = [_window("baseline", f"Baseline: no {act}", "Writers and readers alone.", None, samples, act)]
     builds: Sequence[Mapping[str, Any]] = live.get("builds") or []
     if builds:
         worst = max(range(len(builds)), key=lambda i: _longest(builds[i]) / builds[i]["seconds"])
@@ -66,12 +69,12 @@ def _windows(live: Mapping[str, Any], samples: Mapping[str, Samples]) -> list[Li
             f"{act.capitalize()} {worst + 1} of {len(builds)},"
             " the one that held a request up the longest for its length."
         )
-        found.append(_window(f"build_{worst + 1}", title, caption, build, samples))
+        found.append(_window(f"build_{worst + 1}", title, caption, build, samples, act))
     control = live.get("control")
     if control:
         title = f"Positive control, plain {statement}: {numbers.seconds(control['seconds'])}"
         caption = f"Whoever writes waits for what is left of the {act}: this is what a stall looks like."
-        found.append(_window("control", title, caption, control, samples))
+        found.append(_window("control", title, caption, control, samples, act))
     return found
 
 
@@ -80,17 +83,22 @@ def _longest(build: Mapping[str, Any]) -> float:
 
 
 def _window(
-    name: str, title: str, caption: str, build: Mapping[str, Any] | None, samples: Mapping[str, Samples]
+    name: str,
+    title: str,
+    caption: str,
+    build: Mapping[str, Any] | None,
+    samples: Mapping[str, Samples],
+    act: str,
 ) -> LiveWindow:
     mine = {who: samples[f"{name}_{who}"] for who in WHO if f"{name}_{who}" in samples}
     mine = {who: found for who, found in mine.items() if len(found.intended_ns)}
     if not mine:
-        return LiveWindow(title, caption, pd.DataFrame({"at_s": [], "ms": [], "kind": []}), 0, build)
+        return LiveWindow(title, caption, pd.DataFrame({"at_s": [], "ms": [], "kind": []}), 0, build, act)
     first = min(int(found.intended_ns.min()) for found in mine.values())
     origin = first + int(LEAD_S * 1e9) if build is None else int(build["started_ns"])
     frames = [_points(found, who, origin) for who, found in mine.items()]
     total = sum(len(found.intended_ns) for found in mine.values())
-    return LiveWindow(title, caption, pd.concat(frames, ignore_index=True), total, build)
+    return LiveWindow(title, caption, pd.concat(frames, ignore_index=True), total, build, act)
 
 
 def _points(found: Samples, who: str, origin_ns: int) -> pd.DataFrame:
@@ -108,7 +116,7 @@ def _points(found: Samples, who: str, origin_ns: int) -> pd.DataFrame:
 def _figure(window: LiveWindow, span: tuple[float, float], top: float) -> Figure:
     x = alt.X(
         "at_s:Q",
-        title="intended start, s from the start of the build",
+        title=f"intended start, s from the start of the {window.act}",
         scale=alt.Scale(domain=list(span), nice=False),
         axis=alt.Axis(grid=False),
     )
@@ -125,7 +133,7 @@ def _figure(window: LiveWindow, span: tuple[float, float], top: float) -> Figure
             tooltip=[tip("at_s", "start, s"), tip("ms", "response, ms"), alt.Tooltip("kind:N")],
         )
     )
-    layers = [*_band_layers(window.build, span), marks, *_blocker_layers(window.build, top)]
+    layers = [*_band_layers(window.build, window.act, span), marks, *_blocker_layers(window.build, top)]
     chart = alt.layer(*layers)
     return Figure(window.title, f"{window.caption} {_drawn_text(window)}", styled(chart))
 
@@ -135,10 +143,10 @@ def _legend(channel: Any, field: str, domain: Sequence[str], shown: Sequence[str
     return channel(field, scale=scale, legend=alt.Legend(title=None, orient="top", columns=3))
 
 
-def _band_layers(build: Mapping[str, Any] | None, span: tuple[float, float]) -> list[alt.Chart]:
+def _band_layers(build: Mapping[str, Any] | None, act: str, span: tuple[float, float]) -> list[alt.Chart]:
     if build is None:
         return []
-    bands = bands_of(build)
+    bands = bands_of(build, act)
     base = alt.Chart(bands).encode(alt.X("from_s:Q"))
     rectangles = base.mark_rect(opacity=0.2, stroke="var(--paper)", strokeWidth=1).encode(
         alt.X2("until_s:Q"),
@@ -155,10 +163,10 @@ def _band_layers(build: Mapping[str, Any] | None, span: tuple[float, float]) -> 
     return [rectangles, words.mark_text(align="left", dx=4, dy=9, fontSize=11, color="var(--muted)")]
 
 
-def bands_of(build: Mapping[str, Any]) -> pd.DataFrame:
+def bands_of(build: Mapping[str, Any], act: str = "build") -> pd.DataFrame:
     """Return one row a phase: from_s, until_s, phase (the server's own word), band (its kind), colour."""
     looks = list(build.get("phases") or [])
-    whole = "building index, no phase seen" if not looks else "starting"
+    whole = f"{_AT_WORK[act]}, no phase seen" if not looks else "starting"
     starts = [0.0, *(float(look["elapsed_s"]) for look in looks)]
     phases = [whole, *(str(look["phase"]) for look in looks)]
     ends = [*starts[1:], float(build["seconds"])]
@@ -167,7 +175,7 @@ def bands_of(build: Mapping[str, Any]) -> pd.DataFrame:
             "from_s": start,
             "until_s": max(end, start),
             "phase": phase,
-            "band": (band := _band(phase)),
+            "band": (band := _band(phase, act)),
             "colour": BANDS[band][1] if band in BANDS else LIMIT,
         }
         for start, end, phase in zip(starts, ends, phases, strict=True)
@@ -175,7 +183,9 @@ def bands_of(build: Mapping[str, Any]) -> pd.DataFrame:
     return compact(pd.DataFrame(rows))
 
 
-def _band(phase: str) -> str:
+def _band(phase: str, act: str) -> str:
+    if phase.startswith((_AT_WORK[act], "starting", "working")):
+        return _AT_WORK[act]
     return next((band for band, (starts, *_) in BANDS.items() if phase.startswith(starts)), OTHER)
 
 
@@ -206,10 +216,10 @@ def _drawn_text(window: LiveWindow) -> str:
     looks = (window.build or {}).get("phases") or []
     if not looks:
         return text
-    present = dict.fromkeys(bands_of(window.build or {})["band"])
+    present = dict.fromkeys(bands_of(window.build or {}, window.act)["band"])
     named = ", ".join(f"{BANDS[band][2]} {band}" if band in BANDS else f"red {band}" for band in present)
     blockers = dict.fromkeys(str(blocker) for look in looks for blocker in look["blockers"])
     waited = (
         f"Dashed: it waited for {'; '.join(blockers)}." if blockers else "It was seen to wait for nobody."
     )
-    return f"{text} Bands are the build's phases: {named}. {waited}"
+    return f"{text} Bands are the {window.act}'s phases: {named}. {waited}"

@@ -7,6 +7,7 @@ from typing import Any
 from perf.text_format import times
 from reports import numbers
 from reports.balance import Balance, costs_of, gains_of, medians, saved
+from reports.live_words import act_of, after_of, statement_of
 
 # What the documents that proposed these two indexes promised of them, with neither plan nor block count to check by.
 CLAIMED_GAIN = {"idx_tx_wallet_created_desc": 0.67, "idx_moderation_ref_created_desc": 0.72}
@@ -121,7 +122,7 @@ def _gain(found: Mapping[str, Any]) -> str:
 
 def _live(found: Mapping[str, Any], live: Mapping[str, Any]) -> LiveView:
     builds, rate = live["builds"], numbers.per_second(live["rate_per_s"])
-    act, after = _words(live)
+    act, after = act_of(live), after_of(live)
     behind = ", each behind a reader whose transaction stayed open" if act == "drop" else ""
     return LiveView(
         lead=f"{numbers.count(len(builds))} {act}s{behind}, while writers and readers went on at {rate} each, by"
@@ -134,17 +135,8 @@ def _live(found: Mapping[str, Any], live: Mapping[str, Any]) -> LiveView:
     )
 
 
-def _words(live: Mapping[str, Any]) -> tuple[str, str]:
-    """What was done under load, and how the table is afterwards."""
-    return (
-        ("drop", "without the index")
-        if live.get("statement") == "DROP INDEX"
-        else ("build", "with the index")
-    )
-
-
 def _felt(live: Mapping[str, Any]) -> Iterator[FeltRow]:
-    act, after = _words(live)
+    act, after = act_of(live), after_of(live)
     windows = [(f"baseline, no {act}", live["windows"].get("baseline") or {})]
     windows += [
         (f"{act} {number}, {numbers.seconds(build['seconds'])}", build["felt"])
@@ -155,7 +147,7 @@ def _felt(live: Mapping[str, Any]) -> Iterator[FeltRow]:
     if control:
         windows.append(
             (
-                f"plain {live.get('statement', 'CREATE INDEX')}, {numbers.seconds(control['seconds'])}",
+                f"plain {statement_of(live)}, {numbers.seconds(control['seconds'])}",
                 control["felt"],
             )
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from perf.text_format import byte_size, duration_ms, duration_s, ratio, times
+from reports.live_words import act_of, after_of, statement_of
 
 Record = Mapping[str, Any]
 
@@ -33,13 +34,11 @@ def proof_lines(record: Record) -> Iterator[str]:
 def _felt_lines(live: Record) -> Iterator[str]:
     yield f"  Felt at {live['rate_per_s']:.0f} a second      n      p50      p99  longest"
     windows = [("baseline", "", live["windows"]["baseline"])]
-    statement = live["statement"]
-    act, after = ("drop", "without the index") if statement == "DROP INDEX" else ("build", "with the index")
-    windows += [(act, duration_s(build["seconds"]), build["felt"]) for build in live["builds"]]
-    windows += [(after, "", live["windows"]["after"])]
+    windows += [(act_of(live), duration_s(build["seconds"]), build["felt"]) for build in live["builds"]]
+    windows += [(after_of(live), "", live["windows"]["after"])]
     if live["control"] is not None:
         windows.append(
-            (f"plain {statement}", duration_s(live["control"]["seconds"]), live["control"]["felt"])
+            (f"plain {statement_of(live)}", duration_s(live["control"]["seconds"]), live["control"]["felt"])
         )
     for name, took, felt in windows:
         for who, summary in felt.items():

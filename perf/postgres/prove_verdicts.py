@@ -112,9 +112,9 @@ def judge_p99(who: str, felt: Felt, baseline: Felt, act: str = "build") -> LiveV
 
 
 def judge_errors(who: str, felt: Felt) -> LiveVerdict:
-    """Judge failed requests: none may fail."""
-    state: State = "FAIL" if felt.errors else "PASS"
-    return LiveVerdict(f"no failed request of {who}", state, "0", str(felt.errors))
+    """Judge failed requests: none may fail, and where there was none, none is known to succeed."""
+    state: State = "FAIL" if felt.errors else "PASS" if len(felt.response_ms) else "INCONCLUSIVE"
+    return LiveVerdict(f"no failed request of {who}", state, "0", f"{felt.errors} of {len(felt.response_ms)}")
 
 
 def judge_baseline(who: str, baseline: Felt, act: str = "build") -> LiveVerdict:

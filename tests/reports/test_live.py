@@ -151,9 +151,12 @@ def test_a_removal_under_load_is_told_as_drops_and_shows_its_savings_once() -> N
     assert shown.live.lead.startswith("2 drops, each behind a reader whose transaction stayed open")
     assert {row.window.split(" ")[0] for row in shown.live.felt} == {"baseline,", "drop", "without", "plain"}
     assert (shown.live.gains, shown.live.costs, len(shown.savings) > 0) == ((), (), True)
-    titles = [figure.title for figure in live_figures(found["live"], samples())]
-    assert titles[0] == "Baseline: no drop"
-    assert titles[1].startswith("DROP INDEX CONCURRENTLY: ")
+    found["live"]["builds"][1]["phases"] = [{"elapsed_s": 0.1, "phase": "working", "blockers": []}]
+    baseline, drop, control = live_figures(found["live"], samples())
+    assert baseline.title == "Baseline: no drop"
+    assert drop.title.startswith("DROP INDEX CONCURRENTLY: ")
+    assert "Bands are the drop's phases: grey dropping." in drop.caption
+    assert not any("build" in str(figure.spec) for figure in (baseline, drop, control))
 
 
 def test_text_of_a_proof_is_never_taken_for_markup(table: pd.DataFrame) -> None:
