@@ -1,6 +1,7 @@
 """A change against the baseline, as texts: a share of it for times and blocks, points for error rates."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from reports import numbers
@@ -26,15 +27,7 @@ def signed(verdict: Mapping[str, Any], value: float | None) -> str:
 
 def bounds(verdict: Mapping[str, Any]) -> str:
     """Both bounds of the change; a margin without a test has none, and says so."""
-    observed = verdict.get("observed") or {}
-    low, high = observed.get("low"), observed.get("high")
-    if low is None and high is None:
-        return "no bounds"
-    if high is None:
-        return f"≥ {signed(verdict, low)}, no upper bound"
-    if low is None:
-        return f"≤ {signed(verdict, high)}, no lower bound"
-    return f"{signed(verdict, low)} to {signed(verdict, high)}"
+    return numbers.between(verdict.get("observed") or {}, partial(signed, verdict), "no bounds")
 
 
 def margin(verdict: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """How the report says numbers: thin words on top of perf.text_format, and one phrase for what is absent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from perf import text_format
@@ -71,12 +71,17 @@ def in_unit(value: float | None, unit: str) -> str:
 
 
 def interval(estimate: Mapping[str, Any], unit: str = "ms") -> str:
-    """The interval of an estimate in words; a side that does not exist is said, not invented."""
+    """The interval of an estimate in words."""
+    return between(estimate, lambda value: in_unit(value, unit), "no interval at this n")
+
+
+def between(estimate: Mapping[str, Any], show: Callable[[float | None], str], nothing: str) -> str:
+    """Both bounds as `show` says them; a side that does not exist is said, not invented, `nothing` without either."""
     low, high = estimate.get("low"), estimate.get("high")
     if low is None and high is None:
-        return "no interval at this n"
+        return nothing
     if high is None:
-        return f"≥ {in_unit(low, unit)}, no upper bound"
+        return f"≥ {show(low)}, no upper bound"
     if low is None:
-        return f"≤ {in_unit(high, unit)}, no lower bound"
-    return f"{in_unit(low, unit)} to {in_unit(high, unit)}"
+        return f"≤ {show(high)}, no lower bound"
+    return f"{show(low)} to {show(high)}"

@@ -38,12 +38,20 @@ class Retry:
         Raises MigrationStoppedError after the last attempt or at our own deadline, DuplicateValuesError and UsageError
         where no attempt can help.
         """
+        try:
+            return self._until_done(attempt)
+        except KeyboardInterrupt:  # while it waits for the next attempt, too
+            self.clear_up()
+            raise
+
+    def _until_done(self, attempt: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
         failures: list[str] = []
         gone_ns: int | None = None
         while True:
             try:
                 return attempt(), tuple(failures)
             except psycopg.Error as error:
+                gone_ns = None  # it was there; should it go again, it is waited for as long again
                 failures.append(f"{error.sqlstate or 'connection lost'} {first_line(error)}")
                 self._refuse_hopeless(error)
                 self._pause_or_stop(failures)
@@ -56,9 +64,6 @@ class Retry:
                 self._pause(FIRST_PAUSE_S)
             except OutOfTimeError as error:
                 raise MigrationStoppedError(f"{self.name}: {error}{self.clear_up()}") from error
-            except KeyboardInterrupt:
-                self.clear_up()
-                raise
 
     def _refuse_hopeless(self, error: psycopg.Error) -> None:
         state = error.sqlstate

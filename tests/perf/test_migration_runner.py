@@ -24,9 +24,7 @@ from migration_world import (
 from perf.errors import UsageError
 from perf.postgres import ledger
 from perf.postgres.database import schema_on
-from perf.postgres.location import DatabaseError
 from perf.postgres.migration_errors import DuplicateValuesError, MigrationStoppedError, WrongIndexError
-from perf.postgres.migration_retry import Retry
 from perf.postgres.server import embedded_postgres
 
 pytestmark = pytest.mark.system
@@ -334,33 +332,3 @@ def test_a_server_killed_in_mid_build_is_waited_for_and_the_build_done_again():
         assert outcome.done == "built, valid"
         assert outcome.healed == (INDEX,)
         assert state(own) == VALID
-
-
-class SteppedClock:
-    """Time passes only in sleep."""
-
-    ns = 0
-
-    def now_ns(self):
-        return self.ns
-
-    def sleep_until_ns(self, due_ns):
-        self.ns = due_ns
-
-
-def test_a_server_that_stays_away_is_waited_for_so_long_and_no_longer():
-    """It is asked every half second, and its last words are told."""
-
-    def attempt():
-        if not tries:
-            tries.append("lost")
-            raise psycopg.OperationalError("server closed the connection")
-        tries.append("away")
-        raise DatabaseError("in recovery mode")
-
-    tries: list[str] = []
-    with pytest.raises(
-        MigrationStoppedError, match=r"server closed the connection; in recovery mode\. Left\."
-    ):
-        Retry("0009", 3, SteppedClock(), 30.0, lambda: " Left.").run(attempt)
-    assert 60 <= tries.count("away") <= 62
