@@ -41,7 +41,7 @@ def _proof(migration: MigrationView, proof: ProofView, verdicts: Sequence[ProofV
         yield escaped(f"{proof.live.lead} {proof.live.warning}".strip())
     if verdicts:
         rows = ((marked(v.state), v.name, v.observed, v.expected) for v in verdicts)
-        yield "\n".join(table("verdict | under load | observed | expected", rows))
+        yield "\n".join(table("verdict | asked | observed | expected", rows))
     if proof.live and proof.live.costs:
         yield "\n".join(_balances("cost", proof.live.costs))
         yield escaped(proof.live.worth)

@@ -7,6 +7,7 @@ from typing import Any
 from reports import change_view
 from reports.compared import compared_of, doubtful_of
 from reports.numbers import plural
+from reports.proof_verdicts import asked_of
 from reports.verdict_view import SEVERITY
 from slo.verdict import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INVALID, EXIT_PASS, exit_code
 
@@ -102,10 +103,8 @@ def _named(verdict: Mapping[str, Any]) -> str:
 
 
 def _because(migration: Mapping[str, Any], state: str) -> str:
-    """The questions of a proof under load that were answered so."""
-    asked = [
-        str(v["name"]) for v in (migration.get("live") or {}).get("verdicts") or [] if v["state"] == state
-    ]
+    """The questions of its proof under load that were answered so."""
+    asked = [str(verdict["name"]) for verdict in asked_of(migration) if verdict["state"] == state]
     return f" ({_listed(asked)})" if asked else ""
 
 
@@ -136,7 +135,7 @@ def _all(count: int, noun: str) -> str:
 
 
 def _asked(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [v for m in record.get("migrations") or [] for v in (m.get("live") or {}).get("verdicts") or []]
+    return [verdict for migration in record.get("migrations") or [] for verdict in asked_of(migration)]
 
 
 def _tally(verdicts: Sequence[Mapping[str, Any]]) -> str:

@@ -28,9 +28,18 @@ def proof_verdicts_of(record: Mapping[str, Any]) -> tuple[ProofVerdict, ...]:
     return tuple(sorted(found, key=lambda verdict: severity(verdict.state)))
 
 
-def _of(migration: Mapping[str, Any], *, alone: bool) -> Iterator[ProofVerdict]:
-    number = str(migration["number"])
+def asked_of(migration: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what a proof under load asked, after what failed before it: name, state, expected, observed.
+
+    Empty where nothing was asked under load: then the migration has but one answer, its state.
+    """
     asked = (migration.get("live") or {}).get("verdicts") or []
+    failed = [check | {"state": "FAIL"} for check in migration.get("checks") or [] if not check["held"]]
+    return [*failed, *asked] if asked else []
+
+
+def _of(migration: Mapping[str, Any], *, alone: bool) -> Iterator[ProofVerdict]:
+    number, asked = str(migration["number"]), asked_of(migration)
     for each in asked:
         words = (str(each[key]) for key in ("name", "expected", "observed"))
         yield ProofVerdict(str(each["state"]), number, *words)

@@ -10,8 +10,10 @@ from made_duet import duet_record
 from made_proof import proved, removed
 from made_run import record
 
+from reports.markdown import markdown_of
 from reports.overall import overall_of
 from reports.proof_verdicts import proof_verdicts_of
+from reports.view import view_of
 
 
 @pytest.fixture
@@ -114,6 +116,20 @@ def test_each_question_of_a_proof_has_a_card_the_worst_first(made) -> None:
         "p99 of readers",
         "no stall of writers",
     ]
+
+
+def test_what_failed_before_the_load_is_not_hidden_behind_a_load_that_stalled_nobody(made) -> None:
+    found = proved() | {"state": "FAIL"}
+    found["checks"] = [found["checks"][0] | {"held": False, "observed": "Seq Scan"}]
+    first, second = proof_verdicts_of(proof_record(made, found))
+    assert (first.state, first.name, first.observed) == ("FAIL", "Index Scan on the new index", "Seq Scan")
+    assert second.state == "PASS"
+    assert overall_of(proof_record(made, found)).sentence == (
+        "Not safe: migration 0001 (Index Scan on the new index)."
+    )
+    assert "| ❌ FAIL | Index Scan on the new index | Seq Scan |" in markdown_of(
+        view_of(proof_record(made, found))
+    )
 
 
 def test_a_removal_has_one_card_and_beside_objectives_none(made) -> None:
