@@ -40,9 +40,17 @@ def test_a_control_that_is_not_caught_makes_the_proof_invalid():
     assert worst_state([LiveVerdict("x", "FAIL", "", ""), blind]) == "INVALID"
 
 
-def test_a_build_too_short_to_tell_is_not_judged_quiet():
+def test_a_build_too_short_to_tell_from_a_hiccup_is_not_judged():
     assert judge_stall("writers", felt(3.0, build_s=0.1)).state == "INCONCLUSIVE"
-    assert judge_stall("writers", felt(99.0, build_s=0.1)).state == "FAIL"
+    assert judge_stall("writers", felt(99.0, build_s=0.1)).state == "INCONCLUSIVE"
+    held_up = [99.0] * 40
+    assert judge_p99("writers", felt(*held_up, build_s=0.1), felt(1.0)).state == "INCONCLUSIVE"
+    assert judge_p99("writers", felt(*held_up, build_s=0.3), felt(1.0)).state == "FAIL"
+
+
+def test_a_short_control_is_caught_all_the_same():
+    assert judge_control(felt(3.0, 99.0, build_s=0.1)).state == "PASS"
+    assert judge_control(felt(build_s=0.1)).state == "INVALID"
 
 
 def test_no_request_during_a_build_never_passes():

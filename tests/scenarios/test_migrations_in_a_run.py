@@ -60,7 +60,7 @@ def test_builds_too_short_to_be_judged_are_inconclusive_and_say_so(
     for record in run.record["migrations"]:
         assert (record["live"]["rows"], record["rows"] in (6_000, 2_000)) == (6_000, True)
         assert record["state"] == "INCONCLUSIVE", record["why"]
-        assert "too few to tell" in record["why"]
+        assert "too short to judge" in record["why"]
         assert record["live"]["worth"].startswith("Each query saves")
     sent = set(pd.read_parquet(run.folder / "live.parquet")["scenario"])
     assert {"0001/baseline_writers", "0001/build_1_readers", "0002/after_writers"} <= sent
