@@ -13,15 +13,21 @@ STEP = re.compile(r"(?P<rate>[\d.]+)/s for (?P<seconds>[\d.]+)s")
 
 
 def load_of(slug: str, settings: Mapping[str, Any], seed: int) -> Load:
-    """Return the load of a scenario; its arrivals depend on the run's seed and its own name, not on its neighbours."""
-    return Load(
-        schedule=schedule_of(settings, zlib.crc32(f"{seed}/{slug}".encode())),
-        workers=settings["workers"],
-        warmup=settings["warmup"],
-        min_samples=settings["min_samples"],
-        max_samples=settings["max_samples"],
-        max_seconds=settings["max_seconds"],
-    )
+    """Return the load of a scenario; its arrivals depend on the run's seed and its own name, not on its neighbours.
+
+    Raises UsageError, which names the scenario, where its settings contradict each other.
+    """
+    try:
+        return Load(
+            schedule=schedule_of(settings, zlib.crc32(f"{seed}/{slug}".encode())),
+            workers=settings["workers"],
+            warmup=settings["warmup"],
+            min_samples=settings["min_samples"],
+            max_samples=settings["max_samples"],
+            max_seconds=settings["max_seconds"],
+        )
+    except UsageError as error:
+        raise UsageError(f"The load of {slug} is impossible: {error}") from error
 
 
 def schedule_of(settings: Mapping[str, Any], seed: int) -> Schedule:

@@ -15,6 +15,7 @@ from perf.environment import describe_environment
 from perf.placement import choose_placement
 from perf.run import Run
 from reports.history import machine_of
+from scenarios._loads import load_of
 from scenarios._registry import known_steps, load_scenarios
 from slo.comparison import Block, Comparison, compare_blocks, decided
 from slo.comparison_ratios import ratios_of
@@ -199,5 +200,7 @@ def perform_duet(
 ) -> Run:
     """Perform a duet with progress on the terminal; returns its run."""
     objectives = load_objectives(config.get("objectives") or SHIPPED, known_steps())
+    for slug in config.get("scenarios"):  # a block that finds an impossible one is only a block that failed
+        load_of(slug, config.scenario(slug), config.get("seed"))
     with Progress() as lines:
         return Duet(config, wanted, objectives.margins, budget, lines.say, servers).perform(command)

@@ -52,6 +52,10 @@ def duet(*words: str, cwd: Path = ROOT, **environ: str) -> "subprocess.Completed
         (["--candidate-env", "FAULTS"], "'FAULTS' is no variable: write it as NAME=VALUE"),
         (["--baseline-ref", "HEAD", "--scenario", "registraton"], "Did you mean"),
         (["--baseline-ref", "HEAD", "--pairs", "3"], "--pairs"),
+        (
+            ["--baseline-ref", "HEAD", "--set", "load.min_samples=5000"],
+            "The load of registration is impossible",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_measured(
