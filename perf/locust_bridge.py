@@ -38,9 +38,9 @@ IDLE_S = 0.25
 # A look at all samples so far takes the master's loop: at most one part in so many of its time.
 LOOK_SHARE = 20
 # Closed users think between their turns. With none, twenty of them saturate a server of one core and time its queue.
-# A p99 or a 1 % error rate is decided at 480 samples without a miss, at 940 with one: with this, and a turn of 20 ms,
-# each of four users brings 270 in 27 s. A turn takes 6 ms of CPU in all processes, so twenty use two cores to 60 %.
-THINK_S = (0.04, 0.12)
+# A p99 or a 1 % error rate is decided at 480 samples without a miss: with this, and a turn of 15 ms, four users bring
+# 800 in 27 s. Half of the pause brought 1,000, and on two cores uploads that waited for each other.
+THINK_S = (0.08, 0.16)
 
 _think = between(*THINK_S)
 
