@@ -19,13 +19,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psutil
 import psycopg
 
 from deltacrown.certificates import Flags, LocalStorage, MigratingStorage, S3Storage, connect_s3
 from deltacrown.certificates.backfill import Backfill, BackfillPlan, BackfillProgress
 from deltacrown.database import Database, create_tables
 from deltacrown.seed import SeedSize, seed_platform
+from perf.memory import resident_bytes
 from perf.postgres.database import open_database
 from perf.s3.server import embedded_s3
 
@@ -96,7 +96,7 @@ def backfill_rate(
     memory: list[tuple[int, float]] = []
 
     def note(progress: BackfillProgress) -> None:
-        memory.append((progress.done, psutil.Process().memory_info().rss / 1e6))
+        memory.append((progress.done, resident_bytes() / 1e6))
 
     began = time.perf_counter()
     progress = Backfill(database, local, s3, BackfillPlan(concurrency=CONCURRENCY)).run(on_progress=note)

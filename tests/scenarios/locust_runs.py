@@ -5,13 +5,13 @@ import os
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from perf.ports import free_port
 from perf.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -20,12 +20,6 @@ TAILGUARD = str(Path(sys.executable).with_name("tailguard"))
 LIMIT_S = 150
 # What a run says of itself, with exit code 65, on a machine that is busy with something else.
 BUSY_MACHINE = {"starved_generator", "late_event_loop", "late_generator"}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

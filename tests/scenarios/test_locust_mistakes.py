@@ -1,7 +1,7 @@
 """A user's own mistakes, through the installed locust: each message names the thing, its value and the next step."""
 
 import pytest
-from locust_runs import LIMIT_S, processes, served_platform
+from locust_runs import LIMIT_S
 
 pytestmark = pytest.mark.proof
 TARGET = """
@@ -19,18 +19,6 @@ method = "POST"
 body = { tournament_id = "{tournament.id}" }
 expect = [201]
 """
-
-
-@pytest.fixture(scope="module")
-def served():
-    with served_platform() as platform:
-        yield platform
-
-
-@pytest.fixture
-def locust(served, tmp_path):
-    with processes(tmp_path, *served) as starter:
-        yield starter
 
 
 def with_target(locust, text):

@@ -13,8 +13,9 @@ import urllib.request
 
 import numpy as np
 import pytest
-from locust_runs import LIMIT_S, ROOT, TAILGUARD, free_port, objectives_file, processes, served_platform
+from locust_runs import LIMIT_S, ROOT, TAILGUARD, objectives_file
 
+from perf.ports import free_port
 from scenarios._locust_hash import scenarios_sha256
 
 pytestmark = pytest.mark.proof
@@ -32,18 +33,6 @@ def stack(*words):
 
 inspect.stack = stack
 """
-
-
-@pytest.fixture(scope="module")
-def served():
-    with served_platform() as platform:
-        yield platform
-
-
-@pytest.fixture
-def locust(served, tmp_path):
-    with processes(tmp_path, *served) as starter:
-        yield starter
 
 
 def four_workers(locust, *words, run_time="6s", users=8):
