@@ -22,17 +22,17 @@ from typing import Any
 
 import numpy as np
 
-from deltacrown.database import create_tables
-from deltacrown.platform import DeltaCrown
-from deltacrown.seed import seed_platform
-from perf.measure import Pace, measure
-from perf.placement import choose_placement, pinned
-from perf.postgres.database import Database, schema_on
-from perf.postgres.server import Server, embedded_postgres
-from perf.scenario import Scenario
-from perf.schedule import Closed
-from perf.session import Session
-from perf.trial import Load, Measurement, Trial
+from reference.database import create_tables
+from reference.platform import DeltaCrown
+from reference.seed import seed_platform
+from tailguard.base.placement import choose_placement, pinned
+from tailguard.engine.iteration import Session
+from tailguard.engine.measure import Pace, measure
+from tailguard.engine.scenario import Scenario
+from tailguard.engine.schedule import Closed
+from tailguard.engine.workload import Load, Measurement, Trial
+from tailguard.postgres.database import Database, schema_on
+from tailguard.postgres.server import Server, embedded_postgres
 
 REGISTRATION = """
 \\set n :n + 1

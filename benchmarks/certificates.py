@@ -21,13 +21,13 @@ from typing import Any
 
 import psycopg
 
-from deltacrown.certificates import Flags, LocalStorage, MigratingStorage, S3Storage, connect_s3
-from deltacrown.certificates.backfill import Backfill, BackfillPlan, BackfillProgress
-from deltacrown.database import Database, create_tables
-from deltacrown.seed import SeedSize, seed_platform
-from perf.memory import resident_bytes
-from perf.postgres.database import open_database
-from perf.s3.server import embedded_s3
+from perf.cutover.memory import resident_bytes
+from reference.certificates import Flags, LocalStorage, MigratingStorage, S3Storage, connect_s3
+from reference.certificates.backfill import Backfill, BackfillPlan, BackfillProgress
+from reference.database import Database, create_tables
+from reference.seed import SeedSize, seed_platform
+from tailguard.postgres.database import open_database
+from tailguard.s3.server import embedded_s3
 
 BODY_BYTES, CONCURRENCY, UPLOADS, ROUNDS, PER_ROUND = 64 * 1024, 8, 400, 5, 300
 TABLE = "tournament_engine_certificate_certificate"

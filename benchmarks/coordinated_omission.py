@@ -17,11 +17,11 @@ from pathlib import Path
 
 from stalling import QUANTILES, RATE_PER_S, StallingPlatform, exact_times_ms, quantiles
 
-from perf.doubts import find_doubts
-from perf.measure import measure
-from perf.scenario import Scenario
-from perf.schedule import Closed, Constant, Poisson, Schedule
-from perf.trial import Load, Pace, Trial
+from tailguard.engine.measure import measure
+from tailguard.engine.scenario import Scenario
+from tailguard.engine.schedule import Closed, Constant, Poisson, Schedule
+from tailguard.engine.workload import Load, Pace, Trial
+from tailguard.trust.doubts import find_doubts
 
 WORKERS, CLIENTS, USERS = 8, 10, 10
 TOLERANCE = (0.15, 0.05, 0.05)

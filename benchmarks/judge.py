@@ -7,10 +7,10 @@ import time
 
 import numpy as np
 
-from slo.evidence import cumulative
-from slo.gate import gate_blocks
-from slo.judge import judge_counts, judge_stream
-from slo.sequential import look
+from tailguard.compare.gate import gate_blocks
+from tailguard.judge.decision import judge_counts, judge_stream
+from tailguard.judge.evidence import cumulative
+from tailguard.judge.sequential import look
 
 N = 20_000
 

@@ -42,12 +42,12 @@ import json, sys, time
 sys.path.insert(0, {root!r})
 from urllib.parse import urlsplit
 from locust import FastHttpUser, constant, events, task
-from perf.clock import MonotonicClock
-from perf.locust_table import teller
-from perf.locust_lane import ClosedLane
-from perf.locust_role import Part, Role
-from perf.locust_wire import FastWire, use_pool
-from perf.scenario import Scenario
+from tailguard.base.clock import MonotonicClock
+from tailguard.locust.worker.table import teller
+from tailguard.locust.worker.arrival_shard import ClosedLane
+from tailguard.locust.worker.scenario_executor import Part, Role
+from tailguard.locust.http import FastWire, use_pool
+from tailguard.engine.scenario import Scenario
 
 BODY = json.dumps({{"tournament_id": 1}}).encode()
 HEADERS = {{"Content-Type": "application/json"}}
@@ -105,10 +105,10 @@ class PlainUser(FastHttpUser):
 MERGE = """
 import json, resource, sys, time
 import numpy as np
-from perf.locust_inbox import Inbox
-from perf.locust_outbox import CHUNK_ROWS
-from perf.locust_clock import ClockPair
-from perf.recorder import ROW
+from tailguard.locust.master.inbox import Inbox
+from tailguard.locust.worker.outbox import CHUNK_ROWS
+from tailguard.locust.clock import ClockPair
+from tailguard.engine.recorder import ROW
 rows, workers = int(sys.argv[1]), 4
 inbox, rng = Inbox("run"), np.random.default_rng(1)
 for worker in range(workers):
@@ -141,10 +141,10 @@ SIDES = ("ours", "bare", "plain")
 # What a turn costs beside its request, on a platform that does nothing: Session and recorder, without locust's event.
 SESSION = """
 import json, time
-from perf.clock import MonotonicClock
-from perf.locust_lane import ClosedLane
-from perf.locust_role import Part, Role
-from perf.scenario import Scenario
+from tailguard.base.clock import MonotonicClock
+from tailguard.locust.worker.arrival_shard import ClosedLane
+from tailguard.locust.worker.scenario_executor import Part, Role
+from tailguard.engine.scenario import Scenario
 scenario = Scenario("s", "S", ("step",), frozenset(),
     lambda session, platform, data: session.step("step", platform), lambda *_: None, lambda *_: [])
 clock = MonotonicClock()

@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from locust.stats import RequestStats, StatsEntry
 
-from perf.clock import MonotonicClock
-from perf.recorder import ErrorKinds, Recorder
-from perf.session import Session
+from tailguard.base.clock import MonotonicClock
+from tailguard.engine.iteration import Session
+from tailguard.engine.recorder import ErrorKinds, Recorder
 
 SAMPLES, ROUNDS = 20_000, 25
 INSTANTS = range(10**15, 10**15 + SAMPLES * 1000, 1000)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from perf.clock import MonotonicClock
+from tailguard.base.clock import MonotonicClock
 
 PERIOD_S, STALL_FROM_S, STALL_S = 10.0, 4.5, 1.0
 SERVICE_MS, RATE_PER_S = 1.0, 200.0

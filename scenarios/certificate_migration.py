@@ -14,15 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from deltacrown.certificates import Flags
-from perf.memory import MemoryCourse
-from perf.sample import Samples
-from perf.scenario import Invariant, Scenario
-from perf.session import Session
-from scenarios._cutover import STAGES, Cutover, open_cutover
-from scenarios._invariants import equals
-from scenarios._platform import REFUSALS
-from scenarios._world import World
+from perf.cutover.cutover import STAGES, Cutover, open_cutover
+from perf.cutover.memory import MemoryCourse
+from perf.invariants import equals
+from perf.platform import REFUSALS
+from perf.world import World
+from reference.certificates import Flags
+from tailguard.engine.iteration import Session
+from tailguard.engine.scenario import Invariant, Scenario
+from tailguard.record.samples import Samples
 
 # A backfill of so many tells whether its memory grows. Threads and pools take their share during the first thousand: of
 # 2,000 it grew by 89 MB after the first tenth, of 10,000 by 5 MB, whose bodies are 20 times the growth allowed.

@@ -12,15 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from deltacrown.certificates import KINDS
-from perf.sample import Samples
-from perf.scenario import Invariant, Scenario
-from perf.session import Session
-from scenarios._fallback import LOST_BY_S3, CertificateChangedError, Fallback, open_fallback, why_none
-from scenarios._invariants import equals
-from scenarios._locust_user import as_locust_user
-from scenarios._platform import REFUSALS, Platform, Uploaded
-from scenarios._world import World
+from perf.cutover.fallback import LOST_BY_S3, CertificateChangedError, Fallback, open_fallback, why_none
+from perf.invariants import equals
+from perf.platform import REFUSALS, Platform, Uploaded
+from perf.world import World
+from reference.certificates import KINDS
+from tailguard.engine.iteration import Session
+from tailguard.engine.scenario import Invariant, Scenario
+from tailguard.locust.user import as_locust_user
+from tailguard.record.samples import Samples
 
 # Who reads all certificates back at the end: one alone waits for the store most of the time.
 READERS = 4

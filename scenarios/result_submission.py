@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from perf.sample import Samples
-from perf.scenario import Invariant, Scenario
-from perf.session import Session
-from scenarios._invariants import count_is
-from scenarios._locust_user import as_locust_user
-from scenarios._platform import REFUSALS, Platform, Submitted
-from scenarios._world import World
+from perf.invariants import count_is
+from perf.platform import REFUSALS, Platform, Submitted
+from perf.world import World
+from tailguard.engine.iteration import Session
+from tailguard.engine.scenario import Invariant, Scenario
+from tailguard.locust.user import as_locust_user
+from tailguard.record.samples import Samples
 
 STALE_EVERY = 50
 FIRST_VERSION = 1  # what a seeded match has

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from perf.sample import Samples
-from perf.scenario import Invariant, Scenario
-from perf.session import Session
-from perf.subscribers import BroadcastLostError, Outage, Receipt, Subscribers
-from scenarios._feed_switches import is_cut_off, is_under_faults, switched
-from scenarios._invariants import equals
-from scenarios._locust_user import as_locust_user
-from scenarios._observer import Observer
-from scenarios._platform import REFUSALS, Platform
-from scenarios._world import World
+from perf.invariants import equals
+from perf.observer import Observer
+from perf.platform import REFUSALS, Platform
+from perf.world import World
+from tailguard.engine.iteration import Session
+from tailguard.engine.scenario import Invariant, Scenario
+from tailguard.locust.user import as_locust_user
+from tailguard.pipeline.feed_switches import is_cut_off, is_under_faults, switched
+from tailguard.record.samples import Samples
+from tailguard.websocket.subscribers import BroadcastLostError, Outage, Receipt, Subscribers
 
 # Twice the limit of the objective: what comes later still counts as slow, not as lost.
 LOST_AFTER_S = 10.0

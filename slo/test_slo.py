@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from perf.config import Config, load_config
-from perf.errors import TailguardError
-from perf.postgres.migration import load_migrations
-from perf.run import Run
-from slo.guards import failure_message, migration_message, properties
-from slo.judge import State
-from slo.objectives import Objectives, configured_objectives, parse_objectives
-from slo.plugin import InconclusiveError
-from slo.verdict import ObjectiveVerdict, judge_run
+from tailguard.base.errors import TailguardError
+from tailguard.config.merge import Config, load_config
+from tailguard.guards import failure_message, migration_message, properties
+from tailguard.judge.decision import State
+from tailguard.judge.objectives import Objectives, configured_objectives, parse_objectives
+from tailguard.judge.verdicts import ObjectiveVerdict, judge_run
+from tailguard.migrations.migration import load_migrations
+from tailguard.pytest_plugin import InconclusiveError
+from tailguard.record.run import Run
 
 pytestmark = pytest.mark.performance
 
@@ -144,10 +144,10 @@ def _name(found: Mapping[str, Any]) -> str:
 
 def _measured(config: Config) -> Run:
     """Measure by the same engine as `tailguard run`, until every objective is decided or its budget spent."""
-    from scenarios._registry import known_steps  # noqa: PLC0415  # the platform: not before something is measured
-    from scenarios._suite import INTERRUPTED, Watch, run_suite  # noqa: PLC0415  # likewise
-    from slo.until import UntilDecided  # noqa: PLC0415  # likewise
-    from slo.verdict import judging  # noqa: PLC0415  # likewise
+    from tailguard.judge.stopping_rule import UntilDecided  # noqa: PLC0415  # likewise
+    from tailguard.judge.verdicts import judging  # noqa: PLC0415  # likewise
+    from tailguard.pipeline.suite_run import INTERRUPTED, Watch, run_suite  # noqa: PLC0415  # likewise
+    from tailguard.suite.registry import known_steps  # noqa: PLC0415  # the platform: not before something is measured
 
     objectives = configured_objectives(config, known_steps())
     watch = Watch(judge=judging(objectives), done=UntilDecided(objectives))

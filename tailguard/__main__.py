@@ -3,14 +3,14 @@
 import signal
 import sys
 
-from perf.errors import InterruptedRunError
+from tailguard.base.errors import InterruptedRunError
 
 
 def main() -> None:
     """Entry point of the `tailguard` command. SIGTERM ends it as Ctrl-C does: in good order, with all saved."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        from tailguard.cli import run_cli  # noqa: PLC0415  # click takes long enough for a Ctrl-C to meet it
+        from tailguard.cli.main import run_cli  # noqa: PLC0415  # click takes long enough for a Ctrl-C to meet it
 
         code = run_cli()
     except KeyboardInterrupt:

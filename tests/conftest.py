@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from perf.postgres.database import Database, schema_on
-from perf.postgres.server import Server, embedded_postgres
-from perf.s3.server import embedded_s3
-from perf.s3.store import S3Server
+from tailguard.postgres.database import Database, schema_on
+from tailguard.postgres.server import Server, embedded_postgres
+from tailguard.s3.server import embedded_s3
+from tailguard.s3.store import S3Server
 
 # Machines here are shared: no deadline. The same examples in each run: a property fails for a change, never by chance.
 settings.register_profile("house", deadline=None, derandomize=True)

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from perf.clock import MonotonicClock
-from perf.config import load_config
-from perf.placement import choose_placement, pinned
-from perf.recorder import ErrorKinds, Recorder
-from perf.sample import ERROR
-from perf.scenario import Scenario
-from perf.session import Session
-from scenarios._registry import load_scenarios
-from scenarios._world import World, open_world
-from slo.judge import judge_stream
+from perf.world import World, open_world
+from tailguard.base.clock import MonotonicClock
+from tailguard.base.placement import choose_placement, pinned
+from tailguard.config.merge import load_config
+from tailguard.engine.iteration import Session
+from tailguard.engine.recorder import ErrorKinds, Recorder
+from tailguard.engine.scenario import Scenario
+from tailguard.judge.decision import judge_stream
+from tailguard.record.samples import ERROR
+from tailguard.suite.registry import load_scenarios
 
 pytestmark = pytest.mark.benchmark
 

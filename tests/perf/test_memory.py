@@ -1,6 +1,6 @@
 """Memory along a work: what grows with it is seen, what was there from the start is not."""
 
-from perf.memory import MemoryCourse, resident_bytes
+from perf.cutover.memory import MemoryCourse, resident_bytes
 
 MB = 1_000_000
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from deltacrown.certificates import Metrics
-from perf.config import load_config
-from perf.sample import samples_from_rows
-from scenarios._fallback import Fallback
-from scenarios._suite import Watch, run_suite
+from perf.cutover.fallback import Fallback
+from reference.certificates import Metrics
 from scenarios.certificate_upload import fell_back
+from tailguard.config.merge import load_config
+from tailguard.pipeline.suite_run import Watch, run_suite
+from tailguard.record.samples import samples_from_rows
 
 pytestmark = pytest.mark.system
 

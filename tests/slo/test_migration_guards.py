@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from runs_by_hand import made_run, samples_of
 
 import slo
-from perf.postgres.evidence import prove_small
-from perf.postgres.migration import what_if
-from slo.objectives import parse_objectives
-from slo.verdict import judging
+from tailguard.judge.objectives import parse_objectives
+from tailguard.judge.verdicts import judging
+from tailguard.migrations.migration import what_if
+from tailguard.proofs.evidence.evidence import prove_small
+from tests.support.runs_by_hand import made_run, samples_of
 
 pytest_plugins = ["pytester"]
 

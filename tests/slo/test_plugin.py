@@ -5,11 +5,11 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from runs_by_hand import HELD, made_run, samples_of
 
 import slo
-from slo.objectives import parse_objectives
-from slo.verdict import judging
+from tailguard.judge.objectives import parse_objectives
+from tailguard.judge.verdicts import judging
+from tests.support.runs_by_hand import HELD, made_run, samples_of
 
 pytest_plugins = ["pytester"]
 

@@ -1,0 +1,160 @@
+"""Starts all that the served platform stands on, says where it is, and takes it down again."""
+
+import errno
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from reference.certificates import (
+    CertificateStorage,
+    Flags,
+    LocalStorage,
+    Metrics,
+    MigratingStorage,
+    S3Storage,
+)
+from reference.database import create_tables
+from reference.faults import Faults
+from reference.platform import DeltaCrown
+from reference.seed import seed_platform
+from reference.web.app import create_app
+from reference.web.demo import DemoAccounts, open_demo_accounts
+from reference.web.server import WebServer, bind
+from reference.web.throttle import RateError, Throttle
+from tailguard.base.errors import UsageError
+from tailguard.postgres.database import Database, open_database
+from tailguard.s3.server import open_s3
+from tailguard.s3.store import S3Server
+
+LOCAL_VARIABLE = "CERT_LOCAL_ROOT"
+SECRET_VARIABLE = "DELTACROWN_SECRET"  # noqa: S105  # the variable's name
+SHORTEST_SECRET_BYTES = 32  # as HS256 wants; reference.tokens refuses less
+
+
+def serve_platform(host: str, port: int, dsn: str | None, s3_endpoint: str | None) -> None:
+    """Serve until Ctrl-C or SIGTERM. Raises UsageError before anything is started where an input is wrong."""
+    faults, throttle, secret = read_faults(), read_throttle(os.environ), read_secret(os.environ)
+    flags = read_flags(os.environ)
+    with ExitStack() as stack:
+        stack.enter_context(sigterm_as_interrupt())
+        listener = stack.enter_context(listening(host, port))
+        click.echo("Starting PostgreSQL and S3 ...")
+        database = stack.enter_context(open_database(dsn))
+        s3 = stack.enter_context(open_s3(s3_endpoint))
+        click.echo("Seeding the platform ...")
+        create_tables(database.conninfo)
+        seed_platform(database.conninfo)
+        metrics = Metrics()
+        storage = certificate_storage(s3, metrics, flags, os.environ)
+        platform = DeltaCrown(database.conninfo, storage=storage, secret=secret, faults=faults)
+        stack.callback(platform.close)
+        server = WebServer(create_app(platform, throttle=throttle, metrics=metrics), listener)
+        accounts = open_demo_accounts(platform)
+        try:  # from the moment that we say how to stop
+            announce(server, accounts, database, s3, faults)
+            server.run()
+        except KeyboardInterrupt:
+            click.echo("Stopping ...")
+
+
+def announce(
+    server: WebServer, accounts: DemoAccounts, database: Database, s3: S3Server, faults: Faults
+) -> None:
+    """Say where it is and how to get in."""
+    body = f'{{"username": "{accounts.player}", "password": "{accounts.password}"}}'
+    lines = [
+        "",
+        f"DeltaCrown, the reference platform: {server.url}",
+        f"  routes      {server.url}/openapi.json",
+        f"  WebSocket   ws://{server.address}/ws/tournament/1/?token=<access>  (Origin: {server.url})",
+        f"  PostgreSQL  {database.version} ({database.source}), schema {database.schema}",
+        f"  S3          {s3.kind} {s3.version}".rstrip(),
+        f"  accounts    {accounts.player} (a player), {accounts.staff} (staff), password {accounts.password}",
+        f"  token       curl -s {server.url}/api/token/ -H 'Content-Type: application/json' -d '{body}'",
+    ]
+    if faults.names():
+        lines += ["", f"FAULTS ARE SWITCHED ON: {', '.join(faults.names())}"]
+    click.echo("\n".join([*lines, "", "Stop with Ctrl-C."]))
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the port before anything slow starts. Raises UsageError where it cannot be had."""
+    try:
+        listener = bind(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(
+                f"Port {port} on {host} is in use. Choose another with --port, or --port 0 for a free one."
+            ) from error
+        raise UsageError(
+            f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose with --host and --port."
+        ) from error
+    with listener:
+        yield listener
+
+
+@contextmanager
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM unwind like Ctrl-C, so that a schema on your own database is dropped then, too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def certificate_storage(
+    s3: S3Server, metrics: Metrics, flags: Flags, environ: Mapping[str, str]
+) -> CertificateStorage:
+    """Return S3 alone or, where CERT_LOCAL_ROOT names a folder, that folder and S3 as far as the flags say."""
+    client = s3.client(max_pool_connections=32, retries={"total_max_attempts": 1})
+    storage = S3Storage(client, s3.bucket, s3.prefix, metrics=metrics)
+    root = environ.get(LOCAL_VARIABLE)
+    return MigratingStorage(LocalStorage(Path(root)), storage, flags, metrics) if root else storage
+
+
+def read_flags(environ: Mapping[str, str]) -> Flags:
+    """Return the flags of the certificates. Raises UsageError for a value that is none, or flags without a folder."""
+    try:
+        flags = Flags.from_environment(environ)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from None
+    if flags != Flags() and not environ.get(LOCAL_VARIABLE):
+        raise UsageError(
+            f"CERT_S3_... flags need {LOCAL_VARIABLE}, the folder of the certificates on the disk."
+        )
+    return flags
+
+
+def read_faults() -> Faults:
+    """Return the faults of TAILGUARD_FAULTS. Raises UsageError for one that does not exist."""
+    try:
+        return Faults.from_environment()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def read_throttle(environ: Mapping[str, str]) -> Throttle:
+    """Return the rates of the environment. Raises UsageError for one that cannot be read."""
+    try:
+        return Throttle.from_environment(environ)
+    except RateError as error:
+        raise UsageError(str(error)) from error
+
+
+def read_secret(environ: Mapping[str, str]) -> str:
+    """Return the secret that signs tokens, or a new one. Raises UsageError where it is too short; never shows it."""
+    secret = environ.get(SECRET_VARIABLE) or secrets.token_hex(SHORTEST_SECRET_BYTES)
+    if len(secret.encode()) < SHORTEST_SECRET_BYTES:
+        raise UsageError(
+            f"{SECRET_VARIABLE} has {len(secret.encode())} bytes: give at least {SHORTEST_SECRET_BYTES}, "
+            "for example from `openssl rand -hex 32`, or leave it unset."
+        )
+    return secret

@@ -1,0 +1,115 @@
+"""`tailguard duet`: baseline and candidate side by side on this machine; is the candidate slower?"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from tailguard.base.errors import UsageError
+from tailguard.config.merge import load_config
+from tailguard.duet.side_spec import Wanted
+from tailguard.duet.sides import sides_from
+
+
+@click.command()
+@click.option("--baseline-ref", default="", help="Commit to compare with, such as origin/main.")
+@click.option("--baseline-folder", default="", help="Folder with the baseline's code.")
+@click.option(
+    "--baseline-platform", default="", help="Platform adapter of the baseline, package.module:Name."
+)
+@click.option(
+    "--baseline-env", multiple=True, metavar="NAME=VALUE", help="Variable of the baseline's processes."
+)
+@click.option(
+    "--baseline-url", default="", help="Server of the baseline, which runs already: http://host:port."
+)
+@click.option(
+    "--baseline-command",
+    default="",
+    metavar="'CMD {port}'",
+    help="Command that serves the baseline; started for each block.",
+)
+@click.option("--candidate-ref", default="", help="Commit to judge (default: the work tree as it is).")
+@click.option("--candidate-folder", default="", help="Folder with the candidate's code.")
+@click.option("--candidate-platform", default="", help="Platform adapter of the candidate.")
+@click.option(
+    "--candidate-env", multiple=True, metavar="NAME=VALUE", help="Variable of the candidate's processes."
+)
+@click.option("--candidate-url", default="", help="Server of the candidate, which runs already.")
+@click.option(
+    "--candidate-command", default="", metavar="'CMD {port}'", help="Command that serves the candidate."
+)
+@click.option(
+    "--target",
+    type=click.Path(),
+    help="TOML file with the servers' routes, log-in and data (default: ./tailguard.toml).",
+)
+@click.option(
+    "--pairs", type=click.IntRange(9), default=40, show_default=True, help="Pairs of blocks at most."
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Budget of time.",
+)
+@click.option(
+    "--plain", multiple=True, metavar="MARGIN", help="Also p95=15%, p99=20% or errors=0.5%: untested margins."
+)
+@click.option(
+    "--calibrate", is_flag=True, help="Put the gate itself to the test here: same code, then 10 % slower."
+)
+@click.option("--profile", help="Size of a block (default: duet, and duet_http between servers).")
+@click.option(
+    "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
+)
+@click.option("--scenario", "scenarios", multiple=True, help="Compare only this one; may be given again.")
+@click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
+)
+@click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
+def duet(**flags: Any) -> int:
+    """Measure baseline and candidate in turns, in pairs of fresh processes, and say whether the candidate is slower.
+
+    Exits 0 where no metric became slower, 99 where one did, 75 where the budget could not tell, 65 where a side kept
+    failing or an invariant broke.
+    """
+    from tailguard.compare.plain_margin import parse_plain  # noqa: PLC0415  # scipy and the servers: not for --help
+    from tailguard.duet.session import Budget, run_duet  # noqa: PLC0415  # likewise
+
+    baseline, candidate = (_wanted(side, flags) for side in ("baseline", "candidate"))
+    servers = baseline.server or candidate.server
+    given = {
+        "database.dsn": flags["dsn"],
+        "scenarios": list(flags["scenarios"]) or None,
+        "platform": "http" if servers else None,
+    }
+    profile = flags["profile"] or ("duet_http" if servers else "duet")
+    config = load_config(profile, file=flags["file"], sets=flags["sets"], flags=given)
+    plain = tuple(parse_plain(text) for text in flags["plain"])
+    budget, command = Budget(flags["pairs"], flags["minutes"], plain), ["tailguard", *sys.argv[1:]]
+    if flags["calibrate"]:
+        from tailguard.duet.calibration import calibrate  # noqa: PLC0415  # likewise
+
+        return calibrate(config, budget, command)
+    return run_duet(config, sides_from(baseline, candidate), budget, command, flags["target"])
+
+
+def _wanted(side: str, flags: Mapping[str, Any]) -> Wanted:
+    ref, folder, platform = (flags[f"{side}_{name}"] for name in ("ref", "folder", "platform"))
+    url, command = flags[f"{side}_url"], flags[f"{side}_command"]
+    return Wanted(ref, folder, platform, _variables(flags[f"{side}_env"]), url, command)
+
+
+def _variables(assignments: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name:
+            raise UsageError(
+                f"{name!r} is no variable: write it as NAME=VALUE, such as TAILGUARD_FAULTS=delay_pct=10"
+            )
+        found[name] = value
+    return found

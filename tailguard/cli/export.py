@@ -1,0 +1,45 @@
+"""`tailguard export`: a run in the formats of other tools."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from tailguard.base.errors import UsageError
+from tailguard.config.merge import load_config
+from tailguard.record.files import write_file
+from tailguard.record.run import Run
+from tailguard.report.exports.formats import FORMATS, exported
+
+
+@click.command()
+@click.argument("where", metavar="[RUN]", default="latest")
+@click.option("--format", "names", type=click.Choice([*FORMATS, "all"]), multiple=True, required=True)
+@click.option(
+    "--out", help="Folder to write to, or - for the terminal (default: exports/ in the run's folder)."
+)
+@click.option(
+    "--runs-dir", type=click.Path(), help="Where `latest` is looked for (default: the configured runs_dir)."
+)
+def export(where: str, names: Sequence[str], out: str | None, runs_dir: str | None) -> None:
+    """Write RUN (a folder, run.json, an id or `latest`) as other tools read it; prints each file's path."""
+    run = Run.load(where, runs_dir or load_config().get("runs_dir"))
+    chosen = list(FORMATS) if "all" in names else list(names)
+    files = {path: text for name in chosen for path, text in exported(run, name).items()}
+    if out == "-":
+        if len(files) != 1:
+            raise UsageError(
+                f"{len(files)} files do not fit on one terminal: {', '.join(files)}. Give --out FOLDER."
+            )
+        click.echo(next(iter(files.values())), nl=False)
+        return
+    folder = Path(out) if out else run.folder / "exports"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write to {folder}: {error.strerror}. Choose another folder with --out."
+        ) from error
+    for name, text in files.items():
+        write_file(folder / name, text)
+        click.echo(folder / name)

@@ -1,0 +1,104 @@
+"""`tailguard gate`: runs that exist already, baseline against candidate."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from tailguard.base.errors import UsageError
+from tailguard.compare.comparison import Comparison
+from tailguard.compare.run_comparison import TRUSTED, compare_runs, incomparable
+from tailguard.compare.units import find_units
+from tailguard.config.merge import load_config
+from tailguard.judge.objectives import SHIPPED, load_objectives
+from tailguard.judge.verdicts import EXIT_INVALID, exit_code
+from tailguard.record.run_json import record_text
+
+BASELINE = "TAILGUARD_BASELINE"
+
+
+@click.command()
+@click.argument("sides", nargs=-1, metavar="[BASELINE] CANDIDATE")
+@click.option(
+    "--objectives",
+    type=click.Path(),
+    help="Objectives file with the [gate] margins (default: the shipped one).",
+)
+@click.option(
+    "--runs-dir",
+    type=click.Path(),
+    help="Where `latest`, ids and dates are looked for (default: the configured runs_dir).",
+)
+@click.option(
+    "--trust-single-run",
+    is_flag=True,
+    help="Decide from one run a side, although nobody can: 15-35 % false alarms.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def gate(
+    sides: Sequence[str],
+    objectives: str | None,
+    runs_dir: str | None,
+    *,
+    trust_single_run: bool,
+    as_json: bool,
+) -> int:
+    """Compare runs on disk or latency files of any tool: is CANDIDATE slower than BASELINE?
+
+    Each side is a run's folder, id, `latest`, a date, a folder of runs or a file; several are separated by commas.
+    BASELINE may be left out where TAILGUARD_BASELINE names it. From three runs a side the runs are the units of a
+    Welch test; with fewer the answer is INCONCLUSIVE and says what would do.
+
+    Exits 0, 99 where a metric became slower, 75 where nothing can be said, 65 where the runs must not be compared.
+    """
+    place = Path(runs_dir or load_config().get("runs_dir"))
+    named = _two(sides)
+    baseline, candidate = (
+        find_units(spec, side, place) for spec, side in zip(named, ("baseline", "candidate"), strict=True)
+    )
+    reasons = incomparable(baseline, candidate)
+    margins = load_objectives(objectives or SHIPPED).margins
+    found = [] if reasons else compare_runs(baseline, candidate, margins, trust_single=trust_single_run)
+    code = EXIT_INVALID if reasons else exit_code([each.as_verdict() for each in found if each.gated])
+    if as_json:
+        click.echo(_as_json(found, reasons, code))
+        return code
+    click.echo(f"{_names(baseline)} (baseline) against {_names(candidate)} (candidate)")
+    if trust_single_run and len(baseline) == len(candidate) == 1:
+        click.echo(f"WARNING: {TRUSTED}.", err=True)
+    for reason in reasons:
+        click.echo(f"INVALID  {reason}")
+    for each in found:
+        click.echo(_line(each))
+    return code
+
+
+def _two(sides: Sequence[str]) -> tuple[str, str]:
+    named = os.environ.get(BASELINE, "")
+    match list(sides):
+        case [baseline, candidate]:
+            return baseline, candidate
+        case [candidate] if named:
+            return named, candidate
+        case [candidate]:
+            raise UsageError(
+                f"There is no baseline for {candidate!r}: give BASELINE CANDIDATE, or set {BASELINE}."
+            )
+        case _:
+            raise UsageError(
+                f"Give BASELINE and CANDIDATE, not {len(sides)} of them; a comma separates several runs."
+            )
+
+
+def _names(units: Sequence[object]) -> str:
+    return ", ".join(str(getattr(unit, "name", "")) for unit in units)
+
+
+def _line(each: Comparison) -> str:
+    return f"{each.state:<13} {each.metric.scenario} {each.metric.name}: {each.why}"
+
+
+def _as_json(found: Sequence[Comparison], reasons: Sequence[str], code: int) -> str:
+    entries = [each.as_verdict() for each in found]
+    return record_text({"exit_code": code, "incomparable": list(reasons), "comparisons": entries}).rstrip()

@@ -1,0 +1,69 @@
+"""`tailguard history`: runs over time, and what CI carries of them from job to job."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tailguard.base.errors import UsageError
+from tailguard.compare.history import NAME, finished_runs, merged, read_history, rows_of, write_history
+from tailguard.config.merge import load_config
+from tailguard.record.files import write_file
+from tailguard.report.views.history_view import change_points, lines_of, page_of
+
+
+@click.command()
+@click.option(
+    "--runs-dir",
+    type=click.Path(path_type=Path),
+    help="Folder of the runs (default: the configured runs_dir).",
+)
+@click.option(
+    "--import",
+    "imports",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Take in another history file first.",
+)
+@click.option(
+    "--export", "target", type=click.Path(path_type=Path), help="Write the whole history to this file, too."
+)
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page with a chart a metric.")
+def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None, html: Path | None) -> None:
+    """Take new runs of the folder into history.parquet and show each metric over time.
+
+    The sparkline and the change (newest against the median before) are for reading, not for judging: `tailguard duet`
+    judges. Change points are reported where apache-otava is installed, as a second opinion, never as a gate.
+    """
+    folder = runs_dir or Path(load_config().get("runs_dir"))
+    if runs_dir is not None and not imports and not runs_dir.is_dir():
+        raise UsageError(f"There is no folder {runs_dir}: name the one of the runs with --runs-dir.")
+    if lost := [path for path in imports if not path.is_file()]:
+        raise UsageError(f"There is no history to import at {lost[0]}: download the artifact first.")
+    known = merged(*(read_history(path) for path in imports), read_history(folder / NAME))
+    fresh = finished_runs(folder, known["run"])
+    table = merged(known, *(rows_of(run) for run in fresh))
+    if target is not None:
+        write_history(target, table)
+    if table.empty:
+        click.echo(f"There is no finished run in {folder} yet. Make one with `tailguard run`.")
+        return
+    write_history(folder / NAME, table)
+    click.echo(
+        f"{table['run'].nunique()} runs, {len(fresh)} of them new; newest {table['created_utc'].iloc[-1]}."
+    )
+    shown = Table("metric", "runs", "newest", "change", "", box=None)
+    for line in lines_of(table):
+        shown.add_row(line.metric, line.runs, line.newest, line.change, line.spark)
+    Console(highlight=False).print(shown)
+    points = change_points(table)
+    click.echo(
+        "Change points: apache-otava is not installed (pip install apache-otava)." if points is None else ""
+    )
+    for point in points or ():
+        click.echo(f"change point: {point}")
+    if html is not None:
+        write_file(html, page_of(table))
+        click.echo(html)

@@ -1,0 +1,69 @@
+"""`tailguard migrate lint`: what the text of the migrations gets wrong, before any server sees it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from tailguard.migrations.lint import Finding, lint_folder
+from tailguard.migrations.migration import SHIPPED
+from tailguard.migrations.squawk import find_squawk, squawk_findings
+
+EXIT_FOUND = 65
+WITHOUT_SQUAWK = "squawk is not installed (pip install squawk-cli): only Tailguard's own rules were checked."
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), default=SHIPPED, help="Your migrations.")
+@click.option(
+    "--github/--no-github", default=None, help="Print annotations of GitHub (default: inside of its actions)."
+)
+@click.option("--strict", is_flag=True, help="End with 65 for warnings too.")
+def lint(folder: Path, *, github: bool | None, strict: bool) -> int:
+    """Check the files of a folder: our own rules for concurrent builds, and squawk's where it is installed."""
+    findings = lint_folder(folder)
+    squawk = find_squawk()
+    if squawk is None:
+        click.echo(WITHOUT_SQUAWK, err=True)
+    else:
+        paths = [path for path in sorted(folder.glob("*.sql")) if not path.name.endswith(".query.sql")]
+        findings = sorted(
+            [*findings, *squawk_findings(squawk, paths)], key=lambda one: (str(one.path), one.line)
+        )
+    as_annotations = os.environ.get("GITHUB_ACTIONS") == "true" if github is None else github
+    for finding in findings:
+        click.echo(annotation(finding) if as_annotations else plain(finding))
+    click.echo(_tally(findings), err=True)
+    bad = [one for one in findings if strict or one.severity == "error"]
+    return EXIT_FOUND if bad else 0
+
+
+def plain(finding: Finding) -> str:
+    """Write a finding as compilers do: editors jump to it."""
+    return f"{finding.path}:{finding.line}: {finding.severity}: {finding.rule}: {finding.message}"
+
+
+def annotation(finding: Finding) -> str:
+    """Write a finding as a workflow command of GitHub, which shows it at its line of the change."""
+    where = f"file={_escaped(_relative(finding.path))},line={finding.line},title={_escaped(finding.rule)}"
+    return f"::{finding.severity} {where}::{_data(finding.message)}"
+
+
+def _relative(path: Path) -> str:
+    """GitHub knows files by their path in the repository, where its steps run."""
+    here = Path.cwd()
+    return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escaped(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _tally(findings: Sequence[Finding]) -> str:
+    errors = sum(one.severity == "error" for one in findings)
+    return f"{errors} errors, {len(findings) - errors} warnings"

@@ -1,0 +1,197 @@
+"""`tailguard migrate`: index migrations that end valid, or say why not."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+
+from tailguard.base.errors import UsageError
+from tailguard.base.text_format import duration_s
+from tailguard.cli.lazy import LazyGroup
+from tailguard.cli.migrate.progress_line import ProgressLine
+from tailguard.cli.migrate.target import migration_target
+from tailguard.migrations.blockers import Blocker, old_transactions
+from tailguard.migrations.index import find_table
+from tailguard.migrations.migration import SHIPPED, Migration, find_migration, load_migrations
+from tailguard.migrations.runner import Limits, Outcome, Runner
+from tailguard.migrations.status import Status, status_of
+from tailguard.postgres.database import Database
+
+COMMANDS = {
+    "plan": "tailguard.cli.migrate.migrate:plan",
+    "up": "tailguard.cli.migrate.migrate:up",
+    "down": "tailguard.cli.migrate.migrate:down",
+    "status": "tailguard.cli.migrate.migrate:status",
+    "heal": "tailguard.cli.migrate.migrate:heal",
+    "lint": "tailguard.cli.migrate.lint:lint",
+    "prove": "tailguard.cli.migrate.prove:prove",  # with what it takes to measure, which the others need not load
+}
+EXIT_NOT_VALID = 65
+DEFAULT = Limits()
+
+_folder = click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=SHIPPED,
+    help="Your migrations (default: the shipped ones).",
+)
+_dsn = click.option(
+    "--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else a workbench of our own)."
+)
+_schema = click.option("--schema", help="Schema of your tables (default: the connection's own search path).")
+_deadline = click.option(
+    "--deadline", type=click.FloatRange(min=0.1), default=DEFAULT.deadline_s, show_default=True, metavar="SECONDS",
+    help="Cancel a build that takes longer.",
+)  # fmt: skip
+_wait = click.option(
+    "--wait", type=click.FloatRange(min=0), default=DEFAULT.wait_s, show_default=True, metavar="SECONDS",
+    help="Wait this long for other runners and old transactions, before anything is built.",
+)  # fmt: skip
+_old = click.option(
+    "--old-transaction", type=click.FloatRange(min=0), default=DEFAULT.old_transaction_s, show_default=True,
+    metavar="SECONDS", help="Wait for transactions older than this before anything is built.",
+)  # fmt: skip
+_slugs = click.argument("slugs", nargs=-1, metavar="[SLUG]...")
+
+
+@click.group(cls=LazyGroup, commands_at=COMMANDS)
+def migrate() -> None:
+    """Build indexes concurrently, take them back, heal what failed builds left.
+
+    SLUG is a migration's number, slug or both; without one, all of them. Without --dsn, DATABASE_URL or PG*, the
+    commands work on a seeded workbench of our own.
+    """
+
+
+def _target(command: Callable[..., Any]) -> Callable[..., Any]:
+    return _slugs(_dsn(_schema(_folder(command))))
+
+
+def _limited(command: Callable[..., Any]) -> Callable[..., Any]:
+    return _deadline(_wait(_old(command)))
+
+
+@click.command()
+@_target
+def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path) -> None:
+    """Say what `up` would do, and change nothing."""
+    chosen = _chosen(folder, slugs)
+    with migration_target(dsn, schema) as database, database.connect() as connection:
+        for migration in chosen:
+            status = status_of(connection, migration)
+            click.echo(
+                f"\n{status.name}: {status.state}. Up would do: {status.next_step}.\n{_indented(migration.up)}"
+            )
+            for blocker in _held_up_by(connection, migration):
+                click.echo(f"\nA build would wait for {blocker}.")
+
+
+@click.command()
+@_target
+@_limited
+@click.option(
+    "--allow-equivalent", is_flag=True, help="Build even where another index already serves the same."
+)
+def up(  # click passes by name
+    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, *, allow_equivalent: bool, **limits: float
+) -> None:  # fmt: skip
+    """Build the indexes, or drop what a removal names, one after the other."""
+    chosen = _chosen(folder, slugs)
+    with migration_target(dsn, schema) as database, _runner(database, limits) as runner:
+        for migration in chosen:
+            _tell(migration, runner.up(migration, allow_equivalent=allow_equivalent))
+
+
+@click.command()
+@_target
+@_limited
+@click.option("--all", "everything", is_flag=True, help="Take all of them back.")
+def down(  # click passes by name
+    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, *, everything: bool, **limits: float
+) -> None:  # fmt: skip
+    """Drop the indexes concurrently, or build the removed ones again, the newest first."""
+    if bool(slugs) == everything:
+        raise UsageError("Name the migrations to take back, or say --all.")
+    chosen = _chosen(folder, slugs)
+    with migration_target(dsn, schema) as database, _runner(database, limits) as runner:
+        for migration in reversed(chosen):
+            _tell(migration, runner.down(migration))
+
+
+@click.command()
+@_target
+@_limited
+def heal(  # click passes by name
+    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, **limits: float
+) -> None:
+    """Drop the INVALID indexes that failed builds and rebuilds left."""
+    chosen = _chosen(folder, slugs)
+    with migration_target(dsn, schema) as database, _runner(database, limits) as runner:
+        for migration in chosen:
+            _tell(migration, runner.heal(migration))
+
+
+@click.command()
+@_target
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@click.option("--check", is_flag=True, help="End with 65 unless every migration is done.")
+def status(
+    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, *, as_json: bool, check: bool
+) -> int:
+    """Show what the catalogue has and what the ledger says."""
+    chosen = _chosen(folder, slugs)
+    with migration_target(dsn, schema) as database, database.connect() as connection:
+        found = [status_of(connection, migration) for migration in chosen]
+    for one in found:
+        click.echo(json.dumps(asdict(one), ensure_ascii=False) if as_json else _status_line(one))
+    return EXIT_NOT_VALID if check and any(one.next_step != "nothing" for one in found) else 0
+
+
+def _held_up_by(connection: psycopg.Connection[Any], migration: Migration) -> list[Blocker]:
+    """Return the transactions that a build would wait for at this moment; none where there is no table yet."""
+    try:
+        table = find_table(connection, migration.build.table)
+    except UsageError:
+        return []
+    return old_transactions(connection, DEFAULT.old_transaction_s, table.oid)
+
+
+def _chosen(folder: Path, slugs: Sequence[str]) -> list[Migration]:
+    """Return the named migrations, or all, in the order of their numbers. Raises UsageError for an unknown name."""
+    known = load_migrations(folder)
+    named = {find_migration(known, slug).name for slug in slugs}
+    return [migration for migration in known if not slugs or migration.name in named]
+
+
+@contextmanager
+def _runner(database: Database, given: Mapping[str, float]) -> Iterator[Runner]:
+    line = ProgressLine()
+    try:
+        limits = Limits(given["deadline"], given["wait"], given["old_transaction"])
+        yield Runner(database, limits, line)
+    finally:
+        line.close()
+
+
+def _tell(migration: Migration, outcome: Outcome) -> None:
+    healed = f" (dropped before: {', '.join(outcome.healed)})" if outcome.healed else ""
+    tried = (
+        f" (after {len(outcome.failures)} failed: {'; '.join(outcome.failures)})" if outcome.failures else ""
+    )
+    took = f", {duration_s(outcome.seconds)}" if outcome.seconds else ""
+    click.echo(f"{migration.name}: {outcome.done}{took}{healed}{tried}")
+
+
+def _status_line(status: Status) -> str:
+    left = f", left behind: {', '.join(status.leftovers)}" if status.leftovers else ""
+    changed = ", the files changed since" if status.changed else ""
+    return f"{status.name}: {status.state}{left}; ledger: {status.recorded}{changed}; up would do: {status.next_step}"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

@@ -1,0 +1,154 @@
+"""`tailguard migrate prove`: a migration under live load: whom it stalls, what it gains, what it costs."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tailguard.base.errors import UsageError
+from tailguard.cli.migrate.proof_lines import proof_lines
+from tailguard.config.merge import load_config
+from tailguard.migrations.migration import SHIPPED, Migration, find_migration, load_migrations, what_if
+from tailguard.migrations.runner import Limits, Runner
+from tailguard.pipeline.environment import describe_environment
+from tailguard.postgres.database import Database
+from tailguard.proofs.evidence.evidence import on_the_same_table, prove_small
+from tailguard.proofs.growth import LARGEST, SIZES, growth_row
+from tailguard.proofs.growth_sizes import growth_rows
+from tailguard.proofs.prove import LiveOptions, LiveProof
+from tailguard.proofs.prove_record import add_live, live_samples
+from tailguard.proofs.removal import RemovalProof
+from tailguard.proofs.target import prove_target
+from tailguard.record.run import Run
+from tailguard.report.report import write_report
+
+EXIT_OF = {"PASS": 0, "FAIL": 99, "INCONCLUSIVE": 75, "INVALID": 65}
+
+
+@click.command()
+@click.argument("slug", required=False)
+@click.option(
+    "--rows", type=click.IntRange(min=1000), default=1_000_000, show_default=True, help="Rows to prove it on."
+)
+@click.option(
+    "--dsn", help="Your PostgreSQL: your table is copied there to a schema of ours (default: embedded)."
+)
+@click.option("--schema", help="Schema of your table (default: the connection's own).")
+@click.option("--folder", type=click.Path(path_type=Path), default=SHIPPED, help="Your migrations.")
+@click.option("--rate", type=click.FloatRange(min=1), default=LiveOptions().rate_per_s, show_default=True,
+              help="Writes and reads a second, at most; less where the machine cannot bear it.")  # fmt: skip
+@click.option("--no-control", is_flag=True, help="Leave out the plain CREATE INDEX that must be caught.")
+@click.option("--what-if", "what_if_sql", metavar="SQL", help="An index that is in no file yet.")
+@click.option("--query", metavar="SQL", help="The query that it is for, with %(name)s parameters.")
+@click.option("--parameters", metavar="JSON", default="{}", help="Example values of the query's parameters.")
+@click.option(
+    "--dump",
+    type=click.Path(path_type=Path),
+    help="Your dump (any format of pg_dump), restored into the embedded server. Only one that you trust.",
+)
+@click.option(
+    "--growth",
+    is_flag=True,
+    help="Show the gain at 90,000 and 900,000 rows too, and at 9,000,000 with TAILGUARD_PROFILE=full.",
+)
+@click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
+def prove(  # one parameter an option
+    slug: str | None, rows: int, dsn: str | None, schema: str | None, folder: Path, rate: float,
+    *, no_control: bool, what_if_sql: str | None, query: str | None, parameters: str, dump: Path | None,
+    growth: bool, runs_dir: str | None,
+) -> int:  # fmt: skip
+    """Build SLUG's index under live load, beside a build that does stall, and show what it gains and costs.
+
+    A migration that removes an index is proved by what each write saves, by no known query getting worse, and by nobody
+    waiting while it is dropped behind a reader who takes his time.
+    """
+    migration = _migration(slug, folder, what_if_sql, query, parameters)
+    if dump is not None and dsn is not None:
+        raise UsageError("--dump is for the embedded server, --dsn names your own: give one of them.")
+    config = load_config(flags={"runs_dir": runs_dir} if runs_dir else {})
+    options = LiveOptions(rate_per_s=rate, control=not no_control, limits=Limits(deadline_s=600.0))
+    target = partial(prove_target, migration, dsn=dsn, schema=schema, say=_say, folder=folder, dump=dump)
+    with target(rows) as database:
+        run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment())
+        with _finished(run):
+            known = [] if what_if_sql else load_migrations(folder)
+            record = _proved(run, database, migration, known, options)
+            if growth and "growth" in record:
+                sizes = [*SIZES, LARGEST] if config.profile == "full" else SIZES
+                smaller_and_larger = growth_rows(
+                    migration, [size for size in sizes if size != rows], target, _say
+                )
+                record["growth"] = sorted([*record["growth"], *smaller_and_larger], key=itemgetter("rows"))
+    for line in proof_lines(record):
+        click.echo(line)
+    click.echo(f"Report: {write_report(run)}")
+    return EXIT_OF[record["state"]]
+
+
+def _proved(
+    run: Run, database: Database, migration: Migration, known: list[Migration], options: LiveOptions
+) -> dict[str, Any]:
+    """Prove the migration, saving what is known after each part."""
+    plans = run.folder / "plans"
+    if migration.removal:
+        others = on_the_same_table(migration, {one.name: one for one in known})
+        record = RemovalProof(database, migration, others, plans_dir=plans, say=_say).record()
+        run.record["migrations"] = [record]
+        run.save()
+        return _proved_live(run, LiveProof(database, migration, options, _say), record)
+    (record,) = prove_small(database, [migration], on_progress=_say, plans_dir=plans, known_migrations=known)
+    run.record["migrations"] = [record]
+    run.save()
+    if record["state"] not in ("PASS", "FAIL"):
+        return record
+    _say("the query with a cold cache")
+    record["growth"] = [growth_row(database, migration, record, Runner(database, options.limits))]
+    return _proved_live(run, LiveProof(database, migration, options, _say), record)
+
+
+def _proved_live(run: Run, proof: LiveProof, record: dict[str, Any]) -> dict[str, Any]:
+    """Go on under load, where there is something to prove."""
+    if record["state"] in ("PASS", "FAIL"):
+        add_live(record, proof)
+        run.write_live(live_samples(proof))
+    return record
+
+
+def _migration(
+    slug: str | None, folder: Path, sql: str | None, query: str | None, parameters: str
+) -> Migration:
+    """Return the migration that is meant. Raises UsageError where none is, or both kinds are."""
+    if (slug is None) == (sql is None):
+        raise UsageError(
+            "Name one migration, or give --what-if 'CREATE INDEX CONCURRENTLY ...' with --query '...'."
+        )
+    if sql is None:
+        assert slug is not None  # one of the two is given
+        return find_migration(load_migrations(folder), slug)
+    if query is None:
+        raise UsageError("--what-if needs --query: an index is worth what it does for a query.")
+    try:
+        return what_if(sql, query, json.loads(parameters))
+    except json.JSONDecodeError as error:
+        raise UsageError(f"--parameters {parameters!r} is not JSON: {error}.") from error
+
+
+@contextmanager
+def _finished(run: Run) -> Iterator[None]:
+    """Close the run however the block ends; what broke it is told in the run."""
+    try:
+        yield
+    except BaseException as error:
+        run.finish(incomplete_because="interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
+        raise
+    run.finish()
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,89 @@
+"""The database that `tailguard migrate` works on: yours, or a workbench of ours that is kept from call to call."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+import psycopg
+from psycopg import sql
+
+from reference.database import create_tables
+from reference.seed import seed_histories
+from tailguard.base.errors import UsageError
+from tailguard.migrations.checks import first_line
+from tailguard.migrations.ledger import LEDGER
+from tailguard.postgres.database import Database
+from tailguard.postgres.location import connect, locate, with_options
+from tailguard.postgres.server import embedded_postgres, workbench_dir
+
+WORKBENCH_SCHEMA = "deltacrown"
+# The comment of the schema, written last: without it the seeding was interrupted, and is done again.
+SEEDED = "seeded by tailguard"
+
+
+@contextmanager
+def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
+    """Open the user's database where one is named, else the workbench, and say aloud which it is.
+
+    Raises UsageError where it cannot be reached, or has no such schema.
+    """
+    place = locate(dsn)
+    if place is not None:
+        conninfo = with_options(place.conninfo, f"search_path={schema}") if schema else place.conninfo
+        with connect(conninfo) as connection:
+            found = _current_schema(connection, schema)
+            version = str(connection.info.server_version // 10_000)
+        _say(
+            f"Database: {place.address} (by {place.named_by}), schema {found}. The ledger is {found}.{LEDGER}."
+        )
+        with told_plainly():
+            yield Database(conninfo, found, version, "yours")
+        return
+    if schema:
+        raise UsageError(
+            f"--schema {schema} is for your own database: name it with --dsn, DATABASE_URL or PG*."
+        )
+    with embedded_postgres(data_dir=workbench_dir("workbench")) as server:
+        conninfo = with_options(server.dsn, f"search_path={WORKBENCH_SCHEMA}")
+        _say(f"No database is named, so this is the workbench in {workbench_dir('workbench')}.")
+        _seed_once(server.dsn)
+        with told_plainly():
+            yield Database(conninfo, WORKBENCH_SCHEMA, server.version, server.source, server.bin_dir)
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn what PostgreSQL refuses into one message."""
+    try:
+        yield
+    except psycopg.Error as error:
+        state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+        raise UsageError(f"PostgreSQL refuses{state}: {first_line(error)}.") from error
+
+
+def _say(line: str) -> None:
+    """Say it beside the results: standard output holds what was asked for."""
+    click.echo(line, err=True)
+
+
+def _current_schema(connection: "psycopg.Connection[tuple[object, ...]]", schema: str | None) -> str:
+    row = connection.execute("SELECT current_schema()").fetchone()
+    if row is None or row[0] is None:
+        named = (
+            f"The schema {schema} does not exist" if schema else "The search path names no schema that exists"
+        )
+        raise UsageError(f"{named}. Name one with --schema.")
+    return str(row[0])
+
+
+def _seed_once(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        row = connection.execute("SELECT obj_description(to_regnamespace(%s))", [WORKBENCH_SCHEMA]).fetchone()
+        if row == (SEEDED,):
+            return
+        _say("Seeding it once: 90,000 ledger and 68,726 moderation rows.")
+        name = sql.Identifier(WORKBENCH_SCHEMA)
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
+        create_tables(dsn, WORKBENCH_SCHEMA)
+        seed_histories(dsn, WORKBENCH_SCHEMA)
+        connection.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(name, sql.Literal(SEEDED)))

@@ -1,0 +1,32 @@
+"""`tailguard report`: render any finished run again."""
+
+from pathlib import Path
+from typing import cast
+
+import click
+
+from tailguard.config.merge import load_config
+from tailguard.record.files import write_file
+from tailguard.record.run import Run
+from tailguard.report.report import FILES, Format, rendered, write_report
+
+
+@click.command()
+@click.argument("where", metavar="[RUN]", default="latest")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write this one file instead.")
+@click.option(
+    "--format", "kind", type=click.Choice(list(FILES)), help="html or md (default: both; by --out's name)."
+)
+@click.option(
+    "--runs-dir", type=click.Path(), help="Where `latest` is looked for (default: the configured runs_dir)."
+)
+def report(where: str, out: Path | None, kind: str | None, runs_dir: str | None) -> None:
+    """Write report.html and run.md of RUN (a folder, run.json, an id or `latest`) again, and print where."""
+    run = Run.load(where, runs_dir or load_config().get("runs_dir"))
+    if out is None and kind is None:
+        click.echo(write_report(run))
+        return
+    chosen = cast("Format", kind or ("md" if out is not None and out.suffix == ".md" else "html"))
+    path = out or run.folder / FILES[chosen]
+    write_file(path, rendered(run, chosen))
+    click.echo(path)

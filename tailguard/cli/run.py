@@ -1,0 +1,56 @@
+"""`tailguard run`: measure, judge, prove the migrations, report."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from tailguard.config.merge import load_config
+
+
+@click.command()
+@click.option("--profile", help="smoke (default), ci, full, chaos, or one of your own.")
+@click.option(
+    "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
+)
+@click.option("--scenario", "scenarios", multiple=True, help="Measure only this one; may be given again.")
+@click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
+)
+@click.option("--seed", type=int, help="Seed of the schedules and the data.")
+@click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
+@click.option("--s3-endpoint", help="Your S3 (with the usual AWS variables; default: an embedded one).")
+@click.option("--platform", help="in-process (default), http, or an adapter of yours: package.module:Name.")
+@click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml).")
+@click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
+@click.option(
+    "--strict", is_flag=True, default=None, help="An objective that its budget cannot decide is an error."
+)
+@click.option(
+    "--migrations/--no-migrations", default=None, help="Prove the index migrations too (default: yes)."
+)
+def run(file: str | None, profile: str | None, sets: Sequence[str], **flags: Any) -> int:
+    """Measure the platform, judge it, prove its migrations, write the report."""
+    config = load_config(profile, file=file, sets=sets, flags=named(flags))
+    from tailguard.pipeline.session import run_session  # noqa: PLC0415  # scipy and pandas: not before the options are right
+
+    return run_session(config, command=["tailguard", *sys.argv[1:]])
+
+
+def named(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the flags that were given, under the keys that they set."""
+    keys = {
+        "seed": "seed",
+        "dsn": "database.dsn",
+        "s3_endpoint": "s3.endpoint",
+        "platform": "platform",
+        "objectives": "objectives",
+        "runs_dir": "runs_dir",
+        "strict": "strict",
+        "migrations": "migrations.run",
+    }
+    given = {key: flags[name] for name, key in keys.items() if flags.get(name) is not None}
+    if flags.get("scenarios"):
+        given["scenarios"] = list(flags["scenarios"])
+    return given

@@ -1,0 +1,101 @@
+"""`tailguard slo`: what the objectives are, whether a run can decide them, and limits that would notice something."""
+
+from collections.abc import Sequence
+
+import click
+
+from tailguard.base.errors import UsageError
+from tailguard.config.merge import Config, load_config
+from tailguard.judge.budget import Plan, lint, needed_for
+from tailguard.judge.objectives import Objectives, configured_objectives
+from tailguard.judge.suggest import as_toml, suggest
+from tailguard.record.run import Run
+
+
+@click.group()
+def slo() -> None:
+    """Objectives: show them, ask whether a run can decide them, propose limits."""
+
+
+@slo.command("lint")
+@click.option("--profile", help="The profile whose samples are meant (default: smoke).")
+@click.option(
+    "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
+)
+@click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml).")
+@click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
+)
+@click.option("--strict", is_flag=True, help="Exit 64 where an objective cannot be decided.")
+def slo_lint(
+    profile: str | None, file: str | None, objectives: str | None, sets: Sequence[str], *, strict: bool
+) -> int:
+    """Say which objectives the planned samples can never decide, and what would do."""
+    flags = {"objectives": objectives, "strict": strict or None}
+    config = load_config(profile, file=file, sets=sets, flags=flags)
+    chosen = known_objectives(config)
+    found = lint(chosen, plans(config))
+    for each in found:
+        click.echo(f"cannot decide {each}")
+    click.echo(
+        f"{len(chosen.items) - len(found)} of {len(chosen.items)} objectives can be decided by {config.profile}."
+    )
+    if found and config.get("strict"):
+        raise UsageError(
+            f"{len(found)} objectives cannot be decided; raise the samples as said, or leave out --strict"
+        )
+    return 0
+
+
+@slo.command("show")
+@click.option("--profile", help="The profile whose rule is meant (default: smoke).")
+@click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml).")
+def slo_show(profile: str | None, objectives: str | None) -> None:
+    """List the objectives, the rule that judges each, and the samples a PASS needs at least."""
+    chosen = known_objectives(load_config(profile, flags={"objectives": objectives}))
+    width = max(len(item.name) for item in chosen.items)
+    for item in chosen.items:
+        rule = chosen.rules[item.scenario]
+        needed = needed_for(item, rule)
+        click.echo(f"{item.name:{width}}  {rule.dependence}, alpha {rule.alpha:g}, from {needed:,} samples")
+
+
+@slo.command("suggest")
+@click.argument("runs", nargs=-1, required=True)
+@click.option(
+    "--headroom", type=float, default=2.0, show_default=True, help="Limit over what was measured at most."
+)
+def slo_suggest(runs: Sequence[str], headroom: float) -> None:
+    """Propose p50, p95 and p99 limits from RUNS (folders, run.json, ids or `latest`), as TOML to paste."""
+    runs_dir = load_config().get("runs_dir")
+    records = [_complete(Run.load(run, runs_dir)) for run in runs]
+    limits = as_toml(suggest(records, headroom))
+    click.echo(
+        f"# From {len(records)} run(s), {headroom:g} times the worst upper bound (99 %) of each quantile."
+    )
+    click.echo(limits, nl=False)
+
+
+def known_objectives(config: Config) -> Objectives:
+    """Return the objectives of a configuration, checked against the scenarios there are."""
+    from tailguard.suite.registry import known_steps  # noqa: PLC0415  # loads the platform; `suggest` does without
+
+    return configured_objectives(config, known_steps())
+
+
+def plans(config: Config) -> dict[str, Plan]:
+    """Return what a configuration means to spend on each of its scenarios."""
+    loads = {slug: config.scenario(slug) for slug in config.get("scenarios")}
+    return {
+        slug: Plan(load["rate_per_s"], load["max_samples"], load["max_seconds"])
+        for slug, load in loads.items()
+    }
+
+
+def _complete(run: Run) -> dict[str, object]:
+    if not run.complete:
+        raise UsageError(
+            f"Run {run.record['id']} is incomplete ({run.record['incomplete_because']}): choose another,"
+            " or make one with `tailguard run`."
+        )
+    return run.record

@@ -1,0 +1,99 @@
+"""Runs over time: one row a metric a run, kept in a Parquet file that CI can carry from job to job."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tailguard.base.errors import UsageError
+from tailguard.compare.run_metrics import metrics
+from tailguard.record.files import write_file
+from tailguard.record.run import Run
+
+NAME = "history.parquet"
+KEY = ["run", "scenario", "step", "name"]
+COLUMNS = [
+    "run", "created_utc", "commit", "machine", "profile", "config_sha256",
+    "scenario", "step", "name", "unit", "value", "low", "high", "n", "limit", "state",
+]  # fmt: skip
+# What one series is: numbers of another machine or configuration are not its neighbours.
+SERIES = ["machine", "config_sha256", "scenario", "step", "name"]
+
+
+def read_history(path: Path) -> pd.DataFrame:
+    """Return the history, empty where there is no file yet. Raises UsageError for a file that is none."""
+    if not path.exists():
+        return pd.DataFrame(columns=COLUMNS)
+    try:
+        table = pd.read_parquet(BytesIO(path.read_bytes()))  # pyarrow refuses a name that is not UTF-8
+    except (OSError, ValueError) as error:
+        reason = str(error).rstrip(".")
+        raise UsageError(f"{path} is no history: {reason}. Move it away, or import a good one.") from error
+    if missing := [name for name in COLUMNS if name not in table.columns]:
+        raise UsageError(
+            f"{path} is no history of this version: it lacks {', '.join(missing)}. Move it away."
+        )
+    return table[COLUMNS]
+
+
+def merged(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return all rows in order of time; of rows that are there twice the last table's."""
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return pd.DataFrame(columns=COLUMNS)
+    whole = pd.concat(filled, ignore_index=True).drop_duplicates(KEY, keep="last")
+    return whole.sort_values(["created_utc", *KEY], ignore_index=True)
+
+
+def write_history(path: Path, table: pd.DataFrame) -> None:
+    """Write the history whole or not at all; raises UsageError where it cannot be written."""
+    with suppress(OSError):  # writing says it better
+        path.parent.mkdir(parents=True, exist_ok=True)
+    content = BytesIO()
+    table.to_parquet(content, index=False)
+    write_file(path, content.getvalue())
+
+
+def rows_of(run: Run) -> pd.DataFrame:
+    """Return a finished run's rows."""
+    record = run.record
+    environment = record["environment"] or {}
+    about = {
+        "run": record["id"],
+        "created_utc": record["created_utc"],
+        "commit": (environment.get("git") or {}).get("commit") or "",
+        "machine": machine_of(environment),
+        "profile": record.get("profile") or "",
+        "config_sha256": record["config_sha256"],
+    }
+    return pd.DataFrame([about | asdict(metric) for metric in metrics(run)], columns=COLUMNS)
+
+
+def finished_runs(runs_dir: Path, known: Iterable[str]) -> list[Run]:
+    """Return the whole runs of a folder that are not known yet, oldest first; duets are no points of a history."""
+    seen = set(known)
+    found = []
+    for path in sorted(runs_dir.glob("*/run.json")):
+        if path.parent.is_symlink():
+            continue
+        try:
+            run = Run.load(path.parent)
+        except UsageError:  # of another version, or broken: `verify` says so
+            continue
+        if run.complete and run.record["id"] not in seen and run.record.get("kind") != "duet":
+            found.append(run)
+    return found
+
+
+def machine_of(environment: dict[str, Any]) -> str:
+    """Return what makes two runs comparable by machine, in one line."""
+    cpu = environment.get("cpu") or {}
+    memory_gib = round((environment.get("memory_bytes") or 0) / 2**30)
+    pinned = "pinned" if (environment.get("placement") or {}).get("pinned") else "not pinned"
+    return (
+        f"{cpu.get('model') or 'unknown CPU'}, {cpu.get('logical') or '?'} cores, {memory_gib} GiB, {pinned}"
+    )

@@ -1,0 +1,113 @@
+"""Whole runs as units: several of the baseline against several of the candidate, or why one of each cannot tell.
+
+The difference of one run each has the standard deviation sqrt(2) sigma of runs however many samples were taken: no
+test on the samples of two runs is honest. From three runs a side Welch's test on the runs' log-quantiles is.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from tailguard.compare.comparison import ALPHA, Comparison, Metric
+from tailguard.judge.decision import State
+
+FEWEST_RUNS = 3
+# The least change seen 90 % of the time at alpha 1 % with known noise: (z.99 + z.90) sqrt(2) = 3.61 * 1.41 sigma.
+SEEN = 5.1
+# Where nothing is known of the runs' noise: what shared machines show at best.
+ASSUMED_NOISE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Run-to-run noise: the standard deviation of a quantile's logarithm, and where it is known from."""
+
+    sigma: float
+    known_from: str
+
+    def least_seen(self, runs: int) -> float:
+        """Return the smallest change, as a share, that `runs` runs a side show 90 % of the time."""
+        return math.expm1(SEEN * self.sigma / math.sqrt(runs))
+
+    def runs_needed(self, change: float) -> int:
+        """Return how many runs a side show a change of this share 90 % of the time."""
+        return max(FEWEST_RUNS, math.ceil((SEEN * self.sigma / math.log1p(change)) ** 2))
+
+
+def compare_units(
+    metric: Metric,
+    baseline: Sequence[float],
+    candidate: Sequence[float],
+    *,
+    margin: float,
+    gated: bool,
+    noise: Noise | None = None,
+    alpha: float = ALPHA,
+) -> Comparison:
+    """Compare one quantile, in ms, of each run of both sides by Welch's one-sided bounds on its logarithm.
+
+    FAIL and PASS as in `gate_blocks`. With fewer than three runs a side INCONCLUSIVE, with the smallest change that
+    so few could have shown. `noise` is what is known of it otherwise.
+    """
+    a, b = np.log(baseline), np.log(candidate)
+    estimate = float(b.mean() - a.mean())
+    low, high, p = _welch(a, b, alpha) if min(len(a), len(b)) >= FEWEST_RUNS else (-math.inf, math.inf, 1.0)
+    limit = math.log1p(margin)
+    state = State.INCONCLUSIVE
+    if low > 0 and estimate >= limit / 2:
+        state = State.FAIL
+    elif high < limit:
+        state = State.PASS
+    noise = noise or estimated_noise(a, b)
+    words = {State.FAIL: "slower", State.PASS: f"not slower by {margin:.1%}"}.get(state) or _open(
+        noise, min(len(a), len(b)), margin
+    )
+    bounds = f" [{math.expm1(low):+.1%}, {math.expm1(high):+.1%}]" if math.isfinite(low) else ""
+    return Comparison(
+        metric=metric,
+        state=state,
+        change=math.expm1(estimate),
+        low=math.expm1(low),
+        high=math.expm1(high),
+        margin=margin,
+        p_fail=p,
+        pairs=min(len(a), len(b)),
+        slower=int((b > np.median(a)).sum()),
+        baseline=float(np.exp(np.median(a))),
+        candidate=float(np.exp(np.median(b))),
+        gated=gated,
+        why=f"{len(a)} against {len(b)} runs, {math.expm1(estimate):+.1%}{bounds}: {words}",
+    )
+
+
+def estimated_noise(a: NDArray[np.float64], b: NDArray[np.float64]) -> Noise:
+    """Return the runs' pooled standard deviation, or the assumed one where each side has but one."""
+    freedom = len(a) + len(b) - 2
+    if freedom < 1:
+        return Noise(ASSUMED_NOISE, "assumed: one run a side cannot show it")
+    squares = sum(float(((side - side.mean()) ** 2).sum()) for side in (a, b))
+    return Noise(math.sqrt(squares / freedom), f"measured on these {len(a) + len(b)} runs")
+
+
+def _open(noise: Noise, runs: int, margin: float) -> str:
+    needed = noise.runs_needed(margin)
+    return (
+        f"{runs} {'run' if runs == 1 else 'runs'} a side could have shown a change of {noise.least_seen(runs):.0%} at"
+        f" {noise.sigma:.1%} run-to-run noise ({noise.known_from}); {needed} runs a side would show {margin:.0%}, or"
+        " `tailguard duet`, which runs both at once"
+    )
+
+
+def _welch(a: NDArray[np.float64], b: NDArray[np.float64], alpha: float) -> tuple[float, float, float]:
+    """Return lower and upper one-sided bound of mean(b) - mean(a), and p of "b is not above a" (Welch 1947)."""
+    va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    difference, se = float(b.mean() - a.mean()), math.sqrt(va + vb)
+    if se == 0:  # the same number in every run: there is no noise to be in doubt about
+        return difference, difference, 0.0 if difference > 0 else 1.0
+    freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
+    reach = float(student.ppf(1 - alpha, freedom)) * se
+    return difference - reach, difference + reach, float(student.sf(difference / se, freedom))

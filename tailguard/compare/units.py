@@ -1,0 +1,90 @@
+"""What `gate` compares: runs on disk and latency files of any tool, each one unit."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tailguard.base.errors import UsageError
+from tailguard.formats.read_latencies import read_latencies
+from tailguard.record.files import LATEST, RECORD
+from tailguard.record.run import Run
+from tailguard.record.samples import ERROR, OK, Samples
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ID = re.compile(r"[0-9a-f]{6}")
+# A file of another tool names neither scenario nor step.
+FILE_SCENARIO = "file"
+FILE_STEP = "latency"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One run: latencies in ms of each (scenario, step), the share of errors of each scenario; its record if ours."""
+
+    name: str
+    latencies_ms: Mapping[tuple[str, str], NDArray[np.float64]] = field(repr=False)
+    error_rates: Mapping[str, float]
+    record: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+def find_units(spec: str, side: str, runs_dir: Path) -> list[Unit]:
+    """Return the runs that `spec` names, a comma between several: a run's folder, run.json, id or `latest`; a folder
+    of runs (an artifact); a date (all runs of that UTC day in `runs_dir`); a file of latencies.
+
+    Raises UsageError where there is none: a missing baseline is an error, never a silent skip.
+    """
+    found = [unit for part in spec.split(",") if part.strip() for unit in _of(part.strip(), side, runs_dir)]
+    if not found:
+        raise UsageError(
+            f"The {side} {spec!r} names no run. Give a run's folder, id, date, `latest` or a file."
+        )
+    return found
+
+
+def _of(spec: str, side: str, runs_dir: Path) -> list[Unit]:
+    path = Path(spec)
+    if _DATE.fullmatch(spec):
+        return _all(
+            sorted(runs_dir.glob(f"{spec.replace('-', '')}T*/{RECORD}")),
+            f"the {side}: of {spec} in {runs_dir}",
+        )
+    if path.is_dir() and not (path / RECORD).is_file():
+        return _all(
+            sorted([*path.glob(f"*/{RECORD}"), *path.glob(f"*/*/{RECORD}")]), f"the {side}: in {path}"
+        )
+    if path.is_file() and path.name not in {RECORD, LATEST}:
+        values = read_latencies(path).values_ms
+        return [Unit(path.name, {(FILE_SCENARIO, FILE_STEP): values}, {})]
+    if path.exists() or spec == LATEST or _ID.fullmatch(spec):
+        return [_unit(Run.load(spec, runs_dir))]
+    raise UsageError(
+        f"The {side} {spec!r} does not exist. Give a run's folder, id, date, `latest` or a file; in CI, download the"
+        " artifact of the baseline first."
+    )
+
+
+def _all(records: list[Path], where: str) -> list[Unit]:
+    folders = {path.parent.resolve() for path in records}  # `latest` is a link to one of them
+    if not folders:
+        raise UsageError(f"There is no run to compare with, {where}. Make one with `tailguard run`.")
+    return [_unit(Run.load(folder)) for folder in sorted(folders)]
+
+
+def _unit(run: Run) -> Unit:
+    samples = run.samples() if run.record["scenarios"] else {}
+    latencies = {
+        (slug, step): part.response_ms(step) for slug, part in samples.items() for step in part.steps
+    }
+    return Unit(
+        run.record["id"], latencies, {slug: _errors(part) for slug, part in samples.items()}, run.record
+    )
+
+
+def _errors(samples: Samples) -> float:
+    errors, ok = (int(np.count_nonzero(samples.outcome == outcome)) for outcome in (ERROR, OK))
+    return errors / (errors + ok) if errors + ok else 0.0

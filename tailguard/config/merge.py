@@ -1,0 +1,176 @@
+"""The configuration of a run: defaults < profile < file < environment < flags, each value knowing its source.
+
+Which keys there are, with their types, defaults and rules, is data (tailguard/profiles.toml).
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tailguard.base.errors import UsageError
+from tailguard.config.layers import Layer, environment_layer, file_layer, flatten, read_toml, set_layer
+from tailguard.config.option import Key, did_you_mean
+
+SHIPPED = Path(__file__).resolve().parent.parent / "tailguard" / "profiles.toml"
+FILE_NAME = "tailguard.toml"
+OTHERS_TABLE = "target"  # how a platform of yours is asked: not ours to read (perf/mapping/target.py)
+DEFAULT_PROFILE = "smoke"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value with the place it came from. `rank` orders the places: a later one has a higher rank."""
+
+    key: Key
+    value: Any
+    source: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The merged configuration: `settings` maps each dotted key to its Setting."""
+
+    profile: str
+    settings: Mapping[str, Setting]
+
+    def get(self, name: str) -> Any:
+        """Return the value of a dotted key; KeyError where there is no such key."""
+        return self.settings[name].value
+
+    def scenario(self, slug: str) -> dict[str, Any]:
+        """Return the [load] values overlaid by those of [scenario.<slug>]."""
+        return self._table("load.") | self._table(f"scenario.{slug}.")
+
+    def frozen(self) -> dict[str, Any]:
+        """Return all values as nested tables, secrets masked: what a run keeps."""
+        tables: dict[str, Any] = {}
+        for name, setting in self.settings.items():
+            *path, last = name.split(".")
+            table = tables
+            for part in path:
+                table = table.setdefault(part, {})
+            table[last] = setting.key.shown(setting.value)
+        return tables
+
+    @property
+    def sha256(self) -> str:
+        """The hash of `frozen()`, the same for the same values wherever they came from."""
+        return config_sha256(self.frozen())
+
+    def _table(self, prefix: str) -> dict[str, Any]:
+        return {n.removeprefix(prefix): s.value for n, s in self.settings.items() if n.startswith(prefix)}
+
+
+def config_sha256(frozen: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a frozen configuration as canonical JSON (sorted keys, no blanks, UTF-8)."""
+    text = json.dumps(frozen, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_config(
+    profile: str | None = None,
+    *,
+    file: Path | str | None = None,
+    sets: Sequence[str] = (),
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    shipped: Path = SHIPPED,
+) -> Config:
+    """Merge all layers. A flag that is None was not given; `file` defaults to ./tailguard.toml if it exists.
+
+    Raises UsageError, naming place, key and value, for an unknown key, a wrong type or a broken file.
+    """
+    environ = os.environ if environ is None else environ
+    keys, _ = read_toml(shipped)
+    own, own_layer = _own_file(file or environ.get("TAILGUARD_CONFIG"))
+    name = profile or environ.get("TAILGUARD_PROFILE") or own.pop("profile", None) or DEFAULT_PROFILE
+    early = [Layer("default", dict(flatten(keys["defaults"]))), *_profile_layers(name, keys, own), own_layer]
+    given = Layer("flag", {key: value for key, value in (flags or {}).items() if value is not None})
+    late = [given, set_layer(sets)]
+    schema = _schema(keys, _scenarios_named([*early, *late], environ.get("TAILGUARD_SCENARIOS", "")))
+    environment = environment_layer(environ, keys["environment"]["reserved"], list(schema))
+    return Config(name, _merged([*early, environment, *late], schema))
+
+
+def _own_file(file: Path | str | None) -> tuple[dict[str, Any], Layer]:
+    path = Path(file) if file else Path(FILE_NAME)
+    if not file and not path.exists():
+        return {}, Layer(FILE_NAME, {})
+    table, text = read_toml(path)
+    settings = {name: value for name, value in table.items() if name not in {"profile", OTHERS_TABLE}}
+    profiles = table.get("profile", {})
+    if isinstance(profiles, str):  # `profile = "ci"` chooses one, [profile.mine] defines one
+        return {"profile": profiles}, file_layer(path, settings, text)
+    if not isinstance(profiles, Mapping):
+        raise UsageError(f"{path}: profile must be a name, or tables [profile.NAME], not {profiles!r}.")
+    own = {
+        name: file_layer(path, table, text, f"profile.{name}.")
+        for name, table in profiles.items()
+        if isinstance(table, Mapping)
+    }
+    return {"profiles": own}, file_layer(path, settings, text)
+
+
+def _profile_layers(name: str, shipped: Mapping[str, Any], own: Mapping[str, Any]) -> list[Layer]:
+    """Return the layers of the profile `name`: the shipped values, and over them those of the user's file."""
+    ours, theirs = shipped["profile"], own.get("profiles", {})
+    if name not in {**ours, **theirs}:
+        raise UsageError(f"Unknown profile {name!r}.{did_you_mean(name, [*ours, *theirs])}")
+    layers = [Layer(f"profile {name}", dict(flatten(ours.get(name, {})))), theirs.get(name)]
+    return [layer for layer in layers if layer is not None]
+
+
+def _scenarios_named(layers: Sequence[Layer], variable: str) -> set[str]:
+    """Return all slugs that the layers choose: each may have a [scenario.<slug>] table."""
+    chosen = [layer.values.get("scenarios", []) for layer in layers] + [variable]
+    lists = [value.split(",") if isinstance(value, str) else value for value in chosen]
+    return {str(slug).strip() for slugs in lists if isinstance(slugs, list | tuple) for slug in slugs} - {""}
+
+
+def _schema(shipped: Mapping[str, Any], slugs: set[str]) -> dict[str, Key]:
+    """Return every key there is: the defaults', and each [load] key once more for each scenario."""
+    rules = {
+        name: {**about, "one_of": tuple(about.get("one_of", ()))} for name, about in shipped["keys"].items()
+    }
+    defaults = dict(flatten(shipped["defaults"]))
+    names = dict.fromkeys([*rules, *defaults])
+    schema = {name: Key(name, defaults.get(name), **rules.get(name, {})) for name in names}
+    load = [key for name, key in schema.items() if name.startswith("load.")]
+    for slug in sorted(slugs | set(shipped["defaults"].get("scenario", {}))):
+        for key in load:
+            name = f"scenario.{slug}." + key.name.removeprefix("load.")
+            schema.setdefault(name, replace(key, name=name))
+    return schema
+
+
+def _merged(layers: Sequence[Layer], schema: Mapping[str, Key]) -> dict[str, Setting]:
+    settings = {name: Setting(key, None, "default", 0) for name, key in schema.items() if key.default is None}
+    for rank, layer in enumerate(layers):
+        for name, raw in layer.values.items():
+            source = layer.source_of(name)
+            if name not in schema:
+                raise UsageError(f"{source}: unknown key {name!r}.{_hint(name, schema)}")
+            from_text = isinstance(raw, str) and layer.source in {"environment", "flag", "--set"}
+            value = schema[name].parse(raw, source) if from_text else schema[name].accept(raw, source)
+            settings[name] = Setting(schema[name], value, source, rank)
+    return {name: settings[name] for name in schema if name in settings and not _shadowed(name, settings)}
+
+
+def _shadowed(name: str, settings: Mapping[str, Setting]) -> bool:
+    """Whether a scenario's own value gives way to a [load] value that was set in a later place."""
+    if not name.startswith("scenario."):
+        return False
+    general = settings.get("load." + name.rpartition(".")[2])
+    return general is not None and general.rank > settings[name].rank
+
+
+def _hint(name: str, schema: Mapping[str, Key]) -> str:
+    if any(known.startswith(name + ".") for known in schema):
+        return f" It is a table: write [{name}] and its keys below it."
+    near = did_you_mean(name, list(schema))
+    return near if near.startswith(" Did") else " `tailguard config show` lists every key."

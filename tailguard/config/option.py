@@ -1,0 +1,108 @@
+"""One key of the configuration: its type (that of its default), its rules, how it is read from text."""
+
+import math
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from tailguard.base.errors import UsageError
+from tailguard.base.secrets import MASK, mask
+
+TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
+FALSE_WORDS = frozenset({"false", "no", "off", "0"})
+KINDS: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str, "list": list}
+TYPE_NAMES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list of texts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key with the rules of its values; a `secret` is masked wherever it is shown."""
+
+    name: str
+    default: Any  # bool, int, float, str or list[str]: what TOML knows and we use; None: unset
+    about: str = ""
+    kind: str = ""  # the type of a key without a default, which is then None
+    secret: bool = False
+    one_of: tuple[str, ...] = ()
+    above: float | None = None
+    below: float | None = None
+    at_least: float | None = None
+
+    def accept(self, value: object, source: str) -> Any:
+        """Return `value` in the key's own type; raise UsageError, naming the key, where it has another."""
+        kind = self.type
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind or (
+            isinstance(value, list) and not all(isinstance(item, str) for item in value)
+        ):
+            raise self._refused(value, source, f"must be {TYPE_NAMES[kind]}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self._refused(value, source, "must be a finite number")
+        if broken := self._broken_rule(value):
+            raise self._refused(value, source, broken)
+        return value
+
+    def parse(self, text: str, source: str) -> Any:
+        """Return the value that `text` (of a variable or a flag) stands for; commas separate a list."""
+        kind = self.type
+        value: object = text
+        if kind is bool:
+            word = text.strip().lower()
+            value = True if word in TRUE_WORDS else False if word in FALSE_WORDS else text
+        elif kind is list:
+            value = [item.strip() for item in text.split(",") if item.strip()]
+        elif kind is not str:
+            value = _number(text, kind)
+        return self.accept(value, source)
+
+    @property
+    def type(self) -> type:
+        """The type of the key's values."""
+        return KINDS[self.kind] if self.kind else type(self.default)
+
+    def shown(self, value: object) -> object:
+        """Return `value` as it may be shown and saved."""
+        return _masked(str(value)) if self.secret and value else value
+
+    def _broken_rule(self, value: Any) -> str | None:
+        if self.one_of and value not in self.one_of:
+            return "must be one of " + ", ".join(word or '""' for word in self.one_of)
+        if self.above is not None and not value > self.above:
+            return f"must be above {self.above:g}"
+        if self.below is not None and not value < self.below:
+            return f"must be below {self.below:g}"
+        if self.at_least is not None and not value >= self.at_least:
+            return f"must be at least {self.at_least:g}"
+        return None
+
+    def _refused(self, value: object, source: str, why: str) -> UsageError:
+        shown = self.shown(value) if value is not None else "nothing"
+        return UsageError(f"{source}: {self.name} {why}, not {shown!r}.")
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """Return ` Did you mean 'x'?` for the nearest of `known`, or a list of all where none is near."""
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f" Did you mean {near[0]!r}?"
+    return " Known: " + ", ".join(sorted(known)) + "." if known else ""
+
+
+def _number(text: str, kind: type) -> object:
+    try:
+        return kind(text)
+    except ValueError:
+        return text
+
+
+def _masked(text: str) -> str:
+    # A secret without the shape of one (a bare word) is masked whole.
+    masked = mask(text)
+    return masked if masked != text or "://" in text else MASK

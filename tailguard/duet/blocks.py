@@ -1,0 +1,168 @@
+"""Baseline and candidate side by side: pairs of fresh processes that take turns, slice by slice.
+
+A block is one pair of processes. Fresh ones, because a process keeps its own speed (memory layout, hash seed) for
+life: with the same pair throughout, 2 % of that alone raises 12 % false alarms.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import TimeoutExpired
+from types import MappingProxyType
+from typing import Any
+
+from tailguard.base.errors import TailguardError
+from tailguard.base.processes import Child, Watchdog
+from tailguard.base.secrets import mask
+from tailguard.duet.turns import Seat, TurnError
+from tailguard.engine.samples_pack import unpack_samples
+from tailguard.record.samples import Samples
+from tailguard.record.samples_file import write_samples
+
+# From the start of a process until it has seeded its data and may begin: 3 s here, ten times that on a busy machine.
+READY_TIMEOUT_S = 180.0
+FINISH_TIMEOUT_S = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a duet.
+
+    Attributes:
+        name: `baseline` or `candidate`.
+        label: what it is, for people.
+        command: the process to start; the paths of its order and its result are appended.
+        environ: what its environment has beside ours; may hold secrets.
+        cwd: where it starts.
+        order: what it is told, beside `run_id`, `block`, `turns` and `ordered_ns`; may hold secrets.
+    """
+
+    name: str
+    label: str
+    command: tuple[str, ...]
+    environ: Mapping[str, str] = field(repr=False)
+    cwd: Path
+    order: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """What one side of a block measured: its own record and the samples by scenario."""
+
+    record: Mapping[str, Any]
+    samples: Mapping[str, Samples]
+    samples_path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One block: both sides, measured in turns. `wall_s` is what it took in all."""
+
+    number: int
+    first: str
+    halves: Mapping[str, Half]
+    wall_s: float
+
+
+class BlockError(TailguardError):
+    """A side did not come to the end of a block; the block is lost. `side` names it."""
+
+    def __init__(self, side: str, message: str) -> None:
+        super().__init__(message)
+        self.side = side
+
+
+def measure_pair(
+    number: int,
+    sides: Sequence[Side],
+    identity: str,
+    folder: Path,
+    also: Mapping[str, Any] = MappingProxyType({}),
+) -> Pair:
+    """Run block `number` (from 1): start both sides, let them take turns, return what they measured.
+
+    Odd blocks begin with the first side, even ones with the second. Samples are kept in `folder`; `also` is what both
+    are told in this block only. Raises BlockError where a side fails, with the end of its log.
+    """
+    began_s = time.monotonic()
+    ordered = list(sides) if number % 2 else list(reversed(sides))
+    with ExitStack() as stack:
+        started = [_Started(side, number, identity, folder, also, stack) for side in ordered]
+        for one in started:
+            one.do(lambda one: one.seat.await_ready(READY_TIMEOUT_S))
+        _take_turns(started)
+        for one in started:
+            one.do(lambda one: one.seat.finish())
+        halves = {one.side.name: one.do(_Started.collect) for one in started}
+    in_order = {side.name: halves[side.name] for side in sides}
+    return Pair(number, ordered[0].name, in_order, time.monotonic() - began_s)
+
+
+def _take_turns(started: "list[_Started]") -> None:
+    """AB, BA, AB ... until both are done: a drift within the block hits both alike."""
+    order = list(started)
+    while not all(one.seat.done for one in order):
+        for one in order:
+            one.do(lambda one: one.seat.grant())
+        order.reverse()
+
+
+class _Started:
+    """A side's process in one block."""
+
+    def __init__(
+        self,
+        side: Side,
+        number: int,
+        identity: str,
+        folder: Path,
+        also: Mapping[str, Any],
+        stack: ExitStack,
+    ) -> None:
+        self.side = side
+        watchdog = stack.enter_context(Watchdog())
+        private = watchdog.folder("tailguard-block-")
+        self._result = private / "result.json"
+        self._kept = folder / f"{number:03}-{side.name}.parquet"
+        order_path = private / "order.json"
+        address = private / "turns"
+        self.seat = stack.enter_context(Seat(address, lambda: self.child.running))
+        order = {
+            **side.order,
+            **also,
+            "run_id": f"{identity}-{number}",
+            "block": number,
+            "turns": str(address),
+            "ordered_ns": time.monotonic_ns(),
+        }
+        order_path.touch(mode=0o600)
+        order_path.write_text(json.dumps(order, ensure_ascii=False), encoding="utf-8")
+        command = [*side.command, str(order_path), str(self._result)]
+        self.child: Child = watchdog.start(
+            command, log_path=private / "log", cwd=side.cwd, env={**os.environ, **side.environ}
+        )
+
+    def do(self, what: "Callable[[_Started], Any]") -> Any:
+        """Do something with this side; raises BlockError in its name."""
+        try:
+            return what(self)
+        except (TurnError, TimeoutExpired, OSError, ValueError, TailguardError) as error:
+            said = mask(self.child.log_tail(12))
+            raise BlockError(
+                self.side.name, f"{self.side.name} ({self.side.label}): {error}\n{said}".rstrip()
+            ) from error
+
+    def collect(self) -> Half:
+        """Wait for the end of the process and read its result."""
+        status = self.child.wait(FINISH_TIMEOUT_S)
+        if status != 0:
+            raise TurnError(f"it ended with exit code {status}")
+        record = json.loads(self._result.read_text(encoding="utf-8"))
+        samples = unpack_samples(self._result.with_suffix(".samples"))
+        self._kept.parent.mkdir(parents=True, exist_ok=True)
+        write_samples(self._kept, samples)
+        return Half(record, samples, self._kept)

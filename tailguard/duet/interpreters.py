@@ -1,0 +1,63 @@
+"""The Python of a side: ours where it needs the same packages, else an environment of its own, kept by lock hash."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+import platformdirs
+
+from tailguard.base.errors import TailguardError
+from tailguard.duet.sources import lock_hash
+from tailguard.pipeline.environment import DISTRIBUTION
+
+_READY = "tailguard-ready"  # written last: an environment without it was never finished
+_LOG_LINES = 15
+
+
+def python_for(folder: Path, own: Path, say: Callable[[str], None]) -> Path:
+    """Return the Python that runs the code in `folder`; `own` is the tree that the running one was installed for.
+
+    Builds an environment where the two trees' lock files differ; a second call with the same lock takes it from the
+    cache. Raises TailguardError with the end of the installer's log.
+    """
+    wanted = lock_hash(folder)
+    if wanted == lock_hash(own) or not (folder / "pyproject.toml").is_file():
+        return Path(sys.executable)
+    place = platformdirs.user_cache_path("tailguard") / "environments" / wanted[:16]
+    if not (place / _READY).is_file():
+        say(f"installing the packages of {folder.name} into {place} (once for these requirements)")
+        _build(place, _requirements(folder))
+    return place / "bin" / "python"
+
+
+def _requirements(folder: Path) -> list[str]:
+    """The tree's own requirements and the instrument's: both run in one process."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+    instrument = [line for line in metadata.requires(DISTRIBUTION) or [] if "extra ==" not in line]
+    return [*map(str, project.get("dependencies", [])), *instrument]
+
+
+def _build(place: Path, requirements: list[str]) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    python = place / "bin" / "python"
+    _run([sys.executable, "-m", "venv", str(place)], place)
+    installer = (
+        [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
+        if find_spec("uv")
+        else [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    )
+    _run([*installer, *requirements], place)
+    (place / _READY).touch()
+
+
+def _run(command: list[str], place: Path) -> None:
+    done = subprocess.run(command, capture_output=True, check=False, encoding="utf-8", errors="replace")
+    if done.returncode != 0:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-_LOG_LINES:])
+        raise TailguardError(f"the environment {place} could not be built:\n{said}")

@@ -1,0 +1,129 @@
+"""The world of a duet's block whose side is a server: a URL that answers, or a command that is started for the block.
+
+The server's database is not ours to read, nor do we know what was done to it before: no version of a match is stated,
+and turns begin where no block of this duet has been.
+"""
+
+import http.client
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from perf.mapping.target import parse_target, tls_of
+from perf.remote import RemoteWorld, platform_of, rows_of
+from tailguard.base.errors import TailguardError
+from tailguard.base.placement import Placement
+from tailguard.base.ports import LOOPBACK, free_port
+from tailguard.base.processes import Child, Watchdog
+from tailguard.config.merge import Config
+from tailguard.engine.iteration import Session
+from tailguard.engine.scenario import Scenario
+from tailguard.http.connections import Wire
+from tailguard.locust.master.plan import packed
+
+# `tailguard serve` starts PostgreSQL and S3 and seeds within 5 s on an idle machine.
+START_TIMEOUT_S = 150.0
+STOP_TIMEOUT_S = 20.0
+ASK_AGAIN_S = 0.1
+# More turns than a block of any profile has; a multiple of every period that a scenario's turns have.
+TURNS_A_BLOCK = 10_000
+
+
+@contextmanager
+def open_remote(
+    config: Config, server: Mapping[str, Any], run_id: str, placement: Placement
+) -> Iterator[RemoteWorld]:
+    """Reach the server that `server` describes (see `tailguard.duet_remote`), started where it is a command.
+
+    Raises TailguardError with the server's log where it does not start.
+    """
+    with ExitStack() as stack:
+        url = server["url"] or stack.enter_context(started(server["command"], server["health"], placement))
+        plan = {
+            "host": url,
+            "secret": server["secret"],
+            "target": _mapping(server["mapping"], url),
+            "conninfo": "",
+            "lane": 0,
+            "lanes": 1,
+        }
+        platform = platform_of(plan)
+        stack.callback(platform.close)
+        resources = stack.enter_context(ExitStack())
+        no_one: Any = None
+        yield RemoteWorld(
+            run_id,
+            config,
+            database=no_one,
+            s3=None,
+            platform=platform,
+            seeded=cast("Any", rows_of(plan)),
+            faults=(),
+            placement=placement,
+            resources=resources,
+            _reader=no_one,
+        )
+
+
+@contextmanager
+def started(command: Sequence[str], health: str, placement: Placement) -> Iterator[str]:
+    """Start a server on a free port, which takes the place of {port}; returns its URL once it answers."""
+    port = free_port()
+    with Watchdog(patience_s=STOP_TIMEOUT_S) as watchdog:
+        log = watchdog.folder("tailguard-server-") / "log"
+        words = [word.replace("{port}", str(port)) for word in command]
+        child = watchdog.start(
+            words, log_path=log, cwd=Path.cwd(), cpus=placement.server, env=dict(os.environ)
+        )
+        url = f"http://{LOOPBACK}:{port}"
+        _await_answer(child, url, health)
+        yield url
+
+
+def ask(url: str, path: str, *, timeout_s: float = 2.0, mapping: Any = None) -> str:
+    """Return why the server cannot be used, "" where it answers `path` with no failure of its own."""
+    wire = Wire(tls_of(mapping) if mapping else None, timeout_s)
+    try:
+        status, _, _ = wire.exchange(urlsplit(url), "GET", path, None, {})
+    except OSError as error:
+        return f"no answer ({error})"
+    finally:
+        wire.close()
+    return f"{path} answered {status}" if status >= http.client.INTERNAL_SERVER_ERROR else ""
+
+
+def later(scenario: Scenario, first_turn: int) -> Scenario:
+    """Return the scenario with its turns counted from there: each user joins each tournament once."""
+
+    def journey(session: Session, platform: Any, data: Any) -> None:
+        session.turn += first_turn
+        play(session, platform, data)
+
+    play: Callable[[Session, Any, Any], None] = scenario.journey
+    return replace(scenario, journey=journey)
+
+
+def _await_answer(child: Child, url: str, health: str) -> None:
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while reason := ask(url, health):
+        if not child.running:
+            raise TailguardError(
+                f"the server ended with exit code {child.wait(0)} before it answered:\n{child.log_tail()}"
+            )
+        if time.monotonic() > deadline_s:
+            raise TailguardError(
+                f"the server gave no good answer within {START_TIMEOUT_S:g} s: {reason}\n{child.log_tail()}"
+            )
+        time.sleep(ASK_AGAIN_S)
+
+
+def _mapping(mapping: Mapping[str, Any], url: str) -> Mapping[str, Any]:
+    """Return the mapping with its users logged in: at a server that was just started nobody is."""
+    if not mapping or "credentials" in mapping:
+        return mapping
+    return packed(parse_target(mapping["table"], mapping["source"], Path(mapping["folder"])), url)

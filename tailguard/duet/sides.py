@@ -1,0 +1,129 @@
+"""The two sides of a duet, from what the user asked for to processes that can be started."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tailguard.base.errors import UsageError
+from tailguard.base.placement import Placement
+from tailguard.base.processes import Watchdog
+from tailguard.config.merge import Config
+from tailguard.duet.blocks import Side
+from tailguard.duet.interpreters import python_for
+from tailguard.duet.shared_servers import SIDES, Ground, schema_of
+from tailguard.duet.side_spec import Wanted
+from tailguard.duet.sources import Source, copy_files, snapshot, unpack_ref, working_tree
+
+# The instrument: `perf` and `scenarios` of this very tree measure both sides.
+OWN_TREE = Path(__file__).resolve().parent.parent
+_INSTRUMENT = ("perf/**/*.py", "scenarios/**/*.py", "tailguard/profiles.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A side whose code lies there."""
+
+    name: str
+    wanted: Wanted
+    source: Source
+    python: Path
+    instrument: Path
+
+    @property
+    def label(self) -> str:
+        """What it is, for people; values of variables may be secrets, but for our own."""
+        given = [
+            f"{key}={value if key.startswith('TAILGUARD_') else '***'}"
+            for key, value in self.wanted.environ.items()
+        ]
+        platform = [f"platform {self.wanted.platform}"] if self.wanted.platform else []
+        return ", ".join([self.source.label, *platform, *given])
+
+    def ready(self, config: Config, ground: Ground, placement: Placement, identity: str) -> Side:
+        """Return the side as the engine starts it."""
+        settings = {
+            name: setting.value for name, setting in config.settings.items() if setting.value is not None
+        }
+        settings |= {
+            "database.dsn": ground.conninfos[self.name],
+            "database.schema": schema_of(identity, self.name),
+            "s3.endpoint": ground.s3_endpoint,
+        }
+        if self.wanted.platform:
+            settings["platform"] = self.wanted.platform
+        return Side(
+            name=self.name,
+            label=self.label,
+            # -P: what lies in the side's folder does not replace the instrument.
+            command=(str(self.python), "-P", "-m", "tailguard.duet.block"),
+            environ={
+                **ground.environ,
+                "PYTHONPATH": os.pathsep.join([str(self.instrument), *_python_path()]),
+                **self.wanted.environ,
+            },
+            cwd=self.source.folder,
+            order={
+                "profile": config.profile,
+                "settings": settings,
+                "folder": str(self.source.folder),
+                "placement": placement.as_dict(),
+            },
+        )
+
+
+@contextmanager
+def open_sides(wanted: Mapping[str, Wanted], say: Callable[[str], None]) -> Iterator[list[Built]]:
+    """Copy and install what the sides need, in the order of `SIDES`; the copies are gone at the end.
+
+    Sides and instrument are copies, of a work tree too: what is edited meanwhile reaches none of them, and both sides
+    lie in the same kind of place.
+    """
+    with ExitStack() as stack:
+        instrument = _folder("instrument", stack)
+        found = (path.relative_to(OWN_TREE) for pattern in _INSTRUMENT for path in OWN_TREE.glob(pattern))
+        copy_files(OWN_TREE, found, instrument)
+        yield [_build(name, wanted[name], instrument, stack, say) for name in SIDES]
+
+
+def sides_from(
+    baseline: Wanted, candidate: Wanted, environ: Mapping[str, str] = os.environ
+) -> dict[str, Wanted]:
+    """Return both sides. Without a baseline of its own TAILGUARD_BASELINE names one: a folder that is there, or a ref.
+
+    Raises UsageError where there is none, or nothing that the two differ in could be meant.
+    """
+    named = environ.get("TAILGUARD_BASELINE", "")
+    if not baseline.given and named and not candidate.server:
+        here = Path(named).is_dir()
+        baseline = Wanted(ref="" if here else named, folder=named if here else "")
+    elif not baseline.given and not (candidate.environ or candidate.platform or candidate.server):
+        raise UsageError(
+            "There is no baseline to compare with: give --baseline-ref (such as origin/main), --baseline-folder, "
+            "--baseline-platform, --baseline-url or --baseline-command, or set TAILGUARD_BASELINE."
+        )
+    for side in (baseline, candidate):
+        side.check()
+    return dict(zip(SIDES, (baseline, candidate), strict=True))
+
+
+def _build(
+    name: str, wanted: Wanted, instrument: Path, stack: ExitStack, say: Callable[[str], None]
+) -> Built:
+    into = _folder(name, stack)
+    if wanted.ref:
+        source = unpack_ref(wanted.ref, Path.cwd(), into)
+    else:
+        source = snapshot(working_tree(Path(wanted.folder) if wanted.folder else None), into)
+    say(f"{name}: {source.label}")
+    return Built(name, wanted, source, python_for(into, working_tree().folder, say), instrument)
+
+
+def _folder(name: str, stack: ExitStack) -> Path:
+    """Return a new folder that is gone at the end, however we end."""
+    return stack.enter_context(Watchdog()).folder(f"tailguard-{name}-")
+
+
+def _python_path() -> list[str]:
+    return [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]

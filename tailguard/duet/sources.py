@@ -1,0 +1,137 @@
+"""Where a side's code comes from: a commit unpacked beside the repository, or a folder as it is; with its Python."""
+
+import hashlib
+import io
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tailguard.base.errors import UsageError
+from tailguard.pipeline.environment import git_state
+
+# What decides which packages a tree needs.
+_LOCKS = ("uv.lock", "pyproject.toml", "requirements.txt", "requirements-dev.txt")
+_GIT_TIMEOUT_S = 120.0  # a large tree on a slow disk
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A side's code. `commit` is None outside of git; `dirty` says that the folder differs from it."""
+
+    folder: Path
+    label: str
+    commit: str | None
+    dirty: bool
+
+
+def working_tree(folder: Path | None = None) -> Source:
+    """Return the code in `folder` as it is there now, uncommitted changes included.
+
+    Without `folder` it is the repository around the present folder, or that folder where there is none. Raises
+    UsageError where it is no folder.
+    """
+    place = folder or _top_level(Path.cwd()) or Path.cwd()
+    if not place.is_dir():
+        raise UsageError(f"{place} is no folder: give one that holds a side's code, or a commit with --…-ref")
+    state = git_state(place)
+    commit, dirty = state["commit"], bool(state["dirty"])
+    at = f" at {commit[:10]}{', with uncommitted changes' if dirty else ''}" if commit else ""
+    return Source(place.resolve(), f"{place.resolve().name}{at}", commit, dirty)
+
+
+def snapshot(source: Source, into: Path) -> Source:
+    """Copy a folder's files into `into`, without what git ignores: an edit during the duet must not reach it.
+
+    Raises UsageError where they do not fit on the disk.
+    """
+    try:
+        names = _git(source.folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode()
+        paths = [Path(name) for name in names.split("\0") if name]
+    except UsageError:  # no repository: everything but what no code needs
+        skipped = {".venv", "__pycache__", "node_modules", "runs"}
+        found = (path.relative_to(source.folder) for path in source.folder.rglob("*"))
+        paths = [path for path in found if not skipped & set(path.parts)]
+    copy_files(source.folder, paths, into)
+    return replace(source, folder=into)
+
+
+def copy_files(folder: Path, paths: Iterable[Path], into: Path) -> None:
+    """Copy files, by their paths relative to `folder`; one that is gone by now is left out."""
+    try:
+        for path in paths:
+            if (folder / path).is_file():
+                (into / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(folder / path, into / path)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot copy {folder} to {into}: {error.strerror or error}. Free space there, or set TMPDIR."
+        ) from error
+
+
+def unpack_ref(ref: str, repository: Path, into: Path) -> Source:
+    """Unpack a commit into `into`; the repository and its work tree stay untouched.
+
+    Raises UsageError for what is no commit, no repository, or does not fit on the disk.
+    """
+    top = _top_level(repository)
+    if top is None:
+        raise UsageError(
+            f"{repository} is in no git repository, so there is no {ref!r}: use a folder instead"
+        )
+    commit = resolve_ref(ref, top)
+    try:
+        archive = _git(top, "archive", "--format=tar", commit)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tree:
+            tree.extractall(into, filter="data")
+    except OSError as error:
+        raise UsageError(
+            f"Cannot unpack {ref} into {into}: {error.strerror or error}. Free space there, or set TMPDIR."
+        ) from error
+    return Source(into, f"{ref} at {commit[:10]}", commit, dirty=False)
+
+
+def resolve_ref(ref: str, repository: Path) -> str:
+    """Return the commit that a ref names. Raises UsageError with what helps."""
+    try:
+        return (
+            _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+            .decode()
+            .strip()
+        )
+    except UsageError:
+        raise UsageError(
+            f"{ref!r} is no commit of {repository}. A branch of the remote is written origin/main and must have been "
+            "fetched (in CI: check out with fetch-depth: 0)."
+        ) from None
+
+
+def lock_hash(folder: Path) -> str:
+    """Return a hash of the files that decide which packages a tree needs."""
+    digest = hashlib.sha256()
+    for name in _LOCKS:
+        path = folder / name
+        digest.update(name.encode() + b"\0" + (path.read_bytes() if path.is_file() else b"") + b"\0")
+    return digest.hexdigest()
+
+
+def _top_level(folder: Path) -> Path | None:
+    try:
+        return Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
+    except UsageError:
+        return None
+
+
+def _git(folder: Path, *words: str) -> bytes:
+    command = ["git", "--no-optional-locks", "-C", str(folder), *words]
+    try:
+        return subprocess.run(command, capture_output=True, timeout=_GIT_TIMEOUT_S, check=True).stdout
+    except FileNotFoundError as error:
+        raise UsageError("git is not installed, or not on the PATH") from error
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(f"git {words[0]} took longer than {_GIT_TIMEOUT_S:g} s in {folder}") from error
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip()
+        raise UsageError(f"git {words[0]} failed in {folder}: {said}") from error

@@ -1,0 +1,91 @@
+"""Quantiles that really occurred, each with a distribution-free interval, or an honest absence."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import bdtr, bdtrc, bdtrik  # scipy.stats says the same and takes a second to import
+
+from tailguard.base.errors import UsageError
+
+# Confidence of an interval: an SLO is judged at 1 % a side, so its interval is no bolder than the verdict.
+LEVEL = 0.99
+
+# A quantile beyond which less than this many samples are expected is the extreme sample under another name: the p99 of
+# 60 samples is their maximum, whatever the platform does. It is absent until n min(q, 1-q) reaches this.
+LEAST_TAIL = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileEstimate:
+    """A quantile with its interval.
+
+    Attributes:
+        q: which quantile, 0 < q < 1.
+        value: the estimate; None where the samples are too few to have such a tail (`LEAST_TAIL`).
+        low, high: ends of the interval, in the unit of the values; None where no sample can bound that side.
+        level: least probability with which the interval covers the true quantile, for independent samples.
+        n: number of samples.
+    """
+
+    q: float
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+    n: int
+
+
+def estimate(values: ArrayLike, q: float, level: float = LEVEL) -> QuantileEstimate:
+    """Estimate the quantile `q` of `values` with a distribution-free interval.
+
+    The value is the smallest sample x with at least n q samples <= x: `numpy.percentile(..., method="inverted_cdf")`.
+    Samples of several workers are put together by concatenating them; quantiles themselves cannot be merged.
+
+    Raises:
+        UsageError: `q` or `level` is not between 0 and 1, or a value is not a number.
+    """
+    _check(q, level)
+    ordered = np.sort(np.asarray(values, dtype=float))
+    n = len(ordered)
+    if n and np.isnan(ordered[-1]):
+        raise UsageError(f"the p{q * 100:g} of values with NaN among them does not exist; drop or mend them")
+    lower, upper = interval_ranks(n, q, level)
+    present = n * min(q, 1 - q) >= LEAST_TAIL * (1 - 1e-9)  # 20 * (1 - 0.95) must count as 1
+    return QuantileEstimate(
+        q=q,
+        value=float(np.percentile(ordered, q * 100, method="inverted_cdf")) if present else None,
+        low=None if lower is None else float(ordered[lower - 1]),
+        high=None if upper is None else float(ordered[upper - 1]),
+        level=level,
+        n=n,
+    )
+
+
+def interval_ranks(n: int, q: float, level: float = LEVEL) -> tuple[int | None, int | None]:
+    """Ranks l and u (from 1) of the order statistics that bound the quantile `q` of n samples.
+
+    With B ~ Binomial(n, q), the number of samples at or below the true quantile x_q of a continuous distribution, and
+    a = 1 - level: X(l) > x_q is B < l and X(u) < x_q is B >= u; l is the largest rank with P(B < l) <= a/2, u the
+    smallest with P(B >= u) <= a/2, so that P(X(l) <= x_q <= X(u)) >= level. Ties only raise the coverage. A rank
+    that does not exist is None. Source: David and Nagaraja, Order Statistics (2003), section 7.1.
+    """
+    tail = (1 - level) / 2
+    lower = _rank(tail, n, q) + 1  # from above, down to the largest that keeps the promise
+    while lower > 0 and bdtr(lower - 1, n, q) > tail:
+        lower -= 1
+    upper = max(_rank(1 - tail, n, q), 1)  # from below, up to the smallest
+    while upper <= n and bdtrc(upper - 1, n, q) > tail:
+        upper += 1
+    return (lower if lower >= 1 else None), (upper if upper <= n else None)
+
+
+def _rank(share: float, n: int, q: float) -> int:
+    """Return the k with P(B <= k) = share, rounded down; 0 where even P(B = 0) is more, or n is 0."""
+    return int(np.nan_to_num(bdtrik(share, n, q))) if n else 0
+
+
+def _check(q: float, level: float) -> None:
+    for name, value in (("quantile", q), ("level", level)):
+        if not 0 < value < 1:
+            raise UsageError(f"the {name} is {value}; it must lie between 0 and 1, as 0.95 does")

@@ -1,0 +1,65 @@
+"""From samples to what is judged: the 0/1 stream of an objective in time order, and what was observed of it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainccinv, betaincinv
+
+from tailguard.engine.quantiles import LEVEL, estimate
+from tailguard.judge.objective import Objective
+from tailguard.record.samples import CONFLICT, ERROR, Samples
+
+
+def exceedances(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
+    """Return, in order of intended starts, which samples exceed the objective's limit.
+
+    Latency: ok samples of the step, response time from the intended start. Error rate: errors among ok and failed
+    samples of all steps. Retry rate: retried ones among ok and failed samples of the step. Conflicts, clean and
+    expected refusals, are in none of them.
+    """
+    counted = _population(samples, objective)
+    order = np.argsort(samples.intended_ns[counted], kind="stable")
+    stream: NDArray[np.bool_] = _exceeds(samples, objective)[counted][order]
+    return stream
+
+
+def observed_quantile(samples: Samples, objective: Objective) -> dict[str, Any] | None:
+    """Return value, low, high, level and n of the objective's quantile in ms; None without samples."""
+    assert objective.q is not None
+    found = estimate(samples.response_ms(objective.step), objective.q)
+    if found.value is None:
+        return None
+    return {"value": found.value, "low": found.low, "high": found.high, "level": found.level, "n": found.n}
+
+
+def observed_ratio(samples: Samples, objective: Objective) -> dict[str, Any] | None:
+    """Return value, low, high, level and n of the objective's rate (Clopper & Pearson 1934); None without samples."""
+    stream = exceedances(samples, objective)
+    n, k = len(stream), int(stream.sum())
+    if n == 0:
+        return None
+    tail = (1 - LEVEL) / 2
+    low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
+    high = float(betainccinv(k + 1, n - k, tail)) if k < n else 1.0
+    return {"value": k / n, "low": low, "high": high, "level": LEVEL, "n": n}
+
+
+def _population(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
+    if objective.kind == "latency":
+        return samples.ok(objective.step)
+    counted: NDArray[np.bool_] = samples.outcome != CONFLICT
+    return counted & (samples.step == samples.step_index(objective.step)) if objective.step else counted
+
+
+def _exceeds(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
+    exceeds: NDArray[np.bool_]
+    if objective.kind == "error_rate":
+        exceeds = samples.outcome == ERROR
+    elif objective.kind == "retry_rate":
+        exceeds = samples.retries > 0
+    else:
+        assert objective.limit_ms is not None
+        response_ms = (samples.ended_ns - samples.intended_ns) / 1e6
+        exceeds = response_ms >= objective.limit_ms if objective.strict else response_ms > objective.limit_ms
+    return exceeds

@@ -1,0 +1,58 @@
+"""Sampling until it is decided: answers, after each slice of a scenario, whether all its objectives are."""
+
+import math
+
+from tailguard.judge.decision import State
+from tailguard.judge.evidence import cumulative
+from tailguard.judge.exceedance import exceedances
+from tailguard.judge.objective import Objective
+from tailguard.judge.objectives import Objectives
+from tailguard.judge.sequential import Rule, look
+from tailguard.record.samples import Samples
+
+
+class GrowingStream:
+    """One objective's stream while it grows; peeking is on the grid of looks only, whenever it is asked."""
+
+    def __init__(self, objective: Objective, rule: Rule, family: int = 1) -> None:
+        """`family` is the number of objectives judged together: a FAIL must stand among them (tailguard/judge/multiplicity.py)."""
+        self.objective = objective
+        self.state = State.INCONCLUSIVE
+        self._dependence = rule.dependence
+        self._needed = {State.PASS: math.log(1 / rule.alpha), State.FAIL: math.log(family / rule.alpha)}
+        self._grid = rule.grid
+        self._next = next(self._grid)
+
+    def see(self, samples: Samples) -> State:
+        """Take all samples so far and return PASS, FAIL or, while undecided, INCONCLUSIVE."""
+        if self.state is not State.INCONCLUSIVE:
+            return self.state
+        counts = cumulative(exceedances(samples, self.objective))
+        while self._next < len(counts) and self.state is State.INCONCLUSIVE:
+            seen = look(counts, self._next, self.objective.p0, self._dependence)
+            if seen.ln_pass >= self._needed[State.PASS]:
+                self.state = State.PASS
+            elif seen.ln_fail >= self._needed[State.FAIL]:
+                self.state = State.FAIL
+            self._next = next(self._grid)
+        return self.state
+
+
+class UntilDecided:
+    """The question that measuring asks after each slice: `until(slug, samples)` is True when it may stop."""
+
+    def __init__(self, objectives: Objectives) -> None:
+        self._streams = {
+            slug: [GrowingStream(item, rule, len(objectives.items)) for item in objectives.of(slug)]
+            for slug, rule in objectives.rules.items()
+        }
+
+    def __call__(self, slug: str, samples: Samples) -> bool:
+        """Say whether every objective of the scenario is decided; one without objectives never is."""
+        streams = self._streams.get(slug, [])
+        states = [stream.see(samples) for stream in streams]  # each one sees the samples, decided or not
+        return bool(states) and State.INCONCLUSIVE not in states
+
+    def standing(self, slug: str) -> dict[str, State]:
+        """Return where each objective of the scenario stands, for the live line; INCONCLUSIVE is still open."""
+        return {stream.objective.name: stream.state for stream in self._streams.get(slug, [])}

@@ -1,0 +1,94 @@
+"""What the bridge to locust is handed: the stage of a run. So the bridge knows no scenario and no threshold."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from tailguard.base.errors import UsageError
+from tailguard.locust.master.master import Master
+from tailguard.locust.worker.worker import Message, OpenWorkplace
+
+# Part of a test in which its users may arrive.
+RAMP_SHARE = 0.1
+
+
+class Stage(Protocol):
+    """What a run is made of."""
+
+    @property
+    def open_workplace(self) -> OpenWorkplace:
+        """What opens a worker's workplace from a plan."""
+        ...
+
+    def add_options(self, parser: Any) -> None:
+        """Add our command line options to locust's parser."""
+
+    def find_host(self, options: Any) -> str:
+        """Return the target's address, starting one where none was given; raises TailguardError."""
+        ...
+
+    def playable(self, slugs: Sequence[str]) -> list[str]:
+        """Return the scenarios that the target can be asked for, and say aloud which are left out."""
+        ...
+
+    def begin(self, options: Any, host: str, slugs: Sequence[str], users: int) -> tuple[str, Message]:
+        """Begin a run; returns its id and the plan for the workers."""
+        ...
+
+    def renewal(self) -> Message | None:
+        """Return new credentials for the workers where the old ones are about to expire; may take a while."""
+        ...
+
+    def look(self, master: Master) -> bool:
+        """Look at what has come so far; True where everything is decided and the run should end."""
+        ...
+
+    def finish(self, master: Master, faults: Sequence[str], because: str | None, *, decided: bool) -> int:
+        """Judge, save and report; returns the exit code. `because` says why the run was cut short, if it was."""
+        ...
+
+    def refuse(self, because: str, exit_code: int) -> None:
+        """Keep why a run ends before it began; nothing was measured, and nothing is reported."""
+
+    def tls(self) -> Any:
+        """Return the SSL context of this worker's present target."""
+        ...
+
+    def attach(self, web_ui: Any) -> None:
+        """Add what is ours to locust's web page."""
+
+    def close(self) -> None:
+        """End what `find_host` started."""
+
+
+def choose_spawn_rate(options: Any) -> None:
+    """Let all users be there after a tenth of --run-time, where --spawn-rate does not say otherwise.
+
+    Locust's own default, one a second, has twenty users idle for a third of a test of 30 s: too few samples for its
+    verdicts.
+    """
+    if options.headless and options.spawn_rate is None and options.num_users and options.run_time:
+        options.spawn_rate = max(1.0, options.num_users / (RAMP_SHARE * options.run_time))
+
+
+def keep_playable(environment: Any, playable: Callable[[Sequence[str]], Sequence[str]]) -> None:
+    """Leave out the users whose scenario the target cannot be asked for; raises UsageError where none is left."""
+    ours = [user for user in environment.user_classes if hasattr(user, "scenario")]
+    slugs = playable([user.scenario.slug for user in ours])
+    gone = [user for user in ours if user.scenario.slug not in slugs]
+    environment.user_classes = [user for user in environment.user_classes if user not in gone]
+    if not environment.user_classes:
+        raise UsageError(
+            "The target lacks what every one of these scenarios needs: there is nothing to measure. Choose other "
+            "scenarios, or give the target's file the steps that were named as missing."
+        )
+
+
+def keep_tagged(environment: Any, options: Any) -> None:
+    """Leave out the users whose every task the tags exclude: locust would fail to start them."""
+    wanted, unwanted = set(options.tags or ()), set(options.exclude_tags or ())
+
+    def kept(user: Any) -> bool:
+        tags = getattr(user.turn, "locust_tag_set", set()) if hasattr(user, "scenario") else wanted
+        return (not wanted or bool(tags & wanted)) and not tags & unwanted
+
+    environment.user_classes = [user for user in environment.user_classes if kept(user)]

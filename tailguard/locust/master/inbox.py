@@ -1,0 +1,156 @@
+"""The master's account of a run: what came of every worker, what is missing of it, and all of it merged.
+
+Chunks come in number order, then a ledger that says what was sent; a second one follows once the worker's spectators
+have had what was still on its way.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tailguard.engine.recorder import ROW_BYTES
+from tailguard.locust.clock import ClockPair
+from tailguard.locust.master.broadcasts import Ends, Watch, join
+from tailguard.locust.master.merge import Part, merge_parts
+from tailguard.locust.worker.receipts import RECEIPT
+from tailguard.record.samples import Samples
+
+# A worker that joins late is counted on so long after its spectators are in: the clocks of two machines agree better.
+JOINED_NS = 1_000_000_000
+
+
+@dataclass(slots=True)
+class _Account:
+    """What one worker has sent so far."""
+
+    arrived: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, list[bytes]] = field(default_factory=dict)
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    receipts: dict[str, list[bytes]] = field(default_factory=dict)
+    late: bool = False
+    ledger: Mapping[str, Any] | None = None
+    faults: list[str] = field(default_factory=list)
+
+
+class Inbox:
+    """Takes the chunks and ledgers of all workers, notices what is missing, and merges by concatenation.
+
+    `ends` has, once the last samples of a scenario with spectators were asked for, what came of its broadcasts, by
+    worker.
+    """
+
+    def __init__(self, run: str) -> None:
+        """Take what belongs to the run of that id."""
+        self.ends: dict[str, dict[str, Ends]] = {}
+        self._run = run
+        self._clock = ClockPair.now()
+        self._accounts: dict[str, _Account] = {}
+
+    def expect(self, worker: str, *, late: bool = False) -> None:
+        """Count on this worker: without its ledger the run is not whole. `late`: it joins while others play."""
+        self._accounts.setdefault(worker, _Account(late=late))
+
+    def take_chunk(self, worker: str, message: Mapping[str, Any]) -> None:
+        """Take a chunk. One that is out of turn is noted as a fault; its samples are kept unless it came twice."""
+        if message["run"] != self._run:
+            return
+        self.expect(worker)
+        account, number, slug = self._accounts[worker], message["number"], message["slug"]
+        if number != account.arrived:
+            what = "came twice" if number < account.arrived else "came too early"
+            account.faults.append(f"chunk {number} {what}: {account.arrived} was due")
+            if number < account.arrived:
+                return
+        account.arrived = number + 1
+        if "receipts" in message:
+            account.receipts.setdefault(slug, []).append(message["receipts"])
+            return
+        rows = message["rows"]
+        account.parts.setdefault(slug, []).append(rows)
+        account.rows[slug] = account.rows.get(slug, 0) + len(rows) // ROW_BYTES
+        account.errors[slug] = list(message["errors"])
+
+    def take_ledger(self, worker: str, message: Mapping[str, Any]) -> None:
+        """Take a worker's ledger."""
+        if message["run"] == self._run:
+            self.expect(worker)
+            self._accounts[worker].ledger = message
+
+    def missing(self) -> list[str]:
+        """Return the workers whose ledger has not come."""
+        return [worker for worker, account in self._accounts.items() if account.ledger is None]
+
+    def ledgers(self) -> dict[str, Mapping[str, Any]]:
+        """Return the ledgers that have come, by worker."""
+        return {worker: each.ledger for worker, each in self._accounts.items() if each.ledger is not None}
+
+    def faults(self) -> list[str]:
+        """Return what is missing, repeated or out of order; nothing where all samples of all workers are here."""
+        return [
+            f"worker {worker}: {fault}" for worker, each in self._accounts.items() for fault in _faults(each)
+        ]
+
+    def count(self, slug: str) -> int:
+        """Return how many samples of a scenario have come."""
+        return sum(account.rows.get(slug, 0) for account in self._accounts.values())
+
+    def samples(self, slug: str, steps: tuple[str, ...], *, last: bool = False) -> Samples:
+        """Return all samples of a scenario so far, on the master's clock.
+
+        `last` gives the received chunks' memory back on the way: they cannot be asked for again.
+        """
+        ends = self._join(slug) if last else {}
+        parts = [
+            Part(each.parts[slug], each.errors[slug], self._shift_ns(each), ends.get(worker))
+            for worker, each in self._accounts.items()
+            if slug in each.parts
+        ]
+        samples = merge_parts(slug, steps, parts, consume=last)
+        if last:
+            for each in self._accounts.values():
+                each.parts.pop(slug, None)
+        return samples
+
+    def _join(self, slug: str) -> dict[str, Ends]:
+        """Return, by worker, when its broadcasts ended at the spectators of all of them."""
+        watches = {
+            worker: self._watch(each, slug)
+            for worker, each in self._accounts.items()
+            if each.ledger is not None and slug in each.ledger["watched"]
+        }
+        self.ends[slug] = {
+            worker: join(own, [each for other, each in watches.items() if other != worker])
+            for worker, own in watches.items()
+        }
+        return self.ends[slug]
+
+    def _watch(self, account: _Account, slug: str) -> Watch:
+        assert account.ledger is not None
+        told, shift_ns = account.ledger["watched"][slug], self._shift_ns(account)
+        since_ns = told["since_ns"] + shift_ns + JOINED_NS if account.late else 0
+        receipts = np.frombuffer(b"".join(account.receipts.get(slug, ())), RECEIPT)
+        return Watch(told["spectators"], since_ns, receipts, shift_ns)
+
+    def _shift_ns(self, account: _Account) -> int:
+        if account.ledger is None:
+            return 0
+        return self._clock.shift_ns(ClockPair.from_message(account.ledger["clock"]))
+
+
+def _faults(account: _Account) -> list[str]:
+    if account.ledger is None:
+        return [*account.faults, "its ledger never came: it died, or was cut off, with samples of its own"]
+    faults = list(account.faults)
+    if account.ledger["chunks"] != account.arrived:
+        faults.append(f"{account.arrived} of {account.ledger['chunks']} chunks arrived")
+    for slug, rows in account.ledger["rows"].items():
+        if rows != account.rows.get(slug, 0):
+            faults.append(f"{account.rows.get(slug, 0)} of {rows} samples of {slug} arrived")
+    for slug, told in account.ledger["watched"].items():
+        arrived = sum(map(len, account.receipts.get(slug, ()))) // RECEIPT.itemsize
+        if told["rows"] != arrived:
+            faults.append(f"{arrived} of {told['rows']} receipts of {slug} arrived")
+    return faults

@@ -1,0 +1,76 @@
+"""Merging the workers' rows into one scenario's samples: concatenation, then one order by intended start.
+
+The same result as `tailguard.engine.recorder.merge` of all rows at once, with less memory: 10 million samples from 4 workers must
+fit beside what the master holds anyway, so chunks are given back while the columns are filled.
+"""
+
+from dataclasses import dataclass
+from typing import Any  # arrays of several types
+
+import numpy as np
+
+from tailguard.engine.recorder import ROW, ROW_BYTES, ErrorKinds
+from tailguard.locust.master.broadcasts import LOST, Ends
+from tailguard.record.samples import ERROR, OK, Samples, unpack_codes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One worker's rows.
+
+    Attributes:
+        chunks: rows as bytes, one `tailguard.engine.recorder.ROW` each: intended, started, ended, code.
+        errors: the worker's names of failures and refusals, in the order of its own numbers.
+        shift_ns: what is added to its instants to have them on the master's clock.
+        ends: when its broadcasts ended at the spectators of all workers; None where it has no spectators.
+    """
+
+    chunks: list[bytes]
+    errors: list[str]
+    shift_ns: int
+    ends: Ends | None = None
+
+
+def merge_parts(slug: str, steps: tuple[str, ...], parts: list[Part], *, consume: bool = False) -> Samples:
+    """Return the samples of all workers in order of their intended start; equal ones stay in the parts' order.
+
+    `consume` empties the parts' chunk lists on the way.
+    """
+    kinds = ErrorKinds()
+    rows = sum(len(chunk) for part in parts for chunk in part.chunks) // ROW_BYTES
+    intended_ns, started_ns, ended_ns = (np.empty(rows, np.int64) for _ in range(3))
+    step, outcome = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
+    error, retries = np.empty(rows, np.int32), np.empty(rows, np.int32)
+    filled = 0
+    for part in parts:
+        numbers = np.array([kinds.number(kind) for kind in part.errors], np.int32)
+        chunks = part.chunks if consume else list(part.chunks)
+        chunks.reverse()
+        while chunks:
+            table = np.frombuffer(chunks.pop(), ROW)
+            here = slice(filled, filled + len(table))
+            for column, instant in ((intended_ns, 0), (started_ns, 1), (ended_ns, 2)):
+                np.add(table["instants"][:, instant], part.shift_ns, out=column[here])
+            codes = unpack_codes(table["code"])
+            step[here], outcome[here], retries[here] = codes["step"], codes["outcome"], codes["retries"]
+            error[here] = numbers[codes["error"]]
+            if part.ends is not None:
+                lost = part.ends.put(table["instants"][:, 2], codes["outcome"] == OK, ended_ns[here])
+                if lost.any():
+                    outcome[here][lost], error[here][lost] = ERROR, kinds.number(LOST)
+            filled += len(table)
+            del table, codes
+    _order(intended_ns, started_ns, ended_ns, step, outcome, error, retries)
+    return Samples(
+        slug, steps, kinds.names(), intended_ns, started_ns, ended_ns, step, outcome, error, retries
+    )
+
+
+def _order(*columns: Any) -> None:
+    """Put the columns in the order of the first, in place: one copy of one column exists at a time."""
+    key = columns[0]
+    if len(key) < 2 or bool((key[1:] >= key[:-1]).all()):  # noqa: PLR2004  # one row is in order
+        return
+    order = np.argsort(key, kind="stable")
+    for column in columns:
+        column[:] = column[order]

@@ -1,0 +1,134 @@
+"""A worker's lane: which turns are its own, and when each is due. Pure but for the clock.
+
+Closed: clients begin again when they are free, and each lane counts in blocks of turns that no other lane has. Open:
+lane i of n has the starts i, i + n, i + 2n ... of one seeded schedule that all workers compute alike.
+"""
+
+from bisect import bisect_right
+from itertools import count
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tailguard.base.clock import Clock
+
+# Turns that follow each other make the scenario's mix (every tenth to the hot tournament ...), so a lane takes them
+# in runs. Shorter than this, the mix of a lane is coarse; longer, late turns spread further over the data.
+BLOCK = 200
+
+
+class Start(NamedTuple):
+    """A turn to begin: when it was due, and how late we are on our own account (-1: nobody was free in time)."""
+
+    turn: int
+    due_ns: int
+    late_ns: int
+
+
+class Lane(Protocol):
+    """Hands out turns until it is closed."""
+
+    @property
+    def offered(self) -> int:
+        """How many turns were due so far."""
+        ...
+
+    def claim(self) -> Start | None:
+        """Wait for the next turn; None where there is none any more."""
+        ...
+
+    def close(self) -> None:
+        """Hand out nothing more."""
+        ...
+
+    def unserved_ns(self) -> list[int]:
+        """Return when turns were due that nobody began; to be asked once, after `close`."""
+        ...
+
+
+class ClosedLane:
+    """Turns without intended starts: each is due when somebody is free for it."""
+
+    def __init__(self, lane: int, lanes: int, clock: Clock, first: int = 0) -> None:
+        """Be number `lane` of `lanes`, counting from turn `first`."""
+        self._lane, self._lanes, self._clock, self._first = lane, lanes, clock, first
+        self._closed = False
+        self.offered = 0
+
+    def claim(self) -> Start | None:
+        """Return the next turn, due now."""
+        if self._closed:
+            return None
+        self.offered += 1
+        return Start(
+            self._first + block_turn(self.offered - 1, self._lane, self._lanes), self._clock.now_ns(), -1
+        )
+
+    def close(self) -> None:
+        """Hand out nothing more."""
+        self._closed = True
+
+    def unserved_ns(self) -> list[int]:
+        """Nothing is due without a client."""
+        return []
+
+
+class OpenLane:
+    """A lane's starts of a schedule, put to the present."""
+
+    def __init__(
+        self, starts_ns: NDArray[np.int64], lane: int, lanes: int, clock: Clock, first: int = 0
+    ) -> None:
+        """Be number `lane` of `lanes`, counting from turn `first`."""
+        self._starts_ns = starts_ns[lane::lanes].tolist()
+        self._lane, self._lanes, self._clock, self._first = lane, lanes, clock, first
+        self._numbers = count()
+        self._base_ns = 0
+        self._closed_ns: int | None = None
+        self._waiting: set[int] = set()
+
+    def begin(self, base_ns: int) -> None:
+        """Put the schedule's beginning at `base_ns`."""
+        self._base_ns = base_ns
+
+    @property
+    def offered(self) -> int:
+        """How many starts were due so far."""
+        until_ns = self._clock.now_ns() if self._closed_ns is None else self._closed_ns
+        return bisect_right(self._starts_ns, until_ns - self._base_ns)
+
+    def claim(self) -> Start | None:
+        """Wait for the next start that nobody has taken."""
+        if self._closed_ns is not None:
+            return None
+        number = next(self._numbers)
+        if number >= len(self._starts_ns):
+            return None
+        due_ns, claimed_ns = self._base_ns + self._starts_ns[number], self._clock.now_ns()
+        if due_ns > claimed_ns:
+            self._waiting.add(number)
+            self._clock.sleep_until_ns(due_ns)
+            if self._closed_ns is not None:
+                return None
+            self._waiting.discard(number)
+        late_ns = self._clock.now_ns() - due_ns if due_ns > claimed_ns else -1
+        return Start(self._first + self._lane + number * self._lanes, due_ns, late_ns)
+
+    def close(self) -> None:
+        """Hand out nothing more."""
+        self._closed_ns = self._clock.now_ns()
+
+    def unserved_ns(self) -> list[int]:
+        """Return when starts were due, before the lane was closed, that nobody began."""
+        if self._closed_ns is None:
+            return []
+        rest = range(next(self._numbers), len(self._starts_ns))
+        due_ns = (self._base_ns + self._starts_ns[number] for number in (*sorted(self._waiting), *rest))
+        return [due for due in due_ns if due <= self._closed_ns]
+
+
+def block_turn(number: int, lane: int, lanes: int) -> int:
+    """Return the turn that is the lane's own `number`: blocks of BLOCK turns are dealt out in order."""
+    block, within = divmod(number, BLOCK)
+    return (block * lanes + lane) * BLOCK + within

@@ -1,0 +1,101 @@
+"""A worker's account of a run: what it measured, cut into numbered chunks, and a ledger that says what was sent.
+
+Locust gives a worker's last report half a second and loses a large one without a word (docs/distributed.md). So
+samples travel in messages of their own, and a run is whole only where every worker's ledger agrees with what arrived.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tailguard.engine.recorder import ROW_BYTES, ErrorKinds, Recorder
+from tailguard.locust.clock import ClockPair
+from tailguard.locust.master.merge import Part, merge_parts
+from tailguard.locust.worker.receipts import RECEIPT, ReceiptLog
+from tailguard.record.samples import Samples
+
+# 8 MB a message: large enough that 10 million samples are 40 messages, small enough that heartbeats pass in between.
+CHUNK_ROWS = 250_000
+
+
+class DrainedRecorder(Recorder):
+    """A recorder whose rows are taken away now and then, so that no growing buffer is copied as a whole."""
+
+    __slots__ = ()
+
+    def drain(self) -> bytearray:
+        """Return all rows since the last time and forget them."""
+        rows, self._rows = self._rows, bytearray()
+        return rows
+
+
+class Outbox:
+    """A worker's side: cuts what its recorders hold into numbered chunks and accounts for them."""
+
+    def __init__(self, run: str) -> None:
+        """Send for the run of that id."""
+        self._run = run
+        self._sources: dict[str, tuple[DrainedRecorder, ErrorKinds]] = {}
+        self._sent = 0
+        self._kept: dict[str, list[bytes]] = {}
+        self._logs: dict[str, ReceiptLog] = {}
+        self._receipts: dict[str, list[bytes]] = {}
+
+    def add(self, slug: str, recorder: DrainedRecorder, errors: ErrorKinds) -> None:
+        """Send from now on what this recorder holds, as samples of the scenario `slug`."""
+        self._sources[slug] = recorder, errors
+        self._kept[slug] = []
+
+    def add_receipts(self, slug: str, log: ReceiptLog) -> None:
+        """Send from now on the receipts of the scenario's spectators, too."""
+        self._logs[slug] = log
+        self._receipts[slug] = []
+
+    def cut(self) -> Iterator[dict[str, Any]]:
+        """Yield a message for each chunk of what is new."""
+        for slug, (recorder, errors) in self._sources.items():
+            rows = recorder.drain()
+            for piece in _pieces(rows, CHUNK_ROWS * ROW_BYTES):
+                self._kept[slug].append(piece)
+                yield self._numbered(slug) | {"rows": piece, "errors": list(errors.names())}
+        for slug, log in self._logs.items():
+            for piece in _pieces(log.drain(), CHUNK_ROWS * RECEIPT.itemsize):
+                self._receipts[slug].append(piece)
+                yield self._numbered(slug) | {"receipts": piece}
+
+    def close_receipts(self) -> None:
+        """Wait until the spectators have what is on its way; to be cut once more afterwards."""
+        for log in self._logs.values():
+            log.close()
+
+    def ledger(self) -> dict[str, Any]:
+        """Return the message that closes the account: to be sent after the last chunk."""
+        return {
+            "run": self._run,
+            "chunks": self._sent,
+            "rows": {slug: sum(map(len, kept)) // ROW_BYTES for slug, kept in self._kept.items()},
+            "watched": {
+                slug: log.account() | {"rows": len(self.receipts(slug))} for slug, log in self._logs.items()
+            },
+            "clock": ClockPair.now().as_message(),
+        }
+
+    def samples(self, slug: str, steps: tuple[str, ...]) -> Samples:
+        """Return this worker's own samples, as far as they were cut."""
+        errors = list(self._sources[slug][1].names())
+        return merge_parts(slug, steps, [Part(self._kept[slug], errors, 0)])
+
+    def receipts(self, slug: str) -> NDArray[Any]:
+        """Return the receipts of this worker's own spectators, as far as they were cut."""
+        return np.frombuffer(b"".join(self._receipts.get(slug, ())), RECEIPT)
+
+    def _numbered(self, slug: str) -> dict[str, Any]:
+        self._sent += 1
+        return {"run": self._run, "number": self._sent - 1, "slug": slug}
+
+
+def _pieces(rows: bytes | bytearray, most: int) -> Iterator[bytes]:
+    for start in range(0, len(rows), most):
+        yield bytes(memoryview(rows)[start : start + most])

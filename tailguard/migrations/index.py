@@ -1,0 +1,183 @@
+"""The state of an index, read from the catalogue: is it there, is it usable, is it the one that was asked for?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection, Rollback, sql
+
+from tailguard.base.errors import UsageError
+from tailguard.migrations.sql import IndexStatement
+
+INDEX_ROWS = """
+SELECT c.oid, n.nspname, c.relname, i.indisvalid, i.indisready, i.indisunique,
+       split_part(pg_get_indexdef(c.oid), ' USING ', 2),
+       ARRAY(SELECT pg_get_indexdef(c.oid, k, false) FROM generate_series(1, i.indnatts) k ORDER BY k),
+       i.indnkeyatts, i.indoption::int2[], i.indclass::oid[], i.indcollation::oid[],
+       am.amname, pg_get_expr(i.indpred, i.indrelid), pg_relation_size(c.oid)
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_am am ON am.oid = c.relam
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE i.indrelid = %s
+ORDER BY c.relname
+"""
+PLAIN_TABLES = ("r", "m")
+# pg_index.indoption: bit 0 is DESC, bit 1 is NULLS FIRST. A column read backward has both flipped.
+BACKWARD = 0b11
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as found through the search path."""
+
+    oid: int
+    schema: str
+    name: str
+    rows: int  # the planner's estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an index indexes. `definition` is PostgreSQL's own words from USING on: equal words, equal index."""
+
+    definition: str
+    unique: bool
+    method: str
+    predicate: str | None
+    keys: tuple[tuple[str, int, int], ...]  # column or expression, operator class, collation
+    options: tuple[int, ...]  # pg_index.indoption of each key
+    columns: tuple[str, ...]  # keys and INCLUDE columns
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index of a table. Without `valid` the planner ignores it; with `ready` writes pay for it all the same."""
+
+    oid: int
+    schema: str
+    name: str
+    valid: bool
+    ready: bool
+    shape: Shape
+    size_bytes: int
+
+    @property
+    def usable(self) -> bool:
+        """Whether the planner may use it and every write maintains it."""
+        return self.valid and self.ready
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalent:
+    """An index that already serves what a new one would; the first `equality` keys must be compared with `=`."""
+
+    name: str
+    definition: str
+    equality: int
+    backward: bool
+
+
+def find_table(connection: Connection[Any], name: str) -> Table:
+    """Return the table called `name`, as written in SQL. Raises UsageError where no index can be built on it."""
+    row = connection.execute(
+        "SELECT c.oid, n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, c.relkind, current_schemas(false)"
+        " FROM (SELECT to_regclass(%s) AS oid) t LEFT JOIN pg_class c USING (oid)"
+        " LEFT JOIN pg_namespace n ON n.oid = c.relnamespace",
+        [name],
+    ).fetchone()
+    assert row is not None  # the query always has one row
+    oid, schema, table, rows, kind, schemas = row
+    if oid is None:
+        raise UsageError(
+            f"There is no table {name} in the schemas {', '.join(schemas) or '(none)'}. Name its schema with --schema."
+        )
+    if kind not in PLAIN_TABLES:
+        raise UsageError(
+            f"{schema}.{table} is a {'partitioned table' if kind == 'p' else 'relation without indexes'}: CONCURRENTLY"
+            " is refused there. Build on each partition, then attach."
+        )
+    return Table(oid, schema, table, rows)
+
+
+def indexes_of(connection: Connection[Any], table: Table) -> list[Index]:
+    """Return all indexes of a table, in order of their names."""
+    return [_index(row) for row in connection.execute(INDEX_ROWS, [table.oid])]
+
+
+def find_index(connection: Connection[Any], table: Table, name: str) -> Index | None:
+    """Return the index of this name on this table, or None."""
+    return next((index for index in indexes_of(connection, table) if index.name == name), None)
+
+
+def wanted_shape(connection: Connection[Any], table: Table, build: IndexStatement) -> Shape:
+    """Return the shape that `build` asks for, in PostgreSQL's words.
+
+    PostgreSQL is asked itself: the index is built on an empty temporary copy, in a transaction that is rolled back.
+    Raises psycopg.Error where the statement is wrong (a column that does not exist).
+    """
+    copy = sql.Identifier("pg_temp", "tailguard_shape")
+    with connection.transaction():
+        connection.execute(
+            sql.SQL("CREATE TEMPORARY TABLE tailguard_shape (LIKE {})").format(
+                sql.Identifier(table.schema, table.name)
+            )
+        )
+        unique = sql.SQL("UNIQUE " if build.unique else "")
+        shape = sql.SQL(build.shape)
+        connection.execute(sql.SQL("CREATE {}INDEX ON {} {}").format(unique, copy, shape))
+        row = connection.execute(INDEX_ROWS.replace("%s", "'pg_temp.tailguard_shape'::regclass")).fetchone()
+        assert row is not None  # the index was just created
+        raise Rollback
+    return _index(row).shape
+
+
+def equivalents(indexes: list[Index], wanted: Shape) -> list[Equivalent]:
+    """Return the usable indexes that begin with the wanted keys, in directions that a scan can turn round.
+
+    An index read backward has every direction reversed. Keys before the point from which the directions agree (or are
+    all reversed) must be compared with `=`: their order is then of no account.
+    """
+    found = [(index, _turn(index.shape, wanted)) for index in indexes if index.usable]
+    return [
+        Equivalent(index.name, index.shape.definition, *turn) for index, turn in found if turn is not None
+    ]
+
+
+def _turn(shape: Shape, wanted: Shape) -> tuple[int, bool] | None:
+    """Return (keys compared with =, read backward) with which `shape` serves `wanted`, or None."""
+    width = len(wanted.keys)
+    if wanted.unique and (shape.unique, shape.definition) != (True, wanted.definition):
+        return None
+    if shape.method != wanted.method or shape.predicate not in (None, wanted.predicate):
+        return None
+    if shape.keys[:width] != wanted.keys or not set(wanted.columns) <= set(shape.columns):
+        return None
+    flips = [have ^ want for have, want in zip(shape.options, wanted.options, strict=False)]
+    if flips[-1] not in (0, BACKWARD):
+        return None
+    equality = width
+    while equality and flips[equality - 1] == flips[-1]:
+        equality -= 1
+    return equality, flips[-1] == BACKWARD
+
+
+def _index(row: tuple[Any, ...]) -> Index:
+    (
+        oid,
+        schema,
+        name,
+        valid,
+        ready,
+        unique,
+        definition,
+        columns,
+        width,
+        options,
+        classes,
+        collations,
+        *rest,
+    ) = row
+    method, predicate, size = rest
+    keys = tuple(zip(columns[:width], classes, collations, strict=False))
+    shape = Shape(definition, unique, method, predicate, keys, tuple(options), tuple(columns))
+    return Index(oid, schema, name, valid, ready, shape, size)

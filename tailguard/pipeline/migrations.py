@@ -1,0 +1,76 @@
+"""The index migrations' part of a run: each query before and after, and whom the build stalls under load."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from perf.world import World
+from reference.database import create_tables
+from reference.seed import SeedSize, seed_histories
+from tailguard.base.errors import UsageError
+from tailguard.config.merge import Config
+from tailguard.migrations.migration import Migration, load_migrations
+from tailguard.migrations.runner import Limits
+from tailguard.postgres.database import schema_on
+from tailguard.proofs.evidence.evidence import prove_small
+from tailguard.proofs.prove import LiveOptions, LiveProof
+from tailguard.proofs.prove_record import add_live_or_cause, live_samples
+from tailguard.record.run import Run
+
+FEWEST_ROWS = 5_000  # what the seed needs for its wallets and refs; to be judged, a build needs far more
+# Shorter windows than those of `tailguard migrate prove`, and more clients, so that few builds meet enough of them.
+IN_A_RUN = LiveOptions(
+    rate_per_s=400.0,
+    calibration_s=0.5,
+    baseline_s=2.0,
+    fewest_builds=2,
+    cost_rows=50_000,
+    limits=Limits(deadline_s=300.0),
+)
+
+
+def check_live_rows(config: Config) -> None:
+    """Raise UsageError for a number of rows that no build under load can be judged on, before anything is measured."""
+    rows = config.get("migrations.live_rows")
+    if 0 < rows < FEWEST_ROWS:
+        raise UsageError(
+            f"migrations.live_rows = {rows}: give at least {FEWEST_ROWS:,}, or 0 for no proof under load."
+        )
+
+
+def prove_migrations(run: Run, world: World, config: Config, say: Callable[[str], None]) -> None:
+    """Prove each migration and keep the evidence in the run; nothing where it is switched off.
+
+    On the run's own tables first; then, where `migrations.live_rows` says so, under load on larger ones beside them.
+    """
+    if not config.get("migrations.run"):
+        return
+    migrations = load_migrations()
+    run.record["migrations"] = prove_small(
+        world.database,
+        migrations,
+        repeats=config.get("migrations.repeats"),
+        on_progress=say,
+        plans_dir=run.folder / "plans",
+    )
+    run.save()
+    if rows := config.get("migrations.live_rows"):
+        _prove_under_load(run, migrations, world.database.conninfo, rows, say)
+
+
+def _prove_under_load(
+    run: Run, migrations: Sequence[Migration], conninfo: str, rows: int, say: Callable[[str], None]
+) -> None:
+    """Prove those that gained what they should, in a schema of their own: its clients write to the tables."""
+    records: list[dict[str, Any]] = run.record["migrations"]
+    samples: dict[str, Any] = {}
+    with schema_on(conninfo) as database:
+        say(f"seeding {rows:,} rows a table, for builds under load")
+        create_tables(database.conninfo)
+        seed_histories(database.conninfo, size=SeedSize(ledger_rows=rows, moderation_rows=rows))
+        for migration, record in zip(migrations, records, strict=True):
+            if record["state"] in ("PASS", "FAIL"):
+                proof = LiveProof(database, migration, IN_A_RUN, say)
+                add_live_or_cause(record, proof)
+                samples |= live_samples(proof)
+                run.write_live(samples)
+                run.save()

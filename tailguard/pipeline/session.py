@@ -1,0 +1,110 @@
+"""One session of `tailguard run`: from the configuration to the verdicts, the report and the exit code."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import click
+from rich.console import Console
+
+from perf.world import check_platform
+from tailguard.base.errors import InterruptedRunError, UsageError
+from tailguard.base.text_format import count, duration_ms, duration_s
+from tailguard.config.merge import Config
+from tailguard.engine.measure import Progress
+from tailguard.engine.quantiles import estimate
+from tailguard.judge.budget import Plan, lint
+from tailguard.judge.decision import State
+from tailguard.judge.objectives import Objectives, configured_objectives
+from tailguard.judge.stopping_rule import UntilDecided
+from tailguard.judge.verdicts import exit_code, judging
+from tailguard.pipeline.progress import Progress as Lines
+from tailguard.pipeline.suite_run import INTERRUPTED, Watch, run_suite
+from tailguard.record.run import Run
+from tailguard.suite.registry import known_steps, load_scenarios
+
+
+def run_session(config: Config, command: Sequence[str]) -> int:
+    """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else."""
+    # What is misspelt is named before anything starts.
+    load_scenarios(config.get("scenarios"))
+    check_platform(config.get("platform"))
+    objectives = configured_objectives(config, known_steps())
+    warn_undecidable(config, objectives)
+    until = UntilDecided(objectives)
+    with Lines() as lines:
+        watch = Watch(judging(objectives), until, LiveLine(lines, objectives, until), lines.say)
+        run = run_suite(config, watch, command=command)
+    return finish(run)
+
+
+def warn_undecidable(config: Config, objectives: Objectives) -> None:
+    """Say which objectives the budget cannot decide, before anything is measured; with `strict` that is an error."""
+    plans = {
+        slug: Plan(load["rate_per_s"], load["max_samples"], load["max_seconds"])
+        for slug in config.get("scenarios")
+        if (load := config.scenario(slug))["schedule"] != "closed"
+    }
+    found = [str(each) for each in lint(objectives, plans)]
+    if found and config.get("strict"):
+        raise UsageError("This budget cannot decide:\n  " + "\n  ".join(found))
+    for text in found:
+        click.echo(f"Warning: {text}", err=True)
+
+
+def finish(run: Run) -> int:
+    """Write the report, print the summary and return the run's exit code, which run.json keeps."""
+    # The charts' libraries take seconds to import: not before the platform has been measured.
+    from tailguard.report.report import run_view, write_report  # noqa: PLC0415
+    from tailguard.report.text.terminal import print_summary  # noqa: PLC0415
+
+    record = run.record
+    invariants = [each for entry in record["scenarios"].values() for each in entry["invariants"]]
+    code = exit_code([*record["verdicts"], *record["migrations"]], invariants, complete=run.complete)
+    record["exit_code"] = (
+        InterruptedRunError.exit_code if record["incomplete_because"] == INTERRUPTED else code
+    )
+    run.save()
+    page = write_report(run)
+    print_summary(run_view(run), Console(highlight=False))
+    click.echo(f"\nReport: {page}")
+    return int(record["exit_code"])
+
+
+SHOWN = 0.95  # the quantile of the live line: the one that every scenario has a limit for
+
+
+@dataclass(slots=True)
+class LiveLine:
+    """The line of a scenario while it is measured: samples, the p95 so far, where its verdicts stand, time left."""
+
+    lines: Lines
+    objectives: Objectives
+    until: UntilDecided
+    _started_s: float = field(default_factory=time.monotonic)
+
+    def __call__(self, progress: Progress) -> None:
+        """Show how far a scenario is."""
+        ended = bool(progress.ended_because)
+        text = " · ".join(
+            [f"{progress.slug:<20} n={count(len(progress.samples)):<7}", *self._parts(progress)]
+        )
+        left = progress.ended_because if ended else f"{duration_s(progress.left_s)} left"
+        self.lines.update(progress.slug, f"{text} · {left}", time.monotonic() - self._started_s, last=ended)
+
+    def _parts(self, progress: Progress) -> list[str]:
+        step = progress.samples.steps[0]
+        times_ms = progress.samples.response_ms(step)
+        limits = [
+            item.limit_ms
+            for item in self.objectives.of(progress.slug)
+            if (item.step, item.q) == (step, SHOWN)
+        ]
+        states = self.until.standing(progress.slug).values()
+        open_ = sum(state is State.INCONCLUSIVE for state in states)
+        standing = f"{open_} of {len(states)} open" if open_ else "decided: " + ", ".join(sorted(set(states)))
+        return [
+            f"p95={duration_ms(estimate(times_ms, SHOWN).value)}"
+            + "".join(f", limit {limit:g}" for limit in limits),
+            standing,
+        ]

@@ -1,0 +1,132 @@
+"""The database a run works on: a server that was found or started, and a schema of our own in it."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tailguard.postgres import schema as schemas
+from tailguard.postgres.binaries import OLDEST_MAJOR
+from tailguard.postgres.location import DatabaseError, Location, address, connect, locate, with_options
+from tailguard.postgres.pooler import refuse_pooler
+from tailguard.postgres.server import Server, embedded_postgres
+from tailguard.postgres.server_control import Power
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database and the schema of ours in it. `source` is "embedded", "system" or "yours"."""
+
+    conninfo: str = field(repr=False)  # with the password and the search path
+    schema: str
+    version: str
+    source: str
+    bin_dir: Path | None = None  # psql and pgbench, where the server is embedded
+    power: Power | None = field(default=None, repr=False)  # likewise: yours is never stopped
+
+    @property
+    def address(self) -> str:
+        """Return "host:port/database", never the password."""
+        return address(self.conninfo)
+
+    def connect(self, **options: Any) -> psycopg.Connection[Any]:
+        """Connect in autocommit with our schema as the search path. Raises DatabaseError with host and port."""
+        return connect(self.conninfo, **options)
+
+    def conninfo_for(self, schema: str) -> str:
+        """Return a connection string to the same database with `schema` as the search path."""
+        return with_options(self.conninfo, f"search_path={schema}")
+
+
+@contextmanager
+def open_database(
+    dsn: str | None = None,
+    *,
+    binaries: str | Path | None = None,
+    cpus: Sequence[int] | None = None,
+    schema: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Database]:
+    """Open the database named by `dsn`, DATABASE_URL or PG*, else an embedded one, with a fresh schema of ours.
+
+    `schema` is its name (`tailguard_…`; default: a new one); it is dropped on exit. `binaries` and `cpus` are for
+    the embedded server. Raises DatabaseError where the database cannot be used.
+    """
+    with ExitStack() as stack:
+        place = locate(dsn, environ)
+        server = None
+        if place is None:
+            server = stack.enter_context(embedded_postgres(binaries, cpus=cpus))
+            place = Location(server.dsn, "embedded")
+        yield stack.enter_context(schema_on(place.conninfo, schema, server))
+
+
+@contextmanager
+def schema_on(conninfo: str, schema: str | None = None, server: Server | None = None) -> Iterator[Database]:
+    """Make a schema of ours on a server that runs, and drop it on exit.
+
+    Raises DatabaseError where the server is too old, read-only, or the user may not create schemas.
+    """
+    name = schema or schemas.new_name()
+    with connect(conninfo) as keeper:  # its advisory lock says that we live
+        check(keeper)
+        _mention_leftovers(keeper)
+        schemas.create(keeper, name)
+        version = keeper.info.parameter_status("server_version") or "unknown"
+        own = with_options(conninfo, f"search_path={name}")
+        found = (server.source, server.bin_dir, server.power) if server else ("yours",)
+        try:
+            yield Database(own, name, version.split()[0], *found)
+        finally:
+            _drop(keeper, conninfo, name)
+
+
+def check(connection: psycopg.Connection[Any]) -> None:
+    """Raise DatabaseError where we cannot work on this server, before anything is made."""
+    where = f"PostgreSQL at {_where(connection)}"
+    major = connection.info.server_version // 10_000
+    if major < OLDEST_MAJOR:
+        raise DatabaseError(f"{where} is version {major}: {OLDEST_MAJOR} or newer is needed")
+    refuse_pooler(connection)
+    row = connection.execute(
+        "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, "
+        "has_database_privilege(current_database(), 'CREATE'), current_user, current_database()"
+    ).fetchone()
+    assert row is not None
+    read_only, may_create, user, database = row
+    if read_only:
+        raise DatabaseError(f"{where} is read-only (a standby?): point --dsn at the primary")
+    if not may_create:
+        raise DatabaseError(
+            f"the user {user} may not create a schema in {where}: "
+            f'GRANT CREATE ON DATABASE "{database}" TO "{user}", or use another user'
+        )
+
+
+def _where(connection: psycopg.Connection[Any]) -> str:
+    info = connection.info
+    return f"{info.host or 'localhost'}:{info.port}/{info.dbname}"
+
+
+def _drop(keeper: psycopg.Connection[Any], conninfo: str, name: str) -> None:
+    """Drop the schema, over a new connection where the keeper's is broken (one sees that only by using it)."""
+    try:
+        try:
+            schemas.drop(keeper, name)
+        except psycopg.OperationalError:
+            with connect(conninfo) as again:
+                schemas.drop(again, name)
+    except (psycopg.Error, DatabaseError) as error:
+        _LOG.warning("schema %s stays behind, the server is gone: %s", name, error)
+
+
+def _mention_leftovers(keeper: psycopg.Connection[Any]) -> None:
+    """Say what killed runs left in somebody's database. It is not ours to drop unasked: see `schema.leftovers`."""
+    if names := ", ".join(item.name for item in schemas.leftovers(keeper)):
+        _LOG.warning("killed runs left schemas in %s: DROP SCHEMA %s CASCADE", _where(keeper), names)

@@ -1,0 +1,170 @@
+"""A schema of our own in somebody's database: made, marked and dropped by us, and nothing else touched."""
+
+import json
+import logging
+import os
+import re
+import secrets
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tailguard.postgres.location import DatabaseError
+
+PREFIX = "tailguard_"
+_NAME = re.compile(rf"{PREFIX}[a-z0-9_]{{1,40}}")
+# The comment of a schema that we made begins with this: what has no such comment is never dropped.
+MARKER = "made by tailguard, dropped by tailguard: "
+# High half of the advisory lock that says "its owner lives"; the low half is the schema's oid. ASCII "tail".
+_LOCK_CLASS = 0x7461696C
+# A leftover must be this old: the lock of a living owner is gone for a moment when its connection breaks.
+LEFTOVER_AGE_S = 600.0
+_LOCK_TIMEOUT_MS = 10_000  # a stray connection of a killed run may hold a table; do not wait for ever
+_LOG = logging.getLogger(__name__)
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A schema of ours whose owner is gone."""
+
+    name: str
+    age_s: float
+    host: str
+    pid: int
+
+
+def new_name() -> str:
+    """Return a name that no schema has."""
+    return f"{PREFIX}{secrets.token_hex(5)}"
+
+
+def create(connection: Connection, name: str) -> None:
+    """Make the schema `name`, marked as ours; `connection` owns it for as long as it is open.
+
+    A schema of that name that a killed run of ours left is replaced.
+    Raises DatabaseError where the name is not ours to use, or the schema is another's or in use.
+    """
+    if not _NAME.fullmatch(name):
+        raise DatabaseError(
+            f"the schema {name!r} is not ours to use: the suite works in schemas named {PREFIX}… only "
+            f"(small letters, digits, _), for example {PREFIX}nightly"
+        )
+    _make_way(connection, name)
+    marker = {"made_utc": datetime.now(UTC).isoformat(timespec="seconds"), "host": socket.gethostname()}
+    text = MARKER + json.dumps(marker | {"pid": os.getpid()})
+    with connection.transaction():  # never a schema without its marker
+        try:
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        except psycopg.errors.DuplicateSchema:
+            raise DatabaseError(
+                f"the schema {name} was just made by another run: choose another name"
+            ) from None
+        connection.execute(
+            sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(name), sql.Literal(text))
+        )
+        connection.execute("SELECT pg_advisory_lock(%s)", (_lock_key(connection, name),))
+
+
+def drop(connection: Connection, name: str) -> bool:
+    """Drop the schema `name` where its marker says that it is ours; tell whether it is gone.
+
+    A refusal is logged with the statement to run by hand, not raised: what was measured is worth more.
+    Raises psycopg.OperationalError where the connection is broken.
+    """
+    if _marker(connection, name) is None:
+        return False
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(_LOCK_TIMEOUT_MS))
+            connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        if connection.broken:
+            raise
+        _LOG.warning("schema %s stays behind (%s): DROP SCHEMA %s CASCADE", name, error, name)
+        return False
+    return True
+
+
+def leftovers(connection: Connection, older_than_s: float = LEFTOVER_AGE_S) -> list[Leftover]:
+    """Return the marked schemas of this database that are old and whose owner's lock is free."""
+    rows = connection.execute(
+        "SELECT nspname, obj_description(oid, 'pg_namespace') FROM pg_namespace "
+        "WHERE starts_with(nspname, %s) AND starts_with(obj_description(oid, 'pg_namespace'), %s) ORDER BY 1",
+        (PREFIX, MARKER),
+    ).fetchall()
+    found = [_parsed(name, comment) for name, comment in rows]
+    return [item for item in found if item.age_s >= older_than_s and _owner_is_gone(connection, item)]
+
+
+def drop_leftovers(connection: Connection, older_than_s: float = LEFTOVER_AGE_S) -> list[str]:
+    """Drop what killed runs left; return the names of the dropped schemas."""
+    return [item.name for item in leftovers(connection, older_than_s) if drop(connection, item.name)]
+
+
+def _make_way(connection: Connection, name: str) -> None:
+    exists = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (name,)).fetchone()
+    if not exists:
+        return
+    if (comment := _marker(connection, name)) is None:
+        raise DatabaseError(f"the schema {name} exists and was not made by tailguard: choose another name")
+    owner = _parsed(name, comment)
+    if not _owner_is_gone(connection, owner):
+        raise DatabaseError(
+            f"the schema {name} is in use by another run (process {owner.pid} on {owner.host}): "
+            "wait for it, or choose another name"
+        )
+    if not drop(connection, name):
+        raise DatabaseError(f"the schema {name} of an earlier run cannot be dropped: choose another name")
+
+
+def _marker(connection: Connection, name: str) -> str | None:
+    row = connection.execute(
+        "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s", (name,)
+    ).fetchone()
+    comment = row[0] if row else None
+    return comment if comment and comment.startswith(MARKER) else None
+
+
+def _owner_is_gone(connection: Connection, item: Leftover) -> bool:
+    """Tell whether nobody holds the schema's lock, which goes with its owner's connection, and no process of that id
+    lives where it was made: a broken connection alone does not make an orphan.
+    """
+    if item.host == socket.gethostname() and _process_lives(item.pid):
+        return False
+    key = _lock_key(connection, item.name)
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
+    if not row or not row[0]:
+        return False
+    connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
+    return True
+
+
+def _process_lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _lock_key(connection: Connection, name: str) -> int:
+    row = connection.execute("SELECT oid::bigint FROM pg_namespace WHERE nspname = %s", (name,)).fetchone()
+    return (_LOCK_CLASS << 32) | int(row[0] if row else 0)
+
+
+def _parsed(name: str, comment: str) -> Leftover:
+    try:
+        marker = json.loads(comment.removeprefix(MARKER))
+        age_s = (datetime.now(UTC) - datetime.fromisoformat(marker["made_utc"])).total_seconds()
+        return Leftover(name, age_s, str(marker["host"]), int(marker["pid"]))
+    except (ValueError, KeyError, TypeError):
+        # Somebody edited the marker: never old enough to drop, and its owner, process 1, lives.
+        return Leftover(name, -1.0, socket.gethostname(), 1)

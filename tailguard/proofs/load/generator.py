@@ -1,0 +1,145 @@
+"""Writers and readers of a table, at an open model's rate, for as long as a window is open.
+
+Latency runs from the intended start, so that a client who had to wait for a lock is slow for everybody behind him too.
+Writers and readers have workers of their own: a stalled writer must not make a reader late.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from typing import Any
+
+import psycopg
+
+from tailguard.engine.iteration import Session
+from tailguard.engine.measure import measure
+from tailguard.engine.scenario import Scenario
+from tailguard.engine.schedule import Closed, Poisson, Schedule
+from tailguard.engine.workload import Load, Measurement, Pace, Trial
+from tailguard.migrations.watch import Database
+from tailguard.proofs.load.statements import Statements
+from tailguard.record.samples import Samples
+
+WRITERS, READERS = "writers", "readers"
+WORKERS = 8  # of each; a stall may hold them all, and the queue behind them is seen as latency
+LONGEST_S = 900.0  # of a window; a schedule is made in advance
+WARM_UP = 40  # turns, counted and not kept: each worker plans its statements
+# Half of what was reached would already queue; a quarter leaves room for the build itself, which takes a core.
+SHARE_OF_CAPACITY = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """One kind of client: its statements, each executed in turn on a connection a worker."""
+
+    scenario: Scenario
+    queries: tuple[tuple[str, str], ...]  # (step, statement)
+    connections: Sequence[psycopg.Connection[Any]]
+    statements: Statements
+
+
+@dataclass(slots=True)
+class Window:
+    """What was measured while a window was open; filled when it closes."""
+
+    samples: dict[str, Samples] = field(default_factory=dict)
+
+
+@contextmanager
+def crowds(database: Database, statements: Statements) -> Iterator[list[Crowd]]:
+    """Connect the writers and the readers; they keep their connections over all windows."""
+    writing = [
+        (step, query)
+        for step, query in (("insert", statements.insert), ("update", statements.update))
+        if query
+    ]
+    with ExitStack() as stack:
+        kinds = ((WRITERS, tuple(writing)), (READERS, (("read", statements.read),)))
+        yield [_crowd(database, slug, queries, statements, stack) for slug, queries in kinds if queries]
+
+
+@contextmanager
+def open_window(crowds: Sequence[Crowd], rate_per_s: float, seed: int) -> Iterator[Window]:
+    """Drive every crowd at `rate_per_s` while the block runs.
+
+    Leave the block only when what was held up had time to end: what is due and unserved at its end is not counted.
+    """
+    window, stop = Window(), Event()
+    threads = [_Driver(crowd, Poisson(rate_per_s, LONGEST_S, seed), stop) for crowd in crowds]
+    try:
+        for thread in threads:
+            thread.start()
+        yield window
+    finally:
+        stop.set()
+        for thread in threads:
+            if thread.ident is not None:  # Ctrl-C may come before all have started
+                thread.join()
+    window.samples = {thread.crowd.scenario.slug: thread.result().samples for thread in threads}
+
+
+def calibrate(crowds: Sequence[Crowd], most_per_s: float, seconds: float) -> float:
+    """Return a rate for each crowd well below what the slower one reaches in `seconds` with nothing else to do."""
+    reached = []
+    for crowd in crowds:
+        driver = _Driver(crowd, Closed(WORKERS, seconds), Event(), seconds)
+        driver.start()
+        driver.join()
+        reached.append(driver.result().achieved_rate_per_s)
+    return min(most_per_s, SHARE_OF_CAPACITY * min(reached))
+
+
+class _Driver(Thread):
+    """Measures one crowd on a thread of its own until `stop` is set."""
+
+    def __init__(self, crowd: Crowd, schedule: Schedule, stop: Event, longest_s: float = LONGEST_S) -> None:
+        super().__init__(name=f"{crowd.scenario.slug} of the proof", daemon=True)
+        self.crowd = crowd
+        load = Load(schedule, WORKERS, WARM_UP, max_samples=10_000_000, max_seconds=longest_s)
+        # One slice: a build has no pauses either.
+        self._pace = Pace(slice_s=longest_s)
+        self._trial = Trial(crowd.scenario, crowd, None, load)
+        self._stop_event = stop
+        self._measured: Measurement | None = None
+        self._failure: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            slug = self.crowd.scenario.slug
+            self._measured = measure([self._trial], stop=self._stop_event, pace=self._pace)[slug]
+        except BaseException as failure:  # noqa: BLE001  # carried to whoever asks for the result
+            self._failure = failure
+
+    def result(self) -> Measurement:
+        """Return what was measured, or raise what broke it."""
+        if self._failure is not None:
+            raise self._failure
+        assert self._measured is not None  # the thread has ended
+        return self._measured
+
+
+def _crowd(
+    database: Database,
+    slug: str,
+    queries: tuple[tuple[str, str], ...],
+    statements: Statements,
+    stack: ExitStack,
+) -> Crowd:
+    connections = [stack.enter_context(database.connect()) for _ in range(WORKERS)]
+    scenario = Scenario(
+        slug=slug,
+        title=f"The table's {slug}",
+        steps=tuple(step for step, _ in queries),
+        needs=frozenset({"postgres"}),
+        journey=_journey,
+        prepare=lambda _world, _settings: None,
+        invariants=lambda _world, _data, _samples: [],
+    )
+    return Crowd(scenario, queries, connections, statements)
+
+
+def _journey(session: Session, crowd: Crowd, _data: None) -> None:
+    step, query = crowd.queries[session.turn % len(crowd.queries)]
+    execute: Callable[..., Any] = crowd.connections[session.worker].execute
+    session.step(step, execute, query, crowd.statements.parameters(abs(session.turn)))

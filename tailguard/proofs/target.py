@@ -1,0 +1,139 @@
+"""The tables that a proof under load writes to: seeded ones, or a copy of yours in a schema of our own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from reference.database import create_tables
+from reference.seed import LEDGER_ROWS, MODERATION_ROWS, SeedSize, seed_histories
+from tailguard.base.errors import UsageError
+from tailguard.cli.migrate.target import told_plainly
+from tailguard.migrations.index import find_table
+from tailguard.migrations.migration import Migration
+from tailguard.migrations.sql import folded, statements
+from tailguard.postgres.database import Database, open_database, schema_on
+from tailguard.postgres.location import connect, locate
+from tailguard.postgres.restore import restore
+from tailguard.postgres.server import embedded_postgres
+from tailguard.proofs.load.copy import copy_rows
+from tailguard.proofs.load.statements import PRIMARY_KEY
+
+MOST_TOLD = 5  # lines of what a restore refused: roles and extensions are usual, and told once is enough
+# What a proof needs of a table goes along; defaults do not, for they may draw on your table's own sequence.
+COPIED = "INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING INDEXES INCLUDING STORAGE INCLUDING STATISTICS"
+
+
+@contextmanager
+def prove_target(
+    migration: Migration,
+    rows: int,
+    dsn: str | None,
+    schema: str | None,
+    say: Callable[[str], None],
+    folder: Path | None = None,
+    dump: Path | None = None,
+) -> Iterator[Database]:
+    """Open a database whose tables the proof may write to, with about `rows` rows in the migration's table.
+
+    A `folder` of migrations may bring tables of its own: `seed/*.sql`, with %(rows)s where their size stands.
+
+    Raises UsageError where the table is not there, or names its schema (the proof works on a copy in another one).
+    """
+    if "." in migration.build.table:
+        raise UsageError(
+            f"{migration.name}: {migration.build.table} names its schema. The proof works on a copy in a schema of its"
+            " own: write the table's bare name and give --schema."
+        )
+    if dump is not None:
+        with _restored(dump, schema or "public", migration, rows, say) as database, told_plainly():
+            yield database
+        return
+    with open_database(dsn) as database:
+        place = locate(dsn)
+        if place is None:
+            say(f"Seeding {rows:,} rows on an embedded PostgreSQL {database.version}.")
+            _seed(database, migration, rows, sorted((folder or Path()).glob("seed/*.sql")) if folder else [])
+        else:
+            say(
+                f"Copying up to {rows:,} rows of yours to the schema {database.schema} at {database.address}."
+            )
+            say("Your own table is only read; the load runs on this server all the same.")
+            _copy(database, migration, rows, schema or _first_schema(place.conninfo))
+        with told_plainly():
+            yield database
+
+
+@contextmanager
+def _restored(
+    dump: Path, schema: str, migration: Migration, rows: int, say: Callable[[str], None]
+) -> Iterator[Database]:
+    """Restore a dump into an embedded server, and copy the table from it as from a user's own."""
+    with embedded_postgres() as server:
+        say(f"Restoring {dump} into an embedded PostgreSQL {server.version}.")
+        refused = restore(dump, server)
+        for line in refused[:MOST_TOLD]:
+            say(f"  {line}")
+        if len(refused) > MOST_TOLD:
+            say(f"  and {len(refused) - MOST_TOLD} more")
+        with schema_on(server.dsn, server=server) as database:
+            say(f"Copying up to {rows:,} rows of it to the schema {database.schema}.")
+            _copy(database, migration, rows, schema)
+            yield database
+
+
+def _seed(database: Database, migration: Migration, rows: int, files: Sequence[Path]) -> None:
+    if files:
+        with told_plainly(), database.connect() as connection:
+            for statement in (one for file in files for one in statements(file.read_text(encoding="utf-8"))):
+                connection.execute(statement.encode(), {"rows": rows} if "%(rows)s" in statement else None)
+        return
+    sizes = {
+        "economy_economytransaction": SeedSize(ledger_rows=rows, moderation_rows=MODERATION_ROWS),
+        "support_moderationaction": SeedSize(ledger_rows=LEDGER_ROWS, moderation_rows=rows),
+    }
+    size = sizes.get(folded(migration.build.table))
+    if size is None:
+        raise UsageError(
+            f"{migration.name}: the embedded server has no table {migration.build.table}."
+            " Name your database with --dsn."
+        )
+    create_tables(database.conninfo)
+    try:
+        seed_histories(database.conninfo, size=size)
+    except ValueError as error:
+        raise UsageError(f"--rows {rows}: {error}.") from error
+
+
+def _copy(database: Database, migration: Migration, rows: int, schema: str) -> None:
+    """Copy the table, in the catalogue and in rows; new rows get keys above the copied ones."""
+    with database.connect() as connection:
+        named = sql.Identifier(schema, folded(migration.build.table))
+        found = find_table(connection, named.as_string(connection))
+        theirs, ours = sql.Identifier(found.schema, found.name), sql.Identifier(database.schema, found.name)
+        connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} {})").format(ours, theirs, sql.SQL(COPIED)))
+        _number_new_rows(connection, ours, found.oid)
+        copy_rows(connection, found.oid, theirs, ours, rows)
+
+
+def _first_schema(conninfo: str) -> str:
+    """Return the schema that the user's own connection looks in first."""
+    with connect(conninfo) as connection:
+        row = connection.execute("SELECT current_schema()").fetchone()
+    if row is None or row[0] is None:
+        raise UsageError(
+            "The search path names no schema that exists. Name your tables' schema with --schema."
+        )
+    return str(row[0])
+
+
+def _number_new_rows(connection: psycopg.Connection[Any], ours: sql.Identifier, source: int) -> None:
+    """Give the copied primary key an identity of its own; the copied rows set where it goes on."""
+    row = connection.execute(PRIMARY_KEY, [source]).fetchone()
+    if row is None:
+        return
+    identity = sql.SQL("ALTER TABLE {} ALTER {} ADD GENERATED BY DEFAULT AS IDENTITY")
+    connection.execute(identity.format(ours, sql.Identifier(row[0])))

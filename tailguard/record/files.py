@@ -1,0 +1,134 @@
+"""Files of a run: written beside, brought to the disk, then renamed: a reader never sees half a file."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tailguard.base.errors import UsageError
+
+LATEST = "latest"
+RECORD = "run.json"
+PART = ".part"
+
+
+@contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """Turn a failed write below `folder` into a UsageError that names it; staged leftovers are removed."""
+    try:
+        yield
+    except OSError as error:
+        with suppress(OSError):
+            for left in folder.rglob("*" + PART):
+                left.unlink()
+        raise UsageError(
+            f"Cannot save the run in {folder}: {_reason(error)}. What was saved before is whole."
+            " Free space there, or choose another folder with --set runs_dir=FOLDER."
+        ) from error
+
+
+@contextmanager
+def stage(path: Path) -> Iterator[Path]:
+    """Yield the staging path of `path`; what was written there is on the disk when the block ends."""
+    staged = path.with_name(path.name + PART)
+    yield staged
+    with staged.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def stage_text(path: Path, text: str) -> Path:
+    """Write `text` to the staging path of `path`, as UTF-8, and return that path."""
+    with stage(path) as staged:
+        staged.write_text(text, encoding="utf-8")
+    return staged
+
+
+def write_file(path: Path, content: str | bytes, remedy: str = "") -> None:
+    """Write a file where a user wants it, text as UTF-8, whole or not at all; raise UsageError naming it otherwise.
+
+    Unlike in `saving`, nothing else is touched: the folder is the user's. `remedy` is a next step beyond the folder's.
+    """
+    try:
+        with stage(path) as staged:
+            staged.write_bytes(content.encode() if isinstance(content, str) else content)
+        unstage(staged)
+    except OSError as error:
+        with suppress(OSError):
+            path.with_name(path.name + PART).unlink()
+        raise UsageError(
+            f"Cannot write {path}: {_reason(error)}. Is {path.parent} there, writable and not full? {remedy}".strip()
+        ) from error
+
+
+def unstage(*staged: Path) -> None:
+    """Give each staged file its name, in order, and bring the folders' entries to the disk."""
+    for path in staged:
+        path.replace(path.with_name(path.name.removesuffix(PART)))
+    for folder in {path.parent for path in staged}:
+        _sync_folder(folder)
+
+
+def point_latest(folder: Path) -> None:
+    """Let `latest` beside `folder` point to it: a link, or a file with its name where there are no links."""
+    latest = folder.parent / LATEST
+    fresh = folder.parent / f".{folder.name}{PART}"
+    try:
+        fresh.symlink_to(folder.name)
+    except (OSError, NotImplementedError):
+        fresh.write_text(folder.name + "\n", encoding="utf-8")
+    try:
+        fresh.replace(latest)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def find_run(where: str | Path, runs_dir: Path) -> Path:
+    """Return the folder of a run by folder, run.json, id or `latest`; raise UsageError where there is none."""
+    path = Path(where)
+    if str(where) == LATEST and not path.exists():
+        path = _newest(runs_dir)
+    elif not path.exists() and re.fullmatch(r"[0-9a-f]{6}", str(where)):
+        path = next(runs_dir.glob(f"*-{where}"), path)
+    if path.name == RECORD:
+        path = path.parent
+    if path.name == LATEST and path.is_file():  # it names the folder, where links cannot be made
+        path = path.parent / path.read_text(encoding="utf-8").strip()
+    if not (path / RECORD).is_file():
+        raise UsageError(
+            f"{where} is no run: {path / RECORD} does not exist."
+            " Give a run's folder, its run.json, its id or `latest`."
+        )
+    return path.resolve()
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _reason(error: OSError) -> str:
+    """The system's own words: libraries wrap theirs around them."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _newest(runs_dir: Path) -> Path:
+    linked = runs_dir / LATEST
+    if linked.exists():
+        return linked
+    records = sorted(
+        runs_dir.glob(f"*/{RECORD}")
+    )  # the stamp sorts; `latest` may point to a run that was deleted
+    if not records:
+        raise UsageError(f"There is no run in {runs_dir} yet. Make one with `tailguard run`.")
+    return records[-1].parent

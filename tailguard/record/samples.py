@@ -1,0 +1,139 @@
+"""Samples: what was measured, as columns of equal length."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tailguard.base.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OUTCOMES = ("ok", "conflict", "error")
+OK, CONFLICT, ERROR = range(3)
+
+# A sample's code is one positive 32-bit integer: step in bits 0-7, outcome in 8-9, retries in 10-17, error kind in the
+# rest.
+# The code of an undisturbed ok sample is thus its step's number.
+_OUTCOME_SHIFT, _RETRIES_SHIFT, _ERROR_SHIFT = 8, 10, 18
+MOST_STEPS = 1 << 8
+MOST_RETRIES = (1 << 8) - 1
+MOST_ERRORS = 1 << 13
+
+
+def pack_code(step: int, outcome: int = OK, retries: int = 0, error: int = 0) -> int:
+    """Pack what a sample is besides its times; retries beyond 255 are kept as 255."""
+    return (
+        step
+        | outcome << _OUTCOME_SHIFT
+        | min(retries, MOST_RETRIES) << _RETRIES_SHIFT
+        | error << _ERROR_SHIFT
+    )
+
+
+def unpack_codes(code: NDArray[np.integer[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the columns step, outcome, error and retries of packed codes."""
+    return {
+        "step": (code & (MOST_STEPS - 1)).astype(np.uint8),
+        "outcome": (code >> _OUTCOME_SHIFT & 0b11).astype(np.uint8),
+        "error": (code >> _ERROR_SHIFT).astype(np.int32),
+        "retries": (code >> _RETRIES_SHIFT & MOST_RETRIES).astype(np.int32),
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Samples of one scenario, in order of their intended start.
+
+    Attributes:
+        scenario: slug of the scenario.
+        steps: names of the steps; `step` holds indices into it.
+        errors: kinds of failure and refusal; `error` holds indices into it, and `errors[0]` is "", for none.
+        intended_ns, started_ns, ended_ns: int64, instants of the monotonic clock.
+        step, outcome: uint8; outcome is an index into `OUTCOMES`.
+        error, retries: int32.
+    """
+
+    scenario: str
+    steps: tuple[str, ...]
+    errors: tuple[str, ...]
+    intended_ns: NDArray[np.int64]
+    started_ns: NDArray[np.int64]
+    ended_ns: NDArray[np.int64]
+    step: NDArray[np.uint8]
+    outcome: NDArray[np.uint8]
+    error: NDArray[np.int32]
+    retries: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """Return the number of samples of all steps and outcomes."""
+        return len(self.intended_ns)
+
+    def response_ms(self, step: str) -> NDArray[np.float64]:
+        """Times from the intended start to the end of the ok samples of `step`, in ms."""
+        ok = self.ok(step)
+        return (self.ended_ns[ok] - self.intended_ns[ok]) / 1e6
+
+    def service_ms(self, step: str) -> NDArray[np.float64]:
+        """Times from the actual start to the end of the ok samples of `step`, in ms."""
+        ok = self.ok(step)
+        return (self.ended_ns[ok] - self.started_ns[ok]) / 1e6
+
+    def ok(self, step: str) -> NDArray[np.bool_]:
+        """Mask of the ok samples of `step`."""
+        mask: NDArray[np.bool_] = (self.step == self.step_index(step)) & (self.outcome == OK)
+        return mask
+
+    def step_index(self, step: str) -> int:
+        """Number of `step`.
+
+        Raises:
+            UsageError: the scenario has no such step.
+        """
+        if step not in self.steps:
+            raise UsageError(
+                f"scenario {self.scenario!r} has no step {step!r}; it has {', '.join(self.steps)}"
+            )
+        return self.steps.index(step)
+
+    def frame(self) -> "pd.DataFrame":
+        """The samples as a table, names instead of numbers: what `samples.parquet` holds."""
+        import pandas as pd  # noqa: PLC0415 - half a second that measuring need not wait for
+
+        return pd.DataFrame(
+            {
+                "scenario": _named(np.zeros(len(self), np.uint8), (self.scenario,)),
+                "step": _named(self.step, self.steps),
+                "intended_ns": self.intended_ns,
+                "started_ns": self.started_ns,
+                "ended_ns": self.ended_ns,
+                "outcome": _named(self.outcome, OUTCOMES),
+                "error": _named(self.error, self.errors),
+                "retries": self.retries,
+            }
+        )
+
+
+def _named(numbers: NDArray[np.integer[Any]], names: tuple[str, ...]) -> "pd.Categorical[str]":
+    import pandas as pd  # noqa: PLC0415 - likewise
+
+    return pd.Categorical.from_codes(numbers, pd.Index(names))
+
+
+def samples_from_rows(
+    scenario: str, steps: tuple[str, ...], errors: tuple[str, ...], rows: NDArray[np.int64]
+) -> Samples:
+    """Unpack recorded rows (n, 4) of intended, started, ended and code; order them by intended start."""
+    rows = rows[np.argsort(rows[:, 0], kind="stable")]
+    intended_ns, started_ns, ended_ns, code = np.ascontiguousarray(rows.T)
+    return Samples(
+        scenario=scenario,
+        steps=steps,
+        errors=errors,
+        intended_ns=intended_ns,
+        started_ns=started_ns,
+        ended_ns=ended_ns,
+        **unpack_codes(code),
+    )

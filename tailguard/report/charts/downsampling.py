@@ -1,0 +1,138 @@
+"""Samples reduced to what a chart can draw, whatever their number, without losing what matters.
+
+A picture of two million samples has no more pixels than one of six hundred. What must survive is the tail: every
+time bucket keeps its slowest sample, the histogram counts all, and the percentile curve is exact where it is drawn.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tailguard.record.samples import ERROR, OK, Samples
+
+_NS_PER_MS, _NS_PER_S = 1e6, 1e9
+_FLOOR_MS = 1e-3  # a microsecond: below what is timed here; a logarithmic axis has no zero
+_HISTOGRAM_BINS = 40  # as fine as a chart 600 px wide can show with gaps
+_TICKS_PER_HALVING = 5  # HdrHistogram's usual density: five points each time the distance to 100 % halves
+_CLOUD_BINS = 32
+_FINEST = 20  # a scenario that was measured for less than a twentieth of the time is drawn coarser
+_BRIDGED = 3  # buckets: a thin stream leaves one or two empty by chance
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step's samples in milliseconds, in order of the intended start.
+
+    `at_s` counts from the first intended start of the scenario. `response_ms` and `service_ms` are of the `ok` samples,
+    `failed_at_s` and `failed_ms` of those that ended in an error.
+    """
+
+    name: str
+    at_s: NDArray[np.float64]
+    response_ms: NDArray[np.float64]
+    service_ms: NDArray[np.float64]
+    failed_at_s: NDArray[np.float64]
+    failed_ms: NDArray[np.float64]
+
+
+def step_of(samples: Samples, name: str) -> Step:
+    """Take one step out of a scenario's samples, which are in order of their intended start."""
+    mine = samples.step == samples.step_index(name)
+    good, failed = mine & (samples.outcome == OK), mine & (samples.outcome == ERROR)
+    origin = samples.intended_ns.min(initial=np.iinfo(np.int64).max)
+    at_s = (samples.intended_ns - origin) / _NS_PER_S
+    response_ms = np.maximum((samples.ended_ns - samples.intended_ns) / _NS_PER_MS, _FLOOR_MS)
+    service_ms = np.maximum((samples.ended_ns - samples.started_ns) / _NS_PER_MS, _FLOOR_MS)
+    return Step(name, at_s[good], response_ms[good], service_ms[good], at_s[failed], response_ms[failed])
+
+
+def slowest_by_bucket(
+    at_s: NDArray[np.float64], values: NDArray[np.float64], buckets: int
+) -> NDArray[np.int64]:
+    """Return the index of the slowest sample of each of `buckets` equal time buckets that holds any."""
+    bucket = _bucket(at_s, buckets)
+    order = np.lexsort((values, bucket))
+    last = (
+        np.append(bucket[order][1:] != bucket[order][:-1], values=True) if order.size else np.zeros(0, bool)
+    )
+    return np.asarray(order[last], dtype=np.int64)
+
+
+def busy_buckets(at_s: NDArray[np.float64], most: int) -> int:
+    """Return how many equal buckets of the whole time leave about `most` that hold a sample.
+
+    Scenarios take turns, so most of a scenario's time belongs to others.
+    """
+    held = np.unique(_bucket(at_s, most)).size
+    return min(most * most // held, most * _FINEST) if held else most
+
+
+def median_by_bucket(at_s: NDArray[np.float64], values: NDArray[np.float64], buckets: int) -> pd.DataFrame:
+    """Return `at_s` (the bucket's middle), `median_ms` and `n` of each time bucket that holds any sample.
+
+    `stretch` numbers the stretches between which nothing was measured: a line must not bridge them.
+    """
+    if not values.size:
+        return pd.DataFrame({"at_s": [], "median_ms": [], "n": [], "stretch": []})
+    width = (float(at_s.max()) or 1.0) / buckets
+    grouped = pd.Series(values).groupby(_bucket(at_s, buckets))
+    medians = grouped.median()
+    places = medians.index.to_numpy()
+    stretch = np.cumsum(np.diff(places, prepend=places[0]) > _BRIDGED)
+    return pd.DataFrame(
+        {
+            "at_s": (places + 0.5) * width,
+            "median_ms": medians.to_numpy(),
+            "n": grouped.size().to_numpy(),
+            "stretch": stretch,
+        }
+    )
+
+
+def _bucket(at_s: NDArray[np.float64], buckets: int) -> NDArray[np.int64]:
+    end = float(at_s.max()) if at_s.size and at_s.max() > 0 else 1.0
+    return np.minimum((at_s / end * buckets).astype(np.int64), buckets - 1)
+
+
+def histogram(values: NDArray[np.float64]) -> pd.DataFrame:
+    """Count all values in logarithmic bins: `low_ms`, `high_ms`, `n`."""
+    low, high = float(values.min()), float(values.max())
+    edges = np.geomspace(low, max(high, low * 1.01), _HISTOGRAM_BINS + 1)
+    edges[0], edges[-1] = low, max(high, edges[-1])  # geomspace rounds its ends: no value may fall outside
+    counts, _ = np.histogram(values, edges)
+    return pd.DataFrame({"low_ms": edges[:-1], "high_ms": edges[1:], "n": counts})
+
+
+def percentile_curve(values: NDArray[np.float64]) -> pd.DataFrame:
+    """Return `q`, `inverse` = 1/(1-q) and `ms` up to the last sample that has a quantile of its own, q = 1 - 1/n.
+
+    Values are order statistics (numpy's inverted_cdf), so each is a time that really occurred.
+    """
+    halvings = max(np.log2(max(values.size, 2)), 1.0)
+    inverse = np.minimum(
+        2.0 ** (np.arange(int(halvings * _TICKS_PER_HALVING) + 2) / _TICKS_PER_HALVING), values.size
+    )
+    inverse = np.unique(np.maximum(inverse, 1.0))
+    q = 1 - 1 / inverse
+    return pd.DataFrame(
+        {"q": q, "inverse": inverse, "ms": np.percentile(values, 100 * q, method="inverted_cdf")}
+    )
+
+
+def cloud(x: NDArray[np.float64], y: NDArray[np.float64]) -> pd.DataFrame:
+    """Count points of two positive columns in square logarithmic cells: `x_low`, `x_high`, `y_low`, `y_high`, `n`."""
+    low, high = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
+    edges = np.geomspace(low * 0.999, max(high, low * 1.01) * 1.001, _CLOUD_BINS + 1)
+    counts, _, _ = np.histogram2d(x, y, bins=(edges, edges))
+    column, row = np.nonzero(counts)
+    return pd.DataFrame(
+        {
+            "x_low": edges[column],
+            "x_high": edges[column + 1],
+            "y_low": edges[row],
+            "y_high": edges[row + 1],
+            "n": counts[column, row].astype(np.int64),
+        }
+    )

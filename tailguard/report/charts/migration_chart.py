@@ -1,0 +1,56 @@
+"""Before and after of a migration as bars, on a linear axis: a speck after a long bar is the point."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from tailguard.cli.report.views import numbers
+from tailguard.report.charts.style import Figure, styled
+
+_SIDES = ("before", "after")
+_TIMES = (("server_ms", "server"), ("client_ms", "client"))
+_ROW_PX = 34
+_LABELS_PX = 100  # the browser's letters are wider than those that the chart library counts on
+_LABEL_ROOM = 1.35  # a third of the axis for the number written behind the longest bar
+
+
+def migration_figure(found: Mapping[str, Any]) -> Figure:
+    """Return the bars of one migration, or the reason why there are none."""
+    rows = [row for key, name in _TIMES for side in _SIDES if (row := _row(found, side, key, name))]
+    if not rows:
+        return Figure("Time before and after", "No time was measured before or after this migration.", None)
+    frame = pd.DataFrame(rows)
+    order = list(dict.fromkeys(frame["label"]))
+    end = float(frame["high"].max()) * _LABEL_ROOM
+    axis = alt.Axis(domain=False, ticks=False, grid=False, minExtent=_LABELS_PX)
+    y = alt.Y("label:N", sort=order, title=None, axis=axis)
+    x = alt.X("ms:Q", title="median time of the query, ms", scale=alt.Scale(domain=[0, end], nice=False))
+    tip = [alt.Tooltip("label:N", title="time"), alt.Tooltip("shown:N", title="median")]
+    colours = alt.Scale(domain=list(_SIDES), range=["var(--muted)", "var(--response)"])
+    base = alt.Chart(frame).encode(y)
+    bars = base.mark_bar(height=16).encode(
+        x, color=alt.Color("side:N", scale=colours, legend=None), tooltip=tip
+    )
+    spread = base.mark_rule(color="var(--ink)", strokeWidth=1.5).encode(alt.X("low:Q"), alt.X2("high:Q"))
+    words = base.mark_text(align="left", dx=8, color="var(--ink)", fontSize=12)
+    chart = alt.layer(bars, spread, words.encode(alt.X("high:Q"), text="shown:N"))
+    caption = "Median of the repeated query with its interval; server time is PostgreSQL's own, client time a caller's."
+    return Figure("Time before and after", caption, styled(chart, height_px=_ROW_PX * len(rows)))
+
+
+def _row(found: Mapping[str, Any], side: str, key: str, name: str) -> dict[str, Any] | None:
+    spread = (found.get(side) or {}).get(key) or {}
+    median = spread.get("median")
+    if median is None:
+        return None
+    low, high = spread.get("low"), spread.get("high")
+    return {
+        "side": side,
+        "label": f"{name}, {side}",
+        "ms": median,
+        "low": median if low is None else low,
+        "high": median if high is None else high,
+        "shown": numbers.ms(median),
+    }

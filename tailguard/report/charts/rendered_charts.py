@@ -1,0 +1,120 @@
+"""All charts of a report: drawn from the samples, kept within a budget of bytes, each with its still picture."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import vl_convert
+
+from tailguard.record.samples import Samples
+from tailguard.report.charts.charts import figures_of
+from tailguard.report.charts.downsampling import step_of
+from tailguard.report.charts.fault_bands import bands_of
+from tailguard.report.charts.live_chart import live_figures
+from tailguard.report.charts.migration_chart import migration_figure
+from tailguard.report.charts.style import Figure, Limit
+
+# What all charts may take of a page of 2 MB where the chart library takes 0.9 MB and tables and texts 0.1 MB.
+BUDGET_BYTES = 950_000
+_MARKS = 900  # over-time marks of all steps together: about 400 bytes each, still and live
+_FRAME = 300  # bytes of the elements around a chart
+_STILL_TO_SPEC = (
+    2  # a still picture is never smaller than its description: below this, drawing it is time lost
+)
+_LEFT_OUT = "Left out to keep this page small; the samples are in the run's folder."
+_FEWEST, _MOST = 24, 180  # time slices of one chart: enough to see a stall, at most one each four pixels
+_WIDTH_PX, _WIDE_PX = 400, 900  # near the columns of a wide screen, and legible on paper
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A figure with its still picture; `svg` is empty where the budget had no room for one."""
+
+    title: str
+    caption: str
+    spec: dict[str, Any] | None
+    svg: str
+    wide: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes in the page, about: the caption stands there twice, once as the label of the picture."""
+        return _size(self.spec) + len(self.svg) + 2 * len(self.caption) + _FRAME
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The drawn figures of each scenario's steps, each migration and its proof under load; `absent` says why none."""
+
+    steps: dict[str, dict[str, tuple[Drawn, ...]]] = field(default_factory=dict)
+    migrations: tuple[Drawn, ...] = ()
+    live: tuple[tuple[Drawn, ...], ...] = ()
+    absent: str = "No samples of this step are in the run's folder."
+
+
+def gallery_of(
+    record: Mapping[str, Any],
+    samples: Mapping[str, Samples],
+    absent: str = "",
+    budget_bytes: int = BUDGET_BYTES,
+    live: Mapping[str, Samples] | None = None,
+) -> Gallery:
+    """Draw everything. A scenario that has no samples has no charts either, and `absent` says why."""
+    scenarios: Mapping[str, Any] = record.get("scenarios") or {}
+    migrations = tuple(_draw(migration_figure(found)) for found in record.get("migrations") or [])
+    proofs = [
+        live_figures(found["live"], live or {}) if found.get("live") else ()
+        for found in record.get("migrations") or []
+    ]
+    wanted = [(slug, name) for slug, found in samples.items() if slug in scenarios for name in found.steps]
+    buckets = max(_FEWEST, min(_MOST, _MARKS // max(len(wanted), 1)))
+    steps: dict[str, dict[str, tuple[Drawn, ...]]] = {slug: {} for slug in scenarios}
+    room = budget_bytes - sum(drawn.size for drawn in migrations)
+    lived = tuple(tuple(_fit(figures, room // (2 * len(proofs)))) for figures in proofs)
+    room -= sum(drawn.size for figures in lived for drawn in figures)
+    for place, (slug, name) in enumerate(wanted):
+        step, limits = step_of(samples[slug], name), limits_of(record, slug, name)
+        figures = figures_of(step, limits, buckets, bands_of(record, samples[slug]))
+        fitting = tuple(_fit(figures, room // (len(wanted) - place)))  # what one step leaves goes to the next
+        room -= sum(drawn.size for drawn in fitting)
+        steps[slug][name] = fitting
+    return Gallery(steps, migrations, lived, absent or Gallery().absent)
+
+
+def limits_of(record: Mapping[str, Any], slug: str, step: str) -> list[Limit]:
+    """Return the latency limits that were judged for this step."""
+    found = [v for v in record.get("verdicts") or [] if v.get("kind") == "latency" and v.get("limit_ms")]
+    mine = [v for v in found if v.get("scenario") == slug and v.get("step") == step]
+    return [Limit(v["q"], v["limit_ms"], str(v["objective"]).removeprefix(f"{slug} ")) for v in mine]
+
+
+def _fit(figures: Sequence[Figure], room: int) -> Iterator[Drawn]:
+    """Draw what `room` bytes hold: still pictures are given up first, then whole charts, and that is said."""
+    for figure in figures:
+        bare = Drawn(figure.title, figure.caption, figure.spec, "", figure.wide)
+        kept = bare if bare.size * _STILL_TO_SPEC > room else _draw(figure)
+        if kept.size > room:
+            kept = bare
+        if kept.size > room:
+            kept = Drawn(figure.title, _LEFT_OUT, None, "", figure.wide)
+        room -= kept.size
+        yield kept
+
+
+def _draw(figure: Figure) -> Drawn:
+    svg = "" if figure.spec is None else _still(figure.spec, _WIDE_PX if figure.wide else _WIDTH_PX)
+    return Drawn(figure.title, figure.caption, figure.spec, svg, figure.wide)
+
+
+def _size(spec: Mapping[str, Any] | None) -> int:
+    return 0 if spec is None else len(json.dumps(spec))
+
+
+def _still(spec: Mapping[str, Any], width_px: int) -> str:
+    """The chart as SVG, without what a still picture needs no word for. Vega escapes all text in it."""
+    svg: str = vl_convert.vegalite_to_svg({**spec, "width": width_px})
+    svg = re.sub(r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink)="[^"]*"', "", svg)
+    svg = svg.replace(' opacity="1"', "").replace('<path d="M0,0h0v0h0Z"/>', "")
+    return re.sub(r"(?<=[\d]\.\d)\d+", "", svg)  # a tenth of a pixel is enough

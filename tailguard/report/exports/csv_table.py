@@ -1,0 +1,27 @@
+"""One row a metric, for spreadsheets."""
+
+import csv
+import io
+from dataclasses import astuple, fields
+
+from tailguard.compare.run_metrics import Metric, metrics
+from tailguard.record.run import Run
+
+# A cell that begins with one of these is a formula to a spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def export(run: Run) -> dict[str, str]:
+    """Return CSV (RFC 4180) with a header; run, time and commit stand in every row."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(["run", "created_utc", "commit", *(field.name for field in fields(Metric))])
+    commit = ((run.record["environment"] or {}).get("git") or {}).get("commit") or ""
+    for metric in metrics(run):
+        row = [run.record["id"], run.record["created_utc"], commit, *astuple(metric)]
+        table.writerow([_harmless(cell) for cell in row])
+    return {"metrics.csv": text.getvalue()}
+
+
+def _harmless(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -1,0 +1,29 @@
+"""The formats there are: name -> module and function. A format costs its import only when it is asked for."""
+
+from importlib import import_module
+from typing import cast
+
+from tailguard.record.run import Run
+
+FORMATS = {
+    "pytest-benchmark": "pytest_benchmark:export",
+    "github-benchmark": "github_benchmark:export",
+    "bencher": "bencher:export",
+    "k6": "k6:export",
+    "hgrm": "hgrm:export",
+    "openmetrics": "openmetrics:export",
+    "junit": "junit:export",
+    "csv": "csv_table:export",
+    "github-annotations": "github:annotations",
+    "github-summary": "github:summary",
+    "github-comment": "github:comment",
+    "openslo": "openslo:export",
+    "prometheus": "prometheus_rules:export",
+    "sloth": "prometheus_rules:sloth",
+}
+
+
+def exported(run: Run, name: str) -> dict[str, str]:
+    """Return the files of one format: name -> text. KeyError for a format that there is not."""
+    module, function = FORMATS[name].split(":")
+    return cast("dict[str, str]", getattr(import_module(f"tailguard.report.exports.{module}"), function)(run))

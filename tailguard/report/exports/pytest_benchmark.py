@@ -1,0 +1,82 @@
+"""pytest-benchmark's JSON, so that `pytest-benchmark compare` and what reads it take a run."""
+
+import json
+from typing import Any
+
+from tailguard.record.run import Run
+from tailguard.report.exports.distributions import Distribution, distributions
+
+_FIELDS = (
+    "min", "max", "mean", "stddev", "rounds", "median", "iqr", "q1", "q3", "iqr_outliers", "stddev_outliers",
+    "outliers", "ld15iqr", "hd15iqr", "ops", "total",
+)  # fmt: skip
+_VERSION = "5.1.0"  # of the format
+
+
+def export(run: Run) -> dict[str, str]:
+    """Return one benchmark a step; stats are in seconds, limits and verdicts in `extra_info`."""
+    record = run.record
+    document = {
+        "machine_info": _machine(record["environment"] or {}),
+        "commit_info": _commit(record["environment"] or {}),
+        "benchmarks": [_benchmark(each, record["verdicts"]) for each in distributions(run)],
+        "datetime": str(record["created_utc"]).replace("Z", "+00:00"),
+        "version": _VERSION,
+    }
+    return {"pytest-benchmark.json": json.dumps(document, ensure_ascii=False, indent=1) + "\n"}
+
+
+def _benchmark(each: Distribution, verdicts: list[dict[str, Any]]) -> dict[str, Any]:
+    from pytest_benchmark.stats import Stats  # noqa: PLC0415  # their own formulas; slow to import
+
+    stats: Any = Stats()  # type: ignore[no-untyped-call]  # ships no types
+    for seconds in (each.times_ms / 1e3).tolist():
+        stats.update(seconds)
+    ours = [v for v in verdicts if (v["scenario"], v["step"]) == (each.scenario, each.step)]
+    return {
+        "group": each.scenario,
+        "name": f"{each.scenario}[{each.step}]",
+        "fullname": f"tailguard::{each.scenario}[{each.step}]",
+        "params": None,
+        "param": None,
+        "extra_info": {
+            **{f"p{q}_ms": each.quantile_ms(q / 100) for q in (50, 95, 99)},
+            "verdicts": {verdict["objective"]: verdict["state"] for verdict in ours},
+        },
+        "options": {
+            "disable_gc": False, "timer": "monotonic_ns", "min_rounds": 1, "max_time": each.measured_s,
+            "min_time": 0.0, "warmup": False,
+        },
+        "stats": {name: getattr(stats, name) for name in _FIELDS} | {"iterations": 1},
+    }  # fmt: skip
+
+
+def _machine(environment: dict[str, Any]) -> dict[str, Any]:
+    cpu, python = environment.get("cpu") or {}, str(environment.get("python") or "unknown unknown")
+    implementation, _, version = python.partition(" ")
+    system, _, release = str(environment.get("kernel") or "unknown").partition(" ")
+    return {
+        "node": "not recorded",
+        "processor": str(cpu.get("model") or "unknown"),
+        "machine": "unknown",
+        "python_compiler": "unknown",
+        "python_implementation": implementation,
+        "python_implementation_version": version,
+        "python_version": version,
+        "python_build": ["", ""],
+        "release": release,
+        "system": system,
+        "cpu": {"brand_raw": str(cpu.get("model") or "unknown"), "count": cpu.get("logical")},
+    }
+
+
+def _commit(environment: dict[str, Any]) -> dict[str, Any]:
+    git = environment.get("git") or {}
+    return {
+        "id": git.get("commit") or "unknown",
+        "time": None,
+        "author_time": None,
+        "dirty": bool(git.get("dirty")),
+        "project": "tailguard",
+        "branch": "unknown",
+    }

@@ -1,0 +1,87 @@
+"""How the report says numbers: thin words on top of tailguard.base.text_format, and one phrase for what is absent."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tailguard.base import text_format
+
+ABSENT = "not measured"
+_MINUS = "\N{MINUS SIGN}"  # as wide as the plus in a column of numbers
+
+
+def ms(value: float | None) -> str:
+    """A duration given in milliseconds."""
+    return ABSENT if value is None else text_format.duration_ms(value)
+
+
+def seconds(value: float | None) -> str:
+    """A duration given in seconds."""
+    return ABSENT if value is None else text_format.duration_s(value)
+
+
+def percent(ratio: float | None) -> str:
+    """A ratio as per cent: 0.0017 is 0.17 %."""
+    return ABSENT if ratio is None else text_format.ratio(ratio)
+
+
+def signed_percent(share: float | None) -> str:
+    """A change as per cent of what it was, with its sign: 0.032 is +3.2 %."""
+    return ABSENT if share is None else _signed(share, "%")
+
+
+def signed_points(share: float | None) -> str:
+    """A difference of two shares in points of a hundred, with its sign: 0.005 is +0.5 points."""
+    return ABSENT if share is None else _signed(share, "points")
+
+
+def _signed(share: float, unit: str) -> str:
+    digits = text_format.per_cent(abs(share))
+    sign = "" if digits == "0" else _MINUS if share < 0 else "+"
+    return f"{sign}{digits} {unit}"
+
+
+def count(value: float | None) -> str:
+    """A whole number, thousands apart."""
+    return ABSENT if value is None else text_format.count(int(value))
+
+
+def blocks(value: float | None) -> str:
+    """Blocks of a table or index."""
+    return ABSENT if value is None else f"{count(value)} blocks"
+
+
+def plural(n: int, noun: str) -> str:
+    """`1 warning`, `2 warnings`."""
+    return f"{count(n)} {noun}{'' if n == 1 else 's'}"
+
+
+def size(value: float | None) -> str:
+    """Bytes in binary units."""
+    return ABSENT if value is None else text_format.byte_size(value)
+
+
+def per_second(value: float | None) -> str:
+    """A rate."""
+    return ABSENT if value is None else f"{text_format.significant(value)}/s"
+
+
+def in_unit(value: float | None, unit: str) -> str:
+    """A verdict's value in the unit of its objective, `ms` or `ratio`."""
+    return percent(value) if unit == "ratio" else ms(value)
+
+
+def interval(estimate: Mapping[str, Any], unit: str = "ms") -> str:
+    """The interval of an estimate in words."""
+    return between(estimate, lambda value: in_unit(value, unit), "no interval at this n")
+
+
+def between(estimate: Mapping[str, Any], show: Callable[[float | None], str], nothing: str) -> str:
+    """Both bounds as `show` says them; a side that does not exist is said, not invented, `nothing` without either."""
+    low, high = estimate.get("low"), estimate.get("high")
+    if low is None and high is None:
+        return nothing
+    if high is None:
+        return f"≥ {show(low)}, no upper bound"
+    if low is None:
+        return f"≤ {show(high)}, no lower bound"
+    return f"{show(low)} to {show(high)}"

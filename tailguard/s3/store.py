@@ -1,0 +1,170 @@
+"""An S3 endpoint to store on: where it is, how to sign, and what in it is ours."""
+
+import logging
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tailguard.base.errors import UsageError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 5, 30
+_LOG = logging.getLogger(__name__)
+_MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
+
+
+# Clients may be used by any thread, but made by one at a time: https://boto3.amazonaws.com/v1/documentation (Session).
+_making = Lock()
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """Return the one session: each one reads the descriptions of S3 anew, which costs 0.13 s."""
+    return boto3.session.Session()
+
+
+class StorageError(UsageError):
+    """The S3 endpoint cannot be used as it is; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Server:
+    """A running S3 server. `kind` is "seaweedfs", "moto" (a stand-in: no real signatures) or "yours".
+
+    Our objects lie in `bucket` below `prefix` (empty where the bucket itself is ours).
+    """
+
+    endpoint: str
+    region: str
+    bucket: str
+    kind: str
+    version: str
+    prefix: str = ""
+    access_key: str = field(default="", repr=False)
+    secret_key: str = field(default="", repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+    def client(self, **config: Any) -> "S3Client":
+        """Return a boto3 client, path style and SigV4; `config` goes to botocore's Config."""
+        defaults: dict[str, Any] = {
+            "signature_version": "s3v4",
+            "s3": {"addressing_style": "path"},
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "read_timeout": _READ_TIMEOUT_S,
+        }
+        with _making:
+            return _session().client(
+                "s3",
+                endpoint_url=self.endpoint,
+                region_name=self.region,
+                aws_access_key_id=self.access_key,
+                aws_secret_access_key=self.secret_key,
+                aws_session_token=self.session_token,
+                config=Config(**(defaults | config)),
+            )
+
+    @property
+    def address(self) -> str:
+        """Return "host:port" for people."""
+        return self.endpoint.split("://")[-1].split("@")[-1].rstrip("/")
+
+
+def ensure_bucket(server: S3Server, **config: Any) -> bool:
+    """Make the bucket where it is missing; tell whether we made it. Raises StorageError, never with a key."""
+    client = server.client(**({"retries": {"total_max_attempts": 2}} | config))
+    try:
+        if _exists(client, server.bucket):
+            return False
+        client.create_bucket(Bucket=server.bucket, **_where(server.region))
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "unknown")
+        raise StorageError(
+            f"S3 at {server.address} refuses the bucket {server.bucket!r} ({code}): check AWS_ACCESS_KEY_ID, "
+            "AWS_SECRET_ACCESS_KEY and the bucket's name and rights"
+        ) from None
+    except (BotoCoreError, ValueError) as error:
+        raise StorageError(
+            f"S3 at {server.address} cannot be reached ({type(error).__name__}): check that it runs and that "
+            "--s3-endpoint is right, or leave it away for an embedded server"
+        ) from None
+    finally:
+        client.close()
+    return True
+
+
+def software(server: S3Server) -> str:
+    """Return what the server calls itself in its answers, "unknown" where it does not say."""
+    client = server.client()
+    try:
+        answer = client.head_bucket(Bucket=server.bucket)
+        return answer["ResponseMetadata"]["HTTPHeaders"].get("server", "unknown")
+    except (ClientError, BotoCoreError):
+        return "unknown"
+    finally:
+        client.close()
+
+
+def remove_ours(server: S3Server, *, bucket_too: bool) -> None:
+    """Delete the objects below our prefix, and the bucket where we made it.
+
+    A failure is logged with what is left, not raised: what was measured is worth more.
+    Raises ValueError where neither a prefix nor the bucket is ours: that would empty a user's bucket.
+    """
+    if not server.prefix and not bucket_too:
+        raise ValueError(f"nothing in the bucket {server.bucket} is ours alone: no prefix")
+    client = server.client()
+    try:
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=server.bucket, Prefix=server.prefix)
+        for page in pages:
+            _delete(client, server.bucket, [item["Key"] for item in page.get("Contents", [])])
+        if bucket_too:
+            client.delete_bucket(Bucket=server.bucket)
+    except (ClientError, BotoCoreError) as error:
+        place = f"{server.address}/{server.bucket}/{server.prefix}"
+        _LOG.warning("objects stay behind below %s: %s", place, type(error).__name__)
+    finally:
+        client.close()
+
+
+def _delete(client: "S3Client", bucket: str, keys: list[str]) -> None:
+    """Delete a page of keys in one call, or one by one where the server has no such call (Google's has none)."""
+    if not keys:
+        return
+    try:
+        client.delete_objects(
+            Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        )
+    except ClientError:
+        for key in keys:
+            client.delete_object(Bucket=bucket, Key=key)
+
+
+def masked(text: str, server: S3Server) -> str:
+    """Return `text` without the server's keys."""
+    for secret in (server.secret_key, server.session_token, server.access_key):
+        if secret:
+            text = text.replace(secret, "***")
+    return re.sub(r"(X-Amz-Signature=)[0-9a-f]+", r"\1***", text)
+
+
+def _exists(client: "S3Client", bucket: str) -> bool:
+    try:
+        client.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"].get("Code") in _MISSING:
+            return False
+        raise
+    return True
+
+
+def _where(region: str) -> dict[str, Any]:
+    """AWS wants the region named, save for its oldest."""
+    return {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}

@@ -1,0 +1,138 @@
+"""`tailguard duet`, through the installed command: nonsense is refused, what breaks leaves nothing behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SMALL = (
+    "--scenario",
+    "registration",
+    "--set",
+    "load.max_samples=40",
+    "--set",
+    "load.min_samples=40",
+    "--set",
+    "load.warmup=5",
+)
+
+
+def duet(*words: str, cwd: Path = ROOT, **environ: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tailguard", "duet", *words]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environ},
+        check=False,
+        encoding="utf-8",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "There is no baseline to compare with: give --baseline-ref"),
+        (["--baseline-ref", "no-such-branch"], "'no-such-branch' is no commit of"),
+        (["--baseline-folder", "/no/such/folder"], "/no/such/folder is no folder"),
+        (
+            ["--baseline-ref", "HEAD", "--baseline-folder", "."],
+            "A side is one thing, not a commit 'HEAD' and",
+        ),
+        (["--candidate-env", "FAULTS"], "'FAULTS' is no variable: write it as NAME=VALUE"),
+        (["--baseline-ref", "HEAD", "--scenario", "registraton"], "Did you mean"),
+        (["--baseline-ref", "HEAD", "--pairs", "3"], "--pairs"),
+        (
+            ["--baseline-ref", "HEAD", "--set", "load.min_samples=5000"],
+            "The load of registration is impossible",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_measured(
+    words: list[str], said: str, tmp_path: Path
+) -> None:
+    found = duet(*words, "--set", f"runs_dir={tmp_path / 'runs'}", TAILGUARD_BASELINE="")
+    assert found.returncode == 64, found.stdout + found.stderr
+    assert said in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.proof
+def test_a_baseline_that_does_not_start_is_invalid_with_its_log(tmp_path: Path) -> None:
+    broken = tmp_path / "broken" / "deltacrown"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text(
+        "raise RuntimeError('this commit does not start')\n", encoding="utf-8"
+    )
+    found = duet("--baseline-folder", str(broken.parent), *SMALL, "--set", f"runs_dir={tmp_path / 'runs'}")
+    assert found.returncode == 65, found.stdout + found.stderr
+    assert "this commit does not start" in found.stderr + found.stdout
+    record = json.loads((tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8"))
+    assert "3 blocks in a row failed" in record["incomplete_because"]
+    assert len(record["duet"]["discarded"]) == 3
+
+
+@pytest.mark.proof
+def test_ctrl_c_saves_what_was_measured_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    command = [sys.executable, "-m", "tailguard", "duet", "--baseline-ref", "HEAD", *SMALL]
+    command += ["--set", f"runs_dir={tmp_path / 'runs'}"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if re.match(rb"pair 1 of", line):
+                break
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+        assert process.wait(60) == 130
+    record = json.loads((tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8"))
+    assert record["incomplete_because"] == "interrupted by the user"
+    assert record["duet"]["pairs"] >= 1
+    assert list(temporary.glob("tailguard-*")) == []
+    deadline_s = time.monotonic() + 10
+    while _ours(temporary) and time.monotonic() < deadline_s:
+        time.sleep(0.2)
+    assert _ours(temporary) == set()
+
+
+@pytest.mark.proof
+def test_a_slow_candidate_is_found_on_real_servers_and_its_report_says_so(tmp_path: Path) -> None:
+    found = duet(
+        "--candidate-env", "TAILGUARD_FAULTS=delay_ms=20@registration", *SMALL, "--pairs", "12",
+        "--set", f"runs_dir={tmp_path / 'runs'}",
+    )  # fmt: skip
+    assert found.returncode == 99, found.stdout + found.stderr
+    record = json.loads((tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8"))
+    assert record["duet"]["sides_saw"]["candidate"]["faults"] == ["delay_ms=20@registration"]
+    platforms = {side: saw["platform"] for side, saw in record["duet"]["sides_saw"].items()}
+    assert platforms["baseline"] != platforms["candidate"], "each side ran its own copy"
+    assert [plan["state"] for plan in record["duet"]["plans"]] == ["PASS", "PASS"]
+    assert all("the same plan" in plan["why"] for plan in record["duet"]["plans"])
+    assert "Baseline against candidate" in (tmp_path / "runs" / "latest" / "report.html").read_text(
+        encoding="utf-8"
+    )
+
+
+def _ours(folder: Path) -> set[str]:
+    """The processes of blocks whose orders lie in a folder."""
+    lines = subprocess.run(
+        ["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    return {line for line in lines if "tailguard.duet.block" in line and str(folder) in line}

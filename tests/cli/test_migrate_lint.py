@@ -1,0 +1,157 @@
+"""`tailguard migrate lint`: each rule stands for a failure of a concurrent build, told by file and line."""
+
+from pathlib import Path
+
+import pytest
+from tailguard.cli.main.migrate import lint as migrate_lint
+
+from tailguard.base.errors import UsageError
+from tailguard.cli.main import run_cli
+from tailguard.cli.migrate.lint import WITHOUT_SQUAWK, annotation, plain
+from tailguard.migrations import squawk as squawk_module
+from tailguard.migrations.lint import Finding, lint_folder, located_statements
+from tailguard.migrations.migration import SHIPPED
+from tailguard.migrations.squawk import find_squawk, squawk_findings
+
+UP = "CREATE INDEX CONCURRENTLY i ON t (a);\n"
+DOWN = "DROP INDEX CONCURRENTLY i;\n"
+QUERY = "SELECT a FROM t WHERE a = 1;\n"
+
+
+def write(folder: Path, up: str = UP, down: str = DOWN, query: str = QUERY, name: str = "0001_i") -> Path:
+    for part, text in (("up", up), ("down", down), ("query", query)):
+        (folder / f"{name}.{part}.sql").write_text(text, encoding="utf-8")
+    return folder
+
+
+def found(folder: Path) -> list[tuple[str, int, str]]:
+    return [(one.path.name, one.line, one.rule) for one in lint_folder(folder)]
+
+
+def test_what_we_ship_is_clean() -> None:
+    assert lint_folder(SHIPPED) == []
+
+
+def test_a_good_migration_has_no_finding(tmp_path: Path) -> None:
+    assert found(write(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("up", "line", "rule"),
+    [
+        ("-- why\nCREATE INDEX CONCURRENTLY\n IF NOT EXISTS i ON t (a);", 2, "no-if-not-exists"),
+        ("CREATE INDEX CONCURRENTLY ON t (a);", 1, "named-index"),
+        ("CREATE INDEX i ON t (a);", 1, "concurrently"),
+        ("\n\nSET lock_timeout = '5s';\nCREATE INDEX CONCURRENTLY i ON t (a);", 3, "no-timeout"),
+        ("SET SESSION statement_timeout = 0;", 1, "no-timeout"),
+        ("BEGIN;\nCREATE INDEX CONCURRENTLY i ON t (a);\nCOMMIT;", 1, "no-transaction"),
+        ("DO $$ BEGIN EXECUTE 'CREATE INDEX CONCURRENTLY i ON t (a)'; END $$;", 1, "no-function"),
+        ("CREATE INDEX CONCURRENTLY i ON t (a);\nANALYZE t;", 2, "one-statement"),
+        ("ANALYZE t;", 1, "shape"),
+        ("-- nothing yet", 1, "empty"),
+    ],
+)
+def test_each_rule_names_file_and_line(tmp_path: Path, up: str, line: int, rule: str) -> None:
+    assert ("0001_i.up.sql", line, rule) in found(write(tmp_path, up=up))
+
+
+def test_a_way_down_that_drops_another_index_is_found(tmp_path: Path) -> None:
+    assert found(write(tmp_path, down="DROP INDEX CONCURRENTLY j;")) == [("0001_i.down.sql", 1, "same-index")]
+
+
+def test_a_way_down_that_locks_everybody_out_is_found(tmp_path: Path) -> None:
+    assert found(write(tmp_path, down="DROP INDEX i;")) == [("0001_i.down.sql", 1, "concurrently")]
+
+
+def test_a_query_whose_parameters_have_no_example_is_found(tmp_path: Path) -> None:
+    (one,) = lint_folder(write(tmp_path, query="SELECT a FROM t WHERE a = %(a)s"))
+    assert (one.path.name, one.rule) == ("0001_i.query.sql", "query")
+    assert "-- parameters:" in one.message
+
+
+def test_missing_parts_wrong_names_and_shared_numbers_are_found(tmp_path: Path) -> None:
+    write(tmp_path)
+    write(tmp_path, name="0001_j")
+    (tmp_path / "0001_i.query.sql").unlink()
+    (tmp_path / "notes.sql").write_text("SELECT 1", encoding="utf-8")
+    assert {rule for _, _, rule in found(tmp_path)} >= {"complete", "file-name", "number"}
+
+
+def test_text_that_is_not_utf_8_is_found(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "0001_i.up.sql").write_bytes(b"-- caf\xe9\nCREATE INDEX CONCURRENTLY i ON t (a);")
+    assert ("0001_i.up.sql", 1, "utf-8") in found(tmp_path)
+
+
+def test_a_folder_without_migrations_is_an_error_and_no_pass(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--folder"):
+        lint_folder(tmp_path)
+    assert run_cli(["migrate", "lint", "--folder", str(tmp_path / "absent")]) == 64
+
+
+def test_a_semicolon_in_a_text_or_comment_splits_nothing_and_lines_stay_true() -> None:
+    text = "/* a;\n b */ SELECT ';\n;';\n-- c;\nSELECT $x$;\n$x$"
+    assert located_statements(text) == [(2, "SELECT ';\n;'"), (5, "SELECT $x$;\n$x$")]
+
+
+squawk = find_squawk()
+needs_squawk = pytest.mark.skipif(squawk is None, reason="squawk-cli is not installed")
+
+
+@needs_squawk
+def test_squawk_is_asked_with_the_advice_off_that_breaks_concurrent_builds(tmp_path: Path) -> None:
+    path = tmp_path / "0001_i.up.sql"
+    path.write_text(UP, encoding="utf-8")
+    assert squawk_findings(str(squawk), [path]) == []
+
+
+@needs_squawk
+def test_squawk_finds_what_we_do_not_and_its_lines_count_from_one(tmp_path: Path) -> None:
+    path = tmp_path / "0001_i.up.sql"
+    path.write_text("-- one\nCREATE INDEX CONCURRENTLY i ON t (a;", encoding="utf-8")
+    (one,) = [f for f in squawk_findings(str(squawk), [path]) if f.rule == "squawk:syntax-error"]
+    assert (one.line, one.severity) == (2, "error")
+    other = tmp_path / "0002_j.up.sql"
+    other.write_text("ALTER TABLE t ADD COLUMN x bigint NOT NULL;", encoding="utf-8")
+    rules = {f.rule for f in squawk_findings(str(squawk), [other])}
+    assert {"squawk:adding-required-field", "squawk:require-lock-timeout"} <= rules
+
+
+def test_a_squawk_that_answers_nonsense_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no JSON"):
+        squawk_findings("/bin/echo", [write(tmp_path) / "0001_i.up.sql"])
+
+
+def test_a_finding_is_told_as_compilers_do_and_as_github_wants_it(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    finding = Finding(tmp_path / "a,b" / "1.sql", 7, "error", "squawk:x", "100 % wrong:\nsee")
+    assert plain(finding) == f"{finding.path}:7: error: squawk:x: 100 % wrong:\nsee"
+    assert annotation(finding) == "::error file=a%2Cb/1.sql,line=7,title=squawk%3Ax::100 %25 wrong:%0Asee"
+
+
+def test_the_command_ends_with_65_and_prints_annotations_inside_of_github(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    write(tmp_path, up="CREATE INDEX i ON t (a);")
+    assert run_cli(["migrate", "lint", "--folder", str(tmp_path), "--no-github"]) == 65
+    assert "0001_i.up.sql:1: error: concurrently:" in capsys.readouterr().out
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert run_cli(["migrate", "lint", "--folder", str(tmp_path)]) == 65
+    assert "::error file=" in capsys.readouterr().out
+
+
+def test_the_shipped_migrations_pass_and_a_missing_squawk_is_said(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(migrate_lint, "find_squawk", lambda: None)
+    assert run_cli(["migrate", "lint", "--strict"]) == 0
+    assert WITHOUT_SQUAWK in capsys.readouterr().err
+    monkeypatch.undo()
+    if squawk is not None:
+        assert run_cli(["migrate", "lint", "--strict"]) == 0
+
+
+def test_squawk_is_looked_for_beside_our_python_and_on_the_path(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(squawk_module.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_squawk() is None
+    (tmp_path / "squawk").touch(mode=0o755)
+    assert find_squawk() == str(tmp_path / "squawk")

@@ -1,0 +1,93 @@
+"""`tailguard report` through the installed command's own entry."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tailguard.cli.main import run_cli
+from tailguard.record.run import Run
+
+pytestmark = pytest.mark.system
+
+USAGE = 64
+
+
+def test_both_files_are_written_again_into_the_runs_folder(run: Run, capsys) -> None:
+    assert run_cli(["report", str(run.folder)]) == 0
+    assert capsys.readouterr().out.strip() == str(run.folder / "report.html")
+    assert (run.folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert (run.folder / "run.md").read_text(encoding="utf-8").startswith("## ✅ PASS")
+    assert not list(run.folder.glob("*.part"))
+
+
+def test_a_run_is_found_by_its_run_json_and_as_the_latest(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to(run.folder.name)
+    out = str(tmp_path / "a.md")
+    assert run_cli(["report", str(run.folder / "run.json"), "--out", out]) == 0
+    assert run_cli(["report", "latest", "--runs-dir", str(tmp_path), "--out", out]) == 0
+
+
+def test_out_and_format_choose_what_is_written(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "summary.txt"
+    assert run_cli(["report", str(run.folder), "--out", str(target), "--format", "md"]) == 0
+    assert target.read_text(encoding="utf-8").startswith("## ")
+    assert not (run.folder / "run.md").exists()
+
+
+def test_a_run_without_samples_is_still_reported(run: Run) -> None:
+    (run.folder / "samples.parquet").unlink()
+    assert run_cli(["report", str(run.folder), "--format", "html"]) == 0
+    assert "samples.parquet is missing" in (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (shutil.rmtree, "is no run"),
+        (lambda folder: (folder / "run.json").write_text("{", encoding="utf-8"), "is broken"),
+        (lambda folder: (folder / "run.json").write_text('{"schema": 1}', encoding="utf-8"), "run.json"),
+        (lambda folder: change(folder, verdicts=[{"why": "no state"}]), "run.json"),
+        (lambda folder: change(folder, scenarios=[1]), "run.json"),
+    ],
+    ids=["missing", "not JSON", "not a run", "a verdict without a state", "a list for a table"],
+)
+def test_a_missing_or_broken_run_is_a_clear_usage_error(run: Run, capsys, spoil, said) -> None:
+    spoil(run.folder)
+    assert run_cli(["report", str(run.folder)]) == USAGE
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
+
+
+def test_a_folder_that_takes_no_report_is_told_with_the_way_round_it(run: Run, capsys) -> None:
+    (run.folder / "report.html").mkdir()
+    assert run_cli(["report", str(run.folder)]) == USAGE
+    error = capsys.readouterr().err
+    assert "report.html: Is a directory" in error
+    assert f"`tailguard report {run.folder} --out FILE` writes it elsewhere" in error
+    assert not list(run.folder.glob("*.part"))
+
+
+def change(folder: Path, **fields) -> None:
+    path = folder / "run.json"
+    made = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(made | fields), encoding="utf-8")
+
+
+def test_a_folder_that_does_not_exist_is_named(run: Run, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "nowhere" / "a.html"
+    assert run_cli(["report", str(run.folder), "--out", str(out)]) == USAGE
+    assert str(out.parent) in capsys.readouterr().err
+
+
+def test_the_installed_command_works_without_a_locale(run: Run) -> None:
+    environment = {**os.environ, "LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "tailguard", "report", str(run.folder), "--format", "md"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "✅" in (run.folder / "run.md").read_text(encoding="utf-8")

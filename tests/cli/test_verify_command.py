@@ -1,0 +1,176 @@
+"""`tailguard verify` finds whatever in a run's record does not follow from its files, and names it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tailguard.cli.main import run_cli
+from tailguard.config.merge import load_config
+from tailguard.engine.summary import scenario_entry
+from tailguard.engine.workload import Measurement
+from tailguard.judge.objectives import load_objectives
+from tailguard.judge.verdicts import judging
+from tailguard.record.files import sha256_of
+from tailguard.record.run import Run
+from tailguard.record.samples import samples_from_rows
+from tailguard.record.samples_file import write_samples
+
+
+def samples_of(took_ns):
+    intended = np.arange(len(took_ns), dtype=np.int64) * 10_000_000
+    started = intended + 50_000
+    rows = np.column_stack([intended, started, started + took_ns, np.zeros(len(took_ns), np.int64)])
+    return samples_from_rows("registration", ("register",), ("",), rows)
+
+
+TOOK_NS = np.random.default_rng(3).lognormal(15, 0.4, 1000).astype(np.int64)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run():
+    """A whole, judged run of one scenario in ./runs."""
+    run = Run.start(load_config(environ={}))
+    samples = samples_of(TOOK_NS)
+    load = {"kind": "poisson", "rate_per_s": 100.0, "workers": 8}
+    measurement = Measurement(samples, load, 50, 100.0, 99.0, 10.0, np.zeros(1000, np.int64), "decided")
+    run.add_scenario("registration", scenario_entry("Registration", measurement), samples)
+    run.write_plan("0001-before-1", {"Node Type": "Seq Scan"})
+    run.finish()
+    objectives = load_objectives().only(["registration"]).assuming(dependence="independent")
+    run.record["verdicts"] = judging(objectives)(run)
+    run.save()
+    return run
+
+
+def edit(run, change):
+    path = run.folder / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    change(record)
+    path.write_text(json.dumps(record), encoding="utf-8")
+
+
+def differences(capsys, *arguments):
+    """Run `tailguard verify --json` and return its exit code and {where: (recorded, recomputed)}."""
+    code = run_cli(["verify", "--json", *arguments])
+    found = json.loads(capsys.readouterr().out)["differences"]
+    return code, {d["where"]: (d["recorded"], d["recomputed"]) for d in found}
+
+
+def test_an_untouched_run_is_the_same_bit_for_bit(run, capsys):
+    assert run_cli(["verify"]) == 0
+    assert "2 files, 1 scenarios and 3 verdicts, all the same bit for bit." in capsys.readouterr().out
+
+
+def test_a_run_that_was_moved_still_verifies(run, tmp_path, capsys):
+    moved = run.folder.rename(tmp_path / "elsewhere")
+    assert differences(capsys, str(moved)) == (0, {})
+
+
+def test_one_changed_byte_among_the_samples_is_found(run, capsys):
+    content = bytearray(run.samples_path.read_bytes())
+    content[len(content) // 2] ^= 1
+    run.samples_path.write_bytes(content)
+    code, found = differences(capsys)
+    assert code == 65
+    assert "files.samples.parquet" in found
+
+
+def test_changed_samples_are_found_even_with_their_hash_mended(run, capsys):
+    """One latency is shortened; the maximum no longer follows."""
+    tampered = TOOK_NS.copy()
+    tampered[tampered.argmax()] = 1_000_000
+    write_samples(run.samples_path, {"registration": samples_of(tampered)})
+    edit(run, lambda record: record["files"].update({"samples.parquet": sha256_of(run.samples_path)}))
+    code, found = differences(capsys)
+    assert code == 65
+    assert "scenarios.registration.steps.register.response_ms.max" in found
+    assert not any(where.startswith("files") for where in found)
+
+
+def test_a_changed_quantile_is_found_in_its_last_bit(run, capsys):
+    def nudge(record):
+        p95 = record["scenarios"]["registration"]["steps"]["register"]["response_ms"]["p95"]
+        p95["value"] = np.nextafter(p95["value"], 0)
+
+    edit(run, nudge)
+    code, found = differences(capsys)
+    assert code == 65
+    assert set(found) == {"scenarios.registration.steps.register.response_ms.p95.value"}
+
+
+def test_a_changed_count_is_found(run, capsys):
+    edit(run, lambda record: record["scenarios"]["registration"]["counts"].update(ok=999))
+    assert differences(capsys) == (65, {"scenarios.registration.counts.ok": (999, 1000)})
+
+
+def test_a_changed_verdict_is_found(run, capsys):
+    edit(run, lambda record: record["verdicts"][0].update(state="FAIL"))
+    assert differences(capsys) == (65, {"verdicts.registration p95 <= 215ms.state": ("FAIL", "PASS")})
+
+
+def test_a_loosened_limit_is_found(run, capsys):
+    edit(run, lambda record: record["objectives"]["scenarios"]["registration"].update(p95="<= 500ms"))
+    code, found = differences(capsys)
+    assert code == 65
+    assert "verdicts.registration p95 <= 500ms" in found
+
+
+def test_a_verdict_left_out_is_found(run, capsys):
+    edit(run, lambda record: record["verdicts"].pop())
+    code, found = differences(capsys)
+    assert (code, [recorded for recorded, _ in found.values()]) == (65, ["absent"])
+
+
+def test_a_scenario_left_out_is_found(run, capsys):
+    edit(run, lambda record: record["scenarios"].clear())
+    code, found = differences(capsys)
+    assert code == 65
+    assert "scenarios.registration" in found
+
+
+def test_a_changed_configuration_is_found(run, capsys):
+    edit(run, lambda record: record["config"]["load"].update(workers=99))
+    code, found = differences(capsys)
+    assert (code, set(found)) == (65, {"config_sha256"})
+
+
+@pytest.mark.parametrize("name", ["samples.parquet", "plans/0001-before-1.json"])
+def test_a_missing_file_is_found(run, capsys, name):
+    (run.folder / name).unlink()
+    code, found = differences(capsys)
+    assert code == 65
+    assert found[f"files.{name}"][1] == "absent"
+
+
+def test_a_plan_that_was_slipped_in_is_found(run, capsys):
+    (run.folder / "plans" / "0002-after-1.json").write_text("{}", encoding="utf-8")
+    code, found = differences(capsys)
+    assert (code, found["files.plans/0002-after-1.json"][0]) == (65, "absent")
+
+
+def test_each_difference_is_told_in_words(run, capsys):
+    edit(run, lambda record: record["scenarios"]["registration"]["counts"].update(ok=999))
+    assert run_cli(["verify", run.record["id"]]) == 65
+    assert "  scenarios.registration.counts.ok: recorded 999, recomputed 1000" in capsys.readouterr().out
+
+
+def test_a_run_that_was_stopped_before_its_first_sample_has_nothing_to_differ(capsys):
+    Run.start(load_config(environ={})).finish("interrupted by the user")
+    assert differences(capsys) == (0, {})
+
+
+def test_what_is_no_run_is_a_usage_error(capsys):
+    assert run_cli(["verify", "nowhere"]) == 64
+    assert "nowhere is no run" in capsys.readouterr().err
+
+
+def test_a_record_that_lost_a_part_is_a_usage_error(run, capsys):
+    edit(run, lambda record: record.pop("files"))
+    assert run_cli(["verify"]) == 64
+    assert "has no 'files' part" in capsys.readouterr().err

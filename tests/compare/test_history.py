@@ -1,0 +1,130 @@
+"""A history grows by the new runs only, travels as a file, and shows what changed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tailguard.base.errors import UsageError
+from tailguard.compare.history import COLUMNS, finished_runs, merged, read_history, rows_of, write_history
+from tailguard.record.run import Run
+from tailguard.report.views.history_view import change_points, lines_of, page_of, spark
+from tests.support.made_run import record, samples, write_run
+
+
+def write_runs(folder: Path, count: int) -> None:
+    for number in range(count):
+        table = samples(60, seed=number + 1)
+        made = record(table) | {"id": f"00000{number}", "created_utc": f"2026-11-2{number}T10:00:00Z"}
+        write_run(folder / f"2026112{number}T100000Z-00000{number}", made, table)
+
+
+def test_each_run_is_taken_in_once(tmp_path: Path) -> None:
+    write_runs(tmp_path, 2)
+    first = merged(*(rows_of(run) for run in finished_runs(tmp_path, [])))
+    assert first["run"].unique().tolist() == ["000000", "000001"]
+    assert finished_runs(tmp_path, first["run"]) == []
+    again = merged(first, first)
+    pd.testing.assert_frame_equal(again, first)
+
+
+def test_the_values_are_the_runs(run: Run) -> None:
+    rows = rows_of(run)
+    row = rows[(rows["step"] == "register") & (rows["name"] == "p95")].iloc[0]
+    assert (
+        row["value"]
+        == run.record["scenarios"]["registration"]["steps"]["register"]["response_ms"]["p95"]["value"]
+    )
+    assert row["limit"] == 215.0
+
+
+def test_an_incomplete_run_and_a_duet_are_no_points(tmp_path: Path, run: Run) -> None:
+    for name, change in (("a", {"complete": False}), ("b", {"kind": "duet"})):
+        table = samples(60)
+        write_run(tmp_path / "runs" / name, record(table) | change, table)
+    assert finished_runs(tmp_path / "runs", []) == []
+
+
+def test_a_history_comes_back_from_its_file(tmp_path: Path, run: Run) -> None:
+    write_history(tmp_path / "deep" / "history.parquet", rows_of(run))
+    assert len(read_history(tmp_path / "deep" / "history.parquet")) == len(rows_of(run))
+    assert read_history(tmp_path / "none.parquet").empty
+
+
+def test_a_file_that_is_no_history_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_text("nonsense", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"is no history: .*[^.]\. Move it away"):
+        read_history(tmp_path / "x.parquet")
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "y.parquet")
+    with pytest.raises(UsageError, match="lacks run"):
+        read_history(tmp_path / "y.parquet")
+
+
+def test_a_history_that_cannot_be_written_is_named_with_what_to_look_at(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "taken").write_text("a file stands where the folder should", encoding="utf-8")
+    with pytest.raises(
+        UsageError, match=r"Cannot write .*history\.parquet: Not a directory\. Is .*taken there"
+    ):
+        write_history(tmp_path / "taken" / "history.parquet", rows_of(run))
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file system takes no name that is not UTF-8")
+def test_a_name_that_is_not_utf_8_is_a_name_all_the_same(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / os.fsdecode(b"gr\xf6\xdfe.parquet")
+    write_history(path, rows_of(run))
+    assert len(read_history(path)) == len(rows_of(run))
+
+
+def test_a_sparkline_goes_from_the_lowest_to_the_highest() -> None:
+    assert spark([1.0, 2.0, 8.0]) == "▁▂█"
+    assert spark([3.0, 3.0]) == "▁▁"
+
+
+def test_the_newest_run_is_held_against_the_median_before_on_its_own_machine(run: Run) -> None:
+    one = rows_of(run)
+    before = [one.assign(run=f"r{i}", created_utc=f"2026-11-0{i}T00:00:00Z") for i in range(1, 4)]
+    slower = one.assign(run="new", created_utc="2026-11-09T00:00:00Z", value=one["value"] * 1.5)
+    elsewhere = one.assign(run="other", created_utc="2026-11-05T00:00:00Z", machine="another")
+    found = {line.metric: line for line in lines_of(merged(*before, elsewhere, slower))}
+    assert (found["registration register p95"].runs, found["registration register p95"].change) == (
+        "4",
+        "+50.0%",
+    )
+
+
+@pytest.mark.system
+def test_the_page_needs_no_network(run: Run) -> None:
+    page = page_of(rows_of(run))
+    assert "registration register p95" in page
+    assert 'src="http' not in page
+
+
+def test_change_points_are_found_where_the_tool_is_installed() -> None:
+    pytest.importorskip("otava", reason="apache-otava is not installed")
+    rng = np.random.default_rng(1)
+    values = np.r_[rng.normal(5, 0.05, 40), rng.normal(6, 0.05, 20)]
+    row = dict.fromkeys(COLUMNS, "") | {"unit": "ms", "scenario": "a", "step": "b", "name": "p95"}
+    table = pd.DataFrame([row | {"run": f"r{i}", "value": value} for i, value in enumerate(values)])
+    assert "from run r40" in (change_points(table) or [""])[0]
+
+
+@pytest.mark.system
+def test_the_command_shows_exports_and_imports(tmp_path: Path) -> None:
+    write_runs(tmp_path / "runs", 2)
+    first = tailguard("--runs-dir", "runs", "--export", "kept.parquet", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "2 runs, 2 of them new" in first.stdout
+    elsewhere = tailguard("--runs-dir", "empty", "--import", "kept.parquet", cwd=tmp_path)
+    assert "2 runs, 0 of them new" in elsewhere.stdout
+    lost = tailguard("--runs-dir", "runs", "--import", "lost.parquet", cwd=tmp_path)
+    assert lost.returncode == 64
+    assert "no history to import" in lost.stderr
+
+
+def tailguard(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tailguard", "history", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, encoding="utf-8")

@@ -1,0 +1,132 @@
+"""Finished runs: units of a Welch test from three a side, no verdict from one, nothing compared that is not alike."""
+
+import copy
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import ttest_ind
+
+from tailguard.compare.comparison import Metric
+from tailguard.compare.run_comparison import compare_runs, incomparable
+from tailguard.compare.unit_comparison import Noise, compare_units
+from tailguard.compare.units import Unit
+from tailguard.judge.margins import Margins
+
+MARGINS = Margins({0.5: 0.05, 0.95: 0.10}, 0.0, {})
+KEY = ("registration", "register")
+RECORD = {
+    "id": "a", "complete": True, "incomplete_because": None,
+    "config": {"seed": 1, "runs_dir": "runs", "load": {"rate_per_s": 100.0}},
+    "environment": {"cpu": {"model": "X", "logical": 2}, "memory_bytes": 8_000_000_000, "placement": {"pinned": True}},
+    "scenarios": {"registration": {"schedule": {"kind": "poisson", "rate_per_s": 100.0}}},
+}  # fmt: skip
+METRIC = Metric("registration", "register", 0.5)
+
+
+def units(seed, runs, *, factor=1.0, noise=0.02, n=1000, errors=0.0):
+    rng = np.random.default_rng(seed)
+    return [
+        Unit(
+            f"r{i}",
+            {KEY: 5 * factor * np.exp(rng.normal(0, noise)) * rng.lognormal(0, 0.3, n)},
+            {KEY[0]: errors},
+        )
+        for i in range(runs)
+    ]
+
+
+def by_name(found):
+    return {each.metric.name: each for each in found}
+
+
+def test_one_run_a_side_cannot_tell_and_says_what_would_do():
+    found = by_name(compare_runs(units(1, 1), units(2, 1, factor=3.0), MARGINS))["p50 of register"]
+    assert found.state == "INCONCLUSIVE"
+    assert found.change > 1.5
+    assert "could have shown a change of 29% at 5.0% run-to-run noise" in found.why
+    assert "28 runs a side would show 5%" in found.why
+
+
+def test_five_runs_a_side_find_twenty_percent():
+    found = by_name(compare_runs(units(3, 5), units(4, 5, factor=1.2), MARGINS))
+    assert found["p50 of register"].state == "FAIL"
+    assert found["p50 of register"].low < 0.2 < found["p50 of register"].high
+
+
+def test_five_quiet_runs_a_side_pass():
+    found = by_name(compare_runs(units(5, 8, noise=0.005), units(6, 8, noise=0.005), MARGINS))
+    assert {found[f"p{q} of register"].state for q in (50, 95)} == {"PASS"}
+
+
+def test_trusting_single_runs_decides_and_says_how_wrong_that_is():
+    found = by_name(compare_runs(units(7, 1), units(8, 1, factor=1.5), MARGINS, trust_single=True))
+    assert found["p50 of register"].state == "FAIL"
+    assert "15-35 % false alarms" in found["p50 of register"].why
+
+
+def test_more_errors_in_every_run_of_the_candidate_fail():
+    found = by_name(compare_runs(units(9, 3), units(10, 3, errors=0.02), MARGINS))["error rate"]
+    assert (found.state, found.change) == ("FAIL", pytest.approx(0.02))
+
+
+def test_a_step_that_one_side_lacks_is_invalid():
+    lacking = [Unit("x", {}, {"registration": 0.0})]
+    found = by_name(compare_runs(units(11, 1), lacking, MARGINS))
+    assert found["p50 of register"].state == "INVALID"
+
+
+@given(
+    st.lists(st.floats(1, 100), min_size=3, max_size=8, unique=True),
+    st.lists(st.floats(1, 100), min_size=3, max_size=8, unique=True),
+)
+def test_the_p_value_is_scipys_welch_test_on_logarithms(a, b):
+    found = compare_units(METRIC, a, b, margin=0.05, gated=True)
+    oracle = ttest_ind(np.log(b), np.log(a), equal_var=False, alternative="greater")
+    assert found.p_fail == pytest.approx(oracle.pvalue, abs=1e-9)
+    assert (found.low > 0) == (oracle.pvalue < 0.01)
+
+
+def test_the_least_change_seen_is_the_textbooks():
+    """5.1 sigma / sqrt(K): 51 % of a logarithm at 10 %, one run a side."""
+    assert Noise(0.10, "").least_seen(1) == pytest.approx(np.expm1(0.51))
+    assert (
+        Noise(0.05, "").runs_needed(np.expm1(0.255)) == 3
+    )  # one would do by the formula, three are the least
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (
+            lambda r: r["config"]["load"].update(rate_per_s=50.0),
+            "configuration load.rate_per_s: 100.0 against 50.0",
+        ),
+        (lambda r: r["environment"]["cpu"].update(model="Y"), "cpu model 'X' against 'Y'"),
+        (lambda r: r["environment"].update(memory_bytes=4_000_000_000), "memory"),
+        (lambda r: r["scenarios"].clear(), "registration is missing on the candidate's side"),
+        (lambda r: r["scenarios"].update(extra={}), "extra is missing on the baseline's side"),
+        (
+            lambda r: r["scenarios"]["registration"]["schedule"].update(kind="closed"),
+            "schedule of registration",
+        ),
+        (lambda r: r.update(complete=False, incomplete_because="stopped"), "incomplete: stopped"),
+    ],
+)
+def test_what_is_not_alike_is_named_and_not_compared(change, named):
+    other = copy.deepcopy(RECORD)
+    change(other)
+    reasons = incomparable([Unit("a", {}, {}, RECORD)], [Unit("b", {}, {}, other)])
+    assert any(named in reason for reason in reasons), reasons
+
+
+def test_where_a_run_lies_does_not_matter():
+    other = copy.deepcopy(RECORD)
+    other["config"]["runs_dir"] = "elsewhere"
+    other["environment"]["memory_bytes"] += 4096
+    assert incomparable([Unit("a", {}, {}, RECORD)], [Unit("b", {}, {}, other)]) == []
+
+
+def test_a_run_is_not_compared_with_a_file():
+    assert incomparable([Unit("a", {}, {}, RECORD)], [Unit("b", {}, {})])

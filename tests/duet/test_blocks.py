@@ -1,0 +1,69 @@
+"""A pair of real processes: measured in turns, and whoever fails is named with its log."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tailguard.duet.blocks import BlockError, Side, measure_pair
+
+SIDE = Path(__file__).with_name("duet_side.py")
+ROOT = SIDE.parent.parent.parent
+
+
+def side(name: str, mood: str = "well", level_ms: float = 5.0) -> Side:
+    return Side(
+        name, f"the {name}'s commit", (sys.executable, "-P", str(SIDE)), {"PYTHONPATH": str(ROOT)}, ROOT,
+        {"mood": mood, "level_ms": level_ms, "seed": 1},
+    )  # fmt: skip
+
+
+@pytest.mark.system
+def test_a_pair_brings_both_sides_samples_and_alternates_who_begins(tmp_path: Path) -> None:
+    sides = [side("baseline"), side("candidate", level_ms=10.0)]
+    pairs = [measure_pair(number, sides, "abc", tmp_path / "blocks") for number in (1, 2)]
+    assert [pair.first for pair in pairs] == ["baseline", "candidate"]
+    for pair in pairs:
+        assert list(pair.halves) == ["baseline", "candidate"]
+        slow, fast = (
+            pair.halves[name].samples["registration"].response_ms("register").mean()
+            for name in ("candidate", "baseline")
+        )
+        assert slow > 1.5 * fast
+    assert sorted(path.name for path in (tmp_path / "blocks").iterdir()) == [
+        "001-baseline.parquet", "001-candidate.parquet", "002-baseline.parquet", "002-candidate.parquet"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mood", "log"),
+    [("does not start", "ImportError: no module"), ("crashes in its second turn", "Segmentation fault")],
+)
+def test_a_side_that_fails_is_named_with_the_end_of_its_log(tmp_path: Path, mood: str, log: str) -> None:
+    with pytest.raises(BlockError, match=log) as failure:
+        measure_pair(1, [side("baseline", mood), side("candidate")], "abc", tmp_path)
+    assert failure.value.side == "baseline"
+    assert "the baseline's commit" in str(failure.value)
+
+
+def test_no_process_and_no_folder_outlives_a_failed_pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(BlockError):
+        measure_pair(
+            1, [side("baseline"), side("candidate", "crashes in its second turn")], "abc", tmp_path / "kept"
+        )
+    assert not list(tmp_path.glob("tailguard-block-*"))
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    if children.exists():
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.read_text().split()]
+        assert not any(b"duet_side" in command for command in commands)
+
+
+def test_what_a_side_is_told_may_hold_secrets_and_is_never_shown() -> None:
+    secret = Side(
+        "a", "b", ("x",), {"AWS_SECRET_ACCESS_KEY": "hush"}, ROOT, {"dsn": "postgresql://u:hush@h/d"}
+    )
+    assert "hush" not in repr(secret)

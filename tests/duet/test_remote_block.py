@@ -1,0 +1,91 @@
+"""A block of a duet whose side is a server: what it asks, and what it says that it cannot know. Real HTTP."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from perf.mapping.target import load_target
+from tailguard.base.errors import TailguardError
+from tailguard.config.merge import load_config
+from tailguard.duet.block import Order, _later, perform
+from tailguard.engine.samples_pack import unpack_samples
+from tailguard.locust.master.plan import packed
+from tailguard.suite.registry import load_scenarios
+from tests.support.other_platform import other_platform, write_mapping
+
+pytestmark = pytest.mark.system
+
+ANYWHERE = {"generator": None, "server": None, "pinned": False, "why": ""}
+SMALL = {
+    "scenarios": ["economy_transfer"],
+    "platform": "http",
+    "load.max_samples": 20,
+    "load.min_samples": 20,
+    "load.warmup": 2,
+    "load.workers": 2,
+}
+
+
+@pytest.fixture
+def other(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("OTHER_PASSWORD", "open sesame")
+    with other_platform() as served:
+        yield served
+
+
+def order(block: int = 1, **server: Any) -> Order:
+    config = load_config("duet_http", flags=SMALL, environ={})
+    settings = {name: setting.value for name, setting in config.settings.items() if setting.value is not None}
+    told = {
+        "label": "there",
+        "command": [],
+        "health": "/",
+        "secret": "",
+        "mapping": {},
+        "first_turn": 0,
+        **server,
+    }
+    return Order("abc-1", "duet_http", settings, "", ANYWHERE, time.monotonic_ns(), block=block, server=told)
+
+
+def test_a_mapped_server_is_measured_and_its_unread_database_said(other: Any, tmp_path: Path) -> None:
+    url, _ = other
+    target = load_target(write_mapping(tmp_path))
+    assert target is not None
+    found = perform(order(url=url, mapping=packed(target, url)), tmp_path / "samples")
+    samples = unpack_samples(tmp_path / "samples")["economy_transfer"]
+    assert len(samples.response_ms("transfer")) == 20
+    entry = found["scenarios"]["economy_transfer"]
+    assert (entry["invariants"], entry["unchecked"]) == ([], "the server's database is not ours to read")
+    assert (found["platform"], found["plans"]) == ("there", {})
+
+
+def test_a_server_that_throttles_spoils_the_block(other: Any, tmp_path: Path) -> None:
+    url, state = other
+    target = load_target(write_mapping(tmp_path))
+    assert target is not None
+    told = order(url=url, mapping=packed(target, url))
+    state.most_requests = state.requests + 10
+    with pytest.raises(TailguardError, match="throttle"):
+        perform(told, tmp_path / "samples")
+
+
+def test_each_block_has_turns_of_its_own(tmp_path: Path) -> None:
+    """Where a server keeps what was done, a turn that came twice would be a refusal, or a replayed key."""
+    seen: list[int] = []
+
+    def journey(session: Any, platform: Any, data: Any) -> None:
+        seen.append(session.turn)
+
+    [registration] = load_scenarios(["registration"])
+    for block in (1, 2):
+        [scenario] = _later([replace(registration, journey=journey)], order(block, first_turn=500))
+        for turn in (-1, 0, 199):
+            session: Any = SimpleNamespace(turn=turn)
+            scenario.journey(session, None, None)
+    assert seen == [10_499, 10_500, 10_699, 20_499, 20_500, 20_699]

@@ -1,0 +1,209 @@
+"""The objectives file: exactly the promised limits, and a clear error for anything that is misspelt."""
+
+import pytest
+
+from tailguard.base.errors import UsageError
+from tailguard.config.merge import load_config
+from tailguard.judge.objective import parse_latency, parse_objective, parse_rate
+from tailguard.judge.objectives import configured_objectives, load_objectives, parse_objectives
+
+KNOWN = {
+    "registration": ("register",),
+    "result_submission": ("submit",),
+    "websocket_broadcast": ("broadcast",),
+    "economy_transfer": ("transfer",),
+    "certificate_upload": ("upload", "presigned_read"),
+}
+
+PROMISED = {
+    "registration p95 <= 215ms",
+    "registration p99 <= 300ms",
+    "result_submission p95 <= 167ms",
+    "websocket_broadcast p95 < 5000ms",
+    "economy_transfer p95 <= 265ms",
+    "certificate_upload p95 <= 75ms",
+    "certificate_upload p99 <= 120ms",
+    "certificate_upload presigned_read p95 < 50ms",
+    "certificate_upload retry rate < 2%",
+    *(f"{slug} error rate < 1%" for slug in KNOWN),
+}
+
+
+def test_the_shipped_file_promises_exactly_the_table():
+    """Every limit of the platform's promise, no more and no less."""
+    objectives = load_objectives(known=KNOWN)
+    assert {item.name for item in objectives.items} == PROMISED
+    assert len(objectives.items) == len(PROMISED)
+    assert all(rule.alpha == 0.01 and rule.dependence == "bursty" for rule in objectives.rules.values())
+
+
+def test_each_promise_is_parsed_into_its_numbers():
+    """Quantile or ratio, limit in ms, strictness, step, allowed share."""
+    by_name = {item.name: item for item in load_objectives(known=KNOWN).items}
+    read = by_name["certificate_upload presigned_read p95 < 50ms"]
+    assert (read.step, read.q, read.limit_ms, read.strict, read.p0) == (
+        "presigned_read",
+        0.95,
+        50.0,
+        True,
+        0.05,
+    )
+    retries = by_name["certificate_upload retry rate < 2%"]
+    assert (retries.kind, retries.step, retries.max_ratio, retries.p0) == ("retry_rate", "upload", 0.02, 0.02)
+    errors = by_name["registration error rate < 1%"]
+    assert (errors.kind, errors.step, errors.p0) == ("error_rate", "", 0.01)
+    assert by_name["registration p99 <= 300ms"].p0 == 0.01
+
+
+@pytest.mark.parametrize(
+    ("text", "q", "limit_ms", "strict"),
+    [
+        ("p95<=215ms", 0.95, 215, False),
+        (" p99 < 1.5s ", 0.99, 1500, True),
+        ("p99.9≤250us", 0.999, 0.25, False),
+        ("p50 <= 2e3 µs", 0.5, 2, False),
+    ],
+)
+def test_an_objective_is_read_as_people_write_it(text, q, limit_ms, strict):
+    """Spaces, units and the sign for at most."""
+    objective = parse_objective(text)
+    assert (objective.q, objective.limit_ms, objective.strict) == (q, limit_ms, strict)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("p95 < 215", "no unit"),
+        ("p95 < 215 parsecs", "'parsecs'"),
+        ("p95 > 215ms", "no limit"),
+        ("p95", "no limit"),
+        ("", "no limit"),
+        ("p95 <= ms", "not a limit"),
+        ("p95 <= -1ms", "not a limit"),
+        ("p95 <= nanms", "not a limit"),
+        ("p95 <= 0ms", "not a limit"),
+        ("p100 <= 1ms", "not a quantile"),
+        ("p0 <= 1ms", "not a quantile"),
+        ("mean <= 1ms", "not a quantile"),
+        ("95 <= 1ms", "not a quantile"),
+    ],
+)
+def test_an_objective_that_does_not_parse_is_quoted(text, named):
+    """The error names the text and what is missing."""
+    with pytest.raises(UsageError, match=named) as error:
+        parse_objective(text)
+    assert repr(text) in str(error.value)
+
+
+@pytest.mark.parametrize("bound", ["< 1", "< 1ms", "< 0%", "< 100%", "1%"])
+def test_a_rate_that_is_no_percentage_is_refused(bound):
+    """0 % cannot be tested, and 100 % says nothing."""
+    with pytest.raises(UsageError):
+        parse_rate("error_rate", bound)
+
+
+@pytest.mark.parametrize(
+    ("toml", "named"),
+    [
+        ("[scenarios.registraton]\nstep='register'\np95='<= 1ms'", "did you mean 'registration'"),
+        ("[scenarios.registration]\nstep='registr'\np95='<= 1ms'", "did you mean 'register'"),
+        ("[scenarios.certificate_upload.steps.presigned]\np95='<= 1ms'", "did you mean 'presigned_read'"),
+        ("[scenarios.registration]\nretry_rat='< 1%'", "did you mean 'retry_rate'"),
+        ("[scenarios.registration]\nmedian='<= 1ms'", "'median' is unknown"),
+        ("[scenarios.registration]\np95='215'", r"\[scenarios.registration\]: '215' is not a limit"),
+        ("[scenarios.registration]\np95=215", "write it as text"),
+        ("[scenarios]\nregistration='fast'", "it is a table"),
+        ("[scenario.registration]\np95='<= 1ms'", "did you mean 'scenarios'"),
+        ("[defaults]\nerror_rat='< 1%'", "did you mean 'error_rate'"),
+        ("[defaults]\nconfidence=99\n[scenarios.registration]\np95='<= 1ms'", "confidence is 99"),
+        ("[scenarios.registration]\ndependence='busty'\np95='<= 1ms'", "'busty'"),
+        ("[scenarios.registration]\nfirst_look=0.5\np95='<= 1ms'", "first_look is 0.5"),
+        ("[scenarios.registration]", "has no objective"),
+        ("", "has no objective"),
+        ("[scenarios.registration\n", "line 1"),
+        ("[gate]\np95='10'\n[scenarios.registration]\np95='<= 1ms'", r"\[gate\]: '10' is not a percentage"),
+        ("[gate]\nflor='1ms'\n[scenarios.registration]\np95='<= 1ms'", "did you mean 'floor'"),
+        (
+            "[gate.floors]\nregistraton='1ms'\n[scenarios.registration]\np95='<= 1ms'",
+            "did you mean 'registration'",
+        ),
+    ],
+)
+def test_a_mistake_names_file_entry_and_the_next_step(tmp_path, toml, named):
+    """Nothing misspelt is ever silently left out."""
+    path = tmp_path / "mine.toml"
+    path.write_text(toml, encoding="utf-8")
+    with pytest.raises(UsageError, match=named) as error:
+        load_objectives(path, KNOWN)
+    assert "mine.toml" in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    """With the option that names another."""
+    with pytest.raises(UsageError, match="--objectives"):
+        load_objectives(tmp_path / "none.toml")
+
+
+def test_the_record_of_a_run_reads_back_to_the_same_objectives():
+    """What run.json keeps is enough to judge again, without knowing the scenarios."""
+    objectives = load_objectives(known=KNOWN)
+    again = parse_objectives(objectives.as_dict())
+    assert (again.items, again.rules) == (objectives.items, objectives.rules)
+
+
+def test_a_step_left_out_is_the_first_one_and_stays_so_in_the_record():
+    """A short file for a platform of one's own."""
+    short = {"scenarios": {"certificate_upload": {"p95": "<= 75ms"}}}
+    objectives = parse_objectives(short, known=KNOWN)
+    assert objectives.items[0].step == "upload"
+    assert parse_objectives(objectives.as_dict()).items == objectives.items
+    with pytest.raises(UsageError, match="no step"):
+        parse_objectives(short)
+
+
+def test_a_scenario_without_a_table_has_the_error_rate_of_every_scenario():
+    """A new scenario is never without any promise."""
+    known = KNOWN | {"ticket_sale": ("buy",)}
+    assert [item.name for item in load_objectives(known=known).of("ticket_sale")] == [
+        "ticket_sale error rate < 1%"
+    ]
+
+
+def test_objectives_can_be_narrowed_to_the_scenarios_of_a_run():
+    """And nothing else changes."""
+    one = load_objectives(known=KNOWN).only(["economy_transfer"])
+    assert {item.scenario for item in one.items} == {"economy_transfer"}
+    assert parse_objectives(one.as_dict()).items == one.items
+
+
+def test_another_assumption_is_kept_in_the_record():
+    """The profile's dependence and confidence overrule the file, and are said in what is saved."""
+    assumed = load_objectives(known=KNOWN).assuming(dependence="independent", confidence=0.95)
+    assert {(rule.alpha, rule.dependence) for rule in assumed.rules.values()} == {(0.05, "independent")}
+    assert parse_objectives(assumed.as_dict()).rules == assumed.rules
+
+
+def test_a_name_without_scenario_is_the_bare_objective():
+    """Files of other tools have no scenario."""
+    assert parse_latency("p95", "<= 215 ms").name == "p95 <= 215ms"
+
+
+def test_a_run_is_first_looked_at_when_it_has_its_least_samples(monkeypatch, tmp_path):
+    """Earlier looks would gain nothing and could be misled by a noisy start; the record keeps them."""
+    monkeypatch.chdir(tmp_path)
+    config = load_config("smoke", sets=["load.min_samples=700"], environ={})
+    objectives = configured_objectives(config, KNOWN)
+    assert {next(rule.grid) for rule in objectives.rules.values()} == {700}
+    assert parse_objectives(objectives.as_dict()).rules == objectives.rules
+
+
+def test_a_configuration_chooses_scenarios_and_file(monkeypatch, tmp_path):
+    """Only those of the run are judged."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text(
+        "[scenarios.registration]\np95='<= 1ms'\n[scenarios.economy_transfer]\np50='< 1s'", "utf-8"
+    )
+    config = load_config(
+        "smoke", flags={"objectives": "mine.toml", "scenarios": ["registration"]}, environ={}
+    )
+    assert [item.name for item in configured_objectives(config, KNOWN).items] == ["registration p95 <= 1ms"]

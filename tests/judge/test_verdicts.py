@@ -1,0 +1,283 @@
+"""A run on disk against its objectives: which samples count, and when a measurement is not trusted."""
+
+import json
+
+import numpy as np
+import pandas
+import pytest
+
+from tailguard.judge.objectives import parse_objectives
+from tailguard.judge.verdicts import exit_code, judge_run, judging
+from tailguard.record.run import Run
+from tests.support.runs_by_hand import HELD, made_run, samples_of
+
+OBJECTIVES = parse_objectives(
+    {
+        "defaults": {"error_rate": "< 1%", "dependence": "independent"},
+        "scenarios": {
+            "upload": {
+                "step": "put",
+                "p95": "<= 75ms",
+                "retry_rate": "< 2%",
+                "steps": {"get": {"p95": "< 50ms"}},
+            }
+        },
+    }
+)
+N = 1200
+BOTH_STEPS = np.arange(N) % 2
+
+
+def upload(**changes):
+    """Uploads of 20 ms in 600 turns of two steps."""
+    return samples_of(
+        "upload", ("put", "get"), **{"response_ms": np.full(N, 20.0), "step": BOTH_STEPS} | changes
+    )
+
+
+def states(run, objectives=OBJECTIVES):
+    """The states by objective, the scenario's name left out."""
+    return {v.objective.name.removeprefix("upload "): str(v.state) for v in judge_run(run, objectives)}
+
+
+def test_a_sound_and_fast_run_passes_every_objective(tmp_path):
+    """Latencies of both steps, retry rate and error rate."""
+    verdicts = judge_run(made_run(tmp_path, upload=upload()), OBJECTIVES)
+    assert {v.objective.name: v.state for v in verdicts} == {
+        "upload p95 <= 75ms": "PASS",
+        "upload get p95 < 50ms": "PASS",
+        "upload retry rate < 2%": "PASS",
+        "upload error rate < 1%": "PASS",
+    }
+
+
+@pytest.mark.parametrize(("strict", "expected"), [("<=", "PASS"), ("<", "FAIL")])
+def test_a_sample_exactly_at_the_limit_exceeds_only_a_strict_one(tmp_path, strict, expected):
+    """215 ms to the nanosecond: within "<= 215ms", beyond "< 215ms"."""
+    run = made_run(tmp_path, registration=samples_of("registration", ("register",), np.full(600, 215.0)))
+    table = {"step": "register", "p95": f"{strict} 215ms", "dependence": "independent"}
+    [verdict] = judge_run(run, parse_objectives({"scenarios": {"registration": table}}))
+    assert verdict.state == expected
+
+
+def test_latency_is_judged_on_ok_samples_of_its_step(tmp_path):
+    """Slow failures, slow conflicts and the other step's samples are not in it; failures are in the error rate."""
+    slow = np.where(BOTH_STEPS == 1, 60.0, 20.0)
+    outcome = np.zeros(N, int)
+    outcome[:60:2], outcome[60:120:2] = 2, 1
+    slow[outcome > 0] = 500
+    found = states(made_run(tmp_path, upload=upload(response_ms=slow, outcome=outcome)))
+    assert found["p95 <= 75ms"] == "PASS"
+    assert found["get p95 < 50ms"] == "FAIL"
+    assert found["error rate < 1%"] == "FAIL"
+
+
+def test_conflicts_are_in_no_rate(tmp_path):
+    """Clean refusals, however many, are what the platform should do."""
+    outcome = np.where(np.arange(N) % 3 == 0, 1, 0)
+    verdicts = judge_run(made_run(tmp_path, upload=upload(outcome=outcome)), OBJECTIVES)
+    errors = next(v for v in verdicts if v.objective.kind == "error_rate")
+    assert (errors.state, errors.observed["value"]) == ("PASS", 0)
+    assert errors.verdict.n <= (outcome == 0).sum()
+
+
+def test_the_retry_rate_is_of_the_named_step(tmp_path):
+    """3 % of the uploads retried breach 2 %; as many of the reads do not."""
+    retried = (np.arange(N) % 14 == 0).astype(int)
+    assert states(made_run(tmp_path / "a", upload=upload(retries=retried)))["retry rate < 2%"] == "FAIL"
+    assert (
+        states(made_run(tmp_path / "b", upload=upload(retries=np.roll(retried, 1))))["retry rate < 2%"]
+        == "PASS"
+    )
+
+
+def test_the_observed_quantile_is_that_of_pandas_on_the_saved_samples(tmp_path):
+    """One can recompute it from samples.parquet, bit for bit."""
+    response_ms = np.random.default_rng(1).lognormal(2, 0.5, N)
+    run = made_run(tmp_path, upload=upload(response_ms=response_ms))
+    frame = pandas.read_parquet(run.samples_path)
+    put = frame[(frame.step == "put") & (frame.outcome == "ok")]
+    times_ms = (put.ended_ns - put.intended_ns) / 1e6
+    verdict = judge_run(run, OBJECTIVES)[0]
+    assert verdict.observed["value"] == np.percentile(times_ms, 95, method="inverted_cdf")
+    assert verdict.observed["low"] <= verdict.observed["value"] <= verdict.observed["high"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"because": "interrupted by the user"}, "incomplete: interrupted by the user"),
+        ({"invariants": [HELD | {"held": False, "observed": "3"}]}, "no tournament over capacity"),
+        (
+            {
+                "doubts": [
+                    {
+                        "kind": "late_generator",
+                        "scenario": "upload",
+                        "grade": "grave",
+                        "measured": "p99 80 ms",
+                        "limit": "10 ms",
+                        "remedy": "free a core",
+                    }
+                ]
+            },
+            "late generator: p99 80 ms",
+        ),
+    ],
+)
+def test_a_run_that_cannot_be_trusted_is_invalid_and_says_why(tmp_path, changes, named):
+    """An incomplete run, a broken invariant, a grave doubt: never PASS, never FAIL."""
+    for response_ms in (20.0, 900.0):
+        run = made_run(
+            tmp_path / str(response_ms), upload=upload(response_ms=np.full(N, response_ms)), **changes
+        )
+        verdicts = judge_run(run, OBJECTIVES)
+        assert {v.state for v in verdicts} == {"INVALID"}
+        assert all(named in v.verdict.why for v in verdicts)
+
+
+GRAVE = {
+    "scenario": "upload",
+    "grade": "grave",
+    "measured": "70 ms",
+    "limit": "50 ms",
+    "remedy": "free a core",
+}
+LATE, IMPOSSIBLE = ({"kind": kind} | GRAVE for kind in ("late_generator", "impossible_times"))
+
+
+def chaos_run(folder, *, doubts, chaos, **changes):
+    """A run whose record says what was done to it."""
+    run = made_run(folder, upload=upload(**changes), doubts=doubts)
+    run.record |= {"chaos": chaos} if chaos else {}
+    return run
+
+
+def test_under_faults_a_late_generator_takes_latencies_away_and_leaves_rates(tmp_path):
+    """Whether an answer was an error does not depend on how punctually it was asked for."""
+    run = chaos_run(tmp_path, doubts=[LATE], chaos={"windows": [{"label": "S3 down"}]})
+    assert states(run) == {
+        "p95 <= 75ms": "INVALID",
+        "get p95 < 50ms": "INVALID",
+        "retry rate < 2%": "PASS",
+        "error rate < 1%": "PASS",
+    }
+    rates = [v for v in judge_run(run, OBJECTIVES) if v.objective.kind != "latency"]
+    assert all("late generator takes only latencies away" in v.verdict.why for v in rates)
+
+
+def test_under_faults_too_many_errors_fail_though_the_generator_was_late(tmp_path):
+    """The doubt saves no platform."""
+    outcome = np.where(np.arange(N) % 5 == 0, 2, 0)
+    run = chaos_run(tmp_path, doubts=[LATE], chaos={"windows": [{"label": "S3 down"}]}, outcome=outcome)
+    assert states(run)["error rate < 1%"] == "FAIL"
+
+
+@pytest.mark.parametrize(("errors", "expected"), [(60, "PASS"), (180, "FAIL"), (120, "INCONCLUSIVE")])
+def test_under_faults_the_share_of_errors_in_the_whole_plan_is_judged(tmp_path, errors, expected):
+    """In one planned burst: without faults a burst of this length leaves an objective undecided."""
+    objectives = parse_objectives({"scenarios": {"upload": {"step": "put", "error_rate": "< 10%"}}})
+    outcome = np.zeros(N, int)
+    outcome[200 : 200 + errors] = 2
+    run = chaos_run(tmp_path, doubts=[], chaos={"windows": [{"label": "S3 down"}]}, outcome=outcome)
+    assert states(run, objectives) == {"error rate < 10%": expected}
+    [verdict] = judge_run(run, objectives)
+    assert (verdict.verdict.n, verdict.verdict.exceedances, verdict.verdict.rule) == (
+        N,
+        errors,
+        "exact binomial",
+    )
+
+
+@pytest.mark.parametrize(
+    ("doubt", "chaos"), [(LATE, None), (IMPOSSIBLE, {"windows": [{"label": "S3 down"}]})]
+)
+def test_without_faults_or_for_another_reason_a_grave_doubt_takes_everything_away(tmp_path, doubt, chaos):
+    """A late generator offers another load than it claims; wrong times are wrong under faults too."""
+    run = chaos_run(tmp_path, doubts=[doubt], chaos=chaos)
+    assert set(states(run).values()) == {"INVALID"}
+
+
+@pytest.mark.parametrize(
+    "doubt", [{"grade": "warn", "scenario": "upload"}, {"grade": "grave", "scenario": "other"}]
+)
+def test_lesser_doubts_and_doubts_of_others_change_nothing(tmp_path, doubt):
+    """A warning is shown, not obeyed."""
+    doubts = [{"kind": "steal", "measured": "3 %", "limit": "1 %", "remedy": "wait"} | doubt]
+    assert set(states(made_run(tmp_path, upload=upload(), doubts=doubts)).values()) == {"PASS"}
+
+
+def test_a_missing_scenario_is_invalid(tmp_path):
+    """An objective without its scenario is never a pass."""
+    run = made_run(tmp_path, other=samples_of("other", ("put",), np.full(600, 1.0)))
+    assert set(states(run).values()) == {"INVALID"}
+    assert "missing" in judge_run(run, OBJECTIVES)[0].verdict.why
+
+
+def test_a_missing_step_and_zero_ok_samples_are_invalid(tmp_path):
+    """A step nobody came to; a step where everything failed."""
+    only_put = samples_of("upload", ("put",), np.full(600, 1.0))
+    assert states(made_run(tmp_path / "a", upload=only_put))["get p95 < 50ms"] == "INVALID"
+    all_failed = upload(outcome=np.full(N, 2))
+    found = states(made_run(tmp_path / "b", upload=all_failed))
+    assert found["p95 <= 75ms"] == "INVALID"
+    assert found["error rate < 1%"] == "FAIL"
+
+
+def test_a_run_that_measured_nothing_is_invalid(tmp_path):
+    """Stopped before its first sample: there is not even a samples file."""
+    assert set(states(made_run(tmp_path, because="interrupted")).values()) == {"INVALID"}
+
+
+def test_one_narrow_fail_in_a_run_of_many_objectives_is_inconclusive(tmp_path):
+    """Holm over the FAILs of a run: p = 0.003 among four objectives needs 0.0025."""
+    late = np.zeros(N)
+    late[np.flatnonzero(BOTH_STEPS == 0)[:: 600 // 46][:46]] = 100
+    run = made_run(tmp_path, upload=upload(response_ms=20 + late))
+    alone = parse_objectives(
+        {"scenarios": {"upload": {"step": "put", "p95": "<= 75ms", "dependence": "independent"}}}
+    )
+    verdict = judge_run(run, OBJECTIVES)[0]
+    p = judge_run(run, alone)[0].verdict.p_fail
+    assert verdict.state == ("FAIL" if p <= 0.0025 else "INCONCLUSIVE")
+
+
+def test_a_verdict_reads_as_the_record_of_a_run_says(tmp_path):
+    """Exactly the keys of run.json, all of them JSON."""
+    run = made_run(tmp_path, upload=upload())
+    entries = judging(OBJECTIVES)(run)
+    assert json.loads(json.dumps(entries)) == entries
+    assert run.record["objectives"] == OBJECTIVES.as_dict()
+    assert {
+        "objective", "scenario", "step", "kind", "q", "limit_ms", "max_ratio", "strict", "state", "n", "exceedances",
+        "observed", "unit", "headroom", "alpha", "rule", "dependence", "tau", "why", "p_fail",
+    } == set(entries[0])  # fmt: skip
+    assert entries[0]["headroom"] == pytest.approx(75 / 20)
+    assert entries[-1]["headroom"] is None
+
+
+def test_the_same_run_judged_again_gives_the_same_verdicts(tmp_path):
+    """By what the record keeps of the objectives, bit for bit."""
+    run = made_run(tmp_path, upload=upload(response_ms=np.random.default_rng(4).lognormal(3, 1, N)))
+    run.record["verdicts"] = judging(OBJECTIVES)(run)
+    run.save()
+    again = Run.load(run.folder)
+    assert judging(parse_objectives(again.record["objectives"]))(again) == again.record["verdicts"]
+
+
+@pytest.mark.parametrize(
+    ("found", "held", "complete", "code"),
+    [
+        (["PASS", "PASS"], True, True, 0),
+        (["PASS", "INCONCLUSIVE"], True, True, 75),
+        (["INCONCLUSIVE", "FAIL"], True, True, 99),
+        (["FAIL", "INVALID"], True, True, 65),
+        (["PASS"], False, True, 65),
+        (["PASS"], True, False, 65),
+        ([], True, True, 65),
+    ],
+)
+def test_the_exit_code_says_the_worst_that_happened(found, held, complete, code):
+    """65 before 99 before 75 before 0."""
+    verdicts = [{"state": state} for state in found]
+    assert exit_code(verdicts, [HELD | {"held": held}], complete=complete) == code

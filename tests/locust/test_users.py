@@ -1,0 +1,97 @@
+"""What locust finds in the scenarios, and that nobody else finds locust there."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from perf.mapping.target import NEEDED
+from tests.support.locust_runs import LOCUST, ROOT
+
+USERS = {
+    "RegistrationUser",
+    "ResultSubmissionUser",
+    "WebsocketBroadcastUser",
+    "EconomyTransferUser",
+    "CertificateUploadUser",
+}
+
+
+def run(*words, code=0, environment=None):
+    done = subprocess.run(
+        words,
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.system
+def test_locust_lists_one_user_for_each_scenario_that_http_can_play():
+    found = {
+        line.strip() for line in run(LOCUST, "-f", "scenarios", "--list").splitlines() if line.startswith(" ")
+    }
+    assert found == USERS
+    assert len(found) == len(NEEDED)
+
+
+@pytest.mark.system
+def test_in_process_the_scenarios_load_without_locust_and_have_no_users():
+    code = (
+        "import sys; from tailguard.suite.registry import load_scenarios, scenario_slugs; load_scenarios(scenario_slugs());"
+        "import scenarios.registration as r; print(r.RegistrationUser, {'locust', 'gevent'} & set(sys.modules))"
+    )
+    assert run(sys.executable, "-c", code).split() == ["None", "set()"]
+
+
+@pytest.mark.parametrize("slug", sorted(NEEDED))
+def test_the_last_line_of_a_scenario_makes_its_user(slug):
+    last = ast.parse((ROOT / "scenarios" / f"{slug}.py").read_text(encoding="utf-8")).body[-1]
+    name = "".join(word.capitalize() for word in slug.split("_")) + "User"
+    assert ast.unparse(last) == f"{name} = as_locust_user(SCENARIO)"
+
+
+@pytest.mark.proof
+def test_a_wrong_objectives_file_ends_before_anything_starts(tmp_path):
+    path = tmp_path / "o.toml"
+    path.write_text('[scenarios.registratoin]\np95 = "<= 1ms"\n', encoding="utf-8")
+    told = run(
+        LOCUST, "-f", "scenarios", "--headless", "-u", "1", "-t", "5s", "--host", "http://127.0.0.1:1",
+        "--tailguard-objectives", str(path), "RegistrationUser",
+        code=64, environment={"DELTACROWN_SECRET": "x" * 40},
+    )  # fmt: skip
+    assert "did you mean 'registration'" in told
+
+
+@pytest.mark.proof
+def test_a_host_without_a_way_to_log_in_is_refused_with_the_next_step(tmp_path):
+    environment = {"TAILGUARD_RUNS_DIR": str(tmp_path), "DELTACROWN_SECRET": ""}
+    words = (
+        "-f",
+        "scenarios",
+        "--headless",
+        "-u",
+        "1",
+        "-t",
+        "5s",
+        "--host",
+        "http://127.0.0.1:1",
+        "RegistrationUser",
+    )
+    told = run(LOCUST, *words, code=64, environment=environment)
+    assert "--tailguard-target" in told
+    assert not Path(tmp_path, "latest", "samples.parquet").exists()
+
+
+@pytest.mark.proof
+def test_a_target_without_a_host_is_refused(tmp_path):
+    (tmp_path / "t.toml").write_text("[target]\n", encoding="utf-8")
+    words = ("-f", "scenarios", "--headless", "-t", "5s", "--tailguard-target", str(tmp_path / "t.toml"))
+    assert "no --host says where it is" in run(LOCUST, *words, code=64)

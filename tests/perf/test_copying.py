@@ -1,0 +1,80 @@
+"""The backfill beside a load: in the time of its own scenario only, and told on where it holds what it has copied."""
+
+import threading
+import time
+from types import SimpleNamespace
+
+from perf.cutover.copying import Copying
+from perf.cutover.memory import MemoryCourse
+from reference.certificates.backfill import BackfillProgress
+from scenarios.certificate_migration import LONG, memory_constant
+
+MB = 1_000_000
+
+
+class Batches:
+    """A backfill of ten batches that takes no time."""
+
+    def __init__(self):
+        self.done = 0
+
+    def run(self, *, stop, on_progress):
+        while self.done < 10 and not stop.is_set():
+            self.done += 1
+            on_progress(BackfillProgress(10, uploaded=self.done))
+        return BackfillProgress(10, uploaded=self.done, finished=self.done == 10)
+
+
+def wait_for(true):
+    ends_s = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < ends_s
+        time.sleep(0.005)
+
+
+def test_it_rests_while_another_scenario_has_its_turn():
+    backfill = Batches()
+    copying = Copying(backfill)
+    copying.start()
+    wait_for(lambda: backfill.done == 1)
+    time.sleep(0.2)
+    assert backfill.done == 1
+    copying.turn()
+    wait_for(lambda: backfill.done == 10)
+    wait_for(lambda: not copying.busy)
+
+
+def test_finishing_copies_the_rest_without_a_turn():
+    backfill = Batches()
+    copying = Copying(backfill)
+    copying.start()
+    copying.finish()
+    assert backfill.done == 10
+    assert copying.memory.total == 10
+
+
+def test_closing_ends_it_where_it_is():
+    backfill = Batches()
+    copying = Copying(backfill)
+    copying.start()
+    wait_for(lambda: backfill.done == 1)
+    copying.close()
+    assert not copying.busy
+    assert backfill.done == 1
+    assert "backfill" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_backfill_that_keeps_its_bodies_breaks_the_invariant():
+    leaking = MemoryCourse(lambda: next(readings))
+    readings = iter(range(90 * MB, 10**12, 65_536))
+    for done in range(1, LONG + 1):
+        leaking.note(done, LONG)
+    [invariant] = memory_constant(leaking)
+    assert not invariant.held
+    assert "589.8 MB more than 90.0 MB, over 10000 certificates" in invariant.observed
+
+
+def test_a_steady_backfill_holds_it_and_of_a_short_one_nothing_is_said():
+    [invariant] = memory_constant(SimpleNamespace(total=LONG, growth_bytes=MB, warm_bytes=90 * MB))
+    assert invariant.held
+    assert memory_constant(SimpleNamespace(total=LONG - 1, growth_bytes=10**12, warm_bytes=1)) == []

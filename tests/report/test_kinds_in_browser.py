@@ -1,0 +1,82 @@
+"""Every kind of report in a real browser, wide and narrow: nothing runs out of the page, nothing is cut off."""
+
+import pandas as pd
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tailguard.report.charts.rendered_charts import gallery_of
+from tailguard.report.page import page_of
+from tailguard.report.views.view import view_of
+from tests.support.in_browser import draw_all, open_all, open_at
+from tests.support.made_kinds import kind_of_run
+from tests.support.made_proof import samples
+from tests.support.made_run import columns
+
+KINDS = ("duet", "proof", "chaos")  # a plain run is in test_page_in_browser.py
+DRAWN = "registration"
+CUT_OFF = """
+  return [...document.querySelectorAll('.live svg text')].filter((text) => {
+    const its = text.getBoundingClientRect(), frame = text.ownerSVGElement.getBoundingClientRect();
+    return its.width && (its.left < frame.left - 1 || its.right > frame.right + 1);
+  }).map((text) => text.textContent);"""
+SCROLLING = """
+  return [...document.querySelectorAll('.scroll')].filter((found) => found.scrollWidth > found.clientWidth + 1)
+    .map((found) => found.getAttribute('aria-label'));"""
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def address(
+    request: pytest.FixtureRequest, table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    made = kind_of_run(request.param, table)
+    for migration in made["migrations"]:  # as many builds as a real proof has
+        migration["live"]["builds"] *= 4
+    path = tmp_path_factory.mktemp(request.param) / "report.html"
+    drawn = {} if request.param == "proof" else {DRAWN: columns(table)[DRAWN]}
+    path.write_text(page_of(view_of(made), gallery_of(made, drawn, live=samples())), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1400, "light"), (390, "dark")])
+def test_nothing_runs_out_of_the_page_and_no_label_is_cut_off(
+    browser: webdriver.Chrome, address, width, theme
+) -> None:
+    open_at(browser, address, width, theme)
+    open_all(browser)
+    draw_all(browser)
+    root = "document.documentElement"
+    assert browser.execute_script(f"return {root}.scrollWidth <= {root}.clientWidth")
+    assert browser.execute_script(CUT_OFF) == []
+    assert browser.get_log("browser") == []
+
+
+def test_on_a_wide_screen_no_table_has_to_be_scrolled(browser: webdriver.Chrome, address) -> None:
+    open_at(browser, address, 1400)
+    open_all(browser)
+    assert browser.execute_script(SCROLLING) == []
+
+
+def test_the_first_screen_holds_the_sentence_and_what_was_compared(
+    browser: webdriver.Chrome, address
+) -> None:
+    open_at(browser, address, 390)
+    about = browser.find_element(By.CSS_SELECTOR, ".about")
+    assert browser.find_element(By.TAG_NAME, "h1").text
+    assert about.text.startswith("Compared: ")
+    assert about.rect["y"] + about.rect["height"] < 900
+
+
+@pytest.mark.parametrize("address", ["proof"], indirect=True)
+def test_a_plan_is_copied_with_the_keyboard_alone(browser: webdriver.Chrome, address) -> None:
+    open_at(browser, address, 1400)
+    plan = browser.find_element(By.CSS_SELECTOR, ".plan summary")
+    plan.send_keys(Keys.ENTER)
+    plan.send_keys(Keys.TAB)
+    copy = browser.switch_to.active_element
+    assert copy.text == "Copy"
+    copy.send_keys(Keys.ENTER)
+    assert copy.text.startswith(("Copied", "Selected"))

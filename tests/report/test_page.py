@@ -1,0 +1,182 @@
+"""The page: one file, nothing from elsewhere, nothing executed that is not ours, small whatever was measured."""
+
+import copy
+import html
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tailguard.record.samples import Samples
+from tailguard.report.charts.rendered_charts import Gallery, gallery_of
+from tailguard.report.page import page_of
+from tailguard.report.views.view import view_of
+from tests.support.made_run import columns, record
+
+MOST_BYTES = 2_000_000
+
+
+def pictured(table: pd.DataFrame, *slugs: str) -> dict[str, Samples]:
+    """The samples of some scenarios: drawing all of them takes seconds."""
+    return {slug: found for slug, found in columns(table).items() if slug in slugs}
+
+
+@pytest.fixture(scope="module")
+def page(table: pd.DataFrame) -> str:
+    made = record(table)
+    return page_of(view_of(made), gallery_of(made, pictured(table, "certificate_upload")))
+
+
+def without_scripts(page: str) -> str:
+    return re.sub(r"<(script|style)[ >].*?</\1>", "", page, flags=re.DOTALL)
+
+
+def test_the_page_loads_nothing(page) -> None:
+    markup = without_scripts(page)
+    assert not re.search(r"""(?:src|href)=["'](?!#)""", markup)
+    policy = html.unescape(markup.split('Content-Security-Policy" content="')[1].split('"')[0])
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in policy
+
+
+def test_the_chart_library_is_inlined_once(page) -> None:
+    assert page.count("<script>") == 2
+    assert page.count("window.vegaEmbed=") + page.count("window.vegaEmbed =") == 1
+
+
+def test_each_step_has_its_four_charts_with_a_still_picture(page) -> None:
+    assert page.count('type="application/json"') == 2 * 4 + 1
+    assert page.count('<div class="still"><svg') == 2 * 4 + 1
+
+
+def test_verdicts_come_before_doubts_before_scenarios_before_migrations(page) -> None:
+    places = [
+        page.index(f'<section id="{name}"') for name in ("verdicts", "doubts", "scenarios", "migrations")
+    ]
+    assert places == sorted(places)
+
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def spoiled(table: pd.DataFrame) -> dict[str, Any]:
+    made = copy.deepcopy(record(table))
+    made.update(command=[EVIL], profile=EVIL, incomplete_because=EVIL, complete=False, config={EVIL: EVIL})
+    made["platform"]["faults"] = [EVIL]
+    made["scenarios"]["registration"].update(title=EVIL, errors={EVIL: 3})
+    made["scenarios"]["registration"]["invariants"][0].update(name=EVIL, observed=EVIL)
+    made["verdicts"][0].update(objective=f"registration {EVIL}", why=EVIL, rule=EVIL)
+    made["doubts"][0].update(kind=EVIL, measured=EVIL, limit=EVIL, remedy=EVIL, scenario=EVIL, grade=EVIL)
+    migration = made["migrations"][0]
+    migration.update(slug=EVIL, why=EVIL, up_sql=EVIL, query_sql=EVIL, table=EVIL, parameters={EVIL: EVIL})
+    migration["after"].update(text=EVIL)
+    migration["after"]["plan"]["Node Type"] = EVIL
+    made["environment"]["packages"] = {EVIL: EVIL}
+    return made
+
+
+def test_text_from_a_run_is_never_taken_for_markup(table) -> None:
+    made = spoiled(table)
+    page = page_of(view_of(made), gallery_of(made, pictured(table, "registration")))
+    assert "<img src=x" not in page
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert page.count("<script>") == 2
+    assert page.count("</script>") == page.count("<script")
+
+
+@pytest.mark.system
+def test_a_page_with_all_charts_is_small(table) -> None:
+    made = record(table)
+    page = page_of(view_of(made), gallery_of(made, columns(table)))
+    assert page.count('<div class="still"><svg') == 6 * 4 + 1
+    assert len(page.encode()) < MOST_BYTES
+
+
+@pytest.mark.system
+def test_two_million_samples_make_a_page_as_small(table) -> None:
+    many = {slug: repeated(found, 2_000_000) for slug, found in pictured(table, "registration").items()}
+    made = record(table)
+    page = page_of(view_of(made), gallery_of(made, many))
+    assert "2,000,000" in page
+    assert len(page.encode()) < MOST_BYTES
+
+
+def repeated(found: Samples, count: int) -> Samples:
+    """`found` again and again until there are `count` samples, each turn later than the one before."""
+    times = -(-count // len(found))
+    later = np.repeat(np.arange(times), len(found))[:count] * 7_000_000_000
+
+    def again(column: np.ndarray) -> np.ndarray:
+        return np.tile(column, times)[:count]
+
+    return Samples(
+        found.scenario,
+        found.steps,
+        found.errors,
+        again(found.intended_ns) + later,
+        again(found.started_ns) + later,
+        again(found.ended_ns) + later,
+        again(found.step),
+        np.zeros(count, np.uint8),
+        again(found.error),
+        again(found.retries),
+    )
+
+
+def test_charts_stay_within_their_budget_and_say_what_was_left_out(table) -> None:
+    made = record(table)
+    gallery = gallery_of(made, pictured(table, "registration", "economy_transfer"), budget_bytes=60_000)
+    drawn = [figure for steps in gallery.steps.values() for step in steps.values() for figure in step]
+    assert sum(figure.size for figure in [*drawn, *gallery.migrations] if figure.spec) <= 60_000
+    assert any(figure.svg for figure in gallery.migrations)
+    assert "Left out to keep this page small" in page_of(view_of(made), gallery)
+
+
+def test_every_exceedance_is_drawn_where_they_are_few(table) -> None:
+    made = record(table)
+    made["verdicts"][0]["limit_ms"] = 5.0
+    found = columns(table)["registration"]
+    over = int((found.response_ms("register") > 5.0).sum())
+    figure = gallery_of(made, {"registration": found}).steps["registration"]["register"][0]
+    assert over > 3
+    assert f"{over} of {over} samples over the lowest limit are drawn" in figure.caption
+
+
+def test_a_run_without_samples_has_tables_and_says_why_there_are_no_charts(table) -> None:
+    made = record(table)
+    page = page_of(view_of(made), gallery_of(made, {}, "No chart: the file is gone."))
+    assert page.count("No chart: the file is gone.") == 6
+    assert "Response time" in page
+
+
+def test_a_step_where_nothing_succeeded_says_so(table) -> None:
+    failed = table.assign(outcome="error", error="Down")
+    made = record(failed)
+    page = page_of(view_of(made), gallery_of(made, columns(failed)))
+    assert page.count("No sample of this step succeeded") == 6
+    assert "not measured" in page
+
+
+def test_an_empty_run_says_what_is_missing(table) -> None:
+    made = record(table) | {
+        "scenarios": {},
+        "verdicts": [],
+        "migrations": [],
+        "doubts": [],
+        "environment": {},
+    }
+    page = page_of(view_of(made), Gallery())
+    for words in ("No objective was judged", "No scenario was measured", "No migration was proved"):
+        assert words in page
+
+
+@pytest.mark.parametrize(("left_out", "kept"), [("scenarios", "migrations"), ("migrations", "scenarios")])
+def test_a_part_that_this_kind_of_run_never_has_is_left_out(table, left_out, kept) -> None:
+    made = record(table) | {left_out: {"scenarios": {}, "migrations": []}[left_out]}
+    page = page_of(view_of(made), gallery_of(made, {}))
+    assert f'href="#{left_out}"' not in page
+    assert f'<section id="{left_out}"' not in page
+    assert f'<section id="{kept}"' in page

@@ -1,0 +1,90 @@
+"""The report in a real browser: headless Chromium, from a file, without a network."""
+
+import pandas as pd
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tailguard.report.charts.rendered_charts import gallery_of
+from tailguard.report.page import page_of
+from tailguard.report.views.view import view_of
+from tests.support.in_browser import PATIENCE_S, draw_all, open_all, open_at
+from tests.support.made_run import columns, record
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def address(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> str:
+    made = record(table)
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(page_of(view_of(made), gallery_of(made, columns(table))), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_every_chart_draws_without_a_console_error_and_nothing_overflows(browser, address, width) -> None:
+    open_at(browser, address, width)
+    open_all(browser)
+    draw_all(browser)
+    assert browser.get_log("browser") == []
+    root = "document.documentElement"
+    assert browser.execute_script(f"return {root}.scrollWidth <= {root}.clientWidth")
+
+
+def test_the_first_screen_shows_the_verdict_and_its_cards(browser, address) -> None:
+    open_at(browser, address, 1400)
+    assert (
+        browser.find_element(By.TAG_NAME, "h1").text.replace("\n", " ").startswith("PASS All 14 objectives")
+    )
+    cards = browser.find_elements(By.CSS_SELECTOR, ".card")
+    assert len(cards) == 14
+    assert cards[-1].rect["y"] < 900
+    for words in ("PASS", "registration", "p95 <= 215ms", "≤ 215 ms", "headroom"):
+        assert words in cards[0].text
+
+
+def test_the_toggle_changes_the_theme_and_says_what_it_would_do_next(browser, address) -> None:
+    open_at(browser, address, 1400, "dark")
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    dark, button = browser.execute_script(ground), browser.find_element(By.ID, "theme")
+    assert button.text == "Light theme"
+    button.click()
+    assert button.text == "Dark theme"
+    assert browser.execute_script(ground) != dark
+    button.click()  # as it was: the choice is remembered
+    assert browser.execute_script(ground) == dark
+
+
+def test_a_script_that_is_not_the_pages_own_does_not_run(browser, address) -> None:
+    open_at(browser, address, 1400)
+    browser.execute_script(
+        "const s = document.createElement('script'); s.textContent = 'window.evil = 1';"
+        "document.body.append(s); const i = new Image(); document.body.append(i);"
+        "i.setAttribute('onerror', 'window.evil = 1'); i.src = 'data:,';"
+    )
+    WebDriverWait(browser, PATIENCE_S).until(lambda b: b.get_log("browser"))
+    assert browser.execute_script("return window.evil") is None
+
+
+def test_without_scripts_every_chart_is_a_still_picture(browser, address) -> None:
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        open_at(browser, address, 1400)
+        pictures = browser.find_elements(By.CSS_SELECTOR, ".still > svg")
+        assert len(pictures) == 25
+        assert min(picture.size["height"] for picture in pictures) > 50
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_on_paper_the_still_pictures_stand_in(browser, address) -> None:
+    open_at(browser, address, 1400)
+    draw_all(browser)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert browser.find_element(By.CSS_SELECTOR, ".still > svg").is_displayed()
+        assert not browser.find_element(By.CSS_SELECTOR, ".live").is_displayed()
+        assert not browser.find_element(By.CSS_SELECTOR, ".bar").is_displayed()
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

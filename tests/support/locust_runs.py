@@ -1,0 +1,145 @@
+"""Locust runs for the tests: a served platform, a master and workers as processes of their own."""
+
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tailguard.base.ports import free_port
+from tailguard.record.run import Run
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LOCUST = str(Path(sys.executable).with_name("locust"))
+TAILGUARD = str(Path(sys.executable).with_name("tailguard"))
+LIMIT_S = 150
+# What a run says of itself, with exit code 65, on a machine that is busy with something else.
+BUSY_MACHINE = {"starved_generator", "late_event_loop", "late_generator"}
+
+
+@contextmanager
+def served_platform():
+    """`tailguard serve` on a free port; yields (url, environment with its secret)."""
+    environment = {**os.environ, "DELTACROWN_SECRET": secrets.token_hex(32)}
+    process = subprocess.Popen(
+        [TAILGUARD, "serve", "--port", "0"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    try:
+        for line in process.stdout:
+            if found := re.search(r"reference platform: (http\S+)", line):
+                yield found[1], environment
+                return
+        raise RuntimeError("the platform did not start")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        process.stdout.close()
+
+
+class Processes:
+    """Locust processes that end with the test."""
+
+    def __init__(self, folder, url, environment, stack):
+        self.folder, self.url, self.stack = folder, url, stack
+        self.environment = {key: value for key, value in environment.items() if not key.startswith("LOCUST_")}
+        self.runs = folder / "runs"
+        self.port = free_port()
+
+    def start(self, name, *words, environment=None, cwd=ROOT):
+        log = (self.folder / f"{name}.log").open("w", encoding="utf-8")
+        self.stack.callback(log.close)
+        process = subprocess.Popen(
+            [LOCUST, "-f", "scenarios", *words],
+            cwd=cwd,
+            env={**self.environment, **(environment or {})},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.stack.callback(end, process)
+        return process
+
+    def alone(self, name, *words, **options):
+        return self.start(name, *self._ours(), *words, **options)
+
+    def master(self, *words, workers=4):
+        return self.start(
+            "master",
+            *self._ours(),
+            "--master",
+            f"--expect-workers={workers}",
+            f"--master-bind-port={self.port}",
+            *words,
+        )
+
+    def worker(self, name, *words, **options):
+        ours = ("--worker", "--master-host=127.0.0.1", f"--master-port={self.port}")
+        return self.start(name, *ours, *words, **options)
+
+    def log(self, name):
+        return (self.folder / f"{name}.log").read_text(encoding="utf-8")
+
+    def wait_for_users(self, limit_s=60):
+        """Wait until the master has spawned all; on a busy machine it may not have every worker's word for it yet."""
+        until_s = time.monotonic() + limit_s
+        while not re.search("All users spawned|Spawning is complete", self.log("master")):
+            assert time.monotonic() < until_s, self.log("master")
+            time.sleep(0.1)
+
+    def ends(self, process, name, *codes):
+        """Wait for the end, with one of these exit codes; or with 65 where the machine, by its doubts, was too busy."""
+        code = process.wait(LIMIT_S)
+        if code == 65 and self.run().complete:
+            grave = {each["kind"] for each in self.run().record["doubts"] if each["grade"] == "grave"}
+            assert grave, self.log(name)
+            assert grave <= BUSY_MACHINE, self.log(name)
+        else:
+            assert code in codes, self.log(name)
+
+    def run(self):
+        return Run.load("latest", self.runs)
+
+    def _ours(self):
+        return (
+            *(("--host", self.url) if self.url else ()),
+            "--headless",
+            "--only-summary",
+            "--tailguard-set",
+            f"runs_dir={self.runs}",
+            "--tailguard-set",
+            "load.warmup=3",
+        )
+
+
+@contextmanager
+def processes(folder, url, environment):
+    with ExitStack() as stack:
+        yield Processes(folder, url, environment, stack)
+
+
+def end(process):
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+def objectives_file(folder, limit):
+    path = folder / "objectives.toml"
+    path.write_text(
+        f'[defaults]\ndependence = "independent"\n[scenarios.registration]\nstep = "register"\np95 = "<= {limit}"\n',
+        encoding="utf-8",
+    )
+    return str(path)
+
+
+def record(run):
+    return json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
