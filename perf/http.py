@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from perf.platform import MatchScores
-from tailguard.http.connections import Exchange, Wire, refusal
+from perf.refusals import refusal
+from tailguard.http.connections import Exchange, Wire
 from tailguard.websocket.subscribers import Feed
 
 RENEW_AFTER_S = 50 * 60  # access tokens last 60 minutes

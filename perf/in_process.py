@@ -24,8 +24,8 @@ class InProcessPlatform:
         self._listening = False
         # Kept connections, as a browser has them; as many as any profile has workers.
         self._http = urllib3.PoolManager(maxsize=32, retries=False, timeout=READ_TIMEOUT_S)
-        self.register = reference.register
-        self.transfer = reference.transfer
+        self.register = deltacrown.register
+        self.transfer = deltacrown.transfer
 
     def submit_result(
         self, match_id: int, user_id: int, score1: int, score2: int, version: int | None

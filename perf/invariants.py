@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from perf.world import World
 from tailguard.engine.scenario import Invariant
+from tailguard.pipeline.world import World
 
 
 def equals(name: str, *, expected: Any, observed: Any) -> Invariant:

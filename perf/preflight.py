@@ -1,7 +1,5 @@
 """`tailguard preflight`: one request of each kind, before a load test asks thousands."""
 
-from urllib.parse import urlsplit
-
 import click
 
 
@@ -31,14 +29,17 @@ def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int
     from perf.mapping.target import load_target  # noqa: PLC0415  # not for --help
     from perf.preflight_checks import Preflight  # noqa: PLC0415
     from tailguard.base.errors import UsageError  # noqa: PLC0415
-    from tailguard.config.merge import FILE_NAME  # noqa: PLC0415
+    from tailguard.config.suite_table import find_file  # noqa: PLC0415
+    from tailguard.http.connections import is_address  # noqa: PLC0415
 
     if not is_address(host):
         raise UsageError(f"--host {host!r} is no address: write it as https://host or http://host:port")
-    path = Path(target or FILE_NAME)
-    described = load_target(path) if target or path.exists() else None
+    path = Path(target) if target else find_file()
+    described = load_target(path) if path is not None else None
     if described is None:
-        raise UsageError(f"{path} has no [target]: name a file with --target (docs/examples/deltacrown.toml)")
+        raise UsageError(
+            f"{path or 'tailguard.toml'} has no [target]: name a file with --target (docs/examples/deltacrown.toml)"
+        )
     checks = Preflight(described, host.rstrip("/"), dsn, burst).run()
     worst = 0
     for check in checks:
@@ -46,12 +47,3 @@ def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int
         click.echo(f"{mark}  {check.name}: {check.told}")
         worst |= check.state == "fail"
     return 65 if worst else 0
-
-
-def is_address(host: str) -> bool:
-    """Whether it is http(s)://host or http(s)://host:port."""
-    try:
-        parts = urlsplit(host)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
-    except ValueError:  # a port that is no number, half an IPv6 address
-        return False

@@ -9,7 +9,6 @@ from perf.mapping.mapped import MappedPlatform
 from perf.mapping.pools import Pool, PooledRows
 from perf.mapping.target import parse_target
 from perf.seeded_shard import seeded_for
-from perf.world import World
 from reference.tokens import Tokens as Signer
 from tailguard.http.connections import Exchange
 
@@ -25,22 +24,6 @@ class UsedPlatform(HttpPlatform):
         """Record a result on top of whatever is there."""
         HttpPlatform.submit_result(self, match_id, user_id, score1, score2, None)
         return SubmittedResult(None)
-
-
-class RemoteWorld(World):
-    """The world of a server that runs elsewhere; its database too where it may be read.
-
-    `blind` is set where somebody asked the database and there is none.
-    """
-
-    blind = False
-
-    def value(self, query: str, *parameters: Any) -> Any:
-        """Return the single value of a query, None where the database is not ours to read."""
-        if self._reader is None:
-            self.blind = True
-            return None
-        return World.value(self, query, *parameters)
 
 
 def platform_of(plan: Mapping[str, Any], wire: Exchange | None = None) -> HttpPlatform | MappedPlatform:

@@ -4,11 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from itertools import cycle, islice
-from typing import Any
-
-import psycopg
 
 from perf.in_process import InProcessPlatform
 from perf.platform import Platform, load_platform
@@ -29,8 +25,8 @@ from tailguard.base.errors import UsageError
 from tailguard.base.placement import Placement
 from tailguard.base.processes import Watchdog
 from tailguard.config.merge import Config
-from tailguard.faults.proxy import FaultProxy
 from tailguard.faults.s3_switches import S3Switches, open_switched_s3
+from tailguard.pipeline.world import World
 from tailguard.postgres.database import Database, open_database
 from tailguard.s3.server import open_s3
 from tailguard.s3.store import S3Server
@@ -40,50 +36,12 @@ IN_PROCESS, HTTP = "in-process", "http"
 CERTIFICATE_POOL = 16
 
 
-@dataclass(slots=True)
-class World:
-    """What a scenario can stand on. `resources` closes what a scenario opened, in reverse order."""
-
-    run_id: str
-    config: Config
-    database: Database
-    s3: S3Server | None
-    platform: Platform
-    seeded: Seeded
-    faults: tuple[str, ...]
-    placement: Placement
-    resources: ExitStack
-    _reader: psycopg.Connection[Any] = field(repr=False)
-    s3_switches: S3Switches | None = None
-    certificates: CertificateStorage | None = None
-    feed_proxy: FaultProxy | None = None
-    _deadlocks_before: int = 0
-
-    def value(self, query: str, *parameters: Any) -> Any:
-        """Return the single value of a query, read on a connection of the suite's own; for invariants."""
-        row = self._reader.execute(query.encode(), parameters).fetchone()
-        return None if row is None else row[0]
-
-    def reconnect(self) -> None:
-        """Take a new connection for the suite's own queries, where a fault may have cost it the old one."""
-        self._reader.close()
-        self._reader = self.resources.enter_context(self.database.connect())
-
-    def deadlocks(self) -> int:
-        """Return how many deadlocks this database has seen since the world was opened."""
-        return self._count_deadlocks() - self._deadlocks_before
-
-    def rendered_certificates(self) -> tuple[bytes, ...]:
-        """Return certificates of about 64 KiB, each for another name."""
-        return tuple(
-            draw(Award(name, f"Cup {number}", KINDS[number % len(KINDS)], f"No. {number}", "2025-06-01"))
-            for number, name in enumerate(islice(cycle(NAMES), CERTIFICATE_POOL))
-        )
-
-    def _count_deadlocks(self) -> int:
-        return int(
-            self.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") or 0
-        )
+def rendered_certificates() -> tuple[bytes, ...]:
+    """Return certificates of about 64 KiB, each for another name."""
+    return tuple(
+        draw(Award(name, f"Cup {number}", KINDS[number % len(KINDS)], f"No. {number}", "2025-06-01"))
+        for number, name in enumerate(islice(cycle(NAMES), CERTIFICATE_POOL))
+    )
 
 
 @contextmanager
@@ -132,7 +90,7 @@ def open_world(
             switches,
             storage,
         )
-        world._deadlocks_before = world._count_deadlocks()  # noqa: SLF001  # the same noun, being made
+        world.note_deadlocks()
         yield world
 
 

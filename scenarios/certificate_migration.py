@@ -18,10 +18,10 @@ from perf.cutover.cutover import STAGES, Cutover, open_cutover
 from perf.cutover.memory import MemoryCourse
 from perf.invariants import equals
 from perf.platform import REFUSALS
-from perf.world import World
 from reference.certificates import Flags
 from tailguard.engine.iteration import Session
 from tailguard.engine.scenario import Invariant, Scenario
+from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
 
 # A backfill of so many tells whether its memory grows. Threads and pools take their share during the first thousand: of

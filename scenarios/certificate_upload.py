@@ -15,11 +15,11 @@ from typing import Any
 from perf.cutover.fallback import LOST_BY_S3, CertificateChangedError, Fallback, open_fallback, why_none
 from perf.invariants import equals
 from perf.platform import REFUSALS, Platform, Uploaded
-from perf.world import World
+from perf.world import rendered_certificates
 from reference.certificates import KINDS
 from tailguard.engine.iteration import Session
 from tailguard.engine.scenario import Invariant, Scenario
-from tailguard.locust.user import as_locust_user
+from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
 
 # Who reads all certificates back at the end: one alone waits for the store most of the time.
@@ -54,7 +54,7 @@ class Certificates:
 
 def prepare(world: World, settings: Mapping[str, Any]) -> Certificates:
     """Render the certificates, before the clock starts."""
-    return Certificates(world.rendered_certificates(), world.seeded.awards[:-LOST_BY_S3], {})
+    return Certificates(rendered_certificates(), world.seeded.awards[:-LOST_BY_S3], {})
 
 
 def open_optional(world: World, data: Certificates) -> Mapping[str, str]:
@@ -136,5 +136,3 @@ SCENARIO = Scenario(
     optional=("fallback_read",),
     open_optional=open_optional,
 )
-
-CertificateUploadUser = as_locust_user(SCENARIO)

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 from perf.invariants import count_is, equals
 from perf.platform import REFUSALS, Platform
-from perf.world import World
 from tailguard.engine.iteration import Session
 from tailguard.engine.scenario import Invariant, Scenario
-from tailguard.locust.user import as_locust_user
+from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
 
 CROSSING_EVERY = 4
@@ -114,5 +113,3 @@ SCENARIO = Scenario(
     invariants=invariants,
     refusals=REFUSALS,
 )
-
-EconomyTransferUser = as_locust_user(SCENARIO)

@@ -12,10 +12,9 @@ from typing import Any
 
 from perf.invariants import count_is
 from perf.platform import REFUSALS, Platform
-from perf.world import World
 from tailguard.engine.iteration import Session
 from tailguard.engine.scenario import Invariant, Scenario
-from tailguard.locust.user import as_locust_user
+from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
 
 HOT_EVERY = 10
@@ -119,5 +118,3 @@ SCENARIO = Scenario(
     invariants=invariants,
     refusals=REFUSALS,
 )
-
-RegistrationUser = as_locust_user(SCENARIO)

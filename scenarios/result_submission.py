@@ -11,10 +11,9 @@ from typing import Any
 
 from perf.invariants import count_is
 from perf.platform import REFUSALS, Platform, Submitted
-from perf.world import World
 from tailguard.engine.iteration import Session
 from tailguard.engine.scenario import Invariant, Scenario
-from tailguard.locust.user import as_locust_user
+from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
 
 STALE_EVERY = 50
@@ -94,5 +93,3 @@ SCENARIO = Scenario(
     invariants=invariants,
     refusals=REFUSALS,
 )
-
-ResultSubmissionUser = as_locust_user(SCENARIO)

@@ -13,11 +13,10 @@ from typing import Any
 from perf.invariants import equals
 from perf.observer import Observer
 from perf.platform import REFUSALS, Platform
-from perf.world import World
 from tailguard.engine.iteration import Session
 from tailguard.engine.scenario import Invariant, Scenario
-from tailguard.locust.user import as_locust_user
 from tailguard.pipeline.feed_switches import is_cut_off, is_under_faults, switched
+from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
 from tailguard.websocket.subscribers import BroadcastLostError, Outage, Receipt, Subscribers
 
@@ -164,5 +163,3 @@ SCENARIO = Scenario(
     invariants=invariants,
     refusals=REFUSALS,
 )
-
-WebsocketBroadcastUser = as_locust_user(SCENARIO)

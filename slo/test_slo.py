@@ -16,7 +16,7 @@ from tailguard.guards import failure_message, migration_message, properties
 from tailguard.judge.decision import State
 from tailguard.judge.objectives import Objectives, configured_objectives, parse_objectives
 from tailguard.judge.verdicts import ObjectiveVerdict, judge_run
-from tailguard.migrations.migration import load_migrations
+from tailguard.migrations.migration import configured_folder, load_migrations
 from tailguard.pytest_plugin import InconclusiveError
 from tailguard.record.run import Run
 
@@ -135,7 +135,9 @@ def _migrations(pytestconfig: pytest.Config) -> list[str]:
     """Return the names of the migrations that the run is to prove; a finished one says itself what it proved."""
     if run := _chosen(pytestconfig):
         return [_name(found) for found in run.record["migrations"]]
-    return [each.name for each in load_migrations()] if _config(pytestconfig).get("migrations.run") else []
+    config = _config(pytestconfig)
+    folder = configured_folder(config)
+    return [each.name for each in load_migrations(folder)] if folder and config.get("migrations.run") else []
 
 
 def _name(found: Mapping[str, Any]) -> str:
@@ -149,7 +151,7 @@ def _measured(config: Config) -> Run:
     from tailguard.pipeline.suite_run import INTERRUPTED, Watch, run_suite  # noqa: PLC0415  # likewise
     from tailguard.suite.registry import known_steps  # noqa: PLC0415  # the platform: not before something is measured
 
-    objectives = configured_objectives(config, known_steps())
+    objectives = configured_objectives(config, known_steps(config.suite))
     watch = Watch(judge=judging(objectives), done=UntilDecided(objectives))
     run = run_suite(config, watch, command=["pytest", "-m", "performance"])
     if run.record["incomplete_because"] == INTERRUPTED:

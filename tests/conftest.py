@@ -47,3 +47,9 @@ def s3_server() -> Iterator[S3Server]:
     """One embedded S3 server for the whole session, with an empty bucket."""
     with embedded_s3() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def own_suite(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> None:
+    """Each test works on this repository's suite, wherever its present folder is."""
+    monkeypatch.setenv("TAILGUARD_CONFIG", str(pytestconfig.rootpath / "tailguard.toml"))

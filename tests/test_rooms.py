@@ -1,4 +1,4 @@
-"""The arrows between the rooms, as docs/architecture.md draws them, and the limits that keep files readable."""
+"""The rooms of docs/architecture.md: what may import what, and the limits that keep files readable."""
 
 import ast
 import re
@@ -7,27 +7,26 @@ from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = {"perf", "scenarios", "slo", "reports", "deltacrown", "tailguard"}
-MAY_IMPORT = {
-    "perf": set(),
-    "deltacrown": set(),
-    "scenarios": {"perf", "deltacrown"},
-    "slo": {"perf"},
-    "reports": {"slo", "perf"},
-    "tailguard": ROOMS,
-}
-# The guards run the suite; what reads other tools' files and draws locust's verdicts is named where it stands.
-EXCEPTIONS = {
-    "slo/test_slo.py": {"scenarios"},
-    "slo/conftest.py": {"scenarios"},
-    "tailguard/locust/master/load_test.py": {"slo", "reports"},
-}
-MOST_LINES = 300
+# From the ground up: a room imports only from itself and from rooms that stand earlier.
+ROOMS = (
+    "base config record engine trust suite judge compare formats report postgres s3 websocket http faults "
+    "migrations proofs pipeline duet locust pytest_plugin guards start cli"
+).split()
+SUITE = ("perf", "scenarios", "slo", "reports")
+PLATFORM = "reference"
+DOMAIN = re.compile(
+    r"tournament|wallet|deltacrown|economy|moderation|participant|match_id|match_scores|certificate_upload|cert_s3",
+    re.IGNORECASE,
+)
+NAMING_THE_EXAMPLE = {"example.py", "init.py", "suite_table.py"}
+MOST_LINES, MOST_FILES = 300, 16
 
 
-def sources() -> list[str]:
-    return sorted(str(path.relative_to(ROOT)) for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+def sources(*tops: str) -> list[str]:
+    return sorted(str(path.relative_to(ROOT)) for top in tops for path in (ROOT / top).rglob("*.py"))
 
 
 def imports_of(source: str) -> Iterator[str]:
@@ -39,25 +38,61 @@ def imports_of(source: str) -> Iterator[str]:
             yield node.module or ""
 
 
-def test_a_room_imports_only_what_its_arrows_allow() -> None:
-    for source in sources():
-        room, _, _ = source.partition("/")
-        allowed = MAY_IMPORT[room] | EXCEPTIONS.get(source, set()) | {room}
-        reached = {name.partition(".")[0] for name in imports_of(source)} & ROOMS
-        assert reached <= allowed, f"{source} imports {', '.join(sorted(reached - allowed))}"
+def room_of(source: str) -> str:
+    return source.split("/")[1].removesuffix(".py")
 
 
-def test_only_the_bridge_imports_locust() -> None:
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_from_rooms_below_it(room: str) -> None:
+    allowed = {*ROOMS[: ROOMS.index(room) + 1]}
+    for source in sources("tailguard"):
+        if room_of(source) == room:
+            reached = {name.split(".")[1] for name in imports_of(source) if name.startswith("tailguard.")}
+            assert reached <= allowed, f"{source} imports {', '.join(sorted(reached - allowed))}"
+
+
+def test_every_folder_of_the_product_is_a_room() -> None:
+    assert {path.name for path in (ROOT / "tailguard").iterdir() if (path / "__init__.py").exists()} <= {
+        *ROOMS
+    }
+
+
+def test_the_product_knows_neither_the_suite_nor_its_platform() -> None:
+    for source in sources("tailguard"):
+        reached = {name.partition(".")[0] for name in imports_of(source)} & {*SUITE, PLATFORM}
+        assert not reached, f"{source} imports {', '.join(sorted(reached))}"
+
+
+def test_the_platform_knows_neither_the_product_nor_the_suite() -> None:
+    for source in sources(PLATFORM):
+        reached = {name.partition(".")[0] for name in imports_of(source)} & {*SUITE, "tailguard"}
+        assert not reached, f"{source} imports {', '.join(sorted(reached))}"
+
+
+def test_the_product_says_no_word_of_the_suites_domain() -> None:
+    for path in (ROOT / "tailguard").rglob("*"):
+        if (
+            path.is_file()
+            and path.suffix in {".py", ".toml", ".j2", ".js", ".css"}
+            and path.name not in NAMING_THE_EXAMPLE
+        ):
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                assert not DOMAIN.search(line) or "CLAIMED_GAIN" in line, (
+                    f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+                )
+
+
+def test_only_the_room_of_locust_imports_locust() -> None:
     reaching = {
         source
-        for source in sources()
-        if any(name.partition(".")[0] == "locust" for name in imports_of(source))
+        for source in sources("tailguard", *SUITE, PLATFORM)
+        if any(name.partition(".")[0] in {"locust", "gevent"} for name in imports_of(source))
     }
-    assert reaching <= {"tailguard/locust/bridge.py"}
+    assert {room_of(source) for source in reaching} <= {"locust"}
 
 
 def test_a_file_is_short_or_says_why_not() -> None:
-    for source in sources():
+    for source in sources("tailguard", *SUITE, PLATFORM):
         text = (ROOT / source).read_text(encoding="utf-8")
         lines = len(text.splitlines())
         assert lines <= MOST_LINES or re.search(r"^# Long because ", text, re.MULTILINE), (
@@ -65,10 +100,17 @@ def test_a_file_is_short_or_says_why_not() -> None:
         )
 
 
+def test_a_folder_holds_what_one_can_take_in() -> None:
+    folders = {Path(source).parent for source in sources("tailguard", *SUITE, PLATFORM)}
+    for folder in folders - {Path("tailguard/cli"), Path("reference/web"), Path("reference"), Path("perf")}:
+        files = len([*(ROOT / folder).glob("*.py")])
+        assert files <= MOST_FILES, f"{folder}: {files} files"
+
+
 def test_a_scenario_file_has_a_name_that_no_library_has() -> None:
     """locust puts each file into sys.modules under its bare name."""
     taken = set(sys.stdlib_module_names) | set(packages_distributions())
-    assert not {path.stem for path in (ROOT / "scenarios").glob("[a-z]*.py")} & (taken - ROOMS)
+    assert not {path.stem for path in (ROOT / "scenarios").glob("[a-z]*.py")} & taken
 
 
 def test_scenarios_know_nothing_of_each_other() -> None:

@@ -16,7 +16,8 @@ from tailguard.engine.recorder import ErrorKinds, Recorder
 from tailguard.engine.scenario import Scenario
 from tailguard.judge.decision import judge_stream
 from tailguard.record.samples import ERROR
-from tailguard.suite.registry import load_scenarios
+from tailguard.suite.registry import named_scenarios
+from tests.support.suite import SUITE
 
 pytestmark = pytest.mark.benchmark
 
@@ -58,7 +59,7 @@ def test_recording_a_sample(benchmark: BenchmarkFixture) -> None:
 
 
 def test_timing_a_step_that_does_nothing(benchmark: BenchmarkFixture) -> None:
-    scenario = load_scenarios(["registration"])[0]
+    scenario = named_scenarios(SUITE, ["registration"])[0]
     session = session_of(scenario, Recorder())
 
     def turn() -> None:
@@ -76,7 +77,7 @@ def test_a_whole_decision_over_20000_samples(benchmark: BenchmarkFixture, depend
 
 @pytest.mark.parametrize("slug", IN_PROCESS)
 def test_one_turn_of_a_scenario(benchmark: BenchmarkFixture, world: World, slug: str) -> None:
-    scenario = load_scenarios([slug])[0]
+    scenario = named_scenarios(SUITE, [slug])[0]
     settings = load_config("smoke", environ={}).scenario(slug)
     data = scenario.prepare(world, settings)
     recorder = Recorder()

@@ -11,7 +11,7 @@ from typing import Any
 import urllib3
 
 from perf.cutover.copying import Copying
-from perf.world import World
+from perf.world import rendered_certificates
 from reference.certificates import (
     KINDS,
     Certificate,
@@ -30,6 +30,7 @@ from reference.platform import DeltaCrown
 from reference.seed import SeedSize, seed_platform
 from tailguard.base.errors import UsageError
 from tailguard.base.processes import Watchdog
+from tailguard.pipeline.world import World
 from tailguard.postgres.database import schema_on
 from tailguard.s3.store import S3Server
 
@@ -190,7 +191,7 @@ def open_cutover(world: World, settings: Mapping[str, Any]) -> Cutover:
     plan = BackfillPlan(_BATCH, _CONCURRENCY, settings["backfill_rate_per_s"])
     copying = Copying(Backfill(platform.database, storage.local, storage.s3, plan))
     http = urllib3.PoolManager(maxsize=32, retries=False, timeout=urllib3.Timeout(_CONNECT_S, _READ_S))
-    cutover = Cutover(platform, storage, http, world.rendered_certificates(), seeded.awards, turns, copying)
+    cutover = Cutover(platform, storage, http, rendered_certificates(), seeded.awards, turns, copying)
     stack.callback(cutover.close)
     with ThreadPoolExecutor(_LEGACY_UPLOADERS, "legacy") as uploaders:
         for stored in uploaders.map(lambda n: cutover.upload(n, cutover.body(-n)), range(legacy)):

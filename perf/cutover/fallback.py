@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from perf.world import World
 from reference.certificates import KINDS, MigratingStorage
+from tailguard.pipeline.world import World
 
 # More than one, so that no single file is what is measured; few enough to be made before the clock starts.
 LOST_BY_S3 = 16
@@ -39,7 +39,7 @@ class Fallback:
 
 def why_none(world: World) -> str:
     """Return why nothing can fall back in this world; empty where it can."""
-    if not isinstance(world.certificates, MigratingStorage):
+    if not isinstance(world.storage, MigratingStorage):
         return "there is no local disk beside S3 (certificates.storage is not dual_write)"
     if not hasattr(world.platform, "download_certificate"):
         return "the platform has no download_certificate"
@@ -48,7 +48,7 @@ def why_none(world: World) -> str:
 
 def open_fallback(world: World, registrations: Sequence[int], bodies: Sequence[bytes]) -> Fallback:
     """Store a certificate for each of these registrations, then take it from S3 behind the platform's back."""
-    storage = world.certificates
+    storage = world.storage
     assert isinstance(storage, MigratingStorage)  # `why_none` was asked
     lost = []
     for registration, body in zip(registrations, bodies, strict=True):

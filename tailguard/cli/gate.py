@@ -9,9 +9,9 @@ import click
 from tailguard.base.errors import UsageError
 from tailguard.compare.comparison import Comparison
 from tailguard.compare.run_comparison import TRUSTED, compare_runs, incomparable
-from tailguard.compare.units import find_units
 from tailguard.config.merge import load_config
-from tailguard.judge.objectives import SHIPPED, load_objectives
+from tailguard.formats.run_samples import find_run_samples
+from tailguard.judge.objectives import configured_margins
 from tailguard.judge.verdicts import EXIT_INVALID, exit_code
 from tailguard.record.run_json import record_text
 
@@ -55,10 +55,11 @@ def gate(
     place = Path(runs_dir or load_config().get("runs_dir"))
     named = _two(sides)
     baseline, candidate = (
-        find_units(spec, side, place) for spec, side in zip(named, ("baseline", "candidate"), strict=True)
+        find_run_samples(spec, side, place)
+        for spec, side in zip(named, ("baseline", "candidate"), strict=True)
     )
     reasons = incomparable(baseline, candidate)
-    margins = load_objectives(objectives or SHIPPED).margins
+    margins = configured_margins(load_config(flags={"objectives": objectives}))
     found = [] if reasons else compare_runs(baseline, candidate, margins, trust_single=trust_single_run)
     code = EXIT_INVALID if reasons else exit_code([each.as_verdict() for each in found if each.gated])
     if as_json:

@@ -33,7 +33,7 @@ from tailguard.judge.verdicts import exit_code
 )
 @click.option("--column", help="Column, k6 metric, array, or scenario/step of our samples.parquet.")
 @click.option(
-    "--unit", type=click.Choice([*UNITS_MS]), help="Unit of the numbers, where the file does not say it."
+    "--unit", type=click.Choice([*UNITS_MS]), help="RunSample of the numbers, where the file does not say it."
 )
 @click.option(
     "--confidence",

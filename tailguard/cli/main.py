@@ -7,30 +7,32 @@ import click
 
 from tailguard.base.errors import InterruptedRunError, TailguardError
 from tailguard.base.secrets import mask
-from tailguard.cli.lazy import LazyGroup
+from tailguard.cli.lazy import Command, SuiteGroup
 
 COMMANDS = {
-    "run": "tailguard.cli.run:run",
-    "duet": "tailguard.cli.duet:duet",
-    "gate": "tailguard.cli.gate:gate",
-    "export": "tailguard.cli.export:export",
-    "history": "tailguard.cli.history:history",
-    "report": "tailguard.cli.report:report",
-    "judge": "tailguard.cli.judge:judge",
-    "verify": "tailguard.cli.verify:verify",
-    "migrate": "tailguard.cli.migrate.migrate:migrate",
-    "certificates": "perf.certificates:certificates",
-    "serve": "perf.serve:serve",
-    "preflight": "perf.preflight:preflight",
-    "config": "tailguard.cli.config:config",
-    "slo": "tailguard.cli.slo:slo",
-    "calibrate": "tailguard.cli.calibrate:calibrate",
+    "run": Command("tailguard.cli.run:run", "Measure the platform, judge it, prove its migrations, report."),
+    "init": Command("tailguard.cli.init:init", "Write a suite to begin with."),
+    "duet": Command("tailguard.cli.duet:duet", "Measure two versions side by side: is one slower?"),
+    "gate": Command("tailguard.cli.gate:gate", "Compare runs on disk, or latency files of any tool."),
+    "export": Command("tailguard.cli.export:export", "Write a run as other tools read it."),
+    "history": Command("tailguard.cli.history:history", "Show each metric over all runs."),
+    "report": Command("tailguard.cli.report:report", "Write a run's report again."),
+    "judge": Command("tailguard.cli.judge:judge", "Judge latencies that any tool wrote."),
+    "verify": Command(
+        "tailguard.cli.verify:verify", "Recompute a run's numbers and verdicts from its files."
+    ),
+    "migrate": Command(
+        "tailguard.cli.migrate.migrate:migrate", "Build indexes concurrently, prove and heal them."
+    ),
+    "config": Command("tailguard.cli.config:config", "Show the configuration, each value with its source."),
+    "slo": Command("tailguard.cli.slo:slo", "Show objectives, check them, propose limits."),
+    "calibrate": Command("tailguard.cli.calibrate:calibrate", "Measure how often the judge is wrong here."),
 }
 
 EXIT_USAGE, EXIT_INTERNAL = 64, 70
 
 
-@click.group(cls=LazyGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=SuiteGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tailguard")
 def cli() -> None:
     """Tailguard: is this change safe? Measures the platform, judges it, proves its migrations.

@@ -80,7 +80,7 @@ def known_objectives(config: Config) -> Objectives:
     """Return the objectives of a configuration, checked against the scenarios there are."""
     from tailguard.suite.registry import known_steps  # noqa: PLC0415  # loads the platform; `suggest` does without
 
-    return configured_objectives(config, known_steps())
+    return configured_objectives(config, known_steps(config.suite))
 
 
 def plans(config: Config) -> dict[str, Plan]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tailguard.compare.comparable import differences
 from tailguard.compare.comparison import ERROR_MARGIN, FEWEST, WATCHED, Comparison, Metric, guarded
 from tailguard.compare.gate import gate_blocks
+from tailguard.compare.run_sample import FILE_SCENARIO, FILE_STEP, RunSample
 from tailguard.compare.unit_comparison import compare_units
-from tailguard.compare.units import FILE_SCENARIO, FILE_STEP, Unit
 from tailguard.judge.decision import State
 from tailguard.judge.margins import Margins
 
@@ -20,7 +20,7 @@ PIECES = 20
 TRUSTED = "one run a side, trusted on request: such a gate raises 15-35 % false alarms, whatever its alpha"
 
 
-def incomparable(baseline: Sequence[Unit], candidate: Sequence[Unit]) -> list[str]:
+def incomparable(baseline: Sequence[RunSample], candidate: Sequence[RunSample]) -> list[str]:
     """Return why the runs must not be compared: each with the first of the baseline."""
     records = [unit.record for unit in [*baseline, *candidate]]
     if len({record is None for record in records}) > 1:
@@ -31,7 +31,11 @@ def incomparable(baseline: Sequence[Unit], candidate: Sequence[Unit]) -> list[st
 
 
 def compare_runs(
-    baseline: Sequence[Unit], candidate: Sequence[Unit], margins: Margins, *, trust_single: bool = False
+    baseline: Sequence[RunSample],
+    candidate: Sequence[RunSample],
+    margins: Margins,
+    *,
+    trust_single: bool = False,
 ) -> list[Comparison]:
     """Compare every metric that either side has; Holm's step-down over all gated ones, as in a duet."""
     metrics = list(dict.fromkeys(key for unit in [*baseline, *candidate] for key in unit.latencies_ms))
@@ -47,8 +51,8 @@ def compare_runs(
 
 def _compare(
     metric: Metric,
-    baseline: Sequence[Unit],
-    candidate: Sequence[Unit],
+    baseline: Sequence[RunSample],
+    candidate: Sequence[RunSample],
     margins: Margins,
     *,
     trust_single: bool,
@@ -96,7 +100,7 @@ def _trusted(found: Comparison, a: NDArray[np.float64], b: NDArray[np.float64]) 
     )
 
 
-def _compare_errors(slug: str, baseline: Sequence[Unit], candidate: Sequence[Unit]) -> Comparison:
+def _compare_errors(slug: str, baseline: Sequence[RunSample], candidate: Sequence[RunSample]) -> Comparison:
     """Compare error rates: the least harmful run of the candidate against the worst of the baseline.
 
     Rates near 0 have no logarithm and hardly a variance: the candidate FAILs where even its best run is worse than

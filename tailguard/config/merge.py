@@ -1,6 +1,7 @@
 """The configuration of a run: defaults < profile < file < environment < flags, each value knowing its source.
 
-Which keys there are, with their types, defaults and rules, is data (tailguard/profiles.toml).
+Which keys there are, with their types, defaults and rules, is data (profiles.toml, and the file of profiles that a
+suite brings).
 """
 
 import hashlib
@@ -14,10 +15,11 @@ from typing import Any
 from tailguard.base.errors import UsageError
 from tailguard.config.layers import Layer, environment_layer, file_layer, flatten, read_toml, set_layer
 from tailguard.config.option import Key, did_you_mean
+from tailguard.config.suite_table import FILE_NAME, SuiteTable, find_file, read_table, suite_in
 
-SHIPPED = Path(__file__).resolve().parent.parent / "tailguard" / "profiles.toml"
-FILE_NAME = "tailguard.toml"
-OTHERS_TABLE = "target"  # how a platform of yours is asked: not ours to read (perf/mapping/target.py)
+SHIPPED = Path(__file__).with_name("profiles.toml")
+# What the suite is made of, and how its target is asked: not values of a run, and read elsewhere.
+OTHERS_TABLES = {"suite", "target"}
 DEFAULT_PROFILE = "smoke"
 
 
@@ -37,6 +39,7 @@ class Config:
 
     profile: str
     settings: Mapping[str, Setting]
+    suite: SuiteTable | None = None
 
     def get(self, name: str) -> Any:
         """Return the value of a dotted key; KeyError where there is no such key."""
@@ -81,39 +84,56 @@ def load_config(
     environ: Mapping[str, str] | None = None,
     shipped: Path = SHIPPED,
 ) -> Config:
-    """Merge all layers. A flag that is None was not given; `file` defaults to ./tailguard.toml if it exists.
+    """Merge all layers. A flag that is None was not given; `file` defaults to the nearest tailguard.toml, if any.
 
     Raises UsageError, naming place, key and value, for an unknown key, a wrong type or a broken file.
     """
     environ = os.environ if environ is None else environ
-    keys, _ = read_toml(shipped)
-    own, own_layer = _own_file(file or environ.get("TAILGUARD_CONFIG"))
+    path = find_file(file, environ)
+    suite = suite_in(path)
+    keys = _with_profiles(read_toml(shipped)[0], suite)
+    own, own_layer = _own_file(path)
     name = profile or environ.get("TAILGUARD_PROFILE") or own.pop("profile", None) or DEFAULT_PROFILE
     early = [Layer("default", dict(flatten(keys["defaults"]))), *_profile_layers(name, keys, own), own_layer]
     given = Layer("flag", {key: value for key, value in (flags or {}).items() if value is not None})
     late = [given, set_layer(sets)]
     schema = _schema(keys, _scenarios_named([*early, *late], environ.get("TAILGUARD_SCENARIOS", "")))
     environment = environment_layer(environ, keys["environment"]["reserved"], list(schema))
-    return Config(name, _merged([*early, environment, *late], schema))
+    return Config(name, _merged([*early, environment, *late], schema), suite)
 
 
-def _own_file(file: Path | str | None) -> tuple[dict[str, Any], Layer]:
-    path = Path(file) if file else Path(FILE_NAME)
-    if not file and not path.exists():
+def _with_profiles(shipped: dict[str, Any], suite: SuiteTable | None) -> dict[str, Any]:
+    """Return the shipped keys, defaults and profiles, with those of the suite's own file laid over them."""
+    if suite is None or not suite.profiles:
+        return shipped
+    return _overlaid(shipped, read_toml(suite.root / suite.profiles)[0])
+
+
+def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        both = isinstance(under, Mapping) and isinstance(value, Mapping)
+        merged[name] = _overlaid(under or {}, value) if both else value
+    return merged
+
+
+def _own_file(path: Path | None) -> tuple[dict[str, Any], Layer]:
+    if path is None:
         return {}, Layer(FILE_NAME, {})
-    table, text = read_toml(path)
-    settings = {name: value for name, value in table.items() if name not in {"profile", OTHERS_TABLE}}
+    table, text, prefix = read_table(path)
+    settings = {name: value for name, value in table.items() if name not in {"profile", *OTHERS_TABLES}}
     profiles = table.get("profile", {})
     if isinstance(profiles, str):  # `profile = "ci"` chooses one, [profile.mine] defines one
-        return {"profile": profiles}, file_layer(path, settings, text)
+        return {"profile": profiles}, file_layer(path, settings, text, prefix)
     if not isinstance(profiles, Mapping):
         raise UsageError(f"{path}: profile must be a name, or tables [profile.NAME], not {profiles!r}.")
     own = {
-        name: file_layer(path, table, text, f"profile.{name}.")
+        name: file_layer(path, table, text, f"{prefix}profile.{name}.")
         for name, table in profiles.items()
         if isinstance(table, Mapping)
     }
-    return {"profiles": own}, file_layer(path, settings, text)
+    return {"profiles": own}, file_layer(path, settings, text, prefix)
 
 
 def _profile_layers(name: str, shipped: Mapping[str, Any], own: Mapping[str, Any]) -> list[Layer]:

@@ -1,26 +1,32 @@
 """One side of one block of a duet: a fresh process that builds its world, warms up, measures and says what it saw.
 
-Run as `python -P -m tailguard.duet.block ORDER RESULT`, both JSON files (see `Order`). The instrument, `perf` and
-`scenarios`, is the caller's on both sides; the platform comes from the side's own folder. What is measured goes to
-RESULT with the suffix .samples (`tailguard.engine.samples_pack`).
+Run as `python -P -m tailguard.duet.block ORDER RESULT`, both JSON files (see `Order`). Tailguard and the suite are the
+caller's on both sides; all else comes from the side's own folder. What is measured goes to RESULT with the suffix
+.samples (`tailguard.engine.samples_pack`).
 """
 
 import json
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from perf.world import World
-    from tailguard.base.placement import Placement
-    from tailguard.config.merge import Config
-    from tailguard.duet.turns import Turn
-    from tailguard.engine.workload import Measurement, Trial
+from tailguard.base.errors import TailguardError
+from tailguard.base.placement import Placement, pinned
+from tailguard.config.merge import Config, load_config
+from tailguard.duet.plans import explain_queries
+from tailguard.duet.remote_block import TURNS_A_BLOCK, later, open_remote
+from tailguard.duet.turns import Turn
+from tailguard.engine.measure import Pace, measure
+from tailguard.engine.samples_pack import pack_samples
+from tailguard.engine.workload import Measurement, Trial
+from tailguard.pipeline.loads import load_of
+from tailguard.pipeline.world import World
+from tailguard.suite.parts import parts_of
+from tailguard.suite.registry import load_scenarios
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,9 @@ class Order:
         run_id: tells this block's rows from others'.
         profile: name of the profile, for the record.
         settings: every value of the configuration, by dotted key.
-        folder: the side's code, put before all else on the import path; "" for the code that is installed.
+        config_file: the suite's description, beside the suite itself.
+        folder: the side's code; "" if the side is a server.
+        project: the folder that the suite was copied from; nothing may be loaded from there.
         placement: cores of generator and server, as `Placement.as_dict`.
         ordered_ns: when the process was started, on the clock that all processes of a machine share.
         explain: whether to look at the query plans, too, after all else.
@@ -46,6 +54,8 @@ class Order:
     folder: str
     placement: dict[str, Any]
     ordered_ns: int
+    config_file: str
+    project: str = ""
     turns: str = ""
     explain: bool = False
     block: int = 0
@@ -56,10 +66,8 @@ def main(order_path: str, result_path: str) -> None:
     """Do as ordered; the result is written only where the block came to its end."""
     order = Order(**json.loads(Path(order_path).read_text(encoding="utf-8")))
     if order.folder:
-        # `perf` and `scenarios` are imported already, so that this changes nothing but the platform.
-        sys.path.insert(0, order.folder)
-    from tailguard.base.errors import TailguardError  # noqa: PLC0415  # imported late: the side's folder comes first
-
+        # Tailguard is imported already, and the suite's own folder comes before this one.
+        sys.path[:0] = [order.folder, str(Path(order.folder) / "src")]
     try:
         result = perform(order, Path(result_path).with_suffix(".samples"))
     except TailguardError as error:
@@ -71,14 +79,9 @@ def main(order_path: str, result_path: str) -> None:
 
 def perform(order: Order, samples_path: Path) -> dict[str, Any]:
     """Measure one block; returns its record. Times of the phases are in seconds, and add up to the whole."""
-    from tailguard.base.placement import Placement, pinned  # noqa: PLC0415
-    from tailguard.config.merge import load_config  # noqa: PLC0415  # imported late: see `main`
-    from tailguard.engine.samples_pack import pack_samples  # noqa: PLC0415
-    from tailguard.suite.registry import load_scenarios  # noqa: PLC0415
-
     phases = Phases(order.ordered_ns)
-    config = load_config(order.profile, flags=order.settings, environ={})
-    scenarios = load_scenarios(config.get("scenarios"))
+    config = load_config(order.profile, file=order.config_file, flags=order.settings, environ={})
+    scenarios = load_scenarios(config)
     placement = Placement(**order.placement)
     needs = frozenset[str]().union(*(scenario.needs for scenario in scenarios))
     phases.end("start")
@@ -95,14 +98,14 @@ def perform(order: Order, samples_path: Path) -> dict[str, Any]:
         entries = {trial.scenario.slug: _entry(trial, world, measured) for trial in trials}
         pack_samples(samples_path, {slug: each.samples for slug, each in measured.items()})
         faults = list(world.faults)
-        plans = _plans(order, world)
+        plans = _plans(order, config, world)
         phases.end("check")
     phases.end("close")
     return {
         "scenarios": entries,
         "faults": faults,
         "plans": plans,
-        "platform": order.server.get("label") or _source_of_platform(),
+        "platform": order.server.get("label") or order.folder,
         "phases_s": phases.seconds,
     }
 
@@ -123,33 +126,26 @@ class Phases:
 
 @contextmanager
 def _world(
-    config: "Config", needs: frozenset[str], order: Order, placement: "Placement", phases: Phases
-) -> "Iterator[World]":
+    config: Config, needs: frozenset[str], order: Order, placement: Placement, phases: Phases
+) -> Iterator[World]:
     if order.server:
-        from tailguard.duet.remote_block import open_remote  # noqa: PLC0415  # imports the platform, as below
-
         opened: Any = open_remote(config, order.server, order.run_id, placement)
     else:
-        from perf.world import open_world  # noqa: PLC0415
-
-        opened = open_world(config, needs, order.run_id, placement=placement)
+        parts = parts_of(config.suite)
+        check_origin(order)
+        opened = parts.open_world(config, needs, order.run_id, placement=placement)
     with opened as world:
         phases.end("world")
         yield world
 
 
-def _later(scenarios: "Sequence[Any]", order: Order) -> "list[Any]":
+def _later(scenarios: Sequence[Any], order: Order) -> list[Any]:
     """Let the turns of each block begin where no other one's have been, as the server keeps what was done."""
-    from tailguard.duet.remote_block import TURNS_A_BLOCK, later  # noqa: PLC0415
-
     first_turn = order.server["first_turn"] + order.block * TURNS_A_BLOCK
     return [later(scenario, first_turn) for scenario in scenarios]
 
 
-def _trials(config: "Config", scenarios: "Sequence[Any]", world: "World") -> "list[Trial]":
-    from tailguard.engine.workload import Trial  # noqa: PLC0415
-    from tailguard.pipeline.loads import load_of  # noqa: PLC0415
-
+def _trials(config: Config, scenarios: Sequence[Any], world: World) -> list[Trial]:
     found = []
     for scenario in scenarios:
         settings = config.scenario(scenario.slug)
@@ -159,13 +155,8 @@ def _trials(config: "Config", scenarios: "Sequence[Any]", world: "World") -> "li
     return found
 
 
-def _measure(
-    trials: "Sequence[Trial]", config: "Config", turns: str, phases: Phases
-) -> "dict[str, Measurement]":
+def _measure(trials: Sequence[Trial], config: Config, turns: str, phases: Phases) -> dict[str, Measurement]:
     """Measure all scenarios, slice by slice, each slice in a turn of its own."""
-    from tailguard.duet.turns import Turn  # noqa: PLC0415
-    from tailguard.engine.measure import Pace, measure  # noqa: PLC0415
-
     turn = Turn(turns) if turns else None
     watch = _Turns(turn, phases)
     watch.take("wait")
@@ -183,7 +174,7 @@ def _measure(
 class _Turns:
     """Hands the turn over after each slice. Without another side it is always ours."""
 
-    def __init__(self, turn: "Turn | None", phases: Phases) -> None:
+    def __init__(self, turn: Turn | None, phases: Phases) -> None:
         self._turn, self.phases = turn, phases
 
     def next(self, _: object) -> None:
@@ -198,7 +189,7 @@ class _Turns:
             self.phases.end("wait")
 
 
-def _entry(trial: "Trial", world: "World", measured: "dict[str, Measurement]") -> dict[str, Any]:
+def _entry(trial: Trial, world: World, measured: dict[str, Measurement]) -> dict[str, Any]:
     measurement = measured[trial.scenario.slug]
     held, unchecked = _invariants(trial, world, measurement)
     return {
@@ -213,12 +204,8 @@ def _entry(trial: "Trial", world: "World", measured: "dict[str, Measurement]") -
     }
 
 
-def _invariants(
-    trial: "Trial", world: "World", measurement: "Measurement"
-) -> tuple[list[dict[str, Any]], str]:
+def _invariants(trial: Trial, world: World, measurement: Measurement) -> tuple[list[dict[str, Any]], str]:
     """Return what held and what did not; nothing, and why, where that needs a database that is not ours to read."""
-    from tailguard.base.errors import TailguardError  # noqa: PLC0415  # as in `main`
-
     check: Callable[..., Any] = trial.scenario.invariants
     found = [asdict(each) for each in check(world, trial.data, measurement.samples)]
     if spoilt := getattr(world.platform, "throttled", "") or getattr(world.platform, "exhausted", ""):
@@ -229,22 +216,25 @@ def _invariants(
     return found, ""
 
 
-def _plans(order: Order, world: "World") -> dict[str, Any]:
+def _plans(order: Order, config: Config, world: World) -> dict[str, Any]:
     """Last of all, as it builds the side's indexes."""
-    if not order.explain or order.server:
+    folder = config.get("migrations.folder")
+    if not folder or not order.explain or order.server:
         return {}
-    from tailguard.duet.plans import explain_queries  # noqa: PLC0415
-
-    return explain_queries(world.database, Path(order.folder) / "migrations_sql")
+    return explain_queries(world.database, Path(order.folder) / folder)
 
 
-def _source_of_platform() -> str:
-    import deltacrown  # noqa: PLC0415
-
-    return str(Path(reference.__file__).parent.parent)
+def check_origin(order: Order) -> None:
+    """Raise TailguardError if a module was loaded from the project's own folder: then no side's code was measured."""
+    project = Path(order.project)
+    for name, module in list(sys.modules.items()):
+        file = Path(getattr(module, "__file__", None) or "/")
+        if order.project and file.is_relative_to(project) and "site-packages" not in file.parts:
+            raise TailguardError(
+                f"the module {name} was loaded from {file}, not from the side's folder: it would be the same on both"
+                " sides. Uninstall it, or keep its folder off PYTHONPATH."
+            )
 
 
 if __name__ == "__main__":
-    import perf  # noqa: F401  # before the side's folder gets in front; `scenarios` is imported by -m
-
     main(*sys.argv[1:])

@@ -6,6 +6,7 @@ and turns begin where no block of this duet has been.
 
 import http.client
 import os
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,8 +15,6 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from perf.mapping.target import parse_target, tls_of
-from perf.remote import RemoteWorld, platform_of, rows_of
 from tailguard.base.errors import TailguardError
 from tailguard.base.placement import Placement
 from tailguard.base.ports import LOOPBACK, free_port
@@ -24,7 +23,8 @@ from tailguard.config.merge import Config
 from tailguard.engine.iteration import Session
 from tailguard.engine.scenario import Scenario
 from tailguard.http.connections import Wire
-from tailguard.locust.master.plan import packed
+from tailguard.pipeline.world import RemoteWorld, remote_world
+from tailguard.suite.parts import parts_of
 
 # `tailguard serve` starts PostgreSQL and S3 and seeds within 5 s on an idle machine.
 START_TIMEOUT_S = 150.0
@@ -42,32 +42,23 @@ def open_remote(
 
     Raises TailguardError with the server's log where it does not start.
     """
+    parts = parts_of(config.suite)
     with ExitStack() as stack:
         url = server["url"] or stack.enter_context(started(server["command"], server["health"], placement))
         plan = {
             "host": url,
             "secret": server["secret"],
-            "target": _mapping(server["mapping"], url),
+            "target": _mapping(parts, server["mapping"], url),
             "conninfo": "",
             "lane": 0,
             "lanes": 1,
         }
-        platform = platform_of(plan)
+        platform = parts.platform_of(plan)
         stack.callback(platform.close)
         resources = stack.enter_context(ExitStack())
-        no_one: Any = None
-        yield RemoteWorld(
-            run_id,
-            config,
-            database=no_one,
-            s3=None,
-            platform=platform,
-            seeded=cast("Any", rows_of(plan)),
-            faults=(),
-            placement=placement,
-            resources=resources,
-            _reader=no_one,
-        )
+        world = remote_world(run_id, config, platform, parts.rows_of(plan), resources)
+        world.placement = placement
+        yield world
 
 
 @contextmanager
@@ -85,9 +76,9 @@ def started(command: Sequence[str], health: str, placement: Placement) -> Iterat
         yield url
 
 
-def ask(url: str, path: str, *, timeout_s: float = 2.0, mapping: Any = None) -> str:
-    """Return why the server cannot be used, "" where it answers `path` with no failure of its own."""
-    wire = Wire(tls_of(mapping) if mapping else None, timeout_s)
+def ask(url: str, path: str, *, timeout_s: float = 2.0, tls: ssl.SSLContext | None = None) -> str:
+    """Return why the server cannot be used, "" if it answers `path` with no failure of its own."""
+    wire = Wire(tls, timeout_s)
     try:
         status, _, _ = wire.exchange(urlsplit(url), "GET", path, None, {})
     except OSError as error:
@@ -98,7 +89,7 @@ def ask(url: str, path: str, *, timeout_s: float = 2.0, mapping: Any = None) -> 
 
 
 def later(scenario: Scenario, first_turn: int) -> Scenario:
-    """Return the scenario with its turns counted from there: each user joins each tournament once."""
+    """Return the scenario with its turns counted from there: what was done once at a server is not done twice."""
 
     def journey(session: Session, platform: Any, data: Any) -> None:
         session.turn += first_turn
@@ -122,8 +113,9 @@ def _await_answer(child: Child, url: str, health: str) -> None:
         time.sleep(ASK_AGAIN_S)
 
 
-def _mapping(mapping: Mapping[str, Any], url: str) -> Mapping[str, Any]:
+def _mapping(parts: Any, mapping: Mapping[str, Any], url: str) -> Mapping[str, Any]:
     """Return the mapping with its users logged in: at a server that was just started nobody is."""
     if not mapping or "credentials" in mapping:
         return mapping
-    return packed(parse_target(mapping["table"], mapping["source"], Path(mapping["folder"])), url)
+    target = parts.parse_target(mapping["table"], mapping["source"], Path(mapping["folder"]))
+    return cast("Mapping[str, Any]", parts.packed(target, url))

@@ -14,25 +14,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from perf.mapping.target import Target, load_target
-from perf.preflight import is_address
 from tailguard.base.errors import UsageError
 from tailguard.base.placement import Placement
-from tailguard.config.merge import FILE_NAME, Config
+from tailguard.config.merge import Config
+from tailguard.config.suite_table import SuiteTable, find_file, require_suite
 from tailguard.duet.blocks import Pair, Side
 from tailguard.duet.remote_block import ask
 from tailguard.duet.shared_servers import SIDES, Ground
 from tailguard.duet.side_spec import Wanted
-from tailguard.locust.master.plan import SECRET_VARIABLE, packed
+from tailguard.http.connections import is_address
 from tailguard.record.doubt import Doubt
+from tailguard.suite.parts import parts_of
 
-# Turns of a block begin somewhere in the pairs of a user and a tournament, of which the reference's seed has 4 million.
+# Turns of a block begin somewhere in this many: so far apart that two duets of one server seldom meet.
 TURNS, TURNS_OF_A_DUET = 4_000_000, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A side that is a server. `mapping` is empty for one that speaks the reference platform's contract."""
+    """A side that is a server. `mapping` is empty for one whose routes the suite knows."""
 
     name: str
     wanted: Wanted
@@ -40,6 +40,8 @@ class Remote:
     health: str
     secret: str
     first_turn: int
+    secret_variable: str
+    suite: SuiteTable
 
     @property
     def label(self) -> str:
@@ -69,12 +71,13 @@ class Remote:
             name=self.name,
             label=self.label,
             command=(sys.executable, "-P", "-m", "tailguard.duet.block"),
-            environ={**({SECRET_VARIABLE: self.secret} if self.secret else {}), **self.wanted.environ},
+            environ={**({self.secret_variable: self.secret} if self.secret else {}), **self.wanted.environ},
             cwd=Path.cwd(),
             order={
                 "profile": config.profile,
                 "settings": settings,
                 "folder": "",
+                "config_file": str(self.suite.file),
                 "placement": placement.as_dict(),
                 "server": server,
             },
@@ -83,26 +86,27 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What a duet between servers needs beside them: the mapping of their routes, None for the reference's contract."""
+    """What a duet between servers needs beside them: the mapping of their routes, None if the suite knows them."""
 
-    target: Target | None
+    config: Config
+    target: Any
 
     @classmethod
     def between(cls, wanted: Mapping[str, Wanted], target: str | None, config: Config) -> "Servers":
         """Raises UsageError where the sides cannot be compared, or a scenario asks for what the mapping has not."""
         check_servers(wanted)
-        found = target_from(target)
+        found = target_from(target, parts_of(config.suite))
         for slug, why in (found.skipped(config.get("scenarios")) if found else {}).items():
             raise UsageError(
                 f"{slug} cannot be played at these servers: {why}. Choose others with --scenario."
             )
-        return cls(found)
+        return cls(config, found)
 
     @contextmanager
     def open(self, wanted: Mapping[str, Wanted], say: Callable[[str], None]) -> Iterator[list[Remote]]:
         """Return the sides, in the order of `SIDES`. Raises UsageError where a URL is silent or nobody may log in."""
         first_turn = secrets.randbelow((TURNS - TURNS_OF_A_DUET) // 100) * 100
-        found = [_remote(name, wanted[name], self.target, first_turn) for name in SIDES]
+        found = [_remote(name, wanted[name], self.target, first_turn, self.config) for name in SIDES]
         for side in found:
             say(
                 f"{side.name}: {side.label}; its seeding, invariants and query plans are its own affair, not checked"
@@ -132,13 +136,12 @@ class Servers:
         return [each.as_dict() for each in found]
 
 
-def target_from(path: str | None) -> Target | None:
-    """Return the mapping that `--target` or tailguard.toml has; None for a server of the reference's contract."""
-    if not path and not Path(FILE_NAME).exists():
-        return None
-    target = load_target(Path(path or FILE_NAME))
+def target_from(path: str | None, parts: Any) -> Any:
+    """Return the mapping that `--target` or the configuration file has; None if the suite knows the routes."""
+    file = find_file(path)
+    target = None if file is None else parts.load_target(file)
     if target is None and path:
-        raise UsageError(f"{path} has no [target]: see docs/examples/deltacrown.toml")
+        raise UsageError(f"{path} has no [target]: describe the servers' routes there")
     return target
 
 
@@ -169,33 +172,35 @@ def words_of(command: str) -> list[str]:
     return words
 
 
-def _remote(name: str, side: Wanted, target: Target | None, first_turn: int) -> Remote:
+def _remote(name: str, side: Wanted, target: Any, first_turn: int, config: Config) -> Remote:
+    parts, suite = parts_of(config.suite), require_suite(config.suite)
     health = (target.health if target else "") or "/"
-    if side.url and (reason := ask(side.url, health, mapping=target)):
+    if side.url and (reason := ask(side.url, health, tls=parts.tls_of(target) if target else None)):
         raise UsageError(
             f"--{name}-url {side.url}: {reason}. Start the server first, and check host, port and TLS."
         )
-    return Remote(
-        name, side, _mapping(side, target), health, "" if target else _secret(name, side), first_turn
-    )
+    secret = "" if target else _secret(name, side, parts.SECRET_VARIABLE)
+    mapping = _mapping(side, target, parts)
+    return Remote(name, side, mapping, health, secret, first_turn, parts.SECRET_VARIABLE, suite)
 
 
-def _mapping(side: Wanted, target: Target | None) -> Mapping[str, Any]:
+def _mapping(side: Wanted, target: Any, parts: Any) -> Mapping[str, Any]:
     """Return the mapping as blocks have it: with everybody logged in, where the server is there already."""
     if target is None:
         return {}
     if side.url:
-        return packed(target, side.url.rstrip("/"))
+        packed: Mapping[str, Any] = parts.packed(target, side.url.rstrip("/"))
+        return packed
     return {"table": target.table, "source": target.source, "folder": str(target.folder.resolve())}
 
 
-def _secret(name: str, side: Wanted) -> str:
-    given = side.environ.get(SECRET_VARIABLE) or os.environ.get(SECRET_VARIABLE, "")
+def _secret(name: str, side: Wanted, variable: str) -> str:
+    given = side.environ.get(variable) or os.environ.get(variable, "")
     if not given and side.url:
         raise UsageError(
             f"There is no way to log in at --{name}-url {side.url}. For a server of `tailguard serve`, set "
-            f"{SECRET_VARIABLE} to the one it was started with; for a platform of yours, describe its routes and its "
-            "log-in with --target FILE (docs/examples/deltacrown.toml)."
+            f"{variable} to the one it was started with; for a platform of yours, describe its routes and its "
+            "log-in with --target FILE."
         )
     return given or secrets.token_hex(32)
 

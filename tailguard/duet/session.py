@@ -18,6 +18,7 @@ from tailguard.compare.history import machine_of
 from tailguard.compare.plain_margin import PlainMargin, plain_verdicts
 from tailguard.compare.plan_comparison import compare_plans
 from tailguard.config.merge import Config
+from tailguard.config.suite_table import require_suite
 from tailguard.duet.blocks import BlockError, Pair, Side, measure_pair
 from tailguard.duet.record import INTERRUPTED, describe_pairs, keep_candidate, known_calibration
 from tailguard.duet.servers import Servers
@@ -25,7 +26,7 @@ from tailguard.duet.shared_servers import NO_GROUND, Ground, open_ground
 from tailguard.duet.side_spec import Wanted
 from tailguard.duet.sides import open_sides
 from tailguard.judge.margins import Margins
-from tailguard.judge.objectives import SHIPPED, load_objectives
+from tailguard.judge.objectives import configured_margins
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.loads import load_of
 from tailguard.pipeline.progress import Progress
@@ -77,7 +78,7 @@ class Duet:
 
     def _measure(self) -> str | None:
         """Measure pair after pair; returns why the run is incomplete, None where it is whole."""
-        scenarios = load_scenarios(self.config.get("scenarios"))
+        scenarios = load_scenarios(self.config)
         needs = frozenset[str]().union(*(scenario.needs for scenario in scenarios))
         placement = choose_placement(pin=self.config.get("placement.pin"))
         identity = self.run.record["id"]
@@ -86,7 +87,9 @@ class Duet:
                 sides: Sequence[Any] = stack.enter_context(self.servers.open(self.wanted, self.say))
                 ground = NO_GROUND
             else:
-                sides = stack.enter_context(open_sides(self.wanted, self.say))
+                sides = stack.enter_context(
+                    open_sides(require_suite(self.config.suite), self.wanted, self.say)
+                )
                 self.say("starting the servers")
                 ground = stack.enter_context(open_ground(self.config, needs, placement, identity))
             self.run.record["environment"] = (
@@ -199,8 +202,8 @@ def perform_duet(
     servers: Servers | None = None,
 ) -> Run:
     """Perform a duet with progress on the terminal; returns its run."""
-    objectives = load_objectives(config.get("objectives") or SHIPPED, known_steps())
+    margins = configured_margins(config, known_steps(config.suite))
     for slug in config.get("scenarios"):  # a block that finds an impossible one is only a block that failed
         load_of(slug, config.scenario(slug), config.get("seed"))
     with Progress() as lines:
-        return Duet(config, wanted, objectives.margins, budget, lines.say, servers).perform(command)
+        return Duet(config, wanted, margins, budget, lines.say, servers).perform(command)

@@ -10,15 +10,23 @@ from tailguard.base.errors import UsageError
 from tailguard.base.placement import Placement
 from tailguard.base.processes import Watchdog
 from tailguard.config.merge import Config
+from tailguard.config.suite_table import SuiteTable
 from tailguard.duet.blocks import Side
 from tailguard.duet.interpreters import python_for
 from tailguard.duet.shared_servers import SIDES, Ground, schema_of
 from tailguard.duet.side_spec import Wanted
 from tailguard.duet.sources import Source, copy_files, snapshot, unpack_ref, working_tree
 
-# The instrument: `perf` and `scenarios` of this very tree measure both sides.
-OWN_TREE = Path(__file__).resolve().parent.parent
-_INSTRUMENT = ("perf/**/*.py", "scenarios/**/*.py", "tailguard/profiles.toml")
+PRODUCT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What measures both sides: a copy of Tailguard, and one of the suite that `file` describes."""
+
+    product: Path
+    file: Path
+    project: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,7 @@ class Built:
     wanted: Wanted
     source: Source
     python: Path
-    instrument: Path
+    instrument: Instrument
 
     @property
     def label(self) -> str:
@@ -60,7 +68,7 @@ class Built:
             command=(str(self.python), "-P", "-m", "tailguard.duet.block"),
             environ={
                 **ground.environ,
-                "PYTHONPATH": os.pathsep.join([str(self.instrument), *_python_path()]),
+                "PYTHONPATH": os.pathsep.join([str(self.instrument.product), *_python_path()]),
                 **self.wanted.environ,
             },
             cwd=self.source.folder,
@@ -68,22 +76,24 @@ class Built:
                 "profile": config.profile,
                 "settings": settings,
                 "folder": str(self.source.folder),
+                "config_file": str(self.instrument.file),
+                "project": str(self.instrument.project),
                 "placement": placement.as_dict(),
             },
         )
 
 
 @contextmanager
-def open_sides(wanted: Mapping[str, Wanted], say: Callable[[str], None]) -> Iterator[list[Built]]:
+def open_sides(
+    suite: SuiteTable, wanted: Mapping[str, Wanted], say: Callable[[str], None]
+) -> Iterator[list[Built]]:
     """Copy and install what the sides need, in the order of `SIDES`; the copies are gone at the end.
 
     Sides and instrument are copies, of a work tree too: what is edited meanwhile reaches none of them, and both sides
     lie in the same kind of place.
     """
     with ExitStack() as stack:
-        instrument = _folder("instrument", stack)
-        found = (path.relative_to(OWN_TREE) for pattern in _INSTRUMENT for path in OWN_TREE.glob(pattern))
-        copy_files(OWN_TREE, found, instrument)
+        instrument = _instrument(suite, stack)
         yield [_build(name, wanted[name], instrument, stack, say) for name in SIDES]
 
 
@@ -109,7 +119,7 @@ def sides_from(
 
 
 def _build(
-    name: str, wanted: Wanted, instrument: Path, stack: ExitStack, say: Callable[[str], None]
+    name: str, wanted: Wanted, instrument: Instrument, stack: ExitStack, say: Callable[[str], None]
 ) -> Built:
     into = _folder(name, stack)
     if wanted.ref:
@@ -118,6 +128,21 @@ def _build(
         source = snapshot(working_tree(Path(wanted.folder) if wanted.folder else None), into)
     say(f"{name}: {source.label}")
     return Built(name, wanted, source, python_for(into, working_tree().folder, say), instrument)
+
+
+def _instrument(suite: SuiteTable, stack: ExitStack) -> Instrument:
+    """Copy Tailguard and the suite: the packages it consists of, its files of objectives and profiles, its table."""
+    product, copied = _folder("product", stack), _folder("suite", stack)
+    copy_files(PRODUCT.parent, _files_of(PRODUCT), product)
+    packages = [path for name in suite.packages for path in _files_of(suite.root / name)]
+    named = [Path(name) for name in (suite.objectives, suite.profiles, suite.file.name) if name]
+    copy_files(suite.root, [*packages, *named], copied)
+    return Instrument(product, copied / suite.file.name, suite.root)
+
+
+def _files_of(package: Path) -> list[Path]:
+    found = [path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return [path.relative_to(package.parent) for path in found]
 
 
 def _folder(name: str, stack: ExitStack) -> Path:

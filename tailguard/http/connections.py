@@ -1,26 +1,17 @@
-"""HTTP/1.1 as an adapter needs it: connections kept per thread, and refusals turned back into the platform's errors."""
+"""HTTP/1.1 as an adapter needs it: connections kept per thread."""
 
 import http.client
-import json
 import ssl
 import threading
 import time
 from collections.abc import Mapping
 from typing import Protocol
-from urllib.parse import SplitResult
-
-from reference.errors import Conflict, PlatformError, Throttled, from_response
+from urllib.parse import SplitResult, urlsplit
 
 TIMEOUT_S = 10.0  # what the platform itself gives a statement; a client that waits longer has gone
 # A kept connection is not trusted after this: the server may close it (uvicorn's own default is 5 s, ours 75) just
 # while a request is on its way, and a POST must not be sent twice.
 IDLE_S = 4.0
-# Which environment variable of the target lifts the rate, by the start of the path; the first that fits.
-RATES = {
-    "/api/tournaments/registrations/": "THROTTLE_REGISTRATION_WRITE_RATE",
-    "/api/token/": "THROTTLE_ANON_RATE",
-    "/api/": "THROTTLE_USER_RATE",
-}
 
 
 class Exchange(Protocol):
@@ -85,29 +76,10 @@ class Wire:
         return http.client.HTTPConnection(target.netloc, timeout=self._timeout_s)
 
 
-def refusal(
-    method: str, path: str, status: int, headers: http.client.HTTPMessage, content: bytes
-) -> PlatformError:
-    """Return the error that the platform raised, by status, with its code and correlation id.
-
-    Throttled means that the target was not measured but its limiter: it names the rate to lift.
-    """
+def is_address(host: str) -> bool:
+    """Whether it is http(s)://host or http(s)://host:port."""
     try:
-        body = json.loads(content)
-    except ValueError:
-        body = {}
-    told = body if isinstance(body, dict) else {}
-    place = path.partition("?")[0]
-    if status == http.client.TOO_MANY_REQUESTS:
-        rate = next((variable for start, variable in RATES.items() if place.startswith(start)), "its rates")
-        return Throttled(
-            f"the target throttles us: {method} {place} answered 429, Retry-After {headers.get('Retry-After', '?')} s. "
-            f"Lift {rate} on the target (for example 1000000/min), or spread the load over more users."
-        )
-    said = str(told.get("error") or told.get("detail") or f"HTTP {status}")
-    message = f"{method} {place}: {said} (correlation id {headers.get('X-Correlation-Id', 'none')})"
-    if status == http.client.BAD_REQUEST and "already registered" in said:
-        return Conflict(
-            message, code="ALREADY_REGISTERED", status=status
-        )  # the real platform has no code for it
-    return from_response(status, told.get("code"), message)
+        parts = urlsplit(host)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return False

@@ -8,6 +8,8 @@ from tailguard.judge.objective import parse_duration_ms, parse_quantile, parse_s
 
 # A change smaller than this bothers nobody and is mostly the clock's and the scheduler's.
 DEFAULT_FLOOR_MS = 0.1
+# What the gate allows if no objectives say otherwise: beyond these, most people notice.
+DEFAULT_TABLE = {"p50": "5%", "p95": "10%"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,10 @@ from typing import Any
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
-from tailguard.judge.margins import Margins, parse_margins
+from tailguard.config.suite_table import require_suite
+from tailguard.judge.margins import DEFAULT_TABLE, Margins, parse_margins
 from tailguard.judge.objective import Kind, Objective, parse_latency, parse_rate
 from tailguard.judge.sequential import Rule
-
-SHIPPED = Path(__file__).with_name("objectives.toml")
 
 _TABLES = ("defaults", "scenarios", "gate")
 _DEFAULTS = ("confidence", "dependence", "error_rate")
@@ -71,7 +70,7 @@ class Objectives:
         return copy.deepcopy(dict(self.document))
 
 
-def load_objectives(path: str | Path = SHIPPED, known: Known | None = None) -> Objectives:
+def load_objectives(path: str | Path, known: Known | None = None) -> Objectives:
     """Read an objectives file. `known` names the scenarios there are, and the steps of each.
 
     Raises UsageError with the file and the line or entry, and the nearest right word.
@@ -88,8 +87,8 @@ def load_objectives(path: str | Path = SHIPPED, known: Known | None = None) -> O
 
 def configured_objectives(config: Config, known: Known | None = None) -> Objectives:
     """Return the objectives of a run: the file, scenarios, dependence and confidence that its configuration names."""
-    slugs = config.get("scenarios")
-    objectives = load_objectives(located(config.get("objectives")), known).only(slugs)
+    slugs = config.get("scenarios") or list(known or ())
+    objectives = load_objectives(objectives_file(config), known).only(slugs)
     return objectives.assuming(
         dependence=config.get("slo.dependence"),
         confidence=config.get("slo.confidence"),
@@ -97,10 +96,29 @@ def configured_objectives(config: Config, known: Known | None = None) -> Objecti
     )
 
 
-def located(name: str) -> Path:
-    """Return the path of an objectives file: the shipped one where it is not named, or not there but shipped."""
-    beside = SHIPPED.with_name(name) if name and Path(name).name == name else SHIPPED
-    return beside if not name or (not Path(name).exists() and beside.exists()) else Path(name)
+def configured_margins(config: Config, known: Known | None = None) -> Margins:
+    """Return the margins of the configured objectives; the usual ones if there is no file of objectives."""
+    if not config.get("objectives") and (config.suite is None or not config.suite.objectives):
+        return parse_margins(DEFAULT_TABLE)
+    return load_objectives(objectives_file(config), known).margins
+
+
+def objectives_file(config: Config) -> Path:
+    """Return the path of the objectives: the configured file, here or below the suite's root, else the suite's own.
+
+    Raises UsageError if there is none.
+    """
+    name = str(config.get("objectives"))
+    if name and (Path(name).exists() or config.suite is None):
+        return Path(name)
+    suite = require_suite(config.suite)
+    if name:
+        return suite.root / name
+    if not suite.objectives:
+        raise UsageError(
+            f"The suite in {suite.root} names no objectives: add them to [suite], or give --objectives."
+        )
+    return suite.root / suite.objectives
 
 
 def parse_objectives(document: Mapping[str, Any], source: str = "", known: Known | None = None) -> Objectives:

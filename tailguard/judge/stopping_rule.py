@@ -15,7 +15,7 @@ class GrowingStream:
     """One objective's stream while it grows; peeking is on the grid of looks only, whenever it is asked."""
 
     def __init__(self, objective: Objective, rule: Rule, family: int = 1) -> None:
-        """`family` is the number of objectives judged together: a FAIL must stand among them (tailguard/judge/multiplicity.py)."""
+        """`family` is the number of objectives judged together: a FAIL must stand among them (multiplicity.py)."""
         self.objective = objective
         self.state = State.INCONCLUSIVE
         self._dependence = rule.dependence

@@ -50,7 +50,7 @@ def schedule_in(plain: Mapping[str, Any]) -> Schedule:
 
 
 def parse_rates(text: str, slugs: list[str]) -> dict[str, float]:
-    """Return the rate of each scenario: "100" for every one, or "registration=120,economy_transfer=50" for some.
+    """Return the rate of each scenario: "100" for every one, or "search=120,checkout=50" for some.
 
     Raises UsageError naming the part that is no rate.
     """

@@ -3,15 +3,16 @@
 import hashlib
 from pathlib import Path
 
-ROOMS = ("scenarios", "perf", "deltacrown")
+from tailguard.config.suite_table import SuiteTable
+
+PRODUCT = Path(__file__).resolve().parent.parent
 
 
-def scenarios_sha256() -> str:
-    """Return the SHA-256 of all Python files of the scenarios and of what they are made of."""
-    root = Path(__file__).resolve().parent.parent
+def scenarios_sha256(suite: SuiteTable) -> str:
+    """Return the SHA-256 of all Python files of Tailguard and of the suite's packages."""
     digest = hashlib.sha256()
-    for room in ROOMS:
-        for path in sorted((root / room).rglob("*.py")):
-            digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
+    for package in (PRODUCT, *(suite.root / name for name in suite.packages)):
+        for path in sorted(package.rglob("*.py")):
+            digest.update(f"{path.relative_to(package.parent).as_posix()}\0".encode())
             digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()

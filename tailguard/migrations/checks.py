@@ -1,11 +1,14 @@
 """What the runner asks before it builds and after: is this the index, is it superfluous, what did a failure leave?"""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from tailguard.base.errors import UsageError
 from tailguard.migrations.errors import MigrationStoppedError, WrongIndexError
 from tailguard.migrations.index import Equivalent, Index, Shape, Table, indexes_of
 from tailguard.migrations.migration import Migration
@@ -71,6 +74,16 @@ def out_of_time(watch: Watch, deadline_s: float) -> str:
     phase = watch.looks[-1].phase if watch.looks else "starting"
     blockers = "; ".join(str(blocker) for blocker in watch.blockers) or "nobody: it was working"
     return f"Cancelled after {deadline_s:g} s, our own deadline (--deadline). Phase: {phase}. Held up by {blockers}."
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn what PostgreSQL refuses into one message."""
+    try:
+        yield
+    except psycopg.Error as error:
+        state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+        raise UsageError(f"PostgreSQL refuses{state}: {first_line(error)}.") from error
 
 
 def first_line(error: psycopg.Error) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tailguard.base.errors import UsageError
+from tailguard.config.merge import Config, load_config
 from tailguard.migrations.sql import IndexStatement, created_index, dropped_index, folded, statements
 
-SHIPPED = Path(__file__).parents[2] / "migrations_sql"
 FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<slug>[a-z0-9_]+)\.(?P<part>up|down|query)\.sql")
 PARTS = ("up", "down", "query")
 PARAMETERS = re.compile(r"^--\s*parameters:\s*(?P<json>.*)$", re.MULTILINE)
@@ -72,7 +72,25 @@ class Migration:
         return hashlib.sha256(f"{self.up}\0{self.down}".encode()).hexdigest()
 
 
-def load_migrations(folder: Path = SHIPPED) -> list[Migration]:
+def configured_folder(config: Config) -> Path | None:
+    """Return the folder of [migrations], from the suite's root; None if none is named."""
+    name = config.get("migrations.folder")
+    if not name:
+        return None
+    return Path(name) if config.suite is None else config.suite.root / name
+
+
+def chosen_folder(given: Path | None) -> Path:
+    """Return the folder that a command works on: the given one, else the configured one; UsageError if neither."""
+    folder = given or configured_folder(load_config())
+    if folder is None:
+        raise UsageError(
+            "No migrations are named: give --folder, or write [migrations] folder in tailguard.toml."
+        )
+    return folder
+
+
+def load_migrations(folder: Path) -> list[Migration]:
     """Read and check all migrations of a folder, in order of their numbers.
 
     Raises UsageError, naming the file, where one is missing, wrongly named or not what a concurrent migration may be.
@@ -185,6 +203,6 @@ def _query(where: str, sql: str, parameters: object) -> Query:
     if not isinstance(parameters, dict) or wanted != set(parameters):
         raise UsageError(
             f"{where}: the query has the parameters {sorted(wanted)}, declared are {parameters}. Declare an example for"
-            ' each: in a file by a line such as -- parameters: {"wallet_id": 42}, on the command line by --parameters.'
+            ' each: in a file by a line such as -- parameters: {"user_id": 42}, on the command line by --parameters.'
         )
     return Query(sql, parameters)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from perf.world import World
 from tailguard.base.errors import UsageError
 from tailguard.engine.scenario import Invariant
 from tailguard.engine.workload import Measurement, Trial
@@ -14,6 +13,7 @@ from tailguard.faults.proxy import Fault
 from tailguard.faults.recovery import Recovery, recoveries
 from tailguard.faults.s3_switches import S3Switches
 from tailguard.pipeline.postgres_faults import postgres_injection
+from tailguard.pipeline.world import World
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from threading import Event
 
 import psycopg
 
-from perf.world import World
 from tailguard.engine.measure import Progress
+from tailguard.pipeline.world import World
 from tailguard.record.samples import ERROR
 
 # So many failures in a row make us ask the database itself; fewer may be the platform's own bad moment.

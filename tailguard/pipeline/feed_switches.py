@@ -3,9 +3,9 @@
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from perf.world import World
 from tailguard.base.errors import UsageError
 from tailguard.faults.proxy import FaultProxy
+from tailguard.pipeline.world import World
 from tailguard.websocket.subscribers import Feed
 
 

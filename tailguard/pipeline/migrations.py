@@ -3,20 +3,21 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from perf.world import World
-from reference.database import create_tables
-from reference.seed import SeedSize, seed_histories
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
-from tailguard.migrations.migration import Migration, load_migrations
+from tailguard.migrations.migration import Migration, configured_folder, load_migrations
 from tailguard.migrations.runner import Limits
+from tailguard.pipeline.world import World
 from tailguard.postgres.database import schema_on
 from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.prove import LiveOptions, LiveProof
 from tailguard.proofs.prove_record import add_live_or_cause, live_samples
+from tailguard.proofs.tables import table_maker
 from tailguard.record.run import Run
 
-FEWEST_ROWS = 5_000  # what the seed needs for its wallets and refs; to be judged, a build needs far more
+FEWEST_ROWS = (
+    5_000  # fewer could not be filled with what the queries ask for; to be judged, a build needs far more
+)
 # Shorter windows than those of `tailguard migrate prove`, and more clients, so that few builds meet enough of them.
 IN_A_RUN = LiveOptions(
     rate_per_s=400.0,
@@ -42,9 +43,10 @@ def prove_migrations(run: Run, world: World, config: Config, say: Callable[[str]
 
     On the run's own tables first; then, where `migrations.live_rows` says so, under load on larger ones beside them.
     """
-    if not config.get("migrations.run"):
+    folder = configured_folder(config)
+    if folder is None or not config.get("migrations.run"):
         return
-    migrations = load_migrations()
+    migrations = load_migrations(folder)
     run.record["migrations"] = prove_small(
         world.database,
         migrations,
@@ -54,19 +56,18 @@ def prove_migrations(run: Run, world: World, config: Config, say: Callable[[str]
     )
     run.save()
     if rows := config.get("migrations.live_rows"):
-        _prove_under_load(run, migrations, world.database.conninfo, rows, say)
+        _prove_under_load(run, migrations, world, rows, say)
 
 
 def _prove_under_load(
-    run: Run, migrations: Sequence[Migration], conninfo: str, rows: int, say: Callable[[str], None]
+    run: Run, migrations: Sequence[Migration], world: World, rows: int, say: Callable[[str], None]
 ) -> None:
     """Prove those that gained what they should, in a schema of their own: its clients write to the tables."""
     records: list[dict[str, Any]] = run.record["migrations"]
     samples: dict[str, Any] = {}
-    with schema_on(conninfo) as database:
+    with schema_on(world.database.conninfo) as database:
         say(f"seeding {rows:,} rows a table, for builds under load")
-        create_tables(database.conninfo)
-        seed_histories(database.conninfo, size=SeedSize(ledger_rows=rows, moderation_rows=rows))
+        table_maker(world.config)(database.conninfo, rows=rows)
         for migration, record in zip(migrations, records, strict=True):
             if record["state"] in ("PASS", "FAIL"):
                 proof = LiveProof(database, migration, IN_A_RUN, say)

@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 
-from perf.world import World
 from tailguard.base.errors import UsageError
 from tailguard.faults.chaos import Injection
 from tailguard.faults.orders import Ordered
+from tailguard.pipeline.world import World
 from tailguard.postgres.location import DatabaseError
 from tailguard.postgres.server_control import Power
 

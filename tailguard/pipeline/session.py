@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import click
 from rich.console import Console
 
-from perf.world import check_platform
 from tailguard.base.errors import InterruptedRunError, UsageError
 from tailguard.base.text_format import count, duration_ms, duration_s
 from tailguard.config.merge import Config
@@ -21,15 +20,16 @@ from tailguard.judge.verdicts import exit_code, judging
 from tailguard.pipeline.progress import Progress as Lines
 from tailguard.pipeline.suite_run import INTERRUPTED, Watch, run_suite
 from tailguard.record.run import Run
+from tailguard.suite.parts import parts_of
 from tailguard.suite.registry import known_steps, load_scenarios
 
 
 def run_session(config: Config, command: Sequence[str]) -> int:
     """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else."""
     # What is misspelt is named before anything starts.
-    load_scenarios(config.get("scenarios"))
-    check_platform(config.get("platform"))
-    objectives = configured_objectives(config, known_steps())
+    load_scenarios(config)
+    parts_of(config.suite).check_platform(config.get("platform"))
+    objectives = configured_objectives(config, known_steps(config.suite))
     warn_undecidable(config, objectives)
     until = UntilDecided(objectives)
     with Lines() as lines:

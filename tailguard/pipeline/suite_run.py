@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 
-from perf.world import World, open_world, read_faults
 from tailguard.base.errors import TailguardError
 from tailguard.base.placement import Placement, choose_placement, pinned
 from tailguard.config.merge import Config
@@ -20,10 +19,12 @@ from tailguard.pipeline.chaos import chaos_on, chaos_record, recovery_invariants
 from tailguard.pipeline.database_loss_monitor import Lookout
 from tailguard.pipeline.loads import load_of
 from tailguard.pipeline.migrations import check_live_rows, prove_migrations
+from tailguard.pipeline.world import World
 from tailguard.pipeline.world_environment import world_environment
 from tailguard.postgres.attribution import Attribution, attributed
 from tailguard.record.doubt import Doubt
 from tailguard.record.run import Run
+from tailguard.suite.parts import parts_of
 from tailguard.suite.registry import load_scenarios
 from tailguard.trust.doubts import find_doubts
 from tailguard.trust.scenario_doubts import skipped_step
@@ -55,8 +56,8 @@ def run_suite(config: Config, watch: Watch | None = None, *, command: Sequence[s
     `UsageError` where the world cannot be built, after saying so in the run.
     """
     watch = watch or Watch()
-    suite = Suite(config, load_scenarios(config.get("scenarios")), watch)
-    run = suite.run = Run.start(config, command=command, faults=read_faults().names())
+    suite = Suite(config, load_scenarios(config), watch)
+    run = suite.run = Run.start(config, command=command, faults=parts_of(config.suite).read_faults().names())
     because: str | None = "the run broke off"
     try:
         because = suite.measure_all()
@@ -89,7 +90,7 @@ class Suite:
         needs = frozenset[str]().union(*(scenario.needs for scenario in self.scenarios))
         with (
             pinned(placement),
-            open_world(
+            parts_of(self.config.suite).open_world(
                 self.config, needs, self.run.record["id"], placement=placement, say=self.watch.say
             ) as world,
         ):

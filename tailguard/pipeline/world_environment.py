@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from perf.world import World
 from tailguard.pipeline.environment import describe_environment
+from tailguard.pipeline.world import World
 from tailguard.postgres.settings import postgres_record
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from reference.database import create_tables
-from reference.seed import LEDGER_ROWS, MODERATION_ROWS, SeedSize, seed_histories
 from tailguard.base.errors import UsageError
-from tailguard.cli.migrate.target import told_plainly
+from tailguard.config.merge import load_config
+from tailguard.migrations.checks import told_plainly
 from tailguard.migrations.index import find_table
 from tailguard.migrations.migration import Migration
 from tailguard.migrations.sql import folded, statements
@@ -21,6 +20,7 @@ from tailguard.postgres.restore import restore
 from tailguard.postgres.server import embedded_postgres
 from tailguard.proofs.load.copy import copy_rows
 from tailguard.proofs.load.statements import PRIMARY_KEY
+from tailguard.proofs.tables import table_maker
 
 MOST_TOLD = 5  # lines of what a restore refused: roles and extensions are usual, and told once is enough
 # What a proof needs of a table goes along; defaults do not, for they may draw on your table's own sequence.
@@ -91,21 +91,7 @@ def _seed(database: Database, migration: Migration, rows: int, files: Sequence[P
             for statement in (one for file in files for one in statements(file.read_text(encoding="utf-8"))):
                 connection.execute(statement.encode(), {"rows": rows} if "%(rows)s" in statement else None)
         return
-    sizes = {
-        "economy_economytransaction": SeedSize(ledger_rows=rows, moderation_rows=MODERATION_ROWS),
-        "support_moderationaction": SeedSize(ledger_rows=LEDGER_ROWS, moderation_rows=rows),
-    }
-    size = sizes.get(folded(migration.build.table))
-    if size is None:
-        raise UsageError(
-            f"{migration.name}: the embedded server has no table {migration.build.table}."
-            " Name your database with --dsn."
-        )
-    create_tables(database.conninfo)
-    try:
-        seed_histories(database.conninfo, size=size)
-    except ValueError as error:
-        raise UsageError(f"--rows {rows}: {error}.") from error
+    table_maker(load_config())(database.conninfo, table=folded(migration.build.table), rows=rows)
 
 
 def _copy(database: Database, migration: Migration, rows: int, schema: str) -> None:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from tailguard.report.charts.rendered_charts import Gallery
 from tailguard.report.views.view import ReportView
 
-_TEMPLATES = jinja2.PackageLoader("reports", "templates")
+_TEMPLATES = jinja2.PackageLoader("tailguard.report", "templates")
 
 
 def page_of(view: ReportView, gallery: Gallery) -> str:

@@ -3,19 +3,20 @@
 from pathlib import Path
 
 import pytest
-from tailguard.cli.main.migrate import lint as migrate_lint
 
 from tailguard.base.errors import UsageError
 from tailguard.cli.main import run_cli
+from tailguard.cli.migrate import lint as migrate_lint
 from tailguard.cli.migrate.lint import WITHOUT_SQUAWK, annotation, plain
 from tailguard.migrations import squawk as squawk_module
 from tailguard.migrations.lint import Finding, lint_folder, located_statements
-from tailguard.migrations.migration import SHIPPED
 from tailguard.migrations.squawk import find_squawk, squawk_findings
 
 UP = "CREATE INDEX CONCURRENTLY i ON t (a);\n"
 DOWN = "DROP INDEX CONCURRENTLY i;\n"
 QUERY = "SELECT a FROM t WHERE a = 1;\n"
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def write(folder: Path, up: str = UP, down: str = DOWN, query: str = QUERY, name: str = "0001_i") -> Path:
@@ -29,7 +30,7 @@ def found(folder: Path) -> list[tuple[str, int, str]]:
 
 
 def test_what_we_ship_is_clean() -> None:
-    assert lint_folder(SHIPPED) == []
+    assert lint_folder(ROOT / "migrations_sql") == []
 
 
 def test_a_good_migration_has_no_finding(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from perf.preflight import is_address
 from tailguard.cli.main import run_cli
+from tailguard.http.connections import is_address
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from tailguard.record.files import sha256_of
 from tailguard.record.run import Run
 from tailguard.record.samples import samples_from_rows
 from tailguard.record.samples_file import write_samples
+from tests.support.suite import OBJECTIVES
 
 
 def samples_of(took_ns):
@@ -42,7 +43,7 @@ def run():
     run.add_scenario("registration", scenario_entry("Registration", measurement), samples)
     run.write_plan("0001-before-1", {"Node Type": "Seq Scan"})
     run.finish()
-    objectives = load_objectives().only(["registration"]).assuming(dependence="independent")
+    objectives = load_objectives(OBJECTIVES).only(["registration"]).assuming(dependence="independent")
     run.record["verdicts"] = judging(objectives)(run)
     run.save()
     return run

@@ -1,10 +1,10 @@
 """Plain margins do what the scripts did, and say what they are worth."""
 
 import pytest
-from test_comparison import blocks
 
 from tailguard.base.errors import UsageError
 from tailguard.compare.plain_margin import LABEL, PlainMargin, parse_plain, plain_verdicts
+from tests.support.blocks import blocks
 
 OLD = [parse_plain(text) for text in ("p95=15%", "p99=20%", "errors=0.5%")]
 

@@ -10,8 +10,8 @@ from scipy.stats import ttest_ind
 
 from tailguard.compare.comparison import Metric
 from tailguard.compare.run_comparison import compare_runs, incomparable
+from tailguard.compare.run_sample import RunSample
 from tailguard.compare.unit_comparison import Noise, compare_units
-from tailguard.compare.units import Unit
 from tailguard.judge.margins import Margins
 
 MARGINS = Margins({0.5: 0.05, 0.95: 0.10}, 0.0, {})
@@ -28,7 +28,7 @@ METRIC = Metric("registration", "register", 0.5)
 def units(seed, runs, *, factor=1.0, noise=0.02, n=1000, errors=0.0):
     rng = np.random.default_rng(seed)
     return [
-        Unit(
+        RunSample(
             f"r{i}",
             {KEY: 5 * factor * np.exp(rng.normal(0, noise)) * rng.lognormal(0, 0.3, n)},
             {KEY[0]: errors},
@@ -72,7 +72,7 @@ def test_more_errors_in_every_run_of_the_candidate_fail():
 
 
 def test_a_step_that_one_side_lacks_is_invalid():
-    lacking = [Unit("x", {}, {"registration": 0.0})]
+    lacking = [RunSample("x", {}, {"registration": 0.0})]
     found = by_name(compare_runs(units(11, 1), lacking, MARGINS))
     assert found["p50 of register"].state == "INVALID"
 
@@ -117,7 +117,7 @@ def test_the_least_change_seen_is_the_textbooks():
 def test_what_is_not_alike_is_named_and_not_compared(change, named):
     other = copy.deepcopy(RECORD)
     change(other)
-    reasons = incomparable([Unit("a", {}, {}, RECORD)], [Unit("b", {}, {}, other)])
+    reasons = incomparable([RunSample("a", {}, {}, RECORD)], [RunSample("b", {}, {}, other)])
     assert any(named in reason for reason in reasons), reasons
 
 
@@ -125,8 +125,8 @@ def test_where_a_run_lies_does_not_matter():
     other = copy.deepcopy(RECORD)
     other["config"]["runs_dir"] = "elsewhere"
     other["environment"]["memory_bytes"] += 4096
-    assert incomparable([Unit("a", {}, {}, RECORD)], [Unit("b", {}, {}, other)]) == []
+    assert incomparable([RunSample("a", {}, {}, RECORD)], [RunSample("b", {}, {}, other)]) == []
 
 
 def test_a_run_is_not_compared_with_a_file():
-    assert incomparable([Unit("a", {}, {}, RECORD)], [Unit("b", {}, {})])
+    assert incomparable([RunSample("a", {}, {}, RECORD)], [RunSample("b", {}, {})])

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from tailguard.base.errors import UsageError
 from tailguard.config.layers import flatten
 from tailguard.config.merge import SHIPPED, config_sha256, load_config
+from tests.support.suite import ROOT
 
 SHIPPED_TABLES = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
-SLUGS = SHIPPED_TABLES["defaults"]["scenarios"]
+SUITE_TABLES = tomllib.loads((ROOT / "perf" / "profiles.toml").read_text(encoding="utf-8"))
+SLUGS = SUITE_TABLES["defaults"]["scenarios"]
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +25,11 @@ def empty_folder(tmp_path, monkeypatch):
 
 def load(profile=None, environ=None, **kw):
     return load_config(profile, environ=environ or {}, **kw)
+
+
+def load_suite(profile=None, **kw):
+    """Load as this repository's suite does."""
+    return load(profile, file=ROOT / "tailguard.toml", **kw)
 
 
 def refusal(**kw):
@@ -49,31 +56,31 @@ def test_each_place_overrides_the_one_before(tmp_path):
 
 
 def test_a_scenario_reads_load_overlaid_by_its_own():
-    config = load("smoke", sets=["scenario.registration.workers=3", "load.slice_s=2"])
+    config = load_suite("smoke", sets=["scenario.registration.workers=3", "load.slice_s=2"])
     registration = config.scenario("registration")
     assert registration["workers"] == 3
     assert registration["slice_s"] == 2.0
     assert (
         registration["rate_per_s"]
-        == SHIPPED_TABLES["profile"]["smoke"]["scenario"]["registration"]["rate_per_s"]
+        == SUITE_TABLES["profile"]["smoke"]["scenario"]["registration"]["rate_per_s"]
     )
     assert config.scenario("economy_transfer")["workers"] == config.get("load.workers")
 
 
 def test_a_later_load_value_beats_an_earlier_scenario_value():
     """`--set load.rate_per_s=10` means every scenario, also those to which the profile gave a rate of their own."""
-    config = load("smoke", sets=["load.rate_per_s=10"])
+    config = load_suite("smoke", sets=["load.rate_per_s=10"])
     assert {config.scenario(slug)["rate_per_s"] for slug in SLUGS} == {10.0}
-    both = load("smoke", sets=["load.rate_per_s=10", "scenario.registration.rate_per_s=20"])
+    both = load_suite("smoke", sets=["load.rate_per_s=10", "scenario.registration.rate_per_s=20"])
     assert both.scenario("registration")["rate_per_s"] == 20.0
 
 
 def test_only_the_broadcast_has_subscribers():
-    config = load()
+    config = load_suite()
     assert config.scenario("websocket_broadcast")["subscribers"] == 50
     assert "subscribers" not in config.scenario("registration")
     assert "unknown key 'scenario.registration.subscribers'" in refusal(
-        sets=["scenario.registration.subscribers=2"]
+        file=ROOT / "tailguard.toml", sets=["scenario.registration.subscribers=2"]
     )
 
 
@@ -113,7 +120,10 @@ def test_another_file_is_named_by_argument_or_variable(tmp_path):
         ({"profile": "smok"}, "Unknown profile 'smok'. Did you mean 'smoke'?"),
         ({"profile": "zzz"}, "full, smoke."),
         ({"sets": ["load.rate=1"]}, "--set: unknown key 'load.rate'. Did you mean 'load.rate_per_s'?"),
-        ({"sets": ["scenario.registation.workers=2"]}, "Did you mean 'scenario.registration.workers'?"),
+        (
+            {"sets": ["scenarios=registration", "scenario.registation.workers=2"]},
+            "Did you mean 'scenario.registration.workers'?",
+        ),
         ({"sets": ["load.workers"]}, "--set 'load.workers': write it as key=value"),
         ({"sets": ["load=3"]}, "write [load] and its keys below it"),
         ({"sets": ["load.workers=0"]}, "--set: load.workers must be at least 1, not 0."),
@@ -146,7 +156,10 @@ def test_what_is_wrong_is_named_with_the_next_step(kw, named):
         ("scenarios = [1]\n", "scenarios must be a list of texts, not [1]."),
         ("strict = 1\n", "strict must be true or false, not 1."),
         ("profile = 1\n", "tailguard.toml: profile must be a name, or tables [profile.NAME], not 1."),
-        ("scenario.registration = 5\n", "line 1: unknown key 'scenario.registration'. It is a table"),
+        (
+            "scenario.registration = 5\nscenarios = ['registration']\n",
+            "line 1: unknown key 'scenario.registration'. It is a table",
+        ),
     ],
 )
 def test_a_mistake_in_the_file_is_found_by_its_line(tmp_path, text, named):
@@ -203,10 +216,15 @@ def test_every_shipped_rule_and_profile_value_is_about_a_key():
     assert all(rule["about"] for rule in rules.values())
     for profile in SHIPPED_TABLES["profile"]:
         load(profile)
+    own = dict(flatten(SUITE_TABLES["defaults"]))
+    assert set(SUITE_TABLES["keys"]) == set(own) - set(keys), "so does each key of the suite"
+    assert all(rule["about"] for rule in SUITE_TABLES["keys"].values())
+    for profile in SUITE_TABLES["profile"]:
+        load_suite(profile)
 
 
 def test_the_smoke_profile_measures_less_than_a_minute():
-    config = load("smoke")
+    config = load_suite("smoke")
     settings = [config.scenario(slug) for slug in SLUGS]
     assert sum(s["max_seconds"] for s in settings) < 60
     for slug, s in zip(SLUGS, settings, strict=True):

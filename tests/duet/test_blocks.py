@@ -8,8 +8,8 @@ import pytest
 
 from tailguard.duet.blocks import BlockError, Side, measure_pair
 
-SIDE = Path(__file__).with_name("duet_side.py")
-ROOT = SIDE.parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+SIDE = ROOT / "tests" / "support" / "duet_side.py"
 
 
 def side(name: str, mood: str = "well", level_ms: float = 5.0) -> Side:

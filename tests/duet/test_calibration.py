@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tailguard.cli.duet import calibration as duet_calibration
 from tailguard.config.merge import load_config
+from tailguard.duet import calibration as duet_calibration
 from tailguard.duet.calibration import calibrate
 from tailguard.duet.record import CALIBRATION, known_calibration
 from tailguard.duet.session import Budget

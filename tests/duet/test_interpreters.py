@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tailguard.base.errors import TailguardError
-from tailguard.cli.duet import interpreters
+from tailguard.duet import interpreters
 from tailguard.duet.interpreters import python_for
 
 PROJECT = '[project]\nname = "x"\nversion = "1"\ndependencies = ["{}"]\n'

@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 
 from perf.mapping.target import load_target
+from perf.targets import packed
 from tailguard.base.errors import TailguardError
 from tailguard.config.merge import load_config
 from tailguard.duet.block import Order, _later, perform
 from tailguard.engine.samples_pack import unpack_samples
-from tailguard.locust.master.plan import packed
-from tailguard.suite.registry import load_scenarios
+from tailguard.suite.registry import named_scenarios
 from tests.support.other_platform import other_platform, write_mapping
+from tests.support.suite import SUITE
 
 pytestmark = pytest.mark.system
 
+ROOT = Path(__file__).resolve().parents[2]
 ANYWHERE = {"generator": None, "server": None, "pinned": False, "why": ""}
 SMALL = {
     "scenarios": ["economy_transfer"],
@@ -39,7 +41,7 @@ def other(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def order(block: int = 1, **server: Any) -> Order:
-    config = load_config("duet_http", flags=SMALL, environ={})
+    config = load_config("duet_http", file=ROOT / "tailguard.toml", flags=SMALL, environ={})
     settings = {name: setting.value for name, setting in config.settings.items() if setting.value is not None}
     told = {
         "label": "there",
@@ -50,7 +52,8 @@ def order(block: int = 1, **server: Any) -> Order:
         "first_turn": 0,
         **server,
     }
-    return Order("abc-1", "duet_http", settings, "", ANYWHERE, time.monotonic_ns(), block=block, server=told)
+    now_ns, suite_file = time.monotonic_ns(), str(ROOT / "tailguard.toml")
+    return Order("abc-1", "duet_http", settings, "", ANYWHERE, now_ns, suite_file, block=block, server=told)
 
 
 def test_a_mapped_server_is_measured_and_its_unread_database_said(other: Any, tmp_path: Path) -> None:
@@ -82,7 +85,7 @@ def test_each_block_has_turns_of_its_own(tmp_path: Path) -> None:
     def journey(session: Any, platform: Any, data: Any) -> None:
         seen.append(session.turn)
 
-    [registration] = load_scenarios(["registration"])
+    [registration] = named_scenarios(SUITE, ["registration"])
     for block in (1, 2):
         [scenario] = _later([replace(registration, journey=journey)], order(block, first_turn=500))
         for turn in (-1, 0, 199):

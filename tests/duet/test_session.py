@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tailguard.cli.duet import session as duet_session
 from tailguard.config.merge import load_config
+from tailguard.duet import session as duet_session
 from tailguard.duet.blocks import Side
 from tailguard.duet.session import Budget, Duet
 from tailguard.judge.margins import Margins

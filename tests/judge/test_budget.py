@@ -6,6 +6,7 @@ import pytest
 from tailguard.judge.budget import Plan, lint, samples_for_pass
 from tailguard.judge.decision import judge_counts, judge_stream
 from tailguard.judge.objectives import load_objectives, parse_objectives
+from tests.support.suite import OBJECTIVES
 
 
 @pytest.mark.parametrize("p0", [0.5, 0.05, 0.02, 0.01])
@@ -47,7 +48,7 @@ def test_too_small_a_budget_says_which_key():
 def test_what_can_be_decided_is_not_mentioned():
     """Nor a scenario that the run leaves out."""
     assert planned(Plan(100.0, 2000, 10.0), p95="<= 1ms", p99="<= 1ms", error_rate="< 1%") == []
-    assert lint(load_objectives(), {}) == []
+    assert lint(load_objectives(OBJECTIVES), {}) == []
 
 
 def test_a_bursty_p99_needs_more_than_a_short_run_has():

@@ -6,6 +6,7 @@ from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
 from tailguard.judge.objective import parse_latency, parse_objective, parse_rate
 from tailguard.judge.objectives import configured_objectives, load_objectives, parse_objectives
+from tests.support.suite import OBJECTIVES, ROOT
 
 KNOWN = {
     "registration": ("register",),
@@ -31,7 +32,7 @@ PROMISED = {
 
 def test_the_shipped_file_promises_exactly_the_table():
     """Every limit of the platform's promise, no more and no less."""
-    objectives = load_objectives(known=KNOWN)
+    objectives = load_objectives(OBJECTIVES, known=KNOWN)
     assert {item.name for item in objectives.items} == PROMISED
     assert len(objectives.items) == len(PROMISED)
     assert all(rule.alpha == 0.01 and rule.dependence == "bursty" for rule in objectives.rules.values())
@@ -39,7 +40,7 @@ def test_the_shipped_file_promises_exactly_the_table():
 
 def test_each_promise_is_parsed_into_its_numbers():
     """Quantile or ratio, limit in ms, strictness, step, allowed share."""
-    by_name = {item.name: item for item in load_objectives(known=KNOWN).items}
+    by_name = {item.name: item for item in load_objectives(OBJECTIVES, known=KNOWN).items}
     read = by_name["certificate_upload presigned_read p95 < 50ms"]
     assert (read.step, read.q, read.limit_ms, read.strict, read.p0) == (
         "presigned_read",
@@ -146,7 +147,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_the_record_of_a_run_reads_back_to_the_same_objectives():
     """What run.json keeps is enough to judge again, without knowing the scenarios."""
-    objectives = load_objectives(known=KNOWN)
+    objectives = load_objectives(OBJECTIVES, known=KNOWN)
     again = parse_objectives(objectives.as_dict())
     assert (again.items, again.rules) == (objectives.items, objectives.rules)
 
@@ -164,21 +165,21 @@ def test_a_step_left_out_is_the_first_one_and_stays_so_in_the_record():
 def test_a_scenario_without_a_table_has_the_error_rate_of_every_scenario():
     """A new scenario is never without any promise."""
     known = KNOWN | {"ticket_sale": ("buy",)}
-    assert [item.name for item in load_objectives(known=known).of("ticket_sale")] == [
+    assert [item.name for item in load_objectives(OBJECTIVES, known=known).of("ticket_sale")] == [
         "ticket_sale error rate < 1%"
     ]
 
 
 def test_objectives_can_be_narrowed_to_the_scenarios_of_a_run():
     """And nothing else changes."""
-    one = load_objectives(known=KNOWN).only(["economy_transfer"])
+    one = load_objectives(OBJECTIVES, known=KNOWN).only(["economy_transfer"])
     assert {item.scenario for item in one.items} == {"economy_transfer"}
     assert parse_objectives(one.as_dict()).items == one.items
 
 
 def test_another_assumption_is_kept_in_the_record():
     """The profile's dependence and confidence overrule the file, and are said in what is saved."""
-    assumed = load_objectives(known=KNOWN).assuming(dependence="independent", confidence=0.95)
+    assumed = load_objectives(OBJECTIVES, known=KNOWN).assuming(dependence="independent", confidence=0.95)
     assert {(rule.alpha, rule.dependence) for rule in assumed.rules.values()} == {(0.05, "independent")}
     assert parse_objectives(assumed.as_dict()).rules == assumed.rules
 
@@ -191,7 +192,7 @@ def test_a_name_without_scenario_is_the_bare_objective():
 def test_a_run_is_first_looked_at_when_it_has_its_least_samples(monkeypatch, tmp_path):
     """Earlier looks would gain nothing and could be misled by a noisy start; the record keeps them."""
     monkeypatch.chdir(tmp_path)
-    config = load_config("smoke", sets=["load.min_samples=700"], environ={})
+    config = load_config("smoke", file=ROOT / "tailguard.toml", sets=["load.min_samples=700"], environ={})
     objectives = configured_objectives(config, KNOWN)
     assert {next(rule.grid) for rule in objectives.rules.values()} == {700}
     assert parse_objectives(objectives.as_dict()).rules == objectives.rules

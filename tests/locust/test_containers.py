@@ -91,4 +91,4 @@ def test_what_the_package_is_built_from_is_not_left_out_of_the_image():
     needed = [*re.findall(r'"(\w+)"', packages), "pyproject.toml", "README.md", "LICENSE", "docs"]
     left_out = [name for name in needed for pattern in ignored if fnmatch.fnmatch(name, pattern)]
     assert left_out == []
-    assert {".git", ".venv", "runs", "tailguard.toml"} <= set(ignored)  # large, or with secrets of yours
+    assert {".git", ".venv", "runs"} <= set(ignored)  # large, or with secrets of yours

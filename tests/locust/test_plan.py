@@ -4,14 +4,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from perf import parts
 from perf.mapping.target import NEEDED, load_target
 from perf.mapping.template import fill, with_environment
 from perf.seeded_shard import seeded_for
+from perf.targets import secret_of
 from reference.seed import Seeded, SeedSize
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
 from tailguard.locust.master.live import COLUMNS, nothing_yet, row
-from tailguard.locust.master.plan import secret_of, settings_for_workers, target_of
+from tailguard.locust.master.plan import settings_for_workers, target_of
 
 
 def options(**given):
@@ -45,18 +47,19 @@ def test_the_lanes_of_a_seed_share_its_matches_out_and_leave_none_behind():
 
 def test_a_configuration_file_without_a_target_names_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert target_of(options()) is None
+    monkeypatch.delenv("TAILGUARD_CONFIG")
+    assert target_of(options(), parts) is None
     (tmp_path / "tailguard.toml").write_text("seed = 3\n", encoding="utf-8")
-    assert target_of(options()) is None
+    assert target_of(options(), parts) is None
     (tmp_path / "tailguard.toml").write_text('seed = 3\n[target]\nhealth = "/up"\n', encoding="utf-8")
-    assert target_of(options()).health == "/up"
+    assert target_of(options(), parts).health == "/up"
 
 
 def test_a_file_that_was_named_for_its_target_must_have_one(tmp_path):
     (tmp_path / "t.toml").write_text("seed = 3\n", encoding="utf-8")
     named = SimpleNamespace(tailguard_target=str(tmp_path / "t.toml"), tailguard_config=None)
     with pytest.raises(UsageError, match=r"has no \[target\]"):
-        target_of(named)
+        target_of(named, parts)
 
 
 def test_without_a_way_to_log_in_the_next_step_is_named(monkeypatch):

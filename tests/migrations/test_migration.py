@@ -5,6 +5,7 @@ import pytest
 from tailguard.base.errors import UsageError
 from tailguard.migrations.migration import find_migration, load_migrations
 from tailguard.migrations.sql import created_index, dropped_index, statements
+from tests.support.suite import MIGRATIONS
 
 FILES = {
     "0001_newest.up.sql": "-- why\nCREATE INDEX CONCURRENTLY newest ON ledger (wallet_id, created DESC);\n",
@@ -24,7 +25,7 @@ def folder_with(tmp_path, **changed):
 
 
 def test_the_shipped_migrations_are_the_two_of_the_platform():
-    first, second = load_migrations()
+    first, second = load_migrations(MIGRATIONS)
     assert (first.name, first.build.table, first.build.shape) == (
         "0001_idx_tx_wallet_created_desc",
         "economy_economytransaction",

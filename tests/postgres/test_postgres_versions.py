@@ -16,6 +16,7 @@ from tailguard.proofs.prove import LiveProof
 from tailguard.proofs.prove_record import add_live
 from tailguard.record.plan import parse_plan
 from tests.support.postgres_versions import VERSIONS
+from tests.support.suite import MIGRATIONS
 
 
 def seeded(programs: tuple[Path | None, str], rows: int) -> Iterator[Database]:
@@ -41,7 +42,7 @@ def large(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 @pytest.mark.system
 def test_both_migrations_gain_and_every_plan_is_read_back(small: Database, tmp_path: Path) -> None:
-    for record in prove_small(small, load_migrations(), repeats=3, plans_dir=tmp_path):
+    for record in prove_small(small, load_migrations(MIGRATIONS), repeats=3, plans_dir=tmp_path):
         assert record["state"] == "PASS", record["why"]
     files = sorted(tmp_path.glob("*.json"))
     assert len(files) == 4
@@ -58,7 +59,7 @@ def test_both_migrations_gain_and_every_plan_is_read_back(small: Database, tmp_p
 
 @pytest.mark.proof
 def test_builds_under_load_stall_nobody_and_the_control_is_caught(large: Database) -> None:
-    migrations = load_migrations()
+    migrations = load_migrations(MIGRATIONS)
     for migration, record in zip(migrations, prove_small(large, migrations, repeats=5), strict=True):
         add_live(record, LiveProof(large, migration, IN_A_RUN))
         states = {verdict["name"]: verdict["state"] for verdict in record["live"]["verdicts"]}

@@ -14,6 +14,7 @@ from tailguard.postgres.server import Server
 from tailguard.proofs.cold import measure_cold
 from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.growth import growth_row
+from tests.support.suite import MIGRATIONS
 
 LEDGER = Query(
     "SELECT count(*) FROM economy_economytransaction WHERE wallet_id = %(wallet_id)s", {"wallet_id": 42}
@@ -63,7 +64,7 @@ def test_a_user_who_may_not_evict_is_told_what_it_needs(seeded: Database) -> Non
 
 
 def test_a_row_holds_both_sides_and_leaves_the_index_built(seeded: Database) -> None:
-    migration = find_migration(load_migrations(), "0001")
+    migration = find_migration(load_migrations(MIGRATIONS), "0001")
     (record,) = prove_small(seeded, [migration], repeats=8)
     row = growth_row(seeded, migration, record, Runner(seeded))
     assert row["rows"] == 20_000

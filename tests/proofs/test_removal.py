@@ -8,7 +8,7 @@ import pytest
 from tailguard.base.errors import UsageError
 from tailguard.migrations.index import find_index, find_table
 from tailguard.migrations.lint import lint_folder
-from tailguard.migrations.migration import SHIPPED, Migration, find_migration, load_migrations
+from tailguard.migrations.migration import Migration, find_migration, load_migrations
 from tailguard.migrations.runner import Runner
 from tailguard.migrations.sql import statements
 from tailguard.migrations.status import status_of
@@ -21,7 +21,7 @@ from tests.support.migration_world import eventually
 
 pytestmark = pytest.mark.system
 
-EXAMPLES = SHIPPED / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "migrations_sql" / "examples"
 
 
 @pytest.fixture

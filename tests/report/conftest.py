@@ -2,15 +2,12 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
-import pandas as pd
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from tailguard.record.run import Run
-from tests.support.made_run import record, samples, write_run
+from tests.support.made_fixtures import run, table  # noqa: F401  # fixtures of pytest
 
 BROWSERS, DRIVER = ("chromium", "chromium-browser", "google-chrome"), "chromedriver"
 FLAGS = (
@@ -23,16 +20,6 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-
-
-@pytest.fixture(scope="session")
-def table() -> pd.DataFrame:
-    return samples()
-
-
-@pytest.fixture
-def run(tmp_path: Path, table: pd.DataFrame) -> Run:
-    return Run.load(write_run(tmp_path / "20261121T100000Z-3f9c1a", record(table), table))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tailguard.migrations.lint import Finding, lint_folder
-from tailguard.migrations.migration import SHIPPED
+from tailguard.migrations.migration import chosen_folder
 from tailguard.migrations.squawk import find_squawk, squawk_findings
 
 EXIT_FOUND = 65
@@ -15,13 +15,14 @@ WITHOUT_SQUAWK = "squawk is not installed (pip install squawk-cli): only Tailgua
 
 
 @click.command()
-@click.option("--folder", type=click.Path(path_type=Path), default=SHIPPED, help="Your migrations.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Your migrations (default: the suite's).")
 @click.option(
     "--github/--no-github", default=None, help="Print annotations of GitHub (default: inside of its actions)."
 )
 @click.option("--strict", is_flag=True, help="End with 65 for warnings too.")
-def lint(folder: Path, *, github: bool | None, strict: bool) -> int:
+def lint(folder: Path | None, *, github: bool | None, strict: bool) -> int:
     """Check the files of a folder: our own rules for concurrent builds, and squawk's where it is installed."""
+    folder = chosen_folder(folder)
     findings = lint_folder(folder)
     squawk = find_squawk()
     if squawk is None:

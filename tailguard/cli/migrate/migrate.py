@@ -12,24 +12,28 @@ import psycopg
 
 from tailguard.base.errors import UsageError
 from tailguard.base.text_format import duration_s
-from tailguard.cli.lazy import LazyGroup
+from tailguard.cli.lazy import Command, LazyGroup
 from tailguard.cli.migrate.progress_line import ProgressLine
 from tailguard.cli.migrate.target import migration_target
 from tailguard.migrations.blockers import Blocker, old_transactions
 from tailguard.migrations.index import find_table
-from tailguard.migrations.migration import SHIPPED, Migration, find_migration, load_migrations
+from tailguard.migrations.migration import Migration, chosen_folder, find_migration, load_migrations
 from tailguard.migrations.runner import Limits, Outcome, Runner
 from tailguard.migrations.status import Status, status_of
 from tailguard.postgres.database import Database
 
 COMMANDS = {
-    "plan": "tailguard.cli.migrate.migrate:plan",
-    "up": "tailguard.cli.migrate.migrate:up",
-    "down": "tailguard.cli.migrate.migrate:down",
-    "status": "tailguard.cli.migrate.migrate:status",
-    "heal": "tailguard.cli.migrate.migrate:heal",
-    "lint": "tailguard.cli.migrate.lint:lint",
-    "prove": "tailguard.cli.migrate.prove:prove",  # with what it takes to measure, which the others need not load
+    "plan": Command("tailguard.cli.migrate.migrate:plan", "Say what `up` would do, and change nothing."),
+    "up": Command("tailguard.cli.migrate.migrate:up", "Build the indexes, or drop what a removal names."),
+    "down": Command("tailguard.cli.migrate.migrate:down", "Take migrations back."),
+    "status": Command("tailguard.cli.migrate.migrate:status", "Show the catalogue and the ledger."),
+    "heal": Command(
+        "tailguard.cli.migrate.migrate:heal", "Drop the INVALID indexes that failed builds left."
+    ),
+    "lint": Command("tailguard.cli.migrate.lint:lint", "Check the files of a folder."),
+    "prove": Command(
+        "tailguard.cli.migrate.prove:prove", "Build an index under live load, and show what it costs."
+    ),
 }
 EXIT_NOT_VALID = 65
 DEFAULT = Limits()
@@ -37,8 +41,7 @@ DEFAULT = Limits()
 _folder = click.option(
     "--folder",
     type=click.Path(path_type=Path),
-    default=SHIPPED,
-    help="Your migrations (default: the shipped ones).",
+    help="Your migrations (default: the suite's).",
 )
 _dsn = click.option(
     "--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else a workbench of our own)."
@@ -78,7 +81,7 @@ def _limited(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @_target
-def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path) -> None:
+def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None) -> None:
     """Say what `up` would do, and change nothing."""
     chosen = _chosen(folder, slugs)
     with migration_target(dsn, schema) as database, database.connect() as connection:
@@ -98,7 +101,8 @@ def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path
     "--allow-equivalent", is_flag=True, help="Build even where another index already serves the same."
 )
 def up(  # click passes by name
-    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, *, allow_equivalent: bool, **limits: float
+    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None,
+    *, allow_equivalent: bool, **limits: float,
 ) -> None:  # fmt: skip
     """Build the indexes, or drop what a removal names, one after the other."""
     chosen = _chosen(folder, slugs)
@@ -112,7 +116,8 @@ def up(  # click passes by name
 @_limited
 @click.option("--all", "everything", is_flag=True, help="Take all of them back.")
 def down(  # click passes by name
-    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, *, everything: bool, **limits: float
+    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None,
+    *, everything: bool, **limits: float,
 ) -> None:  # fmt: skip
     """Drop the indexes concurrently, or build the removed ones again, the newest first."""
     if bool(slugs) == everything:
@@ -127,7 +132,7 @@ def down(  # click passes by name
 @_target
 @_limited
 def heal(  # click passes by name
-    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, **limits: float
+    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None, **limits: float
 ) -> None:
     """Drop the INVALID indexes that failed builds and rebuilds left."""
     chosen = _chosen(folder, slugs)
@@ -141,7 +146,13 @@ def heal(  # click passes by name
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.option("--check", is_flag=True, help="End with 65 unless every migration is done.")
 def status(
-    slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path, *, as_json: bool, check: bool
+    slugs: Sequence[str],
+    dsn: str | None,
+    schema: str | None,
+    folder: Path | None,
+    *,
+    as_json: bool,
+    check: bool,
 ) -> int:
     """Show what the catalogue has and what the ledger says."""
     chosen = _chosen(folder, slugs)
@@ -161,9 +172,9 @@ def _held_up_by(connection: psycopg.Connection[Any], migration: Migration) -> li
     return old_transactions(connection, DEFAULT.old_transaction_s, table.oid)
 
 
-def _chosen(folder: Path, slugs: Sequence[str]) -> list[Migration]:
+def _chosen(folder: Path | None, slugs: Sequence[str]) -> list[Migration]:
     """Return the named migrations, or all, in the order of their numbers. Raises UsageError for an unknown name."""
-    known = load_migrations(folder)
+    known = load_migrations(chosen_folder(folder))
     named = {find_migration(known, slug).name for slug in slugs}
     return [migration for migration in known if not slugs or migration.name in named]
 

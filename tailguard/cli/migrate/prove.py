@@ -14,7 +14,7 @@ import click
 from tailguard.base.errors import UsageError
 from tailguard.cli.migrate.proof_lines import proof_lines
 from tailguard.config.merge import load_config
-from tailguard.migrations.migration import SHIPPED, Migration, find_migration, load_migrations, what_if
+from tailguard.migrations.migration import Migration, chosen_folder, find_migration, load_migrations, what_if
 from tailguard.migrations.runner import Limits, Runner
 from tailguard.pipeline.environment import describe_environment
 from tailguard.postgres.database import Database
@@ -40,7 +40,7 @@ EXIT_OF = {"PASS": 0, "FAIL": 99, "INCONCLUSIVE": 75, "INVALID": 65}
     "--dsn", help="Your PostgreSQL: your table is copied there to a schema of ours (default: embedded)."
 )
 @click.option("--schema", help="Schema of your table (default: the connection's own).")
-@click.option("--folder", type=click.Path(path_type=Path), default=SHIPPED, help="Your migrations.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Your migrations (default: the suite's).")
 @click.option("--rate", type=click.FloatRange(min=1), default=LiveOptions().rate_per_s, show_default=True,
               help="Writes and reads a second, at most; less where the machine cannot bear it.")  # fmt: skip
 @click.option("--no-control", is_flag=True, help="Leave out the plain CREATE INDEX that must be caught.")
@@ -59,7 +59,7 @@ EXIT_OF = {"PASS": 0, "FAIL": 99, "INCONCLUSIVE": 75, "INVALID": 65}
 )
 @click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
 def prove(  # one parameter an option
-    slug: str | None, rows: int, dsn: str | None, schema: str | None, folder: Path, rate: float,
+    slug: str | None, rows: int, dsn: str | None, schema: str | None, folder: Path | None, rate: float,
     *, no_control: bool, what_if_sql: str | None, query: str | None, parameters: str, dump: Path | None,
     growth: bool, runs_dir: str | None,
 ) -> int:  # fmt: skip
@@ -77,7 +77,7 @@ def prove(  # one parameter an option
     with target(rows) as database:
         run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment())
         with _finished(run):
-            known = [] if what_if_sql else load_migrations(folder)
+            known = [] if what_if_sql else load_migrations(chosen_folder(folder))
             record = _proved(run, database, migration, known, options)
             if growth and "growth" in record:
                 sizes = [*SIZES, LARGEST] if config.profile == "full" else SIZES
@@ -121,7 +121,7 @@ def _proved_live(run: Run, proof: LiveProof, record: dict[str, Any]) -> dict[str
 
 
 def _migration(
-    slug: str | None, folder: Path, sql: str | None, query: str | None, parameters: str
+    slug: str | None, folder: Path | None, sql: str | None, query: str | None, parameters: str
 ) -> Migration:
     """Return the migration that is meant. Raises UsageError where none is, or both kinds are."""
     if (slug is None) == (sql is None):
@@ -130,7 +130,7 @@ def _migration(
         )
     if sql is None:
         assert slug is not None  # one of the two is given
-        return find_migration(load_migrations(folder), slug)
+        return find_migration(load_migrations(chosen_folder(folder)), slug)
     if query is None:
         raise UsageError("--what-if needs --query: an index is worth what it does for a query.")
     try:

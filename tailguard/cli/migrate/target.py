@@ -7,16 +7,16 @@ import click
 import psycopg
 from psycopg import sql
 
-from reference.database import create_tables
-from reference.seed import seed_histories
 from tailguard.base.errors import UsageError
-from tailguard.migrations.checks import first_line
+from tailguard.config.merge import load_config
+from tailguard.migrations.checks import told_plainly
 from tailguard.migrations.ledger import LEDGER
 from tailguard.postgres.database import Database
 from tailguard.postgres.location import connect, locate, with_options
 from tailguard.postgres.server import embedded_postgres, workbench_dir
+from tailguard.proofs.tables import MakeTables, table_maker
 
-WORKBENCH_SCHEMA = "deltacrown"
+WORKBENCH_SCHEMA = "workbench"
 # The comment of the schema, written last: without it the seeding was interrupted, and is done again.
 SEEDED = "seeded by tailguard"
 
@@ -43,22 +43,13 @@ def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
         raise UsageError(
             f"--schema {schema} is for your own database: name it with --dsn, DATABASE_URL or PG*."
         )
+    make_tables = table_maker(load_config())
     with embedded_postgres(data_dir=workbench_dir("workbench")) as server:
         conninfo = with_options(server.dsn, f"search_path={WORKBENCH_SCHEMA}")
         _say(f"No database is named, so this is the workbench in {workbench_dir('workbench')}.")
-        _seed_once(server.dsn)
+        _seed_once(server.dsn, make_tables)
         with told_plainly():
             yield Database(conninfo, WORKBENCH_SCHEMA, server.version, server.source, server.bin_dir)
-
-
-@contextmanager
-def told_plainly() -> Iterator[None]:
-    """Turn what PostgreSQL refuses into one message."""
-    try:
-        yield
-    except psycopg.Error as error:
-        state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-        raise UsageError(f"PostgreSQL refuses{state}: {first_line(error)}.") from error
 
 
 def _say(line: str) -> None:
@@ -76,14 +67,13 @@ def _current_schema(connection: "psycopg.Connection[tuple[object, ...]]", schema
     return str(row[0])
 
 
-def _seed_once(dsn: str) -> None:
+def _seed_once(dsn: str, make_tables: MakeTables) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         row = connection.execute("SELECT obj_description(to_regnamespace(%s))", [WORKBENCH_SCHEMA]).fetchone()
         if row == (SEEDED,):
             return
-        _say("Seeding it once: 90,000 ledger and 68,726 moderation rows.")
+        _say("Seeding it once.")
         name = sql.Identifier(WORKBENCH_SCHEMA)
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
-        create_tables(dsn, WORKBENCH_SCHEMA)
-        seed_histories(dsn, WORKBENCH_SCHEMA)
+        make_tables(dsn, schema=WORKBENCH_SCHEMA)
         connection.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(name, sql.Literal(SEEDED)))

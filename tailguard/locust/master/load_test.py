@@ -1,6 +1,6 @@
 """`locust -f scenarios`: target, plan, judge, report and exit code of a Locust run.
 
-Locust itself is met in tailguard/locust/bridge.py only; this file alone among the scenarios knows objectives and reports.
+Locust itself is met in tailguard/locust/bridge.py only.
 """
 
 import ssl
@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from perf.mapping.login import RENEW, RENEW_AFTER_S, log_in
-from perf.mapping.target import Target, parse_target, tls_of
-from perf.reference_process import Reference, start_reference
 from tailguard.base.clock import Clock
 from tailguard.base.errors import InterruptedRunError, UsageError
+from tailguard.config.suite_table import find_file, require_suite, suite_in
 from tailguard.engine.summary import scenario_entry
 from tailguard.judge.exceedance import exceedances, observed_quantile, observed_ratio
 from tailguard.judge.objectives import configured_objectives
@@ -26,7 +24,7 @@ from tailguard.locust.bridge import fast_wire
 from tailguard.locust.master.live import COLUMNS, nothing_yet, row
 from tailguard.locust.master.master import Master
 from tailguard.locust.master.measurement import broadcasts_of, doubts_of, measurement_of
-from tailguard.locust.master.plan import configure, model, packed, secret_of, settings_for_workers, target_of
+from tailguard.locust.master.plan import configure, model, settings_for_workers, target_of
 from tailguard.locust.master.tab import add_tab
 from tailguard.locust.options import add_options, selection
 from tailguard.locust.suite_hash import scenarios_sha256
@@ -39,6 +37,7 @@ from tailguard.record.run import Run
 from tailguard.record.samples import Samples
 from tailguard.report.report import run_view, write_report
 from tailguard.report.text.terminal import print_summary
+from tailguard.suite.parts import parts_of
 from tailguard.suite.registry import known_steps, load_scenarios
 
 if TYPE_CHECKING:
@@ -48,18 +47,19 @@ if TYPE_CHECKING:
 MOST_WARMUP = 20
 # A save writes all samples anew, and the master's loop waits for it: seldom enough not to be felt.
 SAVE_EVERY_S = 30.0
-# On a target that was used before, turns begin anywhere in the 4 million pairs of a user and a tournament.
+# On a target that was used before, turns begin anywhere in so many: what was done there once is not done twice.
 MOST_FIRST_TURN = 4_000_000
 
 
-class TournamentStage:
-    """The five journeys on a tournament platform, as tailguard.locust.bridge.Stage."""
+class LoadTest:
+    """A suite's scenarios at its target, as tailguard.locust.bridge.Stage."""
 
     def __init__(self) -> None:
-        self._reference: Reference | None = None
+        self._reference: Any = None
+        self._parts = parts_of(suite_in(find_file()))
         self._tls: ssl.SSLContext | None = None
         self._used = False
-        self._target: Target | None = None
+        self._target: Any = None
         self._skipped: dict[str, str] = {}
         self._watched = False
         self._live: list[dict[str, str]] = []
@@ -68,7 +68,9 @@ class TournamentStage:
     def open_workplace(self, plan: Message, clock: Clock, tell: Tell) -> HttpWorkplace:
         """Open a worker's workplace."""
         self._tls = (
-            tls_of(parse_target(plan["target"]["table"], plan["target"]["source"], Path()))
+            self._parts.tls_of(
+                self._parts.parse_target(plan["target"]["table"], plan["target"]["source"], Path())
+            )
             if plan["target"]
             else None
         )
@@ -84,17 +86,17 @@ class TournamentStage:
 
     def find_host(self, options: Any) -> str:
         """Return --host, or start the reference platform and say so."""
-        self._target = target_of(options)
+        self._target = target_of(options, self._parts)
         if options.host:
             return str(options.host).rstrip("/")
         if self._target is not None:
             raise UsageError(f"{self._target.source} describes a target, but no --host says where it is")
-        self._reference = start_reference(selection(options), 0, say)
+        self._reference = self._parts.start_reference(selection(options), 0, say)
         say(
             f"No --host was given: the reference platform runs at {self._reference.url} "
             "with servers of its own, for the length of this test."
         )
-        return self._reference.url
+        return str(self._reference.url)
 
     def playable(self, slugs: Sequence[str]) -> list[str]:
         """Return the scenarios that the target can be asked for, and say aloud which are left out."""
@@ -106,8 +108,8 @@ class TournamentStage:
     def begin(self, options: Any, host: str, slugs: Sequence[str], users: int) -> tuple[str, Message]:
         """Make the run's folder and the plan for the workers."""
         self._config = config = configure(options, slugs)
-        self._scenarios = load_scenarios(config.get("scenarios"))
-        self._objectives = configured_objectives(config, known_steps())
+        self._scenarios = load_scenarios(config)
+        self._objectives = configured_objectives(config, known_steps(config.suite))
         self._until = UntilDecided(self._objectives)
         self._until_decided = bool(options.tailguard_until_decided)
         self._live = nothing_yet([each.name for each in self._objectives.items])
@@ -125,10 +127,10 @@ class TournamentStage:
         if self._target is not None:
             self._renew_s = self._next_renewal_s(self._target)
         plan = {
-            "sha256": scenarios_sha256(),
+            "sha256": scenarios_sha256(require_suite(config.suite)),
             "host": host,
-            "secret": "" if self._target else secret_of(reference),
-            "target": self._target and packed(self._target, host),
+            "secret": "" if self._target else self._parts.secret_of(reference),
+            "target": self._target and self._parts.packed(self._target, host),
             "first_turn": 0 if reference else int(run.record["id"], 16) % MOST_FIRST_TURN,
             "conninfo": reference.conninfo if reference else "",
             "profile": config.profile,
@@ -146,7 +148,7 @@ class TournamentStage:
         if self._target is None or not self._target.login or time.monotonic() < self._renew_s:
             return None
         self._renew_s = self._next_renewal_s(self._target)
-        return {"credentials": log_in(self._target, self._host)}
+        return {"credentials": self._parts.log_in(self._target, self._host)}
 
     def look(self, master: Master) -> bool:
         """Ask the judge where each objective stands, where somebody wants to know."""
@@ -175,8 +177,8 @@ class TournamentStage:
         self._run.save()
         self._save_s = time.monotonic() + SAVE_EVERY_S
 
-    def _next_renewal_s(self, target: Target) -> float:
-        return time.monotonic() + float(target.login.get(RENEW, RENEW_AFTER_S))
+    def _next_renewal_s(self, target: Any) -> float:
+        return time.monotonic() + float(target.login.get(self._parts.RENEW, self._parts.RENEW_AFTER_S))
 
     def _standing(self, slug: str, samples: Samples) -> list[dict[str, str]]:
         rows, states = [], self._until.standing(slug)
@@ -243,14 +245,14 @@ class TournamentStage:
         say(f"\nReport: {page}")
         return int(record["exit_code"])
 
-    def _renewed(self, options: Any, host: str) -> Reference | None:
+    def _renewed(self, options: Any, host: str) -> Any:
         """Return the reference platform, as new for each test of one session; None where the host is another."""
         if self._reference is None or host != self._reference.url:
             return None
         if self._used:
             port = int(self._reference.url.rpartition(":")[2])
             self._reference.close()
-            self._reference = start_reference(selection(options), port, say)
+            self._reference = self._parts.start_reference(selection(options), port, say)
         self._used = True
         return self._reference
 

@@ -1,7 +1,7 @@
 """Merging the workers' rows into one scenario's samples: concatenation, then one order by intended start.
 
-The same result as `tailguard.engine.recorder.merge` of all rows at once, with less memory: 10 million samples from 4 workers must
-fit beside what the master holds anyway, so chunks are given back while the columns are filled.
+The same result as `tailguard.engine.recorder.merge` of all rows at once, with less memory: 10 million samples from 4
+workers must fit beside what the master holds anyway, so chunks are given back while the columns are filled.
 """
 
 from dataclasses import dataclass

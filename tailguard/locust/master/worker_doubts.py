@@ -20,7 +20,7 @@ Load = Mapping[str, Any]
 
 
 def doubts_of_workers(loads: Mapping[str, Load]) -> list[Doubt]:
-    """Return the doubts about all workers, by what each told (tailguard.locust.worker.load): one of a kind, the worst, named."""
+    """Return the doubts about all workers, by what each told (`LoadWatch.told`): one of a kind, the worst, named."""
     found: dict[str, list[tuple[str, Doubt]]] = {}
     for worker, load in loads.items():
         for doubt in _of_worker(load) if load else ():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tailguard.base.clock import Clock
 
-# Turns that follow each other make the scenario's mix (every tenth to the hot tournament ...), so a lane takes them
+# Turns that follow each other make the scenario's mix (every tenth to a hot row ...), so a lane takes them
 # in runs. Shorter than this, the mix of a lane is coarse; longer, late turns spread further over the data.
 BLOCK = 200
 

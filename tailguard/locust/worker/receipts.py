@@ -1,4 +1,4 @@
-"""Receipts: when a worker's spectators had each event, whoever triggered it. tailguard/locust/master/broadcasts.py joins them."""
+"""Receipts: when a worker's spectators had each event, whoever triggered it. The master joins them (broadcasts.py)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol

@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any, cast
 
 import psycopg
 
-from perf.mapping.mapped import MappedPlatform
-from perf.remote import RemoteWorld, platform_of, rows_of
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
-from tailguard.base.placement import Placement
 from tailguard.config.merge import Config, Setting
 from tailguard.config.option import Key
+from tailguard.config.suite_table import SuiteTable, find_file, require_suite, suite_in
 from tailguard.engine.scenario import Invariant, Scenario
 from tailguard.http.connections import Exchange
 from tailguard.locust.schedule import schedule_in
@@ -22,7 +19,9 @@ from tailguard.locust.worker.outbox import Outbox
 from tailguard.locust.worker.receipts import Audience
 from tailguard.locust.worker.scenario_executor import Part, Role, Tell
 from tailguard.locust.worker.worker import Message
-from tailguard.suite.registry import load_scenarios
+from tailguard.pipeline.world import RemoteWorld, remote_world
+from tailguard.suite.parts import parts_of
+from tailguard.suite.registry import named_scenarios
 
 UNCHECKED, THROTTLED, EXHAUSTED = "invariants_unchecked", "throttled", "pool_exhausted"
 
@@ -32,17 +31,20 @@ class HttpWorkplace:
 
     def __init__(self, plan: Message, clock: Clock, tell: Tell, wire: Exchange) -> None:
         """Raises UsageError where this worker's scenarios are not the master's, or the target does not answer."""
-        check_same(plan["sha256"])
+        self._suite = require_suite(suite_in(find_file()))
+        self._parts = parts_of(self._suite)
+        check_same(self._suite, plan["sha256"])
         self._stack = ExitStack()
         self._notes: dict[str, str] = {}
         self._config = configuration(plan)
         with ExitStack() as opening:
             opening.callback(self._stack.close)
-            self.platform = platform_of(plan, wire)
+            self.platform = self._parts.platform_of(plan, wire)
             self._stack.callback(self.platform.close)
             self._world = self._open_world(plan)
             self.roles = {
-                each.slug: self._role(each, plan, clock, tell) for each in load_scenarios(plan["slugs"])
+                each.slug: self._role(each, plan, clock, tell)
+                for each in named_scenarios(self._suite, plan["slugs"])
             }
             opening.pop_all()
 
@@ -72,7 +74,7 @@ class HttpWorkplace:
 
     def renew(self, message: Message) -> None:
         """Use new credentials from now on."""
-        if isinstance(self.platform, MappedPlatform):
+        if isinstance(self.platform, self._parts.MappedPlatform):
             self.platform.credentials = message["credentials"]
 
     def close(self) -> None:
@@ -84,20 +86,8 @@ class HttpWorkplace:
         if plan["conninfo"]:
             reader = self._stack.enter_context(psycopg.connect(plan["conninfo"], autocommit=True))
         resources = self._stack.enter_context(ExitStack())
-        world = RemoteWorld(
-            plan["run"],
-            self._config,
-            cast("Any", None),
-            None,
-            self.platform,
-            cast("Any", rows_of(plan)),
-            (),
-            Placement(None, None, pinned=False),
-            resources,
-            cast("Any", reader),
-        )
-        world._deadlocks_before = world._count_deadlocks()  # noqa: SLF001  # as open_world does
-        return world
+        rows = self._parts.rows_of(plan)
+        return remote_world(plan["run"], self._config, self.platform, rows, resources, reader)
 
     def _role(self, scenario: Scenario, plan: Message, clock: Clock, tell: Tell) -> Role:
         data = scenario.prepare(self._world, self._config.scenario(scenario.slug))
@@ -120,9 +110,9 @@ def lane_of(slug: str, plan: Message, clock: Clock) -> Lane:
     return OpenLane(schedule_in(plan["schedules"][slug]).starts_ns(), *place)
 
 
-def check_same(master_sha256: str) -> None:
+def check_same(suite: SuiteTable, master_sha256: str) -> None:
     """Raise UsageError where the master has other scenarios than we have."""
-    own = scenarios_sha256()
+    own = scenarios_sha256(suite)
     if own != master_sha256:
         raise UsageError(
             f"its scenarios are not the master's: SHA-256 {own} here, {master_sha256} there. "

@@ -7,7 +7,6 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from tailguard.cli.report.views import numbers
 from tailguard.report.charts.downsampling import (
     Step,
     busy_buckets,
@@ -34,6 +33,7 @@ from tailguard.report.charts.style import (
     tip,
     zoom,
 )
+from tailguard.report.views import numbers
 
 _SAMPLES_A_MEDIAN = 8  # fewer, and the line of medians is as restless as the points
 

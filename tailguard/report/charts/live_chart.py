@@ -11,10 +11,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from tailguard.cli.report.views import numbers
 from tailguard.record.samples import ERROR, Samples
 from tailguard.report.charts.downsampling import slowest_by_bucket
 from tailguard.report.charts.style import FAILED, LIMIT, RESPONSE, SERVICE, Figure, compact, styled, tip
+from tailguard.report.views import numbers
 from tailguard.report.views.proof.live_words import act_of, statement_of
 
 MOST_POINTS = 300  # of one kind of client in one picture: one each pixel or two, about 100 bytes each

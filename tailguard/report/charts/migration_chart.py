@@ -6,8 +6,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from tailguard.cli.report.views import numbers
 from tailguard.report.charts.style import Figure, styled
+from tailguard.report.views import numbers
 
 _SIDES = ("before", "after")
 _TIMES = (("server_ms", "server"), ("client_ms", "client"))

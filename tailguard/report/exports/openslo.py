@@ -7,7 +7,7 @@ from tailguard.record.run import Run
 from tailguard.report.exports.production import Promise, promises
 from tailguard.report.exports.yaml_text import yaml_of
 
-SERVICE = "tournament-platform"
+SERVICE = "service"
 
 
 def export(run: Run) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from tailguard.cli.report.views import numbers
+from tailguard.report.views import numbers
 
 KIND = "change"
 _AGAINST = " against the baseline"

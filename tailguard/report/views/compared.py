@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tailguard.cli.report.views import numbers
+from tailguard.report.views import numbers
 from tailguard.report.views.numbers import plural
 from tailguard.report.views.proof.live_words import act_of, statement_of
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tailguard.base import text_format
 from tailguard.base.secrets import mask_all
-from tailguard.cli.report.views import change_view, numbers
+from tailguard.report.views import change_view, numbers
 from tailguard.report.views.verdict_view import severity
 
 

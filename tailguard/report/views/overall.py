@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tailguard.cli.report.views import change_view
 from tailguard.judge.verdicts import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INVALID, EXIT_PASS, exit_code
+from tailguard.report.views import change_view
 from tailguard.report.views.compared import compared_of, doubtful_of
 from tailguard.report.views.numbers import plural
 from tailguard.report.views.proof.proof_verdicts import asked_of

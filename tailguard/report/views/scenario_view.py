@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tailguard.cli.report.views import numbers
+from tailguard.report.views import numbers
 
 _OUTCOMES = ("ok", "conflict", "error")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailguard.base import text_format
-from tailguard.cli.report.views import change_view, numbers
+from tailguard.report.views import change_view, numbers
 
 # The order in which a reader must see them. INVALID leads: where the measurement is bad, nothing else counts.
 SEVERITY = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailguard.base.text_format import times
-from tailguard.cli.report.views import numbers
+from tailguard.report.views import numbers
 
 _WRITES = {
     "insert": "One insert",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailguard.base.text_format import times
-from tailguard.cli.report.views import numbers
+from tailguard.report.views import numbers
 from tailguard.report.views.proof.index_tradeoff import Balance, costs_of, gains_of, medians, saved
 from tailguard.report.views.proof.live_words import act_of, after_of, statement_of
 

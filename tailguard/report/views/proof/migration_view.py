@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tailguard.cli.report.views import numbers
+from tailguard.report.views import numbers
 from tailguard.report.views.proof.plan_tree import PlanLine, plan_lines
 
 SERVER_TIME, CLIENT_TIME, BLOCKS = "Server time, median", "Client time, median", "Blocks touched"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tailguard.cli.report.views import numbers
+from tailguard.report.views import numbers
 
 _DETAILS = ("Index Cond", "Filter", "Recheck Cond", "Sort Key", "Sort Method", "Rows Removed by Filter")
 

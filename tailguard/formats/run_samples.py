@@ -1,15 +1,12 @@
-"""What `gate` compares: runs on disk and latency files of any tool, each one unit."""
+"""What `gate` compares: runs on disk and latency files of any tool, each one sample of a side."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
+from tailguard.compare.run_sample import FILE_SCENARIO, FILE_STEP, RunSample
 from tailguard.formats.read_latencies import read_latencies
 from tailguard.record.files import LATEST, RECORD
 from tailguard.record.run import Run
@@ -17,28 +14,15 @@ from tailguard.record.samples import ERROR, OK, Samples
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ID = re.compile(r"[0-9a-f]{6}")
-# A file of another tool names neither scenario nor step.
-FILE_SCENARIO = "file"
-FILE_STEP = "latency"
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One run: latencies in ms of each (scenario, step), the share of errors of each scenario; its record if ours."""
-
-    name: str
-    latencies_ms: Mapping[tuple[str, str], NDArray[np.float64]] = field(repr=False)
-    error_rates: Mapping[str, float]
-    record: Mapping[str, Any] | None = field(default=None, repr=False)
-
-
-def find_units(spec: str, side: str, runs_dir: Path) -> list[Unit]:
+def find_run_samples(spec: str, side: str, runs_dir: Path) -> list[RunSample]:
     """Return the runs that `spec` names, a comma between several: a run's folder, run.json, id or `latest`; a folder
     of runs (an artifact); a date (all runs of that UTC day in `runs_dir`); a file of latencies.
 
     Raises UsageError where there is none: a missing baseline is an error, never a silent skip.
     """
-    found = [unit for part in spec.split(",") if part.strip() for unit in _of(part.strip(), side, runs_dir)]
+    found = [one for part in spec.split(",") if part.strip() for one in _of(part.strip(), side, runs_dir)]
     if not found:
         raise UsageError(
             f"The {side} {spec!r} names no run. Give a run's folder, id, date, `latest` or a file."
@@ -46,7 +30,7 @@ def find_units(spec: str, side: str, runs_dir: Path) -> list[Unit]:
     return found
 
 
-def _of(spec: str, side: str, runs_dir: Path) -> list[Unit]:
+def _of(spec: str, side: str, runs_dir: Path) -> list[RunSample]:
     path = Path(spec)
     if _DATE.fullmatch(spec):
         return _all(
@@ -59,28 +43,28 @@ def _of(spec: str, side: str, runs_dir: Path) -> list[Unit]:
         )
     if path.is_file() and path.name not in {RECORD, LATEST}:
         values = read_latencies(path).values_ms
-        return [Unit(path.name, {(FILE_SCENARIO, FILE_STEP): values}, {})]
+        return [RunSample(path.name, {(FILE_SCENARIO, FILE_STEP): values}, {})]
     if path.exists() or spec == LATEST or _ID.fullmatch(spec):
-        return [_unit(Run.load(spec, runs_dir))]
+        return [_sample_of(Run.load(spec, runs_dir))]
     raise UsageError(
         f"The {side} {spec!r} does not exist. Give a run's folder, id, date, `latest` or a file; in CI, download the"
         " artifact of the baseline first."
     )
 
 
-def _all(records: list[Path], where: str) -> list[Unit]:
+def _all(records: list[Path], where: str) -> list[RunSample]:
     folders = {path.parent.resolve() for path in records}  # `latest` is a link to one of them
     if not folders:
         raise UsageError(f"There is no run to compare with, {where}. Make one with `tailguard run`.")
-    return [_unit(Run.load(folder)) for folder in sorted(folders)]
+    return [_sample_of(Run.load(folder)) for folder in sorted(folders)]
 
 
-def _unit(run: Run) -> Unit:
+def _sample_of(run: Run) -> RunSample:
     samples = run.samples() if run.record["scenarios"] else {}
     latencies = {
         (slug, step): part.response_ms(step) for slug, part in samples.items() for step in part.steps
     }
-    return Unit(
+    return RunSample(
         run.record["id"], latencies, {slug: _errors(part) for slug, part in samples.items()}, run.record
     )
 

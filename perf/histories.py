@@ -1,0 +1,27 @@
+"""The tables of the index migrations: the ledger and the moderation log, filled without the rest of the platform."""
+
+from reference.database import create_tables
+from reference.seed import LEDGER_ROWS, MODERATION_ROWS, SeedSize, seed_histories
+from tailguard.base.errors import UsageError
+
+LEDGER, MODERATION = "economy_economytransaction", "support_moderationaction"
+
+
+def ledger_tables(
+    conninfo: str, *, schema: str | None = None, table: str = "", rows: int | None = None
+) -> None:
+    """Make and fill them (`tailguard.proofs.tables.MakeTables`)."""
+    if table not in ("", LEDGER, MODERATION):
+        raise UsageError(
+            f"the embedded server has no table {table}, only {LEDGER} and {MODERATION}."
+            " Name your database with --dsn."
+        )
+    size = SeedSize(
+        ledger_rows=rows if rows is not None and table in ("", LEDGER) else LEDGER_ROWS,
+        moderation_rows=rows if rows is not None and table in ("", MODERATION) else MODERATION_ROWS,
+    )
+    create_tables(conninfo, schema)
+    try:
+        seed_histories(conninfo, schema, size=size)
+    except ValueError as error:
+        raise UsageError(f"{rows} rows: {error}.") from error

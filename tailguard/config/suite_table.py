@@ -1,0 +1,135 @@
+"""The [suite] table of tailguard.toml: where a project's scenarios, fixtures, limits and commands are."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any  # TOML values, checked here
+
+from tailguard.base.errors import UsageError
+from tailguard.config.layers import read_toml
+from tailguard.config.option import did_you_mean
+
+FILE_NAME = "tailguard.toml"
+FILE_VARIABLE = "TAILGUARD_CONFIG"
+PYPROJECT = "pyproject.toml"
+
+NO_SUITE = (
+    "There is no suite here: no tailguard.toml with a [suite] in {place} or above it. "
+    "`tailguard init --example deltacrown` writes an example to run and to read; "
+    "--config FILE names the tailguard.toml of a suite elsewhere."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteTable:
+    """The parts of a suite, as `file` describes them; its folder is the root that modules and files are named from.
+
+    Attributes:
+        scenarios: folders of scenario files.
+        fixtures: modules of shared fixtures.
+        objectives, profiles: files, "" for none.
+        report: `module:function` of own sections of the report.
+        commands: own commands by name, each a `module:attribute`.
+        world: module that opens what the scenarios run against.
+    """
+
+    file: Path
+    scenarios: tuple[str, ...] = ()
+    fixtures: tuple[str, ...] = ()
+    objectives: str = ""
+    profiles: str = ""
+    report: tuple[str, ...] = ()
+    commands: Mapping[str, str] = field(default_factory=dict)
+    world: str = ""
+
+    @property
+    def root(self) -> Path:
+        """The folder of the file."""
+        return self.file.parent
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The top-level packages that the suite itself consists of."""
+        named = [
+            *(folder.split("/")[0] for folder in self.scenarios),
+            *self.fixtures,
+            *self.report,
+            *self.commands.values(),
+            *([self.world] if self.world else []),
+        ]
+        return tuple(dict.fromkeys(name.split(":")[0].split(".")[0] for name in named))
+
+
+def find_file(given: Path | str | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the configuration file: the given one, TAILGUARD_CONFIG, or the nearest one in this folder or above.
+
+    A pyproject.toml counts if it has a [tool.tailguard]. None if there is none.
+    """
+    if named := given or environ.get(FILE_VARIABLE):
+        return Path(named)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        path = folder / FILE_NAME
+        if path.is_file():
+            return path if folder != here else Path(FILE_NAME)
+        if _has_table(folder / PYPROJECT):
+            return folder / PYPROJECT
+    return None
+
+
+def read_table(path: Path) -> tuple[dict[str, Any], str, str]:
+    """Return a configuration file's tables, its text, and what its keys stand below in it ("tool.tailguard.")."""
+    table, text = read_toml(path)
+    if path.name == PYPROJECT:
+        return table.get("tool", {}).get("tailguard", {}), text, "tool.tailguard."
+    return table, text, ""
+
+
+def suite_in(path: Path | None) -> SuiteTable | None:
+    """Return the suite that a configuration file describes, None if it describes none.
+
+    Raises UsageError for an unknown key or a value of another type.
+    """
+    table = read_table(path)[0].get("suite") if path is not None else None
+    if path is None or table is None:
+        return None
+    if not isinstance(table, Mapping):
+        raise UsageError(f"{path}: suite must be a table [suite], not {table!r}.")
+    known = {each.name for each in fields(SuiteTable)} - {"file"}
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        if name not in known:
+            raise UsageError(f"{path}: unknown key 'suite.{name}'.{did_you_mean(name, sorted(known))}")
+        values[name] = _checked(path, name, value)
+    return SuiteTable(path.resolve(), **values)
+
+
+def require_suite(suite: SuiteTable | None) -> SuiteTable:
+    """Return the suite. Raises UsageError that says how to get one if there is none."""
+    if suite is None:
+        raise UsageError(NO_SUITE.format(place=Path.cwd()))
+    return suite
+
+
+def _checked(path: Path, name: str, value: object) -> object:
+    if name == "commands":
+        if isinstance(value, Mapping) and all(isinstance(each, str) for each in value.values()):
+            return dict(value)
+        raise UsageError(f"{path}: suite.commands must be a table of name = 'module:command', not {value!r}.")
+    if name in {"objectives", "profiles", "world"}:
+        if isinstance(value, str):
+            return value
+        raise UsageError(f"{path}: suite.{name} must be a text, not {value!r}.")
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    raise UsageError(f"{path}: suite.{name} must be a list of texts, not {value!r}.")
+
+
+def _has_table(path: Path) -> bool:
+    """A pyproject.toml of somebody else that does not parse is not our affair."""
+    try:
+        return "tailguard" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError):
+        return False
