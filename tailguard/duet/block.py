@@ -2,7 +2,7 @@
 
 Run as `python -P -m tailguard.duet.block ORDER RESULT`, both JSON files (see `Order`). Tailguard and the suite are the
 caller's on both sides; all else comes from the side's own folder. What is measured goes to RESULT with the suffix
-.samples (`tailguard.engine.samples_pack`).
+.samples (`tailguard.record.samples.pack`).
 """
 
 import json
@@ -21,10 +21,10 @@ from tailguard.duet.plans import explain_queries
 from tailguard.duet.remote_block import TURNS_A_BLOCK, later, open_remote
 from tailguard.duet.turns import Turn
 from tailguard.engine.measure import Pace, measure
-from tailguard.engine.samples_pack import pack_samples
 from tailguard.engine.workload import Measurement, Trial
 from tailguard.pipeline.loads import load_of
 from tailguard.pipeline.world import World
+from tailguard.record.samples.pack import pack_samples
 from tailguard.suite.parts import parts_of
 from tailguard.suite.registry import load_scenarios
 

@@ -19,9 +19,9 @@ from tailguard.base.errors import TailguardError
 from tailguard.base.processes import Child, Watchdog
 from tailguard.base.secrets import mask
 from tailguard.duet.turns import Seat, TurnError
-from tailguard.engine.samples_pack import unpack_samples
 from tailguard.record.samples import Samples
-from tailguard.record.samples_file import write_samples
+from tailguard.record.samples.pack import unpack_samples
+from tailguard.record.samples.parquet import write_samples
 
 # From the start of a process until it has seeded its data and may begin: 3 s here, ten times that on a busy machine.
 READY_TIMEOUT_S = 180.0

@@ -1,16 +1,28 @@
-"""A doubt: a reason to distrust a measurement, with what was measured, its limit and a remedy."""
+"""A reason to distrust a measurement, with what was measured, its limit and a remedy."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from enum import StrEnum
 
-Grade = Literal["note", "warn", "grave"]
-# A generator that was late: what it measured of times is not to be trusted.
+from tailguard.record.part import Part
+
+# A generator that was late: the times that it measured are not to be trusted.
 LATE_GENERATOR = "late_generator"
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A reason to distrust: `scenario` is None where it concerns the whole run; the texts carry their units."""
+class Grade(StrEnum):
+    """How much a doubt weighs. A grave one makes what it concerns INVALID."""
+
+    NOTE = "note"
+    WARN = "warn"
+    GRAVE = "grave"
+
+    @property
+    def severity(self) -> int:
+        """0 for a note, rising."""
+        return list(Grade).index(self)
+
+
+class Doubt(Part, frozen=True, kw_only=True):
+    """`scenario` is None if it concerns the whole run; the texts carry their units."""
 
     kind: str
     scenario: str | None
@@ -19,6 +31,7 @@ class Doubt:
     limit: str
     remedy: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the run record's entry."""
-        return asdict(self)
+    @property
+    def title(self) -> str:
+        """The kind in words."""
+        return self.kind.replace("_", " ")

@@ -24,7 +24,7 @@ from tailguard.record.files import (
 )
 from tailguard.record.run_json import empty_record, read_record, record_text, utc
 from tailguard.record.samples import Samples
-from tailguard.record.samples_file import read_frame, read_samples, write_samples
+from tailguard.record.samples.parquet import read_frame, read_samples, write_samples
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,107 +1,87 @@
-"""run.json: the shape of a run's record (docs/architecture.md), read and written as JSON."""
+"""run.json: a record as text and back. Strict when read; without a secret when written."""
 
-import json
-import math
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+import msgspec
 
 from tailguard.base.errors import UsageError
 from tailguard.base.secrets import mask_all
-from tailguard.config.merge import Config
-from tailguard.record.files import RECORD
+from tailguard.record.part import Document, Json, Part
+from tailguard.record.run_record import RunRecord
 
-SCHEMA = 1  # moves when a reader of the old run.json would misread the new one
-# The parts that readers rely on, with the type that JSON gives them.
-PARTS = {
-    **dict.fromkeys(("config", "environment", "platform", "scenarios", "objectives", "files"), dict),
-    **dict.fromkeys(("verdicts", "doubts", "migrations"), list),
-    "complete": bool,
-    "id": str,
-    "config_sha256": str,
-}
+SCHEMA = 2  # moves when a reader of the old run.json would misread the new one
+# The Tailguard that reads the records of an older schema.
+READERS = {1: "0.1"}
+
+P = TypeVar("P", bound=Part)
 
 
-def empty_record(config: Config, identity: str, created: datetime) -> dict[str, Any]:
-    """Return the record of a run that has measured nothing yet."""
-    return {
-        "schema": SCHEMA,
-        "id": identity,
-        "created_utc": utc(created),
-        "finished_utc": None,
-        "command": [],
-        "profile": config.profile,
-        "seed": config.get("seed"),
-        "complete": False,
-        "incomplete_because": "the run has not ended",
-        "config": config.frozen(),
-        "config_sha256": config.sha256,
-        "environment": {},
-        "platform": {"adapter": config.get("platform"), "faults": []},
-        "scenarios": {},
-        "objectives": {},
-        "verdicts": [],
-        "doubts": [],
-        "migrations": [],
-        "files": {},
-    }
+class _AnySchema(msgspec.Struct):
+    """The one field that a record of any schema has."""
+
+    schema: int
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """Return the record of the run in `folder`; raise UsageError where it is broken or of another version."""
-    path = folder / RECORD
+def read_record(path: Path) -> RunRecord:
+    """Return the record in the file `path`.
+
+    Raises UsageError, with the file and the place in it, if it cannot be read, is broken or has another schema.
+    """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
+        schema = msgspec.json.decode(text, type=_AnySchema).schema
+        if schema != SCHEMA:
+            raise UsageError(_other_schema(path, schema))
+        return decode(text, RunRecord)
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
-    except ValueError as error:  # JSON and UTF-8 errors alike
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is broken: {error}. Measure again, or restore the file.") from error
-    if not isinstance(record, dict):
-        raise UsageError(f"{path} is broken: it holds no JSON object. Measure again, or restore the file.")
-    if record.get("schema") != SCHEMA:
-        raise UsageError(_other_schema(path, record))
-    for name, kind in PARTS.items():
-        if not isinstance(record.get(name), kind):
-            raise UsageError(
-                f"{path} is broken: it has no {name!r} part. Measure again, or restore the file."
-            )
-    return record
 
 
-def _other_schema(path: Path, record: Mapping[str, Any]) -> str:
-    """Say how to mend it; of a record that we cannot read, only what has the right form is repeated."""
-    git = record["environment"].get("git") if isinstance(record.get("environment"), dict) else None
-    commit = str(git.get("commit")) if isinstance(git, dict) else ""
-    profile = str(record.get("profile", ""))
-    run = "tailguard run" + (f" --profile {profile}" if re.fullmatch(r"[a-z][a-z0-9_]*", profile) else "")
-    again = f"git switch --detach {commit} && {run}" if re.fullmatch(r"[0-9a-f]{7,64}", commit) else run
-    has = f"schema {record['schema']!r}" if "schema" in record else "no schema number"
-    return (
-        f"{path} has {has}; this Tailguard reads {SCHEMA}. Measure it again with this version: `{again}`; "
-        "or open it with the version that wrote it."
-    )
+def record_text(record: RunRecord) -> bytes:
+    """Return the record as JSON in UTF-8: masked, with its own hash."""
+    # Read back at once: what is written can be read, and the hash is of what a reader will have.
+    masked = decode(msgspec.json.encode(mask_all(plain(record))), RunRecord)
+    hashed = msgspec.structs.replace(masked, sha256=record_sha256(masked))
+    return msgspec.json.format(_encode(hashed), indent=1) + b"\n"
 
 
-def record_text(record: Mapping[str, Any]) -> str:
-    """Return the record as JSON text without a secret in it."""
-    return json.dumps(_plain(mask_all(record)), ensure_ascii=False, indent=1) + "\n"
+def record_sha256(record: RunRecord) -> str:
+    """Return the SHA-256 of a record that was read: of its compact JSON with an empty `sha256`."""
+    return hashlib.sha256(_encode(msgspec.structs.replace(record, sha256=""))).hexdigest()
 
 
-def utc(instant: datetime) -> str:
-    """Return `2026-11-21T10:00:00Z`."""
-    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def plain(part: Part) -> Json:
+    """Return a part as JSON's own values: what is masked, compared by `verify` and printed with --json."""
+    value: Json = msgspec.json.decode(_encode(part))
+    return value
 
 
-def _plain(value: Any) -> Any:
-    """Return `value` as JSON knows it: numpy's numbers and arrays as Python's, NaN and infinities as null."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | None) else str(value)
+def decode(text: bytes, kind: type[P]) -> P:
+    """Return the part that `text` holds. Raises msgspec.DecodeError with the place in it."""
+    return msgspec.json.decode(text, type=kind, dec_hook=_document)
+
+
+def _encode(part: Part) -> bytes:
+    return msgspec.json.encode(part, enc_hook=_value)
+
+
+def _value(value: object) -> object:
+    if isinstance(value, Document):
+        return value.value
+    raise TypeError(f"a record holds Python's own numbers and texts, not {type(value).__name__} {value!r}")
+
+
+def _document(_: type, value: object) -> Document:
+    """The only type of a record that msgspec does not know."""
+    if isinstance(value, dict):
+        return Document(value)
+    raise TypeError(f"Expected `object`, got `{type(value).__name__}`")
+
+
+def _other_schema(path: Path, schema: int) -> str:
+    reader = f"Tailguard {READERS[schema]}" if schema in READERS else "a newer Tailguard"
+    return f"{path} has schema {schema}, which {reader} reads; this one reads {SCHEMA}. Use that one, or measure again."

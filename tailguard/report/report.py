@@ -7,7 +7,7 @@ from tailguard.base.errors import UsageError
 from tailguard.record.files import RECORD, write_file
 from tailguard.record.run import LIVE, Run
 from tailguard.record.samples import Samples
-from tailguard.record.samples_file import read_samples
+from tailguard.record.samples.parquet import read_samples
 from tailguard.report.charts.rendered_charts import gallery_of
 from tailguard.report.page import page_of
 from tailguard.report.text.markdown import markdown_of

@@ -14,7 +14,7 @@ from tailguard.judge.verdicts import judging
 from tailguard.record.files import sha256_of
 from tailguard.record.run import Run
 from tailguard.record.samples import samples_from_rows
-from tailguard.record.samples_file import write_samples
+from tailguard.record.samples.parquet import write_samples
 from tests.support.suite import OBJECTIVES
 
 

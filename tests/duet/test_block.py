@@ -12,8 +12,8 @@ import pytest
 
 from tailguard.config.merge import load_config
 from tailguard.duet.block import Order, perform
-from tailguard.engine.samples_pack import unpack_samples
 from tailguard.postgres.server import Server
+from tailguard.record.samples.pack import unpack_samples
 
 pytestmark = pytest.mark.system
 

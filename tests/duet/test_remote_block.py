@@ -14,7 +14,7 @@ from perf.targets import packed
 from tailguard.base.errors import TailguardError
 from tailguard.config.merge import load_config
 from tailguard.duet.block import Order, _later, perform
-from tailguard.engine.samples_pack import unpack_samples
+from tailguard.record.samples.pack import unpack_samples
 from tailguard.suite.registry import named_scenarios
 from tests.support.other_platform import other_platform, write_mapping
 from tests.support.suite import SUITE

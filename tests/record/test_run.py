@@ -17,7 +17,7 @@ from tailguard.config.merge import config_sha256, load_config
 from tailguard.record.files import point_latest, sha256_of, write_file
 from tailguard.record.run import Run
 from tailguard.record.samples import OUTCOMES, Samples, pack_code, samples_from_rows
-from tailguard.record.samples_file import COLUMNS, read_samples, write_samples
+from tailguard.record.samples.parquet import COLUMNS, read_samples, write_samples
 
 STEPS, ERRORS = ("upload", "presigned_read", "never_taken"), ("", "DeadlockDetected", "Conflict")
 

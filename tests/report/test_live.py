@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tailguard.record.run import Run
-from tailguard.record.samples_file import write_samples
+from tailguard.record.samples.parquet import write_samples
 from tailguard.report.charts.live_chart import MOST_POINTS, bands_of, live_figures
 from tailguard.report.charts.rendered_charts import gallery_of
 from tailguard.report.page import page_of

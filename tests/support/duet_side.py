@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from tailguard.duet.turns import Turn
-from tailguard.engine.samples_pack import pack_samples
 from tailguard.record.samples import samples_from_rows
+from tailguard.record.samples.pack import pack_samples
 
 order_path, result_path = map(Path, sys.argv[1:])
 order = json.loads(order_path.read_text(encoding="utf-8"))

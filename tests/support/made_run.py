@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tailguard.record.samples import OUTCOMES, Samples
-from tailguard.record.samples_file import write_samples
+from tailguard.record.samples.parquet import write_samples
 
 STEPS = {
     "registration": ("register",),

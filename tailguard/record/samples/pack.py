@@ -1,6 +1,6 @@
 """Samples on their way from one process of ours to another: a NumPy archive, quick to write.
 
-What is kept is Parquet (`tailguard.record.samples_file`); its library takes half a second to load, which a process that
+What is kept is Parquet (`tailguard.record.samples.parquet`); its library takes half a second to load, which a process that
 lives for one block would spend on nothing else.
 """
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tailguard.engine.samples_pack import pack_samples, unpack_samples
 from tailguard.record.samples import samples_from_rows
+from tailguard.record.samples.pack import pack_samples, unpack_samples
 
 ROWS = np.array([[1, 2, 3, 0], [4, 5, 6, 1 | 2 << 8 | 1 << 18]], np.int64)
 

@@ -1,0 +1,118 @@
+"""A comparison of two sides in pairs of fresh processes. Its verdicts are among the run's."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from tailguard.base.state import State
+from tailguard.record.objective import Margin, Margins
+from tailguard.record.part import Document, Part, Utc
+from tailguard.record.verdict import ChangeVerdict
+
+SideName: TypeAlias = Literal["baseline", "candidate"]
+
+
+class ExplainedQuery(Part, frozen=True, kw_only=True):
+    """EXPLAIN's document of a migration's query, with the migration applied; or the error that came instead."""
+
+    document: Document | None
+    error: str = ""
+
+
+class DuetSide(Part, frozen=True, kw_only=True):
+    """What a side is, for people; then, from its first block, where its code was loaded from and its faults.
+
+    `plans` are by the migration's slug.
+    """
+
+    label: str
+    platform: str = ""
+    faults: tuple[str, ...] = ()
+    plans: Mapping[str, ExplainedQuery] = {}
+
+
+class Budget(Part, frozen=True, kw_only=True):
+    """How long a duet may go on; `plain` are margins without a test that it is held against besides."""
+
+    pairs: int
+    minutes: float
+    plain: tuple[Margin, ...] = ()
+
+
+class Block(Part, frozen=True, kw_only=True):
+    """One pair of processes, of which `first` began.
+
+    The files are relative to the run's folder, and in its `files`.
+    """
+
+    number: int
+    first: SideName
+    wall_s: float
+    files: Mapping[SideName, str]
+
+
+class DuetTime(Part, frozen=True, kw_only=True):
+    """Where the time of all pairs went, in seconds of the wall clock; `other_s` is what was not measuring."""
+
+    wall_s: float
+    measuring_s: float
+    other_s: float
+    starts_s: float
+    seeding_s: float
+    checks_s: float
+
+
+class Quality(Part, frozen=True, kw_only=True):
+    """How good the gate is on this machine, from `duets` simulated ones of `pairs` pairs each.
+
+    `false_alarms` of those with the same code; `found` of those with one metric slower by `injected` (a share)
+    found it, in `found_in` pairs at the median; `least_seen` is the change seen 90 % of the time, by metric.
+    """
+
+    duets: int
+    pairs: int
+    false_alarms: int
+    injected: float
+    found: int
+    found_in: int | None
+    least_seen: Mapping[str, float]
+
+
+class CalibrationDuet(Part, frozen=True, kw_only=True):
+    """One of the two duets that put a gate to the test."""
+
+    run: str
+    state: State
+    pairs: int
+    quality: Quality | None
+
+
+class Calibration(Part, frozen=True, kw_only=True):
+    """The gate put to the test on this machine: with the same code, and with code made slower by `fault`."""
+
+    created_utc: Utc
+    machine: str
+    profile: str
+    scenarios: tuple[str, ...]
+    fault: str
+    same_code: CalibrationDuet
+    slower: CalibrationDuet
+
+
+class Duet(Part, frozen=True, kw_only=True):
+    """The part of the record that only a duet has.
+
+    `looks` are the numbers of pairs at which it could end. `watched` are the comparisons that were not gated: the
+    gated ones are verdicts. `discarded` are the blocks that were lost, with the end of their logs. `quality` is
+    None with too few pairs, `time` before the end.
+    """
+
+    sides: Mapping[SideName, DuetSide]
+    budget: Budget
+    margins: Margins
+    looks: tuple[int, ...]
+    blocks: tuple[Block, ...] = ()
+    watched: tuple[ChangeVerdict, ...] = ()
+    discarded: tuple[str, ...] = ()
+    time: DuetTime | None = None
+    quality: Quality | None = None
+    calibration: Calibration | None = None

@@ -1,0 +1,93 @@
+"""Where a run was measured: the machine, the cores, the servers. What could not be found is None."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from tailguard.record.part import Part
+
+
+class Cpu(Part, frozen=True, kw_only=True):
+    """Cores are counted over all sockets."""
+
+    model: str | None
+    logical: int | None
+    physical: int | None
+
+
+class GitState(Part, frozen=True, kw_only=True):
+    """The commit of the measured code and whether its files had changes."""
+
+    commit: str | None
+    dirty: bool | None
+
+
+class Clocks(Part, frozen=True, kw_only=True):
+    """Both clocks at one moment: ties the instants of the samples (monotonic) to the calendar."""
+
+    wall_ns: int
+    monotonic_ns: int
+
+
+class Placement(Part, frozen=True, kw_only=True):
+    """Cores of the generator and of the servers; None means any.
+
+    `why` says why the two are not held apart, else "".
+    """
+
+    generator: tuple[int, ...] | None
+    server: tuple[int, ...] | None
+    pinned: bool
+    why: str = ""
+
+
+class PostgresServer(Part, frozen=True, kw_only=True):
+    """`settings` are those that differ from PostgreSQL's built-in values, with their units ("1GB")."""
+
+    version: str
+    source: Literal["embedded", "system", "yours"]
+    settings: Mapping[str, str]
+
+
+class S3Server(Part, frozen=True, kw_only=True):
+    """An object store; `server` is its kind."""
+
+    server: str
+    version: str
+    source: Literal["embedded", "yours"]
+
+
+class Environment(Part, frozen=True, kw_only=True):
+    """The machine of a run, its packages, and the servers that it used."""
+
+    cpu: Cpu
+    memory_bytes: int
+    kernel: str
+    os: str
+    python: str
+    packages: Mapping[str, str]
+    git: GitState
+    clock: Clocks
+    placement: Placement | None = None
+    postgres: PostgresServer | None = None
+    s3: S3Server | None = None
+
+
+class MachineReading(Part, frozen=True, kw_only=True):
+    """What the machine did to the generator while it was watched.
+
+    `busy`, `foreign`, `steal` are shares of the time of the generator's cores: busy with anything, with what is not
+    a thread of ours, given to other guests by the hypervisor. `waiting` is the share of our threads' time that was
+    spent in the queue for a core. `foreign` and `waiting` are None if the platform does not tell. `gc_share` is the
+    garbage collector's share of the time, `lag_ms` how late the watching thread woke at worst, `clock_jump_ms` the
+    largest jump of the wall clock against the monotonic one.
+    """
+
+    watched_s: float
+    busy: float
+    foreign: float | None
+    steal: float
+    waiting: float | None
+    gc_longest_ms: float
+    gc_share: float
+    lag_ms: float
+    clock_jump_ms: float

@@ -1,0 +1,89 @@
+"""What a run was judged by: objectives, the rule of each scenario, and the margins of a comparison. Data alone.
+
+`judge/` reads them from TOML and from the command line, and refuses what cannot be.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from tailguard.record.part import Part
+
+Metric: TypeAlias = Literal["latency", "error_rate", "retry_rate"]
+Dependence: TypeAlias = Literal["bursty", "independent"]
+
+
+class Objective(Part, frozen=True, kw_only=True):
+    """A promise about one step of a scenario, or (`step` is "") about all of them.
+
+    `q` and `limit_ms` belong to a latency, `max_ratio` to a rate; `strict` is "<": then a sample at the limit
+    exceeds.
+    """
+
+    name: str
+    scenario: str
+    step: str
+    metric: Metric
+    q: float | None = None
+    limit_ms: float | None = None
+    max_ratio: float | None = None
+    strict: bool = False
+
+    @property
+    def p0(self) -> float:
+        """The share of samples that may exceed."""
+        share = self.max_ratio if self.q is None else 1 - self.q
+        assert share is not None
+        return round(share, 12)  # 1 - 0.95 is 0.050000000000000044
+
+    @property
+    def limit(self) -> float:
+        """In ms for a latency, else a ratio."""
+        limit = self.limit_ms if self.metric == "latency" else self.max_ratio
+        assert limit is not None
+        return limit
+
+
+class Rule(Part, frozen=True, kw_only=True):
+    """What is allowed to go wrong (`alpha`, each side), what is assumed of successive samples, and the earliest look.
+
+    `first_look` 0 leaves that to the dependence. If so many samples are measured anyway, earlier looks gain
+    nothing, and a noisy start can mislead them.
+    """
+
+    alpha: float
+    dependence: Dependence
+    first_look: int = 0
+
+
+class Objectives(Part, frozen=True, kw_only=True):
+    """All objectives of a run and the rule of each scenario; `source` is the file that they come from."""
+
+    items: tuple[Objective, ...]
+    rules: Mapping[str, Rule]
+    source: str = ""
+
+    def of(self, scenario: str) -> tuple[Objective, ...]:
+        """Return the objectives of one scenario."""
+        return tuple(item for item in self.items if item.scenario == scenario)
+
+
+class Margin(Part, frozen=True, kw_only=True):
+    """At most this much more than the baseline.
+
+    `most` is a share for the quantile `q`, or (q is None) points of the error rate.
+    """
+
+    q: float | None
+    most: float
+
+
+class Margins(Part, frozen=True, kw_only=True):
+    """Allowed slowdown by quantile, and the change in ms below which a scenario is left alone."""
+
+    quantiles: tuple[Margin, ...]
+    floor_ms: float
+    floors_ms: Mapping[str, float] = {}
+
+    def floor_of(self, scenario: str) -> float:
+        """Return the floor of one scenario in ms."""
+        return self.floors_ms.get(scenario, self.floor_ms)

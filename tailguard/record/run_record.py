@@ -1,0 +1,112 @@
+"""The record of a run: what run.json holds. Parts are returned by those who measure and assembled in one place."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Literal
+
+from tailguard.base.errors import InterruptedRunError
+from tailguard.base.state import State, worst
+from tailguard.record.chaos import Chaos
+from tailguard.record.doubt import Doubt
+from tailguard.record.duet import Duet
+from tailguard.record.environment import Environment
+from tailguard.record.locust import Locust
+from tailguard.record.migration import MigrationEntry
+from tailguard.record.objective import Objectives
+from tailguard.record.part import Document, Part, Sha256, Utc
+from tailguard.record.scenario import Invariant, ScenarioEntry
+from tailguard.record.verdict import ProofVerdict, Verdict
+
+
+class Ended(StrEnum):
+    """How a run ended. One that was killed stays RUNNING."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    BROKE_OFF = "broke off"
+
+
+class Platform(Part, frozen=True, kw_only=True):
+    """What was measured: the adapter that reached it, the faults that it was given, its address if it has one."""
+
+    adapter: str
+    faults: tuple[str, ...] = ()
+    host: str = ""
+
+
+class RunRecord(Part, frozen=True, kw_only=True):
+    """A run. Parts that only some kinds of run have are None elsewhere.
+
+    `config` are the merged values as nested tables, secrets masked, and `config_sha256` the hash of their canonical
+    JSON. `because` says why a run broke off. `files` are the SHA-256 hashes of its raw files, by their path in its
+    folder; `sha256` is that of the rest of run.json, filled in by `save`. `exit_code` is None until it has ended.
+    """
+
+    schema: Literal[2] = 2
+    id: str
+    created_utc: Utc
+    finished_utc: Utc | None = None
+    command: tuple[str, ...]
+    profile: str
+    seed: int
+    ended: Ended = Ended.RUNNING
+    because: str | None = None
+    exit_code: int | None = None
+    config: Document
+    config_sha256: Sha256
+    environment: Environment
+    platform: Platform
+    objectives: Objectives | None = None
+    scenarios: Mapping[str, ScenarioEntry] = {}
+    verdicts: tuple[Verdict, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    migrations: tuple[MigrationEntry, ...] = ()
+    chaos: Chaos | None = None
+    duet: Duet | None = None
+    locust: Locust | None = None
+    files: Mapping[str, Sha256] = {}
+    sha256: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was asked for was measured."""
+        return self.ended is Ended.COMPLETE
+
+    @property
+    def why_incomplete(self) -> str:
+        """Why it is not complete, in words; "" if it is."""
+        match self.ended:
+            case Ended.COMPLETE:
+                return ""
+            case Ended.INTERRUPTED:
+                return "interrupted by the user"
+            case Ended.RUNNING:
+                return "the run has not ended"
+            case Ended.BROKE_OFF:
+                return self.because or "no reason was recorded"
+
+    @property
+    def invariants(self) -> tuple[Invariant, ...]:
+        """Those of all scenarios."""
+        return tuple(each for entry in self.scenarios.values() for each in entry.invariants)
+
+    @property
+    def state(self) -> State:
+        """The worst verdict; INVALID if the run is incomplete, was not judged, or an invariant broke."""
+        if not self.complete or not all(each.held for each in self.invariants):
+            return State.INVALID
+        return worst(verdict.state for verdict in self.verdicts)
+
+    @property
+    def deserved_exit_code(self) -> int:
+        """The exit code that follows from the rest of the record."""
+        return InterruptedRunError.exit_code if self.ended is Ended.INTERRUPTED else self.state.exit_code
+
+    def asked_of(self, migration: MigrationEntry) -> tuple[ProofVerdict, ...]:
+        """Return the verdicts of one migration's proof."""
+        return tuple(
+            each
+            for each in self.verdicts
+            if isinstance(each, ProofVerdict) and each.migration == migration.number
+        )

@@ -1,0 +1,182 @@
+"""What was measured of one scenario: its load, its counts, its quantiles, where the server's time went."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeAlias
+
+from tailguard.record.part import Part, Quantiles
+
+
+class ScenarioEnded(StrEnum):
+    """Why a scenario ended; RUNNING while it has not."""
+
+    RUNNING = ""
+    DECIDED = "decided"
+    MAX_SAMPLES = "max_samples"
+    MAX_SECONDS = "max_seconds"
+    SCHEDULE_ENDED = "schedule ended"
+    RUN_TIME = "run time"  # Locust's --run-time
+    INTERRUPTED = "interrupted"
+
+
+class ConstantSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="constant"):
+    """Starts spaced evenly."""
+
+    rate_per_s: float
+    workers: int
+
+
+class PoissonSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="poisson"):
+    """Starts of users who do not know of each other."""
+
+    rate_per_s: float
+    seed: int
+    workers: int
+
+
+class RampSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="ramp"):
+    """A rate that changes linearly; `rate_per_s` is its mean. Evenly spaced, or Poisson if there is a seed."""
+
+    rate_per_s: float
+    from_per_s: float
+    to_per_s: float
+    seed: int | None
+    workers: int
+
+
+class StepsSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="steps"):
+    """Pairs of (starts per second, seconds), one after the other; `rate_per_s` is their mean."""
+
+    rate_per_s: float
+    steps: tuple[tuple[float, float], ...]
+    seed: int | None
+    workers: int
+
+
+class ClosedSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="closed"):
+    """Clients that start again when the answer is there: there is no offered rate."""
+
+    clients: int
+    workers: int
+
+
+Schedule: TypeAlias = ConstantSchedule | PoissonSchedule | RampSchedule | StepsSchedule | ClosedSchedule
+
+
+class Counts(Part, frozen=True, kw_only=True):
+    """Samples by outcome. A conflict is a clean, expected refusal."""
+
+    total: int
+    ok: int
+    conflict: int
+    error: int
+
+
+class StepEntry(Part, frozen=True, kw_only=True):
+    """One timed step. `retried` counts samples that are no conflict; times are those of the ok samples.
+
+    `response_ms` runs from the intended start, `service_ms` from the actual one.
+    """
+
+    counts: Counts
+    retried: int
+    response_ms: Quantiles
+    service_ms: Quantiles
+
+
+class Invariant(Part, frozen=True, kw_only=True):
+    """Something that must hold whatever the latency, and what was seen instead."""
+
+    name: str
+    held: bool
+    expected: str
+    observed: str
+
+
+class StatementCosts(Part, frozen=True, kw_only=True):
+    """Executions, rows, server time, and blocks found in and read into the server's cache."""
+
+    calls: int = 0
+    rows: int = 0
+    exec_ms: float = 0.0
+    hit_blocks: int = 0
+    read_blocks: int = 0
+
+    def __add__(self, other: "StatementCosts") -> "StatementCosts":
+        return StatementCosts(
+            calls=self.calls + other.calls,
+            rows=self.rows + other.rows,
+            exec_ms=self.exec_ms + other.exec_ms,
+            hit_blocks=self.hit_blocks + other.hit_blocks,
+            read_blocks=self.read_blocks + other.read_blocks,
+        )
+
+    def __sub__(self, other: "StatementCosts") -> "StatementCosts":
+        return StatementCosts(
+            calls=self.calls - other.calls,
+            rows=self.rows - other.rows,
+            exec_ms=self.exec_ms - other.exec_ms,
+            hit_blocks=self.hit_blocks - other.hit_blocks,
+            read_blocks=self.read_blocks - other.read_blocks,
+        )
+
+
+class Statement(StatementCosts, frozen=True, kw_only=True):
+    """What one statement cost; its text is without values."""
+
+    text: str
+
+
+class ServerTime(Part, frozen=True, kw_only=True, tag_field="state", tag="measured"):
+    """Where the time of `samples` timed steps went, in ms summed over all clients.
+
+    `remainder_ms` is the client's, the application's and the network's; None if statements outside of the timed steps
+    make the server's time longer than theirs. `others` are the statements beyond those listed, in one line.
+    """
+
+    samples: int
+    service_ms: float
+    server_ms: float
+    remainder_ms: float | None
+    statements: tuple[Statement, ...]
+    others: StatementCosts | None
+
+
+class ServerTimeAbsent(Part, frozen=True, kw_only=True, tag_field="state", tag="absent"):
+    """The server counts no statements for us."""
+
+    why: str
+
+
+class ServerTimeRejected(Part, frozen=True, kw_only=True, tag_field="state", tag="rejected"):
+    """Two readings could not be subtracted."""
+
+    why: str
+
+
+class ScenarioEntry(Part, frozen=True, kw_only=True):
+    """One scenario.
+
+    `warmup` iterations were run and not kept. `offered_rate_per_s` counts the iterations that were due, None if the
+    schedule is closed; `achieved_rate_per_s` those that ended, late ones and failures included. `measured_s` is the
+    time in which iterations were due or in progress. `lateness_ms` tells how late iterations began although a
+    worker was free: the generator's own error. `errors` and `refusals` count by kind, the most frequent first.
+    `counters` are those of the platform's own parts.
+    """
+
+    title: str
+    schedule: Schedule
+    warmup: int
+    offered_rate_per_s: float | None
+    achieved_rate_per_s: float
+    measured_s: float
+    ended_because: ScenarioEnded
+    lateness_ms: Quantiles
+    counts: Counts
+    retries: int
+    errors: Mapping[str, int]
+    refusals: Mapping[str, int]
+    steps: Mapping[str, StepEntry]
+    invariants: tuple[Invariant, ...] = ()
+    database: ServerTime | ServerTimeAbsent | ServerTimeRejected | None = None
+    counters: Mapping[str, int] = {}

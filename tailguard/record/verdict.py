@@ -1,0 +1,134 @@
+"""Verdicts: an objective's, a change's, a query plan's, a proof's. Each holds the numbers that it was decided by.
+
+`judge/` and `compare/` make them from the raw files and the rest of the record, and `verify` makes them again.
+"""
+
+from typing import Literal, TypeAlias
+
+from tailguard.base.state import State
+from tailguard.record.objective import Dependence, Objective
+from tailguard.record.part import Estimate, Part
+
+
+class ObjectiveVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="objective"):
+    """Whether a scenario kept an objective.
+
+    `n` and `exceedances` are those of the look that decided (all samples if none did); `observed` is of all
+    samples, in ms or as a ratio. `tau` is 1 without clusters; `p_fail` bounds the chance of evidence this strong
+    against the objective if it is in truth met.
+    """
+
+    name: str
+    state: State
+    objective: Objective
+    n: int
+    exceedances: int
+    observed: Estimate | None
+    alpha: float
+    rule: Literal["exact binomial", "sequential"]
+    dependence: Dependence
+    tau: float
+    p_fail: float
+    why: str
+
+    @property
+    def scenario(self) -> str:
+        """The scenario that it is about."""
+        return self.objective.scenario
+
+    @property
+    def headroom(self) -> float | None:
+        """The limit over what was observed; None if nothing was, or 0."""
+        value = None if self.observed is None else self.observed.value
+        return self.objective.limit / value if value else None
+
+
+ChangeRule: TypeAlias = Literal[
+    "signed-rank bound on paired blocks",
+    "Welch bound on runs",
+    "range of runs",
+    "plain margin: no error rate known",
+]
+
+
+class ChangeVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="change"):
+    """Whether a metric became worse than its baseline: the quantile `q` of a step, or (q is None) the error rate.
+
+    `change` is a share of the baseline (0.05 is 5 % slower), for error rates a difference in points (0.01 is one in
+    a hundred more). `low` and `high` bound it, each wrong with at most `alpha` over all looks; None if unbounded.
+    `baseline` and `candidate` are medians over the pairs, in ms or as a rate. `pairs` are those of the look that
+    decided, `slower` counts those in which the candidate was. Only a `gated` one can fail a run; the others are
+    watched. A plain margin has no bounds, no alpha and no p.
+    """
+
+    name: str
+    state: State
+    scenario: str
+    step: str
+    q: float | None
+    change: float | None
+    low: float | None
+    high: float | None
+    margin: float | None
+    alpha: float | None
+    p_fail: float | None
+    pairs: int
+    slower: int
+    baseline: float | None
+    candidate: float | None
+    gated: bool
+    rule: ChangeRule
+    why: str
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it is about the error rate."""
+        return self.q is None
+
+
+class PlanVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="plan"):
+    """Whether a migration's query reads more blocks than on the baseline's side; deterministic, so one look decides.
+
+    `query` names it by its migration's slug; blocks are None on a side that has no such query, or whose query failed.
+    `diff` names the nodes of the plan that changed.
+    """
+
+    name: str
+    state: State
+    query: str
+    baseline_blocks: int | None
+    candidate_blocks: int | None
+    diff: tuple[str, ...]
+    why: str
+
+    @property
+    def change(self) -> float | None:
+        """More blocks, as a share of the baseline's."""
+        if not self.baseline_blocks or self.candidate_blocks is None:
+            return None
+        return self.candidate_blocks / self.baseline_blocks - 1
+
+
+class ProofVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="proof"):
+    """One question about a migration, what was expected and what was seen.
+
+    `migration` is its number. `exceedances` of the `n` things looked at are not as expected: requests under load,
+    or 1 of 1 for a look at a plan or the catalogue. `alpha` is None if no test was needed.
+    """
+
+    name: str
+    state: State
+    migration: str
+    expected: str
+    observed: str
+    n: int
+    exceedances: int
+    alpha: float | None = None
+
+    @property
+    def why(self) -> str:
+        """Both, in a sentence."""
+        return f"expected {self.expected}, observed {self.observed}" if self.expected else self.observed
+
+
+Verdict: TypeAlias = ObjectiveVerdict | ChangeVerdict | PlanVerdict | ProofVerdict
