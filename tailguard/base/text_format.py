@@ -1,6 +1,7 @@
 """Numbers as people read them: the one module that formats. Durations are given in ms or s, ratios in ones."""
 
 import math
+from datetime import UTC, datetime
 
 ABSENT = "—"  # what is shown where there is no value
 
@@ -81,6 +82,11 @@ def byte_size(value: float | None) -> str:
     while abs(value) >= _KIBI and power < len(_BYTE_UNITS) - 1:
         value, power = value / 1024, power + 1
     return f"{significant(value)} {_BYTE_UNITS[power]}"
+
+
+def utc(instant: datetime) -> str:
+    """Return `2026-11-21T10:00:00Z`."""
+    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def significant(value: float, digits: int = 3) -> str:

@@ -18,7 +18,7 @@ from tailguard.judge.decision import State
 from tailguard.judge.verdicts import EXIT_INCONCLUSIVE, EXIT_INVALID, EXIT_PASS
 from tailguard.record.files import write_file
 from tailguard.record.run import Run
-from tailguard.record.run_json import utc
+from tailguard.base.text_format import utc
 from tailguard.report.report import write_report
 
 FAULT = "delay_pct=10"

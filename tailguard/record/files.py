@@ -38,10 +38,10 @@ def stage(path: Path) -> Iterator[Path]:
         os.fsync(file.fileno())
 
 
-def stage_text(path: Path, text: str) -> Path:
-    """Write `text` to the staging path of `path`, as UTF-8, and return that path."""
+def stage_bytes(path: Path, content: bytes) -> Path:
+    """Write `content` to the staging path of `path` and return that path."""
     with stage(path) as staged:
-        staged.write_text(text, encoding="utf-8")
+        staged.write_bytes(content)
     return staged
 
 
@@ -71,7 +71,7 @@ def unstage(*staged: Path) -> None:
 
 
 def point_latest(folder: Path) -> None:
-    """Let `latest` beside `folder` point to it: a link, or a file with its name where there are no links."""
+    """Let `latest` beside `folder` point to it: a link, or a file with its name if there are no links."""
     latest = folder.parent / LATEST
     fresh = folder.parent / f".{folder.name}{PART}"
     try:
@@ -85,7 +85,7 @@ def point_latest(folder: Path) -> None:
 
 
 def find_run(where: str | Path, runs_dir: Path) -> Path:
-    """Return the folder of a run by folder, run.json, id or `latest`; raise UsageError where there is none."""
+    """Return the folder of a run by folder, run.json, id or `latest`; raise UsageError if there is none."""
     path = Path(where)
     if str(where) == LATEST and not path.exists():
         path = _newest(runs_dir)
@@ -93,11 +93,11 @@ def find_run(where: str | Path, runs_dir: Path) -> Path:
         path = next(runs_dir.glob(f"*-{where}"), path)
     if path.name == RECORD:
         path = path.parent
-    if path.name == LATEST and path.is_file():  # it names the folder, where links cannot be made
+    if path.name == LATEST and path.is_file():  # it names the folder if links cannot be made
         path = path.parent / path.read_text(encoding="utf-8").strip()
     if not (path / RECORD).is_file():
         raise UsageError(
-            f"{where} is no run: {path / RECORD} does not exist."
+            f"{where} is not a run: {path / RECORD} does not exist."
             " Give a run's folder, its run.json, its id or `latest`."
         )
     return path.resolve()

@@ -1,15 +1,21 @@
 """A run on disk, the hinge between measuring and judging: a folder with run.json and samples.parquet."""
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from tailguard.base.secrets import mask
+from tailguard.base.text_format import utc
 from tailguard.config.merge import Config
+from tailguard.record.chaos import Chaos
+from tailguard.record.doubt import Doubt
+from tailguard.record.duet import Duet
+from tailguard.record.environment import Environment
 from tailguard.record.files import (
     LATEST,
     PART,
@@ -19,25 +25,34 @@ from tailguard.record.files import (
     saving,
     sha256_of,
     stage,
-    stage_text,
+    stage_bytes,
     unstage,
 )
-from tailguard.record.run_json import empty_record, read_record, record_text, utc
+from tailguard.record.locust import Locust
+from tailguard.record.migration import MigrationEntry
+from tailguard.record.objective import Objectives
+from tailguard.record.part import Document
+from tailguard.record.run_json import read_record, record_text
+from tailguard.record.run_record import Ended, Platform, RunRecord
 from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import read_frame, read_samples, write_samples
+from tailguard.record.scenario import DatabaseTime, Invariant, ScenarioEntry
+from tailguard.record.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SAMPLES, LIVE = "samples.parquet", "live.parquet"  # of the scenarios; of a proof's clients
+# The raw files that may be there besides: EXPLAIN's documents, and what each side of a duet's blocks measured.
+MORE_FILES = ("plans/*.json", "blocks/*.parquet")
 
 
 @dataclass(slots=True)
 class Run:
-    """`record` is what run.json holds (docs/architecture.md); `save` may be called after each scenario."""
+    """`record` is what run.json holds. A `put_...` takes a part in place of what was there; `save` writes everything."""
 
     folder: Path
-    record: dict[str, Any] = field(repr=False)
+    record: RunRecord = field(repr=False)
     _samples: dict[str, Samples] = field(default_factory=dict, repr=False)
     _unsaved: bool = field(
         default=False, repr=False
@@ -48,24 +63,32 @@ class Run:
         cls,
         config: Config,
         *,
+        environment: Environment,
         command: Sequence[str] = (),
-        environment: Mapping[str, Any] | None = None,
         faults: Sequence[str] = (),
-        objectives: Mapping[str, Any] | None = None,
+        objectives: Objectives | None = None,
     ) -> "Run":
         """Make the folder `runs/<UTC stamp>-<id>/`, save the empty run there and let `latest` point to it.
 
-        Raises UsageError naming the folder where it cannot be written.
+        Raises UsageError naming the folder if it cannot be written.
         """
         created, identity = datetime.now(UTC), secrets.token_hex(3)
         folder = Path(config.get("runs_dir")) / f"{created:%Y%m%dT%H%M%SZ}-{identity}"
         with saving(folder):
             folder.mkdir(parents=True)
-        run = cls(folder, empty_record(config, identity, created))
-        run.record["command"] = [mask(word) for word in command]
-        run.record["environment"] = dict(environment or {})
-        run.record["platform"]["faults"] = list(faults)
-        run.record["objectives"] = dict(objectives or {})
+        record = RunRecord(
+            id=identity,
+            created_utc=utc(created),
+            command=tuple(mask(word) for word in command),
+            profile=config.profile,
+            seed=config.get("seed"),
+            config=Document(config.frozen()),
+            config_sha256=config.sha256,
+            environment=environment,
+            platform=Platform(adapter=config.get("platform"), faults=tuple(faults)),
+            objectives=objectives,
+        )
+        run = cls(folder, record)
         run.save()
         with saving(folder):
             point_latest(folder)
@@ -73,14 +96,14 @@ class Run:
 
     @classmethod
     def load(cls, where: str | Path = LATEST, runs_dir: str | Path = "runs") -> "Run":
-        """Open a run by folder, run.json, id or `latest`; raise UsageError where it is none or broken."""
+        """Open a run by folder, run.json, id or `latest`; raise UsageError if it is not a run or is broken."""
         folder = find_run(where, Path(runs_dir))
-        return cls(folder, read_record(folder))
+        return cls(folder, read_record(folder / RECORD))
 
     @property
     def complete(self) -> bool:
         """Whether all that was asked for was measured."""
-        return bool(self.record["complete"])
+        return self.record.complete
 
     @property
     def samples_path(self) -> Path:
@@ -88,7 +111,7 @@ class Run:
         return self.folder / SAMPLES
 
     def samples(self) -> dict[str, Samples]:
-        """Return the samples of each scenario; raise UsageError where the file is missing or broken."""
+        """Return the samples of each scenario; raise UsageError if the file is missing or broken."""
         if not self._samples:
             self._samples = read_samples(self.samples_path)
         return dict(self._samples)
@@ -97,19 +120,67 @@ class Run:
         """Return the saved samples as one table: scenario, step, *_ns, outcome, error, retries."""
         return read_frame(self.samples_path)
 
-    def add_scenario(self, slug: str, entry: Mapping[str, Any], samples: Samples) -> None:
+    def live_samples(self) -> dict[str, Samples]:
+        """Return what the clients of proofs under load sent, by window; nothing if there was no such proof.
+
+        Raises UsageError if the file is broken.
+        """
+        path = self.folder / LIVE
+        return read_samples(path) if path.exists() else {}
+
+    def add_scenario(self, slug: str, entry: ScenarioEntry, samples: Samples) -> None:
         """Take what one scenario has measured so far, in place of what was there; `save` writes it."""
-        self.record["scenarios"][slug] = dict(entry)
+        self._put(scenarios={**self.record.scenarios, slug: entry})
         self._samples[slug] = samples
         self._unsaved = True
 
-    def write_plan(self, name: str, plan: Any) -> str:
-        """Write one EXPLAIN document to plans/<name>.json and return that path, relative to the folder."""
-        path = self.folder / "plans" / f"{name}.json"
-        with saving(self.folder):
-            path.parent.mkdir(exist_ok=True)
-            unstage(stage_text(path, json.dumps(plan, ensure_ascii=False, indent=1) + "\n"))
-        return str(path.relative_to(self.folder))
+    def put_invariants(self, slug: str, invariants: Sequence[Invariant]) -> None:
+        """Take what held of a scenario and what did not."""
+        self._put_in_scenario(slug, invariants=tuple(invariants))
+
+    def put_counters(self, slug: str, counters: Mapping[str, int]) -> None:
+        """Take the counters of the platform's own parts, after a scenario."""
+        self._put_in_scenario(slug, counters=dict(counters))
+
+    def put_database(self, slug: str, time: DatabaseTime) -> None:
+        """Take where the server's time went in a scenario."""
+        self._put_in_scenario(slug, database=time)
+
+    def put_environment(self, environment: Environment) -> None:
+        """Take where the run is measured."""
+        self._put(environment=environment)
+
+    def put_platform(self, platform: Platform) -> None:
+        """Take what is measured."""
+        self._put(platform=platform)
+
+    def put_doubts(self, doubts: Sequence[Doubt]) -> None:
+        """Take the reasons to distrust the run."""
+        self._put(doubts=tuple(doubts))
+
+    def put_migrations(self, entries: Sequence[MigrationEntry]) -> None:
+        """Take the proofs of migrations."""
+        self._put(migrations=tuple(entries))
+
+    def put_chaos(self, chaos: Chaos) -> None:
+        """Take the faults that were made and what they cost."""
+        self._put(chaos=chaos)
+
+    def put_duet(self, duet: Duet) -> None:
+        """Take the part that only a duet has."""
+        self._put(duet=duet)
+
+    def put_locust(self, locust: Locust) -> None:
+        """Take the part that only a Locust run has."""
+        self._put(locust=locust)
+
+    def put_verdicts(self, verdicts: Sequence[Verdict], objectives: Objectives | None = None) -> None:
+        """Take the verdicts and, if the run was judged by others than those it started with, the objectives."""
+        self._put(verdicts=tuple(verdicts), objectives=objectives or self.record.objectives)
+
+    def put_exit_code(self, code: int) -> None:
+        """Take what the command ends with."""
+        self._put(exit_code=code)
 
     def write_live(self, samples: Mapping[str, Samples]) -> None:
         """Write what the clients of proofs under load sent, in place of what was there; `save` takes its hash."""
@@ -118,22 +189,27 @@ class Run:
                 write_samples(path, samples)
             unstage(path)
 
-    def finish(self, incomplete_because: str | None = None) -> None:
-        """Close the run as complete, or as incomplete with the cause, and save it."""
-        self.record["finished_utc"] = utc(datetime.now(UTC))
-        self.record["complete"] = incomplete_because is None
-        self.record["incomplete_because"] = incomplete_because
+    def finish(self, ended: Ended, because: str | None = None) -> None:
+        """Say how the run ended and, if it broke off, why; save it."""
+        self._put(finished_utc=utc(datetime.now(UTC)), ended=ended, because=because)
         self.save()
 
     def save(self) -> None:
-        """Write samples and record, each whole or not at all; where that fails, UsageError and the old stay."""
+        """Write samples and record, each whole or not at all; if that fails, UsageError and the old stay."""
         with saving(self.folder):
             staged = [self._stage_samples()] if self._unsaved else []
-            self.record["files"] = self._hashes(*staged)
+            self._put(files=self._hashes(*staged))
             text = record_text(self.record)
             # Both are on the disk before either takes its name: a kill between the two is next to impossible.
-            unstage(*staged, stage_text(self.folder / RECORD, text))
+            unstage(*staged, stage_bytes(self.folder / RECORD, text))
             self._unsaved = False
+
+    def _put(self, **parts: object) -> None:
+        self.record = msgspec.structs.replace(self.record, **parts)
+
+    def _put_in_scenario(self, slug: str, **parts: object) -> None:
+        entry = msgspec.structs.replace(self.record.scenarios[slug], **parts)
+        self._put(scenarios={**self.record.scenarios, slug: entry})
 
     def _stage_samples(self) -> Path:
         with stage(self.samples_path) as path:
@@ -142,7 +218,8 @@ class Run:
 
     def _hashes(self, *staged: Path) -> dict[str, str]:
         """Return the SHA-256 of each raw file, of a staged one under the name that it is about to take."""
-        paths = [self.samples_path, self.folder / LIVE, *self.folder.glob("plans/*.json")]
-        files = {path.relative_to(self.folder).as_posix(): path for path in sorted(paths) if path.exists()}
+        more = [path for pattern in MORE_FILES for path in self.folder.glob(pattern)]
+        paths = [path for path in (self.samples_path, self.folder / LIVE, *sorted(more)) if path.exists()]
+        files = {path.relative_to(self.folder).as_posix(): path for path in paths}
         files |= {path.name.removesuffix(PART): path for path in staged}
         return {name: sha256_of(path) for name, path in files.items()}

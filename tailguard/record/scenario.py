@@ -154,6 +154,9 @@ class ServerTimeRejected(Part, frozen=True, kw_only=True, tag_field="state", tag
     why: str
 
 
+DatabaseTime: TypeAlias = ServerTime | ServerTimeAbsent | ServerTimeRejected
+
+
 class ScenarioEntry(Part, frozen=True, kw_only=True):
     """One scenario.
 
@@ -178,5 +181,5 @@ class ScenarioEntry(Part, frozen=True, kw_only=True):
     refusals: Mapping[str, int]
     steps: Mapping[str, StepEntry]
     invariants: tuple[Invariant, ...] = ()
-    database: ServerTime | ServerTimeAbsent | ServerTimeRejected | None = None
+    database: DatabaseTime | None = None
     counters: Mapping[str, int] = {}

@@ -1,7 +1,7 @@
 """Samples on their way from one process of ours to another: a NumPy archive, quick to write.
 
-What is kept is Parquet (`tailguard.record.samples.parquet`); its library takes half a second to load, which a process that
-lives for one block would spend on nothing else.
+What is kept is Parquet (`tailguard.record.samples.parquet`); its library takes half a second to load, which a process
+that lives for one block would spend on nothing else.
 """
 
 import json
