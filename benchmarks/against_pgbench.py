@@ -25,12 +25,12 @@ import numpy as np
 from reference.database import create_tables
 from reference.platform import DeltaCrown
 from reference.seed import seed_platform
-from tailguard.base.placement import choose_placement, pinned
 from tailguard.engine.iteration import Session
 from tailguard.engine.measure import Pace, measure
+from tailguard.engine.placement import choose_placement, pinned
 from tailguard.engine.scenario import Scenario
 from tailguard.engine.schedule import Closed
-from tailguard.engine.workload import Load, Measurement, Trial
+from tailguard.engine.workload import Load, Measurement, Workload
 from tailguard.postgres.database import Database, schema_on
 from tailguard.postgres.server import Server, embedded_postgres
 
@@ -208,7 +208,7 @@ def _drive(
         invariants=lambda _world, _data, _samples: [],
     )
     load = Load(Closed(clients, seconds), max_samples=STRIDE, max_seconds=seconds)
-    measured = measure([Trial(scenario, platform, None, load)], pace=Pace(slice_s=seconds))["operation"]
+    measured = measure([Workload(scenario, platform, None, load)], pace=Pace(slice_s=seconds))["operation"]
     failed = len(measured.samples) - len(measured.samples.service_ms("operate"))
     assert not failed, f"{failed} operations failed: {measured.samples.errors}"
     return measured

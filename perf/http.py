@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from perf.platform import MatchScores
 from perf.refusals import refusal
-from tailguard.http.connections import Exchange, Wire
+from tailguard.http.connections import Exchange, HttpConnections
 from tailguard.websocket.subscribers import Feed
 
 RENEW_AFTER_S = 50 * 60  # access tokens last 60 minutes
@@ -67,12 +67,12 @@ class HttpPlatform:
     """
 
     def __init__(
-        self, url: str, tokens: Tokens, *, staff: int, spectator: int, wire: Exchange | None = None
+        self, url: str, tokens: Tokens, *, staff: int, spectator: int, connections: Exchange | None = None
     ) -> None:
-        """Speak to the server at `url` (http or https, with host and port), through `wire` where one is given."""
+        """Speak to the server at `url` (http or https, with host and port), through `connections` if they are given."""
         self._base = urlsplit(url)
         self._tokens, self._staff, self._spectator = tokens, staff, spectator
-        self._wire = wire or Wire()
+        self._connections = connections or HttpConnections()
         self.throttled = ""
 
     def register(self, tournament_id: int, user_id: int) -> Mapping[str, Any]:
@@ -125,7 +125,7 @@ class HttpPlatform:
         """Ask for a presigned link and fetch what it leads to."""
         link = self._get(f"/api/tournaments/certificates/{certificate_id}/url/")["url"]
         target = urlsplit(link)
-        status, _, body = self._wire.exchange(target, "GET", f"{target.path}?{target.query}", None, {})
+        status, _, body = self._connections.exchange(target, "GET", f"{target.path}?{target.query}", None, {})
         if status != http.client.OK:
             raise OSError(f"the presigned link of certificate {certificate_id} answered {status}")
         return body
@@ -134,7 +134,7 @@ class HttpPlatform:
         """Read a certificate through the platform, from wherever it has it."""
         path = f"/api/tournaments/certificates/{certificate_id}/"
         headers = {"Authorization": f"Bearer {self._tokens.of(self._staff)}"}
-        status, _, body = self._wire.exchange(self._base, "GET", path, None, headers)
+        status, _, body = self._connections.exchange(self._base, "GET", path, None, headers)
         if status != http.client.OK:
             raise OSError(f"the download of certificate {certificate_id} answered {status}")
         return body
@@ -164,7 +164,7 @@ class HttpPlatform:
 
     def close(self) -> None:
         """Close the connections of all threads."""
-        self._wire.close()
+        self._connections.close()
 
     def _post(self, path: str, body: Mapping[str, Any], user_id: int) -> Any:
         return self._send("POST", path, json.dumps(body).encode(), user_id, "application/json")
@@ -178,7 +178,7 @@ class HttpPlatform:
         headers = {"Authorization": f"Bearer {self._tokens.of(user_id)}"}
         if content_type is not None:
             headers["Content-Type"] = content_type
-        status, answered, content = self._wire.exchange(self._base, method, path, body, headers)
+        status, answered, content = self._connections.exchange(self._base, method, path, body, headers)
         if status >= http.client.BAD_REQUEST:
             refused = refusal(method, path, status, answered, content)
             if status == http.client.TOO_MANY_REQUESTS:

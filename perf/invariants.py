@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from tailguard.engine.scenario import Invariant
 from tailguard.pipeline.world import World
+from tailguard.record.scenario import Invariant
 
 
 def equals(name: str, *, expected: Any, observed: Any) -> Invariant:
     """Return the invariant that two values are the same."""
-    return Invariant(name, expected == observed, str(expected), str(observed))
+    return Invariant(name=name, held=expected == observed, expected=str(expected), observed=str(observed))
 
 
 def count_is(world: World, name: str, query: str, *parameters: Any, expected: int = 0) -> Invariant:

@@ -15,7 +15,7 @@ from perf.mapping.pools import Pool, PooledRows, read_pools
 from perf.mapping.target import STEPS, Target, tls_of
 from perf.platform import RefusedError
 from tailguard.base.errors import TailguardError
-from tailguard.http.connections import Wire
+from tailguard.http.connections import HttpConnections
 from tailguard.websocket.subscribers import BroadcastLostError, Subscribers
 
 # A welcome later than this, before any load, means that subscribers will time out under it.
@@ -184,8 +184,10 @@ class Preflight:
         return Check("event", "ok", "one submit was seen by its subscriber")
 
     def _ask(self, path: str, headers: Mapping[str, str]) -> tuple[int, Any, bytes]:
-        wire = Wire(tls_of(self._target))
+        connections = HttpConnections(tls_of(self._target))
         try:
-            return wire.exchange(urlsplit(self._host), "GET", path, None, {**self._target.headers, **headers})
+            return connections.exchange(
+                urlsplit(self._host), "GET", path, None, {**self._target.headers, **headers}
+            )
         finally:
-            wire.close()
+            connections.close()

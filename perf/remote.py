@@ -26,16 +26,18 @@ class UsedPlatform(HttpPlatform):
         return SubmittedResult(None)
 
 
-def platform_of(plan: Mapping[str, Any], wire: Exchange | None = None) -> HttpPlatform | MappedPlatform:
+def platform_of(
+    plan: Mapping[str, Any], connections: Exchange | None = None
+) -> HttpPlatform | MappedPlatform:
     """Return the port onto the plan's target: mapped, or one that speaks the reference platform's contract."""
     if plan["target"]:
         given = plan["target"]
         target = parse_target(given["table"], given["source"], Path())
-        return MappedPlatform(target, plan["host"], pools_of(plan), given["credentials"], wire)
+        return MappedPlatform(target, plan["host"], pools_of(plan), given["credentials"], connections)
     kind = HttpPlatform if plan["conninfo"] else UsedPlatform
     users = seeded_for(plan["lane"], plan["lanes"]).users
     tokens = Tokens(Signer(plan["secret"]).mint)
-    return kind(plan["host"], tokens, staff=STAFF, spectator=users[-1], wire=wire)
+    return kind(plan["host"], tokens, staff=STAFF, spectator=users[-1], connections=connections)
 
 
 def rows_of(plan: Mapping[str, Any]) -> Any:

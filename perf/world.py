@@ -22,12 +22,12 @@ from reference.faults import Faults
 from reference.platform import DeltaCrown
 from reference.seed import NAMES, Seeded, SeedSize, seed_platform
 from tailguard.base.errors import UsageError
-from tailguard.base.placement import Placement
 from tailguard.base.processes import Watchdog
 from tailguard.config.merge import Config
 from tailguard.faults.s3_switches import S3Switches, open_switched_s3
 from tailguard.pipeline.world import World
 from tailguard.postgres.database import Database, open_database
+from tailguard.record.environment import Placement
 from tailguard.s3.server import open_s3
 from tailguard.s3.store import S3Server
 

@@ -20,9 +20,10 @@ from perf.invariants import equals
 from perf.platform import REFUSALS
 from reference.certificates import Flags
 from tailguard.engine.iteration import Session
-from tailguard.engine.scenario import Invariant, Scenario
+from tailguard.engine.scenario import Scenario
 from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
+from tailguard.record.scenario import Invariant
 
 # A backfill of so many tells whether its memory grows. Threads and pools take their share during the first thousand: of
 # 2,000 it grew by 89 MB after the first tenth, of 10,000 by 5 MB, whose bodies are 20 times the growth allowed.
@@ -79,10 +80,10 @@ def memory_constant(memory: MemoryCourse) -> list[Invariant]:
     grown_mb, warm_mb = memory.growth_bytes / 1e6, memory.warm_bytes / 1e6
     return [
         Invariant(
-            "the backfill's memory stayed constant",
-            grown_mb <= MOST_GROWTH_MB,
-            f"at most {MOST_GROWTH_MB:g} MB more than after its first tenth",
-            f"{grown_mb:.1f} MB more than {warm_mb:.1f} MB, over {memory.total} certificates",
+            name="the backfill's memory stayed constant",
+            held=grown_mb <= MOST_GROWTH_MB,
+            expected=f"at most {MOST_GROWTH_MB:g} MB more than after its first tenth",
+            observed=f"{grown_mb:.1f} MB more than {warm_mb:.1f} MB, over {memory.total} certificates",
         )
     ]
 
@@ -107,10 +108,10 @@ def orphans_explained(data: Cutover, local: int, s3: int) -> Invariant:
     observed = f"{local} on disk, {s3} on S3"
     held = max(local, s3) <= data.failed_uploads
     return Invariant(
-        "no object without a row but those of failed uploads",
-        held,
-        f"at most {data.failed_uploads}",
-        observed,
+        name="no object without a row but those of failed uploads",
+        held=held,
+        expected=f"at most {data.failed_uploads}",
+        observed=observed,
     )
 
 

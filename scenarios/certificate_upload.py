@@ -18,9 +18,10 @@ from perf.platform import REFUSALS, Platform, Uploaded
 from perf.world import rendered_certificates
 from reference.certificates import KINDS
 from tailguard.engine.iteration import Session
-from tailguard.engine.scenario import Invariant, Scenario
+from tailguard.engine.scenario import Scenario
 from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
+from tailguard.record.scenario import Invariant
 
 # Who reads all certificates back at the end: one alone waits for the store most of the time.
 READERS = 4
@@ -117,7 +118,7 @@ def fell_back(fallback: Fallback, samples: Samples) -> Invariant:
     """Return whether each fallback read asked S3 in vain before the disk served it."""
     reads, counted = int(samples.ok("fallback_read").sum()), fallback.count()
     return Invariant(
-        "every fallback read was one",
+        name="every fallback read was one",
         held=counted >= reads,
         expected=f"at least {reads}",
         observed=f"{counted}",

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from perf.invariants import count_is, equals
 from perf.platform import REFUSALS, Platform
 from tailguard.engine.iteration import Session
-from tailguard.engine.scenario import Invariant, Scenario
+from tailguard.engine.scenario import Scenario
 from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
+from tailguard.record.scenario import Invariant
 
 CROSSING_EVERY = 4
 REPLAY_EVERY = 50

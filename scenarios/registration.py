@@ -13,9 +13,10 @@ from typing import Any
 from perf.invariants import count_is
 from perf.platform import REFUSALS, Platform
 from tailguard.engine.iteration import Session
-from tailguard.engine.scenario import Invariant, Scenario
+from tailguard.engine.scenario import Scenario
 from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
+from tailguard.record.scenario import Invariant
 
 HOT_EVERY = 10
 FULL_EVERY = 25

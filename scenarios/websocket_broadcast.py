@@ -14,10 +14,11 @@ from perf.invariants import equals
 from perf.observer import Observer
 from perf.platform import REFUSALS, Platform
 from tailguard.engine.iteration import Session
-from tailguard.engine.scenario import Invariant, Scenario
+from tailguard.engine.scenario import Scenario
 from tailguard.pipeline.feed_switches import is_cut_off, is_under_faults, switched
 from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
+from tailguard.record.scenario import Invariant
 from tailguard.websocket.subscribers import BroadcastLostError, Outage, Receipt, Subscribers
 
 # Twice the limit of the objective: what comes later still counts as slow, not as lost.
@@ -120,13 +121,13 @@ def after_drops(data: Arena, totals: Mapping[str, int], samples: Samples) -> lis
     lost = (samples.error == samples.errors.index(name)).sum() if name in samples.errors else 0
     return [
         Invariant(
-            "no broadcast was lost to a spectator in the room",
+            name="no broadcast was lost to a spectator in the room",
             held=not lost,
             expected="0",
             observed=f"{lost}; {totals['missed']} missed by those cut off",
         ),
         Invariant(
-            "every spectator who was cut off came back",
+            name="every spectator who was cut off came back",
             held=not totals["away"],
             expected="0 away",
             observed=f"{totals['away']} away after {totals['dropped']} drops",
@@ -144,7 +145,7 @@ def kept(platform: Platform, data: Arena) -> Invariant:
 def committed_first(observer: Observer) -> Invariant:
     """Return whether each event came after its commit, as far as somebody looked."""
     return Invariant(
-        "no event overtook its commit",
+        name="no event overtook its commit",
         held=observer.broken is None and observer.checked > 0 and observer.overtaken == 0,
         expected="0 rows older than their event",
         observed=observer.broken

@@ -9,9 +9,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from perf.world import World, open_world
 from tailguard.base.clock import MonotonicClock
-from tailguard.base.placement import choose_placement, pinned
 from tailguard.config.merge import load_config
 from tailguard.engine.iteration import Session
+from tailguard.engine.placement import choose_placement, pinned
 from tailguard.engine.recorder import ErrorKinds, Recorder
 from tailguard.engine.scenario import Scenario
 from tailguard.judge.decision import judge_stream

@@ -21,7 +21,7 @@ from perf.mapping.pools import Pool, Row, read_pools
 from perf.mapping.target import Target, tls_of
 from perf.mapping.template import fill, look_up, with_environment
 from tailguard.base.errors import TailguardError, UsageError
-from tailguard.http.connections import Exchange, Wire
+from tailguard.http.connections import Exchange, HttpConnections
 
 # At once: password checks are CPU of the target, and more would only queue there.
 CLIENTS = 4
@@ -56,17 +56,17 @@ def log_in(target: Target, host: str) -> list[Credential]:
     users = read_pools(target.pools, target.folder, target.source).get(
         "users", Pool("users", [{"id": 1}], once=False)
     )
-    wire = Wire(tls_of(target))
-    one = _ways(target, login, host, wire)[login["kind"]]
+    connections = HttpConnections(tls_of(target))
+    one = _ways(target, login, host, connections)[login["kind"]]
     try:
         with ThreadPoolExecutor(CLIENTS) as clients:
             return list(clients.map(one, users.rows))
     finally:
-        wire.close()
+        connections.close()
 
 
 def _ways(
-    target: Target, login: Mapping[str, Any], host: str, wire: Exchange
+    target: Target, login: Mapping[str, Any], host: str, connections: Exchange
 ) -> dict[str, Callable[[Row], Credential]]:
     tokens = _read_tokens(target.folder / login["file"]) if login["kind"] == "tokens" else {}
 
@@ -76,10 +76,10 @@ def _ways(
         return _bearing(login, tokens[str(user["id"])])
 
     return {
-        "token": lambda user: _bearing(login, _ask_token(login, user, host, wire, target)),
+        "token": lambda user: _bearing(login, _ask_token(login, user, host, connections, target)),
         "tokens": of_file,
         "jwt": lambda user: _bearing(login, _sign(login, user)),
-        "session": lambda user: _session(login, user, host, wire, target),
+        "session": lambda user: _session(login, user, host, connections, target),
     }
 
 
@@ -107,10 +107,10 @@ def _bearing(login: Mapping[str, Any], token: str) -> Credential:
     return {"headers": {name.strip(): value.strip()}, "token": token}
 
 
-def _ask_token(login: Mapping[str, Any], user: Row, host: str, wire: Exchange, target: Target) -> str:
+def _ask_token(login: Mapping[str, Any], user: Row, host: str, connections: Exchange, target: Target) -> str:
     body = json.dumps(fill(login["body"], {"user": user})).encode()
     headers = {**target.headers, "Content-Type": "application/json"}
-    status, answered, content = wire.exchange(urlsplit(host), "POST", login["path"], body, headers)
+    status, answered, content = connections.exchange(urlsplit(host), "POST", login["path"], body, headers)
     if status in target.throttled:
         raise LoginError(
             f"the target throttles log-ins: {login['path']} answered {status}, Retry-After "
@@ -134,11 +134,13 @@ def _sign(login: Mapping[str, Any], user: Row) -> str:
     return jwt.encode(claims, login["secret"], algorithm="HS256")
 
 
-def _session(login: Mapping[str, Any], user: Row, host: str, wire: Exchange, target: Target) -> Credential:
+def _session(
+    login: Mapping[str, Any], user: Row, host: str, connections: Exchange, target: Target
+) -> Credential:
     """Open the page for its CSRF cookie, send the form, keep the cookies."""
     base, cookies = urlsplit(host), SimpleCookie()
     page = login.get("page", login["path"])
-    _, answered, _ = wire.exchange(base, "GET", page, None, dict(target.headers))
+    _, answered, _ = connections.exchange(base, "GET", page, None, dict(target.headers))
     _keep(cookies, answered)
     csrf = _value(cookies, login.get("csrf_cookie", "csrftoken"))
     form = fill(login["form"], {"user": user}) | {login.get("csrf_field", "csrfmiddlewaretoken"): csrf}
@@ -149,7 +151,7 @@ def _session(login: Mapping[str, Any], user: Row, host: str, wire: Exchange, tar
         "Referer": host + page,
     }
     body = urllib.parse.urlencode(form).encode()
-    status, answered, _ = wire.exchange(base, "POST", login["path"], body, headers)
+    status, answered, _ = connections.exchange(base, "POST", login["path"], body, headers)
     before = len(cookies)
     _keep(cookies, answered)
     if status >= 400 or len(cookies) <= before:  # noqa: PLR2004  # HTTP's errors begin here

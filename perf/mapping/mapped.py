@@ -14,7 +14,7 @@ from perf.mapping.target import OPTIONAL, Step, Target, tls_of
 from perf.mapping.template import fill
 from perf.platform import MatchScores, RefusedError
 from tailguard.base.errors import UsageError
-from tailguard.http.connections import Exchange, Wire
+from tailguard.http.connections import Exchange, HttpConnections
 from tailguard.websocket.subscribers import Feed
 
 _NOBODY: Credential = {"headers": {}, "token": ""}
@@ -42,12 +42,12 @@ class MappedPlatform:
         host: str,
         pools: Mapping[str, Pool],
         credentials: Sequence[Credential],
-        wire: Exchange | None = None,
+        connections: Exchange | None = None,
     ) -> None:
         """Speak to `host`; `credentials` are those of the pool of users, by row."""
         self._target, self._base, self._host = target, urlsplit(host), host
         self._pools, self.credentials = pools, credentials
-        self._wire = wire or Wire(tls_of(target))
+        self._connections = connections or HttpConnections(tls_of(target))
         self._rows = {name: pool.by_id() for name, pool in pools.items()}
         self._left = {name: {row["id"] for row in pool.rows} for name, pool in pools.items() if pool.once}
         self.lacks = frozenset(OPTIONAL) - set(target.steps)
@@ -100,7 +100,7 @@ class MappedPlatform:
         if not step.link:
             return content
         link = urlsplit(json.loads(content)[step.link])
-        status, _, body = self._wire.exchange(link, "GET", f"{link.path}?{link.query}", None, {})
+        status, _, body = self._connections.exchange(link, "GET", f"{link.path}?{link.query}", None, {})
         if status != 200:  # noqa: PLR2004  # HTTP's own word for "here it is"
             raise self._unexpected("presigned_read link", status)
         return body
@@ -131,7 +131,7 @@ class MappedPlatform:
 
     def close(self) -> None:
         """Close the connections."""
-        self._wire.close()
+        self._connections.close()
 
     def _answer(
         self, name: str, user: int | None, *, raw: bytes | None = None, **values: Any
@@ -155,7 +155,7 @@ class MappedPlatform:
             headers["Content-Type"] = kind
         headers |= fill(step.headers, values)
         quoted = {key: _quoted(value) for key, value in values.items()}
-        status, answered, content = self._wire.exchange(
+        status, answered, content = self._connections.exchange(
             self._base, step.method, fill(step.path, quoted), body, headers
         )
         if status not in step.expect:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tailguard.base.errors import TailguardError
-from tailguard.base.unprivileged_user import Account
+from tailguard.base.unprivileged_user import UnprivilegedUser
 
 # Words on the pipe: `folder PATH`, `file PATH` and `pid N` adopt, `done` lets go.
 # End of file without `done`: our owner is dead.
@@ -98,7 +98,7 @@ class Watchdog:
     def __init__(
         self,
         signals: Sequence[str] = ("TERM", "KILL"),
-        account: Account | None = None,
+        account: UnprivilegedUser | None = None,
         patience_s: float = 5.0,
     ) -> None:
         self._signals = tuple(signals)

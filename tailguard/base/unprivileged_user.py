@@ -14,7 +14,7 @@ _NAMES = ("nobody", "daemon")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class UnprivilegedUser:
     """A user of this machine, to whom a child process is dropped."""
 
     name: str
@@ -43,7 +43,7 @@ class Account:
         return status.st_mode & wanted == wanted
 
 
-def unprivileged_account() -> Account | None:
+def find_unprivileged_user() -> UnprivilegedUser | None:
     """Return the account to drop to where we are root, None where we are not and need none.
 
     Raises UsageError where root finds no such account.
@@ -55,7 +55,7 @@ def unprivileged_account() -> Account | None:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(name, entry.pw_uid, entry.pw_gid)
+        return UnprivilegedUser(name, entry.pw_uid, entry.pw_gid)
     raise UsageError(
         f"PostgreSQL refuses to run as root, and this machine has none of the users {', '.join(_NAMES)}: "
         "start as an ordinary user, or give --dsn of a running server"

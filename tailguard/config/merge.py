@@ -14,7 +14,7 @@ from typing import Any
 
 from tailguard.base.errors import UsageError
 from tailguard.config.layers import Layer, environment_layer, file_layer, flatten, read_toml, set_layer
-from tailguard.config.option import Key, did_you_mean
+from tailguard.config.option import Option, did_you_mean
 from tailguard.config.suite_table import FILE_NAME, SuiteTable, find_file, read_table, suite_in
 
 SHIPPED = Path(__file__).with_name("profiles.toml")
@@ -27,7 +27,7 @@ DEFAULT_PROFILE = "smoke"
 class Setting:
     """A value with the place it came from. `rank` orders the places: a later one has a higher rank."""
 
-    key: Key
+    key: Option
     value: Any
     source: str
     rank: int
@@ -152,14 +152,14 @@ def _scenarios_named(layers: Sequence[Layer], variable: str) -> set[str]:
     return {str(slug).strip() for slugs in lists if isinstance(slugs, list | tuple) for slug in slugs} - {""}
 
 
-def _schema(shipped: Mapping[str, Any], slugs: set[str]) -> dict[str, Key]:
+def _schema(shipped: Mapping[str, Any], slugs: set[str]) -> dict[str, Option]:
     """Return every key there is: the defaults', and each [load] key once more for each scenario."""
     rules = {
         name: {**about, "one_of": tuple(about.get("one_of", ()))} for name, about in shipped["keys"].items()
     }
     defaults = dict(flatten(shipped["defaults"]))
     names = dict.fromkeys([*rules, *defaults])
-    schema = {name: Key(name, defaults.get(name), **rules.get(name, {})) for name in names}
+    schema = {name: Option(name, defaults.get(name), **rules.get(name, {})) for name in names}
     load = [key for name, key in schema.items() if name.startswith("load.")]
     for slug in sorted(slugs | set(shipped["defaults"].get("scenario", {}))):
         for key in load:
@@ -168,7 +168,7 @@ def _schema(shipped: Mapping[str, Any], slugs: set[str]) -> dict[str, Key]:
     return schema
 
 
-def _merged(layers: Sequence[Layer], schema: Mapping[str, Key]) -> dict[str, Setting]:
+def _merged(layers: Sequence[Layer], schema: Mapping[str, Option]) -> dict[str, Setting]:
     settings = {name: Setting(key, None, "default", 0) for name, key in schema.items() if key.default is None}
     for rank, layer in enumerate(layers):
         for name, raw in layer.values.items():
@@ -189,7 +189,7 @@ def _shadowed(name: str, settings: Mapping[str, Setting]) -> bool:
     return general is not None and general.rank > settings[name].rank
 
 
-def _hint(name: str, schema: Mapping[str, Key]) -> str:
+def _hint(name: str, schema: Mapping[str, Option]) -> str:
     if any(known.startswith(name + ".") for known in schema):
         return f" It is a table: write [{name}] and its keys below it."
     near = did_you_mean(name, list(schema))

@@ -1,4 +1,4 @@
-"""A slice: a piece of a schedule put to the present, from which the workers take their starts."""
+"""A dispatch window: a stretch of a schedule put to the present, from which the workers take their starts."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ _NEVER_NS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """What of a schedule a slice covers.
+class WindowSpec:
+    """What of a schedule a window covers.
 
     Attributes:
-        starts_ns: offsets of the whole schedule; None where it is closed.
-        first: number of the slice's first turn.
+        starts_ns: offsets of the whole schedule; None if it is closed.
+        first: number of the window's first turn.
         end: number of the first turn that must not run, whatever time is left.
-        from_ns: offset in the schedule at which the slice begins.
+        from_ns: offset in the schedule at which the window begins.
         length_ns: how long starts are due.
-        patience_ns: how much longer starts stay due while the platform is not idle, see `Slice`.
+        patience_ns: how much longer starts stay due while the platform is not idle, see `DispatchWindow`.
     """
 
     starts_ns: Sequence[int] | None
@@ -32,49 +32,49 @@ class Piece:
     patience_ns: int
 
 
-class Slice:
+class DispatchWindow:
     """Hands out starts until its time is over and the platform idle.
 
-    A slice that ended at its time sharp would stop sending in the middle of a stall and so leave out the requests
-    that the stall would have hit: coordinated omission by the slice. So starts stay due until no turn is in progress
-    or waiting: the slices, put together, are one schedule cut only where the platform was idle. `patience_ns` bounds
+    A window that ended at its time sharp would stop sending in the middle of a stall and so leave out the requests
+    that the stall would have hit: coordinated omission by the window. So starts stay due until no turn is in progress
+    or waiting: the windows, put together, are one schedule cut only where the platform was idle. `patience_ns` bounds
     that for a platform which never is; then the turns due by that instant are the last.
 
     `ended` counts the turns that have ended.
     """
 
-    def __init__(self, piece: Piece, clock: Clock) -> None:
-        self._piece = piece
+    def __init__(self, spec: WindowSpec, clock: Clock) -> None:
+        self._spec = spec
         self._clock = clock
-        self._turns = count(piece.first)
+        self._turns = count(spec.first)
         self._lock = Lock()
         self._over = Event()
         self._in_progress = 0
         self.ended = 0
-        self._last = piece.first - 1
+        self._last = spec.first - 1
         self._given_up = False
         self._refused: list[int] = []
         self._begun_ns = clock.now_ns()
         self._ended_ns = self._begun_ns
-        self._base_ns = self._begun_ns - piece.from_ns
-        self._until_ns = self._begun_ns + piece.length_ns
+        self._base_ns = self._begun_ns - spec.from_ns
+        self._until_ns = self._begun_ns + spec.length_ns
         self._close_ns = _NEVER_NS
 
     def claim(self) -> tuple[int, int, int] | None:
         """Wait for the next start.
 
         Returns:
-            Its turn, when it was due, and how late we are on our own account in ns (-1 where no worker was free in
-            time, so that the delay is the platform's); None where the slice is over.
+            Its turn, when it was due, and how late we are on our own account in ns (-1 if no worker was free in
+            time, so that the delay is the platform's); None if the window is over.
         """
         turn = next(self._turns)
         due_ns = claimed_ns = self._clock.now_ns()
-        if turn >= self._piece.end:
+        if turn >= self._spec.end:
             return None
-        if self._piece.starts_ns is not None:
-            if turn >= len(self._piece.starts_ns):
+        if self._spec.starts_ns is not None:
+            if turn >= len(self._spec.starts_ns):
                 return None
-            due_ns = self._base_ns + self._piece.starts_ns[turn]
+            due_ns = self._base_ns + self._spec.starts_ns[turn]
             if due_ns > claimed_ns:
                 self._clock.sleep_until_ns(due_ns, self._over)
         if not self._admit(turn, due_ns, waited=due_ns > claimed_ns):
@@ -84,8 +84,8 @@ class Slice:
     def _admit(self, turn: int, due_ns: int, *, waited: bool) -> bool:
         with self._lock:
             if due_ns > self._until_ns:
-                idle = self._piece.starts_ns is None or (waited and not self._in_progress)
-                self._close_where_over(due_ns - 1, self._clock.now_ns(), idle=idle)
+                idle = self._spec.starts_ns is None or (waited and not self._in_progress)
+                self._close_if_over(due_ns - 1, self._clock.now_ns(), idle=idle)
             if due_ns > self._close_ns:
                 return False
             if self._given_up:
@@ -104,11 +104,11 @@ class Slice:
             self._ended_ns = max(self._ended_ns, now_ns)
 
     def supervise(self) -> bool:
-        """Close the slice where its time is over and the platform idle, or our patience at its end; say if closed."""
+        """Close the window if its time is over and the platform idle, or our patience at its end; say if closed."""
         now_ns = self._clock.now_ns()
         with self._lock:
             idle = not self._in_progress and self._due_by(now_ns) <= self._last + 1
-            self._close_where_over(now_ns, now_ns, idle=idle and now_ns >= self._until_ns)
+            self._close_if_over(now_ns, now_ns, idle=idle and now_ns >= self._until_ns)
             return self._over.is_set()
 
     def give_up(self) -> None:
@@ -117,8 +117,8 @@ class Slice:
             self._close(self._clock.now_ns())
             self._given_up = True
 
-    def _close_where_over(self, close_ns: int, now_ns: int, *, idle: bool) -> None:
-        patient_until_ns = self._until_ns + self._piece.patience_ns
+    def _close_if_over(self, close_ns: int, now_ns: int, *, idle: bool) -> None:
+        patient_until_ns = self._until_ns + self._spec.patience_ns
         if idle or now_ns >= patient_until_ns:
             self._close(min(close_ns, patient_until_ns))
 
@@ -128,12 +128,12 @@ class Slice:
 
     @property
     def left_ns(self) -> int:
-        """Time until the slice may end; negative once it waits for the platform to be idle."""
+        """Time until the window may end; negative once it waits for the platform to be idle."""
         return self._until_ns - self._clock.now_ns()
 
     @property
     def closed_ns(self) -> int:
-        """Instant after which nothing is due; now, where the slice is still open."""
+        """Instant after which nothing is due; now, if the window is still open."""
         return min(self._close_ns, self._clock.now_ns())
 
     @property
@@ -143,7 +143,7 @@ class Slice:
 
     @property
     def next_turn(self) -> int:
-        """Number of the first turn of the next slice: the first that was not due here."""
+        """Number of the first turn of the next window: the first that was not due here."""
         return self._due_by(self.closed_ns)
 
     @property
@@ -153,14 +153,14 @@ class Slice:
 
     def _due_by(self, now_ns: int) -> int:
         """Number of the first turn that is not due by then."""
-        if self._piece.starts_ns is None:
+        if self._spec.starts_ns is None:
             return self._last + 1
-        due = bisect_right(self._piece.starts_ns, now_ns - self._base_ns, lo=self._piece.first)
-        return min(due, self._piece.end)
+        due = bisect_right(self._spec.starts_ns, now_ns - self._base_ns, lo=self._spec.first)
+        return min(due, self._spec.end)
 
     def unserved(self) -> list[int]:
         """Instants at which turns were due that no worker could begin; to be asked once, after `give_up`."""
-        if self._piece.starts_ns is None:
+        if self._spec.starts_ns is None:
             return []
         turns = self._refused + list(range(next(self._turns), self.next_turn))
-        return [self._base_ns + self._piece.starts_ns[turn] for turn in sorted(turns)]
+        return [self._base_ns + self._spec.starts_ns[turn] for turn in sorted(turns)]

@@ -14,10 +14,11 @@ from time import monotonic
 from tailguard.base.clock import Clock, MonotonicClock
 from tailguard.base.errors import UsageError
 from tailguard.engine.runner import Runner
-from tailguard.engine.scenario_execution import Course
+from tailguard.engine.scenario_execution import ScenarioExecution
 from tailguard.engine.telemetry import Telemetry
-from tailguard.engine.workload import Measurement, Pace, Trial
+from tailguard.engine.workload import Measurement, Pace, Workload
 from tailguard.record.samples import Samples
+from tailguard.record.scenario import ScenarioEnded
 
 __all__ = ["Done", "Pace", "Progress", "Save", "measure"]
 
@@ -27,20 +28,20 @@ Save = Callable[[str, Measurement], None]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a scenario is. `left_s` is the time its budget still allows; `ended_because` is "" while it runs."""
+    """How far a scenario is. `left_s` is the time its budget still allows."""
 
     slug: str
     samples: Samples
     measured_s: float
     left_s: float
-    ended_because: str
+    ended_because: ScenarioEnded
 
 
 _DEFAULT_PACE = Pace()
 
 
 def measure(
-    trials: Sequence[Trial],
+    workloads: Sequence[Workload],
     *,
     done: Done | None = None,
     save: Save | None = None,
@@ -50,10 +51,10 @@ def measure(
     clock: Clock | None = None,
     telemetry: Telemetry | None = None,
 ) -> dict[str, Measurement]:
-    """Measure all trials, round robin in slices.
+    """Measure all workloads, round robin in slices.
 
     Args:
-        trials: scenarios of different slugs.
+        workloads: scenarios of different slugs.
         done: asked after each slice of a scenario that has its `min_samples`; True ends it.
         save: called with a scenario's measurement every few seconds and when it has ended or was interrupted.
         on_progress: called after each slice.
@@ -63,54 +64,61 @@ def measure(
         telemetry: watches the machine while we measure, for the doubts.
 
     Returns:
-        Per slug what was measured, also after an interrupt (`ended_because == "interrupted"`).
+        Per slug what was measured, also after an interrupt (`ended_because` is then INTERRUPTED).
     """
-    slugs = [trial.scenario.slug for trial in trials]
-    if not trials or len(set(slugs)) != len(slugs):
+    slugs = [workload.scenario.slug for workload in workloads]
+    if not workloads or len(set(slugs)) != len(slugs):
         raise UsageError(f"measure needs at least one scenario and each one once; it got {slugs}")
     stop = stop or Event()
     clock = clock or MonotonicClock()
-    crew = max(trial.load.crew for trial in trials)
+    crew = max(workload.load.crew for workload in workloads)
     with _frozen_garbage(), telemetry or nullcontext(), Runner(crew) as runner:
-        courses = [Course(trial, clock) for trial in trials]
+        executions = [ScenarioExecution(workload, clock) for workload in workloads]
         saver = _Saver(save, pace.save_every_s)
         try:
-            for course in _in_turn(courses, stop):
-                course.run_slice(runner, stop, pace)
-                if (
-                    not course.ended_because
-                    and done
-                    and course.has_enough()
-                    and done(course.slug, course.samples())
-                ):
-                    course.end("decided")
-                saver.offer(course)
+            for execution in _in_turn(executions, stop):
+                execution.run_slice(runner, stop, pace)
+                _end_if_done(execution, done)
+                saver.offer(execution)
                 if on_progress is not None:
-                    on_progress(_progress(course))
+                    on_progress(_progress(execution))
         except KeyboardInterrupt:
             stop.set()
         finally:
-            for course in courses:
-                course.end("interrupted")
-            saver.flush(courses)
-    return {course.slug: course.measurement() for course in courses}
+            for execution in executions:
+                execution.end(ScenarioEnded.INTERRUPTED)
+            saver.flush(executions)
+    return {execution.slug: execution.measurement() for execution in executions}
 
 
-def _in_turn(courses: Sequence[Course], stop: Event) -> Iterator[Course]:
-    """Yield the courses round robin until all have ended or `stop` is set."""
-    while running := [course for course in courses if not course.ended_because]:
-        for course in running:
+def _in_turn(executions: Sequence[ScenarioExecution], stop: Event) -> Iterator[ScenarioExecution]:
+    """Yield the executions round robin until all have ended or `stop` is set."""
+    while running := [execution for execution in executions if not execution.ended]:
+        for execution in running:
             if stop.is_set():
                 return
-            yield course
+            yield execution
 
 
-def _progress(course: Course) -> Progress:
-    return Progress(course.slug, course.samples(), course.measured_s, course.left_s, course.ended_because)
+def _end_if_done(execution: ScenarioExecution, done: Done | None) -> None:
+    if execution.ended or done is None or not execution.has_enough():
+        return
+    if done(execution.slug, execution.samples()):
+        execution.end(ScenarioEnded.DECIDED)
+
+
+def _progress(execution: ScenarioExecution) -> Progress:
+    return Progress(
+        execution.slug,
+        execution.samples(),
+        execution.measured_s,
+        execution.left_s,
+        execution.ended_because,
+    )
 
 
 class _Saver:
-    """Saves each course now and then, and once when it has ended."""
+    """Saves each execution now and then, and once when it has ended."""
 
     def __init__(self, save: Save | None, every_s: float) -> None:
         self._save = save
@@ -118,24 +126,24 @@ class _Saver:
         self._last_s: dict[str, float] = {}
         self._final: set[str] = set()
 
-    def offer(self, course: Course) -> None:
-        """Save where the last time is long enough ago, or this is the last one."""
-        last_s = self._last_s.setdefault(course.slug, monotonic())
-        if course.ended_because or monotonic() - last_s >= self._every_s:
-            self._keep(course)
+    def offer(self, execution: ScenarioExecution) -> None:
+        """Save if the last time is long enough ago, or this is the last one."""
+        last_s = self._last_s.setdefault(execution.slug, monotonic())
+        if execution.ended or monotonic() - last_s >= self._every_s:
+            self._keep(execution)
 
-    def flush(self, courses: Sequence[Course]) -> None:
+    def flush(self, executions: Sequence[ScenarioExecution]) -> None:
         """Save what has ended since."""
-        for course in courses:
-            if course.slug not in self._final:
-                self._keep(course)
+        for execution in executions:
+            if execution.slug not in self._final:
+                self._keep(execution)
 
-    def _keep(self, course: Course) -> None:
-        self._last_s[course.slug] = monotonic()
-        if course.ended_because:
-            self._final.add(course.slug)
+    def _keep(self, execution: ScenarioExecution) -> None:
+        self._last_s[execution.slug] = monotonic()
+        if execution.ended:
+            self._final.add(execution.slug)
         if self._save is not None:
-            self._save(course.slug, course.measurement())
+            self._save(execution.slug, execution.measurement())
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """Quantiles that really occurred, each with a distribution-free interval, or an honest absence."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtr, bdtrc, bdtrik  # scipy.stats says the same and takes a second to import
 
 from tailguard.base.errors import UsageError
+from tailguard.record.part import Quantile
 
 # Confidence of an interval: an SLO is judged at 1 % a side, so its interval is no bolder than the verdict.
 LEVEL = 0.99
@@ -16,29 +15,10 @@ LEVEL = 0.99
 LEAST_TAIL = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class QuantileEstimate:
-    """A quantile with its interval.
+def estimate(values: ArrayLike, q: float, level: float = LEVEL) -> Quantile:
+    """Estimate the quantile `q` of `values` with a distribution-free interval, in their unit.
 
-    Attributes:
-        q: which quantile, 0 < q < 1.
-        value: the estimate; None where the samples are too few to have such a tail (`LEAST_TAIL`).
-        low, high: ends of the interval, in the unit of the values; None where no sample can bound that side.
-        level: least probability with which the interval covers the true quantile, for independent samples.
-        n: number of samples.
-    """
-
-    q: float
-    value: float | None
-    low: float | None
-    high: float | None
-    level: float
-    n: int
-
-
-def estimate(values: ArrayLike, q: float, level: float = LEVEL) -> QuantileEstimate:
-    """Estimate the quantile `q` of `values` with a distribution-free interval.
-
+    The value is absent if the samples are too few to have such a tail (`LEAST_TAIL`).
     The value is the smallest sample x with at least n q samples <= x: `numpy.percentile(..., method="inverted_cdf")`.
     Samples of several workers are put together by concatenating them; quantiles themselves cannot be merged.
 
@@ -52,7 +32,7 @@ def estimate(values: ArrayLike, q: float, level: float = LEVEL) -> QuantileEstim
         raise UsageError(f"the p{q * 100:g} of values with NaN among them does not exist; drop or mend them")
     lower, upper = interval_ranks(n, q, level)
     present = n * min(q, 1 - q) >= LEAST_TAIL * (1 - 1e-9)  # 20 * (1 - 0.95) must count as 1
-    return QuantileEstimate(
+    return Quantile(
         q=q,
         value=float(np.percentile(ordered, q * 100, method="inverted_cdf")) if present else None,
         low=None if lower is None else float(ordered[lower - 1]),
@@ -81,7 +61,7 @@ def interval_ranks(n: int, q: float, level: float = LEVEL) -> tuple[int | None, 
 
 
 def _rank(share: float, n: int, q: float) -> int:
-    """Return the k with P(B <= k) = share, rounded down; 0 where even P(B = 0) is more, or n is 0."""
+    """Return the k with P(B <= k) = share, rounded down; 0 if even P(B = 0) is more, or n is 0."""
     return int(np.nan_to_num(bdtrik(share, n, q))) if n else 0
 
 

@@ -1,4 +1,4 @@
-"""The runner: a few worker threads that take starts from a slice and run the journey. One loop for every schedule."""
+"""The runner: a few worker threads that take starts from a window and run the journey. One loop for every schedule."""
 
 from array import array
 from collections.abc import Callable, Sequence
@@ -12,10 +12,10 @@ from typing import Any, Self
 
 from tailguard.base.clock import sharpen_timers
 from tailguard.base.errors import UsageError
-from tailguard.engine.dispatch_window import Slice
+from tailguard.engine.dispatch_window import DispatchWindow
 from tailguard.engine.iteration import Session
 
-# How often the main thread looks at a slice: seldom while its time runs (longer notices a stop later), often once it
+# How often the main thread looks at a window: seldom while its time runs (longer notices a stop later), often once it
 # only waits for the platform to be idle (longer leaves a gap, shorter takes the interpreter from the workers).
 LOOK_S, LOOK_AT_END_S = 0.02, 0.002
 # What a turn in progress is given to end once we want no more.
@@ -24,7 +24,7 @@ GRACE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the workers do in one slice: worker i drives sessions[i] through the journey.
+    """What the workers do in one window: worker i drives sessions[i] through the journey.
 
     `lateness_ns` collects how late turns began although a worker was free; `warmup` counts turns down from -1.
     """
@@ -33,7 +33,7 @@ class Job:
     platform: Any
     data: Any
     sessions: Sequence[Session]
-    slice: Slice
+    window: DispatchWindow
     warmup: bool = False
     lateness_ns: "array[int]" = field(default_factory=lambda: array("q"))
 
@@ -60,10 +60,10 @@ class Runner:
             thread.join(GRACE_S)
 
     def run(self, job: Job, *, stop: Event | None = None, drain_s: float = 10.0) -> set[int]:
-        """Run one slice to its end.
+        """Run one window to its end.
 
-        `drain_s` bounds the time from the slice's close to the end of its last turn. A worker that is not back by then
-        is left to itself and replaced. Setting `stop` ends the slice at once.
+        `drain_s` bounds the time from the window's close to the end of its last turn. A worker that is not back by then
+        is left to itself and replaced. Setting `stop` ends the window at once.
 
         Returns:
             The workers that hung; their sessions must not be used again.
@@ -92,12 +92,12 @@ class Runner:
         failures: list[BaseException] = []
         give_up_s = leave_s = inf
         while working and monotonic() < leave_s:
-            wait_s = min(max(job.slice.left_ns / 1e9, LOOK_AT_END_S), LOOK_S)
+            wait_s = min(max(job.window.left_ns / 1e9, LOOK_AT_END_S), LOOK_S)
             failures += self._receive(job, working, wait_s)
-            if job.slice.supervise():
+            if job.window.supervise():
                 give_up_s = min(give_up_s, monotonic() + drain_s)
             if stop.is_set() or failures or monotonic() >= give_up_s:
-                job.slice.give_up()
+                job.window.give_up()
                 leave_s = min(leave_s, monotonic() + GRACE_S)
         return failures
 
@@ -135,8 +135,8 @@ class Runner:
 
 
 def _drive(job: Job, session: Session) -> None:
-    """Take starts and run the journey until the slice is over."""
-    while (start := job.slice.claim()) is not None:
+    """Take starts and run the journey until the window is over."""
+    while (start := job.window.claim()) is not None:
         turn, due_ns, late_ns = start
         if late_ns >= 0:
             job.lateness_ns.append(late_ns)
@@ -148,4 +148,4 @@ def _drive(job: Job, session: Session) -> None:
         except Exception as failure:  # noqa: BLE001 - a failing journey is a sample, never the run's end
             session.fail(failure)
         finally:
-            job.slice.release()
+            job.window.release()

@@ -8,18 +8,9 @@ from typing import Any
 from tailguard.base.errors import UsageError
 from tailguard.engine.iteration import Session
 from tailguard.record.samples import MOST_STEPS, Samples
+from tailguard.record.scenario import Invariant
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """Something that must hold whatever the latency, and what was seen instead."""
-
-    name: str
-    held: bool
-    expected: str
-    observed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +26,7 @@ class Scenario:
         prepare: (world, settings) -> data, before the first sample.
         invariants: (world, data, samples) -> what held and what did not, after the last sample.
         refusals: what the platform raises for a clean, expected refusal.
-        optional: names of steps that only some worlds have; `tailguard run` takes them where they are to be had.
+        optional: names of steps that only some worlds have; `tailguard run` takes them if they are to be had.
         open_optional: (world, data) -> why each of those that are not to be had is skipped; makes the others ready.
     """
 

@@ -1,4 +1,4 @@
-"""The course of a trial: its schedule, run piece by piece, and what has come of it so far."""
+"""A workload on its way: its schedule, run window by window, and what was measured so far."""
 
 from array import array
 from threading import Event
@@ -6,12 +6,13 @@ from threading import Event
 import numpy as np
 
 from tailguard.base.clock import Clock
-from tailguard.engine.dispatch_window import Piece, Slice
+from tailguard.engine.dispatch_window import DispatchWindow, WindowSpec
 from tailguard.engine.iteration import Session
 from tailguard.engine.recorder import ErrorKinds, Recorder, merge
 from tailguard.engine.runner import Job, Runner
-from tailguard.engine.workload import Measurement, Pace, Trial
+from tailguard.engine.workload import Measurement, Pace, Workload
 from tailguard.record.samples import ERROR, OK, Samples, pack_code
+from tailguard.record.scenario import ScenarioEnded
 
 # Error kinds of our own: a turn whose worker did not come back, and one that was due but found no worker in time.
 TIMED_OUT, NOT_SERVED = "TimedOut", "NotServed"
@@ -20,20 +21,20 @@ TIMED_OUT, NOT_SERVED = "TimedOut", "NotServed"
 SHORTEST_SLICE_S = 0.001
 
 
-class Course:
-    """One trial on its way. A schedule's time stands still while other scenarios have their slice."""
+class ScenarioExecution:
+    """One workload on its way. A schedule's time stands still while other scenarios have their slice."""
 
-    def __init__(self, trial: Trial, clock: Clock) -> None:
-        self.slug = trial.scenario.slug
-        self.ended_because = ""
+    def __init__(self, workload: Workload, clock: Clock) -> None:
+        self.slug = workload.scenario.slug
+        self.ended_because = ScenarioEnded.RUNNING
         self.measured_s = 0.0
-        self._trial = trial
+        self._trial = workload
         self._clock = clock
         self._errors = ErrorKinds()
         self._recorders: list[Recorder] = []
-        self._sessions = [self._session(worker) for worker in range(trial.load.crew)]
+        self._sessions = [self._session(worker) for worker in range(workload.load.crew)]
         self._starts_ns = (
-            None if trial.load.schedule.kind == "closed" else trial.load.schedule.starts_ns().tolist()
+            None if workload.load.schedule.kind == "closed" else workload.load.schedule.starts_ns().tolist()
         )
         self._lateness_ns = array("q")
         self._next_turn = 0
@@ -43,12 +44,12 @@ class Course:
         self._samples: Samples | None = None
 
     def run_slice(self, runner: Runner, stop: Event, pace: Pace) -> None:
-        """Run the next piece of the schedule (the warm-up before the first); end where the budget is spent."""
+        """Run the next piece of the schedule (the warm-up before the first); end if the budget is spent."""
         load = self._trial.load
         if self._warmed_up < load.warmup:
             self._warm_up(runner, stop, pace.drain_s)
         length_s = min(pace.slice_s, max(load.max_seconds - self.measured_s, 0.0))
-        piece = Piece(
+        spec = WindowSpec(
             starts_ns=self._starts_ns,
             first=self._next_turn,
             end=load.max_samples,
@@ -56,20 +57,23 @@ class Course:
             length_ns=int(length_s * 1e9),
             patience_ns=int(pace.patience_s * 1e9),
         )
-        job = self._job(Slice(piece, self._clock), self._sessions)
+        job = self._job(DispatchWindow(spec, self._clock), self._sessions)
         try:
             hung = runner.run(job, stop=stop, drain_s=pace.drain_s)
-            self._note_unanswered(job.slice, hung, interrupted=stop.is_set())
+            self._note_unanswered(job.window, hung, interrupted=stop.is_set())
         finally:
-            self._advance(job.slice)
-        self._end_where_spent()
+            self._advance(job.window)
+        self._end_if_spent()
 
-    def end(self, because: str) -> bool:
-        """End the course unless it has ended already; say whether it had not."""
-        if self.ended_because:
-            return False
-        self.ended_because = because
-        return True
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self.ended_because is not ScenarioEnded.RUNNING
+
+    def end(self, because: ScenarioEnded) -> None:
+        """End it, unless it has ended already."""
+        if not self.ended:
+            self.ended_because = because
 
     def has_enough(self) -> bool:
         """Say whether every step has its `min_samples` ok samples."""
@@ -85,12 +89,12 @@ class Course:
         return self._samples
 
     def measurement(self) -> Measurement:
-        """What has come of the trial so far."""
+        """What was measured so far."""
         load = self._trial.load
         offered = self._next_turn / (self._offset_ns / 1e9) if self._offset_ns else 0.0
         return Measurement(
             samples=self.samples(),
-            schedule={**load.schedule.describe(), "workers": load.crew},
+            schedule=load.schedule.describe(load.crew),
             warmup=self._warmed_up,
             offered_rate_per_s=None if self._starts_ns is None else offered,
             achieved_rate_per_s=self._served / self.measured_s if self.measured_s else 0.0,
@@ -102,7 +106,7 @@ class Course:
     @property
     def left_s(self) -> float:
         """Time that the budget still allows, in seconds of this scenario's own."""
-        return 0.0 if self.ended_because else max(self._trial.load.max_seconds - self.measured_s, 0.0)
+        return 0.0 if self.ended else max(self._trial.load.max_seconds - self.measured_s, 0.0)
 
     def _warm_up(self, runner: Runner, stop: Event, drain_s: float) -> None:
         """Run the declared warm-up turns: counted, not kept."""
@@ -110,10 +114,10 @@ class Course:
         kept, self._recorders = self._recorders, []
         sessions = [self._session(worker) for worker in range(load.crew)]
         self._recorders = kept
-        piece = Piece(None, 0, load.warmup, 0, int(load.max_seconds * 1e9), 0)
-        job = self._job(Slice(piece, self._clock), sessions, warmup=True)
+        spec = WindowSpec(None, 0, load.warmup, 0, int(load.max_seconds * 1e9), 0)
+        job = self._job(DispatchWindow(spec, self._clock), sessions, warmup=True)
         runner.run(job, stop=stop, drain_s=drain_s)
-        self._warmed_up = job.slice.next_turn
+        self._warmed_up = job.window.next_turn
 
     def _session(self, worker: int) -> Session:
         recorder = Recorder()
@@ -128,45 +132,45 @@ class Course:
             errors=self._errors,
         )
 
-    def _job(self, piece: Slice, sessions: list[Session], *, warmup: bool = False) -> Job:
-        trial = self._trial
+    def _job(self, window: DispatchWindow, sessions: list[Session], *, warmup: bool = False) -> Job:
+        workload = self._trial
         return Job(
-            trial.scenario.journey,
-            trial.platform,
-            trial.data,
+            workload.scenario.journey,
+            workload.platform,
+            workload.data,
             sessions,
-            piece,
+            window,
             warmup,
             array("q") if warmup else self._lateness_ns,
         )
 
-    def _note_unanswered(self, piece: Slice, hung: set[int], *, interrupted: bool) -> None:
+    def _note_unanswered(self, window: DispatchWindow, hung: set[int], *, interrupted: bool) -> None:
         """Record what never came back and what was never begun: leaving it out would flatter the platform."""
         for worker in hung:
             self._sessions[worker].abandon(None if interrupted else TIMED_OUT)
             self._sessions[worker] = self._session(worker)
-        unserved = [] if interrupted else piece.unserved()
+        unserved = [] if interrupted else window.unserved()
         if unserved:
             code = pack_code(0, ERROR, 0, self._errors.number(NOT_SERVED))
             now_ns = self._clock.now_ns()
             for due_ns in unserved:
                 self._recorders[0].append(due_ns, now_ns, now_ns, code)
 
-    def _advance(self, piece: Slice) -> None:
+    def _advance(self, window: DispatchWindow) -> None:
         self._samples = None
-        self._next_turn = piece.next_turn
-        self._served += piece.ended
-        self._offset_ns += piece.active_ns
-        self.measured_s += piece.measured_ns / 1e9
+        self._next_turn = window.next_turn
+        self._served += window.ended
+        self._offset_ns += window.active_ns
+        self.measured_s += window.measured_ns / 1e9
 
-    def _end_where_spent(self) -> None:
+    def _end_if_spent(self) -> None:
         load = self._trial.load
         if self._next_turn >= load.max_samples:
-            self.end("max_samples")
+            self.end(ScenarioEnded.MAX_SAMPLES)
         elif self.measured_s > load.max_seconds - SHORTEST_SLICE_S:
-            self.end("max_seconds")
+            self.end(ScenarioEnded.MAX_SECONDS)
         elif self._schedule_ended:
-            self.end("schedule ended")
+            self.end(ScenarioEnded.SCHEDULE_ENDED)
 
     @property
     def _schedule_ended(self) -> bool:

@@ -5,7 +5,6 @@ process) put through the inverse of the cumulative rate R(t) = integral of the r
 Source of the time change: Lewis and Shedler, Simulation of nonhomogeneous Poisson processes (1979).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import ClassVar, Protocol
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
+from tailguard.record import scenario as record
 
 Offsets = NDArray[np.int64]
 
@@ -32,11 +32,11 @@ class Schedule(Protocol):
         ...
 
     def starts_ns(self) -> Offsets:
-        """Ascending offsets from the beginning, in ns; empty where the schedule is closed."""
+        """Ascending offsets from the beginning, in ns; empty if the schedule is closed."""
         ...
 
-    def describe(self) -> Mapping[str, object]:
-        """What a run's record says of it."""
+    def describe(self, workers: int) -> record.Schedule:
+        """What a run's record says of it, played by so many workers."""
         ...
 
 
@@ -56,9 +56,9 @@ class Constant:
         """Offsets i / rate below the duration, in ns."""
         return _to_ns(_unit_arrivals(self.rate_per_s * self.duration_s, None) / self.rate_per_s)
 
-    def describe(self) -> Mapping[str, object]:
-        """Kind and rate."""
-        return {"kind": self.kind, "rate_per_s": self.rate_per_s}
+    def describe(self, workers: int) -> record.ConstantSchedule:
+        """The rate."""
+        return record.ConstantSchedule(rate_per_s=self.rate_per_s, workers=workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +82,14 @@ class Poisson:
         """Offsets of a Poisson process on [0, duration), in ns."""
         return _to_ns(_unit_arrivals(self.rate_per_s * self.duration_s, self.seed) / self.rate_per_s)
 
-    def describe(self) -> Mapping[str, object]:
-        """Kind, rate and seed."""
-        return {"kind": self.kind, "rate_per_s": self.rate_per_s, "seed": self.seed}
+    def describe(self, workers: int) -> record.PoissonSchedule:
+        """Rate and seed."""
+        return record.PoissonSchedule(rate_per_s=self.rate_per_s, seed=self.seed, workers=workers)
 
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """A rate that changes linearly from one value to another; evenly spaced, or Poisson where a seed is given."""
+    """A rate that changes linearly from one value to another; evenly spaced, or Poisson if a seed is given."""
 
     from_per_s: float
     to_per_s: float
@@ -112,7 +112,7 @@ class Ramp:
         """Offsets in ns.
 
         R(t) = a t + s t^2 / 2 with a = from, s = (to - from) / duration. Its inverse is written as
-        t = 2 R / (a + sqrt(a^2 + 2 s R)), which stays exact where s is near 0.
+        t = 2 R / (a + sqrt(a^2 + 2 s R)), which stays exact if s is near 0.
         """
         arrivals = _unit_arrivals(self.rate_per_s * self.duration_s, self.seed)
         slope = (self.to_per_s - self.from_per_s) / self.duration_s
@@ -120,15 +120,15 @@ class Ramp:
         divisor = self.from_per_s + root
         return _to_ns(np.divide(2 * arrivals, divisor, out=np.zeros_like(arrivals), where=divisor > 0))
 
-    def describe(self) -> Mapping[str, object]:
-        """Kind, both rates, their mean and the seed."""
-        return {
-            "kind": self.kind,
-            "rate_per_s": self.rate_per_s,
-            "from_per_s": self.from_per_s,
-            "to_per_s": self.to_per_s,
-            "seed": self.seed,
-        }
+    def describe(self, workers: int) -> record.RampSchedule:
+        """Both rates, their mean and the seed."""
+        return record.RampSchedule(
+            rate_per_s=self.rate_per_s,
+            from_per_s=self.from_per_s,
+            to_per_s=self.to_per_s,
+            seed=self.seed,
+            workers=workers,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +172,11 @@ class Steps:
         begun_s, begun = (np.concatenate([[0.0], ends[:-1]])[step] for ends in (np.cumsum(seconds), grown))
         return _to_ns(begun_s + (arrivals - begun) / np.where(rates[step] > 0, rates[step], 1.0))
 
-    def describe(self) -> Mapping[str, object]:
-        """Kind, mean rate, the steps and the seed."""
-        steps = [list(step) for step in self.steps]
-        return {"kind": self.kind, "rate_per_s": self.rate_per_s, "steps": steps, "seed": self.seed}
+    def describe(self, workers: int) -> record.StepsSchedule:
+        """Mean rate, the steps and the seed."""
+        return record.StepsSchedule(
+            rate_per_s=self.rate_per_s, steps=self.steps, seed=self.seed, workers=workers
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +194,9 @@ class Closed:
         """Nothing: a start is when a client is free."""
         return np.empty(0, dtype=np.int64)
 
-    def describe(self) -> Mapping[str, object]:
-        """Kind and number of clients; there is no offered rate."""
-        return {"kind": self.kind, "rate_per_s": None, "clients": self.clients}
+    def describe(self, workers: int) -> record.ClosedSchedule:
+        """Number of clients; there is no offered rate."""
+        return record.ClosedSchedule(clients=self.clients, workers=workers)
 
 
 def _unit_arrivals(total: float, seed: int | None) -> NDArray[np.float64]:

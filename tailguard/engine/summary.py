@@ -1,71 +1,78 @@
 """From samples to a scenario's entry in run.json: counts, failures by kind, quantiles. Pure: it can be redone."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.engine.quantiles import estimate
-from tailguard.engine.scenario import Invariant
 from tailguard.engine.workload import Measurement
-from tailguard.record.samples import CONFLICT, ERROR, OUTCOMES, Samples
-
-QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+from tailguard.record.part import Quantiles
+from tailguard.record.samples import CONFLICT, ERROR, OK, Samples
+from tailguard.record.scenario import Counts, Invariant, SampleSummary, ScenarioEntry, StepEntry
 
 
 def scenario_entry(
     title: str, measurement: Measurement, invariants: Sequence[Invariant] = ()
-) -> dict[str, Any]:
-    """Return the `scenarios` entry of one scenario (docs/architecture.md)."""
-    return {
-        "title": title,
-        "schedule": dict(measurement.schedule),
-        "warmup": measurement.warmup,
-        "offered_rate_per_s": measurement.offered_rate_per_s,
-        "achieved_rate_per_s": measurement.achieved_rate_per_s,
-        "measured_s": measurement.measured_s,
-        "ended_because": measurement.ended_because,
-        "lateness_ms": summarise_times(measurement.lateness_ns / 1e6),
-        **count(measurement.samples),
-        "invariants": [asdict(invariant) for invariant in invariants],
-    }
+) -> ScenarioEntry:
+    """Return the entry of one scenario in the run's record."""
+    summary = summarise(measurement.samples)
+    return ScenarioEntry(
+        title=title,
+        schedule=measurement.schedule,
+        warmup=measurement.warmup,
+        offered_rate_per_s=measurement.offered_rate_per_s,
+        achieved_rate_per_s=measurement.achieved_rate_per_s,
+        measured_s=measurement.measured_s,
+        ended_because=measurement.ended_because,
+        lateness_ms=summarise_times(measurement.lateness_ns / 1e6),
+        counts=summary.counts,
+        retries=summary.retries,
+        errors=summary.errors,
+        refusals=summary.refusals,
+        steps=summary.steps,
+        invariants=tuple(invariants),
+    )
 
 
-def count(samples: Samples) -> dict[str, Any]:
-    """Return what follows from the samples alone: counts, retries, errors and refusals by kind, and each step's.
-
-    `retried` counts, as the retry rate does, samples that are no conflict.
-    """
-    return {
-        "counts": _counts(samples.outcome),
-        "retries": int(samples.retries.sum()),
-        "errors": _by_kind(samples, ERROR),
-        "refusals": _by_kind(samples, CONFLICT),
-        "steps": {step: _step(samples, step) for step in samples.steps},
-    }
+def summarise(samples: Samples) -> SampleSummary:
+    """Return what follows from the samples alone: counts, retries, errors and refusals by kind, and each step's."""
+    return SampleSummary(
+        counts=_counts(samples.outcome),
+        retries=int(samples.retries.sum()),
+        errors=_by_kind(samples, ERROR),
+        refusals=_by_kind(samples, CONFLICT),
+        steps={step: _step(samples, step) for step in samples.steps},
+    )
 
 
-def summarise_times(times_ms: NDArray[np.float64]) -> dict[str, Any]:
+def summarise_times(times_ms: NDArray[np.float64]) -> Quantiles:
     """Return p50, p95 and p99 with their intervals, and the maximum, of times in ms; no times have none."""
-    quantiles = {name: asdict(estimate(times_ms, q)) for name, q in QUANTILES.items()}
-    return {**quantiles, "max": float(times_ms.max()) if len(times_ms) else None}
+    return Quantiles(
+        p50=estimate(times_ms, 0.5),
+        p95=estimate(times_ms, 0.95),
+        p99=estimate(times_ms, 0.99),
+        max=float(times_ms.max()) if len(times_ms) else None,
+    )
 
 
-def _step(samples: Samples, step: str) -> dict[str, Any]:
+def _step(samples: Samples, step: str) -> StepEntry:
     of_step = samples.step == samples.step_index(step)
-    return {
-        "counts": _counts(samples.outcome[of_step]),
-        "retried": int(np.count_nonzero(of_step & (samples.retries > 0) & (samples.outcome != CONFLICT))),
-        "response_ms": summarise_times(samples.response_ms(step)),
-        "service_ms": summarise_times(samples.service_ms(step)),
-    }
+    return StepEntry(
+        counts=_counts(samples.outcome[of_step]),
+        retried=int(np.count_nonzero(of_step & (samples.retries > 0) & (samples.outcome != CONFLICT))),
+        response_ms=summarise_times(samples.response_ms(step)),
+        service_ms=summarise_times(samples.service_ms(step)),
+    )
 
 
-def _counts(outcome: NDArray[np.uint8]) -> dict[str, int]:
-    counts = np.bincount(outcome, minlength=len(OUTCOMES))
-    return {"total": len(outcome), **{name: int(n) for name, n in zip(OUTCOMES, counts, strict=True)}}
+def _counts(outcome: NDArray[np.uint8]) -> Counts:
+    return Counts(
+        total=len(outcome),
+        ok=int(np.count_nonzero(outcome == OK)),
+        conflict=int(np.count_nonzero(outcome == CONFLICT)),
+        error=int(np.count_nonzero(outcome == ERROR)),
+    )
 
 
 def _by_kind(samples: Samples, outcome: int) -> dict[str, int]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tailguard.engine.iteration import Session
-from tailguard.engine.scenario import Invariant, Scenario
+from tailguard.engine.scenario import Scenario
 from tailguard.record.samples import Samples
+from tailguard.record.scenario import Invariant
 
 SLUG, STEP = "synthetic", "work"
 

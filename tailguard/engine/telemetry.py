@@ -13,36 +13,10 @@ from typing import Any, Self
 
 import psutil
 
+from tailguard.record.environment import MachineReading
+
 # One look costs under 1 ms; at this period it is under 0.5 % of a core.
 PERIOD_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the machine did while it was watched.
-
-    Attributes:
-        watched_s: how long that was.
-        busy: share of the generator's cores' time that was busy, whoever kept them so.
-        foreign: share of the same that was busy with what is not a thread of ours; None where the platform does not
-            tell (not Linux).
-        steal: share of the same that the hypervisor gave to other guests.
-        waiting: share of our threads' time on or in the queue for a core that was queueing; None where the platform
-            does not tell (not Linux).
-        gc_longest_ms, gc_share: the longest pause of the garbage collector, and the share of time it took.
-        lag_ms: how late the watching thread woke at worst.
-        clock_jump_ms: largest jump of the wall clock against the monotonic one.
-    """
-
-    watched_s: float
-    busy: float
-    foreign: float | None
-    steal: float
-    waiting: float | None
-    gc_longest_ms: float
-    gc_share: float
-    lag_ms: float
-    clock_jump_ms: float
 
 
 @dataclass(slots=True)
@@ -83,7 +57,7 @@ class Telemetry:
         self._thread.join()
         gc.callbacks.remove(self._time_collection)
 
-    def reading(self) -> Reading:
+    def reading(self) -> MachineReading:
         """What was seen up to the last look."""
         seen = self._seen
         watched_s = max(self._ended_ns - self._began_ns, 1) / 1e9
@@ -91,7 +65,7 @@ class Telemetry:
             after - before for after, before in zip(self._cpu_s(), self._cpu_before, strict=True)
         )
         queued = seen.run_ns + seen.wait_ns
-        return Reading(
+        return MachineReading(
             watched_s=watched_s,
             busy=busy / total if total else 0.0,
             foreign=max(busy - seen.run_ns / 1e9, 0.0) / total if queued and total else None,

@@ -1,6 +1,5 @@
-"""A trial: a scenario put to the test, with its load, and what came of it."""
+"""A workload: a scenario with the load that drives it, and what was measured."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -12,6 +11,8 @@ from tailguard.base.errors import UsageError
 from tailguard.engine.scenario import Scenario
 from tailguard.engine.schedule import Closed, Schedule
 from tailguard.record.samples import Samples
+from tailguard.record.scenario import ScenarioEnded
+from tailguard.record.scenario import Schedule as RecordedSchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Workload:
     """A scenario with what it runs against: the platform, the data it prepared, and its load."""
 
     scenario: Scenario
@@ -84,20 +85,19 @@ class Measurement:
 
     Attributes:
         samples: all samples of all steps.
-        schedule: kind, rate and workers, for the record.
+        schedule: what drove it, for the record.
         warmup: turns that were run and not kept.
-        offered_rate_per_s: turns due per second of schedule; None where the schedule is closed.
+        offered_rate_per_s: turns due per second of schedule; None if the schedule is closed.
         achieved_rate_per_s: turns that came to their end per second, late ones and failures included.
         measured_s: time in which turns were due or in progress.
         lateness_ns: int64, how late each turn began although a worker was waiting for it: the generator's own error.
-        ended_because: decided, max_samples, max_seconds, schedule ended, interrupted; "" where it has not ended.
     """
 
     samples: Samples
-    schedule: Mapping[str, object]
+    schedule: RecordedSchedule
     warmup: int
     offered_rate_per_s: float | None
     achieved_rate_per_s: float
     measured_s: float
     lateness_ns: NDArray[np.int64]
-    ended_because: str
+    ended_because: ScenarioEnded

@@ -28,7 +28,7 @@ class Exchange(Protocol):
         ...
 
 
-class Wire:
+class HttpConnections:
     """HTTP/1.1 connections, kept per thread and host."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, timeout_s: float = TIMEOUT_S) -> None:

@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tailguard.base.errors import UsageError
-from tailguard.engine.scenario import Invariant
-from tailguard.engine.workload import Measurement, Trial
+from tailguard.engine.workload import Measurement, Workload
 from tailguard.faults.chaos import Chaos, Injection
 from tailguard.faults.orders import Ordered, ordered_faults
 from tailguard.faults.proxy import Fault
@@ -14,6 +13,7 @@ from tailguard.faults.recovery import Recovery, recoveries
 from tailguard.faults.s3_switches import S3Switches
 from tailguard.pipeline.postgres_faults import postgres_injection
 from tailguard.pipeline.world import World
+from tailguard.record.scenario import Invariant
 
 
 @contextmanager
@@ -30,12 +30,14 @@ def chaos_on(world: World) -> Iterator[Chaos | None]:
 
 
 def chaos_record(
-    chaos: Chaos, trials: Sequence[Trial], measured: Mapping[str, Measurement], recover_s: float
+    chaos: Chaos, workloads: Sequence[Workload], measured: Mapping[str, Measurement], recover_s: float
 ) -> dict[str, Any]:
     """Return the `chaos` entry of run.json: what was ordered, what was made, and what each cost each scenario."""
     samples = {slug: each.samples for slug, each in measured.items()}
     outages = {
-        trial.scenario.slug: trial.data.outages() for trial in trials if hasattr(trial.data, "outages")
+        workload.scenario.slug: workload.data.outages()
+        for workload in workloads
+        if hasattr(workload.data, "outages")
     }
     return {
         "recover_s": recover_s,
@@ -57,17 +59,17 @@ def recovery_invariants(record: Mapping[str, Any] | None, slug: str) -> list[Inv
     mine = (Recovery(**entry) for entry in record["recoveries"] if entry["scenario"] == slug)
     return [
         Invariant(
-            "every ordered fault was made",
-            made == record["ordered"],
-            f"{len(record['ordered'])} faults",
-            f"{len(made)} faults{notes and ': '}{notes}",
+            name="every ordered fault was made",
+            held=made == record["ordered"],
+            expected=f"{len(record['ordered'])} faults",
+            observed=f"{len(made)} faults{notes and ': '}{notes}",
         ),
         *(
             Invariant(
-                f"well again in time after: {each.label}",
-                each.recovered_s <= limit_s,
-                f"last trouble at most {limit_s:g} s after its end",
-                f"{each.recovered_s:.2f} s ({_cost(each)})",
+                name=f"well again in time after: {each.label}",
+                held=each.recovered_s <= limit_s,
+                expected=f"last trouble at most {limit_s:g} s after its end",
+                observed=f"{each.recovered_s:.2f} s ({_cost(each)})",
             )
             for each in mine
             if each.samples  # a fault after this scenario's end tells nothing of it

@@ -15,7 +15,7 @@ ASK_AFTER = 50
 
 
 @dataclass(slots=True)
-class Lookout:
+class DatabaseLossMonitor:
     """Passes progress on, and sets `stop` once the database is gone; `gone` says why, for the run.
 
     While it is gone on purpose, `excused` says so.

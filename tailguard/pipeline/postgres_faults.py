@@ -14,7 +14,7 @@ from tailguard.faults.chaos import Injection
 from tailguard.faults.orders import Ordered
 from tailguard.pipeline.world import World
 from tailguard.postgres.location import DatabaseError
-from tailguard.postgres.server_control import Power
+from tailguard.postgres.server_control import ServerControl
 
 _BACK_S = 30.0  # a crashed PostgreSQL replays its log; here that takes less than a second
 # Everybody else's connections of our own user to our own server.
@@ -40,7 +40,7 @@ def postgres_injection(order: Ordered, world: World) -> Injection:
     return Injection(str(order), order.seconds, _begins(world, power)[order.kind], end)
 
 
-def _begins(world: World, power: Power) -> Mapping[str, Callable[[], None]]:
+def _begins(world: World, power: ServerControl) -> Mapping[str, Callable[[], None]]:
     return {
         "postgres_terminated": partial(_terminate, world),
         "postgres_restarted": partial(_crash, world),

@@ -15,7 +15,7 @@ from tailguard.engine.quantiles import estimate
 from tailguard.judge.budget import Plan, lint
 from tailguard.judge.decision import State
 from tailguard.judge.objectives import Objectives, configured_objectives
-from tailguard.judge.stopping_rule import UntilDecided
+from tailguard.judge.stopping_rule import StoppingRule
 from tailguard.judge.verdicts import exit_code, judging
 from tailguard.pipeline.progress import Progress as Lines
 from tailguard.pipeline.suite_run import INTERRUPTED, Watch, run_suite
@@ -31,7 +31,7 @@ def run_session(config: Config, command: Sequence[str]) -> int:
     parts_of(config.suite).check_platform(config.get("platform"))
     objectives = configured_objectives(config, known_steps(config.suite))
     warn_undecidable(config, objectives)
-    until = UntilDecided(objectives)
+    until = StoppingRule(objectives)
     with Lines() as lines:
         watch = Watch(judging(objectives), until, LiveLine(lines, objectives, until), lines.say)
         run = run_suite(config, watch, command=command)
@@ -80,7 +80,7 @@ class LiveLine:
 
     lines: Lines
     objectives: Objectives
-    until: UntilDecided
+    until: StoppingRule
     _started_s: float = field(default_factory=time.monotonic)
 
     def __call__(self, progress: Progress) -> None:

@@ -8,21 +8,22 @@ from typing import Any
 import psycopg
 
 from tailguard.base.errors import TailguardError
-from tailguard.base.placement import Placement, choose_placement, pinned
 from tailguard.config.merge import Config
 from tailguard.engine.measure import Done, Pace, Progress, measure
+from tailguard.engine.placement import choose_placement, pinned
 from tailguard.engine.scenario import Scenario
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.telemetry import Telemetry
-from tailguard.engine.workload import Measurement, Trial
+from tailguard.engine.workload import Measurement, Workload
 from tailguard.pipeline.chaos import chaos_on, chaos_record, recovery_invariants
-from tailguard.pipeline.database_loss_monitor import Lookout
+from tailguard.pipeline.database_loss_monitor import DatabaseLossMonitor
 from tailguard.pipeline.loads import load_of
 from tailguard.pipeline.migrations import check_live_rows, prove_migrations
 from tailguard.pipeline.world import World
 from tailguard.pipeline.world_environment import world_environment
 from tailguard.postgres.attribution import Attribution, attributed
 from tailguard.record.doubt import Doubt
+from tailguard.record.environment import Placement
 from tailguard.record.run import Run
 from tailguard.suite.parts import parts_of
 from tailguard.suite.registry import load_scenarios
@@ -95,18 +96,18 @@ class Suite:
             ) as world,
         ):
             self.run.record["environment"] |= world_environment(world)
-            trials = [self._trial(scenario, world) for scenario in self.scenarios]
-            with attributed(world.database, trials) as attribution:
-                lookout = Lookout(world, partial(self._heard, attribution))
-                measured = self._measure(trials, placement, lookout)
+            workloads = [self._trial(scenario, world) for scenario in self.scenarios]
+            with attributed(world.database, workloads) as attribution:
+                monitor = DatabaseLossMonitor(world, partial(self._heard, attribution))
+                measured = self._measure(workloads, placement, monitor)
                 for slug in measured:
                     self.run.record["scenarios"][slug]["database"] = attribution.record(slug)
-            if lookout.gone:
-                return lookout.gone
+            if monitor.gone:
+                return monitor.gone
             if any(each.ended_because == "interrupted" for each in measured.values()):
                 return INTERRUPTED
-            for trial in trials:
-                self._settle(trial, world, measured[trial.scenario.slug])
+            for workload in workloads:
+                self._settle(workload, world, measured[workload.scenario.slug])
             prove_migrations(self.run, world, self.config, self.watch.say)
         return None
 
@@ -117,7 +118,7 @@ class Suite:
             self.run.record["verdicts"] = self.watch.judge(self.run)
             self.run.save()
 
-    def _trial(self, scenario: Scenario, world: World) -> Trial:
+    def _trial(self, scenario: Scenario, world: World) -> Workload:
         settings = self.config.scenario(scenario.slug)
         self.watch.say(f"preparing {scenario.title}")
         data = scenario.prepare(world, settings)
@@ -126,27 +127,27 @@ class Suite:
             self.watch.say(f"{scenario.title}: {step} is skipped: {why}")
             self._skipped.append(skipped_step(scenario.slug, step, why))
         load = load_of(scenario.slug, settings, self.config.get("seed"))
-        return Trial(scenario.with_optional(skipped), world.platform, data, load)
+        return Workload(scenario.with_optional(skipped), world.platform, data, load)
 
     def _measure(
-        self, trials: Sequence[Trial], placement: Placement, lookout: Lookout
+        self, workloads: Sequence[Workload], placement: Placement, monitor: DatabaseLossMonitor
     ) -> dict[str, Measurement]:
-        with Telemetry(placement.generator) as telemetry, chaos_on(lookout.world) as chaos:
+        with Telemetry(placement.generator) as telemetry, chaos_on(monitor.world) as chaos:
             if chaos is not None:
-                lookout.excused = lambda: chaos.at_hand
+                monitor.excused = lambda: chaos.at_hand
             measured = measure(
-                trials,
+                workloads,
                 done=self.watch.done,
                 save=self._save,
-                on_progress=lookout,
-                stop=lookout.stop,
+                on_progress=monitor,
+                stop=monitor.stop,
                 pace=Pace(slice_s=self.config.get("load.slice_s")),
             )
         doubts = [*find_doubts(measured, telemetry.reading()), *self._skipped]
         self.run.record["doubts"] = [doubt.as_dict() for doubt in doubts]
         if chaos is not None:
             recover_s = self.config.get("chaos.recover_s")
-            self.run.record["chaos"] = chaos_record(chaos, trials, measured, recover_s)
+            self.run.record["chaos"] = chaos_record(chaos, workloads, measured, recover_s)
         return measured
 
     def _heard(self, attribution: Attribution, progress: Progress) -> None:
@@ -159,14 +160,14 @@ class Suite:
         self.run.add_scenario(slug, scenario_entry(title, measurement), measurement.samples)
         self.run.save()
 
-    def _settle(self, trial: Trial, world: World, measurement: Measurement) -> None:
+    def _settle(self, workload: Workload, world: World, measurement: Measurement) -> None:
         """Check what must hold, now that the scenario has ended."""
-        scenario = trial.scenario
+        scenario = workload.scenario
         self.watch.say(f"checking the invariants of {scenario.title}")
-        invariants = scenario.invariants(world, trial.data, measurement.samples)
+        invariants = scenario.invariants(world, workload.data, measurement.samples)
         invariants += recovery_invariants(self.run.record.get("chaos"), scenario.slug)
         entry = self.run.record["scenarios"][scenario.slug]
         entry["invariants"] = [asdict(each) for each in invariants]
-        if counters := getattr(trial.data, "counters", None):
+        if counters := getattr(workload.data, "counters", None):
             entry["counters"] = counters()
         self.run.save()

@@ -7,11 +7,11 @@ from typing import Any  # the platform and its rows are the suite's own affair
 
 import psycopg
 
-from tailguard.base.placement import Placement
 from tailguard.config.merge import Config
 from tailguard.faults.proxy import FaultProxy
 from tailguard.faults.s3_switches import S3Switches
 from tailguard.postgres.database import Database
+from tailguard.record.environment import Placement
 from tailguard.s3.store import S3Server
 
 _DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
@@ -79,7 +79,7 @@ def remote_world(
 ) -> RemoteWorld:
     """Return the world of a server elsewhere: no server of ours, and no database but through `reader`."""
     nothing: Any = None
-    anywhere = Placement(None, None, pinned=False)
+    anywhere = Placement(generator=None, server=None, pinned=False)
     world = RemoteWorld(run_id, config, nothing, None, platform, rows, (), anywhere, resources, reader)
     world.note_deadlocks()
     world.blind = False

@@ -16,7 +16,7 @@ import psycopg
 
 from tailguard.base.secrets import mask
 from tailguard.engine.measure import Progress
-from tailguard.engine.workload import Trial
+from tailguard.engine.workload import Workload
 from tailguard.postgres.database import Database
 from tailguard.postgres.statements import (
     Counts,
@@ -52,11 +52,11 @@ class Account:
 class Attribution:
     """Hears of each slice's end (`after_slice`) and tells each scenario's account (`record`)."""
 
-    def __init__(self, statements: Statements | None, trials: Sequence[Trial], why: str = "") -> None:
+    def __init__(self, statements: Statements | None, workloads: Sequence[Workload], why: str = "") -> None:
         self._statements = statements
         self._why = why
         self._state = MEASURED if statements is not None else ABSENT
-        self._accounts = {trial.scenario.slug: Account(trial.load.warmup > 0) for trial in trials}
+        self._accounts = {workload.scenario.slug: Account(workload.load.warmup > 0) for workload in workloads}
         self._last: Reading | None = None if statements is None else statements.read()
 
     def after_slice(self, progress: Progress) -> None:
@@ -113,15 +113,15 @@ class Attribution:
 
 
 @contextmanager
-def attributed(database: Database, trials: Sequence[Trial]) -> Iterator[Attribution]:
+def attributed(database: Database, workloads: Sequence[Workload]) -> Iterator[Attribution]:
     """Open an attribution of the database's statements; where the server does not count them, it says why."""
     with database.connect(application_name="tailguard statements") as connection:
         try:
             statements = Statements(connection, create=database.source != "yours")
         except StatementsAbsentError as error:
-            yield Attribution(None, trials, str(error))
+            yield Attribution(None, workloads, str(error))
             return
-        yield Attribution(statements, trials)
+        yield Attribution(statements, workloads)
 
 
 def _service_ms(samples: Samples) -> float:

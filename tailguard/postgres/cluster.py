@@ -12,7 +12,7 @@ from pathlib import Path
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.ports import LOOPBACK
 from tailguard.base.processes import Watchdog
-from tailguard.base.unprivileged_user import Account
+from tailguard.base.unprivileged_user import UnprivilegedUser
 from tailguard.postgres.binaries import Binaries
 
 USER = "tailguard"
@@ -26,7 +26,7 @@ class Cluster:
     """The folder of a server: its data, its log and its password."""
 
     root: Path
-    account: Account | None
+    account: UnprivilegedUser | None
 
     @property
     def data(self) -> Path:

@@ -14,7 +14,7 @@ from tailguard.postgres.binaries import OLDEST_MAJOR
 from tailguard.postgres.location import DatabaseError, Location, address, connect, locate, with_options
 from tailguard.postgres.pooler import refuse_pooler
 from tailguard.postgres.server import Server, embedded_postgres
-from tailguard.postgres.server_control import Power
+from tailguard.postgres.server_control import ServerControl
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Database:
     version: str
     source: str
     bin_dir: Path | None = None  # psql and pgbench, where the server is embedded
-    power: Power | None = field(default=None, repr=False)  # likewise: yours is never stopped
+    power: ServerControl | None = field(default=None, repr=False)  # likewise: yours is never stopped
 
     @property
     def address(self) -> str:

@@ -10,10 +10,10 @@ import platformdirs
 from tailguard.base.errors import UsageError
 from tailguard.base.ports import LOOPBACK, free_port
 from tailguard.base.processes import Child, Watchdog
-from tailguard.base.unprivileged_user import Account, unprivileged_account
+from tailguard.base.unprivileged_user import UnprivilegedUser, find_unprivileged_user
 from tailguard.postgres.binaries import Binaries, find_binaries
 from tailguard.postgres.cluster import USER, Cluster, Setting, locked
-from tailguard.postgres.server_control import Power, start_until_ready
+from tailguard.postgres.server_control import ServerControl, start_until_ready
 
 _KEPT_PATIENCE_S = 20.0
 
@@ -32,7 +32,7 @@ class Server:
     source: str
     bin_dir: Path
     log_path: Path
-    power: Power = field(repr=False)
+    power: ServerControl = field(repr=False)
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def embedded_postgres(
     `cpus` binds the server to cores (Linux). Without `data_dir` its data is temporary and removed with it;
     with one it is kept there, for one process at a time.
     """
-    account = unprivileged_account()
+    account = find_unprivileged_user()
     found = binaries if isinstance(binaries, Binaries) else find_binaries(binaries, account)
     # Data that is thrown away needs no checkpoint at the end: QUIT is PostgreSQL's immediate shutdown.
     ending = (
@@ -70,7 +70,7 @@ def embedded_postgres(
 
 def workbench_dir(name: str) -> Path:
     """Return the folder of a kept server `name`, at a place that its account can reach."""
-    as_root = unprivileged_account() is not None
+    as_root = find_unprivileged_user() is not None
     cache = (
         platformdirs.site_cache_path("tailguard") if as_root else platformdirs.user_cache_path("tailguard")
     )
@@ -96,11 +96,11 @@ def _start(cluster: Cluster, binaries: Binaries, watchdog: Watchdog, cpus: Seque
         source=binaries.source,
         bin_dir=binaries.bin_dir,
         log_path=cluster.log_path,
-        power=Power(cluster, watchdog),
+        power=ServerControl(cluster, watchdog),
     )
 
 
-def _check_reach(root: Path, account: Account | None) -> None:
+def _check_reach(root: Path, account: UnprivilegedUser | None) -> None:
     if account is not None and not account.can_reach(root):
         raise UsageError(
             f"we are root, so the server runs as {account.name}, who cannot reach {root}: "

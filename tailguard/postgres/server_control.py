@@ -21,7 +21,7 @@ _FAST, _IMMEDIATE = ("INT", "QUIT", "KILL"), ("QUIT", "KILL")
 
 
 @dataclass(frozen=True, slots=True)
-class Power:
+class ServerControl:
     """A running server's switch. Its port, its data and its password stay the same."""
 
     cluster: Cluster

@@ -10,6 +10,9 @@ from tailguard.record.part import Document, Part, Quantile, Scalar
 
 Act: TypeAlias = Literal["build", "drop"]
 Client: TypeAlias = Literal["writers", "readers"]
+WriteKind: TypeAlias = Literal["insert", "update", "update_key"]
+# An example value of a query: what JSON and PostgreSQL both have.
+Parameter: TypeAlias = Scalar | list[Scalar]
 
 
 class Blocks(Part, frozen=True, kw_only=True):
@@ -166,7 +169,7 @@ class IndexCost(Part, frozen=True, kw_only=True):
     """What an index costs each write, measured on two copies of the table with `rows` each."""
 
     rows: int
-    writes: Mapping[Literal["insert", "update", "update_key"], WriteCost]
+    writes: Mapping[WriteKind, WriteCost]
     wal_bytes_per_row: WalBytes
 
 
@@ -210,7 +213,7 @@ class MigrationEntry(Part, frozen=True, kw_only=True):
     table: str
     index: str
     act: Act
-    parameters: Mapping[str, Scalar]
+    parameters: Mapping[str, Parameter]
     up_sql: str
     down_sql: str
     query_sql: str

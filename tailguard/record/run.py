@@ -49,7 +49,7 @@ MORE_FILES = ("plans/*.json", "blocks/*.parquet")
 
 @dataclass(slots=True)
 class Run:
-    """`record` is what run.json holds. A `put_...` takes a part in place of what was there; `save` writes everything."""
+    """`record` is what run.json holds. A `put_...` takes a part in place of what was there; `save` writes it all."""
 
     folder: Path
     record: RunRecord = field(repr=False)

@@ -46,37 +46,39 @@ def record_text(record: RunRecord) -> bytes:
     # Read back at once: what is written can be read, and the hash is of what a reader will have.
     masked = decode(msgspec.json.encode(mask_all(plain(record))), RunRecord)
     hashed = msgspec.structs.replace(masked, sha256=record_sha256(masked))
-    return msgspec.json.format(_encode(hashed), indent=1) + b"\n"
+    return msgspec.json.format(encode(hashed), indent=1) + b"\n"
 
 
 def record_sha256(record: RunRecord) -> str:
     """Return the SHA-256 of a record that was read: of its compact JSON with an empty `sha256`."""
-    return hashlib.sha256(_encode(msgspec.structs.replace(record, sha256=""))).hexdigest()
+    return hashlib.sha256(encode(msgspec.structs.replace(record, sha256=""))).hexdigest()
 
 
 def plain(part: Part) -> Json:
     """Return a part as JSON's own values: what is masked, compared by `verify` and printed with --json."""
-    value: Json = msgspec.json.decode(_encode(part))
+    value: Json = msgspec.json.decode(encode(part))
     return value
 
 
 def decode(text: bytes, kind: type[P]) -> P:
     """Return the part that `text` holds. Raises msgspec.DecodeError with the place in it."""
-    return msgspec.json.decode(text, type=kind, dec_hook=_document)
+    return msgspec.json.decode(text, type=kind, dec_hook=dec_hook)
 
 
-def _encode(part: Part) -> bytes:
-    return msgspec.json.encode(part, enc_hook=_value)
+def encode(part: Part) -> bytes:
+    """Return a part as compact JSON."""
+    return msgspec.json.encode(part, enc_hook=enc_hook)
 
 
-def _value(value: object) -> object:
+def enc_hook(value: object) -> object:
+    """Tell msgspec how the only type of a record that it does not know is written."""
     if isinstance(value, Document):
         return value.value
     raise TypeError(f"a record holds Python's own numbers and texts, not {type(value).__name__} {value!r}")
 
 
-def _document(_: type, value: object) -> Document:
-    """The only type of a record that msgspec does not know."""
+def dec_hook(_: type, value: object) -> Document:
+    """Tell msgspec how that type is read."""
     if isinstance(value, dict):
         return Document(value)
     raise TypeError(f"Expected `object`, got `{type(value).__name__}`")

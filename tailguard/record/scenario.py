@@ -157,14 +157,23 @@ class ServerTimeRejected(Part, frozen=True, kw_only=True, tag_field="state", tag
 DatabaseTime: TypeAlias = ServerTime | ServerTimeAbsent | ServerTimeRejected
 
 
-class ScenarioEntry(Part, frozen=True, kw_only=True):
+class SampleSummary(Part, frozen=True, kw_only=True):
+    """What follows from a scenario's samples alone: `errors` and `refusals` count by kind, the most frequent first."""
+
+    counts: Counts
+    retries: int
+    errors: Mapping[str, int]
+    refusals: Mapping[str, int]
+    steps: Mapping[str, StepEntry]
+
+
+class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
     """One scenario.
 
     `warmup` iterations were run and not kept. `offered_rate_per_s` counts the iterations that were due, None if the
     schedule is closed; `achieved_rate_per_s` those that ended, late ones and failures included. `measured_s` is the
     time in which iterations were due or in progress. `lateness_ms` tells how late iterations began although a
-    worker was free: the generator's own error. `errors` and `refusals` count by kind, the most frequent first.
-    `counters` are those of the platform's own parts.
+    worker was free: the generator's own error. `counters` are those of the platform's own parts.
     """
 
     title: str
@@ -175,11 +184,6 @@ class ScenarioEntry(Part, frozen=True, kw_only=True):
     measured_s: float
     ended_because: ScenarioEnded
     lateness_ms: Quantiles
-    counts: Counts
-    retries: int
-    errors: Mapping[str, int]
-    refusals: Mapping[str, int]
-    steps: Mapping[str, StepEntry]
     invariants: tuple[Invariant, ...] = ()
     database: DatabaseTime | None = None
     counters: Mapping[str, int] = {}

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tailguard.base.processes import Watchdog
-from tailguard.base.unprivileged_user import unprivileged_account
+from tailguard.base.unprivileged_user import find_unprivileged_user
 
 # Prints the child's id, the folder and the watchdog's id, then waits to be killed.
 OWNER = """
@@ -170,7 +170,7 @@ def test_the_child_is_bound_to_the_cores_and_we_are_not(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another account")
 def test_as_root_the_child_and_its_folder_belong_to_the_unprivileged_account(tmp_path):
-    account = unprivileged_account()
+    account = find_unprivileged_user()
     with Watchdog(account=account) as watchdog:
         folder = watchdog.folder("tailguard-test-")
         child = watchdog.start(["id", "-u"], log_path=folder / "log", cwd=folder)

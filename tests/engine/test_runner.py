@@ -8,7 +8,7 @@ import pytest
 from tailguard.base.clock import MonotonicClock
 from tailguard.base.errors import UsageError
 from tailguard.base.testing import FakeClock
-from tailguard.engine.dispatch_window import Piece, Slice
+from tailguard.engine.dispatch_window import DispatchWindow, WindowSpec
 from tailguard.engine.iteration import Session
 from tailguard.engine.recorder import ErrorKinds, Recorder, merge
 from tailguard.engine.runner import Job, Runner
@@ -30,8 +30,8 @@ class Stand:
         ]
 
     def job(self, starts_ns, *, first=0, end=10**6, from_ns=0, length_ns=S, patience_ns=S, warmup=False):
-        piece = Piece(starts_ns, first, end, from_ns, length_ns, patience_ns)
-        return Job(self.journey, None, None, self.sessions, Slice(piece, self.clock), warmup)
+        piece = WindowSpec(starts_ns, first, end, from_ns, length_ns, patience_ns)
+        return Job(self.journey, None, None, self.sessions, DispatchWindow(piece, self.clock), warmup)
 
     def samples(self):
         return merge(self.recorders, "some", ("go",), self.errors.names())

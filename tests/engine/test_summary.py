@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailguard.config.merge import load_config
-from tailguard.engine.scenario import Invariant
 from tailguard.engine.summary import count, scenario_entry
 from tailguard.engine.workload import Measurement
 from tailguard.record.run import Run
 from tailguard.record.samples import CONFLICT, ERROR, OK, OUTCOMES, pack_code, samples_from_rows
+from tailguard.record.scenario import Invariant
 
 STEPS, ERRORS = ("upload", "presigned_read"), ("", "DeadlockDetected", "Conflict", "never_met")
 
@@ -131,7 +131,7 @@ def test_a_step_without_samples_has_no_latency_rather_than_zero():
 
 
 def test_the_entry_has_what_was_measured_around_the_samples(many):
-    broken = Invariant("nobody twice", held=False, expected="0", observed="2")
+    broken = Invariant(name="nobody twice", held=False, expected="0", observed="2")
     entry = scenario_entry("Certificates", measurement_of(many), [broken])
     assert entry["title"] == "Certificates"
     assert entry["schedule"] == {"kind": "poisson", "rate_per_s": 80.0, "workers": 8}

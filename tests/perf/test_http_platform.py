@@ -108,16 +108,16 @@ def test_the_feed_leads_into_the_room(platform):
 def test_threads_keep_their_connections(platform):
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: platform.wallet_history(42), range(100)))
-    before = len(platform._wire._all)
+    before = len(platform._connections._all)
     with ThreadPoolExecutor(1) as threads:
         ports = list(threads.map(lambda _: local_port(platform), range(20)))
     assert len(set(ports)) == 1
-    assert len(platform._wire._all) == before + 1
+    assert len(platform._connections._all) == before + 1
 
 
 def local_port(platform):
     platform.wallet_history(42)
-    [(connection, _)] = platform._wire._of_thread.__dict__.values()
+    [(connection, _)] = platform._connections._of_thread.__dict__.values()
     return connection.sock.getsockname()[1]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tailguard.base.placement import choose_placement
+from tailguard.engine.placement import choose_placement
 
 pytestmark = pytest.mark.proof
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tailguard.base.errors import UsageError
-from tailguard.base.unprivileged_user import unprivileged_account
+from tailguard.base.unprivileged_user import find_unprivileged_user
 from tailguard.postgres import binaries as module
 from tailguard.postgres.binaries import find_binaries
 
@@ -133,7 +133,7 @@ class TestAsRoot:
     def test_a_wheel_in_a_private_home_is_copied_once_and_runs(self, private_wheel):
         from tailguard.postgres.server import embedded_postgres
 
-        account = unprivileged_account()
+        account = find_unprivileged_user()
         found = find_binaries(account=account)
         assert found.source == "embedded"
         assert not found.bin_dir.is_relative_to(private_wheel)
@@ -149,4 +149,4 @@ class TestAsRoot:
         folder = fake(tmp_path / "home" / "bin", "16.1")
         (tmp_path / "home").chmod(0o700)
         with pytest.raises(UsageError, match=f"the user nobody, who runs the server, cannot read {folder}"):
-            find_binaries(folder, unprivileged_account())
+            find_binaries(folder, find_unprivileged_user())

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tailguard.base.ports import LOOPBACK, free_port
-from tailguard.base.unprivileged_user import unprivileged_account
+from tailguard.base.unprivileged_user import find_unprivileged_user
 from tailguard.cli.main import run_cli
 from tailguard.postgres.database import open_database
 from tailguard.postgres.location import DatabaseError, connect
@@ -38,7 +38,7 @@ pool_mode = transaction
 def pooled(request, postgres, tmp_path):
     """The session's server through PgBouncer; our search path comes as a start-up parameter, refused or ignored."""
     server, port = psycopg.conninfo.conninfo_to_dict(postgres.dsn), free_port()
-    file, account = tmp_path / "pgbouncer.ini", unprivileged_account()
+    file, account = tmp_path / "pgbouncer.ini", find_unprivileged_user()
     words = {"user": server["user"], "password": server["password"], "ignored": request.param}
     file.write_text(
         SETTINGS.format(host=LOOPBACK, server_port=postgres.port, port=port, **words), encoding="utf-8"

@@ -17,7 +17,7 @@ import pytest
 
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.ports import LOOPBACK, free_port
-from tailguard.base.unprivileged_user import unprivileged_account
+from tailguard.base.unprivileged_user import find_unprivileged_user
 from tailguard.postgres import server as module
 from tailguard.postgres.binaries import find_binaries
 from tailguard.postgres.server import embedded_postgres, workbench_dir
@@ -79,7 +79,7 @@ def within(seconds, condition):
 @pytest.fixture(scope="module")
 def open_folder(tmp_path_factory):
     """A folder that the server's account can reach (pytest's own are private to root)."""
-    if unprivileged_account() is None:
+    if find_unprivileged_user() is None:
         yield tmp_path_factory.mktemp("open")
         return
     folder = Path(tempfile.mkdtemp(prefix="tailguard-open-", dir="/var/tmp"))
@@ -97,7 +97,7 @@ def kept_dir(open_folder):
 @pytest.fixture(scope="module")
 def tuned():
     """A server on one core, of programs found before, with a setting of ours."""
-    found = find_binaries(account=unprivileged_account())
+    found = find_binaries(account=find_unprivileged_user())
     cores = [max(os.sched_getaffinity(0))] if hasattr(os, "sched_getaffinity") else None
     with embedded_postgres(found, SMALL | {"cluster_name": "it's ours"}, cores) as server:
         yield server

@@ -11,7 +11,7 @@ import pytest
 from tailguard.engine.measure import Progress
 from tailguard.engine.scenario import Scenario
 from tailguard.engine.schedule import Closed
-from tailguard.engine.workload import Load, Trial
+from tailguard.engine.workload import Load, Workload
 from tailguard.postgres.attribution import MOST_STATEMENTS, Attribution, attributed
 from tailguard.postgres.database import Database
 from tailguard.postgres.server import Server, embedded_postgres
@@ -32,9 +32,9 @@ def reader(database: Database) -> Iterator[Statements]:
         yield Statements(connection, create=True)
 
 
-def trial(slug: str, warmup: int = 0) -> Trial:
+def workload(slug: str, warmup: int = 0) -> Workload:
     scenario = Scenario(slug, slug, ("go",), frozenset(), *[lambda *_: None] * 3, ())  # type: ignore[arg-type]  # never run
-    return Trial(scenario, None, None, Load(Closed(1, 1.0), 1, warmup))
+    return Workload(scenario, None, None, Load(Closed(1, 1.0), 1, warmup))
 
 
 def progress(slug: str, served_ms: float, n: int = 1) -> Progress:
@@ -109,7 +109,7 @@ def test_constants_do_not_reach_the_texts(connection, reader) -> None:
 
 def test_each_slice_is_its_own_scenarios_and_a_shared_statement_is_split(database, connection) -> None:
     work = Work(connection)
-    with attributed(database, [trial("a"), trial("b")]) as attribution:
+    with attributed(database, [workload("a"), workload("b")]) as attribution:
         work.insert(4)
         attribution.after_slice(progress("a", 100.0, 4))
         work.insert(1)
@@ -127,7 +127,7 @@ def test_each_slice_is_its_own_scenarios_and_a_shared_statement_is_split(databas
 
 def test_the_slice_with_the_warm_up_is_left_out_on_both_sides(database, connection) -> None:
     work = Work(connection)
-    with attributed(database, [trial("a", warmup=9)]) as attribution:
+    with attributed(database, [workload("a", warmup=9)]) as attribution:
         work.insert(9 + 2)
         attribution.after_slice(progress("a", 20.0, 2))
         work.insert(5)
@@ -138,7 +138,7 @@ def test_the_slice_with_the_warm_up_is_left_out_on_both_sides(database, connecti
 
 
 def test_a_single_slice_with_its_warm_up_says_why_there_is_nothing(database, connection) -> None:
-    with attributed(database, [trial("a", warmup=1)]) as attribution:
+    with attributed(database, [workload("a", warmup=1)]) as attribution:
         Work(connection).insert(1)
         attribution.after_slice(progress("a", 1.0))
         found = attribution.record("a")
@@ -147,7 +147,7 @@ def test_a_single_slice_with_its_warm_up_says_why_there_is_nothing(database, con
 
 
 def test_the_rare_statements_are_one_line(database, connection) -> None:
-    with attributed(database, [trial("a")]) as attribution:
+    with attributed(database, [workload("a")]) as attribution:
         for number in range(MOST_STATEMENTS + 3):
             connection.execute(shape(number))
         attribution.after_slice(progress("a", 100.0))
@@ -160,14 +160,14 @@ def test_the_rare_statements_are_one_line(database, connection) -> None:
 
 
 def test_statements_beyond_the_timed_steps_leave_no_remainder_to_tell(database, connection) -> None:
-    with attributed(database, [trial("a")]) as attribution:
+    with attributed(database, [workload("a")]) as attribution:
         connection.execute("SELECT pg_sleep(0.02)")
         attribution.after_slice(progress("a", 1.0))
         assert attribution.record("a")["remainder_ms"] is None
 
 
 def test_a_reset_by_somebody_else_rejects_the_whole_account(database, connection, reader) -> None:
-    with attributed(database, [trial("a")]) as attribution:
+    with attributed(database, [workload("a")]) as attribution:
         Work(connection).insert(1)
         attribution.after_slice(progress("a", 1.0))
         connection.execute("SELECT public.pg_stat_statements_reset()")
@@ -179,7 +179,7 @@ def test_a_reset_by_somebody_else_rejects_the_whole_account(database, connection
 
 
 def test_a_server_that_dies_meanwhile_costs_the_account_and_not_the_run(database, connection) -> None:
-    with attributed(database, [trial("a")]) as attribution:
+    with attributed(database, [workload("a")]) as attribution:
         pid = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tailguard statements'"
         connection.execute(pid)
         attribution.after_slice(progress("a", 1.0))
@@ -224,6 +224,6 @@ def test_an_extension_that_is_not_preloaded_is_told_so() -> None:
 
 
 def test_an_account_that_cannot_be_opened_says_why_for_each_scenario() -> None:
-    attribution = Attribution(None, [trial("a")], "not installed")
+    attribution = Attribution(None, [workload("a")], "not installed")
     attribution.after_slice(progress("a", 1.0))
     assert attribution.record("a") == {"state": "absent", "why": "not installed"}

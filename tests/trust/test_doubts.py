@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tailguard.base.placement import choose_placement, pinned
 from tailguard.engine.measure import measure
+from tailguard.engine.placement import choose_placement, pinned
 from tailguard.engine.scenario import Scenario
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.engine.schedule import Poisson
 from tailguard.engine.telemetry import Reading, Telemetry
-from tailguard.engine.workload import Load, Measurement, Trial
+from tailguard.engine.workload import Load, Measurement, Workload
 from tailguard.record.samples import ERROR, OK, pack_code, samples_from_rows
 from tailguard.trust.doubts import find_doubts
 
@@ -185,7 +185,7 @@ def test_a_generator_starved_by_busy_processes_on_its_core_is_doubted_gravely():
         try:
             time.sleep(1)
             result = measure(
-                [Trial(journey, None, None, Load(Poisson(100, 10), max_seconds=5))], telemetry=telemetry
+                [Workload(journey, None, None, Load(Poisson(100, 10), max_seconds=5))], telemetry=telemetry
             )
         finally:
             for hog in hogs:

@@ -7,7 +7,8 @@ from threading import Thread
 
 import pytest
 
-from tailguard.base.placement import Placement, choose_placement, pinned, split
+from tailguard.engine.placement import choose_placement, pinned, split
+from tailguard.record.environment import Placement
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process choose its cores")
 
@@ -21,7 +22,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a pr
     ],
 )
 def test_the_cores_are_split_and_shared_by_nobody(cores, generator, server):
-    assert split(cores) == Placement(generator, server, pinned=True)
+    assert split(cores) == Placement(generator=generator, server=server, pinned=True)
 
 
 def test_one_core_cannot_be_split_and_that_is_said():
@@ -46,14 +47,14 @@ def test_a_placement_that_is_not_wanted_is_not_made():
 def test_where_cores_cannot_be_chosen_that_is_said(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     assert "darwin" in choose_placement().why
-    with pinned(Placement((0,), (1,), pinned=True)):
+    with pinned(Placement(generator=(0,), server=(1,), pinned=True)):
         pass
 
 
 @linux
 def test_threads_and_processes_started_inside_stay_on_the_generators_cores():
     before = os.sched_getaffinity(0)
-    placement = Placement((min(before),), None, pinned=True)
+    placement = Placement(generator=(min(before),), server=None, pinned=True)
     seen = []
     with pinned(placement):
         thread = Thread(target=lambda: seen.append(os.sched_getaffinity(0)))
