@@ -21,7 +21,7 @@ TYPE_NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class Option:
     """A key with the rules of its values; a `secret` is masked wherever it is shown."""
 
     name: str
