@@ -272,7 +272,7 @@ def test_the_tables_are_typed_and_know_every_key():
 def test_a_suites_own_table_fills_a_dataclass_of_its_own():
     config = load_suite()
     assert config.read("scenario.websocket_broadcast", Broadcast) == Broadcast(50, 5.0)
-    with pytest.raises(UsageError, match="scenario.registration.subscribers"):
+    with pytest.raises(UsageError, match=r"scenario\.registration\.subscribers"):
         config.read("scenario.registration", Broadcast)
 
 
