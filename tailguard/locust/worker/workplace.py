@@ -8,7 +8,7 @@ import psycopg
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config, Setting
-from tailguard.config.option import Key
+from tailguard.config.option import Option
 from tailguard.config.suite_table import SuiteTable, find_file, require_suite, suite_in
 from tailguard.engine.scenario import Invariant, Scenario
 from tailguard.http.connections import Exchange
@@ -97,9 +97,9 @@ class HttpWorkplace:
 def configuration(plan: Message) -> Config:
     """Return the master's configuration: its values reach us with the plan, no file of ours is read."""
     settings = {
-        name: Setting(Key(name, None), value, "the master", 0) for name, value in plan["settings"].items()
+        name: Setting(Option(name, None), value, "the master", 0) for name, value in plan["settings"].items()
     }
-    return Config(plan["profile"], settings)
+    return Config.of(plan["profile"], settings)
 
 
 def lane_of(slug: str, plan: Message, clock: Clock) -> Lane:
