@@ -123,5 +123,6 @@ SCENARIO = Scenario(
     journey=journey,
     prepare=prepare,
     invariants=invariants,
+    counters=Cutover.counters,
     refusals=REFUSALS,
 )

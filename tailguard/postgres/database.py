@@ -15,20 +15,21 @@ from tailguard.postgres.location import DatabaseError, Location, address, connec
 from tailguard.postgres.pooler import refuse_pooler
 from tailguard.postgres.server import Server, embedded_postgres
 from tailguard.postgres.server_control import ServerControl
+from tailguard.record.environment import PostgresSource
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database and the schema of ours in it. `source` is "embedded", "system" or "yours"."""
+    """A database and the schema of ours in it."""
 
     conninfo: str = field(repr=False)  # with the password and the search path
     schema: str
     version: str
-    source: str
-    bin_dir: Path | None = None  # psql and pgbench, where the server is embedded
-    power: ServerControl | None = field(default=None, repr=False)  # likewise: yours is never stopped
+    source: PostgresSource
+    bin_dir: Path | None = None  # psql and pgbench, if the server is embedded
+    control: ServerControl | None = field(default=None, repr=False)  # likewise: yours is never stopped
 
     @property
     def address(self) -> str:
@@ -80,7 +81,7 @@ def schema_on(conninfo: str, schema: str | None = None, server: Server | None = 
         schemas.create(keeper, name)
         version = keeper.info.parameter_status("server_version") or "unknown"
         own = with_options(conninfo, f"search_path={name}")
-        found = (server.source, server.bin_dir, server.power) if server else ("yours",)
+        found = (server.source, server.bin_dir, server.control) if server else ("yours",)
         try:
             yield Database(own, name, version.split()[0], *found)
         finally:

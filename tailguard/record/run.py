@@ -14,7 +14,7 @@ from tailguard.base.text_format import utc
 from tailguard.config.merge import Config
 from tailguard.record.chaos import Chaos
 from tailguard.record.doubt import Doubt
-from tailguard.record.duet import Duet
+from tailguard.record.duet import Calibration, Duet
 from tailguard.record.environment import Environment
 from tailguard.record.files import (
     LATEST,
@@ -169,6 +169,11 @@ class Run:
     def put_duet(self, duet: Duet) -> None:
         """Take the part that only a duet has."""
         self._put(duet=duet)
+
+    def put_calibration(self, calibration: Calibration | None) -> None:
+        """Take how the gate of a duet was put to the test on this machine, if it was."""
+        assert self.record.duet is not None
+        self._put(duet=msgspec.structs.replace(self.record.duet, calibration=calibration))
 
     def put_locust(self, locust: Locust) -> None:
         """Take the part that only a Locust run has."""

@@ -5,13 +5,14 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tailguard.base.errors import UsageError
+from tailguard.record import environment as record
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -75,6 +76,12 @@ class S3Server:
     def address(self) -> str:
         """Return "host:port" for people."""
         return self.endpoint.split("://")[-1].split("@")[-1].rstrip("/")
+
+
+def s3_record(server: S3Server) -> record.S3Server:
+    """Return what a run's environment says of the server."""
+    source: Literal["embedded", "yours"] = "yours" if server.kind == "yours" else "embedded"
+    return record.S3Server(server=server.kind, version=server.version, source=source)
 
 
 def ensure_bucket(server: S3Server, **config: Any) -> bool:
