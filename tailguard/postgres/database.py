@@ -57,7 +57,7 @@ def open_database(
     """Open the database named by `dsn`, DATABASE_URL or PG*, else an embedded one, with a fresh schema of ours.
 
     `schema` is its name (`tailguard_…`; default: a new one); it is dropped on exit. `binaries` and `cpus` are for
-    the embedded server. Raises DatabaseError where the database cannot be used.
+    the embedded server. Raises DatabaseError if the database cannot be used.
     """
     with ExitStack() as stack:
         place = locate(dsn, environ)
@@ -72,7 +72,7 @@ def open_database(
 def schema_on(conninfo: str, schema: str | None = None, server: Server | None = None) -> Iterator[Database]:
     """Make a schema of ours on a server that runs, and drop it on exit.
 
-    Raises DatabaseError where the server is too old, read-only, or the user may not create schemas.
+    Raises DatabaseError if the server is too old, read-only, or the user may not create schemas.
     """
     name = schema or schemas.new_name()
     with connect(conninfo) as keeper:  # its advisory lock says that we live
@@ -89,7 +89,7 @@ def schema_on(conninfo: str, schema: str | None = None, server: Server | None = 
 
 
 def check(connection: psycopg.Connection[Any]) -> None:
-    """Raise DatabaseError where we cannot work on this server, before anything is made."""
+    """Raise DatabaseError if we cannot work on this server, before anything is made."""
     where = f"PostgreSQL at {_where(connection)}"
     major = connection.info.server_version // 10_000
     if major < OLDEST_MAJOR:
@@ -116,7 +116,7 @@ def _where(connection: psycopg.Connection[Any]) -> str:
 
 
 def _drop(keeper: psycopg.Connection[Any], conninfo: str, name: str) -> None:
-    """Drop the schema, over a new connection where the keeper's is broken (one sees that only by using it)."""
+    """Drop the schema, over a new connection if the keeper's is broken (one sees that only by using it)."""
     try:
         try:
             schemas.drop(keeper, name)

@@ -120,6 +120,12 @@ class Run:
         """Return the saved samples as one table: scenario, step, *_ns, outcome, error, retries."""
         return read_frame(self.samples_path)
 
+    def raw_files(self) -> dict[str, Path]:
+        """Return the raw files that are there, by their path in the folder."""
+        more = [path for pattern in MORE_FILES for path in self.folder.glob(pattern)]
+        paths = [path for path in (self.samples_path, self.folder / LIVE, *sorted(more)) if path.exists()]
+        return {path.relative_to(self.folder).as_posix(): path for path in paths}
+
     def live_samples(self) -> dict[str, Samples]:
         """Return what the clients of proofs under load sent, by window; nothing if there was no such proof.
 
@@ -223,8 +229,5 @@ class Run:
 
     def _hashes(self, *staged: Path) -> dict[str, str]:
         """Return the SHA-256 of each raw file, of a staged one under the name that it is about to take."""
-        more = [path for pattern in MORE_FILES for path in self.folder.glob(pattern)]
-        paths = [path for path in (self.samples_path, self.folder / LIVE, *sorted(more)) if path.exists()]
-        files = {path.relative_to(self.folder).as_posix(): path for path in paths}
-        files |= {path.name.removesuffix(PART): path for path in staged}
+        files = self.raw_files() | {path.name.removesuffix(PART): path for path in staged}
         return {name: sha256_of(path) for name, path in files.items()}

@@ -31,7 +31,8 @@ class _AnySchema(msgspec.Struct):
 def read_record(path: Path) -> RunRecord:
     """Return the record in the file `path`.
 
-    Raises UsageError, with the file and the place in it, if it cannot be read, is broken; OtherSchemaError if it has another schema.
+    Raises UsageError, with the file and the place in it, if it cannot be read or is broken, and OtherSchemaError if it
+    has another schema.
     """
     try:
         text = path.read_bytes()

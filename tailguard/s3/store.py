@@ -40,7 +40,7 @@ class StorageError(UsageError):
 class S3Server:
     """A running S3 server. `kind` is "seaweedfs", "moto" (a stand-in: no real signatures) or "yours".
 
-    Our objects lie in `bucket` below `prefix` (empty where the bucket itself is ours).
+    Our objects lie in `bucket` below `prefix` (empty if the bucket itself is ours).
     """
 
     endpoint: str
@@ -108,7 +108,7 @@ def ensure_bucket(server: S3Server, **config: Any) -> bool:
 
 
 def software(server: S3Server) -> str:
-    """Return what the server calls itself in its answers, "unknown" where it does not say."""
+    """Return what the server calls itself in its answers, "unknown" if it does not say."""
     client = server.client()
     try:
         answer = client.head_bucket(Bucket=server.bucket)
@@ -120,10 +120,10 @@ def software(server: S3Server) -> str:
 
 
 def remove_ours(server: S3Server, *, bucket_too: bool) -> None:
-    """Delete the objects below our prefix, and the bucket where we made it.
+    """Delete the objects below our prefix, and the bucket if we made it.
 
     A failure is logged with what is left, not raised: what was measured is worth more.
-    Raises ValueError where neither a prefix nor the bucket is ours: that would empty a user's bucket.
+    Raises ValueError if neither a prefix nor the bucket is ours: that would empty a user's bucket.
     """
     if not server.prefix and not bucket_too:
         raise ValueError(f"nothing in the bucket {server.bucket} is ours alone: no prefix")
@@ -142,7 +142,7 @@ def remove_ours(server: S3Server, *, bucket_too: bool) -> None:
 
 
 def _delete(client: "S3Client", bucket: str, keys: list[str]) -> None:
-    """Delete a page of keys in one call, or one by one where the server has no such call (Google's has none)."""
+    """Delete a page of keys in one call, or one by one if the server has no such call (Google's has none)."""
     if not keys:
         return
     try:
