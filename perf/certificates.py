@@ -81,7 +81,7 @@ def backfill(
 def check(*, everything: bool, share: float, seed: int, as_json: bool, **where: Any) -> int:
     """Compare rows, local disk and S3: counts, what is missing, orphans, and a sample read back by SHA-256.
 
-    Exit code 65 where anything is wrong.
+    Exit code 65 if anything is wrong.
     """
     with open_target(**where) as target:
         share = 1.0 if everything else share

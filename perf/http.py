@@ -23,7 +23,7 @@ RENEW_AFTER_S = 50 * 60  # access tokens last 60 minutes
 
 @dataclass(frozen=True, slots=True)
 class SubmittedResult:
-    """A recorded result; `version` is None where the target does not tell it."""
+    """A recorded result; `version` is None if the target does not tell it."""
 
     version: int | None
 
@@ -85,7 +85,7 @@ class HttpPlatform:
     def submit_result(
         self, match_id: int, user_id: int, score1: int, score2: int, version: int | None = None
     ) -> SubmittedResult:
-        """Record a result; a version is stated only where the caller knows one."""
+        """Record a result; a version is stated only if the caller knows one."""
         body = {"participant1_score": score1, "participant2_score": score2}
         if version is not None:
             body["version"] = version

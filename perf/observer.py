@@ -21,7 +21,7 @@ class Observer:
     """One more subscriber, in a thread of ours. A context manager: entering waits for the welcome frame.
 
     `checked` counts the events whose row was read, `overtaken` those whose row was still the old one; `broken` says why
-    it could not go on, where it could not. One that is `patient`, as the database fails on purpose, goes on: `unread`
+    it could not go on, if it could not. One that is `patient`, as the database fails on purpose, goes on: `unread`
     counts the events whose row could not be read.
     """
 

@@ -20,7 +20,7 @@ REFUSALS = (Conflict, RefusedError)
 
 
 class Submitted(Protocol):
-    """A recorded result; `version` is the match's new version, where the platform has such."""
+    """A recorded result; `version` is the match's new version, if the platform has such."""
 
     @property
     def version(self) -> int | None: ...
@@ -89,7 +89,7 @@ class Platform(Protocol):
 def load_platform(spec: str) -> Any:
     """Return the adapter class or factory at `package.module:Name`.
 
-    It is called with the world and returns a `Platform`. Raises `UsageError` where it cannot be imported.
+    It is called with the world and returns a `Platform`. Raises `UsageError` if it cannot be imported.
     """
     module_name, colon, name = spec.partition(":")
     if not colon or not name:

@@ -38,11 +38,11 @@ class Preflight:
     """Asks a target a few things. It writes what one turn of each scenario writes."""
 
     def __init__(self, target: Target, host: str, dsn: str | None, burst: int) -> None:
-        """Look at `host` as `target` describes it; `dsn` is its database, where one may look there."""
+        """Look at `host` as `target` describes it; `dsn` is its database, if one may look there."""
         self._target, self._host, self._dsn, self._burst = target, host, dsn, burst
 
     def run(self) -> Iterator[Check]:
-        """Yield each check as it is done; where the target does not live or lets nobody in, the rest is left out."""
+        """Yield each check as it is done; if the target does not live or lets nobody in, the rest is left out."""
         health = self._health()
         yield health
         if health.state == "fail":

@@ -16,17 +16,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.record.environment import Environment
+from tailguard.record.run_json import decode, plain
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The running platform. `facts` are what it said of itself; `secret` signs its tokens."""
+    """The running platform, where it is and what was made to fail in it; `secret` signs its tokens."""
 
     process: "subprocess.Popen[str]"
     url: str
     secret: str
     conninfo: str
-    facts: Mapping[str, Any]
+    environment: Environment
+    faults: tuple[str, ...]
 
     def close(self) -> None:
         """Let it end, and wait until all of it is gone."""
@@ -37,7 +40,7 @@ class Reference:
 
 
 def start_reference(configuration: Mapping[str, Any], port: int, say: Callable[[str], None]) -> Reference:
-    """Start the platform with its servers on loopback. Raises UsageError where it cannot be started."""
+    """Start the platform with its servers on loopback. Raises UsageError if it cannot be started."""
     process = subprocess.Popen(
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
@@ -53,13 +56,23 @@ def start_reference(configuration: Mapping[str, Any], port: int, say: Callable[[
         if "say" in told:
             say(told["say"])
         elif "ready" in told:
-            ready = told["ready"]
-            return Reference(process, ready["url"], ready["secret"], ready["conninfo"], ready["facts"])
+            return _reference(process, told["ready"])
         else:
             process.stdin.close()
             process.wait(60)
             raise UsageError(f"The reference platform cannot be started: {told['failed']}")
     raise UsageError(f"The reference platform ended before it was ready (exit code {process.wait(60)}).")
+
+
+def _reference(process: "subprocess.Popen[str]", ready: Mapping[str, Any]) -> Reference:
+    return Reference(
+        process=process,
+        url=ready["url"],
+        secret=ready["secret"],
+        conninfo=ready["conninfo"],
+        environment=decode(json.dumps(ready["environment"]).encode(), Environment),
+        faults=tuple(ready["faults"]),
+    )
 
 
 def main() -> None:
@@ -93,6 +106,7 @@ def serve(asked: Mapping[str, Any], stack: ExitStack) -> dict[str, Any]:
     from tailguard.postgres.database import open_database  # noqa: PLC0415
     from tailguard.postgres.settings import postgres_record  # noqa: PLC0415
     from tailguard.s3.server import open_s3  # noqa: PLC0415
+    from tailguard.s3.store import s3_record  # noqa: PLC0415
 
     config = load_config(asked["profile"], file=asked["file"], sets=asked["sets"])
     faults = read_faults()
@@ -111,16 +125,14 @@ def serve(asked: Mapping[str, Any], stack: ExitStack) -> dict[str, Any]:
     server = stack.enter_context(WebServer(create_app(platform), bind("127.0.0.1", asked["port"])))
     with database.connect() as connection:
         postgres = postgres_record(connection, database.source)
-    environment = describe_environment() | {
-        "postgres": postgres,
-        "s3": {
-            "server": s3.kind,
-            "version": s3.version,
-            "source": "yours" if s3.kind == "yours" else "embedded",
-        },
+    environment = describe_environment(postgres=postgres, s3=s3_record(s3))
+    return {
+        "url": server.url,
+        "secret": secret,
+        "conninfo": database.conninfo,
+        "environment": plain(environment),
+        "faults": faults.names(),
     }
-    facts = {"environment": environment, "faults": list(faults.names())}
-    return {"url": server.url, "secret": secret, "conninfo": database.conninfo, "facts": facts}
 
 
 def tell(**line: Any) -> None:

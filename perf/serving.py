@@ -38,7 +38,7 @@ SHORTEST_SECRET_BYTES = 32  # as HS256 wants; reference.tokens refuses less
 
 
 def serve_platform(host: str, port: int, dsn: str | None, s3_endpoint: str | None) -> None:
-    """Serve until Ctrl-C or SIGTERM. Raises UsageError before anything is started where an input is wrong."""
+    """Serve until Ctrl-C or SIGTERM. Raises UsageError before anything is started if an input is wrong."""
     faults, throttle, secret = read_faults(), read_throttle(os.environ), read_secret(os.environ)
     flags = read_flags(os.environ)
     with ExitStack() as stack:
@@ -85,7 +85,7 @@ def announce(
 
 @contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Take the port before anything slow starts. Raises UsageError where it cannot be had."""
+    """Take the port before anything slow starts. Raises UsageError if it cannot be had."""
     try:
         listener = bind(host, port)
     except OSError as error:
@@ -113,7 +113,7 @@ def sigterm_as_interrupt() -> Iterator[None]:
 def certificate_storage(
     s3: S3Server, metrics: Metrics, flags: Flags, environ: Mapping[str, str]
 ) -> CertificateStorage:
-    """Return S3 alone or, where CERT_LOCAL_ROOT names a folder, that folder and S3 as far as the flags say."""
+    """Return S3 alone or, if CERT_LOCAL_ROOT names a folder, that folder and S3 as far as the flags say."""
     client = s3.client(max_pool_connections=32, retries={"total_max_attempts": 1})
     storage = S3Storage(client, s3.bucket, s3.prefix, metrics=metrics)
     root = environ.get(LOCAL_VARIABLE)

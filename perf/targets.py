@@ -25,7 +25,7 @@ def packed(target: Target, host: str) -> dict[str, Any]:
 
 
 def secret_of(reference: Reference | None) -> str:
-    """Return what signs the target's tokens. Raises UsageError where we have no way to log in."""
+    """Return what signs the target's tokens. Raises UsageError if we have no way to log in."""
     secret = reference.secret if reference else os.environ.get(SECRET_VARIABLE, "")
     if not secret:
         raise UsageError(

@@ -53,7 +53,7 @@ def open_world(
     placement: Placement,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[World]:
-    """Start what the scenarios need, seed it, build the platform. Raises `UsageError` where a part is not to be had."""
+    """Start what the scenarios need, seed it, build the platform. Raises `UsageError` if a part is not to be had."""
     faults = read_faults()
     with ExitStack() as stack:
         say("starting PostgreSQL")

@@ -2,7 +2,7 @@
 
 Who: the platform's operators, while its users go on. What: flags off, dual write, backfill, read S3 first, roll back,
 each under the same load; the name of a step says the stage, so that each stage has its own latency. Every turn stores
-a certificate, then reads one back: its own, or an older one, by presigned link where there is one, else through the
+a certificate, then reads one back: its own, or an older one, by presigned link if there is one, else through the
 platform. Data: a database schema, a folder and a prefix of the bucket of its own, with certificates from before.
 There is no locust user of it: it switches the flags of the very platform that it measures.
 """
@@ -123,5 +123,6 @@ SCENARIO = Scenario(
     journey=journey,
     prepare=prepare,
     invariants=invariants,
+    counters=Cutover.counters,
     refusals=REFUSALS,
 )

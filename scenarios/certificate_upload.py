@@ -1,7 +1,7 @@
 """Certificate upload: a winner's certificate goes to S3 and is read back.
 
 Who: the platform at a tournament's end, then the certificate's owner. What: about 64 KiB are stored on S3 and
-their row is written; a presigned URL reads them back; where a local disk stands beside S3, one that S3 has lost is read
+their row is written; a presigned URL reads them back; if a local disk stands beside S3, one that S3 has lost is read
 through the platform, too. Data: certificates rendered before the clock starts, with names such as Curaçao, 東京, Δ and
 🏆; each arrival has bytes of its own.
 """
@@ -29,7 +29,7 @@ READERS = 4
 
 @dataclass(slots=True)
 class Certificates:
-    """Rendered bodies and the registrations that they are for. `fallback` is None where nothing can fall back."""
+    """Rendered bodies and the registrations that they are for. `fallback` is None if nothing can fall back."""
 
     rendered: tuple[bytes, ...]
     registrations: Sequence[int]
@@ -68,7 +68,7 @@ def open_optional(world: World, data: Certificates) -> Mapping[str, str]:
 
 
 def read_back(platform: Platform, certificate_id: int, body: bytes) -> bytes:
-    """Read through a presigned URL; raises `CertificateChangedError` where the bytes differ."""
+    """Read through a presigned URL; raises `CertificateChangedError` if the bytes differ."""
     read = platform.read_presigned(certificate_id)
     if read != body:
         raise CertificateChangedError(
@@ -88,7 +88,7 @@ def journey(session: Session, platform: Platform, data: Certificates) -> None:
 
 
 def sha256_of(platform: Platform, certificate_id: int) -> str | None:
-    """Return the SHA-256 of a certificate as it reads back, None where it does not."""
+    """Return the SHA-256 of a certificate as it reads back, None if it does not."""
     try:
         return hashlib.sha256(platform.read_presigned(certificate_id)).hexdigest()
     except Exception:  # noqa: BLE001  # however it failed to come back, it is lost to its owner

@@ -19,7 +19,7 @@ from tailguard.pipeline.feed_switches import is_cut_off, is_under_faults, switch
 from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import Invariant
-from tailguard.websocket.subscribers import BroadcastLostError, Outage, Receipt, Subscribers
+from tailguard.websocket.subscribers import BroadcastLostError, Receipt, Subscribers
 
 # Twice the limit of the objective: what comes later still counts as slow, not as lost.
 LOST_AFTER_S = 10.0
@@ -53,10 +53,6 @@ class Arena:
         self.versions[index] = submitted.version
         self.scores[index] = {score}
         return ticket.wait(LOST_AFTER_S)
-
-    def outages(self) -> list[Outage]:
-        """Return the times that spectators were out of the room."""
-        return self.subscribers.outages
 
 
 def prepare(world: World, settings: Mapping[str, Any]) -> Arena:
@@ -112,7 +108,7 @@ def never_dropped(totals: Mapping[str, int]) -> list[Invariant]:
 
 
 def after_drops(data: Arena, totals: Mapping[str, int], samples: Samples) -> list[Invariant]:
-    """Return whether who was cut off came back, and lost nothing while in the room.
+    """Return whether those who were cut off came back, and lost nothing while in the room.
 
     What was sent meanwhile is missed, not lost: the platform repeats no event, and a client that comes back reads the
     state anew (`kept`).
@@ -162,5 +158,6 @@ SCENARIO = Scenario(
     journey=journey,
     prepare=prepare,
     invariants=invariants,
+    outages=lambda data: data.subscribers.outages,
     refusals=REFUSALS,
 )

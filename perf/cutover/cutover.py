@@ -53,7 +53,7 @@ _LEGACY_UPLOADERS = 8  # before the clock starts
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """A certificate as its owner got it. `retries` is 1 where the presigned link failed and the platform helped."""
+    """A certificate as its owner got it. `retries` is 1 if the presigned link failed and the platform helped."""
 
     body: bytes
     retries: int = 0

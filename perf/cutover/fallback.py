@@ -25,7 +25,7 @@ class Fallback:
     storage: MigratingStorage
 
     def read(self, platform: Any, turn: int) -> bytes:
-        """Read one through the platform; raises `CertificateChangedError` where the bytes differ."""
+        """Read one through the platform; raises `CertificateChangedError` if the bytes differ."""
         certificate_id, sha256 = self.lost[turn % len(self.lost)]
         body: bytes = platform.download_certificate(certificate_id)
         if hashlib.sha256(body).hexdigest() != sha256:
@@ -38,7 +38,7 @@ class Fallback:
 
 
 def why_none(world: World) -> str:
-    """Return why nothing can fall back in this world; empty where it can."""
+    """Return why nothing can fall back in this world; empty if it can."""
     if not isinstance(world.storage, MigratingStorage):
         return "there is no local disk beside S3 (certificates.storage is not dual_write)"
     if not hasattr(world.platform, "download_certificate"):

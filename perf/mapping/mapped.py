@@ -94,7 +94,7 @@ class MappedPlatform:
         )
 
     def read_presigned(self, certificate_id: Any) -> bytes:
-        """Read a certificate, through the link of the answer where the mapping names one."""
+        """Read a certificate, through the link of the answer if the mapping names one."""
         step = self._target.steps["presigned_read"]
         content = self._ask("presigned_read", None, None, {"certificate": certificate_id})
         if not step.link:

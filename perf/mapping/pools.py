@@ -122,7 +122,7 @@ class PooledRows:
 
     @property
     def small_tournaments(self) -> Sequence[Any]:
-        """Ids of tournaments that are full, where the target has such; else open ones."""
+        """Ids of tournaments that are full, if the target has such; else open ones."""
         return self._ids("full_tournaments") or self.open_tournaments
 
     @property

@@ -69,7 +69,7 @@ class Step:
     """One request. `conflict_if` lists (status, text of the body) that mean a clean refusal, as `conflict` does.
 
     `id` is the field of the answer with the new row's id, `link` the one with a link to follow, `user` the user pool's
-    row (by number) that asks where the step itself names nobody.
+    row (by number) that asks if the step itself names nobody.
     """
 
     method: str
@@ -117,7 +117,7 @@ class Target:
 
 
 def load_target(path: Path) -> Target | None:
-    """Read the [target] of a file, None where it has none. Raises UsageError naming file, key and value."""
+    """Read the [target] of a file, None if it has none. Raises UsageError naming file, key and value."""
     table, _ = read_toml(path)
     return parse_target(table["target"], str(path), path.parent) if "target" in table else None
 

@@ -23,7 +23,7 @@ class Clock(Protocol):
         ...
 
     def sleep_until_ns(self, due_ns: int, wake: Event | None = None) -> None:
-        """Return at `due_ns`, at once where that has passed, or early where `wake` is set."""
+        """Return at `due_ns`, at once if that has passed, or early if `wake` is set."""
         ...
 
 

@@ -16,7 +16,7 @@ def free_ports(count: int, twin_offset: int = 0) -> list[int]:
 
     With `twin_offset`, so is each one's port that much higher (SeaweedFS expects its gRPC ports 10,000 above).
     Another process may take one before we do: whoever binds later must be ready to ask again.
-    Raises OSError where there are none.
+    Raises OSError if there are none.
     """
     ports: list[int] = []
     with ExitStack() as held:
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 def _taken_for_now(port: int, held: ExitStack) -> bool:
-    """Bind `port` until `held` closes, so that none is chosen twice; False where another has it."""
+    """Bind `port` until `held` closes, so that none is chosen twice; False if another has it."""
     probe = held.enter_context(socket.socket())
     try:
         probe.bind((LOOPBACK, port))

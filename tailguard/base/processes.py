@@ -24,7 +24,7 @@ from tailguard.base.unprivileged_user import UnprivilegedUser
 
 # Words on the pipe: `folder PATH`, `file PATH` and `pid N` adopt, `done` lets go.
 # End of file without `done`: our owner is dead.
-# A zombie counts as gone: where process 1 does not reap, `kill -0` would see it for ever.
+# A zombie counts as gone: if process 1 does not reap, `kill -0` would see it for ever.
 # `rm` is repeated, as workers of a dying server may still write.
 _WATCH = r"""
 trap '' HUP INT TERM
@@ -178,7 +178,7 @@ class Watchdog:
         cpus: Sequence[int] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Child:
-        """Start `command` with its output in `log_path`, in a session of its own, bound to `cpus` where possible.
+        """Start `command` with its output in `log_path`, in a session of its own, bound to `cpus` if possible.
 
         Without `env` the child gets a small environment with the C locale and UTC.
         """
@@ -244,7 +244,7 @@ class Watchdog:
 
 @contextmanager
 def _bound_to(cpus: Sequence[int] | None) -> Iterator[None]:
-    """Bind this thread to `cpus` while it starts a child, which inherits that; nothing where not possible."""
+    """Bind this thread to `cpus` while it starts a child, which inherits that; nothing if not possible."""
     if not cpus or not hasattr(os, "sched_setaffinity"):
         yield
         return

@@ -18,7 +18,7 @@ class FakeClock:
         return self._now_ns
 
     def sleep_until_ns(self, due_ns: int, wake: Event | None = None) -> None:
-        """Jump to `due_ns` where it lies ahead, unless `wake` is set."""
+        """Jump to `due_ns` if it lies ahead, unless `wake` is set."""
         if wake is None or not wake.is_set():
             with self._lock:
                 self._now_ns = max(self._now_ns, due_ns)

@@ -3,7 +3,7 @@
 import math
 from datetime import UTC, datetime
 
-ABSENT = "—"  # what is shown where there is no value
+ABSENT = "—"  # what is shown if there is no value
 
 # At three digits, from here on a value rounds up to one of the next unit.
 _ONE = 0.9995

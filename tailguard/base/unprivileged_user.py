@@ -1,4 +1,4 @@
-"""The account a server runs as: ours, or an unprivileged one where we are root (PostgreSQL refuses root)."""
+"""The account a server runs as: ours, or an unprivileged one if we are root (PostgreSQL refuses root)."""
 
 import os
 import pwd
@@ -44,9 +44,9 @@ class UnprivilegedUser:
 
 
 def find_unprivileged_user() -> UnprivilegedUser | None:
-    """Return the account to drop to where we are root, None where we are not and need none.
+    """Return the account to drop to if we are root, None if we are not and need none.
 
-    Raises UsageError where root finds no such account.
+    Raises UsageError if root finds no such account.
     """
     if os.geteuid() != 0:
         return None

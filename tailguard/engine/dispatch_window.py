@@ -37,7 +37,7 @@ class DispatchWindow:
 
     A window that ended at its time sharp would stop sending in the middle of a stall and so leave out the requests
     that the stall would have hit: coordinated omission by the window. So starts stay due until no turn is in progress
-    or waiting: the windows, put together, are one schedule cut only where the platform was idle. `patience_ns` bounds
+    or waiting: the windows, put together, are one schedule cut only if the platform was idle. `patience_ns` bounds
     that for a platform which never is; then the turns due by that instant are the last.
 
     `ended` counts the turns that have ended.

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def error_kind(failure: BaseException) -> str:
-    """Name a failure by its class and, where the database gave one, its SQLSTATE: "DeadlockDetected (40P01)"."""
+    """Name a failure by its class and, if the database gave one, its SQLSTATE: "DeadlockDetected (40P01)"."""
     sqlstate = getattr(failure, "sqlstate", None)
     return f"{type(failure).__name__} ({sqlstate})" if sqlstate else type(failure).__name__
 

@@ -13,7 +13,7 @@ _COLUMNS = ("intended_ns", "started_ns", "ended_ns", "step", "outcome", "error",
 def pool(parts: Sequence[Samples]) -> Samples:
     """Put samples of one scenario together; error kinds of the same name become one.
 
-    Raises UsageError where there is nothing to pool, or the parts are of different scenarios or steps.
+    Raises UsageError if there is nothing to pool, or the parts are of different scenarios or steps.
     """
     if len({(part.scenario, part.steps) for part in parts}) != 1:
         names = sorted({f"{part.scenario} ({', '.join(part.steps)})" for part in parts})

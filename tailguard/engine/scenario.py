@@ -1,12 +1,13 @@
 """A scenario: one user journey with its steps, its needs and what must hold after it."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tailguard.base.errors import UsageError
 from tailguard.engine.iteration import Session
+from tailguard.record.chaos import Outage
 from tailguard.record.samples import MOST_STEPS, Samples
 from tailguard.record.scenario import Invariant
 
@@ -28,6 +29,8 @@ class Scenario:
         refusals: what the platform raises for a clean, expected refusal.
         optional: names of steps that only some worlds have; `tailguard run` takes them if they are to be had.
         open_optional: (world, data) -> why each of those that are not to be had is skipped; makes the others ready.
+        counters: data -> counters of the platform's own parts, after the last sample.
+        outages: data -> when its subscribers were without their connection; None if it has no subscribers.
     """
 
     slug: str
@@ -40,6 +43,8 @@ class Scenario:
     refusals: tuple[type[Exception], ...] = ()
     optional: tuple[str, ...] = ()
     open_optional: Callable[[Any, Any], Mapping[str, str]] = lambda _world, _data: {}
+    counters: Callable[[Any], Mapping[str, int]] = lambda _data: {}
+    outages: Callable[[Any], Sequence[Outage]] | None = None
 
     def __post_init__(self) -> None:
         for name in (self.slug, *self.steps, *self.optional):

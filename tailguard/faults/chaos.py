@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+
+from tailguard.record.chaos import FaultWindow
 
 _JOIN_S = 30.0  # a fault's end may start a server again
 
@@ -20,21 +22,7 @@ class Injection:
     end: Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """When a fault really was, on the clock of the samples. `note` says what went wrong with the fault itself."""
-
-    label: str
-    began_ns: int
-    ended_ns: int
-    note: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the entry of run.json."""
-        return {name: getattr(self, name) for name in ("label", "began_ns", "ended_ns", "note")}
-
-
-class Chaos:
+class FaultInjector:
     """Injects one fault after the other in a thread of its own, with `calm_s` before each, as long as the `with` lasts.
 
     `windows` holds what has ended so far; the fault at hand is ended at the end of the `with`, whatever happens.
@@ -45,7 +33,7 @@ class Chaos:
         self._stop = threading.Event()
         self._at_hand = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chaos", daemon=True)
-        self.windows: list[Window] = []
+        self.windows: list[FaultWindow] = []
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -58,19 +46,14 @@ class Chaos:
         self._thread.join(_JOIN_S)
 
     @property
-    def labels(self) -> list[str]:
-        """Return the faults of the plan, in order."""
-        return [each.label for each in self._injections]
+    def labels(self) -> tuple[str, ...]:
+        """The faults of the plan, in order."""
+        return tuple(each.label for each in self._injections)
 
     @property
     def at_hand(self) -> bool:
         """Whether a fault has begun that is not all taken back yet."""
         return self._at_hand.is_set()
-
-    @property
-    def planned_s(self) -> float:
-        """How long the whole plan takes, the calm after its last fault included."""
-        return sum(each.seconds + self._calm_s for each in self._injections) + self._calm_s
 
     def _run(self) -> None:
         for injection in self._injections:
@@ -85,7 +68,13 @@ class Chaos:
         self._stop.wait(injection.seconds)
         notes += _tried(injection.end)
         self._at_hand.clear()
-        self.windows.append(Window(injection.label, began_ns, time.monotonic_ns(), "; ".join(notes)))
+        window = FaultWindow(
+            label=injection.label,
+            began_ns=began_ns,
+            ended_ns=time.monotonic_ns(),
+            note="; ".join(notes),
+        )
+        self.windows.append(window)
 
 
 def _tried(action: Callable[[], None]) -> list[str]:

@@ -91,7 +91,7 @@ class FaultProxy:
                 self.drop(fault.share)
 
     def drop(self, share: float = 1.0) -> int:
-        """Reset a share of the connections, at least one where there is any, and say how many."""
+        """Reset a share of the connections, at least one if there is any, and say how many."""
         return int(self._call(self._drop(share)))
 
     def _call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:

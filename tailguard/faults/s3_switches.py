@@ -1,4 +1,4 @@
-"""An S3 server with switches for faults: a proxy before it, and where it is embedded, its power."""
+"""An S3 server with switches for faults: a proxy before it, and, if it is embedded, its control."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,11 +22,11 @@ _WIRE: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class S3Switches:
-    """`server` is reached through `proxy`. `power` is None where the server is yours."""
+    """`server` is reached through `proxy`. `control` is None if the server is yours."""
 
     server: S3Server
     proxy: FaultProxy
-    power: RestartableS3 | None
+    control: RestartableS3 | None
 
     def inject(self, kind: str, amount: float) -> None:
         """Let a fault befall a share of the answers; of `s3_slow` the amount is seconds and befalls all."""
@@ -40,19 +40,19 @@ class S3Switches:
         self.proxy.set([])
 
     def kill(self) -> None:
-        """Kill the server. Raises TailguardError where it is yours."""
-        self._power().kill()
+        """Kill the server. Raises TailguardError if it is yours."""
+        self._control().kill()
 
     def restart(self) -> None:
         """Start the killed server again."""
-        self._power().restart()
+        self._control().restart()
 
-    def _power(self) -> RestartableS3:
-        if self.power is None:
+    def _control(self) -> RestartableS3:
+        if self.control is None:
             raise TailguardError(
                 "only an embedded S3 server can be killed: leave s3_killed out of chaos.faults"
             )
-        return self.power
+        return self.control
 
 
 @contextmanager
@@ -60,10 +60,10 @@ def open_switched_s3(config: Config, cpus: Sequence[int] | None) -> Iterator[S3S
     """Open the configured S3, or an embedded one, behind a proxy. Raises UsageError for an endpoint with TLS."""
     with ExitStack() as stack:
         endpoint, bucket = config.get("s3.endpoint") or None, config.get("s3.bucket") or None
-        power = None
+        control = None
         if endpoint is None:
-            power = stack.enter_context(restartable_s3(cpus, bucket))
-            server = power.server
+            control = stack.enter_context(restartable_s3(cpus, bucket))
+            server = control.server
         else:
             server = stack.enter_context(your_s3(endpoint, bucket, config.get("s3.region") or None))
         parts = urlsplit(server.endpoint)
@@ -72,4 +72,4 @@ def open_switched_s3(config: Config, cpus: Sequence[int] | None) -> Iterator[S3S
                 "chaos.faults: faults on the wire need an S3 endpoint without TLS, as http://host:port"
             )
         proxy = stack.enter_context(FaultProxy(parts.hostname, parts.port or 80, config.get("seed")))
-        yield S3Switches(replace(server, endpoint=f"http://{proxy.address}"), proxy, power)
+        yield S3Switches(replace(server, endpoint=f"http://{proxy.address}"), proxy, control)

@@ -20,7 +20,7 @@ class Exchange(Protocol):
     def exchange(
         self, target: SplitResult, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        """Send a request, return status, headers and body. Raises OSError where there is no answer."""
+        """Send a request, return status, headers and body. Raises OSError if there is no answer."""
         ...
 
     def close(self) -> None:
@@ -32,7 +32,7 @@ class HttpConnections:
     """HTTP/1.1 connections, kept per thread and host."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, timeout_s: float = TIMEOUT_S) -> None:
-        """Connect to nothing yet; `tls` says how certificates are checked, where not as usual."""
+        """Connect to nothing yet; `tls` says how certificates are checked, if not as usual."""
         self._tls, self._timeout_s = tls, timeout_s
         self._of_thread = threading.local()
         self._all: list[http.client.HTTPConnection] = []
@@ -53,7 +53,7 @@ class HttpConnections:
             raise
 
     def close(self) -> None:
-        """Close all connections; they open again where they are used again."""
+        """Close all connections; they open again if they are used again."""
         for connection in self._all:
             connection.close()
 

@@ -1,4 +1,4 @@
-"""A lookout for the world's end: a run whose database is gone need not fail its whole budget away."""
+"""Watches for the loss of the world's database: a run whose database is gone need not fail its whole budget away."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,9 +6,8 @@ from threading import Event
 
 import psycopg
 
-from tailguard.engine.measure import Progress
 from tailguard.pipeline.world import World
-from tailguard.record.samples import ERROR
+from tailguard.record.samples import ERROR, Samples
 
 # So many failures in a row make us ask the database itself; fewer may be the platform's own bad moment.
 ASK_AFTER = 50
@@ -16,21 +15,19 @@ ASK_AFTER = 50
 
 @dataclass(slots=True)
 class DatabaseLossMonitor:
-    """Passes progress on, and sets `stop` once the database is gone; `gone` says why, for the run.
+    """Sets `stop` once the database is gone; `gone` says why, for the run.
 
     While it is gone on purpose, `excused` says so.
     """
 
     world: World
-    on_progress: Callable[[Progress], None]
     excused: Callable[[], bool] = lambda: False
     stop: Event = field(default_factory=Event)
     gone: str | None = None
 
-    def __call__(self, progress: Progress) -> None:
+    def look(self, samples: Samples) -> None:
         """Look at the newest samples of a scenario."""
-        self.on_progress(progress)
-        newest = progress.samples.outcome[-ASK_AFTER:]
+        newest = samples.outcome[-ASK_AFTER:]
         if len(newest) == ASK_AFTER and (newest == ERROR).all() and not self.excused():
             self._ask()
 

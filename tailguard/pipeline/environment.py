@@ -8,34 +8,48 @@ import time
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import psutil
+
+from tailguard.record.environment import (
+    Clocks,
+    Cpu,
+    Environment,
+    GitState,
+    Placement,
+    PostgresServer,
+    S3Server,
+)
 
 # Git answers within milliseconds; a repository on a sleeping network disk must not hold a run up.
 GIT_TIMEOUT_S = 2.0
 DISTRIBUTION = "tailguard"
 
 
-def describe_environment(source: Path | None = None) -> dict[str, Any]:
-    """Return the `environment` record of run.json, without placement and servers, which their rooms add.
-
-    `source` is a folder of the code whose commit is recorded, by default this package's own.
-    """
-    return {
-        "cpu": {
-            "model": _cpu_model(),
-            "logical": psutil.cpu_count(logical=True),
-            "physical": psutil.cpu_count(logical=False),
-        },
-        "memory_bytes": psutil.virtual_memory().total,
-        "kernel": f"{platform.system()} {platform.release()}",
-        "os": _operating_system(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "packages": package_versions(),
-        "git": git_state(source or Path(__file__).parent),
-        "clock": {"wall_ns": time.time_ns(), "monotonic_ns": time.monotonic_ns()},
-    }
+def describe_environment(
+    *,
+    placement: Placement | None = None,
+    postgres: PostgresServer | None = None,
+    s3: S3Server | None = None,
+) -> Environment:
+    """Return what the record says of this machine and of the servers that a run uses here."""
+    return Environment(
+        cpu=Cpu(
+            model=_cpu_model(),
+            logical=psutil.cpu_count(logical=True),
+            physical=psutil.cpu_count(logical=False),
+        ),
+        memory_bytes=psutil.virtual_memory().total,
+        kernel=f"{platform.system()} {platform.release()}",
+        os=_operating_system(),
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        packages=package_versions(),
+        git=git_state(Path(__file__).parent),
+        clock=Clocks(wall_ns=time.time_ns(), monotonic_ns=time.monotonic_ns()),
+        placement=placement,
+        postgres=postgres,
+        s3=s3,
+    )
 
 
 def package_versions(distribution: str = DISTRIBUTION) -> dict[str, str]:
@@ -49,13 +63,11 @@ def package_versions(distribution: str = DISTRIBUTION) -> dict[str, str]:
     return {name: version for name, version in found.items() if version is not None}
 
 
-def git_state(folder: Path) -> dict[str, Any]:
-    """Return the commit of the work tree around `folder` and whether it has changes; None where there is none."""
+def git_state(folder: Path) -> GitState:
+    """Return the commit of the work tree around `folder` and whether it has changes; None if there is none."""
     commit = _git(folder, ["rev-parse", "HEAD"])
-    if commit is None:
-        return {"commit": None, "dirty": None}
-    changes = _git(folder, ["status", "--porcelain", "--untracked-files=no"])
-    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+    changes = None if commit is None else _git(folder, ["status", "--porcelain", "--untracked-files=no"])
+    return GitState(commit=commit, dirty=None if changes is None else bool(changes))
 
 
 def _git(folder: Path, words: Sequence[str]) -> str | None:

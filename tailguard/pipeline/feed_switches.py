@@ -1,4 +1,4 @@
-"""A feed with a switch: a proxy before it that can cut subscribers off, where the run's faults ask for that."""
+"""A feed with a switch: a proxy before it that can cut subscribers off, if the run's faults ask for that."""
 
 from dataclasses import replace
 from urllib.parse import urlsplit

@@ -15,7 +15,7 @@ STEP = re.compile(r"(?P<rate>[\d.]+)/s for (?P<seconds>[\d.]+)s")
 def load_of(slug: str, settings: Mapping[str, Any], seed: int) -> Load:
     """Return the load of a scenario; its arrivals depend on the run's seed and its own name, not on its neighbours.
 
-    Raises UsageError, which names the scenario, where its settings contradict each other.
+    Raises UsageError, which names the scenario, if its settings contradict each other.
     """
     try:
         return Load(

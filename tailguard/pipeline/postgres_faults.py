@@ -26,26 +26,26 @@ WHERE datname = current_database() AND backend_type = 'client backend' AND pid <
 
 def postgres_injection(order: Ordered, world: World) -> Injection:
     """Return how to make a fault of PostgreSQL, and its end: the server ready. Raises UsageError for yours."""
-    power = world.database.power
-    if power is None:
+    control = world.database.control
+    if control is None:
         raise UsageError(
             f"chaos.faults: {order.kind} is for the embedded server, never for yours: leave it out"
         )
 
     def end() -> None:
         if order.kind.startswith("postgres_stopped"):
-            power.on()
+            control.on()
         _wait_until_back(world)
 
-    return Injection(str(order), order.seconds, _begins(world, power)[order.kind], end)
+    return Injection(str(order), order.seconds, _begins(world, control)[order.kind], end)
 
 
-def _begins(world: World, power: ServerControl) -> Mapping[str, Callable[[], None]]:
+def _begins(world: World, control: ServerControl) -> Mapping[str, Callable[[], None]]:
     return {
         "postgres_terminated": partial(_terminate, world),
         "postgres_restarted": partial(_crash, world),
-        "postgres_stopped_fast": partial(power.off, fast=True),
-        "postgres_stopped_immediate": power.off,
+        "postgres_stopped_fast": partial(control.off, fast=True),
+        "postgres_stopped_immediate": control.off,
     }
 
 

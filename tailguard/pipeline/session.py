@@ -5,21 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import click
-from rich.console import Console
 
-from tailguard.base.errors import InterruptedRunError, UsageError
+from tailguard.base.errors import UsageError
+from tailguard.base.state import State
 from tailguard.base.text_format import count, duration_ms, duration_s
 from tailguard.config.merge import Config
 from tailguard.engine.measure import Progress
 from tailguard.engine.quantiles import estimate
-from tailguard.judge.budget import Plan, lint
-from tailguard.judge.decision import State
-from tailguard.judge.objectives import Objectives, configured_objectives
+from tailguard.judge.budget import SampleBudget, lint
+from tailguard.judge.objectives import configured_objectives
 from tailguard.judge.stopping_rule import StoppingRule
-from tailguard.judge.verdicts import exit_code, judging
+from tailguard.pipeline.finish import finish
 from tailguard.pipeline.progress import Progress as Lines
-from tailguard.pipeline.suite_run import INTERRUPTED, Watch, run_suite
-from tailguard.record.run import Run
+from tailguard.pipeline.suite_run import Watch, run_suite
+from tailguard.record.objective import Objectives
+from tailguard.record.scenario import ScenarioEnded
 from tailguard.suite.parts import parts_of
 from tailguard.suite.registry import known_steps, load_scenarios
 
@@ -31,17 +31,17 @@ def run_session(config: Config, command: Sequence[str]) -> int:
     parts_of(config.suite).check_platform(config.get("platform"))
     objectives = configured_objectives(config, known_steps(config.suite))
     warn_undecidable(config, objectives)
-    until = StoppingRule(objectives)
+    rule = StoppingRule(objectives)
     with Lines() as lines:
-        watch = Watch(judging(objectives), until, LiveLine(lines, objectives, until), lines.say)
-        run = run_suite(config, watch, command=command)
-    return finish(run)
+        watch = Watch(rule, LiveLine(lines, objectives, rule), lines.say)
+        run = run_suite(config, watch, objectives=objectives, command=command)
+    return finish(run, config.suite)
 
 
 def warn_undecidable(config: Config, objectives: Objectives) -> None:
     """Say which objectives the budget cannot decide, before anything is measured; with `strict` that is an error."""
     plans = {
-        slug: Plan(load["rate_per_s"], load["max_samples"], load["max_seconds"])
+        slug: SampleBudget(load["rate_per_s"], load["max_samples"], load["max_seconds"])
         for slug in config.get("scenarios")
         if (load := config.scenario(slug))["schedule"] != "closed"
     }
@@ -50,25 +50,6 @@ def warn_undecidable(config: Config, objectives: Objectives) -> None:
         raise UsageError("This budget cannot decide:\n  " + "\n  ".join(found))
     for text in found:
         click.echo(f"Warning: {text}", err=True)
-
-
-def finish(run: Run) -> int:
-    """Write the report, print the summary and return the run's exit code, which run.json keeps."""
-    # The charts' libraries take seconds to import: not before the platform has been measured.
-    from tailguard.report.report import run_view, write_report  # noqa: PLC0415
-    from tailguard.report.text.terminal import print_summary  # noqa: PLC0415
-
-    record = run.record
-    invariants = [each for entry in record["scenarios"].values() for each in entry["invariants"]]
-    code = exit_code([*record["verdicts"], *record["migrations"]], invariants, complete=run.complete)
-    record["exit_code"] = (
-        InterruptedRunError.exit_code if record["incomplete_because"] == INTERRUPTED else code
-    )
-    run.save()
-    page = write_report(run)
-    print_summary(run_view(run), Console(highlight=False))
-    click.echo(f"\nReport: {page}")
-    return int(record["exit_code"])
 
 
 SHOWN = 0.95  # the quantile of the live line: the one that every scenario has a limit for
@@ -80,12 +61,12 @@ class LiveLine:
 
     lines: Lines
     objectives: Objectives
-    until: StoppingRule
+    rule: StoppingRule
     _started_s: float = field(default_factory=time.monotonic)
 
     def __call__(self, progress: Progress) -> None:
         """Show how far a scenario is."""
-        ended = bool(progress.ended_because)
+        ended = progress.ended_because is not ScenarioEnded.RUNNING
         text = " · ".join(
             [f"{progress.slug:<20} n={count(len(progress.samples)):<7}", *self._parts(progress)]
         )
@@ -100,7 +81,7 @@ class LiveLine:
             for item in self.objectives.of(progress.slug)
             if (item.step, item.q) == (step, SHOWN)
         ]
-        states = self.until.standing(progress.slug).values()
+        states = self.rule.standing(progress.slug).values()
         open_ = sum(state is State.INCONCLUSIVE for state in states)
         standing = f"{open_} of {len(states)} open" if open_ else "decided: " + ", ".join(sorted(set(states)))
         return [

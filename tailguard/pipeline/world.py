@@ -10,9 +10,11 @@ import psycopg
 from tailguard.config.merge import Config
 from tailguard.faults.proxy import FaultProxy
 from tailguard.faults.s3_switches import S3Switches
+from tailguard.pipeline.environment import describe_environment
 from tailguard.postgres.database import Database
-from tailguard.record.environment import Placement
-from tailguard.s3.store import S3Server
+from tailguard.postgres.settings import postgres_record
+from tailguard.record.environment import Environment, Placement
+from tailguard.s3.store import S3Server, s3_record
 
 _DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
@@ -84,3 +86,11 @@ def remote_world(
     world.note_deadlocks()
     world.blind = False
     return world
+
+
+def world_environment(world: World) -> Environment:
+    """Return what the record says of the machine, the cores and the servers of a world."""
+    with world.database.connect() as connection:
+        postgres = postgres_record(connection, world.database.source)
+    s3 = None if world.s3 is None else s3_record(world.s3)
+    return describe_environment(placement=world.placement, postgres=postgres, s3=s3)

@@ -7,10 +7,9 @@ What remains of the clients' time is theirs and the application's, with the netw
 for: the server counts no commit of a prepared or implicit transaction.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import psycopg
 
@@ -18,103 +17,117 @@ from tailguard.base.secrets import mask
 from tailguard.engine.measure import Progress
 from tailguard.engine.workload import Workload
 from tailguard.postgres.database import Database
-from tailguard.postgres.statements import (
-    Counts,
-    Reading,
-    Statements,
-    StatementsAbsentError,
-    StatementsRejectedError,
-)
+from tailguard.postgres.statements import Statements, StatementsAbsentError, StatementsRejectedError
 from tailguard.record.samples import Samples
+from tailguard.record.scenario import (
+    DatabaseTime,
+    ServerTime,
+    ServerTimeAbsent,
+    ServerTimeRejected,
+    Statement,
+    StatementCosts,
+)
 
 MOST_STATEMENTS = 12  # of a scenario that are told by name; the rest are one line
 LONGEST_TEXT = 2000  # characters
-MEASURED, ABSENT, REJECTED = "measured", "absent", "rejected"
 
 
 @dataclass(slots=True)
-class Account:
+class ScenarioCosts:
     """What one scenario's slices have cost so far."""
 
     warm: bool  # the next slice begins with a warm-up
     skipped: int = 0  # samples of the slice that is left out
     skipped_ms: float = 0.0
-    turns: int = 0
+    samples: int = 0
     client_ms: float = 0.0
-    counts: dict[int, Counts] = field(default_factory=dict)
+    costs: dict[int, StatementCosts] = field(default_factory=dict)
 
-    def add(self, grown: dict[int, Counts]) -> None:
-        """Take a slice's statements in."""
-        for key, counts in grown.items():
-            self.counts[key] = self.counts.get(key, Counts()) + counts
+    def add(self, grown: Mapping[int, StatementCosts], samples: Samples) -> None:
+        """Take in what the statements cost in a slice; `samples` are all so far."""
+        served_ms = _service_ms(samples)
+        if self.warm:
+            self.warm, self.skipped, self.skipped_ms = False, len(samples), served_ms
+            return
+        for key, costs in grown.items():
+            self.costs[key] = self.costs.get(key, StatementCosts()) + costs
+        self.samples = len(samples) - self.skipped
+        self.client_ms = served_ms - self.skipped_ms
 
 
 class Attribution:
-    """Hears of each slice's end (`after_slice`) and tells each scenario's account (`record`)."""
+    """Hears of each slice's end (`after_slice`) and tells where the server's time went in each scenario."""
 
     def __init__(self, statements: Statements | None, workloads: Sequence[Workload], why: str = "") -> None:
+        """`why` says why there are no `statements`."""
         self._statements = statements
-        self._why = why
-        self._state = MEASURED if statements is not None else ABSENT
-        self._accounts = {workload.scenario.slug: Account(workload.load.warmup > 0) for workload in workloads}
-        self._last: Reading | None = None if statements is None else statements.read()
+        self._missing: ServerTimeAbsent | ServerTimeRejected | None = None
+        if statements is None:
+            self._missing = ServerTimeAbsent(why=why)
+        else:
+            self._last = statements.read()
+        self._costs = {
+            workload.scenario.slug: ScenarioCosts(workload.load.warmup > 0) for workload in workloads
+        }
 
     def after_slice(self, progress: Progress) -> None:
         """Book what the server did since the last slice ended; nothing else ran meanwhile."""
-        if self._statements is None or self._last is None or self._state != MEASURED:
+        if self._statements is None or self._missing is not None:
             return
-        account = self._accounts[progress.slug]
         try:
             now = self._statements.read()
             grown = now.since(self._last)
         except (StatementsRejectedError, psycopg.Error) as error:
-            self._state, self._why = REJECTED, str(error).strip()
+            self._missing = ServerTimeRejected(why=str(error).strip())
             return
         self._last = now
-        served_ms = _service_ms(progress.samples)
-        if account.warm:
-            account.warm, account.skipped, account.skipped_ms = (
-                False,
-                len(progress.samples.ended_ns),
-                served_ms,
-            )
-            return
-        account.add(grown)
-        account.turns = len(progress.samples.ended_ns) - account.skipped
-        account.client_ms = served_ms - account.skipped_ms
+        self._costs[progress.slug].add(grown, progress.samples)
 
-    def record(self, slug: str) -> dict[str, Any]:
-        """Return a scenario's `database` as run.json has it: times in ms, summed over all clients."""
-        account = self._accounts[slug]
-        if self._state != MEASURED or self._statements is None:
-            return {"state": self._state, "why": self._why}
+    def server_time(self, slug: str) -> DatabaseTime:
+        """Return where the server's time went in a scenario, or why that is not known."""
+        if self._statements is None or self._missing is not None:
+            assert self._missing is not None  # the constructor's word
+            return self._missing
+        found = self._costs[slug]
         try:
-            texts = self._statements.texts(account.counts)
+            texts = self._statements.texts(found.costs)
         except psycopg.Error as error:
-            return {"state": REJECTED, "why": str(error).strip()}
-        ours = {key: counts for key, counts in account.counts.items() if key in texts}
+            return ServerTimeRejected(why=str(error).strip())
+        ours = [(costs, texts[key]) for key, costs in found.costs.items() if key in texts]
         if not ours:
-            return {"state": ABSENT, "why": _why_nothing(account)}
-        costly = sorted(ours, key=lambda key: ours[key].exec_ms, reverse=True)
-        listed = [{"text": mask(texts[key])[:LONGEST_TEXT]} | asdict(ours[key]) for key in costly]
-        server_ms = sum(counts.exec_ms for counts in ours.values())
-        rest = sum((ours[key] for key in costly[MOST_STATEMENTS:]), Counts())
-        return {
-            "state": MEASURED,
-            "why": "",
-            "samples": account.turns,
-            "service_ms": account.client_ms,
-            "server_ms": server_ms,
-            # Statements outside of the timed steps count for the server alone: then there is no remainder to tell.
-            "remainder_ms": account.client_ms - server_ms if account.client_ms >= server_ms else None,
-            "statements": listed[:MOST_STATEMENTS],
-            "others": None if len(costly) <= MOST_STATEMENTS else asdict(rest),
-        }
+            return ServerTimeAbsent(why=_why_nothing(found))
+        return _server_time(found, sorted(ours, key=lambda one: one[0].exec_ms, reverse=True))
+
+
+def _server_time(found: ScenarioCosts, statements: Sequence[tuple[StatementCosts, str]]) -> ServerTime:
+    """`statements` are in order, the costliest first."""
+    server_ms = sum(costs.exec_ms for costs, _ in statements)
+    others = [costs for costs, _ in statements[MOST_STATEMENTS:]]
+    return ServerTime(
+        samples=found.samples,
+        service_ms=found.client_ms,
+        server_ms=server_ms,
+        # Statements outside of the timed steps count for the server alone: then there is no remainder to tell.
+        remainder_ms=found.client_ms - server_ms if found.client_ms >= server_ms else None,
+        statements=tuple(_statement(costs, text) for costs, text in statements[:MOST_STATEMENTS]),
+        others=sum(others, StatementCosts()) if others else None,
+    )
+
+
+def _statement(costs: StatementCosts, text: str) -> Statement:
+    return Statement(
+        text=mask(text)[:LONGEST_TEXT],
+        calls=costs.calls,
+        rows=costs.rows,
+        exec_ms=costs.exec_ms,
+        hit_blocks=costs.hit_blocks,
+        read_blocks=costs.read_blocks,
+    )
 
 
 @contextmanager
 def attributed(database: Database, workloads: Sequence[Workload]) -> Iterator[Attribution]:
-    """Open an attribution of the database's statements; where the server does not count them, it says why."""
+    """Open an attribution of the database's statements; if the server does not count them, it says why."""
     with database.connect(application_name="tailguard statements") as connection:
         try:
             statements = Statements(connection, create=database.source != "yours")
@@ -128,7 +141,7 @@ def _service_ms(samples: Samples) -> float:
     return float((samples.ended_ns - samples.started_ns).sum() / 1e6)
 
 
-def _why_nothing(account: Account) -> str:
-    if not account.turns:
+def _why_nothing(found: ScenarioCosts) -> str:
+    if not found.samples:
         return "all was measured within the first slice, which holds the warm-up too"
     return "no statement reached this database: the platform works with another one, or as another user"

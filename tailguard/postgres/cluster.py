@@ -44,7 +44,7 @@ class Cluster:
         return (self.root / "password").read_text(encoding="utf-8").strip()
 
     def prepare(self, binaries: Binaries, settings: Mapping[str, Setting], watchdog: Watchdog) -> None:
-        """Make the data directory where there is none, and write its configuration."""
+        """Make the data directory if there is none, and write its configuration."""
         if not (self.data / "PG_VERSION").exists():
             self._initialise(binaries, watchdog)
         made_by = (self.data / "PG_VERSION").read_text(encoding="utf-8").strip()

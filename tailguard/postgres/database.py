@@ -15,20 +15,21 @@ from tailguard.postgres.location import DatabaseError, Location, address, connec
 from tailguard.postgres.pooler import refuse_pooler
 from tailguard.postgres.server import Server, embedded_postgres
 from tailguard.postgres.server_control import ServerControl
+from tailguard.record.environment import PostgresSource
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database and the schema of ours in it. `source` is "embedded", "system" or "yours"."""
+    """A database and the schema of ours in it."""
 
     conninfo: str = field(repr=False)  # with the password and the search path
     schema: str
     version: str
-    source: str
-    bin_dir: Path | None = None  # psql and pgbench, where the server is embedded
-    power: ServerControl | None = field(default=None, repr=False)  # likewise: yours is never stopped
+    source: PostgresSource
+    bin_dir: Path | None = None  # psql and pgbench, if the server is embedded
+    control: ServerControl | None = field(default=None, repr=False)  # likewise: yours is never stopped
 
     @property
     def address(self) -> str:
@@ -56,7 +57,7 @@ def open_database(
     """Open the database named by `dsn`, DATABASE_URL or PG*, else an embedded one, with a fresh schema of ours.
 
     `schema` is its name (`tailguard_…`; default: a new one); it is dropped on exit. `binaries` and `cpus` are for
-    the embedded server. Raises DatabaseError where the database cannot be used.
+    the embedded server. Raises DatabaseError if the database cannot be used.
     """
     with ExitStack() as stack:
         place = locate(dsn, environ)
@@ -71,7 +72,7 @@ def open_database(
 def schema_on(conninfo: str, schema: str | None = None, server: Server | None = None) -> Iterator[Database]:
     """Make a schema of ours on a server that runs, and drop it on exit.
 
-    Raises DatabaseError where the server is too old, read-only, or the user may not create schemas.
+    Raises DatabaseError if the server is too old, read-only, or the user may not create schemas.
     """
     name = schema or schemas.new_name()
     with connect(conninfo) as keeper:  # its advisory lock says that we live
@@ -80,7 +81,7 @@ def schema_on(conninfo: str, schema: str | None = None, server: Server | None = 
         schemas.create(keeper, name)
         version = keeper.info.parameter_status("server_version") or "unknown"
         own = with_options(conninfo, f"search_path={name}")
-        found = (server.source, server.bin_dir, server.power) if server else ("yours",)
+        found = (server.source, server.bin_dir, server.control) if server else ("yours",)
         try:
             yield Database(own, name, version.split()[0], *found)
         finally:
@@ -88,7 +89,7 @@ def schema_on(conninfo: str, schema: str | None = None, server: Server | None = 
 
 
 def check(connection: psycopg.Connection[Any]) -> None:
-    """Raise DatabaseError where we cannot work on this server, before anything is made."""
+    """Raise DatabaseError if we cannot work on this server, before anything is made."""
     where = f"PostgreSQL at {_where(connection)}"
     major = connection.info.server_version // 10_000
     if major < OLDEST_MAJOR:
@@ -115,7 +116,7 @@ def _where(connection: psycopg.Connection[Any]) -> str:
 
 
 def _drop(keeper: psycopg.Connection[Any], conninfo: str, name: str) -> None:
-    """Drop the schema, over a new connection where the keeper's is broken (one sees that only by using it)."""
+    """Drop the schema, over a new connection if the keeper's is broken (one sees that only by using it)."""
     try:
         try:
             schemas.drop(keeper, name)

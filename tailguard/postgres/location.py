@@ -42,9 +42,9 @@ class Location:
 
 
 def locate(dsn: str | None = None, environ: Mapping[str, str] | None = None) -> Location | None:
-    """Return the database named by `dsn`, else by DATABASE_URL, else by libpq's PG* variables; None where none is.
+    """Return the database named by `dsn`, else by DATABASE_URL, else by libpq's PG* variables; None if none is.
 
-    Raises DatabaseError where the text is no connection string.
+    Raises DatabaseError if the text is no connection string.
     """
     env = os.environ if environ is None else environ
     if dsn:

@@ -8,7 +8,7 @@ from tailguard.postgres.location import POOLERS_REMEDY, DatabaseError
 
 
 def refuse_pooler(connection: Connection[Any]) -> None:
-    """Raise DatabaseError where the process that answers is not the one that the connection was opened to.
+    """Raise DatabaseError if the process that answers is not the one that the connection was opened to.
 
     A pooler tells each client a process number of its own making, as the key for cancelling; the server its true one.
     """

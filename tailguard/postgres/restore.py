@@ -14,7 +14,7 @@ from tailguard.postgres.server import Server
 # pg_dump's own formats: custom begins with this word, a directory holds its table of contents; else it is SQL text.
 CUSTOM = b"PGDMP"
 CONTENTS = "toc.dat"
-# What pg_restore says last where single objects were refused and the rest is there; psql then ends with 0.
+# What pg_restore says last if single objects were refused and the rest is there; psql then ends with 0.
 IGNORED = "errors ignored on restore"
 TAR_NAME = b"toc.dat"
 
@@ -22,7 +22,7 @@ TAR_NAME = b"toc.dat"
 def restore(dump: Path, server: Server) -> list[str]:
     """Restore a dump of any of pg_dump's formats; returns what the server refused, such as roles that it lacks.
 
-    Raises UsageError where there is no such file, or nothing of it could be read.
+    Raises UsageError if there is no such file, or nothing of it could be read.
     """
     if not dump.exists():
         raise UsageError(f"The dump {dump} does not exist.")

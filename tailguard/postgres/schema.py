@@ -48,7 +48,7 @@ def create(connection: Connection, name: str) -> None:
     """Make the schema `name`, marked as ours; `connection` owns it for as long as it is open.
 
     A schema of that name that a killed run of ours left is replaced.
-    Raises DatabaseError where the name is not ours to use, or the schema is another's or in use.
+    Raises DatabaseError if the name is not ours to use, or the schema is another's or in use.
     """
     if not _NAME.fullmatch(name):
         raise DatabaseError(
@@ -72,10 +72,10 @@ def create(connection: Connection, name: str) -> None:
 
 
 def drop(connection: Connection, name: str) -> bool:
-    """Drop the schema `name` where its marker says that it is ours; tell whether it is gone.
+    """Drop the schema `name` if its marker says that it is ours; tell whether it is gone.
 
     A refusal is logged with the statement to run by hand, not raised: what was measured is worth more.
-    Raises psycopg.OperationalError where the connection is broken.
+    Raises psycopg.OperationalError if the connection is broken.
     """
     if _marker(connection, name) is None:
         return False

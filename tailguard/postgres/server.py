@@ -14,25 +14,23 @@ from tailguard.base.unprivileged_user import UnprivilegedUser, find_unprivileged
 from tailguard.postgres.binaries import Binaries, find_binaries
 from tailguard.postgres.cluster import USER, Cluster, Setting, locked
 from tailguard.postgres.server_control import ServerControl, start_until_ready
+from tailguard.record.environment import PostgresSource
 
 _KEPT_PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server. `dsn` is a URL with the password; `source` is "embedded" (the wheel's) or "system".
-
-    `pid` is the first start's: `power` may start it anew.
-    """
+    """A running server. `dsn` is a URL with the password; `pid` is the first start's: `control` may start it anew."""
 
     dsn: str = field(repr=False)
     port: int
     pid: int
     version: str
-    source: str
+    source: PostgresSource
     bin_dir: Path
     log_path: Path
-    power: ServerControl = field(repr=False)
+    control: ServerControl = field(repr=False)
 
 
 @contextmanager
@@ -96,7 +94,7 @@ def _start(cluster: Cluster, binaries: Binaries, watchdog: Watchdog, cpus: Seque
         source=binaries.source,
         bin_dir=binaries.bin_dir,
         log_path=cluster.log_path,
-        power=ServerControl(cluster, watchdog),
+        control=ServerControl(cluster, watchdog),
     )
 
 

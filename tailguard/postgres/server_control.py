@@ -32,12 +32,12 @@ class ServerControl:
         self.watchdog.stop(_FAST if fast else _IMMEDIATE)
 
     def on(self) -> None:
-        """Start the stopped server again; returns once it is ready. Raises TailguardError where it does not start."""
+        """Start the stopped server again; returns once it is ready. Raises TailguardError if it does not start."""
         start_until_ready(self.cluster, self.watchdog, self.watchdog.start_again)
 
 
 def start_until_ready(cluster: Cluster, watchdog: Watchdog, start: Callable[[], Child]) -> Child:
-    """Start until a server is ready, once more where the failure passes by itself."""
+    """Start until a server is ready, once more if the failure passes by itself."""
     deadline = time.monotonic() + _RETRY_FOR_S
     while True:
         cluster.log_path.write_bytes(b"")
@@ -52,7 +52,7 @@ def start_until_ready(cluster: Cluster, watchdog: Watchdog, start: Callable[[], 
 
 
 def _ready(cluster: Cluster, child: Child) -> bool:
-    """Wait until the server says in its own folder that it is ready; False where it ended instead.
+    """Wait until the server says in its own folder that it is ready; False if it ended instead.
 
     Not by connecting: on a port that ours could not take, somebody else's server would get our password.
     """

@@ -4,6 +4,8 @@ from typing import Any
 
 import psycopg
 
+from tailguard.record.environment import PostgresServer, PostgresSource
+
 # These may hold a password or a key; that they are set is worth knowing, their text is not ours to write down.
 _SECRET = frozenset(
     {"primary_conninfo", "archive_command", "restore_command", "ssl_passphrase_command", "archive_cleanup_command",
@@ -25,7 +27,7 @@ def changed_settings(connection: psycopg.Connection[Any]) -> dict[str, str]:
     }
 
 
-def postgres_record(connection: psycopg.Connection[Any], source: str) -> dict[str, Any]:
-    """Return the "postgres" entry of a run's environment: version, source and changed settings."""
+def postgres_record(connection: psycopg.Connection[Any], source: PostgresSource) -> PostgresServer:
+    """Return what a run's environment says of the server."""
     version = connection.info.parameter_status("server_version") or "unknown"
-    return {"version": version.split()[0], "source": source, "settings": changed_settings(connection)}
+    return PostgresServer(version=version.split()[0], source=source, settings=changed_settings(connection))

@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
+from tailguard.record.scenario import StatementCosts
+
 EXTENSION = "pg_stat_statements"
 # Our own reading is no part of what was measured. Inside of the statement: the server drops what stands before it.
 MINE = "/* tailguard reads */"
@@ -24,46 +26,17 @@ class StatementsRejectedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """What one statement has cost so far: executions, rows, server time, blocks found in and read into the cache."""
-
-    calls: int = 0
-    rows: int = 0
-    exec_ms: float = 0.0
-    hit_blocks: int = 0
-    read_blocks: int = 0
-
-    def __sub__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.calls - other.calls,
-            self.rows - other.rows,
-            self.exec_ms - other.exec_ms,
-            self.hit_blocks - other.hit_blocks,
-            self.read_blocks - other.read_blocks,
-        )
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.calls + other.calls,
-            self.rows + other.rows,
-            self.exec_ms + other.exec_ms,
-            self.hit_blocks + other.hit_blocks,
-            self.read_blocks + other.read_blocks,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
-    """All counts at one moment, by query id. `evicted` and `reset` tell whether an earlier reading is comparable."""
+    """All costs at one moment, by query id. `evicted` and `reset` tell whether an earlier reading is comparable."""
 
-    counts: Mapping[int, Counts]
+    costs: Mapping[int, StatementCosts]
     evicted: int
     reset: Any
 
-    def since(self, earlier: "Reading") -> dict[int, Counts]:
+    def since(self, earlier: "Reading") -> dict[int, StatementCosts]:
         """Return what came in between, of the statements that were executed.
 
-        Raises StatementsRejectedError where entries were evicted or reset in between: their counts began anew.
+        Raises StatementsRejectedError if entries were evicted or reset in between: their counts began anew.
         """
         if self.evicted != earlier.evicted:
             raise StatementsRejectedError(
@@ -72,17 +45,17 @@ class Reading:
             )
         if self.reset != earlier.reset:
             raise StatementsRejectedError("pg_stat_statements was reset meanwhile, by somebody else")
-        grown = {key: now - earlier.counts.get(key, Counts()) for key, now in self.counts.items()}
-        return {key: counts for key, counts in grown.items() if counts.calls > 0}
+        grown = {key: now - earlier.costs.get(key, StatementCosts()) for key, now in self.costs.items()}
+        return {key: costs for key, costs in grown.items() if costs.calls > 0}
 
 
 class Statements:
     """Reads the counts over a connection of its own, in about a millisecond."""
 
     def __init__(self, connection: Connection[Any], *, create: bool = False) -> None:
-        """`create`: make the extension where it lacks, which is for servers of ours only.
+        """`create`: make the extension if it is missing, which is for servers of ours only.
 
-        Raises StatementsAbsentError where the server does not count.
+        Raises StatementsAbsentError if the server does not count.
         """
         self._connection = connection
         try:
@@ -98,7 +71,7 @@ class Statements:
 
     def read(self) -> Reading:
         """Return the counts as they are now."""
-        counts = self._connection.execute(
+        rows = self._connection.execute(
             sql.SQL(
                 "SELECT {mine} queryid, calls, rows, total_exec_time, shared_blks_hit, shared_blks_read"
                 " FROM {source}(false) WHERE toplevel AND queryid IS NOT NULL AND {ours}"
@@ -110,7 +83,7 @@ class Statements:
             )
         ).fetchone()
         assert info is not None  # the view has one row
-        return Reading({row[0]: Counts(*row[1:]) for row in counts}, *info)
+        return Reading({key: _costs(*row) for key, *row in rows}, *info)
 
     def texts(self, keys: Iterable[int]) -> dict[int, str]:
         """Return the texts of statements, their constants replaced by $1, $2 ... by the server; without ours."""
@@ -142,3 +115,9 @@ class Statements:
                 f" CREATE EXTENSION {EXTENSION}"
             )
         return str(row[0])
+
+
+def _costs(calls: int, rows: int, exec_ms: float, hit_blocks: int, read_blocks: int) -> StatementCosts:
+    return StatementCosts(
+        calls=calls, rows=rows, exec_ms=exec_ms, hit_blocks=hit_blocks, read_blocks=read_blocks
+    )

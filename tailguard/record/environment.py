@@ -1,7 +1,7 @@
 """Where a run was measured: the machine, the cores, the servers. What could not be found is None."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from tailguard.record.part import Part
 
@@ -40,11 +40,15 @@ class Placement(Part, frozen=True, kw_only=True):
     why: str = ""
 
 
+# A wheel's, one found on this machine, or one that was named to us.
+PostgresSource: TypeAlias = Literal["embedded", "system", "yours"]
+
+
 class PostgresServer(Part, frozen=True, kw_only=True):
     """`settings` are those that differ from PostgreSQL's built-in values, with their units ("1GB")."""
 
     version: str
-    source: Literal["embedded", "system", "yours"]
+    source: PostgresSource
     settings: Mapping[str, str]
 
 

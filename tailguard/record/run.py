@@ -14,7 +14,7 @@ from tailguard.base.text_format import utc
 from tailguard.config.merge import Config
 from tailguard.record.chaos import Chaos
 from tailguard.record.doubt import Doubt
-from tailguard.record.duet import Duet
+from tailguard.record.duet import Calibration, Duet
 from tailguard.record.environment import Environment
 from tailguard.record.files import (
     LATEST,
@@ -120,6 +120,12 @@ class Run:
         """Return the saved samples as one table: scenario, step, *_ns, outcome, error, retries."""
         return read_frame(self.samples_path)
 
+    def raw_files(self) -> dict[str, Path]:
+        """Return the raw files that are there, by their path in the folder."""
+        more = [path for pattern in MORE_FILES for path in self.folder.glob(pattern)]
+        paths = [path for path in (self.samples_path, self.folder / LIVE, *sorted(more)) if path.exists()]
+        return {path.relative_to(self.folder).as_posix(): path for path in paths}
+
     def live_samples(self) -> dict[str, Samples]:
         """Return what the clients of proofs under load sent, by window; nothing if there was no such proof.
 
@@ -170,6 +176,11 @@ class Run:
         """Take the part that only a duet has."""
         self._put(duet=duet)
 
+    def put_calibration(self, calibration: Calibration | None) -> None:
+        """Take how the gate of a duet was put to the test on this machine, if it was."""
+        assert self.record.duet is not None
+        self._put(duet=msgspec.structs.replace(self.record.duet, calibration=calibration))
+
     def put_locust(self, locust: Locust) -> None:
         """Take the part that only a Locust run has."""
         self._put(locust=locust)
@@ -218,8 +229,5 @@ class Run:
 
     def _hashes(self, *staged: Path) -> dict[str, str]:
         """Return the SHA-256 of each raw file, of a staged one under the name that it is about to take."""
-        more = [path for pattern in MORE_FILES for path in self.folder.glob(pattern)]
-        paths = [path for path in (self.samples_path, self.folder / LIVE, *sorted(more)) if path.exists()]
-        files = {path.relative_to(self.folder).as_posix(): path for path in paths}
-        files |= {path.name.removesuffix(PART): path for path in staged}
+        files = self.raw_files() | {path.name.removesuffix(PART): path for path in staged}
         return {name: sha256_of(path) for name, path in files.items()}

@@ -18,6 +18,10 @@ READERS = {1: "0.1"}
 P = TypeVar("P", bound=Part)
 
 
+class OtherSchemaError(UsageError):
+    """The record of another version."""
+
+
 class _AnySchema(msgspec.Struct):
     """The one field that a record of any schema has."""
 
@@ -27,13 +31,14 @@ class _AnySchema(msgspec.Struct):
 def read_record(path: Path) -> RunRecord:
     """Return the record in the file `path`.
 
-    Raises UsageError, with the file and the place in it, if it cannot be read, is broken or has another schema.
+    Raises UsageError, with the file and the place in it, if it cannot be read or is broken, and OtherSchemaError if it
+    has another schema.
     """
     try:
         text = path.read_bytes()
         schema = msgspec.json.decode(text, type=_AnySchema).schema
         if schema != SCHEMA:
-            raise UsageError(_other_schema(path, schema))
+            raise OtherSchemaError(_other_schema(path, schema))
         return decode(text, RunRecord)
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
@@ -43,10 +48,15 @@ def read_record(path: Path) -> RunRecord:
 
 def record_text(record: RunRecord) -> bytes:
     """Return the record as JSON in UTF-8: masked, with its own hash."""
-    # Read back at once: what is written can be read, and the hash is of what a reader will have.
-    masked = decode(msgspec.json.encode(mask_all(plain(record))), RunRecord)
-    hashed = msgspec.structs.replace(masked, sha256=record_sha256(masked))
+    read = masked(record)
+    hashed = msgspec.structs.replace(read, sha256=record_sha256(read))
     return msgspec.json.format(encode(hashed), indent=1) + b"\n"
+
+
+def masked(record: RunRecord) -> RunRecord:
+    """Return the record as a reader of its run.json has it: without a secret."""
+    # Read back at once: what is written can be read, and its hash is of what a reader will have.
+    return decode(msgspec.json.encode(mask_all(plain(record))), RunRecord)
 
 
 def record_sha256(record: RunRecord) -> str:

@@ -112,7 +112,7 @@ class PlanVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="plan")
 class ProofVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="proof"):
     """One question about a migration, what was expected and what was seen.
 
-    `migration` is its number. `exceedances` of the `n` things looked at are not as expected: requests under load,
+    `migration` is its number. `exceedances` of the `n` things looked at are not as expected: requests `under_load`,
     or 1 of 1 for a look at a plan or the catalogue. `alpha` is None if no test was needed.
     """
 
@@ -124,6 +124,7 @@ class ProofVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="proof
     n: int
     exceedances: int
     alpha: float | None = None
+    under_load: bool = False
 
     @property
     def why(self) -> str:

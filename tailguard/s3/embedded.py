@@ -1,4 +1,4 @@
-"""The S3 servers we can start: SeaweedFS, and moto as a stand-in where SeaweedFS has no program."""
+"""The S3 servers we can start: SeaweedFS, and moto as a stand-in if SeaweedFS has no program."""
 
 import json
 import os
@@ -25,7 +25,7 @@ Start = Callable[[Path, Watchdog, Sequence[int] | None, str], tuple[Child, S3Ser
 
 
 def find_weed() -> str | None:
-    """Return SeaweedFS' program: beside our Python, else on PATH; None where there is none."""
+    """Return SeaweedFS' program: beside our Python, else on PATH; None if there is none."""
     beside = Path(sysconfig.get_path("scripts")) / "weed"
     return str(beside) if os.access(beside, os.X_OK) else shutil.which("weed")
 
@@ -44,7 +44,7 @@ def seaweedfs(program: str) -> Start:
         for name in ("data", "logs"):
             (folder / name).mkdir(exist_ok=True)
         (folder / "s3.json").write_text(_identities(access_key, secret_key), encoding="utf-8")
-        # Its log files lie in /tmp, for good, where no folder is named.
+        # Its log files lie in /tmp, for good, if no folder is named.
         command = [program, f"-logdir={folder / 'logs'}", "mini", *_weed_flags(folder, ports)]
         (folder / "server.log").write_bytes(b"")
         child = watchdog.start(command, log_path=folder / "server.log", cwd=folder, cpus=cpus)

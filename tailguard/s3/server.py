@@ -33,7 +33,7 @@ def open_s3(
     cpus: Sequence[int] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[S3Server]:
-    """Use the S3 at `endpoint` with the AWS_* variables, or start one where none is named."""
+    """Use the S3 at `endpoint` with the AWS_* variables, or start one if none is named."""
     with your_s3(endpoint, bucket, region, environ) if endpoint else embedded_s3(cpus, bucket) as server:
         yield server
 
@@ -44,7 +44,7 @@ def embedded_s3(
 ) -> Iterator[S3Server]:
     """Start a server on loopback ports with keys of its own and an empty bucket; gone on exit or at our death.
 
-    SeaweedFS where its program runs (`weed`, default: the wheel's, else the PATH's), else moto, said in `kind`.
+    SeaweedFS if its program runs (`weed`, default: the wheel's, else the PATH's), else moto, said in `kind`.
     """
     program = str(weed) if weed else find_weed()
     if program is None and find_spec("moto") is None:
@@ -101,7 +101,7 @@ def your_s3(
 def start_until_it_answers(
     start: Start, folder: Path, watchdog: Watchdog, cpus: Sequence[int] | None, bucket: str
 ) -> S3Server:
-    """Start until a server answers, on other ports where another process was quicker."""
+    """Start until a server answers, on other ports if another process was quicker."""
     for _ in range(_START_TRIES):
         child, server = start(folder, watchdog, cpus, bucket)
         try:
@@ -117,7 +117,7 @@ def start_until_it_answers(
 
 
 def _answers(child: Child, server: S3Server) -> bool:
-    """Wait until the bucket can be made; False where the server ended instead."""
+    """Wait until the bucket can be made; False if the server ended instead."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     while child.running:
         try:

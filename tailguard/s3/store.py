@@ -5,13 +5,14 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tailguard.base.errors import UsageError
+from tailguard.record import environment as record
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -39,7 +40,7 @@ class StorageError(UsageError):
 class S3Server:
     """A running S3 server. `kind` is "seaweedfs", "moto" (a stand-in: no real signatures) or "yours".
 
-    Our objects lie in `bucket` below `prefix` (empty where the bucket itself is ours).
+    Our objects lie in `bucket` below `prefix` (empty if the bucket itself is ours).
     """
 
     endpoint: str
@@ -77,6 +78,12 @@ class S3Server:
         return self.endpoint.split("://")[-1].split("@")[-1].rstrip("/")
 
 
+def s3_record(server: S3Server) -> record.S3Server:
+    """Return what a run's environment says of the server."""
+    source: Literal["embedded", "yours"] = "yours" if server.kind == "yours" else "embedded"
+    return record.S3Server(server=server.kind, version=server.version, source=source)
+
+
 def ensure_bucket(server: S3Server, **config: Any) -> bool:
     """Make the bucket where it is missing; tell whether we made it. Raises StorageError, never with a key."""
     client = server.client(**({"retries": {"total_max_attempts": 2}} | config))
@@ -101,7 +108,7 @@ def ensure_bucket(server: S3Server, **config: Any) -> bool:
 
 
 def software(server: S3Server) -> str:
-    """Return what the server calls itself in its answers, "unknown" where it does not say."""
+    """Return what the server calls itself in its answers, "unknown" if it does not say."""
     client = server.client()
     try:
         answer = client.head_bucket(Bucket=server.bucket)
@@ -113,10 +120,10 @@ def software(server: S3Server) -> str:
 
 
 def remove_ours(server: S3Server, *, bucket_too: bool) -> None:
-    """Delete the objects below our prefix, and the bucket where we made it.
+    """Delete the objects below our prefix, and the bucket if we made it.
 
     A failure is logged with what is left, not raised: what was measured is worth more.
-    Raises ValueError where neither a prefix nor the bucket is ours: that would empty a user's bucket.
+    Raises ValueError if neither a prefix nor the bucket is ours: that would empty a user's bucket.
     """
     if not server.prefix and not bucket_too:
         raise ValueError(f"nothing in the bucket {server.bucket} is ours alone: no prefix")
@@ -135,7 +142,7 @@ def remove_ours(server: S3Server, *, bucket_too: bool) -> None:
 
 
 def _delete(client: "S3Client", bucket: str, keys: list[str]) -> None:
-    """Delete a page of keys in one call, or one by one where the server has no such call (Google's has none)."""
+    """Delete a page of keys in one call, or one by one if the server has no such call (Google's has none)."""
     if not keys:
         return
     try:

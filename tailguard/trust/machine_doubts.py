@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from tailguard.engine.telemetry import Reading
 from tailguard.record.doubt import Doubt, Grade
+from tailguard.record.environment import MachineReading
 
 # Hypervisors steal a few per cent anywhere; from a tenth on, latencies are the neighbours'.
 NOTE_STEAL, WARN_STEAL = 0.03, 0.10
@@ -11,7 +11,7 @@ NOTE_STEAL, WARN_STEAL = 0.03, 0.10
 # two busy processes on the generator's core, 0.88 beside four (p95 twelve times too long), 0.94 beside eight (median
 # seven times too long), 0.96 beside sixteen; a loaded but honest two-core machine reached 0.73.
 WARN_WAITING, GRAVE_WAITING = 0.85, 0.94
-# Threads that queue behind each other say nothing of the machine: grave only where others have most of the time.
+# Threads that queue behind each other say nothing of the machine: grave only if others have most of the time.
 GRAVE_FOREIGN = 0.5
 # A collector's pause of this length is a latency of its own to every request that it meets.
 WARN_PAUSE_MS, WARN_PAUSE_SHARE = 50.0, 0.02
@@ -21,15 +21,15 @@ WARN_JUMP_MS = 100.0
 WARN_LAG_MS = 250.0
 
 
-def doubts_of_machine(reading: Reading) -> Iterator[Doubt]:
+def doubts_of_machine(reading: MachineReading) -> Iterator[Doubt]:
     """Look for everything that the machine may have done to the run."""
     for look in _LOOKS:
         yield from look(reading)
 
 
-def _steal(reading: Reading) -> Iterator[Doubt]:
+def _steal(reading: MachineReading) -> Iterator[Doubt]:
     if reading.steal > NOTE_STEAL:
-        grade: Grade = "warn" if reading.steal > WARN_STEAL else "note"
+        grade = Grade.WARN if reading.steal > WARN_STEAL else Grade.NOTE
         yield _of_run(
             "stolen_cpu",
             grade,
@@ -39,13 +39,13 @@ def _steal(reading: Reading) -> Iterator[Doubt]:
         )
 
 
-def _starved(reading: Reading) -> Iterator[Doubt]:
+def _starved(reading: MachineReading) -> Iterator[Doubt]:
     if reading.waiting is None or reading.foreign is None or reading.waiting < WARN_WAITING:
         return
     grave = reading.waiting >= GRAVE_WAITING and reading.foreign > GRAVE_FOREIGN
     yield _of_run(
         "starved_generator",
-        "grave" if grave else "warn",
+        Grade.GRAVE if grave else Grade.WARN,
         f"our threads queued for a core {reading.waiting:.0%} of the time that they wanted one; "
         f"others kept the generator's cores busy {reading.foreign:.0%} of the time",
         f"{WARN_WAITING:.0%}; grave from {GRAVE_WAITING:.0%} with others over {GRAVE_FOREIGN:.0%}",
@@ -53,33 +53,33 @@ def _starved(reading: Reading) -> Iterator[Doubt]:
     )
 
 
-def _collections(reading: Reading) -> Iterator[Doubt]:
+def _collections(reading: MachineReading) -> Iterator[Doubt]:
     if reading.gc_longest_ms > WARN_PAUSE_MS or reading.gc_share > WARN_PAUSE_SHARE:
         yield _of_run(
             "garbage_collection",
-            "warn",
+            Grade.WARN,
             f"longest pause {reading.gc_longest_ms:.0f} ms, {reading.gc_share:.1%} of the time",
             f"{WARN_PAUSE_MS:g} ms, {WARN_PAUSE_SHARE:.0%}",
             "let the platform or the scenario's data hold fewer objects in this process, or measure it over HTTP",
         )
 
 
-def _jumps(reading: Reading) -> Iterator[Doubt]:
+def _jumps(reading: MachineReading) -> Iterator[Doubt]:
     if reading.clock_jump_ms > WARN_JUMP_MS:
         yield _of_run(
             "clock_jump",
-            "warn",
+            Grade.WARN,
             f"the wall clock jumped by {reading.clock_jump_ms:.0f} ms against the monotonic one",
             f"{WARN_JUMP_MS:g} ms",
             "let the machine neither sleep nor set its clock while it measures",
         )
 
 
-def _lag(reading: Reading) -> Iterator[Doubt]:
+def _lag(reading: MachineReading) -> Iterator[Doubt]:
     if reading.lag_ms > WARN_LAG_MS:
         yield _of_run(
             "lagging_process",
-            "warn",
+            Grade.WARN,
             f"a waiting thread of this process woke {reading.lag_ms:.0f} ms late",
             f"{WARN_LAG_MS:g} ms",
             "look for a long computation that holds the interpreter, or a machine that was paused",
@@ -87,7 +87,13 @@ def _lag(reading: Reading) -> Iterator[Doubt]:
 
 
 def _of_run(kind: str, grade: Grade, measured: str, limit: str, remedy: str) -> Doubt:
-    return Doubt(kind, None, grade, measured, limit, remedy)
+    return Doubt(kind=kind, scenario=None, grade=grade, measured=measured, limit=limit, remedy=remedy)
 
 
-_LOOKS: tuple[Callable[[Reading], Iterator[Doubt]], ...] = (_starved, _steal, _collections, _jumps, _lag)
+_LOOKS: tuple[Callable[[MachineReading], Iterator[Doubt]], ...] = (
+    _starved,
+    _steal,
+    _collections,
+    _jumps,
+    _lag,
+)

@@ -53,7 +53,7 @@ class Subscriber(WSListener):
 
 
 class Crowd:
-    """The connections of an audience; each that breaks is made again where the task says so."""
+    """The connections of an audience; each that breaks is made again if the task says so."""
 
     def __init__(self, audience: Audience) -> None:
         self.audience = audience
@@ -72,7 +72,7 @@ class Crowd:
             extra_headers=task["headers"],
             websocket_handshake_timeout=HANDSHAKE_S,
         )
-        if not subscriber.connected:  # picows raises nothing where the server resets before it answers
+        if not subscriber.connected:  # picows raises nothing if the server resets before it answers
             raise ConnectionResetError("the connection was reset during the handshake")
 
     def lost(self, subscriber: Subscriber) -> None:

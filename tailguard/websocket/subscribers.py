@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tailguard.base.errors import UsageError
+from tailguard.record.chaos import Outage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,6 @@ class Receipt:
     awaited: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """A subscriber's time out of the room, on the monotonic clock."""
-
-    began_ns: int
-    ended_ns: int
-
-
 class BroadcastLostError(Exception):
     """Not every subscriber received the broadcast in time."""
 
@@ -72,7 +65,7 @@ class Ticket:
     def wait(self, timeout_s: float) -> Receipt:
         """Return the receipt of the last subscriber.
 
-        Raises `BroadcastLostError` where some subscriber has not got it within `timeout_s`.
+        Raises `BroadcastLostError` if some subscriber has not got it within `timeout_s`.
         """
         if not self._arrived.wait(timeout_s):
             self._subscribers.flush(self.key)
@@ -90,8 +83,9 @@ class Ticket:
 class Subscribers:
     """`count` subscribers of one feed. A context manager: entering waits until all of them are in the room.
 
-    With `come_back` who is dropped connects again, with backoff: a broadcast is then lost only where somebody in the
-    room did not get it, and missed by who was not. `outages` are the times out of the room that have ended.
+    With `come_back` dropped subscribers reconnect, with backoff: a broadcast is then lost only if somebody in the
+    room did not get it, and missed by those who were not in it. `outages` are the times out of the room that have
+    ended.
     """
 
     def __init__(
@@ -103,7 +97,7 @@ class Subscribers:
         start_timeout_s: float = 20.0,
         come_back: bool = False,
     ) -> None:
-        """`cpus` are the cores of the subscribers' process, where the platform lets it choose."""
+        """`cpus` are the cores of the subscribers' process, if the platform lets it choose."""
         self.come_back = come_back
         self.outages: list[Outage] = []
         self.feed, self.count, self._start_timeout_s = feed, count, start_timeout_s
@@ -231,7 +225,7 @@ class Subscribers:
             if self._follower is not None and not said["awaited"]:
                 self._follower(said)
         elif "outage" in said:
-            self.outages.append(Outage(said["began_ns"], said["ended_ns"]))
+            self.outages.append(Outage(began_ns=said["began_ns"], ended_ns=said["ended_ns"]))
         elif "ready" in said:
             self._ready.set()
         elif "failed" in said:

@@ -16,6 +16,7 @@ from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.engine.schedule import Closed, Constant, Poisson
 from tailguard.engine.workload import Load, Pace, Workload
 from tailguard.record.samples import OK
+from tailguard.record.scenario import ClosedSchedule
 
 MS = 1_000_000
 
@@ -104,7 +105,7 @@ def test_warm_up_is_counted_and_not_kept():
 def test_a_closed_schedule_offers_no_rate_and_has_a_worker_for_each_client():
     measured = measure([workload(schedule=Closed(3, 60), max_samples=300)])["some"]
     assert measured.offered_rate_per_s is None
-    assert measured.schedule["workers"] == 3
+    assert measured.schedule == ClosedSchedule(clients=3, workers=3)
     assert len(measured.samples) == 300
     assert np.array_equal(measured.lateness_ns, [])
 
@@ -175,7 +176,7 @@ def test_each_scenario_is_saved_once_it_has_ended():
     assert saved == [("a", "max_samples"), ("b", "max_samples")]
 
 
-@pytest.mark.parametrize("trials", [[], [workload("a"), workload("a")]])
+@pytest.mark.parametrize("workloads", [[], [workload("a"), workload("a")]])
 def test_no_scenario_and_the_same_one_twice_are_refused(workloads):
     with pytest.raises(UsageError, match="at least one scenario and each one once"):
         measure(workloads)

@@ -33,12 +33,7 @@ def test_one_core_cannot_be_split_and_that_is_said():
 
 def test_a_placement_that_is_not_wanted_is_not_made():
     placement = choose_placement(pin=False)
-    assert placement.as_dict() == {
-        "generator": None,
-        "server": None,
-        "pinned": False,
-        "why": "placement.pin is false",
-    }
+    assert placement == Placement(generator=None, server=None, pinned=False, why="placement.pin is false")
     before = os.sched_getaffinity(0) if sys.platform == "linux" else None
     with pinned(placement):
         assert before is None or os.sched_getaffinity(0) == before

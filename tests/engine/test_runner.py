@@ -41,17 +41,17 @@ def quick(session, *_):
     session.step("go", lambda: None)
 
 
-def test_each_start_is_run_once_at_its_time_and_a_slice_ends_at_the_first_start_beyond_it():
+def test_each_start_is_run_once_at_its_time_and_a_window_ends_at_the_first_start_beyond_it():
     clock = FakeClock(5 * S)
     stand = Stand(quick, clock)
     job = stand.job([0, 300 * MS, 900 * MS, 1100 * MS])
     with Runner(1) as runner:
         assert runner.run(job) == set()
     assert [at - 5 * S for at in stand.samples().started_ns.tolist()] == [0, 300 * MS, 900 * MS]
-    assert job.slice.next_turn == 3
+    assert job.window.next_turn == 3
 
 
-def test_the_next_slice_continues_the_schedule_where_the_last_one_ended():
+def test_the_next_window_continues_the_schedule_where_the_last_one_ended():
     clock = FakeClock(0)
     stand = Stand(quick, clock)
     starts = [100 * MS * turn for turn in range(20)]
@@ -61,13 +61,13 @@ def test_the_next_slice_continues_the_schedule_where_the_last_one_ended():
     with Runner(1) as runner:
         runner.run(first)
         clock.advance_ns(60 * S)
-        runner.run(stand.job(starts, first=first.slice.next_turn, from_ns=first.slice.active_ns))
+        runner.run(stand.job(starts, first=first.window.next_turn, from_ns=first.window.active_ns))
     assert turns == list(range(len(turns)))
     assert len(turns) > 10
 
 
-def test_a_slice_goes_on_through_a_stall_so_that_the_requests_it_hits_are_not_left_out():
-    """A stall that begins just before the slice ends delays the starts that fall into it: they belong to the slice."""
+def test_a_window_goes_on_through_a_stall_so_that_the_requests_it_hits_are_not_left_out():
+    """A stall that begins just before the window ends delays the starts that fall into it: they are its own."""
     clock = FakeClock(0)
 
     def stalls(session, *_):
@@ -81,15 +81,15 @@ def test_a_slice_goes_on_through_a_stall_so_that_the_requests_it_hits_are_not_le
     assert responses[9:15].tolist() == [500.0, 401.0, 302.0, 203.0, 104.0, 5.0]
 
 
-def test_patience_bounds_a_slice_whose_platform_is_never_idle():
+def test_patience_bounds_a_window_whose_platform_is_never_idle():
     clock = FakeClock(0)
     stand = Stand(lambda session, *_: session.step("go", lambda: clock.advance_ns(30 * MS)), clock)
     job = stand.job([20 * MS * turn for turn in range(1000)], patience_ns=500 * MS)
     with Runner(1) as runner:
         runner.run(job)
-    assert 1000 <= job.slice.active_ns / MS <= 1600
-    assert job.slice.measured_ns > job.slice.active_ns
-    assert len(stand.samples()) == job.slice.next_turn
+    assert 1000 <= job.window.active_ns / MS <= 1600
+    assert job.window.measured_ns > job.window.active_ns
+    assert len(stand.samples()) == job.window.next_turn
 
 
 def test_lateness_is_the_generators_own_only_where_a_worker_was_waiting():
@@ -131,7 +131,7 @@ def test_a_wrong_scenario_ends_the_run_with_its_error():
         runner.run(stand.job(None, end=100))
 
 
-def test_a_set_stop_ends_the_slice_soon_with_all_samples_kept():
+def test_a_set_stop_ends_the_window_soon_with_all_samples_kept():
     stand = Stand(quick, MonotonicClock(), workers=3)
     stop = Event()
     with Runner(3) as runner:
@@ -168,7 +168,7 @@ def test_starts_that_no_worker_could_begin_are_named_with_the_instants_they_were
     job = stand.job([0, 10 * MS, 20 * MS, 900 * S], length_ns=50 * MS, patience_ns=0)
     with Runner(1) as runner:
         assert runner.run(job, drain_s=0.1) == {0}
-        assert [b - a for a, b in zip(*[iter(job.slice.unserved())] * 2, strict=True)] == [10 * MS]
+        assert [b - a for a, b in zip(*[iter(job.window.unserved())] * 2, strict=True)] == [10 * MS]
         released.set()
 
 

@@ -10,6 +10,7 @@ from scipy import stats
 
 from tailguard.base.errors import UsageError
 from tailguard.engine.schedule import Closed, Constant, Poisson, Ramp, Steps
+from tailguard.record.scenario import ClosedSchedule
 
 rates = st.floats(0.1, 500)
 durations = st.floats(0.01, 5)
@@ -83,7 +84,7 @@ def test_steps_hold_each_rate_and_pause_at_zero():
 def test_a_closed_schedule_has_no_starts_and_says_how_many_clients():
     closed = Closed(8, 10)
     assert len(closed.starts_ns()) == 0
-    assert closed.describe() == {"kind": "closed", "rate_per_s": None, "clients": 8}
+    assert closed.describe(workers=8) == ClosedSchedule(clients=8, workers=8)
 
 
 @pytest.mark.parametrize(

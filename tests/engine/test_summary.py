@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailguard.config.merge import load_config
-from tailguard.engine.summary import count, scenario_entry
+from tailguard.engine.summary import scenario_entry, summarise
 from tailguard.engine.workload import Measurement
+from tailguard.pipeline.environment import describe_environment
 from tailguard.record.run import Run
+from tailguard.record.run_record import Ended
 from tailguard.record.samples import CONFLICT, ERROR, OK, OUTCOMES, pack_code, samples_from_rows
-from tailguard.record.scenario import Invariant
+from tailguard.record.scenario import Counts, Invariant, PoissonSchedule, ScenarioEnded
 
 STEPS, ERRORS = ("upload", "presigned_read"), ("", "DeadlockDetected", "Conflict", "never_met")
 
@@ -41,13 +43,13 @@ def samples_of(rows):
 def measurement_of(samples):
     return Measurement(
         samples=samples,
-        schedule={"kind": "poisson", "rate_per_s": 80.0, "workers": 8},
+        schedule=PoissonSchedule(rate_per_s=80.0, seed=1, workers=8),
         warmup=50,
         offered_rate_per_s=80.2,
         achieved_rate_per_s=79.9,
         measured_s=6.5,
         lateness_ns=np.array([1_000, 2_000, 3_000], np.int64),
-        ended_because="decided",
+        ended_because=ScenarioEnded.DECIDED,
     )
 
 
@@ -64,9 +66,9 @@ def many():
 def test_every_quantile_equals_the_one_pandas_finds_in_the_file(many, tmp_path):
     """Read back from disk by pandas alone: inverted_cdf, whose value really occurred."""
     config = load_config(environ={}, flags={"runs_dir": str(tmp_path)})
-    run = Run.start(config)
+    run = Run.start(config, environment=describe_environment())
     run.add_scenario("certificate_upload", scenario_entry("Certificates", measurement_of(many)), many)
-    run.finish()
+    run.finish(Ended.COMPLETE)
     entry = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["scenarios"][
         "certificate_upload"
     ]
@@ -90,57 +92,54 @@ def test_every_quantile_equals_the_one_pandas_finds_in_the_file(many, tmp_path):
 @given(turns)
 def test_every_sample_is_in_exactly_one_count(rows):
     samples = samples_of(rows)
-    entry = count(samples)
+    entry = summarise(samples)
     frame = samples.frame()
-    assert entry["counts"]["total"] == len(rows) == sum(entry["counts"][name] for name in OUTCOMES)
+    assert entry.counts.total == len(rows) == sum(getattr(entry.counts, name) for name in OUTCOMES)
     for step in STEPS:
         of_step = frame[frame.step == step]
-        assert entry["steps"][step]["counts"] == {
-            "total": len(of_step),
-            **{name: int((of_step.outcome == name).sum()) for name in OUTCOMES},
-        }
-        assert entry["steps"][step]["retried"] == int(
+        assert entry.steps[step].counts == Counts(
+            total=len(of_step), **{name: int((of_step.outcome == name).sum()) for name in OUTCOMES}
+        )
+        assert entry.steps[step].retried == int(
             ((of_step.retries > 0) & (of_step.outcome != "conflict")).sum()
         )
-    assert entry["retries"] == sum(row[2] for row in rows)
-    assert sum(entry["errors"].values()) == entry["counts"]["error"]
-    assert sum(entry["refusals"].values()) == entry["counts"]["conflict"]
+    assert entry.retries == sum(row[2] for row in rows)
+    assert sum(entry.errors.values()) == entry.counts.error
+    assert sum(entry.refusals.values()) == entry.counts.conflict
 
 
 def test_failures_and_refusals_are_told_apart_by_kind():
-    entry = count(
+    entry = summarise(
         samples_of([(0, ERROR, 0, 0, 1), (0, CONFLICT, 0, 0, 1), (1, CONFLICT, 0, 0, 1), (0, OK, 0, 0, 1)])
     )
-    assert entry["errors"] == {"DeadlockDetected": 1}
-    assert entry["refusals"] == {"Conflict": 2}
+    assert entry.errors == {"DeadlockDetected": 1}
+    assert entry.refusals == {"Conflict": 2}
 
 
 def test_failures_are_not_in_the_latencies():
     """They keep their time, but in a population of their own."""
-    entry = count(samples_of([(0, OK, 0, 0, 1_000_000), (0, ERROR, 0, 0, 9_000_000_000)]))
-    assert entry["steps"]["upload"]["response_ms"]["max"] == 1.0
+    entry = summarise(samples_of([(0, OK, 0, 0, 1_000_000), (0, ERROR, 0, 0, 9_000_000_000)]))
+    assert entry.steps["upload"].response_ms.max == 1.0
 
 
 def test_a_step_without_samples_has_no_latency_rather_than_zero():
-    entry = count(samples_of([]))
-    for times in (entry["steps"]["upload"]["response_ms"], entry["steps"]["upload"]["service_ms"]):
-        assert times["max"] is None
-        assert {name: times[name]["value"] for name in ("p50", "p95", "p99")} == dict.fromkeys(
-            ("p50", "p95", "p99")
-        )
+    entry = summarise(samples_of([]))
+    for times in (entry.steps["upload"].response_ms, entry.steps["upload"].service_ms):
+        assert times.max is None
+        assert (times.p50.value, times.p95.value, times.p99.value) == (None, None, None)
 
 
 def test_the_entry_has_what_was_measured_around_the_samples(many):
     broken = Invariant(name="nobody twice", held=False, expected="0", observed="2")
     entry = scenario_entry("Certificates", measurement_of(many), [broken])
-    assert entry["title"] == "Certificates"
-    assert entry["schedule"] == {"kind": "poisson", "rate_per_s": 80.0, "workers": 8}
-    assert (entry["warmup"], entry["offered_rate_per_s"], entry["measured_s"]) == (50, 80.2, 6.5)
-    assert entry["lateness_ms"]["max"] == 0.003
-    assert entry["invariants"] == [{"name": "nobody twice", "held": False, "expected": "0", "observed": "2"}]
+    assert entry.title == "Certificates"
+    assert entry.schedule == PoissonSchedule(rate_per_s=80.0, seed=1, workers=8)
+    assert (entry.warmup, entry.offered_rate_per_s, entry.measured_s) == (50, 80.2, 6.5)
+    assert entry.lateness_ms.max == 0.003
+    assert entry.invariants == (broken,)
 
 
 def test_times_of_latency_and_service_differ_by_the_lateness():
-    entry = count(samples_of([(0, OK, 0, 2_000_000, 5_000_000)]))["steps"]["upload"]
-    assert entry["response_ms"]["max"] == 7.0
-    assert entry["service_ms"]["max"] == 5.0
+    entry = summarise(samples_of([(0, OK, 0, 2_000_000, 5_000_000)])).steps["upload"]
+    assert entry.response_ms.max == 7.0
+    assert entry.service_ms.max == 5.0

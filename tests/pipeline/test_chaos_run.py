@@ -1,7 +1,5 @@
 """The cut-over walked on real servers, calm and under faults: nothing that was acknowledged is lost or changed."""
 
-import json
-
 import pytest
 
 from perf.cutover.cutover import STAGES
@@ -9,6 +7,7 @@ from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
 from tailguard.faults.orders import ordered_faults
 from tailguard.pipeline.suite_run import run_suite
+from tailguard.record.run import Run
 
 pytestmark = pytest.mark.system
 
@@ -36,20 +35,19 @@ def walked(tmp_path):
 
 
 def broken(run):
-    entries = run.record["scenarios"].values()
-    return [each for entry in entries for each in entry["invariants"] if not each["held"]]
+    return [each for each in run.record.invariants if not each.held]
 
 
 def test_the_walk_goes_through_every_stage_and_loses_nothing(walked):
     run = walked()
-    entry = run.record["scenarios"]["certificate_migration"]
+    entry = run.record.scenarios["certificate_migration"]
     assert broken(run) == []
-    assert entry["counts"]["error"] == 0
+    assert entry.counts.error == 0
     for stage in STAGES:
-        assert entry["steps"][f"upload_{stage}"]["counts"]["ok"] > 0
-    assert entry["counters"]["cert.s3.save.success"] > 100
-    assert entry["counters"]["cert.s3.save.fail"] == 0
-    assert "chaos" not in run.record
+        assert entry.steps[f"upload_{stage}"].counts.ok > 0
+    assert entry.counters["cert.s3.save.success"] > 100
+    assert entry.counters["cert.s3.save.fail"] == 0
+    assert run.record.chaos is None
 
 
 @pytest.mark.proof
@@ -59,16 +57,16 @@ def test_under_faults_everything_acknowledged_reads_back(walked):
     changes = {"chaos.faults": faults, "chaos.calm_s": 1.0, "chaos.recover_s": 30.0, "load.max_seconds": 12.0}
     run = walked("chaos", **changes)
     assert broken(run) == []
-    chaos = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["chaos"]
-    assert [each["label"] for each in chaos["windows"]] == [
+    chaos = Run.load(run.folder).record.chaos
+    assert [each.label for each in chaos.windows] == [
         "PostgreSQL restarted",
         "S3 errors 20%",
         "S3 killed",
     ]
-    assert all(each["note"] == "" for each in chaos["windows"])
-    killed = next(each for each in chaos["recoveries"] if each["label"] == "S3 killed")
-    assert killed["retried"] > 0
-    assert run.record["scenarios"]["certificate_migration"]["counters"]["cert.s3.write.fail"] > 0
+    assert all(each.note == "" for each in chaos.windows)
+    killed = next(each for each in chaos.recoveries if each.label == "S3 killed")
+    assert killed.retried > 0
+    assert run.record.scenarios["certificate_migration"].counters["cert.s3.write.fail"] > 0
 
 
 @pytest.mark.proof
@@ -88,23 +86,23 @@ def test_a_stopped_postgres_and_dropped_subscribers_cost_no_acknowledged_write(w
         },
     )
     assert broken(run) == []
-    chaos = run.record["chaos"]
+    chaos = run.record.chaos
     assert (
-        [each["label"] for each in chaos["windows"]]
-        == chaos["ordered"]
-        == [
+        tuple(each.label for each in chaos.windows)
+        == chaos.ordered
+        == (
             "PostgreSQL stopped fast",
             "PostgreSQL stopped immediate",
             "subscribers dropped 50%",
-        ]
+        )
     )
-    assert all(each["note"] == "" for each in chaos["windows"])
-    transfers = run.record["scenarios"]["economy_transfer"]["counts"]
-    assert transfers["error"] > 0
-    assert transfers["ok"] > 50
-    dropped = chaos["recoveries"][-1]
-    assert (dropped["scenario"], dropped["cut_off"]) == ("websocket_broadcast", 3)
-    names = {each["name"] for each in run.record["scenarios"]["websocket_broadcast"]["invariants"]}
+    assert all(each.note == "" for each in chaos.windows)
+    transfers = run.record.scenarios["economy_transfer"].counts
+    assert transfers.error > 0
+    assert transfers.ok > 50
+    dropped = chaos.recoveries[-1]
+    assert (dropped.scenario, dropped.cut_off) == ("websocket_broadcast", 3)
+    names = {each.name for each in run.record.scenarios["websocket_broadcast"].invariants}
     assert "every spectator who was cut off came back" in names
     assert "every acknowledged result can be read" in names
 

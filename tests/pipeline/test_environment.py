@@ -10,6 +10,8 @@ import pytest
 
 from tailguard.pipeline import environment
 from tailguard.pipeline.environment import describe_environment, git_state, package_versions
+from tailguard.record.environment import Environment, GitState
+from tailguard.record.run_json import decode, plain
 
 
 def git(folder, *words):
@@ -28,33 +30,33 @@ def repository(tmp_path):
 
 def test_the_record_describes_this_machine():
     record = describe_environment()
-    assert record["cpu"]["logical"] == os.cpu_count()
-    assert record["memory_bytes"] == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert record["python"].endswith(".".join(map(str, sys.version_info[:3])))
-    assert record["packages"]["psycopg"].startswith("3.")
-    assert json.loads(json.dumps(record)) == record
+    assert record.cpu.logical == os.cpu_count()
+    assert record.memory_bytes == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert record.python.endswith(".".join(map(str, sys.version_info[:3])))
+    assert record.packages["psycopg"].startswith("3.")
+    assert decode(json.dumps(plain(record)).encode(), Environment) == record
 
 
 def test_the_clock_pair_was_read_at_one_instant():
     before = time.time_ns() - time.monotonic_ns()
-    clock = describe_environment()["clock"]
+    clock = describe_environment().clock
     after = time.time_ns() - time.monotonic_ns()
     # A pair tells the wall time of each sample; a millisecond is the accuracy that this is used with.
-    assert min(before, after) - 1e6 <= clock["wall_ns"] - clock["monotonic_ns"] <= max(before, after) + 1e6
+    assert min(before, after) - 1e6 <= clock.wall_ns - clock.monotonic_ns <= max(before, after) + 1e6
 
 
 def test_a_commit_is_clean_until_a_tracked_file_changes(repository):
     clean = git_state(repository)
-    assert len(clean["commit"]) == 40
-    assert clean["dirty"] is False
+    assert len(clean.commit) == 40
+    assert clean.dirty is False
     (repository / "new").write_text("not tracked", encoding="utf-8")
-    assert git_state(repository)["dirty"] is False
+    assert git_state(repository).dirty is False
     (repository / "a").write_text("b", encoding="utf-8")
-    assert git_state(repository) == {"commit": clean["commit"], "dirty": True}
+    assert git_state(repository) == GitState(commit=clean.commit, dirty=True)
 
 
 def test_without_a_repository_or_git_the_commit_is_absent(tmp_path, repository, monkeypatch):
-    nowhere = {"commit": None, "dirty": None}
+    nowhere = GitState(commit=None, dirty=None)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     assert git_state(tmp_path / "missing") == nowhere
     monkeypatch.setenv("PATH", "")

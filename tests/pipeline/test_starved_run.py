@@ -1,6 +1,5 @@
 """A generator that is starved on purpose: the run is INVALID with the cause, neither PASS nor FAIL."""
 
-import json
 import multiprocessing
 import os
 import subprocess
@@ -12,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tailguard.base.state import State
 from tailguard.engine.placement import choose_placement
+from tailguard.record.doubt import Grade
+from tailguard.record.run import Run
 
 pytestmark = pytest.mark.proof
 
@@ -58,9 +60,9 @@ def test_a_starved_generator_makes_the_run_invalid_and_says_so(tmp_path: Path) -
             [TAILGUARD, "run", "--no-migrations", "--scenario", "result_submission"],
             cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=300, check=False,
         )  # fmt: skip
-    record = json.loads((tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8"))
-    grave = [doubt for doubt in record["doubts"] if doubt["grade"] == "grave"]
-    assert grave, record["doubts"]
+    record = Run.load("latest", tmp_path / "runs").record
+    grave = [doubt for doubt in record.doubts if doubt.grade is Grade.GRAVE]
+    assert grave, record.doubts
     assert done.returncode == 65
-    assert {verdict["state"] for verdict in record["verdicts"]} == {"INVALID"}
-    assert all(grave[0]["remedy"] in verdict["why"] for verdict in record["verdicts"])
+    assert {verdict.state for verdict in record.verdicts} == {State.INVALID}
+    assert all(grave[0].remedy in verdict.why for verdict in record.verdicts)

@@ -1,6 +1,5 @@
 """Whole runs on real servers, small: what is measured is on disk, and each fault breaks what it should."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ import pytest
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
-from tailguard.pipeline.suite_run import INTERRUPTED, Watch, run_suite
+from tailguard.pipeline.suite_run import Watch, run_suite
 from tailguard.postgres.server import Server
 from tailguard.record.run import Run
+from tailguard.record.run_record import Ended
 
 pytestmark = pytest.mark.system
 
@@ -44,17 +44,16 @@ def suite(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def broken(run: Run) -> set[str]:
-    entries = run.record["scenarios"].values()
-    return {each["name"] for entry in entries for each in entry["invariants"] if not each["held"]}
+    return {each.name for each in run.record.invariants if not each.held}
 
 
 def test_a_clean_run_is_complete_on_disk_and_holds_every_invariant(suite: Suite, tmp_path: Path) -> None:
     run = suite("registration", "result_submission", "economy_transfer")
-    record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
-    assert record["complete"]
-    assert list(record["scenarios"]) == ["registration", "result_submission", "economy_transfer"]
+    record = Run.load(run.folder).record
+    assert record.complete
+    assert list(record.scenarios) == ["registration", "result_submission", "economy_transfer"]
     assert broken(run) == set()
-    assert all(entry["counts"]["error"] == 0 for entry in record["scenarios"].values())
+    assert all(entry.counts.error == 0 for entry in record.scenarios.values())
 
 
 def test_every_quantile_can_be_recomputed_with_pandas(suite: Suite) -> None:
@@ -62,19 +61,20 @@ def test_every_quantile_can_be_recomputed_with_pandas(suite: Suite) -> None:
     frame = pd.read_parquet(run.folder / "samples.parquet")
     ok = frame[(frame.scenario == "registration") & (frame.step == "register") & (frame.outcome == "ok")]
     response_ms = (ok.ended_ns - ok.intended_ns) / 1e6
-    recorded = run.record["scenarios"]["registration"]["steps"]["register"]["response_ms"]
-    for name, q in {"p50": 0.5, "p95": 0.95, "p99": 0.99}.items():
+    recorded = run.record.scenarios["registration"].steps["register"].response_ms
+    for quantile in (recorded.p50, recorded.p95, recorded.p99):
+        q = quantile.q
         assert (
-            recorded[name]["value"] == response_ms.quantile(q, interpolation="higher")
-            or recorded[name]["value"] == sorted(response_ms)[-(-len(response_ms) * int(q * 100) // 100) - 1]
+            quantile.value == response_ms.quantile(q, interpolation="higher")
+            or quantile.value == sorted(response_ms)[-(-len(response_ms) * int(q * 100) // 100) - 1]
         )
 
 
 def test_a_full_tournament_refuses_cleanly_and_is_counted_apart(suite: Suite) -> None:
     run = suite("registration", load__min_samples=290, load__max_samples=320)
-    counts = run.record["scenarios"]["registration"]["counts"]
-    assert counts["conflict"] > 0
-    assert counts["error"] == 0
+    counts = run.record.scenarios["registration"].counts
+    assert counts.conflict > 0
+    assert counts.error == 0
     assert broken(run) == set()
 
 
@@ -99,7 +99,7 @@ def test_transfers_that_cross_deadlock_where_the_lock_order_is_lost(suite: Suite
 def test_broadcasts_reach_everybody_and_no_event_overtakes_its_commit(suite: Suite) -> None:
     run = suite("websocket_broadcast", scenario__websocket_broadcast__subscribers=5)
     assert broken(run) == set()
-    assert run.record["scenarios"]["websocket_broadcast"]["counts"]["error"] == 0
+    assert run.record.scenarios["websocket_broadcast"].counts.error == 0
 
 
 def test_an_event_before_its_commit_is_seen_by_the_observer(suite: Suite) -> None:
@@ -111,10 +111,11 @@ def test_an_event_before_its_commit_is_seen_by_the_observer(suite: Suite) -> Non
 
 def test_certificates_with_any_name_read_back_unchanged(suite: Suite) -> None:
     run = suite("certificate_upload", load__min_samples=40, load__max_samples=60, load__rate_per_s=40.0)
-    entry = run.record["scenarios"]["certificate_upload"]
+    entry = run.record.scenarios["certificate_upload"]
     assert broken(run) == set()
-    assert entry["steps"]["upload"]["counts"]["ok"] == entry["steps"]["presigned_read"]["counts"]["ok"] >= 40
-    assert run.record["environment"]["s3"]["server"] in {"seaweedfs", "moto"}
+    assert entry.steps["upload"].counts.ok == entry.steps["presigned_read"].counts.ok >= 40
+    assert run.record.environment.s3 is not None
+    assert run.record.environment.s3.server in {"seaweedfs", "moto"}
 
 
 @pytest.mark.proof  # starts a server of its own and five scenarios
@@ -128,12 +129,12 @@ def test_the_same_journeys_run_over_http(suite: Suite) -> None:
     )
     run = suite(*slugs, platform="http", load__min_samples=30, load__max_samples=40, load__rate_per_s=30.0)
     assert broken(run) == set()
-    assert all(entry["counts"]["error"] == 0 for entry in run.record["scenarios"].values())
+    assert all(entry.counts.error == 0 for entry in run.record.scenarios.values())
 
 
 def test_faults_that_are_on_are_in_the_record(suite: Suite) -> None:
     run = suite("registration", faults="delay_ms=1@registration")
-    assert run.record["platform"]["faults"] == ["delay_ms=1@registration"]
+    assert run.record.platform.faults == ("delay_ms=1@registration",)
 
 
 def test_an_unknown_fault_is_named(suite: Suite) -> None:
@@ -147,7 +148,7 @@ def test_what_was_measured_before_an_interrupt_is_saved_and_marked(suite: Suite)
             raise KeyboardInterrupt
 
     run = suite("registration", watch=Watch(on_progress=interrupt), load__slice_s=0.2)
-    assert run.record["incomplete_because"] == INTERRUPTED
+    assert run.record.ended is Ended.INTERRUPTED
     assert len(pd.read_parquet(run.folder / "samples.parquet")) >= 50
 
 
@@ -167,7 +168,7 @@ def test_a_database_that_dies_leaves_an_incomplete_run_with_its_samples(
 
     run = suite("registration", watch=Watch(on_progress=kill), load__slice_s=0.3)
     assert not run.complete
-    assert "database" in run.record["incomplete_because"]
+    assert "database" in run.record.why_incomplete
     assert len(pd.read_parquet(run.folder / "samples.parquet")) >= 60
 
 

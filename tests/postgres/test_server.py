@@ -252,18 +252,18 @@ def test_a_stopped_server_comes_back_on_its_port_with_what_was_committed(fast):
     with embedded_postgres(settings=SMALL) as server:
         with psycopg.connect(server.dsn, autocommit=True) as connection:
             connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
-            server.power.off(fast=fast)
+            server.control.off(fast=fast)
             assert not listens(server.port)
             with pytest.raises(psycopg.OperationalError):
                 connection.execute("SELECT 1")
-        server.power.on()
+        server.control.on()
         assert ask(server.dsn, "SELECT count(*) FROM kept") == 1000
     assert not listens(server.port)
 
 
 def test_a_server_whose_data_is_broken_says_why_it_does_not_come_back():
     with embedded_postgres(settings=SMALL) as server:
-        server.power.off()
+        server.control.off()
         (server.log_path.parent / "data" / "global" / "pg_control").unlink()
         with pytest.raises(TailguardError, match="did not start"):
-            server.power.on()
+            server.control.on()

@@ -17,6 +17,13 @@ from tailguard.postgres.database import Database
 from tailguard.postgres.server import Server, embedded_postgres
 from tailguard.postgres.statements import Statements, StatementsAbsentError, StatementsRejectedError
 from tailguard.record.samples import Samples
+from tailguard.record.scenario import (
+    ScenarioEnded,
+    ServerTime,
+    ServerTimeAbsent,
+    ServerTimeRejected,
+    Statement,
+)
 
 
 @pytest.fixture
@@ -54,7 +61,7 @@ def progress(slug: str, served_ms: float, n: int = 1) -> Progress:
         zeros,
         zeros,
     )
-    return Progress(slug, samples, 1.0, 1.0, "")
+    return Progress(slug, samples, 1.0, 1.0, ScenarioEnded.RUNNING)
 
 
 def shape(number: int) -> str:
@@ -79,9 +86,15 @@ class Work:
             self.connection.execute("SELECT name FROM things WHERE id < %s", [1000]).fetchall()
 
 
-def named(found: dict[str, Any], word: str) -> dict[str, Any]:
-    (one,) = [s for s in found["statements"] if word in s["text"]]
-    return dict(one)
+def measured(attribution: Attribution, slug: str = "a") -> ServerTime:
+    found = attribution.server_time(slug)
+    assert isinstance(found, ServerTime)
+    return found
+
+
+def named(found: ServerTime, word: str) -> Statement:
+    (one,) = [each for each in found.statements if word in each.text]
+    return one
 
 
 def test_a_difference_has_the_exact_calls_and_rows(connection, reader) -> None:
@@ -117,12 +130,12 @@ def test_each_slice_is_its_own_scenarios_and_a_shared_statement_is_split(databas
         attribution.after_slice(progress("b", 50.0, 7))
         work.insert(3)
         attribution.after_slice(progress("a", 180.0, 7))
-        a, b = attribution.record("a"), attribution.record("b")
-    assert named(a, "INSERT")["calls"] == 7
-    assert (named(b, "INSERT")["calls"], named(b, "SELECT")["calls"]) == (1, 6)
-    assert len(a["statements"]) == 1  # our own readings are not among them
-    assert (a["samples"], a["service_ms"]) == (7, pytest.approx(180.0, rel=1e-3))
-    assert a["remainder_ms"] == pytest.approx(a["service_ms"] - a["server_ms"])
+        a, b = measured(attribution, "a"), measured(attribution, "b")
+    assert named(a, "INSERT").calls == 7
+    assert (named(b, "INSERT").calls, named(b, "SELECT").calls) == (1, 6)
+    assert len(a.statements) == 1  # our own readings are not among them
+    assert (a.samples, a.service_ms) == (7, pytest.approx(180.0, rel=1e-3))
+    assert a.remainder_ms == pytest.approx(a.service_ms - a.server_ms)
 
 
 def test_the_slice_with_the_warm_up_is_left_out_on_both_sides(database, connection) -> None:
@@ -132,18 +145,18 @@ def test_the_slice_with_the_warm_up_is_left_out_on_both_sides(database, connecti
         attribution.after_slice(progress("a", 20.0, 2))
         work.insert(5)
         attribution.after_slice(progress("a", 90.0, 7))
-        found = attribution.record("a")
-    assert named(found, "INSERT")["calls"] == found["samples"] == 5
-    assert found["service_ms"] == pytest.approx(70.0, rel=1e-3)
+        found = measured(attribution)
+    assert named(found, "INSERT").calls == found.samples == 5
+    assert found.service_ms == pytest.approx(70.0, rel=1e-3)
 
 
 def test_a_single_slice_with_its_warm_up_says_why_there_is_nothing(database, connection) -> None:
     with attributed(database, [workload("a", warmup=1)]) as attribution:
         Work(connection).insert(1)
         attribution.after_slice(progress("a", 1.0))
-        found = attribution.record("a")
-    assert found["state"] == "absent"
-    assert "first slice" in found["why"]
+        found = attribution.server_time("a")
+    assert isinstance(found, ServerTimeAbsent)
+    assert "first slice" in found.why
 
 
 def test_the_rare_statements_are_one_line(database, connection) -> None:
@@ -151,19 +164,18 @@ def test_the_rare_statements_are_one_line(database, connection) -> None:
         for number in range(MOST_STATEMENTS + 3):
             connection.execute(shape(number))
         attribution.after_slice(progress("a", 100.0))
-        found = attribution.record("a")
-    assert len(found["statements"]) == MOST_STATEMENTS
-    assert found["others"]["calls"] == 3
-    assert sum(s["exec_ms"] for s in [*found["statements"], found["others"]]) == pytest.approx(
-        found["server_ms"]
-    )
+        found = measured(attribution)
+    assert len(found.statements) == MOST_STATEMENTS
+    assert found.others is not None
+    assert found.others.calls == 3
+    assert sum(each.exec_ms for each in [*found.statements, found.others]) == pytest.approx(found.server_ms)
 
 
 def test_statements_beyond_the_timed_steps_leave_no_remainder_to_tell(database, connection) -> None:
     with attributed(database, [workload("a")]) as attribution:
         connection.execute("SELECT pg_sleep(0.02)")
         attribution.after_slice(progress("a", 1.0))
-        assert attribution.record("a")["remainder_ms"] is None
+        assert measured(attribution).remainder_ms is None
 
 
 def test_a_reset_by_somebody_else_rejects_the_whole_account(database, connection, reader) -> None:
@@ -173,9 +185,9 @@ def test_a_reset_by_somebody_else_rejects_the_whole_account(database, connection
         connection.execute("SELECT public.pg_stat_statements_reset()")
         attribution.after_slice(progress("a", 2.0))
         attribution.after_slice(progress("a", 3.0))  # stays rejected
-        found = attribution.record("a")
-    assert (found["state"], "statements" in found) == ("rejected", False)
-    assert "reset meanwhile" in found["why"]
+        found = attribution.server_time("a")
+    assert isinstance(found, ServerTimeRejected)
+    assert "reset meanwhile" in found.why
 
 
 def test_a_server_that_dies_meanwhile_costs_the_account_and_not_the_run(database, connection) -> None:
@@ -183,7 +195,7 @@ def test_a_server_that_dies_meanwhile_costs_the_account_and_not_the_run(database
         pid = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tailguard statements'"
         connection.execute(pid)
         attribution.after_slice(progress("a", 1.0))
-        assert attribution.record("a")["state"] == "rejected"
+        assert isinstance(attribution.server_time("a"), ServerTimeRejected)
 
 
 def test_evicted_entries_reject_the_difference() -> None:
@@ -226,4 +238,4 @@ def test_an_extension_that_is_not_preloaded_is_told_so() -> None:
 def test_an_account_that_cannot_be_opened_says_why_for_each_scenario() -> None:
     attribution = Attribution(None, [workload("a")], "not installed")
     attribution.after_slice(progress("a", 1.0))
-    assert attribution.record("a") == {"state": "absent", "why": "not installed"}
+    assert attribution.server_time("a") == ServerTimeAbsent(why="not installed")

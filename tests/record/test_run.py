@@ -14,10 +14,16 @@ from hypothesis import strategies as st
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import config_sha256, load_config
+from tailguard.engine.summary import scenario_entry
+from tailguard.engine.workload import Measurement
+from tailguard.pipeline.environment import describe_environment
 from tailguard.record.files import point_latest, sha256_of, write_file
+from tailguard.record.objective import Objectives
 from tailguard.record.run import Run
+from tailguard.record.run_record import Ended
 from tailguard.record.samples import OUTCOMES, Samples, pack_code, samples_from_rows
 from tailguard.record.samples.parquet import COLUMNS, read_samples, write_samples
+from tailguard.record.scenario import ClosedSchedule, Invariant, ScenarioEnded, ServerTimeAbsent
 
 STEPS, ERRORS = ("upload", "presigned_read", "never_taken"), ("", "DeadlockDetected", "Conflict")
 
@@ -57,44 +63,70 @@ def config(tmp_path):
     return load_config("smoke", environ={}, flags={"runs_dir": str(tmp_path / "runs")})
 
 
+def start(config, *command):
+    return Run.start(config, environment=describe_environment(), command=command)
+
+
+def entry(samples, title="Some"):
+    """What is recorded of a scenario that ended with these samples."""
+    measurement = Measurement(
+        samples=samples,
+        schedule=ClosedSchedule(clients=1, workers=1),
+        warmup=0,
+        offered_rate_per_s=None,
+        achieved_rate_per_s=1.0,
+        measured_s=1.0,
+        lateness_ns=np.empty(0, np.int64),
+        ended_because=ScenarioEnded.MAX_SAMPLES,
+    )
+    return scenario_entry(title, measurement)
+
+
+def add(run, samples, title="Some"):
+    run.add_scenario(samples.scenario, entry(samples, title), samples)
+
+
 @pytest.fixture
 def run(config):
-    return Run.start(config, command=["tailguard", "run"])
+    return start(config, "tailguard", "run")
 
 
 def test_a_new_run_is_on_disk_at_once_and_incomplete(run, config):
     record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
-    assert record["complete"] is False
-    assert record["incomplete_because"]
-    assert record["schema"] == 1
+    assert record["ended"] == "running"
+    assert record["schema"] == 2
+    assert not run.complete
+    assert run.record.why_incomplete
     assert run.folder.name.endswith("Z-" + record["id"])
     assert record["config_sha256"] == config.sha256 == config_sha256(record["config"])
 
 
 def test_what_is_saved_after_one_scenario_is_there_when_the_next_one_dies(run, config):
     first = some_samples("registration")
-    run.add_scenario("registration", {"title": "Registration"}, first)
+    add(run, first)
     run.save()
-    run.add_scenario("economy_transfer", {"title": "Transfer"}, some_samples("economy_transfer", seed=2))
+    add(run, some_samples("economy_transfer", seed=2))
     # ... and here the process ends without another save.
     found = Run.load("latest", config.get("runs_dir"))
-    assert list(found.samples()) == ["registration"] == list(found.record["scenarios"])
+    assert list(found.samples()) == ["registration"] == list(found.record.scenarios)
     assert same(found.samples()["registration"], first)
     assert not found.complete
 
 
 def test_a_finished_run_is_complete_and_one_cut_short_says_why(run):
-    run.finish()
+    run.finish(Ended.COMPLETE)
     assert Run.load(run.folder).complete
-    run.finish("the database went away after 311 samples")
-    assert Run.load(run.folder).record["incomplete_because"] == "the database went away after 311 samples"
+    run.finish(Ended.BROKE_OFF, "the database went away after 311 samples")
+    found = Run.load(run.folder)
+    assert not found.complete
+    assert found.record.why_incomplete == "the database went away after 311 samples"
 
 
 def test_samples_come_back_as_they_were_measured_with_names_nobody_used(run):
     parts = {slug: some_samples(slug, seed=i, steps=(slug,)) for i, slug in enumerate(["b", "a"])}
     parts["certificate_upload"] = some_samples()
-    for slug, samples in parts.items():
-        run.add_scenario(slug, {}, samples)
+    for samples in parts.values():
+        add(run, samples)
     run.save()
     found = Run.load(run.folder).samples()
     assert list(found) == list(parts)
@@ -120,7 +152,7 @@ def test_any_samples_round_trip(tmp_path, sizes, kinds):
 
 def test_pandas_reads_the_file_on_its_own_with_the_documented_columns(run):
     samples = some_samples()
-    run.add_scenario("certificate_upload", {}, samples)
+    add(run, samples)
     run.save()
     frame = pd.read_parquet(run.samples_path)
     assert tuple(frame.columns) == COLUMNS
@@ -132,53 +164,70 @@ def test_pandas_reads_the_file_on_its_own_with_the_documented_columns(run):
 
 
 def test_hashes_name_the_bytes_on_disk(run):
-    run.add_scenario("certificate_upload", {}, some_samples())
-    assert (
-        run.write_plan("0001-before-1", [{"Plan": {"Node Type": "Seq Scan"}}]) == "plans/0001-before-1.json"
-    )
+    add(run, some_samples())
+    raw = {"plans/0001-before-1.json", "blocks/001-baseline.parquet"}
+    for name in raw:
+        path = run.folder / name
+        path.parent.mkdir()
+        path.write_bytes(name.encode())
     run.save()
-    files = Run.load(run.folder).record["files"]
-    assert set(files) == {"samples.parquet", "plans/0001-before-1.json"}
+    files = Run.load(run.folder).record.files
+    assert set(files) == {"samples.parquet", *raw}
     assert all(sha256_of(run.folder / name) == digest for name, digest in files.items())
 
 
 def test_saving_a_loaded_run_leaves_its_raw_samples_alone(run):
-    run.add_scenario("certificate_upload", {}, some_samples())
+    add(run, some_samples())
     run.save()
     before = (run.samples_path.stat().st_mtime_ns, run.samples_path.read_bytes())
     again = Run.load(run.folder)
     again.samples()
-    again.record["verdicts"] = [{"state": "PASS"}]
+    again.put_exit_code(65)
     again.save()
     assert (run.samples_path.stat().st_mtime_ns, run.samples_path.read_bytes()) == before
-    assert Run.load(run.folder).record["files"]["samples.parquet"] == sha256_of(run.samples_path)
+    found = Run.load(run.folder).record
+    assert found.exit_code == 65
+    assert found.files["samples.parquet"] == sha256_of(run.samples_path)
 
 
 def test_no_secret_reaches_the_folder(tmp_path):
     flags = {"runs_dir": str(tmp_path / "runs"), "database.dsn": "postgresql://guard:hunter22@db/arena"}
     config = load_config("smoke", environ={}, flags=flags)
-    run = Run.start(config, command=["tailguard", "run", "--dsn", flags["database.dsn"]])
-    run.finish("connection to postgresql://guard:hunter22@db/arena failed")
-    assert "hunter22" not in str(run.record["command"])
+    run = start(config, "tailguard", "run", "--dsn", flags["database.dsn"])
+    run.finish(Ended.BROKE_OFF, "connection to postgresql://guard:hunter22@db/arena failed")
+    assert "hunter22" not in str(run.record.command)
     assert not [path for path in run.folder.rglob("*") if path.is_file() and b"hunter22" in path.read_bytes()]
 
 
-def test_what_json_does_not_know_is_saved_as_what_it_means(run):
-    run.record["doubts"] = [
-        {"measured": np.float64(1.5), "n": np.int64(3), "z": float("nan"), "at": Path("a") / "b"}
-    ]
+def test_what_is_known_only_after_a_scenario_is_put_into_its_entry(run):
+    add(run, some_samples("registration"), "Registration")
+    held = Invariant(name="nobody twice", held=True, expected="0", observed="0")
+    run.put_invariants("registration", [held])
+    run.put_counters("registration", {"retries": 3})
+    run.put_database("registration", ServerTimeAbsent(why="not installed"))
     run.save()
-    assert Run.load(run.folder).record["doubts"] == [{"measured": 1.5, "n": 3, "z": None, "at": "a/b"}]
+    found = Run.load(run.folder).record.scenarios["registration"]
+    assert (found.title, found.invariants, found.counters) == ("Registration", (held,), {"retries": 3})
+    assert found.database == ServerTimeAbsent(why="not installed")
+
+
+def test_a_run_is_judged_by_what_it_started_with_unless_it_is_judged_anew(config):
+    first, second = (Objectives(items=(), rules={}, source=source) for source in ("first", "second"))
+    run = Run.start(config, environment=describe_environment(), objectives=first)
+    run.put_verdicts([])
+    assert run.record.objectives == first
+    run.put_verdicts([], second)
+    assert run.record.objectives == second
 
 
 def test_a_run_is_found_by_folder_file_id_and_latest(run, config):
     runs_dir = config.get("runs_dir")
-    for where in (run.folder, run.folder / "run.json", run.record["id"], "latest", Path(runs_dir) / "latest"):
+    for where in (run.folder, run.folder / "run.json", run.record.id, "latest", Path(runs_dir) / "latest"):
         assert Run.load(where, runs_dir).folder == run.folder.resolve()
 
 
 def test_latest_is_the_newest_and_moves_on(run, config):
-    second = Run.start(config)
+    second = start(config)
     assert Run.load("latest", config.get("runs_dir")).folder == second.folder.resolve()
 
 
@@ -204,8 +253,8 @@ def test_latest_survives_the_removal_of_the_run_it_points_to(run, config):
     [
         (b'{"schema": 1,', "is broken"),
         (b"\xff\xfe", "is broken"),
-        (b"[]", "holds no JSON object"),
-        (b'{"schema": 99}', "has schema 99; this Tailguard reads 1"),
+        (b"[]", "is broken"),
+        (b'{"schema": 99}', "has schema 99, which a newer Tailguard reads; this one reads 2"),
     ],
 )
 def test_a_broken_record_is_named(run, content, named):
@@ -217,14 +266,14 @@ def test_a_broken_record_is_named(run, content, named):
 def test_a_missing_run_is_named_with_the_next_step(tmp_path):
     with pytest.raises(UsageError, match=r"no run in .*empty yet. Make one with `tailguard run`"):
         Run.load("latest", tmp_path / "empty")
-    with pytest.raises(UsageError, match="nowhere is no run"):
+    with pytest.raises(UsageError, match="nowhere is not a run"):
         Run.load("nowhere", tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"<!doctype html>" * 1000, b"\xcc\xff", b"", b"run.json"])
 def test_another_file_of_a_run_is_not_taken_for_one(run, content):
     (run.folder / "report.html").write_bytes(content)
-    with pytest.raises(UsageError, match=r"report.html is no run: .* Give a run's folder"):
+    with pytest.raises(UsageError, match=r"report.html is not a run: .* Give a run's folder"):
         Run.load(run.folder / "report.html")
 
 
@@ -246,7 +295,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "taken").write_text("a file stands where the folder should", encoding="utf-8")
     config = load_config(environ={}, flags={"runs_dir": str(tmp_path / "taken")})
     with pytest.raises(UsageError, match=r"Cannot save the run in .*taken.*--set runs_dir=FOLDER"):
-        Run.start(config)
+        start(config)
 
 
 def test_a_file_for_a_user_that_cannot_be_written_is_named_and_no_file_of_theirs_is_touched(tmp_path):
@@ -263,8 +312,8 @@ def test_a_file_for_a_user_that_cannot_be_written_is_named_and_no_file_of_theirs
 def test_what_a_proofs_clients_sent_is_kept_whole_and_hashed_with_the_run(run):
     run.write_live({"0001/baseline_writers": some_samples("0001/baseline_writers")})
     run.save()
-    assert list(read_samples(run.folder / "live.parquet")) == ["0001/baseline_writers"]
-    assert run.record["files"]["live.parquet"] == sha256_of(run.folder / "live.parquet")
+    assert list(run.live_samples()) == ["0001/baseline_writers"]
+    assert run.record.files["live.parquet"] == sha256_of(run.folder / "live.parquet")
     before = (run.folder / "live.parquet").read_bytes()
     with files_of_at_most(4096), pytest.raises(UsageError, match="File too large"):
         run.write_live({"0002/baseline_writers": some_samples("0002/baseline_writers", n=20_000)})
@@ -283,10 +332,10 @@ def files_of_at_most(size: int):
 
 
 def test_a_disk_that_fills_loses_nothing_that_was_saved(run):
-    run.add_scenario("first", {"title": "First"}, some_samples("first"))
+    add(run, some_samples("first"))
     run.save()
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
-    run.add_scenario("second", {}, some_samples("second", n=20_000))
+    add(run, some_samples("second", n=20_000))
     full = pytest.raises(UsageError, match=re.escape(f"in {run.folder}: File too large"))
     with files_of_at_most(4096), full:
         run.save()

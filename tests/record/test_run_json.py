@@ -9,7 +9,6 @@ import jsonschema
 import msgspec
 import numpy as np
 import pytest
-from any_part import parts
 from hypothesis import HealthCheck, given, settings
 
 from tailguard.base.errors import UsageError
@@ -18,6 +17,7 @@ from tailguard.record.part import Document
 from tailguard.record.run_json import read_record, record_sha256, record_text
 from tailguard.record.run_record import Platform, RunRecord
 from tailguard.record.schema import schema_text
+from tests.support.any_part import parts
 
 MANY = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -44,6 +44,7 @@ _MADE: Mapping[type, Callable[[Any], st.SearchStrategy[Any]]] = {
         info.cls, **{each.name: _of(each.type) for each in info.fields}
     ),
     inspect.UnionType: lambda info: st.one_of([_of(each) for each in info.types]),
+    inspect.ListType: lambda info: st.lists(_of(info.item_type), max_size=2),
     inspect.VarTupleType: lambda info: st.lists(_of(info.item_type), max_size=2).map(tuple),
     inspect.TupleType: lambda info: st.tuples(*map(_of, info.item_types)),
     inspect.DictType: lambda info: st.dictionaries(_of(info.key_type), _of(info.value_type), max_size=2),

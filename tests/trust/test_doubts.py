@@ -7,19 +7,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from tailguard.engine.measure import measure
 from tailguard.engine.placement import choose_placement, pinned
 from tailguard.engine.scenario import Scenario
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.engine.schedule import Poisson
-from tailguard.engine.telemetry import Reading, Telemetry
+from tailguard.engine.summary import scenario_entry
+from tailguard.engine.telemetry import Telemetry
 from tailguard.engine.workload import Load, Measurement, Workload
+from tailguard.record.environment import MachineReading
 from tailguard.record.samples import ERROR, OK, pack_code, samples_from_rows
+from tailguard.record.scenario import PoissonSchedule, ScenarioEnded
 from tailguard.trust.doubts import find_doubts
 
 MS = 1_000_000
-QUIET = Reading(
+QUIET = MachineReading(
     watched_s=10,
     busy=0.4,
     foreign=0.2,
@@ -43,7 +47,7 @@ def measured(response_ms=None, lateness_ms=None, errors=("",), error=0, **change
     rows[:, 3] = pack_code(0, ERROR if error else OK, 0, error)
     plain = Measurement(
         samples=samples_from_rows("some", ("go",), errors, rows),
-        schedule={"kind": "poisson", "workers": 8},
+        schedule=PoissonSchedule(rate_per_s=100.0, seed=1, workers=8),
         warmup=50,
         offered_rate_per_s=100.0,
         achieved_rate_per_s=100.0,
@@ -51,13 +55,18 @@ def measured(response_ms=None, lateness_ms=None, errors=("",), error=0, **change
         lateness_ns=((np.full(n, 0.08) if lateness_ms is None else np.asarray(lateness_ms)) * MS).astype(
             np.int64
         ),
-        ended_because="max_samples",
+        ended_because=ScenarioEnded.MAX_SAMPLES,
     )
     return replace(plain, **changes)
 
 
+def doubts_of(measurement, reading=None):
+    entry = scenario_entry("Some", measurement)
+    return find_doubts({"some": entry}, {"some": measurement.samples}, reading)
+
+
 def kinds(measurement, reading=None):
-    return {doubt.kind: doubt.grade for doubt in find_doubts({"some": measurement}, reading)}
+    return {doubt.kind: doubt.grade for doubt in doubts_of(measurement, reading)}
 
 
 def test_an_honest_measurement_on_a_quiet_machine_is_not_doubted():
@@ -68,7 +77,9 @@ def test_a_noisy_shared_machine_is_worth_a_warning_at_most():
     """What was seen on two cores under a load of five."""
     lateness_ms = np.full(1000, 0.1)
     lateness_ms[:20] = 14.0
-    noisy = replace(QUIET, busy=1.0, foreign=0.9, waiting=0.9, steal=0.08, lag_ms=80, gc_longest_ms=20)
+    noisy = structs.replace(
+        QUIET, busy=1.0, foreign=0.9, waiting=0.9, steal=0.08, lag_ms=80, gc_longest_ms=20
+    )
     assert set(kinds(measured(lateness_ms=lateness_ms), noisy).values()) <= {"note", "warn"}
 
 
@@ -145,7 +156,7 @@ def test_latencies_that_grow_all_the_time_are_doubted():
     ],
 )
 def test_what_the_machine_did_is_doubted_of_the_whole_run(changed, kind, grade):
-    (doubt,) = find_doubts({}, replace(QUIET, **changed))
+    (doubt,) = find_doubts({}, {}, structs.replace(QUIET, **changed))
     assert (doubt.kind, doubt.grade, doubt.scenario) == (kind, grade, None)
 
 
@@ -157,10 +168,10 @@ def test_every_doubt_says_what_was_measured_its_limit_and_a_remedy():
         errors=("", TIMED_OUT),
         error=1,
     )
-    doubts = find_doubts({"some": bad}, replace(QUIET, steal=0.5, waiting=0.99, lag_ms=999))
+    doubts = doubts_of(bad, structs.replace(QUIET, steal=0.5, waiting=0.99, lag_ms=999))
     assert len(doubts) >= 6
     for doubt in doubts:
-        assert set(doubt.as_dict()) == {"kind", "scenario", "grade", "measured", "limit", "remedy"}
+        assert doubt.scenario in ("some", None)
         assert doubt.measured
         assert doubt.limit
         assert doubt.remedy
@@ -191,5 +202,5 @@ def test_a_generator_starved_by_busy_processes_on_its_core_is_doubted_gravely():
             for hog in hogs:
                 hog.kill()
                 hog.wait()
-    grades = {doubt.kind: doubt.grade for doubt in find_doubts(result, telemetry.reading())}
+    grades = {doubt.kind: doubt.grade for doubt in doubts_of(result["some"], telemetry.reading())}
     assert grades["starved_generator"] == "grave"

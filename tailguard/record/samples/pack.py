@@ -32,7 +32,7 @@ def pack_samples(path: Path, samples: Mapping[str, Samples]) -> None:
 
 
 def unpack_samples(path: Path) -> dict[str, Samples]:
-    """Return the samples of each scenario. Raises OSError or ValueError where the file is missing or broken."""
+    """Return the samples of each scenario. Raises OSError or ValueError if the file is missing or broken."""
     try:
         with np.load(path) as arrays:
             return {

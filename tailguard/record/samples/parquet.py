@@ -1,6 +1,6 @@
 """samples.parquet: every kept sample of a run, one row each, readable by anything that reads Parquet.
 
-Columns: scenario, step, outcome, error (dictionary-encoded strings; error is "" where there is none),
+Columns: scenario, step, outcome, error (dictionary-encoded strings; error is "" if there is none),
 intended_ns, started_ns, ended_ns (int64, one monotonic scale), retries (int32).
 """
 
@@ -45,7 +45,7 @@ def write_samples(path: Path, samples: Mapping[str, Samples]) -> None:
 
 
 def read_samples(path: Path) -> dict[str, Samples]:
-    """Return the samples of each scenario; raise UsageError where the file is missing or is not ours."""
+    """Return the samples of each scenario; raise UsageError if the file is missing or is not ours."""
     table = _read_table(path)
     columns = {name: table.column(name) for name in COLUMNS}
     names = json.loads(table.schema.metadata[NAMES])
@@ -60,7 +60,7 @@ def read_samples(path: Path) -> dict[str, Samples]:
 
 
 def read_frame(path: Path) -> "pd.DataFrame":
-    """Return all samples as one table; raise UsageError where the file is missing or is not ours."""
+    """Return all samples as one table; raise UsageError if the file is missing or is not ours."""
     frame: pd.DataFrame = _read_table(path).to_pandas()
     return frame
 
@@ -121,7 +121,7 @@ def _encoded(parts: Sequence[tuple[NDArray[Any], Sequence[str]]]) -> Any:
 
 
 def _codes(column: Any, names: Sequence[str]) -> NDArray[np.int32]:
-    """Return the column's values as codes in `names`, -1 where a value is none of them."""
+    """Return the column's values as codes in `names`, -1 if a value is none of them."""
     encoded = column.combine_chunks()
     place = {word: code for code, word in enumerate(names)}
     lookup = np.array([place.get(word, -1) for word in encoded.dictionary.to_pylist()] or [-1], np.int32)

@@ -1,0 +1,29 @@
+"""How every kind of run ends: judged, saved, reported, with the exit code that it deserves."""
+
+import click
+from rich.console import Console
+
+from tailguard.config.suite_table import SuiteTable
+from tailguard.record.run import Run
+
+
+def finish(run: Run, suite: SuiteTable | None) -> int:
+    """Judge the ended run, save it, write its report with the suite's own sections, print its summary.
+
+    Returns its exit code.
+    """
+    # The libraries of the charts and the tests take seconds to import: not before the platform has been measured.
+    from tailguard.compare.verdicts import verdicts_of  # noqa: PLC0415
+    from tailguard.report.report import write_report  # noqa: PLC0415
+    from tailguard.report.sections import sections_of  # noqa: PLC0415
+    from tailguard.report.text.terminal import print_summary  # noqa: PLC0415
+    from tailguard.report.views.view import view_of  # noqa: PLC0415
+
+    run.put_verdicts(verdicts_of(run))
+    code = run.record.deserved_exit_code
+    run.put_exit_code(code)
+    run.save()
+    page = write_report(run, sections_of(suite))
+    print_summary(view_of(run.record), Console(highlight=False))
+    click.echo(f"\nReport: {page}")
+    return code
