@@ -1,8 +1,56 @@
 """Tailguard: is this change safe? Performance benchmarks and SLO guards, with verdicts that are right."""
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["main"]
+if TYPE_CHECKING:
+    from tailguard.config.merge import Config
+    from tailguard.engine.iteration import Iteration
+    from tailguard.engine.iteration.answers import RetriedError, StatusError, Timed
+    from tailguard.record.samples import Samples
+    from tailguard.record.scenario import Invariant
+    from tailguard.suite.fixture import fixture
+    from tailguard.suite.invariants import expect, skip
+    from tailguard.suite.run import Run, Shard, Target
+    from tailguard.suite.scenario import scenario
+
+__all__ = [
+    "Config",
+    "Invariant",
+    "Iteration",
+    "RetriedError",
+    "Run",
+    "Samples",
+    "Shard",
+    "StatusError",
+    "Target",
+    "Timed",
+    "expect",
+    "fixture",
+    "main",
+    "scenario",
+    "skip",
+]
+
+# Where each name comes from, once somebody asks for it: pytest loads this package in every project that has it
+# installed, and NumPy alone would add tenths of a second to each of its runs.
+_MODULES = {
+    "Config": "tailguard.config.merge",
+    "Invariant": "tailguard.record.scenario",
+    "Iteration": "tailguard.engine.iteration",
+    "RetriedError": "tailguard.engine.iteration.answers",
+    "Run": "tailguard.suite.run",
+    "Samples": "tailguard.record.samples",
+    "Shard": "tailguard.suite.run",
+    "StatusError": "tailguard.engine.iteration.answers",
+    "Target": "tailguard.suite.run",
+    "Timed": "tailguard.engine.iteration.answers",
+    "expect": "tailguard.suite.invariants",
+    "fixture": "tailguard.suite.fixture",
+    "scenario": "tailguard.suite.scenario",
+    "skip": "tailguard.suite.invariants",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -10,3 +58,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tailguard.cli.main import run_cli  # noqa: PLC0415  # `import tailguard` stays light
 
     return run_cli(argv)
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return __all__

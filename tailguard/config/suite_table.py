@@ -63,14 +63,18 @@ class SuiteTable:
 
 
 def find_file(given: Path | str | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the configuration file: the given one, TAILGUARD_CONFIG, or the nearest one in this folder or above.
+    """Return the configuration file: the given one, TAILGUARD_CONFIG, or the nearest one in this folder or above."""
+    named = given or environ.get(FILE_VARIABLE)
+    return Path(named) if named else nearest_file(Path.cwd())
 
-    A pyproject.toml counts if it has a [tool.tailguard]. None if there is none.
+
+def nearest_file(start: Path) -> Path | None:
+    """Return the nearest configuration file in the folder `start` or above it, None if there is none.
+
+    A pyproject.toml counts if it has a [tool.tailguard].
     """
-    if named := given or environ.get(FILE_VARIABLE):
-        return Path(named)
     here = Path.cwd()
-    for folder in (here, *here.parents):
+    for folder in (start, *start.parents):
         path = folder / FILE_NAME
         if path.is_file():
             return path if folder != here else Path(FILE_NAME)

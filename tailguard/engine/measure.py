@@ -14,9 +14,9 @@ from time import monotonic
 from tailguard.base.clock import Clock, MonotonicClock
 from tailguard.base.errors import UsageError
 from tailguard.engine.runner import Runner
-from tailguard.engine.scenario_execution import ScenarioExecution
 from tailguard.engine.telemetry import Telemetry
 from tailguard.engine.workload import Measurement, Pace, Workload
+from tailguard.engine.workload_run import WorkloadRun
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import ScenarioEnded
 
@@ -50,11 +50,13 @@ def measure(
     pace: Pace = _DEFAULT_PACE,
     clock: Clock | None = None,
     telemetry: Telemetry | None = None,
+    run_id: str = "",
+    seed: int = 1,
 ) -> dict[str, Measurement]:
-    """Measure all workloads, round robin in slices.
+    """Measure all workloads, round robin in slices. All virtual users are made before the first one.
 
     Args:
-        workloads: scenarios of different slugs.
+        workloads: scenarios of different names.
         done: asked after each slice of a scenario that has its `min_samples`; True ends it.
         save: called with a scenario's measurement every few seconds and when it has ended or was interrupted.
         on_progress: called after each slice.
@@ -62,63 +64,56 @@ def measure(
         pace: how scenarios take turns.
         clock: the monotonic clock, or a test's.
         telemetry: watches the machine while we measure, for the doubts.
+        run_id: makes the keys of the iterations unique.
+        seed: of their random numbers.
 
     Returns:
-        Per slug what was measured, also after an interrupt (`ended_because` is then INTERRUPTED).
+        Per name what was measured, also after an interrupt (`ended_because` is then INTERRUPTED).
+
+    Raises:
+        UsageError: a scenario is wrong, or what a virtual user needs cannot be made.
     """
-    slugs = [workload.scenario.slug for workload in workloads]
-    if not workloads or len(set(slugs)) != len(slugs):
-        raise UsageError(f"measure needs at least one scenario and each one once; it got {slugs}")
+    names = [workload.scenario.name for workload in workloads]
+    if not workloads or len(set(names)) != len(names):
+        raise UsageError(f"measure needs at least one scenario and each one once; it got {names}")
     stop = stop or Event()
     clock = clock or MonotonicClock()
-    crew = max(workload.load.crew for workload in workloads)
-    with _frozen_garbage(), telemetry or nullcontext(), Runner(crew) as runner:
-        executions = [ScenarioExecution(workload, clock) for workload in workloads]
+    runs = [WorkloadRun(workload, clock, run_id=run_id, seed=seed) for workload in workloads]
+    with Runner(max(run.users for run in runs)) as runner:
+        runner.enter({run.execution: run.users for run in runs})
         saver = _Saver(save, pace.save_every_s)
-        try:
-            for execution in _in_turn(executions, stop):
-                execution.run_slice(runner, stop, pace)
-                _end_if_done(execution, done)
-                saver.offer(execution)
+        with _ended(runs, saver, stop), _frozen_garbage(), telemetry or nullcontext():
+            for run in _in_turn(runs, stop):
+                run.run_slice(runner, stop, pace)
+                _end_if_done(run, done)
+                saver.offer(run)
                 if on_progress is not None:
-                    on_progress(_progress(execution))
-        except KeyboardInterrupt:
-            stop.set()
-        finally:
-            for execution in executions:
-                execution.end(ScenarioEnded.INTERRUPTED)
-            saver.flush(executions)
-    return {execution.slug: execution.measurement() for execution in executions}
+                    on_progress(_progress(run))
+    return {run.name: run.measurement() for run in runs}
 
 
-def _in_turn(executions: Sequence[ScenarioExecution], stop: Event) -> Iterator[ScenarioExecution]:
-    """Yield the executions round robin until all have ended or `stop` is set."""
-    while running := [execution for execution in executions if not execution.ended]:
-        for execution in running:
+def _in_turn(runs: Sequence[WorkloadRun], stop: Event) -> Iterator[WorkloadRun]:
+    """Yield the workloads round robin until all have ended or `stop` is set."""
+    while running := [run for run in runs if not run.ended]:
+        for run in running:
             if stop.is_set():
                 return
-            yield execution
+            yield run
 
 
-def _end_if_done(execution: ScenarioExecution, done: Done | None) -> None:
-    if execution.ended or done is None or not execution.has_enough():
+def _end_if_done(run: WorkloadRun, done: Done | None) -> None:
+    if run.ended or done is None or not run.has_enough():
         return
-    if done(execution.slug, execution.samples()):
-        execution.end(ScenarioEnded.DECIDED)
+    if done(run.name, run.samples()):
+        run.end(ScenarioEnded.DECIDED)
 
 
-def _progress(execution: ScenarioExecution) -> Progress:
-    return Progress(
-        execution.slug,
-        execution.samples(),
-        execution.measured_s,
-        execution.left_s,
-        execution.ended_because,
-    )
+def _progress(run: WorkloadRun) -> Progress:
+    return Progress(run.name, run.samples(), run.measured_s, run.left_s, run.ended_because)
 
 
 class _Saver:
-    """Saves each execution now and then, and once when it has ended."""
+    """Saves each workload now and then, and once when it has ended."""
 
     def __init__(self, save: Save | None, every_s: float) -> None:
         self._save = save
@@ -126,24 +121,37 @@ class _Saver:
         self._last_s: dict[str, float] = {}
         self._final: set[str] = set()
 
-    def offer(self, execution: ScenarioExecution) -> None:
+    def offer(self, run: WorkloadRun) -> None:
         """Save if the last time is long enough ago, or this is the last one."""
-        last_s = self._last_s.setdefault(execution.slug, monotonic())
-        if execution.ended or monotonic() - last_s >= self._every_s:
-            self._keep(execution)
+        last_s = self._last_s.setdefault(run.name, monotonic())
+        if run.ended or monotonic() - last_s >= self._every_s:
+            self._keep(run)
 
-    def flush(self, executions: Sequence[ScenarioExecution]) -> None:
+    def flush(self, runs: Sequence[WorkloadRun]) -> None:
         """Save what has ended since."""
-        for execution in executions:
-            if execution.slug not in self._final:
-                self._keep(execution)
+        for run in runs:
+            if run.name not in self._final:
+                self._keep(run)
 
-    def _keep(self, execution: ScenarioExecution) -> None:
-        self._last_s[execution.slug] = monotonic()
-        if execution.ended:
-            self._final.add(execution.slug)
+    def _keep(self, run: WorkloadRun) -> None:
+        self._last_s[run.name] = monotonic()
+        if run.ended:
+            self._final.add(run.name)
         if self._save is not None:
-            self._save(execution.slug, execution.measurement())
+            self._save(run.name, run.measurement())
+
+
+@contextmanager
+def _ended(runs: Sequence[WorkloadRun], saver: _Saver, stop: Event) -> Iterator[None]:
+    """End and save everything at the end of the block. An interrupt ends it, too."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        stop.set()
+    finally:
+        for run in runs:
+            run.end(ScenarioEnded.INTERRUPTED)
+        saver.flush(runs)
 
 
 @contextmanager

@@ -1,31 +1,39 @@
 """Samples of several processes as one, in order of their intended start."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
 from tailguard.record.samples import Samples
 
-_COLUMNS = ("intended_ns", "started_ns", "ended_ns", "step", "outcome", "error", "retries")
+Number = TypeVar("Number", np.uint8, np.int32)
+
+_INSTANTS_AND_COUNTS = ("intended_ns", "started_ns", "ended_ns", "outcome", "retries")
 
 
 def pool(parts: Sequence[Samples]) -> Samples:
-    """Put samples of one scenario together; error kinds of the same name become one.
+    """Put samples of one scenario together; steps and error kinds of the same name become one.
 
-    Raises UsageError if there is nothing to pool, or the parts are of different scenarios or steps.
+    Raises UsageError if there is nothing to pool, or the parts are of different scenarios.
     """
-    if len({(part.scenario, part.steps) for part in parts}) != 1:
-        names = sorted({f"{part.scenario} ({', '.join(part.steps)})" for part in parts})
-        raise UsageError(f"only samples of one scenario can be pooled, not of {'; '.join(names) or 'none'}")
+    scenarios = {part.scenario for part in parts}
+    if len(scenarios) != 1:
+        names = ", ".join(sorted(scenarios)) or "none"
+        raise UsageError(f"only samples of one scenario can be pooled, not of {names}")
+    steps = tuple(dict.fromkeys(step for part in parts for step in part.steps))
     errors = tuple(dict.fromkeys(["", *(kind for part in parts for kind in part.errors)]))
-    columns = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS if name != "error"
-    }
-    renumbered = [
-        np.array([errors.index(kind) for kind in part.errors], np.int32)[part.error] for part in parts
-    ]
-    columns["error"] = np.concatenate(renumbered)
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _INSTANTS_AND_COUNTS}
+    columns["step"] = np.concatenate([_renumbered(part.step, part.steps, steps) for part in parts])
+    columns["error"] = np.concatenate([_renumbered(part.error, part.errors, errors) for part in parts])
     order = np.argsort(columns["intended_ns"], kind="stable")
-    first = parts[0]
-    return Samples(first.scenario, first.steps, errors, **{name: columns[name][order] for name in _COLUMNS})
+    ordered = {name: column[order] for name, column in columns.items()}
+    return Samples(scenario=parts[0].scenario, steps=steps, errors=errors, **ordered)
+
+
+def _renumbered(numbers: NDArray[Number], names: Sequence[str], all_names: Sequence[str]) -> NDArray[Number]:
+    """Return the numbers that the same names have among all of them."""
+    table = np.array([all_names.index(name) for name in names], numbers.dtype)
+    return table[numbers]

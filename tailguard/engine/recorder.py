@@ -1,5 +1,6 @@
 """The recorder: append-only rows of 28 bytes, one recorder a worker, no lock, no object a sample."""
 
+import sys
 from collections.abc import Iterable
 from struct import Struct
 from threading import Lock
@@ -8,13 +9,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tailguard.record.samples import MOST_ERRORS, Samples, samples_from_rows
+from tailguard.base.secrets import mask
+from tailguard.record.samples import MOST_ERRORS, Samples, amend_code, samples_from_rows
 
 # Three instants of 64 bits and a code of 32. A growing buffer holds up to an eighth in reserve: 31.5 bytes a sample in
 # all. "n" is the machine's own signed size, 64 bits wherever we run, and packs in half the time of "q".
-_pack = Struct("nnni").pack
+pack_row = Struct("nnni").pack
 ROW = np.dtype([("instants", np.int64, 3), ("code", np.int32)])
-ROW_BYTES = ROW.itemsize
+ROW_BYTES, CODE_BYTES = ROW.itemsize, ROW["code"].itemsize
 
 
 class Recorder:
@@ -23,22 +25,27 @@ class Recorder:
     Only its worker appends; anybody may read at any time, for copying the buffer is one step under the GIL.
     """
 
-    __slots__ = ("_rows",)
+    __slots__ = ("buffer",)
 
     def __init__(self) -> None:
-        self._rows = bytearray()
+        self.buffer = bytearray()
 
     def append(self, intended_ns: int, started_ns: int, ended_ns: int, code: int) -> None:
         """Keep one sample; `code` is made by `tailguard.record.samples.pack_code`."""
-        self._rows += _pack(intended_ns, started_ns, ended_ns, code)
+        self.buffer += pack_row(intended_ns, started_ns, ended_ns, code)
+
+    def amend_last(self, outcome: int, error: int) -> None:
+        """Give the last sample another outcome and kind of error, unless it is an error already."""
+        code = int.from_bytes(self.buffer[-CODE_BYTES:], sys.byteorder)
+        self.buffer[-CODE_BYTES:] = amend_code(code, outcome, error).to_bytes(CODE_BYTES, sys.byteorder)
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return len(self._rows) // ROW_BYTES
+        return len(self.buffer) // ROW_BYTES
 
     def rows(self) -> NDArray[np.int64]:
         """Return a copy of the rows, shape (n, 4)."""
-        rows = np.frombuffer(bytes(self._rows), dtype=ROW)
+        rows = np.frombuffer(bytes(self.buffer), dtype=ROW)
         return np.column_stack([rows["instants"], rows["code"]])
 
     def samples(self, scenario: str, steps: tuple[str, ...], errors: tuple[str, ...]) -> Samples:
@@ -50,19 +57,25 @@ class ErrorKinds:
     """The names of failures and refusals of one scenario, numbered as they are first met; number 0 is none.
 
     A code has room for 8,192; what comes after the last but one shares the last, "other".
+
+    Attributes:
+        said: what the first failure of each kind said, secrets masked.
     """
 
     NONE: ClassVar[int] = 0
 
     def __init__(self) -> None:
+        self.said: dict[str, str] = {}
         self._numbers = {"": self.NONE}
         self._lock = Lock()
 
-    def number(self, kind: str) -> int:
-        """Return the number of `kind`, giving it one where it is new."""
+    def number(self, kind: str, failure: BaseException | None = None) -> int:
+        """Return the number of `kind`, giving it one if it is new; `failure` is one of that kind."""
         with self._lock:
             if len(self._numbers) >= MOST_ERRORS - 1 and kind not in self._numbers:
                 kind = "other"
+            if failure is not None and kind not in self.said:
+                self.said[kind] = mask(str(failure))
             return self._numbers.setdefault(kind, len(self._numbers))
 
     def names(self) -> tuple[str, ...]:

@@ -1,50 +1,77 @@
-"""The runner: a few worker threads that take starts from a window and run the journey. One loop for every schedule."""
+"""The runner: a few worker threads, each one a virtual user, that take starts from a window and play the journey."""
 
-from array import array
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from math import inf
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from tailguard.base.clock import sharpen_timers
 from tailguard.base.errors import UsageError
 from tailguard.engine.dispatch_window import DispatchWindow
-from tailguard.engine.iteration import Session
+from tailguard.engine.scenario_execution import ScenarioExecution, VirtualUser
+
+log = logging.getLogger(__name__)
 
 # How often the main thread looks at a window: seldom while its time runs (longer notices a stop later), often once it
 # only waits for the platform to be idle (longer leaves a gap, shorter takes the interpreter from the workers).
 LOOK_S, LOOK_AT_END_S = 0.02, 0.002
-# What a turn in progress is given to end once we want no more.
+# What an iteration in progress is given to end once we want no more.
 GRACE_S = 1.0
+# What the virtual users are given to take away what is their own: a server that has not answered by then will not.
+LEAVE_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+class VirtualUsers:
+    """The virtual users that one thread is: one of each scenario that it plays."""
+
+    def __init__(self, number: int, lifetime: ExitStack) -> None:
+        self._number = number
+        self._lifetime = lifetime
+        self._users: dict[ScenarioExecution, VirtualUser] = {}
+
+    def of(self, execution: ScenarioExecution) -> VirtualUser:
+        """Return the user of a scenario; it is made if it is new."""
+        if execution not in self._users:
+            self._users[execution] = self._lifetime.enter_context(execution.user(self._number))
+        return self._users[execution]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """What the workers do in one window: worker i drives sessions[i] through the journey.
+    """What the first `users` workers do in one window: take its starts and play them until it is over."""
 
-    `lateness_ns` collects how late turns began although a worker was free; `warmup` counts turns down from -1.
-    """
-
-    journey: Callable[[Session, Any, Any], None]  # Any: the platform and the scenario's data
-    platform: Any
-    data: Any
-    sessions: Sequence[Session]
+    execution: ScenarioExecution
+    users: int
     window: DispatchWindow
-    warmup: bool = False
-    lateness_ns: "array[int]" = field(default_factory=lambda: array("q"))
+
+    def __call__(self, users: VirtualUsers) -> None:
+        """Do it, in the worker's thread."""
+        user = users.of(self.execution)
+        if self.window.spec.warmup:
+            user = self.execution.warming_up(user)
+        while (start := self.window.claim()) is not None:
+            try:
+                self.execution.play(user, start)
+            finally:
+                self.window.release()
+
+
+Task = Callable[[VirtualUsers], None]
 
 
 class Runner:
-    """Worker threads that live as long as the `with` block, so that a platform may keep a connection a thread."""
+    """Worker threads that live as long as the `with` block. At its end each one takes away its virtual users."""
 
     def __init__(self, workers: int) -> None:
         if workers < 1:
             raise UsageError(f"workers is {workers}; a runner needs at least 1")
-        self._results: SimpleQueue[tuple[Job, int, BaseException | None]] = SimpleQueue()
+        self._results: SimpleQueue[tuple[Task, int, BaseException | None]] = SimpleQueue()
         self._threads: dict[int, Thread] = {}
         self._inboxes = [self._hire(worker) for worker in range(workers)]
 
@@ -56,22 +83,32 @@ class Runner:
     ) -> None:
         for inbox in self._inboxes:
             inbox.put(None)
-        for thread in self._threads.values():
-            thread.join(GRACE_S)
+        until_s = monotonic() + LEAVE_S
+        for worker, thread in self._threads.items():
+            thread.join(max(until_s - monotonic(), 0.0))
+            if thread.is_alive():
+                log.warning(
+                    "virtual user %d was left: its own was not taken away within %g s", worker, LEAVE_S
+                )
 
-    def run(self, job: Job, *, stop: Event | None = None, drain_s: float = 10.0) -> set[int]:
+    def enter(self, executions: Mapping[ScenarioExecution, int]) -> None:
+        """Make so many virtual users of each scenario, each in its own thread. Raises what broke one."""
+        for worker, inbox in enumerate(self._inboxes):
+            inbox.put(_Entering([each for each, users in executions.items() if worker < users]))
+        failures = [failure for _ in self._inboxes if (failure := self._results.get()[2]) is not None]
+        if failures:
+            raise failures[0]
+
+    def run(self, job: Job, *, stop: Event | None = None, drain_s: float = 10.0) -> None:
         """Run one window to its end.
 
-        `drain_s` bounds the time from the window's close to the end of its last turn. A worker that is not back by then
-        is left to itself and replaced. Setting `stop` ends the window at once.
-
-        Returns:
-            The workers that hung; their sessions must not be used again.
+        `drain_s` bounds the time from the window's end to the end of its last iteration. A worker that is not back by
+        then is left to itself and replaced by a new virtual user. Setting `stop` ends the window at once.
 
         Raises:
             UsageError: the scenario is wrong, for instance times a step that it does not declare.
         """
-        working = set(range(len(job.sessions)))
+        working = set(range(job.users))
         for worker in working:
             self._inboxes[worker].put(job)
         try:
@@ -80,12 +117,14 @@ class Runner:
             interrupted = Event()
             interrupted.set()
             self._supervise(job, working, interrupted, drain_s)
+            for worker in working:
+                del self._threads[worker]  # nobody waits for it any more
             raise
         for worker in working:
-            self._replace(worker)
+            self._inboxes[worker].put(None)
+            self._inboxes[worker] = self._hire(worker)
         if failures:
             raise failures[0]
-        return working
 
     def _supervise(self, job: Job, working: set[int], stop: Event, drain_s: float) -> list[BaseException]:
         """Wait until all have ended or must be left behind (those stay in `working`); return what broke any."""
@@ -97,55 +136,47 @@ class Runner:
             if job.window.supervise():
                 give_up_s = min(give_up_s, monotonic() + drain_s)
             if stop.is_set() or failures or monotonic() >= give_up_s:
-                job.window.give_up()
+                job.window.close()
                 leave_s = min(leave_s, monotonic() + GRACE_S)
         return failures
 
     def _receive(self, job: Job, working: set[int], wait_s: float) -> list[BaseException]:
         """Take one worker's result, if any comes in time; results of those left behind earlier are not for us."""
         try:
-            of_job, worker, failure = self._results.get(timeout=wait_s)
+            of_task, worker, failure = self._results.get(timeout=wait_s)
         except Empty:
             return []
-        if of_job is job:
+        if of_task is job:
             working.discard(worker)
-        return [failure] if failure is not None and of_job is job else []
+        return [failure] if failure is not None and of_task is job else []
 
-    def _hire(self, worker: int) -> SimpleQueue[Job | None]:
-        inbox: SimpleQueue[Job | None] = SimpleQueue()
-        # A daemon: a turn that hangs must not keep the process alive.
+    def _hire(self, worker: int) -> SimpleQueue[Task | None]:
+        inbox: SimpleQueue[Task | None] = SimpleQueue()
+        # A daemon: an iteration that hangs must not keep the process alive.
         thread = Thread(target=self._work, args=(worker, inbox), name=f"worker-{worker}", daemon=True)
         self._threads[worker] = thread
         thread.start()
         return inbox
 
-    def _replace(self, worker: int) -> None:
-        self._inboxes[worker].put(None)
-        self._inboxes[worker] = self._hire(worker)
-
-    def _work(self, worker: int, inbox: SimpleQueue[Job | None]) -> None:
+    def _work(self, worker: int, inbox: SimpleQueue[Task | None]) -> None:
         sharpen_timers()
-        while (job := inbox.get()) is not None:
-            failure: BaseException | None = None
-            try:
-                _drive(job, job.sessions[worker])
-            except BaseException as error:  # noqa: BLE001 - carried to the main thread, which raises it
-                failure = error
-            self._results.put((job, worker, failure))
+        with ExitStack() as lifetime:
+            users = VirtualUsers(worker, lifetime)
+            while (task := inbox.get()) is not None:
+                failure: BaseException | None = None
+                try:
+                    task(users)
+                except BaseException as error:  # noqa: BLE001  # carried to the main thread, which raises it
+                    failure = error
+                self._results.put((task, worker, failure))
 
 
-def _drive(job: Job, session: Session) -> None:
-    """Take starts and run the journey until the window is over."""
-    while (start := job.window.claim()) is not None:
-        turn, due_ns, late_ns = start
-        if late_ns >= 0:
-            job.lateness_ns.append(late_ns)
-        session.begin(~turn if job.warmup else turn, due_ns)
-        try:
-            job.journey(session, job.platform, job.data)
-        except UsageError:
-            raise
-        except Exception as failure:  # noqa: BLE001 - a failing journey is a sample, never the run's end
-            session.fail(failure)
-        finally:
-            job.window.release()
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entering:
+    """Makes a worker's virtual users, before anything is timed."""
+
+    executions: list[ScenarioExecution]
+
+    def __call__(self, users: VirtualUsers) -> None:
+        for execution in self.executions:
+            users.of(execution)

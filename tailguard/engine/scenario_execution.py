@@ -1,179 +1,117 @@
-"""A workload on its way: its schedule, run window by window, and what was measured so far."""
+"""One scenario in one process: its virtual users play arrivals, by one set of rules whoever hands those out."""
 
 from array import array
-from threading import Event
-
-import numpy as np
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from tailguard.base.clock import Clock
-from tailguard.engine.dispatch_window import DispatchWindow, WindowSpec
-from tailguard.engine.iteration import Session
+from tailguard.base.errors import UsageError
+from tailguard.engine.arrivals import Arrivals, Start
+from tailguard.engine.iteration import Iteration, IterationContext
+from tailguard.engine.iteration.answers import Refusals
+from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.recorder import ErrorKinds, Recorder, merge
-from tailguard.engine.runner import Job, Runner
-from tailguard.engine.workload import Measurement, Pace, Workload
-from tailguard.record.samples import ERROR, OK, Samples, pack_code
-from tailguard.record.scenario import ScenarioEnded
+from tailguard.engine.workload import Journey, Playable
+from tailguard.record.samples import ERROR, Samples, pack_code
 
-# Error kinds of our own: a turn whose worker did not come back, and one that was due but found no worker in time.
+# Error kinds of our own: an iteration that did not come back, and one that was due but found no user in time.
 TIMED_OUT, NOT_SERVED = "TimedOut", "NotServed"
 
-# A rest of the budget shorter than this is not worth a slice, and one that rounds to nothing would never be spent.
-SHORTEST_SLICE_S = 0.001
+
+@dataclass(slots=True, eq=False)
+class VirtualUser:
+    """Plays the iterations of one thread: the journey on what is the user's own, and what times it.
+
+    Attributes:
+        recorder: the samples of this user, and nobody else's.
+        playing: whether an iteration is in progress.
+    """
+
+    journey: Journey
+    iteration: Iteration
+    recorder: Recorder
+    playing: bool = False
 
 
 class ScenarioExecution:
-    """One workload on its way. A schedule's time stands still while other scenarios have their slice."""
+    """A scenario on its way.
 
-    def __init__(self, workload: Workload, clock: Clock) -> None:
-        self.slug = workload.scenario.slug
-        self.ended_because = ScenarioEnded.RUNNING
-        self.measured_s = 0.0
-        self._trial = workload
+    Attributes:
+        name: the scenario's.
+        errors: the kinds of failures and refusals so far.
+        lateness_ns: how late iterations began although a user was free.
+    """
+
+    def __init__(self, scenario: Playable, clock: Clock, *, run_id: str = "", seed: int = 1) -> None:
+        """The iterations' keys are made of `run_id`, their random numbers of `seed`."""
+        self.name = scenario.name
+        self.errors = ErrorKinds()
+        self.lateness_ns = array("q")
+        self._scenario = scenario
         self._clock = clock
-        self._errors = ErrorKinds()
-        self._recorders: list[Recorder] = []
-        self._sessions = [self._session(worker) for worker in range(workload.load.crew)]
-        self._starts_ns = (
-            None if workload.load.schedule.kind == "closed" else workload.load.schedule.starts_ns().tolist()
+        self._steps = StepNames(scenario.steps)
+        self._context = IterationContext(
+            run_id, seed, scenario.name, clock, self._steps, Refusals(scenario.refusals), self.errors
         )
-        self._lateness_ns = array("q")
-        self._next_turn = 0
-        self._served = 0
-        self._offset_ns = 0
-        self._warmed_up = 0
-        self._samples: Samples | None = None
+        self._unserved = Recorder()
+        self._users: list[VirtualUser] = []
 
-    def run_slice(self, runner: Runner, stop: Event, pace: Pace) -> None:
-        """Run the next piece of the schedule (the warm-up before the first); end if the budget is spent."""
-        load = self._trial.load
-        if self._warmed_up < load.warmup:
-            self._warm_up(runner, stop, pace.drain_s)
-        length_s = min(pace.slice_s, max(load.max_seconds - self.measured_s, 0.0))
-        spec = WindowSpec(
-            starts_ns=self._starts_ns,
-            first=self._next_turn,
-            end=load.max_samples,
-            from_ns=self._offset_ns,
-            length_ns=int(length_s * 1e9),
-            patience_ns=int(pace.patience_s * 1e9),
-        )
-        job = self._job(DispatchWindow(spec, self._clock), self._sessions)
+    @contextmanager
+    def user(self, number: int) -> Iterator[VirtualUser]:
+        """Make a virtual user in this thread, and take it away in this thread."""
+        with self._scenario.user() as journey:
+            user = self._timed(journey, number)
+            self._users.append(user)
+            yield user
+
+    def warming_up(self, user: VirtualUser) -> VirtualUser:
+        """Return the same user, whose samples are not kept."""
+        return self._timed(user.journey, user.iteration.user)
+
+    def play(self, user: VirtualUser, start: Start) -> None:
+        """Play one iteration; whatever the platform does is a sample. Raises UsageError if the scenario is wrong."""
+        if start.late_ns >= 0:
+            self.lateness_ns.append(start.late_ns)
+        iteration = user.iteration
+        iteration.begin(start.number, start.due_ns, start.began_ns)
+        user.playing = True
         try:
-            hung = runner.run(job, stop=stop, drain_s=pace.drain_s)
-            self._note_unanswered(job.window, hung, interrupted=stop.is_set())
+            user.journey(iteration)
+        except UsageError:
+            raise
+        except Exception as failure:  # noqa: BLE001  # a failing journey is a sample, never the run's end
+            iteration.fail(failure)
         finally:
-            self._advance(job.window)
-        self._end_if_spent()
+            user.playing = False
 
-    @property
-    def ended(self) -> bool:
-        """Whether it is over."""
-        return self.ended_because is not ScenarioEnded.RUNNING
+    def settle(self, arrivals: Arrivals, *, interrupted: bool = False) -> None:
+        """Record what has not come back and what was never begun: leaving it out would flatter the platform.
 
-    def end(self, because: ScenarioEnded) -> None:
-        """End it, unless it has ended already."""
-        if not self.ended:
-            self.ended_because = because
-
-    def has_enough(self) -> bool:
-        """Say whether every step has its `min_samples` ok samples."""
-        samples = self.samples()
-        ok = np.bincount(samples.step[samples.outcome == OK], minlength=len(samples.steps))
-        return bool(ok.min() >= self._trial.load.min_samples)
+        `arrivals` are closed, and what was in progress has had its time to end; not so if the run was `interrupted`,
+        which makes neither an error.
+        """
+        for user in self._users:
+            if user.playing:
+                user.playing = False
+                user.iteration.abandon(None if interrupted else TIMED_OUT)
+        unserved = [] if interrupted else arrivals.unserved_ns()
+        if unserved:
+            code = pack_code(0, ERROR, 0, self.errors.number(NOT_SERVED))
+            now_ns = self._clock.now_ns()
+            for due_ns in unserved:
+                self._unserved.append(due_ns, now_ns, now_ns, code)
 
     def samples(self) -> Samples:
         """All samples so far."""
-        if self._samples is None:
-            scenario = self._trial.scenario
-            self._samples = merge(self._recorders, scenario.slug, scenario.steps, self._errors.names())
-        return self._samples
-
-    def measurement(self) -> Measurement:
-        """What was measured so far."""
-        load = self._trial.load
-        offered = self._next_turn / (self._offset_ns / 1e9) if self._offset_ns else 0.0
-        return Measurement(
-            samples=self.samples(),
-            schedule=load.schedule.describe(load.crew),
-            warmup=self._warmed_up,
-            offered_rate_per_s=None if self._starts_ns is None else offered,
-            achieved_rate_per_s=self._served / self.measured_s if self.measured_s else 0.0,
-            measured_s=self.measured_s,
-            lateness_ns=np.array(self._lateness_ns, dtype=np.int64),
-            ended_because=self.ended_because,
-        )
+        recorders = [self._unserved, *(user.recorder for user in self._users)]
+        return merge(recorders, self.name, self._steps.names(), self.errors.names())
 
     @property
-    def left_s(self) -> float:
-        """Time that the budget still allows, in seconds of this scenario's own."""
-        return 0.0 if self.ended else max(self._trial.load.max_seconds - self.measured_s, 0.0)
+    def own_s(self) -> float:
+        """Time of the journeys' own code before their first steps, over all iterations so far."""
+        return sum(user.iteration.own_ns for user in self._users) / 1e9
 
-    def _warm_up(self, runner: Runner, stop: Event, drain_s: float) -> None:
-        """Run the declared warm-up turns: counted, not kept."""
-        load = self._trial.load
-        kept, self._recorders = self._recorders, []
-        sessions = [self._session(worker) for worker in range(load.crew)]
-        self._recorders = kept
-        spec = WindowSpec(None, 0, load.warmup, 0, int(load.max_seconds * 1e9), 0)
-        job = self._job(DispatchWindow(spec, self._clock), sessions, warmup=True)
-        runner.run(job, stop=stop, drain_s=drain_s)
-        self._warmed_up = job.window.next_turn
-
-    def _session(self, worker: int) -> Session:
+    def _timed(self, journey: Journey, number: int) -> VirtualUser:
         recorder = Recorder()
-        self._recorders.append(recorder)
-        scenario = self._trial.scenario
-        return Session(
-            scenario.steps,
-            scenario.refusals,
-            worker=worker,
-            clock=self._clock,
-            recorder=recorder,
-            errors=self._errors,
-        )
-
-    def _job(self, window: DispatchWindow, sessions: list[Session], *, warmup: bool = False) -> Job:
-        workload = self._trial
-        return Job(
-            workload.scenario.journey,
-            workload.platform,
-            workload.data,
-            sessions,
-            window,
-            warmup,
-            array("q") if warmup else self._lateness_ns,
-        )
-
-    def _note_unanswered(self, window: DispatchWindow, hung: set[int], *, interrupted: bool) -> None:
-        """Record what never came back and what was never begun: leaving it out would flatter the platform."""
-        for worker in hung:
-            self._sessions[worker].abandon(None if interrupted else TIMED_OUT)
-            self._sessions[worker] = self._session(worker)
-        unserved = [] if interrupted else window.unserved()
-        if unserved:
-            code = pack_code(0, ERROR, 0, self._errors.number(NOT_SERVED))
-            now_ns = self._clock.now_ns()
-            for due_ns in unserved:
-                self._recorders[0].append(due_ns, now_ns, now_ns, code)
-
-    def _advance(self, window: DispatchWindow) -> None:
-        self._samples = None
-        self._next_turn = window.next_turn
-        self._served += window.ended
-        self._offset_ns += window.active_ns
-        self.measured_s += window.measured_ns / 1e9
-
-    def _end_if_spent(self) -> None:
-        load = self._trial.load
-        if self._next_turn >= load.max_samples:
-            self.end(ScenarioEnded.MAX_SAMPLES)
-        elif self.measured_s > load.max_seconds - SHORTEST_SLICE_S:
-            self.end(ScenarioEnded.MAX_SECONDS)
-        elif self._schedule_ended:
-            self.end(ScenarioEnded.SCHEDULE_ENDED)
-
-    @property
-    def _schedule_ended(self) -> bool:
-        if self._starts_ns is None:
-            return self.measured_s > self._trial.load.schedule.duration_s - SHORTEST_SLICE_S
-        return self._next_turn >= len(self._starts_ns)
+        return VirtualUser(journey, Iteration(self._context, recorder, number), recorder)

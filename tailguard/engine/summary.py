@@ -24,6 +24,7 @@ def scenario_entry(
         offered_rate_per_s=measurement.offered_rate_per_s,
         achieved_rate_per_s=measurement.achieved_rate_per_s,
         measured_s=measurement.measured_s,
+        own_s=measurement.own_s,
         ended_because=measurement.ended_because,
         lateness_ms=summarise_times(measurement.lateness_ns / 1e6),
         counts=summary.counts,

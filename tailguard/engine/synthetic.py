@@ -2,15 +2,10 @@
 
 import random
 import time
-from collections.abc import Mapping
-from typing import Any
 
-from tailguard.engine.iteration import Session
-from tailguard.engine.scenario import Scenario
-from tailguard.record.samples import Samples
-from tailguard.record.scenario import Invariant
+from tailguard.engine.workload import PlainScenario
 
-SLUG, STEP = "synthetic", "work"
+NAME, STEP = "synthetic", "work"
 
 # A share of the calls takes SLOW, all others FAST; the limit lies in their middle, so that a timer's own lateness of
 # a few tenths of a millisecond moves no call across it.
@@ -25,28 +20,15 @@ class TimerPlatform:
         self._slow_share = slow_share
         self._seed = seed
 
-    def work(self, turn: int) -> None:
-        """Wait for the time that is drawn for this turn."""
-        wait_ms = SLOW_MS if self.is_slow(turn) else FAST_MS
+    def work(self, number: int) -> None:
+        """Wait for the time that is drawn for this iteration."""
+        wait_ms = SLOW_MS if self.is_slow(number) else FAST_MS
         time.sleep(wait_ms / 1e3)
 
-    def is_slow(self, turn: int) -> bool:
-        """Say whether a turn is drawn slow: the same answer in every thread and at any time."""
-        return random.Random(self._seed << 32 ^ turn).random() < self._slow_share  # noqa: S311  # no secret
+    def is_slow(self, number: int) -> bool:
+        """Say whether an iteration is drawn slow: the same answer in every thread and at any time."""
+        return random.Random(self._seed << 32 ^ number).random() < self._slow_share  # noqa: S311  # no secret
 
-
-def _journey(session: Session, platform: TimerPlatform, _: Any) -> None:
-    session.step(STEP, platform.work, session.turn)
-
-
-def _prepare(world: Any, settings: Mapping[str, Any]) -> None:
-    """Nothing to prepare."""
-
-
-def _invariants(world: Any, data: Any, samples: Samples) -> list[Invariant]:
-    return []
-
-
-SCENARIO = Scenario(
-    SLUG, "A timer with a known quantile", (STEP,), frozenset(), _journey, _prepare, _invariants
-)
+    def scenario(self) -> PlainScenario:
+        """Return the scenario of one call per iteration."""
+        return PlainScenario(NAME, lambda it: it.step(STEP, self.work, it.number), (STEP,))

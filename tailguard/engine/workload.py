@@ -1,18 +1,66 @@
 """A workload: a scenario with the load that drives it, and what was measured."""
 
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
-from tailguard.engine.scenario import Scenario
+from tailguard.engine.iteration import Iteration
+from tailguard.engine.iteration.answers import Refusal
 from tailguard.engine.schedule import Closed, Schedule
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import ScenarioEnded
 from tailguard.record.scenario import Schedule as RecordedSchedule
+
+Journey = Callable[[Iteration], object]
+
+
+class Playable(Protocol):
+    """A scenario as the engine knows it: a journey for each virtual user."""
+
+    @property
+    def name(self) -> str:
+        """Its name in files and tables."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        ...
+
+    @property
+    def steps(self) -> Sequence[str]:
+        """Names of the timed steps in order; none if they are found while the journey runs."""
+        ...
+
+    @property
+    def refusals(self) -> Collection[Refusal]:
+        """Clean, expected refusals."""
+        ...
+
+    def user(self) -> AbstractContextManager[Journey]:
+        """Make what is one virtual user's own, in the thread that is the user; taken away in the same thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlainScenario:
+    """A scenario whose users have nothing of their own."""
+
+    name: str
+    journey: Journey
+    steps: tuple[str, ...] = ()
+    title: str = ""
+    refusals: tuple[Refusal, ...] = ()
+
+    def user(self) -> AbstractContextManager[Journey]:
+        """The same journey for all."""
+        return nullcontext(self.journey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +69,11 @@ class Load:
 
     Attributes:
         schedule: source of the intended starts.
-        workers: threads that drive the journey; with a closed schedule there is one for each client instead.
-        warmup: turns before the first sample; they run one after another on every worker, are counted and not kept.
-        min_samples: ok samples that each step must have before anybody is asked whether that is enough.
-        max_samples: turns after which the scenario ends.
+        workers: virtual users, each a thread; with a closed schedule there is one for each client instead.
+        warmup: iterations before the first sample; they run one after another on every worker, are counted and not
+            kept.
+        min_samples: ok samples that each step met so far must have before anybody is asked whether that is enough.
+        max_samples: iterations after which the scenario ends.
         max_seconds: time of its own after which the scenario ends.
     """
 
@@ -47,8 +96,8 @@ class Load:
             )
 
     @property
-    def crew(self) -> int:
-        """Number of worker threads."""
+    def users(self) -> int:
+        """Number of virtual users."""
         return self.schedule.clients if isinstance(self.schedule, Closed) else self.workers
 
 
@@ -59,7 +108,7 @@ class Pace:
     Attributes:
         slice_s: length of a slice. Shorter interleaves finer, longer lets a queue build up as it would.
         patience_s: how much longer a slice may last that finds the platform never idle.
-        drain_s: time that turns still in progress or in the queue have at the end of a slice.
+        drain_s: time that iterations still in progress or in the queue have at the end of a slice.
         save_every_s: how much measuring a kill may cost.
     """
 
@@ -71,12 +120,11 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A scenario with what it runs against: the platform, the data it prepared, and its load."""
+    """A scenario with its load; `first` is the number of its first iteration."""
 
-    scenario: Scenario
-    platform: Any  # the scenario's own affair
-    data: Any  # likewise
+    scenario: Playable
     load: Load
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,11 +134,12 @@ class Measurement:
     Attributes:
         samples: all samples of all steps.
         schedule: what drove it, for the record.
-        warmup: turns that were run and not kept.
-        offered_rate_per_s: turns due per second of schedule; None if the schedule is closed.
-        achieved_rate_per_s: turns that came to their end per second, late ones and failures included.
-        measured_s: time in which turns were due or in progress.
-        lateness_ns: int64, how late each turn began although a worker was waiting for it: the generator's own error.
+        warmup: iterations that were run and not kept.
+        offered_rate_per_s: iterations due per second of schedule; None if the schedule is closed.
+        achieved_rate_per_s: iterations that came to their end per second, late ones and failures included.
+        measured_s: time in which iterations were due or in progress.
+        own_s: time of the journeys' own code before their first steps, over all iterations; charged to no step.
+        lateness_ns: int64, how late each iteration began although a user was free: the generator's own error.
     """
 
     samples: Samples
@@ -99,5 +148,6 @@ class Measurement:
     offered_rate_per_s: float | None
     achieved_rate_per_s: float
     measured_s: float
+    own_s: float
     lateness_ns: NDArray[np.int64]
     ended_because: ScenarioEnded

@@ -67,7 +67,7 @@ class Attribution:
         else:
             self._last = statements.read()
         self._costs = {
-            workload.scenario.slug: ScenarioCosts(workload.load.warmup > 0) for workload in workloads
+            workload.scenario.name: ScenarioCosts(workload.load.warmup > 0) for workload in workloads
         }
 
     def after_slice(self, progress: Progress) -> None:

@@ -172,7 +172,8 @@ class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
 
     `warmup` iterations were run and not kept. `offered_rate_per_s` counts the iterations that were due, None if the
     schedule is closed; `achieved_rate_per_s` those that ended, late ones and failures included. `measured_s` is the
-    time in which iterations were due or in progress. `lateness_ms` tells how late iterations began although a
+    time in which iterations were due or in progress. `own_s` is the time of the journeys' own code before their first
+    steps, over all iterations: it is charged to no step. `lateness_ms` tells how late iterations began although a
     worker was free: the generator's own error. `counters` are those of the platform's own parts.
     """
 
@@ -182,6 +183,7 @@ class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
     offered_rate_per_s: float | None
     achieved_rate_per_s: float
     measured_s: float
+    own_s: float
     ended_because: ScenarioEnded
     lateness_ms: Quantiles
     invariants: tuple[Invariant, ...] = ()

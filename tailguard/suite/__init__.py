@@ -1,0 +1,1 @@
+"""The public nouns of a suite: scenarios, fixtures, invariants; how they are found and put together."""

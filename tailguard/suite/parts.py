@@ -9,4 +9,4 @@ from tailguard.suite.root import load_module
 def parts_of(suite: SuiteTable | None) -> Any:
     """Return the suite's module of parts. Raises UsageError if there is no suite, or no such module."""
     suite = require_suite(suite)
-    return load_module(suite, suite.world)
+    return load_module(suite.root, suite.world)

@@ -6,8 +6,8 @@ from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
 from tailguard.config.option import did_you_mean
 from tailguard.config.suite_table import SuiteTable, require_suite
-from tailguard.engine.scenario import Scenario
 from tailguard.suite.root import load_module
+from tailguard.suite.scenario import Scenario
 
 
 def scenario_files(suite: SuiteTable | None) -> dict[str, str]:
@@ -20,13 +20,13 @@ def scenario_files(suite: SuiteTable | None) -> dict[str, str]:
     }
 
 
-def load_scenarios(config: Config) -> list[Scenario]:
+def load_scenarios(config: Config) -> list[Scenario[...]]:
     """Return the scenarios that a configuration names, in its order; all of the suite if it names none."""
     slugs = config.get("scenarios") or [*scenario_files(config.suite)]
     return named_scenarios(config.suite, slugs)
 
 
-def named_scenarios(suite: SuiteTable | None, slugs: Iterable[str]) -> list[Scenario]:
+def named_scenarios(suite: SuiteTable | None, slugs: Iterable[str]) -> list[Scenario[...]]:
     """Return the named scenarios in the order named. Raises `UsageError` for an unknown one, a double, or none."""
     wanted, known = list(slugs), scenario_files(suite)
     if not wanted:
@@ -36,10 +36,10 @@ def named_scenarios(suite: SuiteTable | None, slugs: Iterable[str]) -> list[Scen
             raise UsageError(f"There is no scenario {slug!r}.{did_you_mean(slug, [*known])}")
         if wanted.count(slug) > 1:
             raise UsageError(f"Scenario {slug!r} is named twice: name each one once.")
-    return [load_module(require_suite(suite), known[slug]).SCENARIO for slug in wanted]
+    return [getattr(load_module(require_suite(suite).root, known[slug]), slug) for slug in wanted]
 
 
 def known_steps(suite: SuiteTable | None) -> dict[str, Sequence[str]]:
     """Return the steps of every scenario, for checking an objectives file."""
     found = named_scenarios(suite, scenario_files(suite))
-    return {scenario.slug: scenario.steps + scenario.optional for scenario in found}
+    return {scenario.name: scenario.steps for scenario in found}

@@ -27,6 +27,9 @@ WARN_QUEUED = 0.05
 LEAST_OK = 90
 # Welch's z over 32 blocks beyond 3 in a steady series: about 5 in 1,000.
 DRIFT_Z = 3.0
+# A tenth of the time that users wait for is worth knowing of: whoever prepares a request in the journey instead of a
+# step, or does a step's work there, makes the platform look faster than it is.
+WARN_OWN_CODE = 0.10
 # MSER-5 cuts a little off most series by chance; a quarter, half as slow again as the rest, is a warm-up.
 COLD_SHARE, COLD_RATIO = 0.25, 1.5
 
@@ -178,6 +181,21 @@ def _drifting(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Dou
         )
 
 
+def _own_code(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doubt]:
+    response_s = float((samples.ended_ns - samples.intended_ns).sum()) / 1e9
+    if response_s > 0 and entry.own_s > WARN_OWN_CODE * response_s:
+        yield Doubt(
+            kind="own_code",
+            scenario=slug,
+            grade=Grade.WARN,
+            measured=f"the journey's own code before its first step took {entry.own_s / response_s:.0%} of the time of "
+            "its steps",
+            limit=f"{WARN_OWN_CODE:.0%} of the time of the steps",
+            remedy="no step is charged for it: do what the platform is asked for in a step, and make what a request "
+            "needs in a fixture",
+        )
+
+
 def _count_errors(samples: Samples, kind: str) -> int:
     if kind not in samples.errors:
         return 0
@@ -193,6 +211,7 @@ _LOOKS: Mapping[str, Callable[[str, ScenarioEntry, Samples], Iterator[Doubt]]] =
     "too_few_samples": _too_few,
     "not_warm": _not_warm,
     "drift": _drifting,
+    "own_code": _own_code,
 }
 # Those that follow from a scenario's entry and samples alone.
 KINDS = frozenset(_LOOKS)

@@ -11,23 +11,22 @@ import pytest
 from tailguard.base.errors import UsageError
 from tailguard.base.testing import FakeClock
 from tailguard.engine.measure import measure
-from tailguard.engine.scenario import Scenario
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.engine.schedule import Closed, Constant, Poisson
-from tailguard.engine.workload import Load, Pace, Workload
+from tailguard.engine.workload import Load, Pace, PlainScenario, Workload
 from tailguard.record.samples import OK
 from tailguard.record.scenario import ClosedSchedule
 
 MS = 1_000_000
 
 
-def scenario(slug, journey):
-    return Scenario(slug, slug, ("go",), frozenset(), journey, lambda *_: None, lambda *_: [])
+def workload(name="some", call=lambda *_: None, **load):
+    return played(lambda it: it.step("go", call), name, ("go",), **load)
 
 
-def workload(slug="some", call=lambda *_: None, platform=None, **load):
+def played(journey, name="some", steps=(), **load):
     load = {"schedule": Constant(100, 60), "workers": 1, **load}
-    return Workload(scenario(slug, lambda s, p, d: s.step("go", call)), platform, None, Load(**load))
+    return Workload(PlainScenario(name, journey, steps), Load(**load))
 
 
 def test_a_scenario_ends_at_its_most_samples_its_most_seconds_or_its_schedules_end():
@@ -87,14 +86,69 @@ def test_least_samples_are_ok_samples():
 
 
 def test_slices_put_together_are_the_whole_schedule_in_order():
-    turns = []
-    journey = scenario("some", lambda s, p, d: (turns.append(s.turn), s.step("go", lambda: None)))
+    numbers = []
     schedule = Poisson(200, 5, seed=3)
-    measured = measure([Workload(journey, None, None, Load(schedule, workers=1))], clock=FakeClock(0))["some"]
-    assert turns == list(range(len(schedule.starts_ns())))
+    workload = played(lambda it: (numbers.append(it.number), it.step("go", lambda: None)), schedule=schedule)
+    measured = measure([workload], clock=FakeClock(0))["some"]
+    assert numbers == list(range(len(schedule.starts_ns())))
     assert np.all(measured.samples.outcome == OK)
     assert measured.offered_rate_per_s == pytest.approx(200, rel=0.15)
     assert measured.achieved_rate_per_s == pytest.approx(measured.offered_rate_per_s, rel=0.01)
+
+
+def test_steps_are_found_while_the_journey_runs_and_all_that_were_met_must_have_their_least_samples():
+    asked = []
+
+    def done(slug, samples):
+        asked.append(samples.steps)
+        return True
+
+    def journey(it):
+        it.step("browse", lambda: None)
+        if it.number % 10 == 9:
+            it.step("buy", lambda: None)
+
+    workload = played(journey, min_samples=10)
+    measured = measure([workload], done=done, clock=FakeClock(0), pace=Pace(slice_s=0.5))["some"]
+    assert asked == [("browse", "buy")]
+    assert 10 <= np.count_nonzero(measured.samples.ok("buy")) < 20
+
+
+def test_a_declared_step_that_nobody_meets_does_not_keep_a_scenario_from_its_end():
+    workload = played(lambda it: it.step("browse", lambda: None), steps=("browse", "buy"), min_samples=10)
+    measured = measure([workload], done=lambda *_: True, clock=FakeClock(0))["some"]
+    assert measured.ended_because == "decided"
+    assert measured.samples.steps == ("browse", "buy")
+
+
+def test_what_the_journey_does_before_its_first_step_is_measured_and_charged_to_no_step():
+    clock = FakeClock(0)
+
+    def journey(it):
+        clock.advance_ns(3 * MS)
+        it.step("go", lambda: clock.advance_ns(2 * MS))
+
+    measured = measure([played(journey, max_samples=50, warmup=7)], clock=clock)["some"]
+    assert measured.own_s == pytest.approx(0.150)
+    assert measured.samples.response_ms("go").tolist() == [2.0] * 50
+
+
+def test_keys_and_random_numbers_are_those_of_the_run():
+    seen = []
+
+    def journey(it):
+        seen.append((it.key, it.rng.random()))
+        it.step("go", lambda: None)
+
+    def keys(run_id, seed):
+        seen.clear()
+        measure([played(journey, max_samples=3)], clock=FakeClock(0), run_id=run_id, seed=seed)
+        return list(seen)
+
+    first, second, third = keys("r1", 1), keys("r2", 1), keys("r3", 2)
+    assert [key for key, _ in first] == ["r1-some-0", "r1-some-1", "r1-some-2"]
+    assert [drawn for _, drawn in first] == [drawn for _, drawn in second]
+    assert [drawn for _, drawn in first] != [drawn for _, drawn in third]
 
 
 def test_warm_up_is_counted_and_not_kept():
@@ -121,7 +175,7 @@ def test_an_overloaded_platform_shows_in_response_times_and_in_the_achieved_rate
     assert measured.samples.response_ms("go").max() > 1000
 
 
-def test_turns_that_hang_and_turns_that_never_begin_are_errors():
+def test_iterations_that_hang_and_iterations_that_never_begin_are_errors():
     released = Event()
     measured = measure(
         [workload(call=released.wait, max_seconds=0.1, schedule=Constant(100, 0.1))],

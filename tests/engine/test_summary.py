@@ -48,6 +48,7 @@ def measurement_of(samples):
         offered_rate_per_s=80.2,
         achieved_rate_per_s=79.9,
         measured_s=6.5,
+        own_s=0.25,
         lateness_ns=np.array([1_000, 2_000, 3_000], np.int64),
         ended_because=ScenarioEnded.DECIDED,
     )
@@ -134,7 +135,7 @@ def test_the_entry_has_what_was_measured_around_the_samples(many):
     entry = scenario_entry("Certificates", measurement_of(many), [broken])
     assert entry.title == "Certificates"
     assert entry.schedule == PoissonSchedule(rate_per_s=80.0, seed=1, workers=8)
-    assert (entry.warmup, entry.offered_rate_per_s, entry.measured_s) == (50, 80.2, 6.5)
+    assert (entry.warmup, entry.offered_rate_per_s, entry.measured_s, entry.own_s) == (50, 80.2, 6.5, 0.25)
     assert entry.lateness_ms.max == 0.003
     assert entry.invariants == (broken,)
 

@@ -9,9 +9,8 @@ import psycopg
 import pytest
 
 from tailguard.engine.measure import Progress
-from tailguard.engine.scenario import Scenario
 from tailguard.engine.schedule import Closed
-from tailguard.engine.workload import Load, Workload
+from tailguard.engine.workload import Load, PlainScenario, Workload
 from tailguard.postgres.attribution import MOST_STATEMENTS, Attribution, attributed
 from tailguard.postgres.database import Database
 from tailguard.postgres.server import Server, embedded_postgres
@@ -40,8 +39,7 @@ def reader(database: Database) -> Iterator[Statements]:
 
 
 def workload(slug: str, warmup: int = 0) -> Workload:
-    scenario = Scenario(slug, slug, ("go",), frozenset(), *[lambda *_: None] * 3, ())  # type: ignore[arg-type]  # never run
-    return Workload(scenario, None, None, Load(Closed(1, 1.0), 1, warmup))
+    return Workload(PlainScenario(slug, lambda it: it), Load(Closed(1, 1.0), 1, warmup))
 
 
 def progress(slug: str, served_ms: float, n: int = 1) -> Progress:

@@ -76,6 +76,7 @@ def entry(samples, title="Some"):
         offered_rate_per_s=None,
         achieved_rate_per_s=1.0,
         measured_s=1.0,
+        own_s=0.0,
         lateness_ns=np.empty(0, np.int64),
         ended_because=ScenarioEnded.MAX_SAMPLES,
     )

@@ -11,12 +11,11 @@ from msgspec import structs
 
 from tailguard.engine.measure import measure
 from tailguard.engine.placement import choose_placement, pinned
-from tailguard.engine.scenario import Scenario
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.engine.schedule import Poisson
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.telemetry import Telemetry
-from tailguard.engine.workload import Load, Measurement, Workload
+from tailguard.engine.workload import Load, Measurement, PlainScenario, Workload
 from tailguard.record.environment import MachineReading
 from tailguard.record.samples import ERROR, OK, pack_code, samples_from_rows
 from tailguard.record.scenario import PoissonSchedule, ScenarioEnded
@@ -52,6 +51,7 @@ def measured(response_ms=None, lateness_ms=None, errors=("",), error=0, **change
         offered_rate_per_s=100.0,
         achieved_rate_per_s=100.0,
         measured_s=n / 100,
+        own_s=n * 1e-5,
         lateness_ns=((np.full(n, 0.08) if lateness_ms is None else np.asarray(lateness_ms)) * MS).astype(
             np.int64
         ),
@@ -141,6 +141,12 @@ def test_latencies_that_grow_all_the_time_are_doubted():
     assert kinds(measured(response_ms=np.linspace(1, 500, 1000)))["drift"] == "warn"
 
 
+def test_a_journey_that_does_much_outside_of_its_steps_is_doubted():
+    response_ms = [2.0] * 1000
+    assert kinds(measured(response_ms=response_ms, own_s=0.19)) == {}
+    assert kinds(measured(response_ms=response_ms, own_s=0.21)) == {"own_code": "warn"}
+
+
 @pytest.mark.parametrize(
     ("changed", "kind", "grade"),
     [
@@ -180,24 +186,14 @@ def test_every_doubt_says_what_was_measured_its_limit_and_a_remedy():
 @pytest.mark.proof
 @pytest.mark.skipif(sys.platform != "linux", reason="the hogs are pinned to the generator's core")
 def test_a_generator_starved_by_busy_processes_on_its_core_is_doubted_gravely():
-    journey = Scenario(
-        "some",
-        "Some",
-        ("go",),
-        frozenset(),
-        lambda s, p, d: s.step("go", time.sleep, 0.0003),
-        lambda *_: None,
-        lambda *_: [],
-    )
+    scenario = PlainScenario("some", lambda it: it.step("go", time.sleep, 0.0003))
     placement = choose_placement()
     telemetry = Telemetry(placement.generator)
     with pinned(placement):
         hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(16)]
         try:
             time.sleep(1)
-            result = measure(
-                [Workload(journey, None, None, Load(Poisson(100, 10), max_seconds=5))], telemetry=telemetry
-            )
+            result = measure([Workload(scenario, Load(Poisson(100, 10), max_seconds=5))], telemetry=telemetry)
         finally:
             for hog in hogs:
                 hog.kill()

@@ -33,6 +33,13 @@ def pack_code(step: int, outcome: int = OK, retries: int = 0, error: int = 0) ->
     )
 
 
+def amend_code(code: int, outcome: int, error: int) -> int:
+    """Return the code of the same step and retries with another outcome and error; one of an error stays."""
+    if code >> _OUTCOME_SHIFT & 0b11 == ERROR:
+        return code
+    return pack_code(code & (MOST_STEPS - 1), outcome, code >> _RETRIES_SHIFT & MOST_RETRIES, error)
+
+
 def unpack_codes(code: NDArray[np.integer[Any]]) -> dict[str, NDArray[Any]]:
     """Return the columns step, outcome, error and retries of packed codes."""
     return {

@@ -1,0 +1,255 @@
+"""An iteration: what a journey sees of the engine. One per virtual user, reused; no object is made for a sample."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from math import isfinite
+from random import Random
+from typing import ParamSpec, TypeVar, overload
+
+from tailguard.base.clock import Clock
+from tailguard.base.errors import UsageError
+from tailguard.engine.iteration.answers import Answers, Refusals, RetriedError, StatusError, Timed, error_kind
+from tailguard.engine.iteration.step_names import StepNames
+from tailguard.engine.recorder import ErrorKinds, Recorder, pack_row
+from tailguard.record.samples import CONFLICT, ERROR, OK, pack_code
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class IterationContext:
+    """What all iterations of one scenario share in one process."""
+
+    run_id: str
+    seed: int
+    scenario: str
+    clock: Clock
+    steps: StepNames = field(default_factory=StepNames)
+    refusals: Refusals = field(default_factory=Refusals)
+    errors: ErrorKinds = field(default_factory=ErrorKinds)
+    answers: Answers = field(default_factory=Answers)
+
+
+class Iteration:
+    """Times the steps of one virtual user's iterations.
+
+    Attributes:
+        number: 0, 1, 2 ... in the order of arrival, unique in a run; -1, -2 ... in warm-up.
+        user: number of the virtual user, from 0.
+        own_ns: time that the journey's own code took before its first steps, over all iterations so far. No step is
+            charged for it.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_context",
+        "_due_ns",
+        "_failure",
+        "_now_ns",
+        "_numbers",
+        "_plain",
+        "_recorder",
+        "_rng",
+        "_rng_number",
+        "_running",
+        "_started_ns",
+        "number",
+        "own_ns",
+        "user",
+    )
+
+    def __init__(self, context: IterationContext, recorder: Recorder, user: int) -> None:
+        """`recorder` is this user's own: no other iteration appends to it."""
+        self.number = 0
+        self.user = user
+        self.own_ns = 0
+        self._context = context
+        self._recorder = recorder
+        self._now_ns = context.clock.now_ns
+        self._numbers = context.steps.numbers
+        self._answers, self._plain = context.answers, context.answers.plain
+        self._due_ns: int | None = None  # until the first sample of the iteration is kept
+        self._started_ns = 0
+        self._running: str | None = None  # the step whose call is on its way
+        self._failure: BaseException | None = None  # the last one of the iteration that is a sample already
+        self._rng: Random
+        self._rng_number: int | None = None  # the iteration that it was made for
+
+    @property
+    def key(self) -> str:
+        """A text that no other iteration has, of whatever scenario and run: a key to send something once."""
+        return f"{self._context.run_id}-{self._context.scenario}-{self.number}"
+
+    @property
+    def rng(self) -> Random:
+        """Random numbers of this iteration, the same ones in each run of the same seed."""
+        if self._rng_number != self.number:
+            self._rng_number = self.number
+            seed = f"{self._context.seed}/{self._context.scenario}/{self.number}"
+            self._rng = Random(seed)  # noqa: S311  # no secret
+        return self._rng
+
+    def pause(self, seconds: float) -> None:
+        """Wait, in no step: the time that a person thinks.
+
+        Raises:
+            UsageError: `seconds` is not a time, or a step is running.
+        """
+        if not (isfinite(seconds) and seconds >= 0):
+            raise UsageError(f"pause({seconds!r}): give a time in seconds, 0 or more")
+        if self._running is not None:
+            raise UsageError(f"pause({seconds!r}) in step {self._running!r}: pause before or after the step")
+        self._context.clock.sleep_until_ns(self._now_ns() + int(seconds * 1e9))
+
+    @overload
+    def step(self, name: str, /) -> AbstractContextManager[None]: ...
+    @overload
+    def step(self, name: str, call: Callable[P, Timed[T]], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+    @overload
+    def step(self, name: str, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+    def step(
+        self, name: str, call: Callable[..., object] | None = None, /, *args: object, **kwargs: object
+    ) -> object:
+        """Time `call(*args, **kwargs)` as the step `name` and return its value; without a call, time a `with` block.
+
+        What the call raises is one sample, refused or an error, and goes on. An answer whose int `status_code`, or
+        `status` beside `headers`, is 400 or more is raised as `StatusError`.
+
+        Raises:
+            UsageError: the step is in another step's call, is not declared, or its call returned a generator or an
+                awaitable.
+        """
+        if call is None:
+            return self._block(name)
+        # `_begin_step` and `_keep` stand here once more: their two calls would be a fifth of what a sample costs.
+        if self._running is not None:
+            raise self._nested(name)
+        try:
+            code = self._numbers[name]
+        except KeyError:
+            code = self._context.steps.number(name)
+        self._running = name
+        started_ns = self._now_ns()
+        intended_ns = self._due_ns
+        if intended_ns is not None:
+            own_ns = started_ns - self._started_ns
+            self.own_ns += own_ns
+            self._due_ns = intended_ns = intended_ns + own_ns
+        self._started_ns = started_ns
+        try:
+            value = call(*args, **kwargs) if kwargs else call(*args)  # half the price without
+            ended_ns = self._now_ns()
+            if type(value) not in self._plain:
+                value, ended_ns, code = self._read(value, ended_ns, code)
+        except BaseException as failure:
+            self._fail_step(failure)
+            if isinstance(failure, RetriedError):
+                raise failure.failure from None
+            raise
+        self._running = None
+        if intended_ns is None:
+            intended_ns = started_ns
+        else:
+            self._due_ns = None
+        self._recorder.buffer += pack_row(intended_ns, started_ns, ended_ns, code)
+        return value
+
+    def begin(self, number: int, due_ns: int, began_ns: int) -> None:
+        """Begin the iteration of that number, which was intended to start at `due_ns` and starts now, at `began_ns`."""
+        self.number = number
+        self._due_ns = due_ns
+        self._started_ns = began_ns
+        self._failure = None
+
+    def fail(self, failure: Exception) -> None:
+        """Take what the journey raised: unless a step raised it, the step before it was wrong, or the first began.
+
+        Refused and error are told apart as for a step.
+        """
+        if failure is not self._failure:
+            self._fail_at(self._recorder, *self._outcome(failure))
+
+    def abandon(self, kind: str | None) -> None:
+        """Leave an iteration that does not come back, as an error of that kind or, with None, without a sample.
+
+        What it may still do later is not kept.
+        """
+        hung, self._recorder = self._recorder, Recorder()
+        if kind is not None:
+            self._fail_at(hung, ERROR, self._context.errors.number(kind))
+
+    @contextmanager
+    def _block(self, name: str) -> Iterator[None]:
+        code = self._begin_step(name)
+        try:
+            yield
+        except BaseException as failure:
+            self._fail_step(failure)
+            if isinstance(failure, RetriedError):
+                raise failure.failure from None
+            raise
+        self._running = None
+        self._keep(self._now_ns(), code)
+
+    def _begin_step(self, name: str) -> int:
+        """Begin a step and return its number; the first one of an iteration moves the due time by what is our own."""
+        if self._running is not None:
+            raise self._nested(name)
+        number = self._context.steps.number(name)
+        self._running = name
+        began_ns, self._started_ns = self._started_ns, self._now_ns()
+        if self._due_ns is not None:
+            own_ns = self._started_ns - began_ns
+            self.own_ns += own_ns
+            self._due_ns += own_ns
+        return number
+
+    def _nested(self, name: str) -> UsageError:
+        return UsageError(f"step {name!r} in step {self._running!r}: steps come one after another")
+
+    def _read(self, value: object, ended_ns: int, code: int) -> tuple[object, int, int]:
+        """Return the value, the end and the code that an answer states; raise what it stands for if it is a failure."""
+        if not isinstance(value, Timed):
+            self._answers.check(value)
+            return value, ended_ns, code
+        try:
+            self._answers.check(value.value)
+        except StatusError as failure:
+            raise RetriedError(failure, value.retries) from None
+        return value.value, value.ended_ns or ended_ns, pack_code(code, OK, value.retries)
+
+    def _fail_step(self, failure: BaseException) -> None:
+        """End a step whose call raised; only what a platform raises is a sample."""
+        retries = 0
+        if isinstance(failure, RetriedError):
+            retries = failure.retries
+            failure = failure.failure
+        if isinstance(failure, Exception) and not isinstance(failure, UsageError):
+            outcome, error = self._outcome(failure)
+            self._failure = failure
+            assert self._running is not None  # it is this step's call that raised
+            self._keep(self._now_ns(), pack_code(self._numbers[self._running], outcome, retries, error))
+        self._running = None
+
+    def _outcome(self, failure: Exception) -> tuple[int, int]:
+        outcome = CONFLICT if self._context.refusals.match(failure) else ERROR
+        return outcome, self._context.errors.number(error_kind(failure), failure)
+
+    def _fail_at(self, recorder: Recorder, outcome: int, error: int) -> None:
+        """Note a failure where the iteration stands: in a step, before the first one, or after one that was ok."""
+        running, due_ns = self._running, self._due_ns
+        if running is None and due_ns is None:
+            recorder.amend_last(outcome, error)
+            return
+        code = pack_code(self._numbers[running] if running else 0, outcome, 0, error)
+        started_ns = self._started_ns
+        recorder.append(started_ns if due_ns is None else due_ns, started_ns, self._now_ns(), code)
+
+    def _keep(self, ended_ns: int, code: int) -> None:
+        """Keep a sample of the step at hand; the first one of an iteration is timed from the intended start."""
+        started_ns = self._started_ns
+        intended_ns = started_ns if self._due_ns is None else self._due_ns
+        self._due_ns = None
+        self._recorder.append(intended_ns, started_ns, ended_ns, code)

@@ -1,0 +1,135 @@
+"""What the end of a call says: its value, its status, when it ended, how often it was retried."""
+
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from tailguard.base.errors import UsageError
+
+T_co = TypeVar("T_co", covariant=True)
+
+FIRST_ERROR_STATUS = 400
+
+# What a call may raise or answer as a clean, expected refusal: an exception class, an HTTP status, or a function that
+# is asked about what was raised (a `StatusError` for an answer of status 400 or more).
+Refusal = type[Exception] | int | Callable[[Exception], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Timed(Generic[T_co]):
+    """A call's value together with what the call itself knows of its timing. The step returns `value`.
+
+    Attributes:
+        value: what the call would have returned.
+        ended_ns: when it ended, on the monotonic clock in ns; None if that is when the call returned.
+        retries: how often it was tried again.
+    """
+
+    value: T_co
+    ended_ns: int | None = None
+    retries: int = 0
+
+
+class RetriedError(Exception):
+    """What `Timed` is for a value, for a failure: `failure` was raised after so many retries. The step raises it."""
+
+    def __init__(self, failure: Exception, retries: int) -> None:
+        super().__init__(failure, retries)
+        self.failure, self.retries = failure, retries
+
+
+class StatusError(Exception):
+    """A step's answer has a `status` of 400 or more. `answer` is what the call returned."""
+
+    def __init__(self, status: int, answer: object) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status, self.answer = status, answer
+
+
+def error_kind(failure: BaseException) -> str:
+    """Name a failure: by its status, or by its class and, if the database gave one, its SQLSTATE.
+
+    Examples: "HTTP 503", "DeadlockDetected (40P01)".
+    """
+    if isinstance(failure, StatusError):
+        return str(failure)
+    sqlstate = getattr(failure, "sqlstate", None)
+    return f"{type(failure).__name__} ({sqlstate})" if sqlstate else type(failure).__name__
+
+
+class Refusals:
+    """Tells the refusals of a scenario from its errors."""
+
+    def __init__(self, refusals: Iterable[Refusal] = ()) -> None:
+        """Raise UsageError for one that is neither an exception class, an HTTP status nor a function."""
+        classes, statuses, asked = [], set(), []
+        for refusal in refusals:
+            if isinstance(refusal, type) and issubclass(refusal, Exception):
+                classes.append(refusal)
+            elif isinstance(refusal, int):
+                statuses.add(refusal)
+            elif callable(refusal) and not isinstance(refusal, type):
+                asked.append(refusal)
+            else:
+                raise UsageError(
+                    f"refusals: {refusal!r} is neither an exception class, an HTTP status nor a function"
+                )
+        self._classes, self._statuses, self._asked = tuple(classes), statuses, asked
+
+    def match(self, failure: Exception) -> bool:
+        """Say whether `failure` is an expected refusal."""
+        if isinstance(failure, StatusError) and failure.status in self._statuses:
+            return True
+        return isinstance(failure, self._classes) or any(asks(failure) for asks in self._asked)
+
+
+class Answers:
+    """Reads statuses off the values that calls return. What to look at is found once for each type.
+
+    Attributes:
+        plain: types whose values say nothing of their end.
+    """
+
+    def __init__(self) -> None:
+        self.plain: set[type] = set()
+        self._attributes: dict[type, str] = {}
+
+    def check(self, value: object) -> None:
+        """Raise StatusError for a status of 400 or more, UsageError for work that has not been done yet."""
+        kind = type(value)
+        if kind not in self.plain and (attribute := self._attributes.get(kind) or self._learn(value)):
+            status = getattr(value, attribute)
+            if isinstance(status, int) and status >= FIRST_ERROR_STATUS:
+                raise StatusError(status, value)
+
+    def _learn(self, value: object) -> str:
+        if isinstance(value, Awaitable | Generator | AsyncGenerator):
+            raise _not_done(value)
+        kind, attribute = type(value), ""
+        if hasattr(value, "status_code"):
+            attribute = "status_code"
+        elif hasattr(value, "status") and hasattr(value, "headers"):
+            attribute = "status"
+        if attribute:
+            self._attributes[kind] = attribute
+        else:
+            self.plain.add(kind)
+        return attribute
+
+
+def _not_done(value: object) -> UsageError:
+    if isinstance(value, Coroutine):
+        value.close()  # else Python warns, too, that nobody awaited it
+    return UsageError(
+        f"{_caller()}: the step's call returned a {type(value).__name__}, which has not done its work yet, so that "
+        "nothing was timed. Give the step a call that does the work: one that exhausts the generator, or is not async."
+    )
+
+
+def _caller() -> str:
+    """Return file and line outside this folder that called us: the journey's step."""
+    frame = sys._getframe()  # noqa: SLF001  # the way to a caller's line that the standard library itself goes
+    while frame.f_back and frame.f_globals["__name__"].startswith(__package__):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}"

@@ -1,0 +1,107 @@
+"""Discovery: from files and folders to the scenarios and fixtures that they define."""
+
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from tailguard.base.errors import UsageError
+from tailguard.config.option import did_you_mean
+from tailguard.suite.fixture import Fixture
+from tailguard.suite.plan import Table
+from tailguard.suite.root import load_module
+from tailguard.suite.scenario import Scenario
+from tailguard.suite.signature import short
+
+Made = TypeVar("Made", Fixture[Any], Scenario[...])  # Any: of every type of value
+
+# Files of a suite's folder that are read by somebody else.
+NOT_SCENARIOS = ("_", "test_", "conftest", "locust_")
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """What was found. `shared` fixtures are seen by all files, those `of_module` by their own file first."""
+
+    scenarios: Mapping[str, Scenario[...]]
+    shared: Table
+    of_module: Mapping[str, Table]
+
+    def choose(self, names: Iterable[str]) -> list[Scenario[...]]:
+        """Return the named scenarios in that order. Raises UsageError for an unknown one, a double, or none."""
+        wanted, known = list(names), sorted(self.scenarios)
+        if not wanted:
+            raise UsageError(f"No scenario is named. Known: {', '.join(known)}.")
+        for name in wanted:
+            if name not in self.scenarios:
+                raise UsageError(f"There is no scenario {name!r}.{did_you_mean(name, known)}")
+            if wanted.count(name) > 1:
+                raise UsageError(f"Scenario {name!r} is named twice: name each one once.")
+        return [self.scenarios[name] for name in wanted]
+
+    def table(self, scenario: Scenario[...], built_ins: Table) -> Table:
+        """Return the fixtures that a scenario may ask for: its file's own, then the shared ones, then the built-ins."""
+        return ChainMap(*map(dict, (self.of_module.get(scenario.module, {}), self.shared, built_ins)))
+
+
+def discover(root: Path, paths: Sequence[str | Path], fixtures: Sequence[str] = ()) -> Suite:
+    """Import the files, and the scenario files of the folders; `root` goes first on `sys.path`.
+
+    Args:
+        root: what modules are named from.
+        paths: files and folders; relative ones from `root`.
+        fixtures: dotted names of the modules whose fixtures all files see.
+
+    Raises:
+        UsageError: a path that is not there, a file that cannot be imported, a scenario that is there twice.
+    """
+    shared: dict[str, Fixture[Any]] = {}
+    for name in fixtures:
+        shared |= _made_in(load_module(root, name), Fixture)
+    scenarios: dict[str, Scenario[...]] = {}
+    of_module = {}
+    for file in dict.fromkeys(file for path in paths for file in _files(root / path)):
+        module = load_module(root, _dotted(file, root), file)
+        of_module[module.__name__] = _made_in(module, Fixture)
+        for name, found in _made_in(module, Scenario).items():
+            if other := scenarios.get(name):
+                raise UsageError(
+                    f"Scenario {name!r} is there twice: {other.place} and {found.place}. Rename one."
+                )
+            scenarios[name] = found
+    if not scenarios:
+        looked = ", ".join(short(root / path) for path in paths)
+        raise UsageError(f"There is no scenario in {looked}: decorate a function with tailguard.scenario.")
+    return Suite(scenarios, shared, of_module)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        yield from (each for each in sorted(path.glob("*.py")) if not each.name.startswith(NOT_SCENARIOS))
+    elif path.is_file():
+        yield path
+    else:
+        raise UsageError(f"{short(path)} is neither a file nor a folder: name one that holds scenarios.")
+
+
+def _dotted(file: Path, root: Path) -> str:
+    parts = (
+        file.resolve().relative_to(root).with_suffix("").parts if file.resolve().is_relative_to(root) else ()
+    )
+    if not parts or not all(part.isidentifier() for part in parts):
+        raise UsageError(
+            f"{short(file)} cannot be imported by a name: it must lie below {short(root)}, and its folders and itself "
+            "must be named with letters, digits and _."
+        )
+    return ".".join(parts)
+
+
+def _made_in(module: ModuleType, kind: type[Made]) -> dict[str, Made]:
+    """Return the objects of a kind that were written in a module, by name; an imported one belongs to its own file."""
+    return {
+        each.name: each
+        for each in vars(module).values()
+        if isinstance(each, kind) and each.module == module.__name__
+    }

@@ -1,0 +1,74 @@
+"""A fixture: something that journeys, invariants and other fixtures ask for by the name of an argument."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar, get_args, overload
+
+from tailguard.base.errors import UsageError
+from tailguard.suite.signature import checked_name, place_of, refuse_async, wanted
+
+T = TypeVar("T")
+
+# Once per run, once per load-making process, once per virtual user; a fixture may ask for those of its own scope and of
+# the wider ones before it.
+Scope = Literal["run", "process", "user"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fixture(Generic[T]):
+    """How to make a value and, if `make` is a generator function, how to take it away again.
+
+    `is_given` says that each process has the value already: it need not be data, whatever its scope.
+    """
+
+    name: str
+    scope: Scope
+    make: Callable[..., object]
+    needs: tuple[str, ...]
+    is_given: bool = False
+
+    @property
+    def module(self) -> str:
+        """Name of the module that it was written in."""
+        return self.make.__module__
+
+    @property
+    def place(self) -> str:
+        """File and line, for messages."""
+        return place_of(self.make)
+
+
+@overload
+def fixture(make: Callable[..., T], /) -> Fixture[T]: ...
+@overload
+def fixture(*, scope: Scope) -> Callable[[Callable[..., T]], Fixture[T]]: ...
+def fixture(
+    make: Callable[..., T] | None = None, /, *, scope: Scope = "process"
+) -> Fixture[T] | Callable[[Callable[..., T]], Fixture[T]]:
+    """Make a function a fixture: what it returns, or yields, is the value; what follows the yield takes it away.
+
+    Args:
+        make: the function; its arguments name the fixtures that it needs.
+        scope: "run": once, in the process that was started; the value is plain data, as other processes get a copy.
+            "process": once in each process that makes load, shared by its threads.
+            "user": once for each virtual user, made and taken away in its own thread.
+
+    Raises:
+        UsageError: an unknown scope, or a function that cannot be a fixture.
+    """
+    if make is None:
+        return lambda function: _fixture(function, scope)
+    return _fixture(make, scope)
+
+
+def _fixture(make: Callable[..., T], scope: Scope) -> Fixture[T]:
+    if scope not in SCOPES:
+        raise UsageError(f"{place_of(make)}: scope {scope!r} is not one of {', '.join(SCOPES)}")
+    refuse_async(make)
+    return Fixture(checked_name("fixture", make), scope, make, wanted(make))
+
+
+def given(name: str, value: T, scope: Scope = "run") -> Fixture[T]:
+    """Return the fixture of a value that each process has already: how a suite is handed its built-ins."""
+    return Fixture(name, scope, lambda: value, (), is_given=True)

@@ -1,0 +1,116 @@
+"""The values of one lifetime: a process or a virtual user. Each is made once, and taken away in reverse order."""
+
+import inspect
+import logging
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from signal import SIGINT, pthread_kill
+from threading import Event, Timer, current_thread, get_ident, main_thread
+from types import TracebackType
+from typing import Self
+
+from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.secrets import mask
+from tailguard.suite.plan import AnyFixture, Node
+from tailguard.suite.signature import line_of_failure
+
+log = logging.getLogger(__name__)
+
+# A server that has not ended by then is not going to; whoever waits for the verdict has waited long enough.
+TEARDOWN_S = 10.0
+
+
+class Lifetime:
+    """A context manager, to be used in one thread. Leaving it takes away everything that it made."""
+
+    def __init__(self) -> None:
+        self._values: dict[Node, object] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def value(self, node: Node) -> object:
+        """Return a node's value; it and what it needs are made if they are new.
+
+        Raises:
+            UsageError: the fixture raised, with its file and line.
+            TailguardError: what the fixture raised of that kind, unchanged.
+        """
+        if node not in self._values:
+            self._values[node] = self._new(node)
+        return self._values[node]
+
+    def _new(self, node: Node) -> object:
+        needs = zip(node.fixture.needs, node.needs, strict=True)
+        return self.make(node.fixture, {name: self.value(need) for name, need in needs})
+
+    def make(self, fixture: AnyFixture, arguments: dict[str, object]) -> object:
+        """Call a fixture and remember how to take away what it made."""
+        try:
+            made = fixture.make(**arguments)
+            if not inspect.isgeneratorfunction(fixture.make):
+                return made
+            assert isinstance(made, Generator)  # a generator function was called
+            value = next(made)
+        except StopIteration:
+            raise UsageError(f"{fixture.place}: fixture {fixture.name!r} ended without a yield") from None
+        except TailguardError:
+            raise
+        except Exception as failure:
+            line = line_of_failure(failure, fixture.make.__code__.co_filename)
+            raise UsageError(
+                f"{line}: fixture {fixture.name!r} could not be made: {type(failure).__name__}: {mask(str(failure))}"
+            ) from failure
+        self._stack.callback(_take_away, fixture, made)
+        return value
+
+
+def _take_away(fixture: AnyFixture, generator: Generator[object, None, None]) -> None:
+    """Let a fixture take away what it yielded. What goes wrong is said in the log."""
+    try:
+        with _interrupted_after(TEARDOWN_S, fixture):
+            next(generator)
+            log.warning("%s: fixture %r yields twice; what follows was left", fixture.place, fixture.name)
+    except StopIteration:
+        return
+    except Exception as failure:  # noqa: BLE001  # whatever it met, the fixtures before it have their turn
+        line = line_of_failure(failure, fixture.make.__code__.co_filename)
+        log.warning(
+            "%s: fixture %r could not be taken away: %s: %s",
+            line,
+            fixture.name,
+            type(failure).__name__,
+            mask(str(failure)),
+        )
+
+
+@contextmanager
+def _interrupted_after(seconds: float, fixture: AnyFixture) -> Iterator[None]:
+    """Interrupt what hangs in the main thread, as Ctrl-C would. A user's thread is left by those who wait for it."""
+    expired, thread = Event(), get_ident()
+    in_main = current_thread() is main_thread()
+
+    def leave() -> None:
+        expired.set()
+        log.warning("%s: fixture %r was left after %g s", fixture.place, fixture.name, seconds)
+        if in_main:
+            pthread_kill(thread, SIGINT)  # a real one, so that a wait in the kernel ends, too
+
+    timer = Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
+    try:
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # an interrupt on its way arrives before the next fixture
+    except KeyboardInterrupt:
+        if not expired.is_set():
+            raise

@@ -1,0 +1,105 @@
+"""The plan of a scenario's fixtures: which ones it needs, and what those need. Nothing is made yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tailguard.base.errors import UsageError
+from tailguard.config.option import did_you_mean
+from tailguard.suite.fixture import SCOPES, Fixture
+from tailguard.suite.scenario import Scenario
+
+SAMPLES = "samples"  # what invariants may take beside fixtures
+
+AnyFixture = Fixture[Any]  # Any: a table holds fixtures of every type of value
+Table = Mapping[str, AnyFixture]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A fixture with what its arguments are. Two are equal if they make the same value."""
+
+    fixture: AnyFixture
+    needs: tuple["Node", ...]
+
+    @property
+    def key(self) -> str:
+        """A name that is the same in every process of a run."""
+        needs = f"({','.join(need.key for need in self.needs)})" if self.needs else ""
+        return f"{self.fixture.module}:{self.fixture.name}{needs}"
+
+
+Nodes = Mapping[str, Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A scenario with the fixtures that its journey and its invariants take, by the name of the argument."""
+
+    scenario: Scenario[...]
+    journey: Nodes
+    check: Nodes
+
+
+def plan_scenario(scenario: Scenario[...], table: Table) -> Plan:
+    """Look up everything that a scenario needs, by name.
+
+    Raises:
+        UsageError: a fixture that is not in the table, a circle, or one that asks for a narrower scope; with the place
+            in the file and the chain that leads there.
+    """
+    check_needs = [name for name in scenario.check_needs if name != SAMPLES]
+    planner = _Planner(table)
+    asks = f"{scenario.place}: scenario {scenario.name!r}"
+    return Plan(
+        scenario,
+        {name: planner.node(name, asks) for name in scenario.journey_needs},
+        {name: planner.node(name, f"{asks}: its invariants") for name in check_needs},
+    )
+
+
+class _Planner:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._chain: list[AnyFixture] = []
+
+    def node(self, name: str, asks: str) -> Node:
+        fixture = self._table.get(name)
+        if fixture is None:
+            raise UsageError(f"{asks} asks for a fixture {name!r} that there is not.{self._nearest(name)}")
+        if fixture in self._chain:
+            circle = [*self._chain[self._chain.index(fixture) :], fixture]
+            names = " asks for ".join(f"{each.name!r} ({each.place})" for each in circle)
+            raise UsageError(f"fixtures ask for each other in a circle: {names}")
+        self._chain.append(fixture)
+        asks = f"{fixture.place}: fixture {fixture.name!r}"
+        needs = tuple(self.node(need, asks) for need in fixture.needs)
+        self._chain.pop()
+        for need in needs:
+            _check_scope(fixture, need.fixture)
+        return Node(fixture, needs)
+
+    def _nearest(self, name: str) -> str:
+        return did_you_mean(name, list(self._table))
+
+
+def _check_scope(fixture: AnyFixture, need: AnyFixture) -> None:
+    if SCOPES.index(need.scope) > SCOPES.index(fixture.scope):
+        raise UsageError(
+            f"{fixture.place}: fixture {fixture.name!r} of scope {fixture.scope!r} asks for {need.name!r} of scope "
+            f"{need.scope!r}, which does not live as long: give {fixture.name!r} the scope {need.scope!r}"
+        )
+
+
+def walk(nodes: Nodes) -> list[Node]:
+    """Return the nodes and all that they need, each one once and after its needs."""
+    found: dict[Node, None] = {}
+
+    def visit(node: Node) -> None:
+        for need in node.needs:
+            visit(need)
+        found.setdefault(node)
+
+    for node in nodes.values():
+        visit(node)
+    return list(found)

@@ -1,0 +1,130 @@
+"""The resolver: makes the fixtures of the chosen scenarios, in this process and for its virtual users."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from tailguard.engine.iteration import Iteration
+from tailguard.engine.iteration.answers import Refusal
+from tailguard.record.samples import Samples
+from tailguard.record.scenario import Invariant
+from tailguard.suite.data import Data, from_data, to_data
+from tailguard.suite.invariants import SkippedError, checked
+from tailguard.suite.lifetime import Lifetime
+from tailguard.suite.plan import SAMPLES, Node, Nodes, Plan, walk
+
+
+class Resolver(Lifetime):
+    """A process's fixtures of scope "run" and "process": a context manager, to be used in the main thread.
+
+    `run_values` is what `export` returned in the process that was started; None in that process itself.
+    """
+
+    def __init__(self, run_values: Mapping[str, Data] | None = None) -> None:
+        super().__init__()
+        self._run_values = run_values
+        self._exported: dict[str, Data] = {}
+
+    def export(self, plans: Iterable[Plan]) -> dict[str, Data]:
+        """Make all fixtures of scope "run" that the plans need; return their values for the run's other processes."""
+        for plan in plans:
+            for node in walk({**plan.journey, **plan.check}):
+                if node.fixture.scope == "run":
+                    self.value(node)
+        return self._exported
+
+    def bind(self, plan: Plan) -> "BoundScenario":
+        """Make what a scenario needs in this process; its users make their own.
+
+        Raises:
+            SkippedError: a fixture that the journey needs called `skip`.
+        """
+        self._make_shared(plan.journey)
+        unchecked = ""
+        try:
+            self._make_shared(plan.check)
+        except SkippedError as skipped:
+            unchecked = str(skipped)
+        return BoundScenario(plan, self, unchecked)
+
+    def _make_shared(self, nodes: Nodes) -> None:
+        for node in walk(nodes):
+            if node.fixture.scope != "user":
+                self.value(node)
+
+    def _new(self, node: Node) -> object:
+        if node.fixture.scope != "run" or node.fixture.is_given:
+            return super()._new(node)
+        if self._run_values is not None:
+            return from_data(self._run_values[node.key])
+        value = super()._new(node)
+        self._exported[node.key] = to_data(value, f"{node.fixture.place}: fixture {node.fixture.name!r}")
+        return value
+
+
+class UserLifetime(Lifetime):
+    """A virtual user's own fixtures, on top of its process's."""
+
+    def __init__(self, process: Resolver) -> None:
+        super().__init__()
+        self._process = process
+
+    def _new(self, node: Node) -> object:
+        return super()._new(node) if node.fixture.scope == "user" else self._process.value(node)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundScenario:
+    """A scenario with its fixtures, for the engine to play.
+
+    `unchecked` says why its invariants are left out, "" if they are not.
+    """
+
+    plan: Plan
+    resolver: Resolver
+    unchecked: str
+
+    @property
+    def name(self) -> str:
+        """The scenario's."""
+        return self.plan.scenario.name
+
+    @property
+    def title(self) -> str:
+        """The scenario's."""
+        return self.plan.scenario.title
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The scenario's."""
+        return self.plan.scenario.steps
+
+    @property
+    def refusals(self) -> Mapping[Refusal, str]:
+        """The scenario's."""
+        return self.plan.scenario.refusals
+
+    @contextmanager
+    def user(self) -> Iterator[Callable[[Iteration], object]]:
+        """Make one virtual user's fixtures in this thread; yield the journey, to be called for each iteration."""
+        with UserLifetime(self.resolver) as own:
+            arguments = {name: own.value(node) for name, node in self.plan.journey.items()}
+            yield partial(self.plan.scenario.journey, **arguments)
+
+    def check(self, samples: Samples) -> list[Invariant]:
+        """Return what held and what did not; none if the scenario has no invariants.
+
+        Raises:
+            SkippedError: the invariants called `skip`.
+        """
+        scenario = self.plan.scenario
+        if scenario.check is None:
+            return []
+        with UserLifetime(self.resolver) as own:
+            arguments = {name: own.value(node) for name, node in self.plan.check.items()}
+            if SAMPLES in scenario.check_needs:
+                arguments[SAMPLES] = samples
+            return checked(
+                scenario.name, partial(scenario.check, **arguments), scenario.check.__code__.co_filename
+            )

@@ -1,0 +1,42 @@
+"""What a fixture may know of the run that it is made for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The service under test, if it runs already. `url` has no slash at its end."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of a run's load this process makes: number `index`, from 0, of `count`."""
+
+    index: int = 0
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The run.
+
+    Attributes:
+        id: unique over runs; both sides of a duet have the same.
+        seed: of everything that is drawn by chance.
+        planned: most iterations of each scenario, by its name.
+        faults: what is made to fail, such as "subscribers_dropped".
+        notes: what was noted, for the report.
+    """
+
+    id: str
+    seed: int
+    planned: Mapping[str, int] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+    notes: dict[str, object] = field(default_factory=dict)
+
+    def note(self, name: str, value: object) -> None:
+        """Put a fact into the run's record; a later one of the same name takes its place."""
+        self.notes[name] = value

@@ -1,0 +1,149 @@
+"""A scenario: one user journey with its load, its limits and what must hold after it."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Concatenate, Generic, ParamSpec, overload
+
+from tailguard.base.errors import UsageError
+from tailguard.engine.iteration import Iteration
+from tailguard.engine.iteration.answers import Refusal, Refusals
+from tailguard.engine.iteration.step_names import StepNames
+from tailguard.record.scenario import Invariant
+from tailguard.suite.signature import checked_name, place_of, refuse_async, wanted
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+Check = Callable[Q, Iterable[Invariant]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scenario(Generic[P]):
+    """One user journey. `P` are the fixtures that it runs on.
+
+    Attributes:
+        name: its name in files, tables and on the command line.
+        title: its name for people.
+        journey: one iteration; takes the iteration, then the fixtures that it needs.
+        rate: starts in an open model, such as "50/s"; "" if the suite states none.
+        users: most iterations at once; 0 if the suite states none.
+        steps: names of the timed steps in order; none if they are found while the journey runs.
+        slo: limits, such as "checkout p95 <= 250ms".
+        refusals: clean, expected refusals, each with the share that is expected, "" if none is stated.
+    """
+
+    name: str
+    title: str
+    journey: Callable[Concatenate[Iteration, P], object]
+    rate: str
+    users: int
+    steps: tuple[str, ...]
+    slo: tuple[str, ...]
+    refusals: Mapping[Refusal, str]
+    _checks: list[Check[...]] = field(default_factory=list, repr=False)  # none or one
+
+    def invariants(self, check: Check[Q]) -> Check[Q]:
+        """Decorate the function that yields what must hold after the last sample (`expect`).
+
+        It takes fixtures by name, and `samples`. Raises UsageError for a second one.
+        """
+        if self._checks:
+            raise UsageError(
+                f"{place_of(check)}: scenario {self.name!r} has its invariants at {place_of(self._checks[0])}: "
+                "let one function yield them all"
+            )
+        refuse_async(check)
+        wanted(check)
+        self._checks.append(check)
+        return check
+
+    @property
+    def check(self) -> Check[...] | None:
+        """The function of the invariants, if there is one."""
+        return self._checks[0] if self._checks else None
+
+    @property
+    def module(self) -> str:
+        """Name of the module that it was written in."""
+        return self.journey.__module__
+
+    @property
+    def place(self) -> str:
+        """File and line, for messages."""
+        return place_of(self.journey)
+
+    @property
+    def journey_needs(self) -> tuple[str, ...]:
+        """Names of the fixtures that the journey takes."""
+        return wanted(self.journey, after=1)
+
+    @property
+    def check_needs(self) -> tuple[str, ...]:
+        """Names of what the invariants take, `samples` among them."""
+        return wanted(self.check) if self.check else ()
+
+
+@overload
+def scenario(journey: Callable[Concatenate[Iteration, P], object], /) -> Scenario[P]: ...
+@overload
+def scenario(
+    *,
+    title: str = "",
+    rate: str = "",
+    users: int = 0,
+    steps: Sequence[str] = (),
+    slo: Sequence[str] = (),
+    refusals: Mapping[Refusal, str] | Sequence[Refusal] = (),
+) -> Callable[[Callable[Concatenate[Iteration, P], object]], Scenario[P]]: ...
+def scenario(
+    journey: Callable[Concatenate[Iteration, P], object] | None = None,
+    /,
+    *,
+    title: str = "",
+    rate: str = "",
+    users: int = 0,
+    steps: Sequence[str] = (),
+    slo: Sequence[str] = (),
+    refusals: Mapping[Refusal, str] | Sequence[Refusal] = (),
+) -> Scenario[P] | Callable[[Callable[Concatenate[Iteration, P], object]], Scenario[P]]:
+    """Make a function a scenario: the attributes of `Scenario` say what the arguments mean.
+
+    The title is made of the function's name unless it is given. `refusals` without shares may be a plain sequence.
+
+    Raises:
+        UsageError: file and line, and what of it cannot be.
+    """
+
+    def declare(journey: Callable[Concatenate[Iteration, P], object]) -> Scenario[P]:
+        name = checked_name("scenario", journey)
+        shares = refusals if isinstance(refusals, Mapping) else dict.fromkeys(refusals, "")
+        made = Scenario(
+            name,
+            title or name.replace("_", " ").capitalize(),
+            journey,
+            rate,
+            users,
+            tuple(steps),
+            tuple(slo),
+            shares,
+        )
+        _check_declared(made)
+        return made
+
+    return declare if journey is None else declare(journey)
+
+
+def _check_declared(made: Scenario[P]) -> None:
+    refuse_async(made.journey)
+    if inspect.isgeneratorfunction(made.journey):
+        raise UsageError(f"{made.place}: scenario {made.name!r} yields: a journey is a plain function")
+    _ = made.journey_needs
+    if set(map(len, made.slo)) == {1}:
+        raise UsageError(f"{made.place}: slo is one text; write it as a list: slo=[...]")
+    if made.users < 0:
+        raise UsageError(f"{made.place}: users is {made.users}; give 1 or more")
+    try:
+        StepNames(made.steps)
+        Refusals(made.refusals)
+    except UsageError as error:
+        raise UsageError(f"{made.place}: scenario {made.name!r}: {error}") from None
