@@ -6,7 +6,7 @@ Both sides run closed with as many clients, a thread each, over the same rows, a
 clients on the generator's cores, the server on the others. synchronous_commit is off: with it on, the disk hides what
 a client costs. Rounds are short and take turns, so that a noisy minute hits both sides; read the ratios.
 
-Harness overhead is what the engine adds to a turn (a journey that does nothing, one client), as a share of the
+Harness overhead is what the engine adds to an iteration (a journey that does nothing, one client), as a share of the
 operation's p50 with one client.
 """
 
@@ -18,19 +18,17 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from reference.database import create_tables
 from reference.platform import DeltaCrown
 from reference.seed import seed_platform
-from tailguard.engine.iteration import Session
+from tailguard.engine.iteration import Iteration
 from tailguard.engine.measure import Pace, measure
 from tailguard.engine.placement import choose_placement, pinned
-from tailguard.engine.scenario import Scenario
 from tailguard.engine.schedule import Closed
-from tailguard.engine.workload import Load, Measurement, Workload
+from tailguard.engine.workload import Load, Measurement, PlainScenario, Workload
 from tailguard.postgres.database import Database, schema_on
 from tailguard.postgres.server import Server, embedded_postgres
 
@@ -97,31 +95,31 @@ Operation = Callable[[DeltaCrown, int], object]
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """One operation: pgbench's script, and ours as a function of (platform, number of the turn)."""
+    """One operation: pgbench's script, and ours as a function of (platform, number of the iteration)."""
 
     name: str
     script: str
     ours: Operation
 
 
-def register(platform: DeltaCrown, turn: int) -> object:
+def register(platform: DeltaCrown, number: int) -> object:
     """Enter the next player into the next tournament."""
-    return platform.register(2 + turn % 200, 1 + turn // 200 % 20_000)
+    return platform.register(2 + number % 200, 1 + number // 200 % 20_000)
 
 
-def submit(platform: DeltaCrown, turn: int) -> object:
+def submit(platform: DeltaCrown, number: int) -> object:
     """Submit the next match's result."""
-    match_id = 1 + turn % 2_000
-    return platform.submit_result(match_id, 1 + (2 * match_id - 2) % 20_000, 1 + turn % 9, 0)
+    match_id = 1 + number % 2_000
+    return platform.submit_result(match_id, 1 + (2 * match_id - 2) % 20_000, 1 + number % 9, 0)
 
 
-def transfer(platform: DeltaCrown, turn: int) -> object:
+def transfer(platform: DeltaCrown, number: int) -> object:
     """Move a coin between the next pair of wallets."""
-    sender = 1 + turn % 1_000 * 2
-    return platform.transfer(sender, sender + 1, 1, f"ours-{turn}")
+    sender = 1 + number % 1_000 * 2
+    return platform.transfer(sender, sender + 1, 1, f"ours-{number}")
 
 
-def nothing(_platform: DeltaCrown, _turn: int) -> object:
+def nothing(_platform: DeltaCrown, _number: int) -> object:
     """Return at once: what is left is the engine."""
     return None
 
@@ -186,29 +184,21 @@ def _line(contest: Contest, server: Server, database: Database, options: argpars
     low, middle, high = statistics.quantiles(ratios, n=4)
     return (
         f"{contest.name:18}{statistics.median(theirs):10,.0f}{statistics.median(ours):8,.0f}{middle:7.1%}"
-        f"{f'{low:.0%} - {high:.0%}':>13}{p50_us:7.0f}us{overhead_us / p50_us:8.1%} ({overhead_us:.1f} us a turn)"
+        f"{f'{low:.0%} - {high:.0%}':>13}{p50_us:7.0f}us{overhead_us / p50_us:8.1%} ({overhead_us:.1f} us an iteration)"
     )
 
 
 def _drive(
     operation: Operation, platform: DeltaCrown, clients: int, seconds: float, first: int
 ) -> Measurement:
-    """Run an operation closed through the engine, as a run does."""
+    """Run an operation closed through the engine, as a run does, with numbers from `first`."""
 
-    def journey(session: Session, platform: DeltaCrown, _data: Any) -> None:
-        session.step("operate", operation, platform, first + session.turn)
+    def journey(iteration: Iteration) -> None:
+        iteration.step("operate", operation, platform, iteration.number)
 
-    scenario = Scenario(
-        slug="operation",
-        title="Operation",
-        steps=("operate",),
-        needs=frozenset(),
-        journey=journey,
-        prepare=lambda _world, _settings: None,
-        invariants=lambda _world, _data, _samples: [],
-    )
     load = Load(Closed(clients, seconds), max_samples=STRIDE, max_seconds=seconds)
-    measured = measure([Workload(scenario, platform, None, load)], pace=Pace(slice_s=seconds))["operation"]
+    workload = Workload(PlainScenario("operation", journey), load, first)
+    measured = measure([workload], pace=Pace(slice_s=seconds))["operation"]
     failed = len(measured.samples) - len(measured.samples.service_ms("operate"))
     assert not failed, f"{failed} operations failed: {measured.samples.errors}"
     return measured

@@ -18,9 +18,9 @@ from pathlib import Path
 from stalling import QUANTILES, RATE_PER_S, StallingPlatform, exact_times_ms, quantiles
 
 from tailguard.engine.measure import measure
-from tailguard.engine.scenario import Scenario
 from tailguard.engine.schedule import Closed, Constant, Poisson, Schedule
-from tailguard.engine.workload import Load, Pace, Workload
+from tailguard.engine.summary import scenario_entry
+from tailguard.engine.workload import Load, Pace, PlainScenario, Workload
 from tailguard.trust.doubts import find_doubts
 
 WORKERS, CLIENTS, USERS = 8, 10, 10
@@ -28,20 +28,14 @@ TOLERANCE = (0.15, 0.05, 0.05)
 
 
 def through_the_engine(schedule: Schedule, seconds: float, pace: Pace) -> Sequence[float]:
-    scenario = Scenario(
-        "stalling",
-        "A platform that stalls",
-        ("go",),
-        frozenset(),
-        lambda session, platform, _: session.step("go", platform.answer),
-        lambda *_: None,
-        lambda *_: [],
-    )
+    platform = StallingPlatform()
+    scenario = PlainScenario("stalling", lambda it: it.step("go", platform.answer))
     load = Load(schedule, workers=WORKERS, max_samples=10**6, max_seconds=seconds)
-    measured = measure([Workload(scenario, StallingPlatform(), None, load)], pace=pace)
-    for doubt in find_doubts(measured):
+    measurement = measure([Workload(scenario, load)], pace=pace)["stalling"]
+    entry = scenario_entry(scenario.title, measurement)
+    for doubt in find_doubts({"stalling": entry}, {"stalling": measurement.samples}):
         print(f"{schedule.kind}, {doubt.grade}: {doubt.measured}", file=sys.stderr)
-    return quantiles(measured["stalling"].samples.response_ms("go"))
+    return quantiles(measurement.samples.response_ms("go"))
 
 
 def by_locust(seconds: float) -> Sequence[float]:

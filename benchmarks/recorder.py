@@ -13,8 +13,9 @@ from collections.abc import Callable
 from locust.stats import RequestStats, StatsEntry
 
 from tailguard.base.clock import MonotonicClock
-from tailguard.engine.iteration import Session
-from tailguard.engine.recorder import ErrorKinds, Recorder
+from tailguard.engine.iteration import Iteration, IterationContext
+from tailguard.engine.iteration.step_names import StepNames
+from tailguard.engine.recorder import Recorder
 
 SAMPLES, ROUNDS = 20_000, 25
 INSTANTS = range(10**15, 10**15 + SAMPLES * 1000, 1000)
@@ -39,16 +40,17 @@ def recorder_append() -> object:
     return recorder
 
 
-def session_step() -> object:
+def iteration_step() -> object:
     recorder = Recorder()
-    session = Session(("go",), worker=0, clock=MonotonicClock(), recorder=recorder, errors=ErrorKinds())
+    context = IterationContext("run", 1, "some", MonotonicClock(), StepNames(("go",)))
+    iteration = Iteration(context, recorder, user=0)
 
     def nothing() -> None:
         pass
 
     for instant in INSTANTS:
-        session.begin(instant, instant)
-        session.step("go", nothing)
+        iteration.begin(instant, instant, instant)
+        iteration.step("go", nothing)
     return recorder
 
 
@@ -63,7 +65,7 @@ WAYS: dict[str, Callable[[], object]] = {
     "list.append((t0, dt))": list_append,
     "Recorder.append": recorder_append,
     "locust StatsEntry.log": locust_log,
-    "Session.begin and .step of nothing": session_step,
+    "Iteration.begin and .step of nothing": iteration_step,
 }
 
 

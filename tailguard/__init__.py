@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tailguard.base.errors import TailguardError, UsageError
     from tailguard.config.merge import Config
     from tailguard.engine.iteration import Iteration
     from tailguard.engine.iteration.answers import RetriedError, StatusError, Timed
@@ -24,8 +25,10 @@ __all__ = [
     "Samples",
     "Shard",
     "StatusError",
+    "TailguardError",
     "Target",
     "Timed",
+    "UsageError",
     "expect",
     "fixture",
     "main",
@@ -44,8 +47,10 @@ _MODULES = {
     "Samples": "tailguard.record.samples",
     "Shard": "tailguard.suite.run",
     "StatusError": "tailguard.engine.iteration.answers",
+    "TailguardError": "tailguard.base.errors",
     "Target": "tailguard.suite.run",
     "Timed": "tailguard.engine.iteration.answers",
+    "UsageError": "tailguard.base.errors",
     "expect": "tailguard.suite.invariants",
     "fixture": "tailguard.suite.fixture",
     "scenario": "tailguard.suite.scenario",

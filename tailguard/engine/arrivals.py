@@ -1,9 +1,11 @@
 """Arrivals: who hands out the starts of a scenario's iterations, in whatever kind of run."""
 
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 
-class Start(NamedTuple):
+@dataclass(slots=True)  # frozen, it would cost each iteration half a microsecond more
+class Start:
     """An iteration to begin now.
 
     Attributes:

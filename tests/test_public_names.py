@@ -1,0 +1,41 @@
+"""`import tailguard` gives everything that a suite is written with, and loads nothing until it is asked for."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import tailguard
+
+
+def loaded_by(code):
+    """The modules that are loaded once a fresh interpreter has run the code."""
+    script = f"{code}\nimport json, sys\nprint(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def test_the_import_alone_loads_no_other_module_of_ours_and_no_numpy():
+    loaded = loaded_by("import tailguard")
+    assert [name for name in loaded if name.startswith("tailguard.")] == []
+    assert "numpy" not in loaded
+
+
+def test_what_a_suite_is_written_with_loads_no_load_tool_and_no_database_driver():
+    loaded = loaded_by("import tailguard; [getattr(tailguard, name) for name in tailguard.__all__]")
+    assert not {"locust", "gevent", "pytest", "psycopg", "scipy", "pandas", "click"} & loaded
+
+
+@pytest.mark.parametrize("name", tailguard.__all__)
+def test_every_public_name_is_there_under_its_own_name(name):
+    assert getattr(tailguard, name).__name__ == name
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'tailguard' has no attribute 'scenrio'"):
+        _ = tailguard.scenrio
+
+
+def test_completion_offers_the_public_names():
+    assert dir(tailguard) == sorted(tailguard.__all__)
