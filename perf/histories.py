@@ -1,8 +1,8 @@
 """The tables of the index migrations: the ledger and the moderation log, filled without the rest of the platform."""
 
+import tailguard as tg
 from reference.database import create_tables
 from reference.seed import LEDGER_ROWS, MODERATION_ROWS, SeedSize, seed_histories
-from tailguard.base.errors import UsageError
 
 LEDGER, MODERATION = "economy_economytransaction", "support_moderationaction"
 
@@ -12,7 +12,7 @@ def ledger_tables(
 ) -> None:
     """Make and fill them (`tailguard.proofs.tables.MakeTables`)."""
     if table not in ("", LEDGER, MODERATION):
-        raise UsageError(
+        raise tg.UsageError(
             f"the embedded server has no table {table}, only {LEDGER} and {MODERATION}."
             " Name your database with --dsn."
         )
@@ -24,4 +24,4 @@ def ledger_tables(
     try:
         seed_histories(conninfo, schema, size=size)
     except ValueError as error:
-        raise UsageError(f"{rows} rows: {error}.") from error
+        raise tg.UsageError(f"{rows} rows: {error}.") from error

@@ -1,20 +1,37 @@
 """An observer of a feed that reads the row on each event: an event must never overtake its commit."""
 
-import json
 import threading
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+import msgspec
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from perf.platform import MatchScores, Platform
-from tailguard.websocket.subscribers import Feed
+import tailguard as tg
+from perf.platform import MatchScores, ReadsScores, RowId
+from tailguard.websocket import Feed
 
 # Loopback answers in milliseconds; a platform that takes longer to welcome a spectator is not ready.
 PATIENCE_S = 5.0
+
+
+class ScoreUpdated(msgspec.Struct, frozen=True):
+    """What an event says of a match."""
+
+    match_id: RowId
+    participant1_score: int
+    participant2_score: int
+    updated_at: str = ""
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """What comes over the feed. Events of other types have data of their own."""
+
+    type: str = ""
+    data: msgspec.Raw = msgspec.Raw()
 
 
 class Observer:
@@ -25,8 +42,8 @@ class Observer:
     counts the events whose row could not be read.
     """
 
-    def __init__(self, feed: Feed, platform: Platform, *, patient: bool = False) -> None:
-        self._feed, self._platform, self._patient = feed, platform, patient
+    def __init__(self, feed: Feed, platform: ReadsScores, *, patient: bool = False) -> None:
+        self._feed, self.platform, self._patient = feed, platform, patient
         self.checked = self.overtaken = self.unread = 0
         self.broken: str | None = None
 
@@ -43,7 +60,7 @@ class Observer:
                     compression=None,
                 )
             )
-            while json.loads(self._connection.recv(timeout=PATIENCE_S)).get("type") != self._feed.ready_type:
+            while read_frame(self._connection.recv(timeout=PATIENCE_S)).type != self._feed.ready_type:
                 pass
             self._thread = threading.Thread(target=self._watch, name="observer", daemon=True)
             self._thread.start()
@@ -56,6 +73,16 @@ class Observer:
         self._resources.close()
         self._thread.join(PATIENCE_S)
 
+    def committed_first(self) -> tg.Invariant:
+        """Return whether each event came after its commit, as far as somebody looked."""
+        unread = f", {self.unread} could not be read" if self.unread else ""
+        return tg.Invariant(
+            name="no event overtook its commit",
+            held=self.broken is None and self.checked > 0 and self.overtaken == 0,
+            expected="0 rows older than their event",
+            observed=self.broken or f"{self.overtaken} of {self.checked} read{unread}",
+        )
+
     def _watch(self) -> None:
         try:
             for text in self._connection:
@@ -67,7 +94,7 @@ class Observer:
         """Take a frame; once one could not be checked, the rest is only read: an unread connection cannot be closed."""
         try:
             if self.broken is None:
-                self._take(json.loads(text))
+                self._take(read_frame(text))
         except ConnectionClosed:
             raise
         except Exception as error:  # noqa: BLE001  # whatever the read met makes the invariant unchecked, and says so
@@ -76,21 +103,26 @@ class Observer:
                 return
             self.broken = f"{type(error).__name__}: {error}"
 
-    def _take(self, frame: dict[str, Any]) -> None:
-        if frame.get("type") == "ping":
+    def _take(self, frame: Frame) -> None:
+        if frame.type == "ping":
             self._connection.send('{"type":"pong"}')
-        elif frame.get("type") == self._feed.event_type:
-            event = frame["data"]
-            row = self._platform.match_scores(int(event["match_id"]))
+        elif frame.type == self._feed.event_type:
+            event = msgspec.json.decode(frame.data, type=ScoreUpdated)
+            row = self.platform.match_scores(event.match_id)
             self.checked += 1
             self.overtaken += is_older(row, event)
 
 
-def is_older(row: MatchScores, event: dict[str, Any]) -> bool:
+def read_frame(text: str | bytes) -> Frame:
+    """Return a decoded frame."""
+    return msgspec.json.decode(text, type=Frame)
+
+
+def is_older(row: MatchScores, event: ScoreUpdated) -> bool:
     """Say whether the row shows a state before the event's: other scores, and not because a newer update came."""
     if (row.participant1_score, row.participant2_score) == (
-        event["participant1_score"],
-        event["participant2_score"],
+        event.participant1_score,
+        event.participant2_score,
     ):
         return False
-    return row.updated_at is None or row.updated_at.isoformat() < str(event.get("updated_at", ""))
+    return row.updated_at is None or row.updated_at.isoformat() < event.updated_at

@@ -1,40 +1,49 @@
-"""The port: what a journey can ask of the platform under test. Adapters: in-process, HTTP, or one of your own."""
+"""What journeys ask of the platform under test: a small protocol for each step.
 
-from collections.abc import Sequence
+Adapters are in-process, HTTP, a mapped target, or one of your own with the methods that your scenarios need. A clean,
+expected refusal raises one of `REFUSALS`; anything else raised is an error. Methods are called from several threads at
+once.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import import_module
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from reference.errors import Conflict
-from tailguard.base.errors import UsageError
-from tailguard.websocket.subscribers import Feed
+from tailguard.websocket import Feed
+
+# What a platform calls a row of its own; the reference counts them. Users are numbers in whatever platform.
+RowId: TypeAlias = int | str
 
 
 class RefusedError(Exception):
     """For adapters of your own: the platform refused cleanly, as it should."""
 
 
-# What counts as a conflict, apart from ok and error, in every scenario.
+# What counts as a refusal, apart from ok and error, in every scenario.
 REFUSALS = (Conflict, RefusedError)
 
 
 class Submitted(Protocol):
-    """A recorded result; `version` is the match's new version, if the platform has such."""
+    """A recorded result; `version` is the match's new version, None if the platform has or tells none."""
 
     @property
     def version(self) -> int | None: ...
 
 
-class Uploaded(Protocol):
-    """A stored certificate: its row's id, the SHA-256 of its bytes (hex) and how often storing it was retried."""
+class Retried(Protocol):
+    """What a platform did, and how often it tried again."""
 
     @property
-    def id(self) -> int: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
     def retries(self) -> int: ...
+
+
+class Uploaded(Retried, Protocol):
+    """A stored certificate by its row's id."""
+
+    @property
+    def id(self) -> RowId: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,64 +52,117 @@ class MatchScores:
 
     participant1_score: int
     participant2_score: int
-    updated_at: datetime | None
+    updated_at: datetime | None = None
 
 
 @runtime_checkable
-class Platform(Protocol):
-    """One method a journey step. A clean, expected refusal raises one of `REFUSALS`; anything else raised is an error.
-
-    Methods are called from several threads at once.
-    """
-
-    def register(self, tournament_id: int, user_id: int) -> Any:
-        """Let a user join a tournament."""
-
-    def submit_result(
-        self, match_id: int, user_id: int, score1: int, score2: int, version: int | None
-    ) -> Submitted:
-        """Record a result; `version` is what the caller believes to be the match's present one."""
-
-    def match_scores(self, match_id: int) -> MatchScores:
-        """Read a match as committed."""
-
-    def transfer(self, from_wallet: int, to_wallet: int, amount: int, key: str) -> Any:
-        """Move coins once, however often the same key is sent."""
-
-    def upload_certificate(self, registration_id: int, body: bytes, kind: str) -> Uploaded:
-        """Store a rendered certificate and its row."""
-
-    def read_presigned(self, certificate_id: int) -> bytes:
-        """Fetch a certificate through a presigned URL."""
-
-    def wallet_history(self, wallet_id: int) -> Sequence[Any]:
-        """Return the newest ledger rows of a wallet."""
-
-    def moderation_history(self, ref_id: str) -> Sequence[Any]:
-        """Return the newest moderation rows of a reference."""
-
-    def feed(self, tournament_id: int) -> Feed:
-        """Say where subscribers of a tournament connect."""
+class Closes(Protocol):
+    """What an adapter of your own has beside its steps."""
 
     def close(self) -> None:
         """Let go of connections."""
 
 
-def load_platform(spec: str) -> Any:
-    """Return the adapter class or factory at `package.module:Name`.
+@runtime_checkable
+class Registers(Protocol):
+    """Step `register`."""
 
-    It is called with the world and returns a `Platform`. Raises `UsageError` if it cannot be imported.
-    """
-    module_name, colon, name = spec.partition(":")
-    if not colon or not name:
-        raise UsageError(
-            f"Platform {spec!r} is not of the form package.module:Name. Example: --platform acme.perf:AcmePlatform"
-        )
-    try:
-        return getattr(import_module(module_name), name)
-    except ImportError as error:
-        raise UsageError(
-            f"Platform {spec!r}: module {module_name!r} cannot be imported ({error}). Is it on PYTHONPATH?"
-        ) from error
-    except AttributeError as error:
-        raise UsageError(f"Platform {spec!r}: module {module_name!r} has no {name!r}.") from error
+    def register(self, tournament_id: RowId, user_id: int, /) -> object:
+        """Let a user join a tournament."""
+
+
+@runtime_checkable
+class SubmitsResults(Protocol):
+    """Steps `submit` and `broadcast`."""
+
+    def submit_result(
+        self, match_id: RowId, user_id: int, score1: int, score2: int, version: int | None, /
+    ) -> Submitted:
+        """Record a result; `version` is what the caller believes to be the match's present one."""
+        ...
+
+
+@runtime_checkable
+class ReadsScores(Protocol):
+    """No step: what an observer compares events with."""
+
+    def match_scores(self, match_id: RowId, /) -> MatchScores:
+        """Read a match as committed."""
+        ...
+
+
+@runtime_checkable
+class Transfers(Protocol):
+    """Step `transfer`."""
+
+    def transfer(self, from_wallet: RowId, to_wallet: RowId, amount: int, key: str, /) -> Retried:
+        """Move coins once, however often the same key is sent."""
+        ...
+
+
+@runtime_checkable
+class Uploads(Protocol):
+    """Step `upload`."""
+
+    def upload_certificate(self, registration_id: RowId, body: bytes, kind: str, /) -> Uploaded:
+        """Store a rendered certificate and its row."""
+        ...
+
+
+@runtime_checkable
+class ReadsPresigned(Protocol):
+    """Step `presigned_read`."""
+
+    def read_presigned(self, certificate_id: RowId, /) -> bytes:
+        """Fetch a certificate through a presigned URL."""
+        ...
+
+
+@runtime_checkable
+class FallsBack(Protocol):
+    """Step `fallback_read`."""
+
+    def download_certificate(self, certificate_id: RowId, /) -> bytes:
+        """Read a certificate through the platform, from wherever it has it."""
+        ...
+
+    def fallback_reads(self) -> int:
+        """Return how many reads so far asked S3 in vain before the disk served them."""
+        ...
+
+
+@runtime_checkable
+class Announces(Protocol):
+    """The WebSocket."""
+
+    def feed(self, tournament_id: RowId, /) -> Feed:
+        """Say where subscribers of a tournament connect."""
+        ...
+
+
+class Certifies(Uploads, ReadsPresigned, Protocol):
+    """Stores certificates and lets them be read."""
+
+
+class Broadcasts(SubmitsResults, Announces, Protocol):
+    """Records results and tells who watches."""
+
+
+# A step as mappings name it: its method, and the protocol that asks for it.
+STEPS: Mapping[str, tuple[str, type]] = {
+    "register": ("register", Registers),
+    "submit": ("submit_result", SubmitsResults),
+    "match_scores": ("match_scores", ReadsScores),
+    "transfer": ("transfer", Transfers),
+    "upload": ("upload_certificate", Uploads),
+    "presigned_read": ("read_presigned", ReadsPresigned),
+    "feed": ("feed", Announces),
+}
+# The steps that a scenario cannot be played without. `certificate_migration` asks only the platform that it makes.
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "registration": ("register",),
+    "result_submission": ("submit",),
+    "websocket_broadcast": ("submit", "feed"),
+    "economy_transfer": ("transfer",),
+    "certificate_upload": ("upload", "presigned_read"),
+}

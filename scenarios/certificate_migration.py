@@ -1,128 +1,86 @@
 """Certificate migration: the cut-over from local disk to S3 while certificates are issued and read.
 
 Who: the platform's operators, while its users go on. What: flags off, dual write, backfill, read S3 first, roll back,
-each under the same load; the name of a step says the stage, so that each stage has its own latency. Every turn stores
-a certificate, then reads one back: its own, or an older one, by presigned link if there is one, else through the
+each under the same load; the name of a step says the stage, so that each stage has its own latency. Every iteration
+stores a certificate, then reads one back: its own, or an older one, by presigned link if there is one, else through the
 platform. Data: a database schema, a folder and a prefix of the bucket of its own, with certificates from before.
-There is no locust user of it: it switches the flags of the very platform that it measures.
+It is not played over HTTP: it switches the flags of the very platform that it measures.
 """
 
-import hashlib
-from collections import Counter
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-from perf.cutover.cutover import STAGES, Cutover, open_cutover
-from perf.cutover.memory import MemoryCourse
-from perf.invariants import equals
+import tailguard as tg
+from perf.adapters.choice import IN_PROCESS
+from perf.cutover.cutover import STAGES, Cutover, Walk, open_cutover
+from perf.cutover.memory import memory_constant
 from perf.platform import REFUSALS
-from reference.certificates import Flags
-from tailguard.engine.iteration import Session
-from tailguard.engine.scenario import Scenario
-from tailguard.pipeline.world import World
-from tailguard.record.samples import Samples
-from tailguard.record.scenario import Invariant
-
-# A backfill of so many tells whether its memory grows. Threads and pools take their share during the first thousand: of
-# 2,000 it grew by 89 MB after the first tenth, of 10,000 by 5 MB, whose bodies are 20 times the growth allowed.
-LONG, MOST_GROWTH_MB = 10_000, 32.0
-READERS = 8  # after the last sample, so that 10,000 certificates are read back in a minute or two
+from perf.retries import counted
+from tailguard.postgres import Postgres
+from tailguard.s3 import S3Server
 
 
-def prepare(world: World, settings: Mapping[str, Any]) -> Cutover:
-    """Store the certificates from before the cut-over, with all flags off."""
-    return open_cutover(world, settings)
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What there is before the cut-over, and how fast the backfill may be."""
+
+    legacy: int
+    backfill_rate_per_s: float
 
 
-def journey(session: Session, platform: Any, data: Cutover) -> None:
-    """Store one, read one. The platform is the cut-over's own: its flags change on the way."""
-    stage = data.stage_of(session.turn)
-    body = data.body(session.turn)
-    stored = session.step(f"upload_{stage}", data.upload, session.turn, body)
-    if stored is not None:
-        session.step(f"read_{stage}", data.read, data.choose(session.turn, stored.id))
-
-
-def invariants(world: World, data: Cutover, samples: Samples) -> list[Invariant]:
-    """Nothing acknowledged is lost or changed, whichever side is read; what is marked is on S3."""
-    data.complete()
-    data.storage.flags = Flags(dual_write=True, read_primary=True)
-    lost_s3, changed_s3 = read_all(data)
-    data.storage.flags = Flags()
-    lost_local, changed_local = read_all(data)
-    report = data.check()
-    found = report.findings
-    return [
-        equals("the walk came to its end: rolled back", expected=STAGES[-1], observed=data.stage),
-        equals("every acknowledged certificate reads back, S3 first", expected=0, observed=lost_s3),
-        equals("every certificate keeps its SHA-256, S3 first", expected=0, observed=changed_s3),
-        equals("rolled back, every certificate reads back from the disk", expected=0, observed=lost_local),
-        equals("rolled back, every certificate keeps its SHA-256", expected=0, observed=changed_local),
-        equals("the backfill left no certificate behind", expected=report.rows, observed=report.marked),
-        equals("S3 holds every certificate that is marked", expected=0, observed=len(found.missing_s3)),
-        equals("the disk holds every certificate", expected=0, observed=len(found.missing_local)),
-        equals(
-            "no certificate differs from its row on either side",
-            expected=0,
-            observed=len(found.mismatches_local) + len(found.mismatches_s3),
-        ),
-        orphans_explained(data, len(found.orphans_local), len(found.orphans_s3)),
-        *memory_constant(data.copying.memory),
-    ]
-
-
-def memory_constant(memory: MemoryCourse) -> list[Invariant]:
-    """A backfill holds a batch, not what it has copied; of a short one nothing can be said."""
-    if memory.total < LONG:
-        return []
-    grown_mb, warm_mb = memory.growth_bytes / 1e6, memory.warm_bytes / 1e6
-    return [
-        Invariant(
-            name="the backfill's memory stayed constant",
-            held=grown_mb <= MOST_GROWTH_MB,
-            expected=f"at most {MOST_GROWTH_MB:g} MB more than after its first tenth",
-            observed=f"{grown_mb:.1f} MB more than {warm_mb:.1f} MB, over {memory.total} certificates",
+@tg.fixture(scope="run")
+def walk(adapter: str, config: tg.Config, run: tg.Run) -> Walk:
+    """How the cut-over is walked."""
+    if adapter != IN_PROCESS:
+        tg.skip(
+            "it switches the flags of the platform that it runs on: use --platform in-process, or follow "
+            "docs/runbooks/certificates-s3-cutover.md on your own"
         )
-    ]
-
-
-def read_all(data: Cutover) -> tuple[int, int]:
-    """Read every acknowledged certificate through the platform: (lost, changed)."""
-    with ThreadPoolExecutor(READERS, "read-back") as readers:
-        found = Counter(readers.map(partial(_read_back, data), data.acknowledged, data.acknowledged.values()))
-    return found["lost"], found["changed"]
-
-
-def _read_back(data: Cutover, certificate_id: int, sha256: str) -> str:
-    try:
-        body = data.platform.certificates.download(certificate_id)[1]
-    except Exception:  # noqa: BLE001  # however it failed to come back, it is lost to its owner
-        return "lost"
-    return "there" if hashlib.sha256(body).hexdigest() == sha256 else "changed"
-
-
-def orphans_explained(data: Cutover, local: int, s3: int) -> Invariant:
-    """An object without a row is what an upload leaves that failed between the two: no more of them than of these."""
-    observed = f"{local} on disk, {s3} on S3"
-    held = max(local, s3) <= data.failed_uploads
-    return Invariant(
-        name="no object without a row but those of failed uploads",
-        held=held,
-        expected=f"at most {data.failed_uploads}",
-        observed=observed,
+    settings = config.read("scenario.certificate_migration", Settings)
+    return Walk(
+        run.planned["certificate_migration"],
+        config.load_of("certificate_migration").warmup,
+        settings.legacy,
+        settings.backfill_rate_per_s,
+        run.seed,
     )
 
 
-SCENARIO = Scenario(
-    slug="certificate_migration",
-    title="Certificate migration",
-    steps=tuple(f"{action}_{stage}" for stage in STAGES for action in ("upload", "read")),
-    needs=frozenset({"postgres", "s3"}),
-    journey=journey,
-    prepare=prepare,
-    invariants=invariants,
-    counters=Cutover.counters,
-    refusals=REFUSALS,
+@tg.fixture
+def cutover(walk: Walk, postgres: Postgres, s3: S3Server, folder: Path) -> Iterator[Cutover]:
+    """A platform of its own, with the certificates from before the cut-over."""
+    with open_cutover(walk, postgres, s3, folder / "cutover") as cutover:
+        yield cutover
+
+
+@tg.scenario(
+    steps=[f"{action}_{stage}" for stage in STAGES for action in ("upload", "read")], refusals=REFUSALS
 )
+def certificate_migration(it: tg.Iteration, cutover: Cutover) -> None:
+    """Store one, read one."""
+    stage = cutover.stage_of(it.number)
+    stored = it.step(f"upload_{stage}", counted(cutover.upload), cutover.body(it.number))
+    it.step(f"read_{stage}", counted(cutover.read), cutover.choose(it.number, stored.id))
+
+
+@certificate_migration.invariants
+def holds(cutover: Cutover) -> Iterator[tg.Invariant]:
+    """Nothing acknowledged is lost or changed, whichever side is read; what is marked is on S3."""
+    cutover.complete()
+    yield tg.expect("the walk came to its end: rolled back", STAGES[-1], cutover.stage)
+    lost, changed = cutover.read_all(s3_first=True)
+    yield tg.expect("every acknowledged certificate reads back, S3 first", 0, lost)
+    yield tg.expect("every certificate keeps its SHA-256, S3 first", 0, changed)
+    lost, changed = cutover.read_all(s3_first=False)
+    yield tg.expect("rolled back, every certificate reads back from the disk", 0, lost)
+    yield tg.expect("rolled back, every certificate keeps its SHA-256", 0, changed)
+    report = cutover.check()
+    found = report.findings
+    yield tg.expect("the backfill left no certificate behind", report.rows, report.marked)
+    yield tg.expect("S3 holds every certificate that is marked", 0, len(found.missing_s3))
+    yield tg.expect("the disk holds every certificate", 0, len(found.missing_local))
+    differing = len(found.mismatches_local) + len(found.mismatches_s3)
+    yield tg.expect("no certificate differs from its row on either side", 0, differing)
+    yield cutover.orphans_explained(len(found.orphans_local), len(found.orphans_s3))
+    yield from memory_constant(cutover.copying.memory)

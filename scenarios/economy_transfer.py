@@ -6,111 +6,97 @@ before it (A to B, then B to A), which is what a wrong lock order deadlocks on; 
 answer, no second transfer), some reuse one with another amount (a clean conflict).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from perf.invariants import count_is, equals
-from perf.platform import REFUSALS, Platform
-from tailguard.engine.iteration import Session
-from tailguard.engine.scenario import Scenario
-from tailguard.pipeline.world import World
-from tailguard.record.samples import Samples
-from tailguard.record.scenario import Invariant
+import tailguard as tg
+from perf.invariants import count_is
+from perf.offer import Offer
+from perf.platform import REFUSALS, RowId, Transfers
+from perf.retries import counted
+from tailguard.postgres import Reader
 
 CROSSING_EVERY = 4
 REPLAY_EVERY = 50
 CONFLICT_EVERY = 100
 # Far enough back that the first use of the key has long been answered at the rates in use (0.4 s at 100/s).
-REPLAYED_TURNS_AGO = 40
+REPLAYED_AGO = 40
+MONEY = "SELECT coalesce(sum(cached_balance), 0)::bigint FROM economy_deltacrownwallet"
 
 
 class Order(NamedTuple):
     """One transfer to make."""
 
-    from_wallet: int
-    to_wallet: int
+    from_wallet: RowId
+    to_wallet: RowId
     amount: int
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Which transfer comes at a given turn: a pure function of the turn."""
+    """Which transfer an iteration makes: a pure function of its number. The first two wallets are the hot pair."""
 
     run_id: str
-    hot_pair: tuple[int, int]
-    wallets: Sequence[int]
-    opening_total: int
+    wallets: Sequence[RowId]
 
-    def at(self, turn: int) -> Order:
-        """Return the order of a turn."""
-        if turn % REPLAY_EVERY == REPLAY_EVERY - 1:
-            return self._fresh(turn - REPLAYED_TURNS_AGO)
-        if turn % CONFLICT_EVERY == CONFLICT_EVERY - 2:
-            earlier = self._fresh(turn - REPLAYED_TURNS_AGO)
+    def at(self, number: int) -> Order:
+        """Return the order of an iteration."""
+        if number % REPLAY_EVERY == REPLAY_EVERY - 1:
+            return self._fresh(number - REPLAYED_AGO)
+        if number % CONFLICT_EVERY == CONFLICT_EVERY - 2:
+            earlier = self._fresh(number - REPLAYED_AGO)
             return earlier._replace(amount=earlier.amount + 1)
-        return self._fresh(turn)
+        return self._fresh(number)
 
-    def _fresh(self, turn: int) -> Order:
-        key = f"{self.run_id}-{turn}"
-        if turn % CROSSING_EVERY == 0:
-            a, b = self.hot_pair
-            return Order(a, b, 1, key) if turn // CROSSING_EVERY % 2 else Order(b, a, 1, key)
-        pairs = len(self.wallets) // 2
-        round_, pair = divmod(turn, pairs)
-        a, b = self.wallets[2 * pair], self.wallets[2 * pair + 1]
-        amount = 1 + turn % 5
+    def _fresh(self, number: int) -> Order:
+        key = f"{self.run_id}-{number}"
+        if number % CROSSING_EVERY == 0:
+            a, b = self.wallets[:2]
+            return Order(a, b, 1, key) if number // CROSSING_EVERY % 2 else Order(b, a, 1, key)
+        round_, pair = divmod(number, len(self.wallets) // 2 - 1)
+        a, b = self.wallets[2 * pair + 2 : 2 * pair + 4]
+        amount = 1 + number % 5
         return Order(a, b, amount, key) if round_ % 2 else Order(b, a, amount, key)
 
 
-def prepare(world: World, settings: Mapping[str, Any]) -> Orders:
-    """Take the seeded wallets and note how much money there is."""
-    wallets = world.seeded.wallets
-    return Orders(world.run_id, (wallets[0], wallets[1]), wallets[2:], total_money(world))
+@tg.fixture(scope="run")
+def orders(offer: Offer, run: tg.Run) -> Orders:
+    """Who pays whom."""
+    return Orders(run.id, offer.rows_for("economy_transfer").wallets)
 
 
-def total_money(world: World) -> int:
-    """Return the sum of all balances."""
-    return int(world.value("SELECT coalesce(sum(cached_balance), 0) FROM economy_deltacrownwallet") or 0)
+@tg.fixture
+def opening_money(database: Reader) -> object:
+    """How much money there is before the first transfer."""
+    return database.value(MONEY)
 
 
-def journey(session: Session, platform: Platform, data: Orders) -> None:
+@tg.scenario(steps=["transfer"], refusals=REFUSALS)
+def economy_transfer(it: tg.Iteration, platform: Transfers, orders: Orders) -> None:
     """Transfer."""
-    session.step("transfer", platform.transfer, *data.at(session.turn))
+    it.step("transfer", counted(platform.transfer), *orders.at(it.number))
 
 
-def invariants(world: World, data: Orders, samples: Samples) -> list[Invariant]:
+@economy_transfer.invariants
+def holds(database: Reader, orders: Orders, opening_money: object) -> Iterator[tg.Invariant]:
     """Money is conserved, the ledger explains every balance, and nobody deadlocked."""
+    yield tg.expect("money is conserved", opening_money, database.value(MONEY))
+    yield count_is(
+        database,
+        "every balance is the sum of its ledger",
+        """SELECT count(*) FROM economy_deltacrownwallet w
+           LEFT JOIN (SELECT wallet_id, sum(amount) total FROM economy_economytransaction GROUP BY wallet_id) ledger
+           ON ledger.wallet_id = w.id WHERE w.cached_balance <> coalesce(ledger.total, 0)""",
+    )
+    yield count_is(
+        database,
+        "no balance is below zero",
+        "SELECT count(*) FROM economy_deltacrownwallet WHERE cached_balance < 0 AND NOT allow_overdraft",
+    )
     transfers = "SELECT count(*) FROM economy_economytransaction WHERE idempotency_key LIKE %s"
-    debited = world.value(transfers, f"{data.run_id}-%\\_debit")
-    credited = world.value(transfers, f"{data.run_id}-%\\_credit")
-    return [
-        equals("money is conserved", expected=data.opening_total, observed=total_money(world)),
-        count_is(
-            world,
-            "every balance is the sum of its ledger",
-            """SELECT count(*) FROM economy_deltacrownwallet w
-               LEFT JOIN (SELECT wallet_id, sum(amount) total FROM economy_economytransaction GROUP BY wallet_id) ledger
-               ON ledger.wallet_id = w.id WHERE w.cached_balance <> coalesce(ledger.total, 0)""",
-        ),
-        count_is(
-            world,
-            "no balance is below zero",
-            "SELECT count(*) FROM economy_deltacrownwallet WHERE cached_balance < 0 AND NOT allow_overdraft",
-        ),
-        equals("every transfer has both its rows", expected=debited, observed=credited),
-        equals("no deadlock", expected=0, observed=world.deadlocks()),
-    ]
-
-
-SCENARIO = Scenario(
-    slug="economy_transfer",
-    title="Economy transfer",
-    steps=("transfer",),
-    needs=frozenset({"postgres"}),
-    journey=journey,
-    prepare=prepare,
-    invariants=invariants,
-    refusals=REFUSALS,
-)
+    debited = database.value(transfers, f"{orders.run_id}-%\\_debit")
+    credited = database.value(transfers, f"{orders.run_id}-%\\_credit")
+    yield tg.expect("every transfer has both its rows", debited, credited)
+    yield tg.expect("no deadlock", 0, database.deadlocks())

@@ -6,158 +6,99 @@ the spectators are light clients in a process of their own, and one more observe
 to see that no event overtakes its commit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from perf.invariants import equals
+import tailguard as tg
+from perf.matches import Matches
 from perf.observer import Observer
-from perf.platform import REFUSALS, Platform
-from tailguard.engine.iteration import Session
-from tailguard.engine.scenario import Scenario
-from tailguard.pipeline.feed_switches import is_cut_off, is_under_faults, switched
-from tailguard.pipeline.world import World
-from tailguard.record.samples import Samples
-from tailguard.record.scenario import Invariant
-from tailguard.websocket.subscribers import BroadcastLostError, Receipt, Subscribers
+from perf.offer import Offer, Rows
+from perf.platform import REFUSALS, Broadcasts, ReadsScores
+from perf.spectators import after_drops, never_dropped
+from tailguard.faults import cut_off, switched
+from tailguard.websocket import Feed, Receipt, Subscribers
 
 # Twice the limit of the objective: what comes later still counts as slow, not as lost.
 LOST_AFTER_S = 10.0
-FIRST_VERSION = 1  # what a seeded match has
 
 
 @dataclass(frozen=True, slots=True)
-class Arena:
-    """The watched tournament: its matches, spectators and observer.
+class Broadcast:
+    """How many connections each broadcast must reach."""
 
-    `scores` are those that a match's row may show: the last acknowledged one, and what failed after it without saying
-    whether it was committed; none before the first acknowledged one.
-    """
-
-    matches: tuple[int, ...]
-    participants: tuple[int, ...]
-    versions: list[int | None]
-    scores: list[set[int]]
-    subscribers: Subscribers
-    observer: Observer | None
-
-    def broadcast(self, platform: Platform, turn: int) -> Receipt:
-        """Submit a result and wait until the last subscriber has it."""
-        index = turn % len(self.matches)
-        ticket = self.subscribers.expect(self.matches[index])
-        score = abs(turn) % 1000 + 1
-        if self.scores[index]:
-            self.scores[index].add(score)
-        version, self.versions[index] = self.versions[index], None  # unknown, should this fail
-        submitted = platform.submit_result(self.matches[index], self.participants[index], score, 0, version)
-        self.versions[index] = submitted.version
-        self.scores[index] = {score}
-        return ticket.wait(LOST_AFTER_S)
+    subscribers: int
 
 
-def prepare(world: World, settings: Mapping[str, Any]) -> Arena:
-    """Let the spectators and the observer in."""
-    seeded = world.seeded
-    tournament = seeded.live_tournaments[0]
-    matches = tuple(seeded.matches_of(tournament))
-    feed = world.platform.feed(tournament)
-    cut_off = is_cut_off(world)
-    subscribers = world.resources.enter_context(
-        Subscribers(
-            switched(feed, world) if cut_off else feed,
-            settings["subscribers"],
-            cpus=world.placement.server,
-            come_back=cut_off,
-        )
-    )
-    observer = None
-    if "match_scores" not in getattr(world.platform, "lacks", ()):
-        observer = world.resources.enter_context(
-            Observer(feed, world.platform, patient=is_under_faults(world))
-        )
-    return Arena(
-        matches,
-        tuple(seeded.participants(match)[0] for match in matches),
-        [FIRST_VERSION] * len(matches),
-        [set() for _ in matches],
-        subscribers,
-        observer,
-    )
+@tg.fixture(scope="run")
+def rows(offer: Offer) -> Rows:
+    """The watched tournament is among them."""
+    return offer.rows_for("websocket_broadcast")
 
 
-def journey(session: Session, platform: Platform, data: Arena) -> None:
+@tg.fixture
+def matches(rows: Rows, shard: tg.Shard) -> Matches:
+    """This process's part of the watched tournament's, as nobody else may know their versions."""
+    return Matches(rows.watched[shard.index :: shard.count])
+
+
+@tg.fixture
+def feed(platform: Broadcasts, rows: Rows) -> Feed:
+    """The watched tournament's."""
+    return platform.feed(rows.watched_tournament)
+
+
+@tg.fixture
+def subscribers(feed: Feed, config: tg.Config, run: tg.Run) -> Iterator[Subscribers]:
+    """The spectators; if this run cuts them off, they come through a switch, and come back."""
+    count = config.read("scenario.websocket_broadcast", Broadcast).subscribers
+    with (
+        switched(feed, run) as reached,
+        Subscribers(reached, count, cpus=run.placement.server, come_back=cut_off(run)) as subscribers,
+    ):
+        yield subscribers
+
+
+@tg.fixture
+def observer(platform: Broadcasts, feed: Feed, offer: Offer, run: tg.Run) -> Iterator[Observer | None]:
+    """Reads the row on each event; None, and the run says so, if the platform lets nobody read a match's scores."""
+    if why := offer.absent.get("match_scores"):
+        run.note("invariants_unchecked", f"no event is compared with its row: {why}")
+        yield None
+        return
+    assert isinstance(platform, ReadsScores)
+    with Observer(feed, platform, patient=bool(run.faults)) as observer:
+        yield observer
+
+
+def broadcast(
+    platform: Broadcasts, matches: Matches, subscribers: Subscribers, number: int
+) -> tg.Timed[Receipt]:
+    """Submit a result and wait for the last subscriber, who says itself when it had the event."""
+    match = matches.at(number)
+    ticket = subscribers.expect(match.id)
+    match.submit(platform, number)
+    receipt = ticket.wait(LOST_AFTER_S)
+    return tg.Timed(receipt, ended_ns=receipt.ended_ns)
+
+
+@tg.scenario(title="WebSocket broadcast", steps=["broadcast"], refusals=REFUSALS)
+def websocket_broadcast(
+    it: tg.Iteration, platform: Broadcasts, matches: Matches, subscribers: Subscribers
+) -> None:
     """Broadcast."""
-    session.step("broadcast", data.broadcast, platform, session.turn)
+    it.step("broadcast", broadcast, platform, matches, subscribers, it.number)
 
 
-def invariants(world: World, data: Arena, samples: Samples) -> list[Invariant]:
+@websocket_broadcast.invariants
+def holds(
+    matches: Matches, subscribers: Subscribers, observer: Observer | None, run: tg.Run, samples: tg.Samples
+) -> Iterator[tg.Invariant]:
     """Every broadcast once per spectator, in order, none lost, none before its commit."""
-    totals = data.subscribers.totals()
-    return [
-        equals("every broadcast reached every spectator once", expected=0, observed=totals["duplicates"]),
-        equals("broadcasts arrived in order", expected=0, observed=totals["out_of_order"]),
-        *(after_drops(data, totals, samples) if data.subscribers.come_back else never_dropped(totals)),
-        *([] if data.observer is None else [committed_first(data.observer)]),
-        *([kept(world.platform, data)] if is_under_faults(world) and data.observer is not None else []),
-    ]
-
-
-def never_dropped(totals: Mapping[str, int]) -> list[Invariant]:
-    """Return whether all connections held."""
-    return [equals("no spectator was dropped", expected=0, observed=totals["dropped"])]
-
-
-def after_drops(data: Arena, totals: Mapping[str, int], samples: Samples) -> list[Invariant]:
-    """Return whether those who were cut off came back, and lost nothing while in the room.
-
-    What was sent meanwhile is missed, not lost: the platform repeats no event, and a client that comes back reads the
-    state anew (`kept`).
-    """
-    name = BroadcastLostError.__name__
-    lost = (samples.error == samples.errors.index(name)).sum() if name in samples.errors else 0
-    return [
-        Invariant(
-            name="no broadcast was lost to a spectator in the room",
-            held=not lost,
-            expected="0",
-            observed=f"{lost}; {totals['missed']} missed by those cut off",
-        ),
-        Invariant(
-            name="every spectator who was cut off came back",
-            held=not totals["away"],
-            expected="0 away",
-            observed=f"{totals['away']} away after {totals['dropped']} drops",
-        ),
-    ]
-
-
-def kept(platform: Platform, data: Arena) -> Invariant:
-    """Return whether each match's row shows its last acknowledged score, or one that failed after it."""
-    rows = [platform.match_scores(match).participant1_score for match in data.matches]
-    wrong = sum(bool(scores) and row not in scores for row, scores in zip(rows, data.scores, strict=True))
-    return equals("every acknowledged result can be read", expected=0, observed=wrong)
-
-
-def committed_first(observer: Observer) -> Invariant:
-    """Return whether each event came after its commit, as far as somebody looked."""
-    return Invariant(
-        name="no event overtook its commit",
-        held=observer.broken is None and observer.checked > 0 and observer.overtaken == 0,
-        expected="0 rows older than their event",
-        observed=observer.broken
-        or f"{observer.overtaken} of {observer.checked} read"
-        + (f", {observer.unread} could not be read" if observer.unread else ""),
-    )
-
-
-SCENARIO = Scenario(
-    slug="websocket_broadcast",
-    title="WebSocket broadcast",
-    steps=("broadcast",),
-    needs=frozenset({"postgres", "websocket"}),
-    journey=journey,
-    prepare=prepare,
-    invariants=invariants,
-    outages=lambda data: data.subscribers.outages,
-    refusals=REFUSALS,
-)
+    totals = subscribers.totals()
+    yield tg.expect("every broadcast reached every spectator once", 0, totals["duplicates"])
+    yield tg.expect("broadcasts arrived in order", 0, totals["out_of_order"])
+    yield from after_drops(totals, samples) if subscribers.come_back else never_dropped(totals)
+    if observer is not None:
+        yield observer.committed_first()
+        if run.faults:
+            yield tg.expect("every acknowledged result can be read", 0, matches.wrong(observer.platform))

@@ -12,8 +12,8 @@ from reference.certificates.backfill import Backfill, BackfillProgress
 
 _REST_S = 0.5  # before a backfill goes on whose database or storage went away
 _TRIES = 40
-# Scenarios take turns by slices. So long after our last turn began or ended it is another one's, whose latency is not
-# ours to spoil; with our own load, turns come closer than that.
+# Scenarios take turns by slices. So long after an iteration of ours began or ended the slice is another scenario's, and
+# its latency is not ours to spoil; with our own load, iterations come closer than that.
 _IDLE_S = 0.1
 _LOOK_S = 0.01
 
@@ -26,7 +26,7 @@ class Copying:
     memory: MemoryCourse = field(default_factory=MemoryCourse)
     _stop: Event = field(default_factory=Event)
     _thread: Thread | None = None
-    _last_turn_s: float = 0.0
+    _touched_s: float = 0.0
 
     @property
     def busy(self) -> bool:
@@ -35,12 +35,14 @@ class Copying:
 
     def start(self) -> None:
         """Begin."""
-        self._thread = Thread(target=self._copy, args=(self._between_turns,), name="backfill", daemon=True)
+        self._thread = Thread(
+            target=self._copy, args=(self._between_iterations,), name="backfill", daemon=True
+        )
         self._thread.start()
 
-    def turn(self) -> None:
-        """Hear that a turn of the scenario begins or ends."""
-        self._last_turn_s = time.monotonic()
+    def touch(self) -> None:
+        """Hear that an iteration of the scenario begins or ends."""
+        self._touched_s = time.monotonic()
 
     def finish(self) -> None:
         """Copy what is left, here and without a rest."""
@@ -69,8 +71,8 @@ class Copying:
     def _at_once(self, progress: BackfillProgress) -> None:
         self.memory.note(progress.done, progress.pending)
 
-    def _between_turns(self, progress: BackfillProgress) -> None:
-        """Note a batch; go on once our scenario has its turn."""
+    def _between_iterations(self, progress: BackfillProgress) -> None:
+        """Note a batch; go on once our scenario has its slice."""
         self._at_once(progress)
-        while time.monotonic() - self._last_turn_s > _IDLE_S and not self._stop.is_set():
+        while time.monotonic() - self._touched_s > _IDLE_S and not self._stop.is_set():
             self._stop.wait(_LOOK_S)

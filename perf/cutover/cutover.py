@@ -2,18 +2,21 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import urllib3
 
+import tailguard as tg
+from perf.certificate_pool import body_of, order_of, rendered_certificates
 from perf.cutover.copying import Copying
-from perf.world import rendered_certificates
 from reference.certificates import (
-    KINDS,
     Certificate,
     Flags,
     LocalStorage,
@@ -27,12 +30,9 @@ from reference.certificates.backfill import Backfill, BackfillPlan
 from reference.certificates.consistency import ConsistencyCheck, ConsistencyReport
 from reference.database import create_tables
 from reference.platform import DeltaCrown
-from reference.seed import SeedSize, seed_platform
-from tailguard.base.errors import UsageError
-from tailguard.base.processes import Watchdog
-from tailguard.pipeline.world import World
-from tailguard.postgres.database import schema_on
-from tailguard.s3.store import S3Server
+from reference.seed import Seeded, SeedSize, seed_platform
+from tailguard.postgres import Postgres, schema_on
+from tailguard.s3 import S3Server
 
 STAGES = ("off", "dual_write", "backfill", "read_primary", "rolled_back")
 _FLAGS = {
@@ -42,13 +42,33 @@ _FLAGS = {
     "read_primary": Flags(dual_write=True, read_primary=True),
     "rolled_back": Flags(),
 }
-# Share of the turns at which each stage ends. Reading S3 first is what a cut-over is for: it has the most.
+# Share of the iterations at which each stage ends. Reading S3 first is what a cut-over is for: it has the most.
 _ENDS = (0.05, 0.15, 0.25, 0.8)
 # A presigned read or an S3 call on loopback takes milliseconds: what takes 2 s is not coming.
 _CONNECT_S, _READ_S = 1.0, 2.0
 # Few at a time: a backfill rests between its batches, see `Copying`.
 _BATCH, _CONCURRENCY = 8, 2
 _LEGACY_UPLOADERS = 8  # before the clock starts
+_READERS = 8  # after the last sample, so that 10,000 certificates are read back in a minute or two
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How a cut-over is walked.
+
+    Attributes:
+        iterations: most of the whole walk.
+        warmup: iterations before the first one that counts.
+        legacy: certificates that are on the disk before it begins.
+        backfill_rate_per_s: most uploads a second of the backfill; 0: no limit.
+        seed: of the rows.
+    """
+
+    iterations: int
+    warmup: int
+    legacy: int
+    backfill_rate_per_s: float
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +81,14 @@ class ReadBack:
 
 @dataclass(slots=True)
 class Cutover:
-    """Everything the scenario works on. `acknowledged` maps each certificate's id to its SHA-256.
-
-    `turns` is how many turns the whole walk is planned to have.
-    """
+    """Everything the scenario works on. `acknowledged` maps each certificate's id to its SHA-256."""
 
     platform: DeltaCrown
     storage: MigratingStorage
     http: urllib3.PoolManager
     rendered: tuple[bytes, ...]
-    awards: range
-    turns: int
+    registrations: Sequence[int]
+    iterations: int
     copying: Copying
     stage: str = STAGES[0]
     acknowledged: dict[int, str] = field(default_factory=dict)
@@ -80,23 +97,25 @@ class Cutover:
     _issued: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def body(self, turn: int) -> bytes:
-        """Return a turn's bytes: a rendered certificate, made unique by a comment at its end."""
-        return self.rendered[turn % len(self.rendered)] + f"<!-- {turn} -->\n".encode()
-
-    def stage_of(self, turn: int) -> str:
-        """Return the stage of a turn, and enter it where it is new. None is left before its work is done."""
-        self.copying.turn()
-        share = max(turn, 0) / self.turns
+    def stage_of(self, number: int) -> str:
+        """Return the stage of an iteration, and enter it if it is new. None is left before its work is done."""
+        self.copying.touch()
+        share = max(number, 0) / self.iterations
         due = sum(share >= end for end in _ENDS)
         with self._lock:
             while STAGES.index(self.stage) < due and not self.copying.busy:
                 self._enter(STAGES[STAGES.index(self.stage) + 1])
             return self.stage
 
-    def upload(self, turn: int, body: bytes) -> Certificate:
+    def body(self, number: int) -> bytes:
+        """Return the bytes of an iteration."""
+        return body_of(self.rendered, number)
+
+    def upload(self, body: bytes) -> Certificate:
         """Store a certificate and remember what was acknowledged."""
-        registration, kind = self._next_order()
+        with self._lock:
+            issued, self._issued = self._issued, self._issued + 1
+        registration, kind = order_of(self.registrations, issued)
         try:
             stored = self.platform.upload_certificate(registration, body, kind)
         except Exception:
@@ -108,16 +127,16 @@ class Cutover:
             self._order.append(stored.id)
         return stored
 
-    def choose(self, turn: int, latest: int) -> int:
-        """Return which certificate a turn reads: its own, or every other time one from anywhere before."""
-        if turn % 2:
+    def choose(self, number: int, latest: int) -> int:
+        """Return which certificate an iteration reads: its own, or every other time one from anywhere before."""
+        if number % 2:
             return latest
-        return self._order[turn * 7919 % len(self._order)]  # a prime stride: all come up, in no order
+        return self._order[number * 7919 % len(self._order)]  # a prime stride: all come up, in no order
 
     def read(self, certificate_id: int) -> ReadBack:
         """Read as an owner does: by presigned link, else through the platform. Raises OSError for wrong bytes."""
         found = self._by_link(certificate_id)
-        self.copying.turn()
+        self.copying.touch()
         if hashlib.sha256(found.body).hexdigest() != self.acknowledged[certificate_id]:
             raise OSError(f"certificate {certificate_id} came back changed")
         return found
@@ -135,6 +154,22 @@ class Cutover:
             self.platform.database, storage.local, storage.s3, share=1.0, settle_s=0.1
         ).run()
 
+    def read_all(self, *, s3_first: bool) -> tuple[int, int]:
+        """Read every acknowledged certificate through the platform: how many were lost, how many changed."""
+        self.storage.flags = _FLAGS["read_primary" if s3_first else "off"]
+        with ThreadPoolExecutor(_READERS, "read-back") as readers:
+            found = Counter(readers.map(self._read_back, self.acknowledged, self.acknowledged.values()))
+        return found["lost"], found["changed"]
+
+    def orphans_explained(self, local: int, s3: int) -> tg.Invariant:
+        """An upload that failed midway leaves an object without a row: no more of them than of these."""
+        return tg.Invariant(
+            name="no object without a row but those of failed uploads",
+            held=max(local, s3) <= self.failed_uploads,
+            expected=f"at most {self.failed_uploads}",
+            observed=f"{local} on disk, {s3} on S3",
+        )
+
     def counters(self) -> dict[str, int]:
         """Return the storage's counters."""
         return self.storage.metrics.counts()
@@ -146,15 +181,23 @@ class Cutover:
         self.platform.close()
 
     def _by_link(self, certificate_id: int) -> ReadBack:
+        download = partial(self.platform.certificates.download, certificate_id)
         try:
             answer = self.http.request("GET", self.platform.certificate_url(certificate_id))
         except NoLink:
-            return ReadBack(self.platform.certificates.download(certificate_id)[1])
+            return ReadBack(download()[1])
         except urllib3.exceptions.HTTPError:
-            return ReadBack(self.platform.certificates.download(certificate_id)[1], retries=1)
+            return ReadBack(download()[1], retries=1)
         if answer.status != 200:  # noqa: PLR2004  # HTTP's own word for "here it is"
-            return ReadBack(self.platform.certificates.download(certificate_id)[1], retries=1)
+            return ReadBack(download()[1], retries=1)
         return ReadBack(answer.data)
+
+    def _read_back(self, certificate_id: int, sha256: str) -> str:
+        try:
+            body = self.platform.certificates.download(certificate_id)[1]
+        except Exception:  # noqa: BLE001  # however it failed to come back, it is lost to its owner
+            return "lost"
+        return "there" if hashlib.sha256(body).hexdigest() == sha256 else "changed"
 
     def _enter(self, stage: str, *, copy: bool = True) -> None:
         self.stage = stage
@@ -162,41 +205,28 @@ class Cutover:
         if stage == "backfill" and copy:
             self.copying.start()
 
-    def _next_order(self) -> tuple[int, str]:
-        """Return (registration, kind): each registration once a kind, then the next kind."""
-        with self._lock:
-            issued, self._issued = self._issued, self._issued + 1
-        round_, number = divmod(issued, len(self.awards))
-        return self.awards[number], KINDS[round_ % len(KINDS)]
+
+@contextmanager
+def open_cutover(walk: Walk, postgres: Postgres, s3: S3Server, folder: Path) -> Iterator[Cutover]:
+    """Make a schema, a folder and a prefix of the bucket, and store what is from before, with all flags off."""
+    with schema_on(postgres.conninfo) as own:
+        create_tables(own.conninfo)
+        seeded = seed_platform(own.conninfo, size=_size(walk), seed=walk.seed)
+        cutover = _made(walk, own.conninfo, seeded, _storage(s3, LocalStorage(folder)))
+        try:
+            with ThreadPoolExecutor(_LEGACY_UPLOADERS, "legacy") as uploaders:
+                list(uploaders.map(lambda number: cutover.upload(cutover.body(-number)), range(walk.legacy)))
+            yield cutover
+        finally:
+            cutover.close()
 
 
-def open_cutover(world: World, settings: Mapping[str, Any]) -> Cutover:
-    """Make the places of a cut-over; the world's resources close them. Raises UsageError on another platform."""
-    if world.config.get("platform") != "in-process":
-        raise UsageError(
-            "certificate_migration switches the flags of the platform that it runs on: use --platform in-process,"
-            " name the other scenarios with --scenario, or follow docs/runbooks/certificates-s3-cutover.md on your own"
-        )
-    assert world.s3 is not None  # it is among the scenario's needs
-    turns = min(settings["max_samples"], round(settings["rate_per_s"] * settings["max_seconds"]))
-    legacy = settings["legacy"]
-    stack = world.resources
-    own = stack.enter_context(schema_on(world.database.conninfo))
-    create_tables(own.conninfo)
-    orders = turns + settings["warmup"] + legacy
-    seeded = seed_platform(own.conninfo, size=_size(orders), seed=world.config.get("seed"))
-    folder = stack.enter_context(Watchdog()).folder("tailguard-certificates-")
-    storage = _storage(world.s3, LocalStorage(folder))
-    platform = DeltaCrown(own.conninfo, storage=storage, secret=secrets.token_hex(32))
-    plan = BackfillPlan(_BATCH, _CONCURRENCY, settings["backfill_rate_per_s"])
+def _made(walk: Walk, conninfo: str, seeded: Seeded, storage: MigratingStorage) -> Cutover:
+    platform = DeltaCrown(conninfo, storage=storage, secret=secrets.token_hex(32))
+    plan = BackfillPlan(_BATCH, _CONCURRENCY, walk.backfill_rate_per_s)
     copying = Copying(Backfill(platform.database, storage.local, storage.s3, plan))
     http = urllib3.PoolManager(maxsize=32, retries=False, timeout=urllib3.Timeout(_CONNECT_S, _READ_S))
-    cutover = Cutover(platform, storage, http, rendered_certificates(), seeded.awards, turns, copying)
-    stack.callback(cutover.close)
-    with ThreadPoolExecutor(_LEGACY_UPLOADERS, "legacy") as uploaders:
-        for stored in uploaders.map(lambda n: cutover.upload(n, cutover.body(-n)), range(legacy)):
-            assert stored.id in cutover.acknowledged
-    return cutover
+    return Cutover(platform, storage, http, rendered_certificates(), seeded.awards, walk.iterations, copying)
 
 
 def _storage(s3: S3Server, local: LocalStorage) -> MigratingStorage:
@@ -213,9 +243,9 @@ def _storage(s3: S3Server, local: LocalStorage) -> MigratingStorage:
     return MigratingStorage(local, storage, metrics=metrics)
 
 
-def _size(orders: int) -> SeedSize:
-    """Return a small platform with registrations for so many certificates, a few more for turns beyond the plan."""
-    awards = orders // 2 + 200
+def _size(walk: Walk) -> SeedSize:
+    """Return a small platform with registrations for so many certificates, and a few more."""
+    awards = (walk.iterations + walk.warmup + walk.legacy) // 2 + 200
     return SeedSize(
         users=awards,
         open_tournaments=5,

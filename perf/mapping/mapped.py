@@ -1,23 +1,24 @@
-"""The port onto a platform of yours, as its mapping describes it."""
+"""An adapter onto a platform of yours, as its mapping describes it."""
 
-import json
+import http.client
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
-from perf.http import SubmittedResult, UploadedCertificate
+import msgspec
+
+from perf.adapters.http import Note, StoredCertificate, SubmittedResult
 from perf.mapping.login import Credential
 from perf.mapping.pools import Pool
-from perf.mapping.target import OPTIONAL, Step, Target, tls_of
-from perf.mapping.template import fill
-from perf.platform import MatchScores, RefusedError
-from tailguard.base.errors import UsageError
-from tailguard.http.connections import Exchange, HttpConnections
-from tailguard.websocket.subscribers import Feed
+from perf.mapping.target import Step, TargetMapping
+from perf.mapping.template import Row, Values, fill, fill_text, fill_texts
+from perf.platform import MatchScores, RefusedError, RowId
+from tailguard.http import Exchange
+from tailguard.websocket import Feed
 
-_NOBODY: Credential = {"headers": {}, "token": ""}
+T = TypeVar("T")
+_NOBODY = Credential({})
 
 
 class UnexpectedStatusError(Exception):
@@ -28,148 +29,135 @@ class PoolExhaustedError(Exception):
     """A pool whose rows may be used once has none left."""
 
 
+class Throttled(Exception):  # noqa: N818  # named as the answer reads, like reference.errors.Throttled
+    """The target's limiter answered, not the target."""
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """How often the target tried again, if it tells that."""
+
+    retries: int = 0
+
+
 class MappedPlatform:
-    """Asks a target's own routes, with the `credentials` of the moment.
+    """Asks a target's own routes; `credentials` are those of the pool of users, by row.
 
-    `lacks` names the optional methods that the target has none for.
-
-    `throttled` says that the target has answered as one that throttles; `exhausted` which pool ran out.
+    `note` is told of a target that throttles, and of a pool that ran out.
     """
 
     def __init__(
         self,
-        target: Target,
+        mapping: TargetMapping,
         host: str,
         pools: Mapping[str, Pool],
         credentials: Sequence[Credential],
-        connections: Exchange | None = None,
+        connections: Exchange,
+        note: Note,
     ) -> None:
-        """Speak to `host`; `credentials` are those of the pool of users, by row."""
-        self._target, self._base, self._host = target, urlsplit(host), host
-        self._pools, self.credentials = pools, credentials
-        self._connections = connections or HttpConnections(tls_of(target))
+        self._mapping, self._base = mapping, urlsplit(host)
+        self._pools, self._credentials = pools, credentials
+        self._connections, self._note = connections, note
         self._rows = {name: pool.by_id() for name, pool in pools.items()}
         self._left = {name: {row["id"] for row in pool.rows} for name, pool in pools.items() if pool.once}
-        self.lacks = frozenset(OPTIONAL) - set(target.steps)
-        self.throttled = self.exhausted = ""
 
-    def register(self, tournament_id: Any, user_id: int) -> Mapping[str, Any]:
+    def use(self, credentials: Sequence[Credential]) -> None:
+        """Use these credentials from now on."""
+        self._credentials = credentials
+
+    def register(self, tournament_id: RowId, user_id: int) -> None:
         """Let a user join a tournament."""
-        if self._left.get("users") is not None:
+        if "users" in self._left:
             self._take("users", self._user(user_id)["id"])
         tournament = self._row("tournaments", tournament_id) or self._row("full_tournaments", tournament_id)
-        return self._answer("register", user_id, tournament=tournament)
+        self._ask("register", {"tournament": tournament}, user=user_id)
 
     def submit_result(
-        self, match_id: Any, user_id: int, score1: int, score2: int, version: int | None = None
+        self, match_id: RowId, user_id: int, score1: int, score2: int, version: int | None = None
     ) -> SubmittedResult:
         """Record a result. A target of yours keeps no version for us, so none is stated."""
-        pool = "matches" if match_id in self._rows.get("matches", {}) else "broadcast_matches"
+        pool = self._pool_of(match_id)
         self._take(pool, match_id)
         match = self._row(pool, match_id)
-        self._answer("submit", user_id, match=match, score1=score1, score2=score2)
-        return SubmittedResult(None)
+        self._ask("submit", {"match": match, "score1": score1, "score2": score2}, user=user_id)
+        return SubmittedResult()
 
-    def match_scores(self, match_id: Any) -> MatchScores:
+    def match_scores(self, match_id: RowId) -> MatchScores:
         """Read a match as committed."""
-        pool = "matches" if match_id in self._rows.get("matches", {}) else "broadcast_matches"
-        match = self._answer("match_scores", None, match=self._row(pool, match_id))
-        updated = match.get("updated_at")
-        at = datetime.fromisoformat(updated) if updated else None
-        return MatchScores(match["participant1_score"], match["participant2_score"], at)
+        match = self._row(self._pool_of(match_id), match_id)
+        return msgspec.json.decode(self._ask("match_scores", {"match": match}), type=MatchScores)
 
-    def transfer(self, from_wallet: Any, to_wallet: Any, amount: int, key: str) -> Mapping[str, Any]:
+    def transfer(self, from_wallet: RowId, to_wallet: RowId, amount: int, key: str) -> Tried:
         """Move coins once."""
-        wallets = self._row("wallets", from_wallet), self._row("wallets", to_wallet)
-        return self._answer(
-            "transfer", None, from_wallet=wallets[0], to_wallet=wallets[1], amount=amount, key=key
-        )
+        values: Values = {
+            "from_wallet": self._row("wallets", from_wallet),
+            "to_wallet": self._row("wallets", to_wallet),
+            "amount": amount,
+            "key": key,
+        }
+        return _told(self._ask("transfer", values))
 
-    def upload_certificate(self, registration_id: Any, body: bytes, kind: str) -> UploadedCertificate:
+    def upload_certificate(self, registration_id: RowId, body: bytes, kind: str) -> StoredCertificate:
         """Store a rendered certificate."""
-        registration = self._row("registrations", registration_id)
-        stored = self._answer("upload", None, raw=body, registration=registration, kind=kind)
-        return UploadedCertificate(
-            stored[self._target.steps["upload"].id], stored.get("sha256", ""), stored.get("retries", 0)
-        )
+        values: Values = {"registration": self._row("registrations", registration_id), "kind": kind}
+        answer = self._ask("upload", values, raw=body)
+        names = msgspec.json.decode(answer, type=dict[str, msgspec.Raw])
+        identity = msgspec.json.decode(names[self._mapping.steps["upload"].id], type=RowId)
+        return StoredCertificate(identity, retries=_told(answer).retries)
 
-    def read_presigned(self, certificate_id: Any) -> bytes:
+    def read_presigned(self, certificate_id: RowId) -> bytes:
         """Read a certificate, through the link of the answer if the mapping names one."""
-        step = self._target.steps["presigned_read"]
-        content = self._ask("presigned_read", None, None, {"certificate": certificate_id})
-        if not step.link:
+        content = self._ask("presigned_read", {"certificate": certificate_id})
+        field = self._mapping.steps["presigned_read"].link
+        if not field:
             return content
-        link = urlsplit(json.loads(content)[step.link])
+        names = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+        link = urlsplit(msgspec.json.decode(names[field], type=str))
         status, _, body = self._connections.exchange(link, "GET", f"{link.path}?{link.query}", None, {})
-        if status != 200:  # noqa: PLR2004  # HTTP's own word for "here it is"
+        if status != http.client.OK:
             raise self._unexpected("presigned_read link", status)
         return body
 
-    def wallet_history(self, wallet_id: Any) -> Sequence[Any]:
-        """No scenario asks a target of yours for it."""
-        raise NotImplementedError(f"wallet {wallet_id}: a mapping has no wallet history")
-
-    def moderation_history(self, ref_id: str) -> Sequence[Any]:
-        """No scenario asks a target of yours for it."""
-        raise NotImplementedError(f"reference {ref_id}: a mapping has no moderation history")
-
-    def feed(self, tournament_id: Any) -> Feed:
+    def feed(self, tournament_id: RowId) -> Feed:
         """Say where subscribers of a tournament connect."""
-        feed = self._target.feed
-        token = self._credential(0)["token"]
-        values = {"tournament": {"id": tournament_id}, "token": quote(token)}
+        feed, token = self._mapping.feed, self._credential(0).token
+        assert feed is not None, "a scenario that needs the feed is skipped without one"
+        values: Values = {"tournament": {"id": tournament_id}, "token": quote(token)}
         scheme = "wss" if self._base.scheme == "https" else "ws"
-        origin = feed.get("origin") or f"{self._base.scheme}://{self._base.netloc}"
         return Feed(
-            f"{scheme}://{self._base.netloc}{fill(feed['path'], values)}",
-            {"Origin": origin, **feed.get("headers", {})},
-            ready_type=feed.get("ready_type", "connection_established"),
-            event_type=feed.get("event_type", "score_updated"),
-            key_path=feed.get("key_path", "data.match_id"),
+            f"{scheme}://{self._base.netloc}{fill_text(feed.path, values)}",
+            {"Origin": feed.origin or f"{self._base.scheme}://{self._base.netloc}", **feed.headers},
+            ready_type=feed.ready_type,
+            event_type=feed.event_type,
+            key_path=feed.key_path,
             secret=token,
         )
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._connections.close()
-
-    def _answer(
-        self, name: str, user: int | None, *, raw: bytes | None = None, **values: Any
-    ) -> Mapping[str, Any]:
-        content = self._ask(name, user, raw, values)
-        answer = json.loads(content) if content.strip() else {}
-        return answer if isinstance(answer, dict) else {"answer": answer}
-
-    def _ask(self, name: str, user: int | None, raw: bytes | None, values: dict[str, Any]) -> bytes:
+    def _ask(self, name: str, values: Values, *, user: int | None = None, raw: bytes | None = None) -> bytes:
         """Send the request of a step as that user (by row) and return the body, or raise by the answer's status."""
-        if name not in self._target.steps:
-            raise UsageError(
-                f"this target has no {name}: {self._target.absent.get(name, 'it is not in the mapping')}"
-            )
-        step = self._target.steps[name]
+        step = self._mapping.steps[name]
         number = step.user if user is None else user
-        values["user"] = self._user(number)
-        headers = {**self._target.headers, **self._credential(number)["headers"]}
+        values = {**values, "user": self._user(number)}
+        headers = {**self._mapping.headers, **self._credential(number).headers}
         body, kind = _body(step, raw, values)
         if kind:
             headers["Content-Type"] = kind
-        headers |= fill(step.headers, values)
-        quoted = {key: _quoted(value) for key, value in values.items()}
-        status, answered, content = self._connections.exchange(
-            self._base, step.method, fill(step.path, quoted), body, headers
-        )
+        headers |= fill_texts(step.headers, values)
+        path = fill_text(step.path, {key: _quoted(value) for key, value in values.items()})
+        status, answered, content = self._connections.exchange(self._base, step.method, path, body, headers)
         if status not in step.expect:
-            self._refuse(name, step, status, answered, content)
+            self._refuse(name, status, answered, content)
         return content
 
-    def _refuse(self, name: str, step: Step, status: int, answered: Any, content: bytes) -> None:
-        if status in self._target.throttled:
+    def _refuse(self, name: str, status: int, answered: http.client.HTTPMessage, content: bytes) -> None:
+        step = self._mapping.steps[name]
+        if status in self._mapping.throttled:
             limit = answered.get("Retry-After") or answered.get("X-RateLimit-Reset") or "?"
-            self.throttled = (
+            why = (
                 f"the target throttles us: {name} answered {status}, Retry-After {limit} s; "
                 "lift its rate (DeltaCrown's THROTTLE_..._RATE), or spread the load over more users"
             )
-            raise Throttled(self.throttled)
+            self._note("throttled", why)
+            raise Throttled(why)
         text = content.decode("utf-8", "replace")
         if status in step.conflict or any(status == code and part in text for code, part in step.conflict_if):
             raise RefusedError(f"{name} answered {status}")
@@ -181,41 +169,51 @@ class MappedPlatform:
         kind: type[UnexpectedStatusError] = type(f"Status{status}", (UnexpectedStatusError,), {})
         return kind(f"{name} answered {status}")
 
-    def _take(self, pool: str, row_id: Any) -> None:
+    def _pool_of(self, match_id: RowId) -> str:
+        return "matches" if match_id in self._rows.get("matches", {}) else "broadcast_matches"
+
+    def _take(self, pool: str, row_id: RowId) -> None:
         left = self._left.get(pool)
         if left is None:
             return
         if row_id not in left:
-            self.exhausted = f"pool {pool}: row {row_id} may be used once and came again; give it more rows"
-            raise PoolExhaustedError(self.exhausted)
+            why = f"pool {pool}: row {row_id} may be used once and came again; give it more rows"
+            self._note("pool_exhausted", why)
+            raise PoolExhaustedError(why)
         left.discard(row_id)
 
-    def _user(self, number: int) -> Mapping[str, Any]:
+    def _user(self, number: int) -> Row:
         users = self._pools.get("users")
         return users.rows[number] if users else {"id": number}
 
     def _credential(self, number: int) -> Credential:
-        return self.credentials[number] if number < len(self.credentials) else _NOBODY
+        return self._credentials[number] if number < len(self._credentials) else _NOBODY
 
-    def _row(self, pool: str, row_id: Any) -> Mapping[str, Any]:
+    def _row(self, pool: str, row_id: RowId) -> Row:
         return self._rows.get(pool, {}).get(row_id, {})
 
 
-class Throttled(Exception):  # noqa: N818  # named as the answer reads, like reference.errors.Throttled
-    """The target's limiter answered, not the target."""
+def _told(answer: bytes) -> Tried:
+    """Return what an answer tells of retries; one that is not a JSON object tells nothing."""
+    try:
+        return msgspec.json.decode(answer, type=Tried)
+    except msgspec.DecodeError:
+        return Tried()
 
 
-def _body(step: Step, raw: bytes | None, values: Mapping[str, Any]) -> tuple[bytes | None, str]:
-    if step.form is not None:
-        return urllib.parse.urlencode(fill(step.form, values)).encode(), "application/x-www-form-urlencoded"
+def _body(step: Step, raw: bytes | None, values: Values) -> tuple[bytes | None, str]:
+    if step.form:
+        return urllib.parse.urlencode(
+            fill_texts(step.form, values)
+        ).encode(), "application/x-www-form-urlencoded"
     if step.body == "{body}" or (step.body is None and raw is not None):
         return raw, "image/svg+xml"
     if step.body is not None:
-        return json.dumps(fill(step.body, values)).encode(), "application/json"
+        return msgspec.json.encode(fill(step.body, values)), "application/json"
     return None, ""
 
 
-def _quoted(value: Any) -> Any:
+def _quoted(value: RowId | Row) -> RowId | Row:
     """Return a value as a path may hold it."""
     if isinstance(value, Mapping):
         return {name: quote(str(item), safe="") for name, item in value.items()}

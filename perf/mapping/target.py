@@ -4,15 +4,24 @@ docs/examples/deltacrown.toml has every part of it, explained.
 """
 
 import ssl
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from perf.mapping.template import places
-from tailguard.base.errors import UsageError
-from tailguard.config.layers import read_toml
-from tailguard.config.option import did_you_mean
+import tailguard as tg
+from perf.mapping.tables import (
+    Table,
+    nearest,
+    number_in,
+    read_target,
+    statuses_in,
+    table_of,
+    tables_in,
+    text_in,
+    texts_in,
+)
+from perf.mapping.template import Json, places
+from perf.platform import NEEDED
 
 # What a step may say of itself, and what each of ours has to fill its places with.
 _STEP_KEYS = (
@@ -37,22 +46,20 @@ _PLACES = {
     "match_scores": {"user", "match"},
 }
 STEPS = tuple(_PLACES)
-OPTIONAL = ("match_scores",)
-_HTTP = range(100, 600)
-# The steps that each scenario cannot be played without; "feed" is the WebSocket.
-NEEDED = {
-    "registration": ("register",),
-    "result_submission": ("submit",),
-    "websocket_broadcast": ("submit", "feed"),
-    "economy_transfer": ("transfer",),
-    "certificate_upload": ("upload", "presigned_read"),
+# The pool that each scenario takes its rows from.
+_POOLS = {
+    "registration": "tournaments",
+    "result_submission": "matches",
+    "websocket_broadcast": "broadcast_matches",
+    "economy_transfer": "wallets",
+    "certificate_upload": "registrations",
 }
 _TOP_KEYS = (
+    "url",
     "health",
     "headers",
     "verify_tls",
     "ca_file",
-    "ca_pem",
     "throttled",
     "login",
     "pools",
@@ -74,116 +81,163 @@ class Step:
 
     method: str
     path: str
-    body: Any
-    form: Any
+    body: Json
+    form: Mapping[str, str]
     headers: Mapping[str, str]
-    expect: Collection[int]
-    conflict: Collection[int]
-    conflict_if: Sequence[tuple[int, str]]
+    expect: tuple[int, ...]
+    conflict: tuple[int, ...]
+    conflict_if: tuple[tuple[int, str], ...]
     id: str
     link: str
     user: int
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A platform as its mapping describes it. `absent` says why a step is not there; `folder` has its files."""
+class FeedMapping:
+    """The WebSocket; an `origin` of "" is the host itself."""
+
+    path: str
+    origin: str
+    headers: Mapping[str, str]
+    ready_type: str
+    event_type: str
+    key_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetMapping:
+    """A platform as its mapping describes it. `absent` says why a step is not there; `folder` has its files.
+
+    `login` and `pools` are tables that `login.py` and `pools.py` read.
+    """
 
     source: str
-    folder: Path
+    folder: str
     health: str
     headers: Mapping[str, str]
     verify_tls: bool
     ca_pem: str
-    throttled: Collection[int]
-    login: Mapping[str, Any]
-    pools: Mapping[str, Mapping[str, Any]]
+    throttled: tuple[int, ...]
+    login: Table = field(repr=False)
+    pools: Mapping[str, Table]
     steps: Mapping[str, Step]
-    feed: Mapping[str, Any]
+    feed: FeedMapping | None
     absent: Mapping[str, str]
-    table: Mapping[str, Any] = field(repr=False)
 
-    def skipped(self, slugs: Collection[str]) -> dict[str, str]:
-        """Return the scenarios that cannot be played against this target, with the reason."""
-        there = {*self.steps, *(["feed"] if self.feed else [])}
-        lacking = {slug: [step for step in NEEDED.get(slug, ()) if step not in there] for slug in slugs}
-        return {
-            slug: "; ".join(
-                f"it has no {step}: {self.absent.get(step, 'not in the mapping')}" for step in steps
-            )
-            for slug, steps in lacking.items()
-            if steps
+    def why_absent(self, step: str) -> str:
+        """Return why a step is not there, "" if it is."""
+        if step in self.steps or (step == "feed" and self.feed):
+            return ""
+        return self.absent.get(step, "not in the mapping")
+
+    def skipped(self, scenarios: Collection[str]) -> dict[str, str]:
+        """Return those of our scenarios that cannot be played against this target, with the reason."""
+        reasons = {
+            scenario: [
+                f"it has no {step}: {why}" for step in NEEDED[scenario] if (why := self.why_absent(step))
+            ]
+            or [f"there is no [target.pools.{pool}]" for pool in {_POOLS[scenario]} - set(self.pools)]
+            for scenario in scenarios
         }
+        return {scenario: "; ".join(why) for scenario, why in reasons.items() if why}
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return how the target's certificate is checked; None is the machine's own way."""
+        if not self.verify_tls:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            return context
+        return ssl.create_default_context(cadata=self.ca_pem) if self.ca_pem else None
 
 
-def load_target(path: Path) -> Target | None:
-    """Read the [target] of a file, None if it has none. Raises UsageError naming file, key and value."""
-    table, _ = read_toml(path)
-    return parse_target(table["target"], str(path), path.parent) if "target" in table else None
+def load_mapping(path: Path) -> TargetMapping | None:
+    """Read the [target] of a file; None if it has none, or one without steps and a feed.
+
+    Raises UsageError naming file, key and value.
+    """
+    table = read_target(path)
+    if table is None or not {"steps", "feed"} & set(table):
+        return None
+    return parse_mapping(table, str(path), path.parent)
 
 
-def parse_target(table: Mapping[str, Any], source: str, folder: Path) -> Target:
-    """Return the target of a parsed [target] table; see `load_target`."""
+def parse_mapping(table: Table, source: str, folder: Path) -> TargetMapping:
+    """Return the mapping of a [target] table; see `load_mapping`."""
     where = f"{source}: [target]"
-    _expect(table, _TOP_KEYS, where)
-    steps = {
-        name: _step(name, step, f"{source}: [target.steps.{name}]") for name, step in _steps(table, source)
-    }
-    feed = table.get("feed", {})
-    _expect(feed, _FEED_KEYS, f"{source}: [target.feed]")
-    absent = table.get("absent", {})
-    _expect(absent, (*STEPS, "feed"), f"{source}: [target.absent]")
+    table_of(table, where, _TOP_KEYS)
+    absent = texts_in(table, "absent", where)
+    table_of(absent, f"{source}: [target.absent]", (*STEPS, "feed"))
+    steps = table_of(table.get("steps", {}), f"{source}: [target.steps]", STEPS)
     if both := sorted({*absent} & {*steps}):
-        raise UsageError(f"{source}: [target.absent] denies {both[0]}, and [target.steps.{both[0]}] has it")
-    return Target(
-        source,
-        folder,
-        table.get("health", ""),
-        table.get("headers", {}),
-        table.get("verify_tls", True),
-        _read_ca(folder / table["ca_file"], where) if "ca_file" in table else table.get("ca_pem", ""),
-        frozenset(table.get("throttled", (429,))),
-        table.get("login", {}),
-        table.get("pools", {}),
-        steps,
-        feed,
-        absent,
-        table,
+        raise tg.UsageError(
+            f"{source}: [target.absent] denies {both[0]}, and [target.steps.{both[0]}] has it"
+        )
+    return TargetMapping(
+        source=source,
+        folder=str(folder),
+        health=text_in(table, "health"),
+        headers=texts_in(table, "headers", where),
+        verify_tls=table.get("verify_tls", True) is not False,
+        ca_pem=_read_ca(folder / text_in(table, "ca_file"), where) if "ca_file" in table else "",
+        throttled=statuses_in(table, "throttled", (429,), where),
+        login=table_of(table.get("login", {}), f"{source}: [target.login]"),
+        pools=tables_in(table, "pools", f"{source}: [target.pools]"),
+        steps={name: _step(name, step, f"{source}: [target.steps.{name}]") for name, step in steps.items()},
+        feed=_feed(table["feed"], f"{source}: [target.feed]") if "feed" in table else None,
+        absent=absent,
     )
 
 
-def _steps(table: Mapping[str, Any], source: str) -> list[tuple[str, Any]]:
-    steps = table.get("steps", {})
-    _expect(steps, STEPS, f"{source}: [target.steps]")
-    return list(steps.items())
-
-
-def _step(name: str, table: Any, where: str) -> Step:
-    if not isinstance(table, Mapping):
-        raise UsageError(f"{where} is {table!r}; it is a table with method and path")
-    _expect(table, _STEP_KEYS, where)
-    method = table.get("method", "")
+def _step(name: str, value: Json, where: str) -> Step:
+    if not isinstance(value, dict):
+        raise tg.UsageError(f"{where} is {value!r}; it is a table with method and path")
+    table = table_of(value, where, _STEP_KEYS)
+    method, path = text_in(table, "method"), text_in(table, "path")
     if method not in METHODS:
-        raise UsageError(f"{where}: method is {method!r}; write one of {', '.join(METHODS)}")
-    if not str(table.get("path", "")).startswith("/"):
-        raise UsageError(f"{where}: path is {table.get('path')!r}; it begins with /, without the host")
-    for place in places([table["path"], table.get("body"), table.get("form"), table.get("headers")]):
+        raise tg.UsageError(f"{where}: method is {method!r}; write one of {', '.join(METHODS)}")
+    if not path.startswith("/"):
+        raise tg.UsageError(f"{where}: path is {table.get('path')!r}; it begins with /, without the host")
+    for place in places([table.get(key) for key in ("path", "body", "form", "headers")]):
         if place.partition(".")[0] not in _PLACES[name]:
-            raise UsageError(
-                f"{where}: {{{place}}} stands for nothing here.{did_you_mean(place, [*_PLACES[name]])}"
+            raise tg.UsageError(
+                f"{where}: {{{place}}} stands for nothing here.{nearest(place, _PLACES[name])}"
             )
     return Step(
         method,
-        table["path"],
+        path,
         table.get("body"),
-        table.get("form"),
-        table.get("headers", {}),
-        _statuses(table.get("expect", (200,)), f"{where}: expect"),
-        _statuses(table.get("conflict", (409,)), f"{where}: conflict"),
-        [(each["status"], each["contains"]) for each in table.get("conflict_if", ())],
-        table.get("id", "id"),
-        table.get("link", ""),
-        table.get("user", 0),
+        texts_in(table, "form", where),
+        texts_in(table, "headers", where),
+        statuses_in(table, "expect", (200,), where),
+        statuses_in(table, "conflict", (409,), where),
+        _conflict_if(table.get("conflict_if", []), where),
+        text_in(table, "id", "id"),
+        text_in(table, "link"),
+        int(number_in(table, "user", 0, where)),
+    )
+
+
+def _conflict_if(value: Json, where: str) -> tuple[tuple[int, str], ...]:
+    tables = [table_of(each, f"{where}: conflict_if", ("status", "contains")) for each in _list(value)]
+    return tuple(
+        (int(number_in(each, "status", 409, f"{where}: conflict_if")), text_in(each, "contains"))
+        for each in tables
+    )
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else [value]
+
+
+def _feed(value: Json, where: str) -> FeedMapping:
+    table = table_of(value, where, _FEED_KEYS)
+    return FeedMapping(
+        text_in(table, "path"),
+        text_in(table, "origin"),
+        texts_in(table, "headers", where),
+        text_in(table, "ready_type", "connection_established"),
+        text_in(table, "event_type", "score_updated"),
+        text_in(table, "key_path", "data.match_id"),
     )
 
 
@@ -191,29 +245,4 @@ def _read_ca(path: Path, where: str) -> str:
     try:
         return path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{where}: cannot read the certificates in ca_file {path}: {error}") from error
-
-
-def _statuses(value: Any, where: str) -> frozenset[int]:
-    if not isinstance(value, list | tuple) or not all(
-        isinstance(each, int) and each in _HTTP for each in value
-    ):
-        raise UsageError(f"{where} is {value!r}; it is a list of statuses, such as [200, 201]")
-    return frozenset(value)
-
-
-def _expect(table: Any, known: Sequence[str], where: str) -> None:
-    if not isinstance(table, Mapping):
-        raise UsageError(f"{where} is {table!r}; it is a table")
-    for key in table:
-        if key not in known:
-            raise UsageError(f"{where}: {key!r} is unknown.{did_you_mean(key, list(known))}")
-
-
-def tls_of(target: Target) -> ssl.SSLContext | None:
-    """Return how the target's certificate is checked; None is the machine's own way."""
-    if not target.verify_tls:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return context
-    return ssl.create_default_context(cadata=target.ca_pem) if target.ca_pem else None
+        raise tg.UsageError(f"{where}: cannot read the certificates in ca_file {path}: {error}") from error

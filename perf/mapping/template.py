@@ -1,35 +1,55 @@
-"""Templates of a mapping: `{user.id}` stands for a value of the turn, `${NAME}` for a variable of the environment."""
+"""Templates of a mapping: `{user.id}` stands for a value at hand, `${NAME}` for a variable of the environment."""
 
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TypeAlias
 
-from tailguard.base.errors import UsageError
+import tailguard as tg
+from perf.platform import RowId
+
+# What TOML and JSON know.
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Row: TypeAlias = Mapping[str, RowId]
+# What a place stands for: a value, or a pool's row.
+Values: TypeAlias = Mapping[str, RowId | Row]
 
 _PLACE = re.compile(r"\{([a-z_0-9]+(?:\.[A-Za-z_0-9]+)?)\}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z_0-9]*)\}")
 
 
-def fill(template: Any, values: Mapping[str, Any]) -> Any:
+def fill(template: Json, values: Values) -> Json:
     """Return the template with its places filled; one that is nothing but a place keeps the value's type."""
     if isinstance(template, str):
-        whole = _PLACE.fullmatch(template)
-        if whole:
-            return look_up(whole[1], values)
-        return _PLACE.sub(lambda place: str(look_up(place[1], values)), template)
-    if isinstance(template, Mapping):
+        return fill_value(template, values)
+    if isinstance(template, dict):
         return {name: fill(item, values) for name, item in template.items()}
     if isinstance(template, list):
         return [fill(item, values) for item in template]
     return template
 
 
-def places(template: Any) -> Iterator[str]:
+def fill_value(template: str, values: Values) -> RowId:
+    """Return what a text stands for: a value of its own type if it is nothing but a place, else a text."""
+    whole = _PLACE.fullmatch(template)
+    return look_up(whole[1], values) if whole else fill_text(template, values)
+
+
+def fill_text(template: str, values: Values) -> str:
+    """Return a text with its places filled."""
+    return _PLACE.sub(lambda place: str(look_up(place[1], values)), template)
+
+
+def fill_texts(templates: Mapping[str, str], values: Values) -> dict[str, str]:
+    """Return a form or headers with their places filled."""
+    return {name: fill_text(text, values) for name, text in templates.items()}
+
+
+def places(template: Json) -> Iterator[str]:
     """Yield the names of all places of a template, however deep."""
     if isinstance(template, str):
         yield from _PLACE.findall(template)
-    elif isinstance(template, Mapping):
+    elif isinstance(template, dict):
         for item in template.values():
             yield from places(item)
     elif isinstance(template, list):
@@ -37,26 +57,27 @@ def places(template: Any) -> Iterator[str]:
             yield from places(item)
 
 
-def look_up(place: str, values: Mapping[str, Any]) -> Any:
+def look_up(place: str, values: Values) -> RowId:
     """Return the value of a place: `key`, or `row.field` of a pool's row.
 
     Raises UsageError naming what there is.
     """
     name, _, field = place.partition(".")
     if name not in values:
-        raise UsageError(f"{{{place}}} stands for nothing here: there is {', '.join(values) or 'nothing'}")
+        raise tg.UsageError(f"{{{place}}} stands for nothing here: there is {', '.join(values) or 'nothing'}")
     value = values[name]
-    if not field:
-        return value
-    if not isinstance(value, Mapping) or field not in value:
-        known = ", ".join(value) if isinstance(value, Mapping) else "no field"
-        raise UsageError(f"{{{place}}}: its pool has {known}")
-    return value[field]
+    if isinstance(value, Mapping):
+        if field in value:
+            return value[field]
+        raise tg.UsageError(f"{{{place}}}: its pool has {', '.join(value)}")
+    if field:
+        raise tg.UsageError(f"{{{place}}}: {name} has no field")
+    return value
 
 
-def with_environment(template: Any, where: str, environ: Mapping[str, str] = os.environ) -> Any:
+def with_environment(template: Json, where: str, environ: Mapping[str, str] = os.environ) -> Json:
     """Return the template with `${NAME}` replaced. Raises UsageError for a variable that is not set."""
-    if isinstance(template, Mapping):
+    if isinstance(template, dict):
         return {name: with_environment(item, where, environ) for name, item in template.items()}
     if isinstance(template, list):
         return [with_environment(item, where, environ) for item in template]
@@ -64,5 +85,5 @@ def with_environment(template: Any, where: str, environ: Mapping[str, str] = os.
         return template
     missing = [name for name in _VARIABLE.findall(template) if not environ.get(name)]
     if missing:
-        raise UsageError(f"{where} needs the environment variable {missing[0]}, which is not set")
+        raise tg.UsageError(f"{where} needs the environment variable {missing[0]}, which is not set")
     return _VARIABLE.sub(lambda variable: environ[variable[1]], template)

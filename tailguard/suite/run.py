@@ -3,12 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tailguard.record.environment import Placement
+
+_ANYWHERE = Placement(generator=None, server=None, pinned=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The service under test, if it runs already. `url` has no slash at its end."""
+    """The service under test.
+
+    Attributes:
+        url: where it runs already, without a slash at its end; "" if it does not.
+        file: the TOML file whose [target] describes it, "" if none does.
+    """
 
     url: str
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,7 @@ class Run:
         seed: of everything that is drawn by chance.
         planned: most iterations of each scenario, by its name.
         faults: what is made to fail, such as "subscribers_dropped".
+        placement: cores of the load and of the servers.
         notes: what was noted, for the report.
     """
 
@@ -35,6 +46,7 @@ class Run:
     seed: int
     planned: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
+    placement: Placement = _ANYWHERE
     notes: dict[str, object] = field(default_factory=dict)
 
     def note(self, name: str, value: object) -> None:

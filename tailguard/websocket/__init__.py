@@ -1,0 +1,5 @@
+"""WebSockets: subscribers in a process of their own, and when the last of them had an event."""
+
+from tailguard.websocket.subscribers import BroadcastLostError, Feed, Receipt, Subscribers
+
+__all__ = ["BroadcastLostError", "Feed", "Receipt", "Subscribers"]

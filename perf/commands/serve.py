@@ -30,6 +30,6 @@ def serve(host: str, port: int, dsn: str | None, s3_endpoint: str | None) -> Non
                              say how far S3 is used (docs/runbooks/certificates-s3-cutover.md; default: S3 alone)
     TAILGUARD_FAULTS         defects to switch on (default: none)
     """
-    from perf.serving import serve_platform  # noqa: PLC0415  # boto3 and psycopg: not for --help
+    from perf.commands.serving import serve_platform  # noqa: PLC0415  # boto3 and psycopg: not for --help
 
     serve_platform(host, port, dsn, s3_endpoint)

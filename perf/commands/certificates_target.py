@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import click
 import psycopg
 
+import tailguard as tg
 from reference.certificates import LocalStorage, Metrics, S3Storage, connect_s3
 from reference.database import Database
 from reference.errors import PlatformError
-from tailguard.base.errors import TailguardError, UsageError
-from tailguard.postgres.location import connect, locate, with_options
+from tailguard.postgres import connect, locate, with_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -63,7 +63,7 @@ def open_target(
     environ = os.environ
     root = local or _named(environ, "CERT_LOCAL_ROOT", "--local")
     if not Path(root).is_dir():
-        raise UsageError(f"There is no folder {root}: name that of the certificates with --local.")
+        raise tg.UsageError(f"There is no folder {root}: name that of the certificates with --local.")
     name = bucket or _named(environ, "AWS_STORAGE_BUCKET_NAME", "--bucket")
     access_key, secret_key = (_named(environ, key, "the environment") for key in KEYS)
     conninfo = _conninfo(dsn, schema)
@@ -82,11 +82,11 @@ def open_target(
         )
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
-        raise TailguardError(
+        raise tg.TailguardError(
             f"The database stopped this ({error.sqlstate or 'connection lost'}): {reason}"
         ) from None
     except PlatformError as error:
-        raise TailguardError(f"{error} ({error.code})") from None
+        raise tg.TailguardError(f"{error} ({error.code})") from None
     finally:
         database.close()
         client.close()
@@ -95,14 +95,14 @@ def open_target(
 def _conninfo(dsn: str | None, schema: str | None) -> str:
     place = locate(dsn)
     if place is None:
-        raise UsageError("No database is named: give --dsn, DATABASE_URL or PG*.")
+        raise tg.UsageError("No database is named: give --dsn, DATABASE_URL or PG*.")
     conninfo = with_options(place.conninfo, f"search_path={schema}") if schema else place.conninfo
     with connect(conninfo) as connection:
         table = connection.execute(
             "SELECT to_regclass('tournament_engine_certificate_certificate')"
         ).fetchone()
     if table is None or table[0] is None:
-        raise UsageError(
+        raise tg.UsageError(
             f"{place.address} has no table tournament_engine_certificate_certificate"
             f"{f' in schema {schema}' if schema else ''}: name the schema with --schema."
         )
@@ -111,5 +111,5 @@ def _conninfo(dsn: str | None, schema: str | None) -> str:
 
 def _named(environ: Mapping[str, str], variable: str, option: str) -> str:
     if not environ.get(variable):
-        raise UsageError(f"{variable} is not set: give it in the environment, or {option}.")
+        raise tg.UsageError(f"{variable} is not set: give it in the environment, or {option}.")
     return environ[variable]

@@ -13,11 +13,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from perf.certificates_target import open_target, places
+import tailguard as tg
+from perf.commands.certificates_target import open_target, places
 from reference.certificates.backfill import Backfill, BackfillPlan, BackfillProgress
 from reference.certificates.consistency import SHARE, ConsistencyCheck, ConsistencyReport
 from reference.certificates.flags import BACKFILL, Flags
-from tailguard.base.errors import UsageError
 
 EXIT_BROKEN, EXIT_INTERRUPTED = 65, 130
 _DEFAULT = BackfillPlan()
@@ -56,10 +56,10 @@ def backfill(
     """Copy to S3 what was stored before the dual write, beside live uploads.
 
     Needs CERT_S3_BACKFILL_ENABLED, unless it is a dry run. Ctrl-C or SIGTERM stop it cleanly; after any end, also
-    kill -9, the same command goes on where it was. Exit code 65 where a certificate could not be copied.
+    kill -9, the same command goes on from there. Exit code 65 if a certificate could not be copied.
     """
     if not dry_run and not read_flags().backfill:
-        raise UsageError(f"{BACKFILL} is off: set it to true once the dual write is on, or try --dry-run.")
+        raise tg.UsageError(f"{BACKFILL} is off: set it to true once the dual write is on, or try --dry-run.")
     plan = BackfillPlan(batch, concurrency, rate, dry_run, resume_after)
     with open_target(**where) as target, stopped_by_signals() as stop, shown_progress() as show:
         progress = Backfill(target.database, target.local, target.s3, plan).run(stop=stop, on_progress=show)
@@ -94,11 +94,11 @@ def check(*, everything: bool, share: float, seed: int, as_json: bool, **where: 
 
 
 def read_flags() -> Flags:
-    """Return the flags of the environment. Raises UsageError for a value that is none."""
+    """Return the flags of the environment. Raises UsageError for a value that is not one."""
     try:
         return Flags.from_environment(os.environ)
     except ValueError as error:
-        raise UsageError(f"{error}.") from None
+        raise tg.UsageError(f"{error}.") from None
 
 
 def say_backfill(progress: BackfillProgress, *, dry_run: bool) -> None:

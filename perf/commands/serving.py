@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+import tailguard as tg
 from reference.certificates import (
     CertificateStorage,
     Flags,
@@ -27,10 +28,8 @@ from reference.web.app import create_app
 from reference.web.demo import DemoAccounts, open_demo_accounts
 from reference.web.server import WebServer, bind
 from reference.web.throttle import RateError, Throttle
-from tailguard.base.errors import UsageError
-from tailguard.postgres.database import Database, open_database
-from tailguard.s3.server import open_s3
-from tailguard.s3.store import S3Server
+from tailguard.postgres import Database, open_database
+from tailguard.s3 import S3Server, open_s3
 
 LOCAL_VARIABLE = "CERT_LOCAL_ROOT"
 SECRET_VARIABLE = "DELTACROWN_SECRET"  # noqa: S105  # the variable's name
@@ -90,10 +89,10 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         listener = bind(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise UsageError(
+            raise tg.UsageError(
                 f"Port {port} on {host} is in use. Choose another with --port, or --port 0 for a free one."
             ) from error
-        raise UsageError(
+        raise tg.UsageError(
             f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose with --host and --port."
         ) from error
     with listener:
@@ -121,13 +120,13 @@ def certificate_storage(
 
 
 def read_flags(environ: Mapping[str, str]) -> Flags:
-    """Return the flags of the certificates. Raises UsageError for a value that is none, or flags without a folder."""
+    """Return the flags of the certificates. Raises UsageError for a wrong value, or for flags without a folder."""
     try:
         flags = Flags.from_environment(environ)
     except ValueError as error:
-        raise UsageError(f"{error}.") from None
+        raise tg.UsageError(f"{error}.") from None
     if flags != Flags() and not environ.get(LOCAL_VARIABLE):
-        raise UsageError(
+        raise tg.UsageError(
             f"CERT_S3_... flags need {LOCAL_VARIABLE}, the folder of the certificates on the disk."
         )
     return flags
@@ -138,7 +137,7 @@ def read_faults() -> Faults:
     try:
         return Faults.from_environment()
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise tg.UsageError(str(error)) from error
 
 
 def read_throttle(environ: Mapping[str, str]) -> Throttle:
@@ -146,14 +145,14 @@ def read_throttle(environ: Mapping[str, str]) -> Throttle:
     try:
         return Throttle.from_environment(environ)
     except RateError as error:
-        raise UsageError(str(error)) from error
+        raise tg.UsageError(str(error)) from error
 
 
 def read_secret(environ: Mapping[str, str]) -> str:
-    """Return the secret that signs tokens, or a new one. Raises UsageError where it is too short; never shows it."""
+    """Return the secret that signs tokens, or a new one. Raises UsageError if it is too short; never shows it."""
     secret = environ.get(SECRET_VARIABLE) or secrets.token_hex(SHORTEST_SECRET_BYTES)
     if len(secret.encode()) < SHORTEST_SECRET_BYTES:
-        raise UsageError(
+        raise tg.UsageError(
             f"{SECRET_VARIABLE} has {len(secret.encode())} bytes: give at least {SHORTEST_SECRET_BYTES}, "
             "for example from `openssl rand -hex 32`, or leave it unset."
         )

@@ -26,19 +26,20 @@ def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int
     """
     from pathlib import Path  # noqa: PLC0415  # with what follows
 
-    from perf.mapping.target import load_target  # noqa: PLC0415  # not for --help
-    from perf.preflight_checks import Preflight  # noqa: PLC0415
-    from tailguard.base.errors import UsageError  # noqa: PLC0415
-    from tailguard.config.suite_table import find_file  # noqa: PLC0415
-    from tailguard.http.connections import is_address  # noqa: PLC0415
+    import tailguard as tg  # noqa: PLC0415
+    from perf.commands.preflight_checks import Preflight  # noqa: PLC0415  # not for --help
+    from perf.mapping.target import load_mapping  # noqa: PLC0415
+    from tailguard.http import is_address  # noqa: PLC0415
 
     if not is_address(host):
-        raise UsageError(f"--host {host!r} is no address: write it as https://host or http://host:port")
-    path = Path(target) if target else find_file()
-    described = load_target(path) if path is not None else None
+        raise tg.UsageError(
+            f"--host {host!r} is not an address: write it as https://host or http://host:port"
+        )
+    path = Path(target or "tailguard.toml")
+    described = load_mapping(path) if target or path.is_file() else None
     if described is None:
-        raise UsageError(
-            f"{path or 'tailguard.toml'} has no [target]: name a file with --target (docs/examples/deltacrown.toml)"
+        raise tg.UsageError(
+            f"{path} describes no [target]: name a file with --target (docs/examples/deltacrown.toml)"
         )
     checks = Preflight(described, host.rstrip("/"), dsn, burst).run()
     worst = 0
