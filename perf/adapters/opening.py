@@ -1,0 +1,60 @@
+"""The platform as scenarios reach it: by its methods, over HTTP, or through an adapter of your own."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import tailguard as tg
+from perf.adapters.choice import load_adapter
+from perf.adapters.http import HttpPlatform, Note, Tokens
+from perf.adapters.in_process import InProcessPlatform
+from perf.platform import Closes
+from perf.reference import Reference
+from reference.seed import Seeded
+from reference.tokens import Tokens as Signer
+from tailguard.http import Exchange
+
+SECRET_VARIABLE = "DELTACROWN_SECRET"  # noqa: S105  # the name of the variable that `tailguard serve` reads
+
+
+def secret_of_target() -> str:
+    """Return what signs the tokens of a server of `tailguard serve`. Raises UsageError if it is not set."""
+    secret = os.environ.get(SECRET_VARIABLE, "")
+    if not secret:
+        raise tg.UsageError(
+            f"There is no way to log in at this target. For a server of `tailguard serve`, set {SECRET_VARIABLE} to "
+            "the one it was started with; for a platform of yours, describe its routes and its log-in in a file "
+            "(docs/examples/deltacrown.toml), under locust with --tailguard-target FILE."
+        )
+    return secret
+
+
+@contextmanager
+def called_in_process(reference: Reference) -> Iterator[InProcessPlatform]:
+    """Call the reference platform by its methods while the `with` lasts."""
+    with (
+        reference.open() as (deltacrown, metrics),
+        closing(InProcessPlatform(deltacrown, metrics, reference.spectator)) as platform,
+    ):
+        yield platform
+
+
+def over_http(
+    url: str, reference: Reference, seeded: Seeded, connections: Exchange, note: Note, *, used: bool
+) -> HttpPlatform:
+    """Speak to a server of the reference platform; everybody has a token before the clock starts.
+
+    One that others have `used` keeps no versions of matches that we know.
+    """
+    tokens = Tokens(Signer(reference.secret).mint)
+    tokens.prepare(seeded.users)
+    return HttpPlatform(
+        url, tokens, connections, note, spectator=reference.spectator, states_versions=not used
+    )
+
+
+@contextmanager
+def of_your_own(adapter: str) -> Iterator[Closes]:
+    """Open an adapter of yours while the `with` lasts."""
+    with closing(load_adapter(adapter)()) as platform:
+        yield platform

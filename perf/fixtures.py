@@ -1,0 +1,143 @@
+"""What DeltaCrown's scenarios run on: the platform as it is to be reached, its rows, its database."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import tailguard as tg
+from perf.adapters.choice import HTTP, IN_PROCESS, check_adapter, lacking
+from perf.adapters.opening import called_in_process, of_your_own, over_http, secret_of_target
+from perf.mapping.opened import MappedTarget, open_target
+from perf.mapping.target import load_mapping
+from perf.offer import Offer, rows_of
+from perf.platform import NEEDED
+from perf.reference import Reference
+from perf.reference_process import served
+from perf.store import Store
+from reference.database import create_tables
+from reference.faults import Faults
+from reference.seed import Seeded, SeedSize, seed_platform
+from tailguard.http import Exchange
+from tailguard.postgres import Postgres, Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """Rows of the two tables that the index migrations are for."""
+
+    economy_rows: int
+    moderation_rows: int
+
+
+@tg.fixture(scope="run")
+def adapter(config: tg.Config, target: tg.Target) -> str:
+    """How the platform is reached; an adapter of your own has what the chosen scenarios need."""
+    if config.platform == IN_PROCESS:
+        return HTTP if target.url else IN_PROCESS
+    if config.platform != HTTP:
+        check_adapter(config.platform, config.scenarios or NEEDED)
+    return config.platform
+
+
+@tg.fixture(scope="run")
+def faults(target: tg.Target, run: tg.Run) -> str:
+    """What TAILGUARD_FAULTS switches on in the platform, if it is ours."""
+    if target.url:
+        return ""
+    try:
+        names = Faults.from_environment().names()
+    except ValueError as error:
+        raise tg.UsageError(str(error)) from error
+    run.note("faults", tuple(names))
+    return ",".join(names)
+
+
+@tg.fixture(scope="run")
+def mapped(target: tg.Target) -> MappedTarget | None:
+    """The target's own routes and users; None if it is ours, or speaks the reference platform's contract."""
+    mapping = load_mapping(Path(target.file)) if target.url and target.file else None
+    return None if mapping is None else open_target(mapping, target.url)
+
+
+@tg.fixture(scope="run")
+def seeded(postgres: Postgres, config: tg.Config, run: tg.Run) -> Seeded:
+    """Where the seeded rows are. Who serves a platform elsewhere has seeded it, with the usual size."""
+    if not postgres.conninfo:
+        return Seeded.of(SeedSize())
+    histories = config.read("migrations", Histories)
+    size = SeedSize(ledger_rows=histories.economy_rows, moderation_rows=histories.moderation_rows)
+    create_tables(postgres.conninfo)
+    try:
+        return seed_platform(postgres.conninfo, size=size, seed=run.seed)
+    except ValueError as error:
+        raise tg.UsageError(f"{error}: see migrations.economy_rows and migrations.moderation_rows") from error
+
+
+@tg.fixture(scope="run")
+def store() -> Store | None:
+    """Where certificates go. Nowhere: a scenario of certificates brings its own, so that nobody else waits for S3."""
+    return None
+
+
+@tg.fixture(scope="run")
+def reference(
+    faults: str,
+    target: tg.Target,
+    mapped: MappedTarget | None,
+    store: Store | None,
+    postgres: Postgres,
+    seeded: Seeded,
+) -> Reference:
+    """The reference platform's parts; of one that runs elsewhere, what speaks to it."""
+    secret = secret_of_target() if target.url and mapped is None else secrets.token_hex(32)
+    return Reference(postgres.conninfo, secret, faults, store, spectator=seeded.users[-1])
+
+
+@tg.fixture(scope="run")
+def url(adapter: str, target: tg.Target, reference: Reference, run: tg.Run) -> Iterator[str]:
+    """Where the platform is reached over HTTP; we serve it if nobody does. "" if it is not."""
+    ours = adapter == HTTP and not target.url
+    with served(reference, run.placement.server) if ours else nullcontext(target.url) as address:
+        yield address
+
+
+@tg.fixture(scope="run")
+def offer(adapter: str, seeded: Seeded, mapped: MappedTarget | None) -> Offer:
+    """The rows that scenarios work on, and what the platform cannot be asked for."""
+    return mapped.offer() if mapped else Offer(rows_of(seeded), lacking(adapter), {})
+
+
+@tg.fixture
+def platform(
+    adapter: str,
+    mapped: MappedTarget | None,
+    url: str,
+    reference: Reference,
+    seeded: Seeded,
+    target: tg.Target,
+    connections: Exchange,
+    run: tg.Run,
+) -> Iterator[object]:
+    """The platform as scenarios ask it; each says in its own types what it needs."""
+    opened: AbstractContextManager[object]
+    if adapter == IN_PROCESS:
+        opened = called_in_process(reference)
+    elif mapped:
+        opened = mapped.platform(connections, run.note)
+    elif adapter == HTTP:
+        opened = nullcontext(over_http(url, reference, seeded, connections, run.note, used=bool(target.url)))
+    else:
+        opened = of_your_own(adapter)
+    with opened as platform:
+        yield platform
+
+
+@tg.fixture
+def database(postgres: Postgres) -> Iterator[Reader]:
+    """A connection of the suite's own, for invariants."""
+    if not postgres.conninfo:
+        tg.skip("the target's database is not ours to read")
+    with postgres.reader() as reader:
+        yield reader

@@ -1,0 +1,65 @@
+"""A run's PostgreSQL as fixtures get it, and a connection of the suite's own that reads what must hold."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+
+from tailguard.postgres.location import connect
+
+_DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A run's database, of scope "run". `conninfo` is "" if it is the target's own and not ours to read."""
+
+    conninfo: str = field(repr=False)  # with the password and the search path
+    schema: str
+    version: str
+    source: str
+
+    @contextmanager
+    def reader(self) -> Iterator["Reader"]:
+        """Connect while the `with` lasts. Raises DatabaseError if the database cannot be reached."""
+        reader = Reader(self.conninfo)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+
+class Reader:
+    """Reads single values; connects again if a fault has cost it its connection."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._connection = connect(conninfo)
+        self._deadlocks_before = self._count_deadlocks()
+
+    def value(self, query: str, *parameters: object) -> object:
+        """Return the first column of a query's first row, None if there is no row. Raises psycopg.Error."""
+        try:
+            return self._read(query, parameters)
+        except psycopg.OperationalError:
+            if not self._connection.closed:
+                raise
+        self._connection = connect(self._conninfo)
+        return self._read(query, parameters)
+
+    def deadlocks(self) -> int:
+        """Return how many deadlocks this database has seen since this reader was made."""
+        return self._count_deadlocks() - self._deadlocks_before
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def _read(self, query: str, parameters: tuple[object, ...]) -> object:
+        row = self._connection.execute(query.encode(), parameters).fetchone()
+        return None if row is None else row[0]
+
+    def _count_deadlocks(self) -> int:
+        counted = self.value(_DEADLOCKS)
+        return counted if isinstance(counted, int) else 0
