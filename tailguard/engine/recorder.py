@@ -39,6 +39,11 @@ class Recorder:
         code = int.from_bytes(self.buffer[-CODE_BYTES:], sys.byteorder)
         self.buffer[-CODE_BYTES:] = amend_code(code, outcome, error).to_bytes(CODE_BYTES, sys.byteorder)
 
+    def drain(self) -> bytearray:
+        """Return the rows so far and forget them. Not for a recorder whose last sample may still be amended."""
+        rows, self.buffer = self.buffer, bytearray()
+        return rows
+
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.buffer) // ROW_BYTES

@@ -39,30 +39,32 @@ class ScenarioExecution:
 
     Attributes:
         name: the scenario's.
+        steps: the names of its steps so far.
         errors: the kinds of failures and refusals so far.
         lateness_ns: how late iterations began although a user was free.
+        users: all virtual users so far.
     """
 
     def __init__(self, scenario: Playable, clock: Clock, *, run_id: str = "", seed: int = 1) -> None:
         """The iterations' keys are made of `run_id`, their random numbers of `seed`."""
         self.name = scenario.name
+        self.steps = StepNames(scenario.steps)
         self.errors = ErrorKinds()
         self.lateness_ns = array("q")
+        self.users: list[VirtualUser] = []
         self._scenario = scenario
         self._clock = clock
-        self._steps = StepNames(scenario.steps)
         self._context = IterationContext(
-            run_id, seed, scenario.name, clock, self._steps, Refusals(scenario.refusals), self.errors
+            run_id, seed, scenario.name, clock, self.steps, Refusals(scenario.refusals), self.errors
         )
         self._unserved = Recorder()
-        self._users: list[VirtualUser] = []
 
     @contextmanager
     def user(self, number: int) -> Iterator[VirtualUser]:
         """Make a virtual user in this thread, and take it away in this thread."""
         with self._scenario.user() as journey:
             user = self._timed(journey, number)
-            self._users.append(user)
+            self.users.append(user)
             yield user
 
     def warming_up(self, user: VirtualUser) -> VirtualUser:
@@ -91,7 +93,7 @@ class ScenarioExecution:
         `arrivals` are closed, and what was in progress has had its time to end; not so if the run was `interrupted`,
         which makes neither an error.
         """
-        for user in self._users:
+        for user in self.users:
             if user.playing:
                 user.playing = False
                 user.iteration.abandon(None if interrupted else TIMED_OUT)
@@ -104,13 +106,21 @@ class ScenarioExecution:
 
     def samples(self) -> Samples:
         """All samples so far."""
-        recorders = [self._unserved, *(user.recorder for user in self._users)]
-        return merge(recorders, self.name, self._steps.names(), self.errors.names())
+        recorders = [self._unserved, *(user.recorder for user in self.users)]
+        return merge(recorders, self.name, self.steps.names(), self.errors.names())
+
+    def drain(self) -> bytearray:
+        """Return the rows of all iterations that have ended, and forget them; for greenlets, which share a thread."""
+        rows = self._unserved.drain()
+        for user in self.users:
+            if not user.playing:
+                rows += user.recorder.drain()
+        return rows
 
     @property
     def own_s(self) -> float:
         """Time of the journeys' own code before their first steps, over all iterations so far."""
-        return sum(user.iteration.own_ns for user in self._users) / 1e9
+        return sum(user.iteration.own_ns for user in self.users) / 1e9
 
     def _timed(self, journey: Journey, number: int) -> VirtualUser:
         recorder = Recorder()
