@@ -18,8 +18,9 @@ from tailguard.record.migration import (
     MigrationEntry,
     QueryEvidence,
 )
-from tailguard.record.part import Document, Json
+from tailguard.record.part import Document
 from tailguard.record.run import Run
+from tailguard.record.run_json import dec_hook
 from tailguard.record.samples import Samples
 
 
@@ -43,10 +44,10 @@ def _plans(folder: Path, entry: MigrationEntry, where: str) -> Iterator[Differen
 def _summarised_again(recorded: QueryEvidence, plan_file: Path) -> QueryEvidence:
     """Return the evidence with all that its plans say taken from their file."""
     try:
-        documents = msgspec.json.decode(plan_file.read_bytes(), type=list[dict[str, Json]])
+        documents = msgspec.json.decode(plan_file.read_bytes(), type=list[Document], dec_hook=dec_hook)
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(f"{plan_file} cannot be read: {error}. Restore the file, or prove again.") from error
-    found = summarise_executions([Document(document) for document in documents])
+    found = summarise_executions(documents)
     return replace(
         recorded,
         server_ms=found.server_ms,
