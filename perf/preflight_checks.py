@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from perf.mapping.login import Credential, log_in
+from perf.mapping.login import log_in
 from perf.mapping.mapped import MappedPlatform, PoolExhaustedError, Throttled
 from perf.mapping.pools import Pool, PooledRows, read_pools
 from perf.mapping.target import STEPS, Target, tls_of
 from perf.platform import RefusedError
 from tailguard.base.errors import TailguardError
 from tailguard.http.connections import HttpConnections
+from tailguard.http.remote_target import Credential
 from tailguard.websocket.subscribers import BroadcastLostError, Subscribers
 
 # A welcome later than this, before any load, means that subscribers will time out under it.
@@ -120,7 +121,7 @@ class Preflight:
     def _throttle(self, credentials: Sequence[Credential]) -> Check:
         """Ask many times at once: a limiter that answers now answers under load."""
         path = self._target.health or "/"
-        headers = credentials[0]["headers"] if credentials else {}
+        headers = credentials[0].headers if credentials else {}
         with ThreadPoolExecutor(8) as clients:
             statuses = [
                 each[0] for each in clients.map(lambda _: self._ask(path, headers), range(self._burst))

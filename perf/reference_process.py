@@ -15,7 +15,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.locust.options import Selection
 from tailguard.record.environment import Environment
 from tailguard.record.run_json import decode, plain
 
@@ -39,7 +42,7 @@ class Reference:
         self.process.stdout.close()
 
 
-def start_reference(configuration: Mapping[str, Any], port: int, say: Callable[[str], None]) -> Reference:
+def start_reference(selection: Selection, port: int, say: Callable[[str], None]) -> Reference:
     """Start the platform with its servers on loopback. Raises UsageError if it cannot be started."""
     process = subprocess.Popen(
         [sys.executable, "-m", __name__],
@@ -49,7 +52,7 @@ def start_reference(configuration: Mapping[str, Any], port: int, say: Callable[[
         start_new_session=True,  # Ctrl-C is ours to hear: the samples need the platform until they are checked
     )
     assert process.stdin is not None and process.stdout is not None  # noqa: PT018  # for mypy
-    process.stdin.write(json.dumps({**configuration, "port": port}) + "\n")
+    process.stdin.write(json.dumps({**msgspec.structs.asdict(selection), "port": port}) + "\n")
     process.stdin.flush()
     for line in process.stdout:
         told = json.loads(line)

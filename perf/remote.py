@@ -1,6 +1,5 @@
 """A platform that runs elsewhere, reached over HTTP: for the workers of Locust and the blocks of a duet."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from perf.mapping.target import parse_target
 from perf.seeded_shard import seeded_for
 from reference.tokens import Tokens as Signer
 from tailguard.http.connections import Exchange
+from tailguard.http.remote_target import MappedTarget, RemoteTarget, Shard
 
 STAFF = 1  # the seed's first user may act for every wallet and certificate
 
@@ -27,26 +27,28 @@ class UsedPlatform(HttpPlatform):
 
 
 def platform_of(
-    plan: Mapping[str, Any], connections: Exchange | None = None
+    target: RemoteTarget, shard: Shard, connections: Exchange | None = None
 ) -> HttpPlatform | MappedPlatform:
-    """Return the port onto the plan's target: mapped, or one that speaks the reference platform's contract."""
-    if plan["target"]:
-        given = plan["target"]
-        target = parse_target(given["table"], given["source"], Path())
-        return MappedPlatform(target, plan["host"], pools_of(plan), given["credentials"], connections)
-    kind = HttpPlatform if plan["conninfo"] else UsedPlatform
-    users = seeded_for(plan["lane"], plan["lanes"]).users
-    tokens = Tokens(Signer(plan["secret"]).mint)
-    return kind(plan["host"], tokens, staff=STAFF, spectator=users[-1], connections=connections)
+    """Return the port onto a target: mapped, or one that speaks the reference platform's contract."""
+    mapping = target.mapping
+    if mapping is not None:
+        parsed = parse_target(mapping.table.value, mapping.source, Path())
+        return MappedPlatform(parsed, target.host, pools_of(mapping), mapping.credentials, connections)
+    kind = HttpPlatform if target.conninfo else UsedPlatform
+    users = seeded_for(shard.index, shard.count).users
+    tokens = Tokens(Signer(target.secret).mint)
+    return kind(target.host, tokens, staff=STAFF, spectator=users[-1], connections=connections)
 
 
-def rows_of(plan: Mapping[str, Any]) -> Any:
+def rows_of(target: RemoteTarget, shard: Shard) -> Any:
     """Return the rows that scenarios prepare their data from: the target's pools, or the reference's seed."""
-    if plan["target"]:
-        return PooledRows(pools_of(plan), plan["lane"], plan["lanes"])
-    return seeded_for(plan["lane"], plan["lanes"])
+    if target.mapping is not None:
+        return PooledRows(pools_of(target.mapping), shard.index, shard.count)
+    return seeded_for(shard.index, shard.count)
 
 
-def pools_of(plan: Mapping[str, Any]) -> dict[str, Pool]:
-    """Return the pools as the master read them."""
-    return {name: Pool(name, rows, once) for name, (rows, once) in plan["target"]["pools"].items()}
+def pools_of(mapping: MappedTarget) -> dict[str, Pool]:
+    """Return the pools as they were read where the mapping is."""
+    return {
+        name: Pool(name, [row.value for row in pool.rows], pool.once) for name, pool in mapping.pools.items()
+    }

@@ -22,6 +22,7 @@ from perf.mapping.target import Target, tls_of
 from perf.mapping.template import fill, look_up, with_environment
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.http.connections import Exchange, HttpConnections
+from tailguard.http.remote_target import Credential
 
 # At once: password checks are CPU of the target, and more would only queue there.
 CLIENTS = 4
@@ -34,8 +35,6 @@ KEYS = {
 # Given to every kind: how long credentials are good for, less what a renewal takes. DeltaCrown's tokens last an hour.
 RENEW, RENEW_AFTER_S = "renew_after_s", 50 * 60
 BEARER = "Authorization: Bearer {token}"
-# What a user's requests carry: headers, and the token by itself for a WebSocket's address.
-Credential = Mapping[str, Any]
 
 
 class LoginError(TailguardError):
@@ -104,7 +103,7 @@ def _check(login: Mapping[str, Any], source: str) -> None:
 
 def _bearing(login: Mapping[str, Any], token: str) -> Credential:
     name, _, value = fill(login.get("header", BEARER), {"token": token}).partition(":")
-    return {"headers": {name.strip(): value.strip()}, "token": token}
+    return Credential(headers={name.strip(): value.strip()}, token=token)
 
 
 def _ask_token(login: Mapping[str, Any], user: Row, host: str, connections: Exchange, target: Target) -> str:
@@ -157,10 +156,9 @@ def _session(
     if status >= 400 or len(cookies) <= before:  # noqa: PLR2004  # HTTP's errors begin here
         raise LoginError(f"{login['path']} answered {status} to user {user['id']} and gave no session")
     csrf = _value(cookies, login.get("csrf_cookie", "csrftoken"))
-    return {
-        "headers": _cookie(cookies) | {login.get("csrf_header", "X-CSRFToken"): csrf, "Referer": host},
-        "token": "",
-    }
+    return Credential(
+        headers=_cookie(cookies) | {login.get("csrf_header", "X-CSRFToken"): csrf, "Referer": host}, token=""
+    )
 
 
 def _keep(cookies: "SimpleCookie", answered: Any) -> None:

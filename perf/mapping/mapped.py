@@ -8,16 +8,16 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from perf.http import SubmittedResult, UploadedCertificate
-from perf.mapping.login import Credential
 from perf.mapping.pools import Pool
 from perf.mapping.target import OPTIONAL, Step, Target, tls_of
 from perf.mapping.template import fill
 from perf.platform import MatchScores, RefusedError
 from tailguard.base.errors import UsageError
 from tailguard.http.connections import Exchange, HttpConnections
+from tailguard.http.remote_target import Credential
 from tailguard.websocket.subscribers import Feed
 
-_NOBODY: Credential = {"headers": {}, "token": ""}
+_NOBODY = Credential(headers={}, token="")
 
 
 class UnexpectedStatusError(Exception):
@@ -116,7 +116,7 @@ class MappedPlatform:
     def feed(self, tournament_id: Any) -> Feed:
         """Say where subscribers of a tournament connect."""
         feed = self._target.feed
-        token = self._credential(0)["token"]
+        token = self._credential(0).token
         values = {"tournament": {"id": tournament_id}, "token": quote(token)}
         scheme = "wss" if self._base.scheme == "https" else "ws"
         origin = feed.get("origin") or f"{self._base.scheme}://{self._base.netloc}"
@@ -149,7 +149,7 @@ class MappedPlatform:
         step = self._target.steps[name]
         number = step.user if user is None else user
         values["user"] = self._user(number)
-        headers = {**self._target.headers, **self._credential(number)["headers"]}
+        headers = {**self._target.headers, **self._credential(number).headers}
         body, kind = _body(step, raw, values)
         if kind:
             headers["Content-Type"] = kind

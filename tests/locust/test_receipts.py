@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tailguard.engine.recorder import ErrorKinds
 from tailguard.locust.clock import ClockPair
 from tailguard.locust.master.broadcasts import LOST
 from tailguard.locust.master.inbox import Inbox
+from tailguard.locust.messages import ReceiptChunk, WatchedLedger
 from tailguard.locust.worker.outbox import DrainedRecorder, Outbox
 from tailguard.locust.worker.receipts import ReceiptLog
 from tailguard.record.samples import ERROR, OK, pack_code
@@ -99,8 +101,8 @@ def collected(nodes, late=(), drop=None, clocks=None):
         for message in messages:
             if not (drop and drop(place, message)):
                 inbox.take_chunk(f"w{place}", message)
-        clock = clocks[place].as_message() if clocks else ClockPair.now().as_message()
-        inbox.take_ledger(f"w{place}", node.outbox.ledger() | {"clock": clock})
+        ledger = node.outbox.ledger({}, {}, None)
+        inbox.take_ledger(f"w{place}", replace(ledger, clock=clocks[place]) if clocks else ledger)
     return inbox
 
 
@@ -129,7 +131,7 @@ def one_broadcast(elsewhere):
     return nodes
 
 
-def test_what_its_own_worker_calls_whole_is_lost_where_another_workers_spectator_missed_it():
+def test_what_its_own_worker_calls_whole_is_lost_if_another_workers_spectator_missed_it():
     nodes = one_broadcast([100, None, 120])
     own = nodes[0].recorder.samples("b", STEPS, ("",))
     assert own.outcome.tolist() == [OK]  # all that one worker can know
@@ -174,7 +176,9 @@ def test_a_late_workers_spectators_are_not_expected_to_have_seen_what_was_before
 
 
 def test_receipts_that_did_not_arrive_are_a_fault():
-    inbox = collected(one_broadcast([1, 2, 3]), drop=lambda place, told: place == 1 and "receipts" in told)
+    inbox = collected(
+        one_broadcast([1, 2, 3]), drop=lambda place, told: place == 1 and isinstance(told, ReceiptChunk)
+    )
     assert any("0 of 1 receipts of b arrived" in fault for fault in inbox.faults())
 
 
@@ -184,5 +188,5 @@ def test_an_event_that_only_some_have_is_waited_for_and_then_kept_as_it_is():
     crowd.see(1, [10, None, 20], 0)
     log.close()
     assert clock.now >= 10_000_000_000  # an event of just now may still come to all
-    assert log.account() == {"spectators": 3, "since_ns": 50, "duplicates": 2}
+    assert log.ledger(0) == WatchedLedger(rows=0, spectators=3, since_ns=50, duplicates=2)
     assert len(log.drain()) > 0

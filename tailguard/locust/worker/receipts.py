@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tailguard.base.clock import Clock
+from tailguard.locust.messages import WatchedLedger
 
 # id: a hash of the event's text; count: spectators that had it; then the instants of the first and the last of them.
 RECEIPT = np.dtype([("id", np.int64), ("count", np.int32), ("first_ns", np.int64), ("last_ns", np.int64)])
@@ -50,7 +51,7 @@ class ReceiptLog:
     def close(self) -> None:
         """Wait for what is on its way, then keep what came to some only. Nobody plays any more.
 
-        Raises BroadcastLostError where the spectators' process has ended.
+        Raises BroadcastLostError if the spectators' process has ended.
         """
         closed_ns = self._clock.now_ns()
         self._clock.sleep_until_ns(closed_ns + QUIET_NS)
@@ -60,13 +61,14 @@ class ReceiptLog:
             self._take(receipt)
         self._duplicates = self._audience.totals()["duplicates"]
 
-    def account(self) -> dict[str, int]:
-        """Return what the master must know beside the receipts."""
-        return {
-            "spectators": self._audience.count,
-            "since_ns": self._since_ns,
-            "duplicates": self._duplicates,
-        }
+    def ledger(self, rows: int) -> WatchedLedger:
+        """Return what the master must know beside the `rows` receipts that were sent."""
+        return WatchedLedger(
+            rows=rows,
+            spectators=self._audience.count,
+            since_ns=self._since_ns,
+            duplicates=self._duplicates,
+        )
 
     def _expected(self) -> bool:
         young_ns = self._clock.now_ns() - LATE_NS
