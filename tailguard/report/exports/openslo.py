@@ -11,8 +11,8 @@ SERVICE = "service"
 
 
 def export(run: Run) -> dict[str, str]:
-    """Return a document a promise: the share of good events of all, over 28 days."""
-    documents = [_document(promise) for promise in promises(run.record["verdicts"])]
+    """Return a document per promise: the share of good events of all, over 28 days."""
+    documents = [_document(promise) for promise in promises(run)]
     return {"openslo.yaml": yaml_of(*documents)}
 
 

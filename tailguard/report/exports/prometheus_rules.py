@@ -16,7 +16,7 @@ _WINDOWS = ("5m", "30m", "1h", "6h", "3d")
 
 def export(run: Run) -> dict[str, str]:
     """Return a rule file: recording rules of the bad share by window, and multi-window alarms."""
-    groups = [_group(promise) for promise in promises(run.record["verdicts"])]
+    groups = [_group(promise) for promise in promises(run)]
     return {"prometheus-rules.yaml": yaml_of({"groups": groups})}
 
 
@@ -39,7 +39,7 @@ def sloth(run: Run) -> dict[str, str]:
                 "ticket_alert": {"labels": {"severity": "ticket"}},
             },
         }
-        for promise in promises(run.record["verdicts"])
+        for promise in promises(run)
     ]
     return {"sloth.yaml": yaml_of({"version": "prometheus/v1", "service": SERVICE, "slos": slos})}
 
