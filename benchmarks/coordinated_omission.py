@@ -20,6 +20,7 @@ from stalling import QUANTILES, RATE_PER_S, StallingPlatform, exact_times_ms, qu
 from tailguard.engine.measure import measure
 from tailguard.engine.scenario import Scenario
 from tailguard.engine.schedule import Closed, Constant, Poisson, Schedule
+from tailguard.engine.summary import scenario_entry
 from tailguard.engine.workload import Load, Pace, Workload
 from tailguard.trust.doubts import find_doubts
 
@@ -38,10 +39,11 @@ def through_the_engine(schedule: Schedule, seconds: float, pace: Pace) -> Sequen
         lambda *_: [],
     )
     load = Load(schedule, workers=WORKERS, max_samples=10**6, max_seconds=seconds)
-    measured = measure([Workload(scenario, StallingPlatform(), None, load)], pace=pace)
-    for doubt in find_doubts(measured):
+    measurement = measure([Workload(scenario, StallingPlatform(), None, load)], pace=pace)["stalling"]
+    entry = scenario_entry(scenario.title, measurement)
+    for doubt in find_doubts({"stalling": entry}, {"stalling": measurement.samples}):
         print(f"{schedule.kind}, {doubt.grade}: {doubt.measured}", file=sys.stderr)
-    return quantiles(measured["stalling"].samples.response_ms("go"))
+    return quantiles(measurement.samples.response_ms("go"))
 
 
 def by_locust(seconds: float) -> Sequence[float]:

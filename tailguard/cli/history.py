@@ -45,10 +45,9 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     known = merged(*(read_history(path) for path in imports), read_history(folder / NAME))
     found = finished_runs(folder, known["run"])
     table = merged(known, *(rows_of(run) for run in found.runs))
-    if found.of_other_schemas:
-        click.echo(
-            f"{found.of_other_schemas} runs of another version are left out: only that one reads them."
-        )
+    if count := found.of_other_schemas:
+        told = "1 run of another version is" if count == 1 else f"{count} runs of another version are"
+        click.echo(f"{told} left out; that version reads what this one cannot.")
     if target is not None:
         write_history(target, table)
     if table.empty:
