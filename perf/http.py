@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from perf.platform import MatchScores
 from perf.refusals import refusal
 from tailguard.http.connections import Exchange, HttpConnections
-from tailguard.websocket.subscribers import Feed
+from tailguard.websocket.messages import Feed
 
 RENEW_AFTER_S = 50 * 60  # access tokens last 60 minutes
 

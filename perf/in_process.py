@@ -8,7 +8,7 @@ import urllib3
 
 from perf.platform import MatchScores, Submitted, Uploaded
 from reference.platform import DeltaCrown
-from tailguard.websocket.subscribers import Feed
+from tailguard.websocket.messages import Feed
 
 _SCORES = "SELECT participant1_score, participant2_score, updated_at FROM tournament_engine_match_match WHERE id = $1"
 # A presigned read is one GET on loopback: what takes 10 s is lost to its reader.

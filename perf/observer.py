@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from perf.platform import MatchScores, Platform
-from tailguard.websocket.subscribers import Feed
+from tailguard.websocket.messages import Feed
 
 # Loopback answers in milliseconds; a platform that takes longer to welcome a spectator is not ready.
 PATIENCE_S = 5.0

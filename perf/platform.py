@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from reference.errors import Conflict
 from tailguard.base.errors import UsageError
-from tailguard.websocket.subscribers import Feed
+from tailguard.websocket.messages import Feed
 
 
 class RefusedError(Exception):

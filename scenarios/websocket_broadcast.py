@@ -19,7 +19,8 @@ from tailguard.pipeline.feed_switches import is_cut_off, is_under_faults, switch
 from tailguard.pipeline.world import World
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import Invariant
-from tailguard.websocket.subscribers import BroadcastLostError, Receipt, Subscribers
+from tailguard.websocket.messages import Receipt, Totals
+from tailguard.websocket.subscribers import BroadcastLostError, Subscribers
 
 # Twice the limit of the objective: what comes later still counts as slow, not as lost.
 LOST_AFTER_S = 10.0
@@ -94,20 +95,20 @@ def invariants(world: World, data: Arena, samples: Samples) -> list[Invariant]:
     """Every broadcast once per spectator, in order, none lost, none before its commit."""
     totals = data.subscribers.totals()
     return [
-        equals("every broadcast reached every spectator once", expected=0, observed=totals["duplicates"]),
-        equals("broadcasts arrived in order", expected=0, observed=totals["out_of_order"]),
+        equals("every broadcast reached every spectator once", expected=0, observed=totals.duplicates),
+        equals("broadcasts arrived in order", expected=0, observed=totals.out_of_order),
         *(after_drops(data, totals, samples) if data.subscribers.come_back else never_dropped(totals)),
         *([] if data.observer is None else [committed_first(data.observer)]),
         *([kept(world.platform, data)] if is_under_faults(world) and data.observer is not None else []),
     ]
 
 
-def never_dropped(totals: Mapping[str, int]) -> list[Invariant]:
+def never_dropped(totals: Totals) -> list[Invariant]:
     """Return whether all connections held."""
-    return [equals("no spectator was dropped", expected=0, observed=totals["dropped"])]
+    return [equals("no spectator was dropped", expected=0, observed=totals.dropped)]
 
 
-def after_drops(data: Arena, totals: Mapping[str, int], samples: Samples) -> list[Invariant]:
+def after_drops(data: Arena, totals: Totals, samples: Samples) -> list[Invariant]:
     """Return whether those who were cut off came back, and lost nothing while in the room.
 
     What was sent meanwhile is missed, not lost: the platform repeats no event, and a client that comes back reads the
@@ -120,13 +121,13 @@ def after_drops(data: Arena, totals: Mapping[str, int], samples: Samples) -> lis
             name="no broadcast was lost to a spectator in the room",
             held=not lost,
             expected="0",
-            observed=f"{lost}; {totals['missed']} missed by those cut off",
+            observed=f"{lost}; {totals.missed} missed by those cut off",
         ),
         Invariant(
             name="every spectator who was cut off came back",
-            held=not totals["away"],
+            held=not totals.away,
             expected="0 away",
-            observed=f"{totals['away']} away after {totals['dropped']} drops",
+            observed=f"{totals.away} away after {totals.dropped} drops",
         ),
     ]
 

@@ -15,7 +15,7 @@ from perf.platform import MatchScores, RefusedError
 from tailguard.base.errors import UsageError
 from tailguard.http.connections import Exchange, HttpConnections
 from tailguard.http.remote_target import Credential
-from tailguard.websocket.subscribers import Feed
+from tailguard.websocket.messages import Feed
 
 _NOBODY = Credential(headers={}, token="")
 

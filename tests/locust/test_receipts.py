@@ -14,6 +14,7 @@ from tailguard.locust.messages import ReceiptChunk, WatchedLedger
 from tailguard.locust.worker.outbox import DrainedRecorder, Outbox
 from tailguard.locust.worker.receipts import ReceiptLog
 from tailguard.record.samples import ERROR, OK, pack_code
+from tailguard.websocket.messages import Receipt, Totals
 
 STEPS = ("broadcast",)
 SPECTATORS = 3
@@ -43,7 +44,14 @@ class Spectators:
         came = [sent_ns + delay for delay in delays_ns if delay is not None]
         if not came:
             return None
-        receipt = {"id": event, "count": len(came), "first_ns": min(came), "last_ns": max(came)}
+        receipt = Receipt(
+            key=event,
+            id=event,
+            count=len(came),
+            awaited=self.count - len(came),
+            first_ns=min(came),
+            ended_ns=max(came),
+        )
         (self.tell if len(came) == self.count else self.waiting.append)(receipt)
         return receipt
 
@@ -51,7 +59,7 @@ class Spectators:
         return self.waiting
 
     def totals(self):
-        return {"duplicates": self.duplicates}
+        return Totals(events=0, duplicates=self.duplicates, out_of_order=0, dropped=0, away=0, missed=0)
 
 
 class Stopped:
@@ -77,11 +85,11 @@ class Node:
         self.outbox.add_receipts("b", ReceiptLog(self.crowd, self.clock))
 
     def sent(self, sent_ns, receipt):
-        if receipt is None or receipt["count"] < SPECTATORS:
+        if receipt is None or receipt.count < SPECTATORS:
             code = pack_code(0, ERROR, 0, self.errors.number(LOST))
             self.recorder.append(sent_ns, sent_ns, sent_ns + 5000, code)
         else:
-            self.recorder.append(sent_ns, sent_ns, receipt["last_ns"], pack_code(0))
+            self.recorder.append(sent_ns, sent_ns, receipt.ended_ns, pack_code(0))
 
 
 def play(nodes, events):
