@@ -5,14 +5,13 @@ from msgspec.structs import replace
 
 from tailguard.base.state import State
 from tailguard.record.run_record import Ended
-from tailguard.record.verdict import PlanVerdict
 from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.page import page_of
 from tailguard.report.text.markdown import markdown_of
 from tailguard.report.views import change_view, duet_view
 from tailguard.report.views.verdict_view import cards_of
 from tailguard.report.views.view import view_of
-from tests.support.made_duet import CHANGES, change, duet, duet_record
+from tests.support.made_duet import CHANGES, PLAN, change, duet, duet_record
 from tests.support.made_run import record
 from tests.support.made_samples import samples
 from tests.support.on_terminal import shown
@@ -99,18 +98,11 @@ def test_what_the_page_says_of_the_paired_estimate_stands_in_run_md_and_on_the_t
 
 
 def test_a_plan_is_compared_in_blocks_and_counts_no_pairs() -> None:
-    plan = PlanVerdict(
-        name="plan of history against the baseline",
-        state=State.FAIL,
-        query="history",
-        baseline_blocks=10,
-        candidate_blocks=40,
-        diff=(),
-        why="10 against 40 blocks, the same plan",
-    )
-    made = replace(duet_record(record(samples(60))), verdicts=(plan,))
+    worse = {"candidate_blocks": 40, "state": State.FAIL, "why": "10 against 40 blocks, the same plan"}
+    made = duet_record(record(samples(60)), replace(PLAN, **worse))
     (card,) = cards_of(made)
-    assert (card.name, card.sides, card.counted) == ("plan of history", "10 blocks → 40 blocks", "")
+    assert (card.sides, card.counted) == ("10 blocks → 40 blocks", "")
+    assert card.name == "plan of idx_tx_wallet_created_desc"
     assert "10 against 40 blocks" in page_of(view_of(made), charts_of(made, {}, "none"))
 
 

@@ -9,7 +9,7 @@ from tailguard.record.duet import Block, Budget, Duet, DuetSide, DuetTime, Expla
 from tailguard.record.objective import Margin, Margins
 from tailguard.record.part import Document
 from tailguard.record.run_record import RunRecord
-from tailguard.record.verdict import ChangeVerdict
+from tailguard.record.verdict import ChangeVerdict, PlanVerdict
 
 QUALITY = Quality(
     duets=200,
@@ -53,6 +53,15 @@ CHANGES = (
         "registration error rate", State.PASS, step="", q=None, margin=0.005, baseline=0.0, candidate=0.001
     ),
 )
+PLAN = PlanVerdict(
+    name="plan of idx_tx_wallet_created_desc against the baseline",
+    state=State.PASS,
+    query="idx_tx_wallet_created_desc",
+    baseline_blocks=10,
+    candidate_blocks=10,
+    diff=(),
+    why="10 against 10 blocks, the same plan",
+)
 
 
 def duet() -> Duet:
@@ -84,9 +93,9 @@ def duet() -> Duet:
     )
 
 
-def duet_record(made: RunRecord, *changes: ChangeVerdict) -> RunRecord:
+def duet_record(made: RunRecord, *verdicts: ChangeVerdict | PlanVerdict) -> RunRecord:
     """`made`, as the record of a duet: its changes are the verdicts, and no migration was proved."""
-    return replace(made, duet=duet(), verdicts=changes or CHANGES, migrations=())
+    return replace(made, duet=duet(), verdicts=verdicts or CHANGES, migrations=())
 
 
 def _block(number: int) -> Block:

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 from tailguard.record.run_record import RunRecord
 from tailguard.record.scenario import ServerTime, Statement, StatementCosts
 from tests.support.made_chaos import chaos_record
-from tests.support.made_duet import duet_record
-from tests.support.made_proof import growth_row, proof_record, proved
+from tests.support.made_duet import CHANGES, PLAN, duet_record
+from tests.support.made_proof import evicted_row, growth_row, proof_record, proved
 from tests.support.made_run import record, with_scenario
 
 PLAN_FILE = "plans/0001_idx_tx_wallet_created_desc.before.json"  # as long as such names are
@@ -19,10 +19,10 @@ def kind_of_run(kind: str, table: pd.DataFrame) -> RunRecord:
     made = record(table)
     match kind:
         case "duet":
-            return duet_record(made)
+            return duet_record(made, *CHANGES, PLAN)
         case "proof":
             made = replace(made, files={PLAN_FILE: "ab" * 32})
-            return proof_record(made, replace(proved(), growth=(growth_row(),)))
+            return proof_record(made, replace(proved(), growth=(growth_row(), evicted_row())))
         case "chaos":
             return chaos_record(made)
     return with_scenario(made, "registration", database=server_time())

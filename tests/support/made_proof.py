@@ -12,6 +12,7 @@ from tailguard.record.migration import (
     BuildPhase,
     BuildUnderLoad,
     ClientImpact,
+    ColdTime,
     GrowthRow,
     GrowthSide,
     IndexCost,
@@ -141,6 +142,16 @@ def growth_row() -> GrowthRow:
     return GrowthRow(
         rows=90_000, table_bytes=9_000_000, index_bytes=1024, build_s=0.5, before=slow, after=fast
     )
+
+
+def evicted_row() -> GrowthRow:
+    """The same size on a server that can evict."""
+    row = growth_row()
+    before, after = (
+        replace(side, cold=ColdTime(server_ms=median(20.0), blocks_read=side.blocks.total), cold_absent="")
+        for side in (row.before, row.after)
+    )
+    return replace(row, before=before, after=after)
 
 
 def removed(live: LiveProof | None = None) -> MigrationEntry:

@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import vl_convert
 
+from tailguard.record.part import Json
 from tailguard.record.run_record import RunRecord
 from tailguard.record.samples import Samples
 from tailguard.record.verdict import ObjectiveVerdict
@@ -18,7 +18,7 @@ from tailguard.report.charts.live_chart import live_figures
 from tailguard.report.charts.migration_chart import migration_figure
 from tailguard.report.charts.style import Figure, Limit
 
-# What all charts may take of a page of 2 MB where the chart library takes 0.9 MB and tables and texts 0.1 MB.
+# What all charts may take of a page of 2 MB: the chart library takes 0.9 MB, tables and texts 0.1 MB.
 BUDGET_BYTES = 950_000
 _MARKS = 900  # over-time marks of all steps together: about 400 bytes each, still and live
 _FRAME = 300  # bytes of the elements around a chart
@@ -32,11 +32,11 @@ _WIDTH_PX, _WIDE_PX = 400, 900  # near the columns of a wide screen, and legible
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A figure with its still picture; `svg` is empty where the budget had no room for one."""
+    """A figure with its still picture; `svg` is empty if the budget had no room for one."""
 
     title: str
     caption: str
-    spec: dict[str, Any] | None
+    spec: dict[str, Json] | None
     svg: str
     wide: bool
 
@@ -113,11 +113,11 @@ def _draw(figure: Figure) -> Drawn:
     return Drawn(figure.title, figure.caption, figure.spec, svg, figure.wide)
 
 
-def _size(spec: Mapping[str, Any] | None) -> int:
+def _size(spec: dict[str, Json] | None) -> int:
     return 0 if spec is None else len(json.dumps(spec))
 
 
-def _still(spec: Mapping[str, Any], width_px: int) -> str:
+def _still(spec: dict[str, Json], width_px: int) -> str:
     """The chart as SVG, without what a still picture needs no word for. Vega escapes all text in it."""
     svg: str = vl_convert.vegalite_to_svg({**spec, "width": width_px})
     svg = re.sub(r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink)="[^"]*"', "", svg)

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any  # a document of another tool
+from typing import Any  # pytest-benchmark ships no types
 
 from tailguard.record.environment import Environment, GitState
+from tailguard.record.part import Json
 from tailguard.record.run import Run
 from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.exports.distributions import Distribution, distributions, judged_objectives
@@ -29,7 +30,7 @@ def export(run: Run) -> dict[str, str]:
     return {"pytest-benchmark.json": json.dumps(document, ensure_ascii=False, indent=1) + "\n"}
 
 
-def _benchmark(each: Distribution, verdicts: Sequence[ObjectiveVerdict]) -> dict[str, Any]:
+def _benchmark(each: Distribution, verdicts: Sequence[ObjectiveVerdict]) -> Json:
     from pytest_benchmark.stats import Stats  # noqa: PLC0415  # their own formulas; slow to import
 
     stats: Any = Stats()  # type: ignore[no-untyped-call]  # ships no types
@@ -54,7 +55,7 @@ def _benchmark(each: Distribution, verdicts: Sequence[ObjectiveVerdict]) -> dict
     }  # fmt: skip
 
 
-def _machine(environment: Environment) -> dict[str, Any]:
+def _machine(environment: Environment) -> Json:
     model = environment.cpu.model or "unknown"
     implementation, _, version = environment.python.partition(" ")
     system, _, release = environment.kernel.partition(" ")
@@ -73,7 +74,7 @@ def _machine(environment: Environment) -> dict[str, Any]:
     }
 
 
-def _commit(git: GitState) -> dict[str, Any]:
+def _commit(git: GitState) -> Json:
     return {
         "id": git.commit or "unknown",
         "time": None,
