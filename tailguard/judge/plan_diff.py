@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Literal
 
-from tailguard.record.plan import Node, Plan
+from tailguard.judge.plan import Node, Plan
 
 Change = Literal["same", "replaced", "removed", "added"]
 
@@ -58,7 +58,7 @@ def _pair(before: Node | None, after: Node | None) -> NodePair:
 
 def _role(node: Node) -> str:
     if node.relation is not None:
-        return f"scan of {node.raw.get('Alias', node.relation)}"
+        return f"scan of {node.alias or node.relation}"
     if "Join" in node.kind or node.kind == "Nested Loop":
         return "join"
     return node.kind
