@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from tailguard.base.state import State
 from tailguard.compare.verification import verify
+from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.duet import ExplainedQuery
 from tailguard.record.migration import MigrationEntry, QueryEvidence
 from tailguard.record.part import Document, Json
@@ -80,6 +81,19 @@ def verdict_place(record: RunRecord, place: int) -> str:
 
 def no_doubts(record: RunRecord) -> RunRecord:
     return replace(record, doubts=())
+
+
+def another_doubt(record: RunRecord) -> RunRecord:
+    """A doubt more than there is reason for, about the first scenario if there is one."""
+    doubt = Doubt(
+        kind="impossible_times",
+        scenario=next(iter(record.scenarios), None),
+        grade=Grade.WARN,
+        measured="7 samples ended before they began",
+        limit="0 samples",
+        remedy="read the clock of the machine that sends",
+    )
+    return replace(record, doubts=(*record.doubts, doubt))
 
 
 def another_recovery(record: RunRecord) -> RunRecord:
