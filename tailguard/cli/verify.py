@@ -6,13 +6,13 @@ from dataclasses import asdict
 
 import click
 
+from tailguard.base.state import State
 from tailguard.compare import verification
 from tailguard.compare.difference import Difference
 from tailguard.config.merge import load_config
 from tailguard.record.part import Json
 from tailguard.record.run import Run
 
-EXIT_DIFFERENT = 65
 SHOWN = 20  # differences printed; one changed sample can move a hundred numbers
 
 
@@ -35,7 +35,7 @@ def verify(where: str, runs_dir: str | None, *, as_json: bool) -> int:
     run = Run.load(where, runs_dir or load_config().get("runs_dir"))
     found = verification.verify(run)
     click.echo(_as_json(run, found) if as_json else _as_text(run, found))
-    return EXIT_DIFFERENT if found else 0
+    return State.INVALID.exit_code if found else 0
 
 
 def _as_json(run: Run, found: Sequence[Difference]) -> str:
