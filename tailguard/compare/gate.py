@@ -51,7 +51,7 @@ def gate_blocks(
 
     With d_j = ln(quantile(candidate_j) / quantile(baseline_j)): FAIL if d is above 0 with confidence and its
     estimate at least half the margin; PASS if it is below the margin with confidence; else INCONCLUSIVE. The margin
-    is 1 + delta, or more where `floor_ms` is more of the baseline's median than delta. Looks at 10, 20 and all pairs,
+    is 1 + delta, or more if `floor_ms` is more of the baseline's median than delta. Looks at 10, 20 and all pairs,
     the first that decides counts. Raises UsageError for unequal, empty or impossible blocks, with their number.
     """
     d, typical_ms = log_ratios(baseline_blocks, candidate_blocks, q)

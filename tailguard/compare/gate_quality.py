@@ -6,21 +6,46 @@ as real ones are.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tailguard.compare.gate import SHARES, hodges_lehmann, looks_at, p_slower
+from tailguard.base.errors import UsageError
+from tailguard.compare.comparison import ALPHA, Block, ComparedMetric
+from tailguard.compare.gate import SHARES, hodges_lehmann, log_ratios, looks_at, p_slower
 from tailguard.judge.multiplicity import holm
 from tailguard.record.duet import Calibration, Quality
+from tailguard.record.verdict import ChangeVerdict
 
 DUETS = 200
 INJECTED = 0.10  # the slowdown that the issue of a gate is usually put by
 # Pairs for a change of x at alpha 1 %, found 90 % of the time: (3.6 SD / ln(1 + x))^2.
 _REACH = 3.6
 FEWEST_PAIRS = 9
-ALPHA = 0.01
+
+
+def ratios_of(
+    changes: Sequence[ChangeVerdict], baseline: Sequence[Block], candidate: Sequence[Block]
+) -> dict[str, NDArray[np.float64]]:
+    """Return ln(candidate / baseline) of each pair, by metric, of those that a duet waits for.
+
+    A metric in which some pair has no ok sample is left out: it has no row of full length.
+    """
+    found = {}
+    for each in changes:
+        if each.q is None or not each.gated:
+            continue
+        a, b = (
+            [block[each.scenario].response_ms(each.step) for block in side if each.scenario in block]
+            for side in (baseline, candidate)
+        )
+        try:
+            metric = ComparedMetric(each.scenario, each.step, each.q)
+            found[metric.title] = log_ratios(a, b, each.q)[0]
+        except UsageError:
+            continue
+    return found
 
 
 def gate_quality(ratios: Mapping[str, NDArray[np.float64]], pairs: int, seed: int = 1) -> Quality | None:

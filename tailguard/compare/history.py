@@ -82,7 +82,7 @@ class FoundRuns:
 
 
 def finished_runs(runs_dir: Path, known: Iterable[str]) -> FoundRuns:
-    """Return the whole runs of a folder that are not known yet; duets are no points of a history."""
+    """Return the whole runs of a folder that are not known yet; a duet is not a point of a history."""
     seen = set(known)
     found: list[Run] = []
     others = 0

@@ -15,7 +15,7 @@ FILE_STEP = "latency"
 
 @dataclass(frozen=True, slots=True)
 class RunSample:
-    """One run: latencies in ms of each (scenario, step), the share of errors of each scenario; its record if it is ours."""
+    """One run: latencies in ms of each (scenario, step), the share of errors of each scenario; its record if ours."""
 
     name: str
     latencies_ms: Mapping[tuple[str, str], NDArray[np.float64]] = field(repr=False)

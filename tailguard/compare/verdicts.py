@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.compare.comparison import Block, compare_blocks
-from tailguard.compare.comparison_ratios import ratios_of
+from tailguard.compare.gate_quality import ratios_of
 from tailguard.compare.plain_margin import plain_verdicts
 from tailguard.compare.plan_comparison import compare_plans
 from tailguard.judge.proof_verdicts import proof_verdicts

@@ -11,9 +11,8 @@ import click
 from tailguard.base.errors import TailguardError
 from tailguard.base.state import State
 from tailguard.compare.comparison import compare_blocks, decided
-from tailguard.compare.comparison_ratios import ratios_of
 from tailguard.compare.gate import LOOKS
-from tailguard.compare.gate_quality import gate_quality, quality_sentence
+from tailguard.compare.gate_quality import gate_quality, quality_sentence, ratios_of
 from tailguard.compare.history import machine_of
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite
@@ -116,7 +115,7 @@ class DuetExecution:
             self.results.append(result)
             if self._look():
                 break
-        return None if self.results else "no pair of blocks was measured within the budget"
+        return None if self.results else "no block was measured within the budget"
 
     def _look(self) -> bool:
         """Say where it stands; at a look, tell whether it is decided."""

@@ -1,13 +1,21 @@
-"""The words in which people write an objective: "95 % of uploads within 75 ms" is p95 <= 75ms."""
+"""The words in which people write objectives and margins: "95 % of uploads within 75 ms" is p95 <= 75ms."""
 
 import math
 import re
+from collections.abc import Mapping
 
 from tailguard.base.errors import UsageError
-from tailguard.record.objective import Metric, Objective
+from tailguard.record.objective import Margin, Margins, Metric, Objective
 
 # To milliseconds: limits are written in the unit that people think in.
 UNITS_MS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1000.0}
+
+# A change smaller than this bothers nobody and is mostly the clock's and the scheduler's.
+DEFAULT_FLOOR_MS = 0.1
+# What the gate allows if no objectives say otherwise: beyond these, most people notice.
+DEFAULT_MARGINS = Margins(
+    quantiles=(Margin(q=0.5, most=0.05), Margin(q=0.95, most=0.10)), floor_ms=DEFAULT_FLOOR_MS
+)
 
 _BOUND = re.compile(r"\s*(<=|<|≤)\s*([0-9.eE+-]+)\s*(%|[a-zµ]+)?\s*")
 _QUANTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
@@ -90,6 +98,18 @@ def parse_duration_ms(text: str) -> float:
             f"{text!r} is not a duration; write a number and one of {', '.join(UNITS_MS)}: '0.1ms'"
         )
     return float(match[1]) * UNITS_MS[match[2]]
+
+
+def parse_margins(shares: Mapping[str, str], floor: str | None, floors: Mapping[str, str]) -> Margins:
+    """Return the margins of a [gate] table: {"p50": "5%"}, floor "0.1ms", floors {scenario: "0.5ms"}.
+
+    Raises UsageError naming the text that does not parse.
+    """
+    return Margins(
+        quantiles=tuple(Margin(q=parse_quantile(key), most=parse_share(shares[key])) for key in shares),
+        floor_ms=DEFAULT_FLOOR_MS if floor is None else parse_duration_ms(floor),
+        floors_ms={slug: parse_duration_ms(text) for slug, text in floors.items()},
+    )
 
 
 def _bound(text: str) -> tuple[str, float, str]:

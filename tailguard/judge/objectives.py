@@ -10,8 +10,7 @@ from pathlib import Path
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite
-from tailguard.judge.margins import DEFAULT_MARGINS, parse_margins
-from tailguard.judge.objective import parse_latency, parse_rate
+from tailguard.judge.objective import DEFAULT_MARGINS, parse_latency, parse_margins, parse_rate
 from tailguard.judge.sequential import checked_rule
 from tailguard.record.objective import Margins, Metric, Objective, Objectives, Rule
 from tailguard.record.part import Json

@@ -64,3 +64,10 @@ def parse_plan(explained: Document) -> Plan:
         return msgspec.convert(explained.value, Plan)
     except msgspec.ValidationError as error:
         raise UsageError(f"This is not what EXPLAIN (FORMAT JSON) says: {error}.") from error
+
+
+def describe(node: Node) -> str:
+    """Name a node as EXPLAIN's text does: kind, index and table."""
+    index = f" using {node.index}" if node.index else ""
+    relation = f" on {node.relation}" if node.relation else ""
+    return f"{node.kind}{index}{relation}"

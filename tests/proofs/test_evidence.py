@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tailguard.compare.plan_comparison import match_plans
 from tailguard.engine.quantiles import estimate
-from tailguard.judge.plan import parse_plan
-from tailguard.judge.plan_diff import describe, match_plans
+from tailguard.judge.plan import describe, parse_plan
 from tailguard.migrations.migration import Migration, Query
 from tailguard.postgres.database import Database
 from tailguard.proofs.evidence.evidence import prove_small
