@@ -35,7 +35,9 @@ def working_tree(folder: Path | None = None) -> Source:
     """
     place = folder or _top_level(Path.cwd()) or Path.cwd()
     if not place.is_dir():
-        raise UsageError(f"{place} is not a folder: give one that holds a side's code, or a commit with --…-ref")
+        raise UsageError(
+            f"{place} is not a folder: give one that holds a side's code, or a commit with --…-ref"
+        )
     state = git_state(place)
     commit, dirty = state.commit, bool(state.dirty)
     at = f" at {commit[:10]}{', with uncommitted changes' if dirty else ''}" if commit else ""
@@ -103,8 +105,8 @@ def resolve_ref(ref: str, repository: Path) -> str:
         )
     except UsageError:
         raise UsageError(
-            f"{ref!r} is not a commit of {repository}. A branch of the remote is written origin/main and must have been "
-            "fetched (in CI: check out with fetch-depth: 0)."
+            f"{ref!r} is not a commit of {repository}. A branch of the remote is written origin/main and must have "
+            "been fetched (in CI: check out with fetch-depth: 0)."
         ) from None
 
 

@@ -270,10 +270,10 @@ class Bridge:
 _current: list[Bridge] = []
 
 
-def install(stage: Callable[[], LoadTestHooks]) -> None:
+def install(load_test: Callable[[], LoadTestHooks]) -> None:
     """Listen to locust in this process, once however many scenario files ask for it."""
     if not _current:
-        _current.append(Bridge(stage()))
+        _current.append(Bridge(load_test()))
         _current[0].listen()
 
 
