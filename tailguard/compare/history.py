@@ -82,7 +82,7 @@ class FoundRuns:
 
 
 def finished_runs(runs_dir: Path, known: Iterable[str]) -> FoundRuns:
-    """Return the whole runs of a folder that are not known yet; a duet is not a point of a history."""
+    """Return the whole runs of a folder that are not known yet; a duet is not a point of a history, nor is a proof."""
     seen = set(known)
     found: list[Run] = []
     others = 0
@@ -96,7 +96,8 @@ def finished_runs(runs_dir: Path, known: Iterable[str]) -> FoundRuns:
             continue
         except UsageError:  # broken: `verify` says so
             continue
-        if run.complete and run.record.id not in seen and run.record.duet is None:
+        measured = run.complete and run.record.scenarios and run.record.duet is None
+        if measured and run.record.id not in seen:
             found.append(run)
     return FoundRuns(tuple(found), others)
 

@@ -16,6 +16,7 @@ from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.report.views.history_view import change_points, lines_of, page_of, spark
 from tests.support.made_duet import duet_record
+from tests.support.made_proof import proof_record, proved
 from tests.support.made_run import record, write_run
 from tests.support.made_samples import samples
 
@@ -43,10 +44,11 @@ def test_the_values_are_the_runs(run: Run) -> None:
     assert row["limit"] == 215.0
 
 
-def test_an_incomplete_run_and_a_duet_are_no_points(tmp_path: Path, run: Run) -> None:
+def test_an_incomplete_run_a_duet_and_a_proof_are_not_points(tmp_path: Path, run: Run) -> None:
     table = samples(60)
     write_run(tmp_path / "runs" / "a", replace(record(table), ended=Ended.BROKE_OFF), table)
     write_run(tmp_path / "runs" / "b", duet_record(record(table)), table)
+    write_run(tmp_path / "runs" / "c", proof_record(record(table), proved()), None)
     assert finished_runs(tmp_path / "runs", []).runs == ()
 
 
