@@ -45,9 +45,9 @@ def show(
 def _as_json(merged: Config) -> str:
     values = {
         name: {
-            "value": setting.key.shown(setting.value),
+            "value": setting.option.shown(setting.value),
             "source": setting.source,
-            "about": setting.key.about,
+            "about": setting.option.about,
         }
         for name, setting in merged.settings.items()
     }
@@ -62,14 +62,14 @@ def _as_table(merged: Config, *, explain: bool) -> str:
         first, *more = _shown_lines(setting)
         lines.append(f"{name:<{names}}  {first:<{VALUE_WIDTH}}  {setting.source}")
         lines += [f"{'':<{names}}  {value}" for value in more]
-        if explain and setting.key.about:
-            lines.append(f"{'':<{names}}  # {setting.key.about}")
+        if explain and setting.option.about:
+            lines.append(f"{'':<{names}}  # {setting.option.about}")
     return "\n".join(lines)
 
 
 def _shown_lines(setting: Setting) -> list[str]:
     """The value as TOML would have it; a list takes a line for each item, lest it push the source off the screen."""
-    value = setting.key.shown(setting.value)
+    value = setting.option.shown(setting.value)
     if value is None:
         return ["(unset)"]
     if not isinstance(value, list) or not value:

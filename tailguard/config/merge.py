@@ -8,14 +8,17 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tailguard.base.errors import UsageError
 from tailguard.config.layers import Layer, environment_layer, file_layer, flatten, read_toml, set_layer
 from tailguard.config.option import Option, did_you_mean
 from tailguard.config.suite_table import FILE_NAME, SuiteTable, find_file, read_table, suite_in
+from tailguard.config.tables import LoadOptions, Options
+
+T = TypeVar("T")
 
 SHIPPED = Path(__file__).with_name("profiles.toml")
 # What the suite is made of, and how its target is asked: not values of a run, and read elsewhere.
@@ -27,27 +30,50 @@ DEFAULT_PROFILE = "smoke"
 class Setting:
     """A value with the place it came from. `rank` orders the places: a later one has a higher rank."""
 
-    key: Option
+    option: Option
     value: Any
     source: str
     rank: int
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """The merged configuration: `settings` maps each dotted key to its Setting."""
+class Config(Options):
+    """The merged configuration, typed (`config.load.rate_per_s`); `settings` says where each value came from."""
 
     profile: str
     settings: Mapping[str, Setting]
     suite: SuiteTable | None = None
 
+    @classmethod
+    def of(cls, profile: str, settings: Mapping[str, Setting], suite: SuiteTable | None = None) -> "Config":
+        """Return the configuration of merged settings, by dotted key."""
+        return cls(**_filled(Options, settings, ""), profile=profile, settings=settings, suite=suite)
+
     def get(self, name: str) -> Any:
-        """Return the value of a dotted key; KeyError where there is no such key."""
+        """Return the value of a dotted key; KeyError if there is no such key."""
         return self.settings[name].value
 
     def scenario(self, slug: str) -> dict[str, Any]:
         """Return the [load] values overlaid by those of [scenario.<slug>]."""
-        return self._table("load.") | self._table(f"scenario.{slug}.")
+        tables = ("load.", f"scenario.{slug}.")
+        return {
+            name.removeprefix(prefix): setting.value
+            for prefix in tables
+            for name, setting in self.settings.items()
+            if name.startswith(prefix)
+        }
+
+    def read(self, table: str, kind: type[T]) -> T:
+        """Fill a dataclass from a table, such as "certificates" or "scenario.checkout".
+
+        Raises UsageError for a field that no key stands for.
+        """
+        return kind(**_filled(kind, self.settings, f"{table}."))
+
+    def load_of(self, slug: str) -> LoadOptions:
+        """Return the [load] values overlaid by those of [scenario.<slug>]."""
+        own = _filled(LoadOptions, self.settings, f"scenario.{slug}.", "load.")
+        return LoadOptions(**own)
 
     def frozen(self) -> dict[str, Any]:
         """Return all values as nested tables, secrets masked: what a run keeps."""
@@ -57,7 +83,7 @@ class Config:
             table = tables
             for part in path:
                 table = table.setdefault(part, {})
-            table[last] = setting.key.shown(setting.value)
+            table[last] = setting.option.shown(setting.value)
         return tables
 
     @property
@@ -65,8 +91,22 @@ class Config:
         """The hash of `frozen()`, the same for the same values wherever they came from."""
         return config_sha256(self.frozen())
 
-    def _table(self, prefix: str) -> dict[str, Any]:
-        return {n.removeprefix(prefix): s.value for n, s in self.settings.items() if n.startswith(prefix)}
+
+def _filled(kind: type, settings: Mapping[str, Setting], *prefixes: str) -> dict[str, Any]:
+    """Return the values of a dataclass's fields, each from the first of the tables that has it."""
+    values = {}
+    for field in fields(kind):
+        if isinstance(field.type, type) and is_dataclass(field.type):
+            values[field.name] = field.type(**_filled(field.type, settings, f"{prefixes[0]}{field.name}."))
+            continue
+        found = [settings[prefix + field.name] for prefix in prefixes if prefix + field.name in settings]
+        if found:
+            values[field.name] = found[0].value
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise UsageError(
+                f"{kind.__name__} asks for {prefixes[0]}{field.name}, and no key of that name has a value."
+            )
+    return values
 
 
 def config_sha256(frozen: Mapping[str, Any]) -> str:
@@ -99,7 +139,7 @@ def load_config(
     late = [given, set_layer(sets)]
     schema = _schema(keys, _scenarios_named([*early, *late], environ.get("TAILGUARD_SCENARIOS", "")))
     environment = environment_layer(environ, keys["environment"]["reserved"], list(schema))
-    return Config(name, _merged([*early, environment, *late], schema), suite)
+    return Config.of(name, _merged([*early, environment, *late], schema), suite)
 
 
 def _with_profiles(shipped: dict[str, Any], suite: SuiteTable | None) -> dict[str, Any]:

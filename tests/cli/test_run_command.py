@@ -29,7 +29,7 @@ def environment(**changes: str) -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("TAILGUARD", "PG", "DATABASE"))
+        if not name.startswith(("TAILGUARD", "PG", "DATABASE")) or name == "TAILGUARD_CONFIG"
     } | changes
 
 
@@ -62,7 +62,7 @@ def test_a_users_mistake_is_named_and_ends_with_64(words: list[str], says: str, 
 
 def test_bad_toml_is_named_by_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "tailguard.toml").write_text("[load]\nrate_per_s = = 3\n", encoding="utf-8")
-    done = tailguard("run", cwd=tmp_path)
+    done = tailguard("run", "--config", "tailguard.toml", cwd=tmp_path)
     assert done.returncode == 64
     assert "tailguard.toml, line 2" in done.stderr
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from dataclasses import dataclass, fields, is_dataclass
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tailguard.base.errors import UsageError
 from tailguard.config.layers import flatten
 from tailguard.config.merge import SHIPPED, config_sha256, load_config
+from tailguard.config.tables import Options
 from tests.support.suite import ROOT
 
 SHIPPED_TABLES = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
@@ -245,3 +247,36 @@ def test_the_merge_order_in_the_comment_is_the_one_that_holds():
     order = re.search(r"later wins: (.+)", text)[1]
     places = ["[defaults]", "[profile.NAME]", "tailguard.toml", "TAILGUARD_", "flags"]
     assert [order.index(place) for place in places] == sorted(order.index(place) for place in places)
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    subscribers: int
+    patience_s: float = 5.0
+
+
+def test_the_tables_are_typed_and_know_every_key():
+    """A key that no field stands for could be read by nobody."""
+    config = load("smoke", sets=["load.rate_per_s=7", "seed=3"])
+    assert (config.load.rate_per_s, config.seed, config.slo.confidence) == (7.0, 3, None)
+    typed = {
+        f"{table.name}.{each.name}"
+        for table in fields(Options)
+        if is_dataclass(table.type)
+        for each in fields(table.type)
+    }
+    typed |= {each.name for each in fields(Options) if not is_dataclass(each.type)}
+    assert typed == set(SHIPPED_TABLES["keys"])
+
+
+def test_a_suites_own_table_fills_a_dataclass_of_its_own():
+    config = load_suite()
+    assert config.read("scenario.websocket_broadcast", Broadcast) == Broadcast(50, 5.0)
+    with pytest.raises(UsageError, match=r"scenario\.registration\.subscribers"):
+        config.read("scenario.registration", Broadcast)
+
+
+def test_a_scenarios_load_is_typed_too():
+    config = load_suite("smoke", sets=["scenario.registration.workers=3"])
+    assert config.load_of("registration").workers == 3
+    assert config.load_of("registration").slice_s == config.load.slice_s

@@ -23,7 +23,7 @@ def configure(options: Any, slugs: Sequence[str]) -> Config:
 
 def settings_for_workers(config: Config) -> dict[str, OptionValue | None]:
     """Return the values that workers measure by: no secret, and no fault, as those are put where the servers are."""
-    open_ones = {name: each.value for name, each in config.settings.items() if not each.key.secret}
+    open_ones = {name: each.value for name, each in config.settings.items() if not each.option.secret}
     return open_ones | {"chaos.faults": []}
 
 

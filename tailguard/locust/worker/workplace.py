@@ -103,7 +103,7 @@ def configuration(plan: Plan) -> Config:
     settings = {
         name: Setting(Option(name, None), value, "the master", 0) for name, value in plan.settings.items()
     }
-    return Config(plan.profile, settings)
+    return Config.of(plan.profile, settings)
 
 
 def arrivals_of(slug: str, begin: Begin, clock: Clock) -> ArrivalShard:

@@ -1,0 +1,58 @@
+"""The command line as users know it: no command and no option is lost by accident."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from tailguard.cli.main import cli
+
+# A command a line, with its options and arguments. Whoever changes this file tells it in the changelog.
+KNOWN = Path(__file__).with_name("commands.txt")
+HEAVY = {"numpy", "scipy", "pandas", "psycopg", "boto3", "altair", "locust", "gevent", "pyarrow"}
+
+
+def commands(command, name, parent=None):
+    context = click.Context(command, info_name=name, parent=parent)
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            yield from commands(command.get_command(context, each), f"{name} {each}", context)
+        return
+    words = {
+        word
+        for given in command.params
+        for word in (
+            given.opts + given.secondary_opts
+            if isinstance(given, click.Option)
+            else [given.human_readable_name]
+        )
+    }
+    yield f"{name}: {' '.join(sorted(words))}"
+
+
+def test_every_command_has_the_options_that_it_is_known_for():
+    assert sorted(commands(cli, "tailguard")) == KNOWN.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"]])
+def test_help_waits_for_no_heavy_library(words):
+    """Their imports are what made `--help` take seconds."""
+    code = (
+        "import sys; from tailguard.cli.main import run_cli; run_cli(sys.argv[1:]);"
+        "print(' '.join(name for name in sys.modules if '.' not in name), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, check=True, encoding="utf-8"
+    )
+    assert "Usage: tailguard" in done.stdout
+    assert not HEAVY & set(done.stderr.split())
+
+
+def test_the_help_names_the_suites_own_commands(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit):
+        cli.main(["--help"], prog_name="tailguard")
+    assert "Commands of this suite" in (out := capsys.readouterr().out)
+    assert "certificates" in out
