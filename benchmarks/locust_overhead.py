@@ -44,9 +44,10 @@ from urllib.parse import urlsplit
 from locust import FastHttpUser, constant, events, task
 from tailguard.base.clock import MonotonicClock
 from tailguard.locust.worker.table import teller
-from tailguard.locust.worker.arrival_shard import ClosedLane
-from tailguard.locust.worker.scenario_executor import Part, Role
-from tailguard.locust.http import FastWire, use_pool
+from tailguard.http.remote_target import Shard
+from tailguard.locust.worker.arrival_shard import ClosedShard
+from tailguard.locust.worker.scenario_executor import BoundScenario, ScenarioExecutor
+from tailguard.locust.http import FastHttpConnections, use_pool
 from tailguard.engine.scenario import Scenario
 
 BODY = json.dumps({{"tournament_id": 1}}).encode()
@@ -54,30 +55,31 @@ HEADERS = {{"Content-Type": "application/json"}}
 
 class Platform:
     def __init__(self, host):
-        self.base, self.wire = urlsplit(host), FastWire(lambda: None)
+        self.base, self.connections = urlsplit(host), FastHttpConnections(lambda: None)
     def register(self):
-        status, _, content = self.wire.exchange(self.base, "POST", "/register", BODY, HEADERS)
+        status, _, content = self.connections.exchange(self.base, "POST", "/register", BODY, HEADERS)
         if status != 200:
             raise OSError(status)
         return json.loads(content)
 
 SCENARIO = Scenario("registration", "Registration", ("register",), frozenset(),
     lambda session, platform, data: session.step("register", platform.register), lambda *_: None, lambda *_: [])
-ROLES = []
+EXECUTORS = []
 
 class OursUser(FastHttpUser):
     wait_time = constant(0)
     concurrency = 1
     def on_start(self):
         use_pool(self.client.client.clientpool)
-        if not ROLES:
+        if not EXECUTORS:
             tell = teller(events.request.fire)
             clock = MonotonicClock()
-            ROLES.append(Role(Part(SCENARIO, Platform(self.host), None), ClosedLane(0, 1, clock), clock, tell))
-        self.session = ROLES[0].session()
+            bound = BoundScenario(SCENARIO, Platform(self.host), None)
+            EXECUTORS.append(ScenarioExecutor(bound, ClosedShard(Shard(), clock), clock, tell))
+        self.session = EXECUTORS[0].session()
     @task
-    def turn(self):
-        ROLES[0].play(self.session)
+    def iteration(self):
+        EXECUTORS[0].play(self.session)
 
 class BareUser(FastHttpUser):
     wait_time = constant(0)
@@ -106,6 +108,7 @@ MERGE = """
 import json, resource, sys, time
 import numpy as np
 from tailguard.locust.master.inbox import Inbox
+from tailguard.locust.messages import Chunk, Ledger
 from tailguard.locust.worker.outbox import CHUNK_ROWS
 from tailguard.locust.clock import ClockPair
 from tailguard.engine.recorder import ROW
@@ -119,12 +122,12 @@ for worker in range(workers):
         begun = at + np.cumsum(rng.integers(0, 2_000, size))
         at = int(begun[-1])
         table["instants"] = np.column_stack([begun, begun, begun + rng.integers(10**6, 10**8, size)])
-        chunk = {"run": "run", "number": number, "slug": "s", "rows": table.tobytes(), "errors": [""]}
+        chunk = Chunk(run="run", number=number, scenario="s", rows=table.tobytes(), errors=("",))
         inbox.take_chunk(f"w{worker}", chunk)
         left, number = left - size, number + 1
-    clock = ClockPair.now().as_message()
-    told = {"run": "run", "chunks": number, "rows": {"s": rows // workers}, "watched": {}, "clock": clock}
-    inbox.take_ledger(f"w{worker}", told)
+    ledger = Ledger(run="run", chunks=number, rows={"s": rows // workers}, watched={}, clock=ClockPair.now(),
+        scenarios={}, notes={}, load=None)
+    inbox.take_ledger(f"w{worker}", ledger)
 began = time.perf_counter()
 samples = inbox.samples("s", ("step",), last=True)
 took = time.perf_counter() - began
@@ -142,18 +145,20 @@ SIDES = ("ours", "bare", "plain")
 SESSION = """
 import json, time
 from tailguard.base.clock import MonotonicClock
-from tailguard.locust.worker.arrival_shard import ClosedLane
-from tailguard.locust.worker.scenario_executor import Part, Role
+from tailguard.http.remote_target import Shard
+from tailguard.locust.worker.arrival_shard import ClosedShard
+from tailguard.locust.worker.scenario_executor import BoundScenario, ScenarioExecutor
 from tailguard.engine.scenario import Scenario
 scenario = Scenario("s", "S", ("step",), frozenset(),
     lambda session, platform, data: session.step("step", platform), lambda *_: None, lambda *_: [])
 clock = MonotonicClock()
-role = Role(Part(scenario, lambda: None, None), ClosedLane(0, 1, clock), clock, lambda *_: None)
-session, best = role.session(), float("inf")
+bound = BoundScenario(scenario, lambda: None, None)
+executor = ScenarioExecutor(bound, ClosedShard(Shard(), clock), clock, lambda *_: None)
+session, best = executor.session(), float("inf")
 for _ in range(30):
     began = time.perf_counter()
     for _ in range(5_000):
-        role.play(session)
+        executor.play(session)
     best = min(best, (time.perf_counter() - began) / 5_000)
 print(json.dumps(best * 1e6))
 """

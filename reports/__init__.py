@@ -1,1 +1,1 @@
-"""From a finished run to something people read. Nothing is computed or decided here."""
+"""What only DeltaCrown's report says."""

@@ -1,24 +1,31 @@
 """The guards: `pytest -m performance` measures the platform once and asserts every objective, invariant, migration.
 
-One test an objective, so that a report reads `test_slo[registration p95 <= 215ms]`, and one a migration. FAIL is a
+One test per objective, so that a report reads `test_slo[registration p95 <= 215ms]`, and one per migration. FAIL is a
 failure, INVALID an error, INCONCLUSIVE has its own outcome (`--slo-inconclusive`).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from tailguard.base.errors import TailguardError
+from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.state import State
+from tailguard.compare.verdicts import verdicts_of
 from tailguard.config.merge import Config, load_config
-from tailguard.guards import failure_message, migration_message, properties
-from tailguard.judge.decision import State
-from tailguard.judge.objectives import Objectives, configured_objectives, parse_objectives
-from tailguard.judge.verdicts import ObjectiveVerdict, judge_run
+from tailguard.guards import (
+    MigrationAnswer,
+    failure_message,
+    migration_answer,
+    migration_message,
+    properties,
+)
+from tailguard.judge.objectives import configured_objectives
 from tailguard.migrations.migration import configured_folder, load_migrations
 from tailguard.pytest_plugin import InconclusiveError
+from tailguard.record.objective import Objectives
 from tailguard.record.run import Run
+from tailguard.record.run_record import Ended
+from tailguard.record.verdict import ObjectiveVerdict
 
 pytestmark = pytest.mark.performance
 
@@ -43,13 +50,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def guarded(pytestconfig: pytest.Config) -> Guarded:
-    """The finished run of `--slo-run`, or a new one by the profile."""
+    """The finished run of `--slo-run`, judged again from its files, or a new one by the profile."""
     try:
         run = _chosen(pytestconfig) or _measured(_config(pytestconfig))
-        objectives = parse_objectives(run.record["objectives"], f"objectives of {run.folder}")
-        return Guarded(run, {each.objective.name: each for each in judge_run(run, objectives)})
+        run.put_verdicts(verdicts_of(run))
     except TailguardError as error:
         pytest.fail(str(error), pytrace=False)
+    judged = [each for each in run.record.verdicts if isinstance(each, ObjectiveVerdict)]
+    return Guarded(run, {each.name: each for each in judged})
 
 
 @pytest.fixture
@@ -62,15 +70,11 @@ def verdict(guarded: Guarded, objective: str) -> ObjectiveVerdict:
 
 
 @pytest.fixture
-def proof(guarded: Guarded, migration: str) -> Mapping[str, Any]:
-    """What the run found of one migration; without a proof that can be trusted, an error."""
-    run = guarded.run
-    absent = {"state": State.INVALID, "why": "the run says nothing of it"}
-    found = next((each for each in run.record["migrations"] if _name(each) == migration), absent)
-    if not run.complete:
-        found = {"state": State.INVALID, "why": f"the run is incomplete: {run.record['incomplete_because']}"}
-    if found["state"] == State.INVALID:
-        pytest.fail(migration_message(migration, found, run.folder), pytrace=False)
+def answer(guarded: Guarded, migration: str) -> MigrationAnswer:
+    """What the run says of one migration; without a proof that can be trusted, an error."""
+    found = migration_answer(guarded.run.record, migration)
+    if found.state is State.INVALID:
+        pytest.fail(migration_message(found, guarded.run.folder), pytrace=False)
     return found
 
 
@@ -85,21 +89,22 @@ def test_slo(verdict: ObjectiveVerdict, guarded: Guarded, request: pytest.Fixtur
         pytest.fail(failure_message(verdict, guarded.run.folder), pytrace=False)
 
 
-def test_migration(migration: str, proof: Mapping[str, Any], guarded: Guarded) -> None:
-    """The migration does what it promises, on the run's own tables and under load where the profile says so."""
-    if proof["state"] == State.INCONCLUSIVE:
-        raise InconclusiveError(migration_message(migration, proof, guarded.run.folder))
-    if proof["state"] != State.PASS:
-        pytest.fail(migration_message(migration, proof, guarded.run.folder), pytrace=False)
+def test_migration(answer: MigrationAnswer, guarded: Guarded) -> None:
+    """The migration does what it promises, on the run's own tables and, if the profile says so, under load."""
+    if answer.state is State.INCONCLUSIVE:
+        raise InconclusiveError(migration_message(answer, guarded.run.folder))
+    if answer.state is not State.PASS:
+        pytest.fail(migration_message(answer, guarded.run.folder), pytrace=False)
 
 
 def test_invariants(guarded: Guarded, scenario: str, subtests: pytest.Subtests) -> None:
     """What must hold whatever the latency held, each on its own."""
-    invariants = guarded.run.record["scenarios"].get(scenario, {}).get("invariants")
+    entries = guarded.run.record.scenarios
+    invariants = entries[scenario].invariants if scenario in entries else ()
     assert invariants, f"no invariant of {scenario} was checked; the run is in {guarded.run.folder}"
     for each in invariants:
-        with subtests.test(each["name"]):
-            assert each["held"], f"expected {each['expected']}, observed {each['observed']}"
+        with subtests.test(each.name):
+            assert each.held, f"expected {each.expected}, observed {each.observed}"
 
 
 def test_every_objective_of_the_run_has_its_guard(guarded: Guarded, pytestconfig: pytest.Config) -> None:
@@ -112,15 +117,18 @@ def _config(pytestconfig: pytest.Config) -> Config:
 
 
 def _chosen(pytestconfig: pytest.Config) -> Run | None:
-    """Return the finished run of `--slo-run`, None where one is to be measured."""
+    """Return the finished run of `--slo-run`, None if one is to be measured."""
     where = pytestconfig.getoption("--slo-run")
     return Run.load(where, _config(pytestconfig).get("runs_dir")) if where else None
 
 
 def _objectives(pytestconfig: pytest.Config) -> Objectives:
-    if run := _chosen(pytestconfig):
-        return parse_objectives(run.record["objectives"], f"objectives of {run.folder}")
-    return configured_objectives(_config(pytestconfig))
+    run = _chosen(pytestconfig)
+    if run is None:
+        return configured_objectives(_config(pytestconfig))
+    if run.record.objectives is None:
+        raise UsageError(f"{run.folder} has no objectives: give --slo-run a run of `tailguard run`.")
+    return run.record.objectives
 
 
 def _objective_names(pytestconfig: pytest.Config) -> list[str]:
@@ -134,26 +142,23 @@ def _scenarios(pytestconfig: pytest.Config) -> list[str]:
 def _migrations(pytestconfig: pytest.Config) -> list[str]:
     """Return the names of the migrations that the run is to prove; a finished one says itself what it proved."""
     if run := _chosen(pytestconfig):
-        return [_name(found) for found in run.record["migrations"]]
+        return [entry.name for entry in run.record.migrations]
     config = _config(pytestconfig)
     folder = configured_folder(config)
     return [each.name for each in load_migrations(folder)] if folder and config.get("migrations.run") else []
 
 
-def _name(found: Mapping[str, Any]) -> str:
-    return f"{found['number']}_{found['slug']}"
-
-
 def _measured(config: Config) -> Run:
     """Measure by the same engine as `tailguard run`, until every objective is decided or its budget spent."""
-    from tailguard.judge.stopping_rule import UntilDecided  # noqa: PLC0415  # likewise
-    from tailguard.judge.verdicts import judging  # noqa: PLC0415  # likewise
-    from tailguard.pipeline.suite_run import INTERRUPTED, Watch, run_suite  # noqa: PLC0415  # likewise
-    from tailguard.suite.registry import known_steps  # noqa: PLC0415  # the platform: not before something is measured
+    from tailguard.judge.stopping_rule import StoppingRule  # noqa: PLC0415  # not before something is measured
+    from tailguard.pipeline.finish import finish  # noqa: PLC0415  # likewise
+    from tailguard.pipeline.suite_run import Watch, run_suite  # noqa: PLC0415  # likewise
+    from tailguard.suite.registry import known_steps  # noqa: PLC0415  # likewise
 
     objectives = configured_objectives(config, known_steps(config.suite))
-    watch = Watch(judge=judging(objectives), done=UntilDecided(objectives))
-    run = run_suite(config, watch, command=["pytest", "-m", "performance"])
-    if run.record["incomplete_because"] == INTERRUPTED:
+    watch = Watch(done=StoppingRule(objectives))
+    run = run_suite(config, watch, objectives=objectives, command=["pytest", "-m", "performance"])
+    finish(run, config.suite)
+    if run.record.ended is Ended.INTERRUPTED:
         raise KeyboardInterrupt
     return run

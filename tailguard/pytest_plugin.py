@@ -1,6 +1,6 @@
 """The pytest plugin: options of the guards, and an outcome of its own for a verdict that is not decided.
 
-Light by intent: it is loaded in every pytest run where Tailguard is installed.
+Light by intent: every pytest run loads it if Tailguard is installed.
 """
 
 import os
@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--slo-inconclusive",
         choices=CHOICES,
         default="fail" if os.environ.get("CI") else "warn",
-        help="what an undecided one means for the session (default: fail where CI is set, else warn)",
+        help="what an undecided one means for the session (default: fail if CI is set, else warn)",
     )
     group.addoption("--slo-profile", default=None, help="the profile to measure with (default: smoke)")
     group.addoption(

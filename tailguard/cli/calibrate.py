@@ -2,21 +2,22 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from tailguard.base.state import State
 from tailguard.base.text_format import ratio
 from tailguard.engine.measure import measure
 from tailguard.engine.schedule import Closed
 from tailguard.engine.synthetic import LIMIT_MS, SCENARIO, SLUG, STEP, TimerPlatform
-from tailguard.engine.workload import Load, Trial
-from tailguard.judge.calibration import Calibration, tally
-from tailguard.judge.decision import State
-from tailguard.judge.sequential import Dependence
+from tailguard.engine.workload import Load, Workload
+from tailguard.judge.calibration import Tally, tally
+from tailguard.record.objective import Dependence
+from tailguard.record.part import Json
+from tailguard.record.scenario import ScenarioEnded
 
 # Shares of exceedances over the allowed one: clearly met, the very edge, clearly breached.
 FACTORS = (0.4, 1.0, 2.0)
@@ -46,11 +47,11 @@ def calibrate(experiments: int, samples: int, dependence: Dependence, seed: int,
         _show(rows)
 
 
-def _try(factor: float, experiments: int, samples: int, dependence: Dependence, seed: int) -> Calibration:
+def _try(factor: float, experiments: int, samples: int, dependence: Dependence, seed: int) -> Tally:
     platform = TimerPlatform(factor * ALLOWED, seed)
     load = Load(Closed(CLIENTS, MOST_SECONDS), max_samples=experiments * samples, max_seconds=MOST_SECONDS)
-    measurement = measure([Trial(SCENARIO, platform, None, load)])[SLUG]
-    if measurement.ended_because == "interrupted":  # half a budget says nothing of the judge
+    measurement = measure([Workload(SCENARIO, platform, None, load)])[SLUG]
+    if measurement.ended_because is ScenarioEnded.INTERRUPTED:  # half a budget says nothing of the judge
         raise KeyboardInterrupt
     measured = measurement.samples
     drawn = np.array([platform.is_slow(turn) for turn in range(len(measured))])
@@ -64,7 +65,7 @@ def _try(factor: float, experiments: int, samples: int, dependence: Dependence, 
     )
 
 
-def _show(rows: Sequence[Calibration]) -> None:
+def _show(rows: Sequence[Tally]) -> None:
     table = Table(title="A timer with a known p95, judged again and again on this machine")
     for name in (
         "true share",
@@ -85,13 +86,13 @@ def _show(rows: Sequence[Calibration]) -> None:
     console.print(table)
     console.print(
         f"{sum(row.wrong for row in rows)} of {sum(row.experiments for row in rows)} verdicts were wrong; stated is at"
-        f" most 1 % each side. Allowed share {ratio(ALLOWED)}. Where measured exceeds the true share, this machine"
+        f" most 1 % each side. Allowed share {ratio(ALLOWED)}. If measured exceeds the true share, this machine"
         " added slow samples of its own.",
         markup=False,
     )
 
 
-def _entry(row: Calibration) -> dict[str, Any]:
+def _entry(row: Tally) -> dict[str, Json]:
     return {
         "factor": row.factor,
         "experiments": row.experiments,

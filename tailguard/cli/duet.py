@@ -8,7 +8,7 @@ import click
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
-from tailguard.duet.side_spec import Wanted
+from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import sides_from
 
 
@@ -73,13 +73,14 @@ from tailguard.duet.sides import sides_from
 def duet(**flags: Any) -> int:
     """Measure baseline and candidate in turns, in pairs of fresh processes, and say whether the candidate is slower.
 
-    Exits 0 where no metric became slower, 99 where one did, 75 where the budget could not tell, 65 where a side kept
-    failing or an invariant broke.
+    Exits 0 if no metric became slower, 99 if one did, 75 if the budget could not tell, 65 if a side kept failing or an
+    invariant broke.
     """
     from tailguard.compare.plain_margin import parse_plain  # noqa: PLC0415  # scipy and the servers: not for --help
-    from tailguard.duet.session import Budget, run_duet  # noqa: PLC0415  # likewise
+    from tailguard.duet.session import run_duet  # noqa: PLC0415  # likewise
+    from tailguard.record.duet import Budget  # noqa: PLC0415  # likewise
 
-    baseline, candidate = (_wanted(side, flags) for side in ("baseline", "candidate"))
+    baseline, candidate = (_spec(side, flags) for side in ("baseline", "candidate"))
     servers = baseline.server or candidate.server
     given = {
         "database.dsn": flags["dsn"],
@@ -89,7 +90,8 @@ def duet(**flags: Any) -> int:
     profile = flags["profile"] or ("duet_http" if servers else "duet")
     config = load_config(profile, file=flags["file"], sets=flags["sets"], flags=given)
     plain = tuple(parse_plain(text) for text in flags["plain"])
-    budget, command = Budget(flags["pairs"], flags["minutes"], plain), ["tailguard", *sys.argv[1:]]
+    budget = Budget(pairs=flags["pairs"], minutes=flags["minutes"], plain=plain)
+    command = ["tailguard", *sys.argv[1:]]
     if flags["calibrate"]:
         from tailguard.duet.calibration import calibrate  # noqa: PLC0415  # likewise
 
@@ -97,10 +99,10 @@ def duet(**flags: Any) -> int:
     return run_duet(config, sides_from(baseline, candidate), budget, command, flags["target"])
 
 
-def _wanted(side: str, flags: Mapping[str, Any]) -> Wanted:
+def _spec(side: str, flags: Mapping[str, Any]) -> SideSpec:
     ref, folder, platform = (flags[f"{side}_{name}"] for name in ("ref", "folder", "platform"))
     url, command = flags[f"{side}_url"], flags[f"{side}_command"]
-    return Wanted(ref, folder, platform, _variables(flags[f"{side}_env"]), url, command)
+    return SideSpec(ref, folder, platform, _variables(flags[f"{side}_env"]), url, command)
 
 
 def _variables(assignments: Sequence[str]) -> dict[str, str]:
@@ -109,7 +111,7 @@ def _variables(assignments: Sequence[str]) -> dict[str, str]:
         name, equals, value = assignment.partition("=")
         if not equals or not name:
             raise UsageError(
-                f"{name!r} is no variable: write it as NAME=VALUE, such as TAILGUARD_FAULTS=delay_pct=10"
+                f"{name!r} is not a variable: write it as NAME=VALUE, such as TAILGUARD_FAULTS=delay_pct=10"
             )
         found[name] = value
     return found

@@ -1,5 +1,6 @@
 """`tailguard gate`: runs that exist already, baseline against candidate."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,13 +8,15 @@ from pathlib import Path
 import click
 
 from tailguard.base.errors import UsageError
-from tailguard.compare.comparison import Comparison
+from tailguard.base.state import State, worst
+from tailguard.compare.comparison import ComparedMetric
+from tailguard.compare.difference import as_recorded
 from tailguard.compare.run_comparison import TRUSTED, compare_runs, incomparable
+from tailguard.compare.run_sample import RunSample
 from tailguard.config.merge import load_config
 from tailguard.formats.run_samples import find_run_samples
 from tailguard.judge.objectives import configured_margins
-from tailguard.judge.verdicts import EXIT_INVALID, exit_code
-from tailguard.record.run_json import record_text
+from tailguard.record.verdict import ChangeVerdict
 
 BASELINE = "TAILGUARD_BASELINE"
 
@@ -47,10 +50,10 @@ def gate(
     """Compare runs on disk or latency files of any tool: is CANDIDATE slower than BASELINE?
 
     Each side is a run's folder, id, `latest`, a date, a folder of runs or a file; several are separated by commas.
-    BASELINE may be left out where TAILGUARD_BASELINE names it. From three runs a side the runs are the units of a
+    BASELINE may be left out if TAILGUARD_BASELINE names it. From three runs a side the runs are the units of a
     Welch test; with fewer the answer is INCONCLUSIVE and says what would do.
 
-    Exits 0, 99 where a metric became slower, 75 where nothing can be said, 65 where the runs must not be compared.
+    Exits 0, 99 if a metric became slower, 75 if nothing can be said, 65 if the runs must not be compared.
     """
     place = Path(runs_dir or load_config().get("runs_dir"))
     named = _two(sides)
@@ -61,10 +64,10 @@ def gate(
     reasons = incomparable(baseline, candidate)
     margins = configured_margins(load_config(flags={"objectives": objectives}))
     found = [] if reasons else compare_runs(baseline, candidate, margins, trust_single=trust_single_run)
-    code = EXIT_INVALID if reasons else exit_code([each.as_verdict() for each in found if each.gated])
+    state = State.INVALID if reasons else worst(each.state for each in found if each.gated)
     if as_json:
-        click.echo(_as_json(found, reasons, code))
-        return code
+        click.echo(_as_json(found, reasons, state))
+        return state.exit_code
     click.echo(f"{_names(baseline)} (baseline) against {_names(candidate)} (candidate)")
     if trust_single_run and len(baseline) == len(candidate) == 1:
         click.echo(f"WARNING: {TRUSTED}.", err=True)
@@ -72,7 +75,7 @@ def gate(
         click.echo(f"INVALID  {reason}")
     for each in found:
         click.echo(_line(each))
-    return code
+    return state.exit_code
 
 
 def _two(sides: Sequence[str]) -> tuple[str, str]:
@@ -92,14 +95,18 @@ def _two(sides: Sequence[str]) -> tuple[str, str]:
             )
 
 
-def _names(units: Sequence[object]) -> str:
-    return ", ".join(str(getattr(unit, "name", "")) for unit in units)
+def _names(runs: Sequence[RunSample]) -> str:
+    return ", ".join(run.name for run in runs)
 
 
-def _line(each: Comparison) -> str:
-    return f"{each.state:<13} {each.metric.scenario} {each.metric.name}: {each.why}"
+def _line(each: ChangeVerdict) -> str:
+    return f"{each.state:<13} {ComparedMetric(each.scenario, each.step, each.q).title}: {each.why}"
 
 
-def _as_json(found: Sequence[Comparison], reasons: Sequence[str], code: int) -> str:
-    entries = [each.as_verdict() for each in found]
-    return record_text({"exit_code": code, "incomparable": list(reasons), "comparisons": entries}).rstrip()
+def _as_json(found: Sequence[ChangeVerdict], reasons: Sequence[str], state: State) -> str:
+    report = {
+        "exit_code": state.exit_code,
+        "incomparable": list(reasons),
+        "comparisons": [as_recorded(each) for each in found],
+    }
+    return json.dumps(report, ensure_ascii=False, indent=1)

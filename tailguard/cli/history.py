@@ -30,12 +30,12 @@ from tailguard.report.views.history_view import change_points, lines_of, page_of
 @click.option(
     "--export", "target", type=click.Path(path_type=Path), help="Write the whole history to this file, too."
 )
-@click.option("--html", type=click.Path(path_type=Path), help="Write a page with a chart a metric.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page with a chart per metric.")
 def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None, html: Path | None) -> None:
     """Take new runs of the folder into history.parquet and show each metric over time.
 
     The sparkline and the change (newest against the median before) are for reading, not for judging: `tailguard duet`
-    judges. Change points are reported where apache-otava is installed, as a second opinion, never as a gate.
+    judges. Change points are reported if apache-otava is installed, as a second opinion, never as a gate.
     """
     folder = runs_dir or Path(load_config().get("runs_dir"))
     if runs_dir is not None and not imports and not runs_dir.is_dir():
@@ -43,8 +43,11 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     if lost := [path for path in imports if not path.is_file()]:
         raise UsageError(f"There is no history to import at {lost[0]}: download the artifact first.")
     known = merged(*(read_history(path) for path in imports), read_history(folder / NAME))
-    fresh = finished_runs(folder, known["run"])
-    table = merged(known, *(rows_of(run) for run in fresh))
+    found = finished_runs(folder, known["run"])
+    table = merged(known, *(rows_of(run) for run in found.runs))
+    if count := found.of_other_schemas:
+        told = "1 run of another version is" if count == 1 else f"{count} runs of another version are"
+        click.echo(f"{told} left out; that version reads what this one cannot.")
     if target is not None:
         write_history(target, table)
     if table.empty:
@@ -52,7 +55,7 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
         return
     write_history(folder / NAME, table)
     click.echo(
-        f"{table['run'].nunique()} runs, {len(fresh)} of them new; newest {table['created_utc'].iloc[-1]}."
+        f"{table['run'].nunique()} runs, {len(found.runs)} of them new; newest {table['created_utc'].iloc[-1]}."
     )
     shown = Table("metric", "runs", "newest", "change", "", box=None)
     for line in lines_of(table):

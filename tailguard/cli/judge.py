@@ -3,20 +3,20 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import click
 
+from tailguard.base.state import State, worst
 from tailguard.base.text_format import duration_ms
-from tailguard.engine.quantiles import QuantileEstimate, estimate
+from tailguard.engine.quantiles import estimate
 from tailguard.formats.read_latencies import UNITS_MS, Latencies, read_latencies
 from tailguard.judge.budget import samples_for_pass
-from tailguard.judge.decision import CLUSTERED, State, Verdict, judge_counts, judge_stream
+from tailguard.judge.decision import CLUSTERED, Decision, judge_counts, judge_stream
 from tailguard.judge.evidence import cumulative, inflation
-from tailguard.judge.multiplicity import guard_family
-from tailguard.judge.objective import Objective, parse_objective
-from tailguard.judge.sequential import Dependence
-from tailguard.judge.verdicts import exit_code
+from tailguard.judge.multiplicity import correct_fails
+from tailguard.judge.objective import parse_objective
+from tailguard.record.objective import Dependence, Objective
+from tailguard.record.part import Json, Quantile
 
 
 @click.command()
@@ -33,7 +33,7 @@ from tailguard.judge.verdicts import exit_code
 )
 @click.option("--column", help="Column, k6 metric, array, or scenario/step of our samples.parquet.")
 @click.option(
-    "--unit", type=click.Choice([*UNITS_MS]), help="RunSample of the numbers, where the file does not say it."
+    "--unit", type=click.Choice([*UNITS_MS]), help="Unit of the numbers, if the file does not say it."
 )
 @click.option(
     "--confidence",
@@ -54,38 +54,38 @@ def judge(
 ) -> int:
     """Judge the latencies in FILE: parquet, CSV, JTL, k6 JSON or CSV, vegeta JSON, .npy, .npz, or plain numbers.
 
-    Exits 0 where all objectives PASS, 99 where one FAILs, 75 where one is INCONCLUSIVE, 64 where FILE or an objective
+    Exits 0 if all objectives PASS, 99 if one FAILs, 75 if one is INCONCLUSIVE, 64 if FILE or an objective
     cannot be read.
     """
     objectives = [parse_objective(text) for text in texts]
     latencies = read_latencies(file, column=column, unit=unit)
     alpha = round(1 - confidence, 12)
-    verdicts = guard_family([_judge(latencies, item, alpha, dependence) for item in objectives])
+    decisions = correct_fails([_judge(latencies, item, alpha, dependence) for item in objectives])
     quantiles = [estimate(latencies.values_ms, item.q) for item in objectives if item.q is not None]
-    entries = [_entry(*each, latencies) for each in zip(objectives, verdicts, quantiles, strict=True)]
+    entries = [_entry(*each, latencies) for each in zip(objectives, decisions, quantiles, strict=True)]
     if as_json:
         click.echo(json.dumps(entries[0] if len(entries) == 1 else entries, ensure_ascii=False, indent=1))
     else:
         for note in latencies.notes:
             click.echo(f"note: {note}", err=True)
-        for each in zip(objectives, verdicts, quantiles, strict=True):
+        for each in zip(objectives, decisions, quantiles, strict=True):
             click.echo(_sentence(*each))
-    return exit_code([{"state": verdict.state} for verdict in verdicts])
+    return worst(each.state for each in decisions).exit_code
 
 
-def _judge(latencies: Latencies, objective: Objective, alpha: float, dependence: Dependence) -> Verdict:
-    """Judge a finished file; where it has too few samples for any PASS, say how many that takes."""
+def _judge(latencies: Latencies, objective: Objective, alpha: float, dependence: Dependence) -> Decision:
+    """Judge a finished file; if it has too few samples for any PASS, say how many that takes."""
     assert objective.q is not None
-    verdict = _by_rule(latencies, objective, alpha, dependence)
-    if verdict.state is not State.INCONCLUSIVE:
-        return verdict
-    rule = dependence if verdict.rule == "sequential" else None
+    decision = _by_rule(latencies, objective, alpha, dependence)
+    if decision.state is not State.INCONCLUSIVE:
+        return decision
+    rule = dependence if decision.rule == "sequential" else None
     needed = samples_for_pass(round(1 - objective.q, 12), alpha, rule)
-    more = f"; a PASS needs at least {needed:,} samples" if verdict.n < needed else ""
-    return replace(verdict, why=verdict.why + more)
+    more = f"; a PASS needs at least {needed:,} samples" if decision.n < needed else ""
+    return replace(decision, why=decision.why + more)
 
 
-def _by_rule(latencies: Latencies, objective: Objective, alpha: float, dependence: Dependence) -> Verdict:
+def _by_rule(latencies: Latencies, objective: Objective, alpha: float, dependence: Dependence) -> Decision:
     """Judge independent samples by the exact binomial, which needs fewest, others in time order."""
     assert objective.q is not None
     assert objective.limit_ms is not None
@@ -93,34 +93,32 @@ def _by_rule(latencies: Latencies, objective: Objective, alpha: float, dependenc
     exceed = values >= limit if objective.strict else values > limit
     if dependence == "bursty":
         return judge_stream(exceed, objective.q, alpha=alpha, dependence=dependence)
-    verdict = judge_counts(len(exceed), int(exceed.sum()), objective.q, alpha=alpha)
+    decision = judge_counts(len(exceed), int(exceed.sum()), objective.q, alpha=alpha)
     tau = inflation(cumulative(exceed), len(exceed)) if len(exceed) else 1.0
     doubt = f"; but exceedances cluster (tau {tau:.1f}): are they independent?" if tau > CLUSTERED else ""
-    return replace(verdict, tau=tau, why=verdict.why + doubt)
+    return replace(decision, tau=tau, why=decision.why + doubt)
 
 
-def _entry(
-    objective: Objective, verdict: Verdict, found: QuantileEstimate, latencies: Latencies
-) -> dict[str, Any]:
+def _entry(objective: Objective, decision: Decision, found: Quantile, latencies: Latencies) -> Json:
     return {
-        "verdict": str(verdict.state),
+        "verdict": str(decision.state),
         "objective": objective.name,
-        "n": verdict.n,
-        "exceedances": verdict.exceedances,
+        "n": decision.n,
+        "exceedances": decision.exceedances,
         "quantile": {"value": found.value, "low": found.low, "high": found.high, "level": found.level},
-        "tau": verdict.tau,
-        "why": verdict.why,
-        "rule": verdict.rule,
-        "dependence": verdict.dependence,
-        "alpha": verdict.alpha,
+        "tau": decision.tau,
+        "why": decision.why,
+        "rule": decision.rule,
+        "dependence": decision.dependence,
+        "alpha": decision.alpha,
         "samples": len(latencies.values_ms),
         "notes": list(latencies.notes),
     }
 
 
-def _sentence(objective: Objective, verdict: Verdict, found: QuantileEstimate) -> str:
+def _sentence(objective: Objective, decision: Decision, found: Quantile) -> str:
     interval = f"[{duration_ms(found.low)}, {duration_ms(found.high)}]"
     return (
-        f"{verdict.state}  {objective.name}: {duration_ms(found.value)} {interval} at {found.level:g}; {verdict.why}"
-        f" ({verdict.rule}, {verdict.dependence})"
+        f"{decision.state}  {objective.name}: {duration_ms(found.value)} {interval} at {found.level:g}; {decision.why}"
+        f" ({decision.rule}, {decision.dependence})"
     )

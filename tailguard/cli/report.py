@@ -1,7 +1,6 @@
 """`tailguard report`: render any finished run again."""
 
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -9,6 +8,7 @@ from tailguard.config.merge import load_config
 from tailguard.record.files import write_file
 from tailguard.record.run import Run
 from tailguard.report.report import FILES, Format, rendered, write_report
+from tailguard.report.sections import sections_of
 
 
 @click.command()
@@ -20,13 +20,14 @@ from tailguard.report.report import FILES, Format, rendered, write_report
 @click.option(
     "--runs-dir", type=click.Path(), help="Where `latest` is looked for (default: the configured runs_dir)."
 )
-def report(where: str, out: Path | None, kind: str | None, runs_dir: str | None) -> None:
+def report(where: str, out: Path | None, kind: Format | None, runs_dir: str | None) -> None:
     """Write report.html and run.md of RUN (a folder, run.json, an id or `latest`) again, and print where."""
-    run = Run.load(where, runs_dir or load_config().get("runs_dir"))
+    config = load_config()
+    run, sections = Run.load(where, runs_dir or config.get("runs_dir")), sections_of(config.suite)
     if out is None and kind is None:
-        click.echo(write_report(run))
+        click.echo(write_report(run, sections))
         return
-    chosen = cast("Format", kind or ("md" if out is not None and out.suffix == ".md" else "html"))
+    chosen = kind or ("md" if out is not None and out.suffix == ".md" else "html")
     path = out or run.folder / FILES[chosen]
-    write_file(path, rendered(run, chosen))
+    write_file(path, rendered(run, chosen, sections))
     click.echo(path)

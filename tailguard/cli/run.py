@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tailguard.config.merge import load_config
+from tailguard.config.option import OptionValue
 
 
 @click.command()
@@ -38,7 +39,7 @@ def run(file: str | None, profile: str | None, sets: Sequence[str], **flags: Any
     return run_session(config, command=["tailguard", *sys.argv[1:]])
 
 
-def named(flags: Mapping[str, Any]) -> dict[str, Any]:
+def named(flags: Mapping[str, Any]) -> dict[str, OptionValue]:
     """Return the flags that were given, under the keys that they set."""
     keys = {
         "seed": "seed",
@@ -50,7 +51,9 @@ def named(flags: Mapping[str, Any]) -> dict[str, Any]:
         "strict": "strict",
         "migrations": "migrations.run",
     }
-    given = {key: flags[name] for name, key in keys.items() if flags.get(name) is not None}
+    given: dict[str, OptionValue] = {
+        key: flags[name] for name, key in keys.items() if flags.get(name) is not None
+    }
     if flags.get("scenarios"):
         given["scenarios"] = list(flags["scenarios"])
     return given

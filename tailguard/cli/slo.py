@@ -6,10 +6,12 @@ import click
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config, load_config
-from tailguard.judge.budget import Plan, lint, needed_for
-from tailguard.judge.objectives import Objectives, configured_objectives
+from tailguard.judge.budget import SampleBudget, lint, needed_for
+from tailguard.judge.objectives import configured_objectives
 from tailguard.judge.suggest import as_toml, suggest
+from tailguard.record.objective import Objectives
 from tailguard.record.run import Run
+from tailguard.record.run_record import RunRecord
 
 
 @click.group()
@@ -26,7 +28,7 @@ def slo() -> None:
 @click.option(
     "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
 )
-@click.option("--strict", is_flag=True, help="Exit 64 where an objective cannot be decided.")
+@click.option("--strict", is_flag=True, help="Exit 64 if an objective cannot be decided.")
 def slo_lint(
     profile: str | None, file: str | None, objectives: str | None, sets: Sequence[str], *, strict: bool
 ) -> int:
@@ -34,7 +36,7 @@ def slo_lint(
     flags = {"objectives": objectives, "strict": strict or None}
     config = load_config(profile, file=file, sets=sets, flags=flags)
     chosen = known_objectives(config)
-    found = lint(chosen, plans(config))
+    found = lint(chosen, budgets(config))
     for each in found:
         click.echo(f"cannot decide {each}")
     click.echo(
@@ -83,19 +85,19 @@ def known_objectives(config: Config) -> Objectives:
     return configured_objectives(config, known_steps(config.suite))
 
 
-def plans(config: Config) -> dict[str, Plan]:
+def budgets(config: Config) -> dict[str, SampleBudget]:
     """Return what a configuration means to spend on each of its scenarios."""
     loads = {slug: config.scenario(slug) for slug in config.get("scenarios")}
     return {
-        slug: Plan(load["rate_per_s"], load["max_samples"], load["max_seconds"])
+        slug: SampleBudget(load["rate_per_s"], load["max_samples"], load["max_seconds"])
         for slug, load in loads.items()
     }
 
 
-def _complete(run: Run) -> dict[str, object]:
+def _complete(run: Run) -> RunRecord:
     if not run.complete:
         raise UsageError(
-            f"Run {run.record['id']} is incomplete ({run.record['incomplete_because']}): choose another,"
+            f"Run {run.record.id} is incomplete ({run.record.why_incomplete}): choose another,"
             " or make one with `tailguard run`."
         )
     return run.record

@@ -1,20 +1,18 @@
 """`tailguard verify`: recompute a run's numbers from its files and compare them with what it says."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from tailguard.base.errors import UsageError
+from tailguard.base.state import State
+from tailguard.compare import verification
+from tailguard.compare.difference import Difference
 from tailguard.config.merge import load_config
-from tailguard.judge.objectives import parse_objectives
-from tailguard.judge.verdicts import judge_run
-from tailguard.judge.verification import Difference, as_recorded, compare, verify_files, verify_summaries
+from tailguard.record.part import Json
 from tailguard.record.run import Run
 
-EXIT_DIFFERENT = 65
 SHOWN = 20  # differences printed; one changed sample can move a hundred numbers
 
 
@@ -27,54 +25,37 @@ SHOWN = 20  # differences printed; one changed sample can move a hundred numbers
 def verify(where: str, runs_dir: str | None, *, as_json: bool) -> int:
     """Recompute every hash, count, quantile and verdict of RUN (a folder, run.json, an id or `latest`).
 
-    Exit code 65 where anything differs, each difference named. What run.json says of the machine has nothing
-    to be recomputed from; keep the file itself safe.
+    Recomputed too: doubts about the samples, recoveries from faults, the plans and clients of a migration's proof,
+    every comparison of a duet, the exit code. Exit code 65 if anything differs, each difference named.
+
+    What run.json says of the machine, or of the invariants, has nothing to be recomputed from: only the record's own
+    hash covers it. Whoever forges the samples and then recomputes everything, hashes included, cannot be found: keep
+    the folder itself safe.
     """
     run = Run.load(where, runs_dir or load_config().get("runs_dir"))
-    differences = [*verify_files(run), *verify_summaries(run)]
-    # Samples that cannot be read cannot be judged: the difference above says so.
-    differences += [] if any(d.recorded == "readable" for d in differences) else _verify_verdicts(run)
-    click.echo(_as_json(run, differences) if as_json else _as_text(run, differences))
-    return EXIT_DIFFERENT if differences else 0
+    found = verification.verify(run)
+    click.echo(_as_json(run, found) if as_json else _as_text(run, found))
+    return State.INVALID.exit_code if found else 0
 
 
-def _verify_verdicts(run: Run) -> list[Difference]:
-    recorded, objectives = run.record["verdicts"], run.record["objectives"]
-    if not recorded and not objectives:
-        return []
-    try:
-        verdicts = judge_run(run, parse_objectives(objectives, "objectives of the run"))
-    except UsageError as error:
-        return [Difference("objectives", "those that the verdicts came from", str(error))]
-    recomputed = [as_recorded(verdict.as_dict()) for verdict in verdicts]
-    return list(compare(_by_name(recorded), _by_name(recomputed), "verdicts"))
+def _as_json(run: Run, found: Sequence[Difference]) -> str:
+    report = {"run": run.record.id, "same": not found, "differences": [asdict(each) for each in found]}
+    return json.dumps(report, ensure_ascii=False, indent=1)
 
 
-def _by_name(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    return {str(verdict.get("objective")): verdict for verdict in verdicts}
-
-
-def _as_json(run: Run, differences: Sequence[Difference]) -> str:
-    record = {
-        "run": run.record["id"],
-        "same": not differences,
-        "differences": [asdict(d) for d in differences],
-    }
-    return json.dumps(record, ensure_ascii=False, indent=1)
-
-
-def _as_text(run: Run, differences: Sequence[Difference]) -> str:
+def _as_text(run: Run, found: Sequence[Difference]) -> str:
     record = run.record
-    if not differences:
-        files, parts, verdicts = (len(record[name]) for name in ("files", "scenarios", "verdicts"))
+    if not found:
+        files, parts, verdicts = len(record.files), len(record.scenarios), len(record.verdicts)
         return f"{run.folder}: {files} files, {parts} scenarios and {verdicts} verdicts, all the same bit for bit."
     lines = [
-        f"  {d.where}: recorded {_short(d.recorded)}, recomputed {_short(d.recomputed)}" for d in differences
+        f"  {each.where}: recorded {_short(each.recorded)}, recomputed {_short(each.recomputed)}"
+        for each in found
     ]
     more = [f"  ... and {len(lines) - SHOWN} more (--json lists them)"] if len(lines) > SHOWN else []
     return "\n".join([f"{run.folder}: {len(lines)} differences.", *lines[:SHOWN], *more])
 
 
-def _short(value: Any) -> str:
+def _short(value: Json) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 100 else text[:97] + "..."  # noqa: PLR2004  # a line of a terminal

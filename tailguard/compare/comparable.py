@@ -1,80 +1,79 @@
 """Whether two runs may be compared at all: the same configuration, load, machine and scenarios."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+
+from tailguard.record.environment import Environment
+from tailguard.record.part import Json
+from tailguard.record.run_json import plain
+from tailguard.record.run_record import RunRecord
+from tailguard.record.scenario import ScenarioEntry
 
 # Where a run lies, which objectives it was judged by and how it reached its server do not change what was measured.
 _OF_NO_MATTER = frozenset({"runs_dir", "objectives", "strict", "slo", "database.dsn", "s3.endpoint"})
 # What makes two machines the same for a latency.
-_MACHINE = (
-    ("cpu", "model"),
-    ("cpu", "logical"),
-    ("kernel",),
-    ("placement", "pinned"),
-    ("placement", "generator"),
-    ("placement", "server"),
-    ("postgres", "version"),
-    ("postgres", "source"),
-    ("postgres", "settings"),
-    ("s3", "server"),
-)
+_MACHINE: Mapping[str, Callable[[Environment], object]] = {
+    "cpu model": lambda found: found.cpu.model,
+    "cpu logical": lambda found: found.cpu.logical,
+    "kernel": lambda found: found.kernel,
+    "placement pinned": lambda found: found.placement and found.placement.pinned,
+    "placement generator": lambda found: found.placement and found.placement.generator,
+    "placement server": lambda found: found.placement and found.placement.server,
+    "postgres version": lambda found: found.postgres and found.postgres.version,
+    "postgres source": lambda found: found.postgres and found.postgres.source,
+    "postgres settings": lambda found: found.postgres and found.postgres.settings,
+    "s3 server": lambda found: found.s3 and found.s3.server,
+}
 # Memory is reported to the byte and differs by some pages from boot to boot.
 _MEMORY_TOLERANCE = 0.02
 
 
-def differences(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> list[str]:
-    """Return why these two run records must not be compared, each with both values; nothing where they may."""
+def differences(baseline: RunRecord, candidate: RunRecord) -> list[str]:
+    """Return why these two runs must not be compared, each with both values; nothing if they may."""
     return [
-        *_scenarios(baseline, candidate),
-        *_config(baseline["config"], candidate["config"]),
-        *_machine(baseline["environment"], candidate["environment"]),
+        *_scenarios(baseline.scenarios, candidate.scenarios),
+        *_config(baseline.config.value, candidate.config.value),
+        *_machine(baseline.environment, candidate.environment),
         *_incomplete("baseline", baseline),
         *_incomplete("candidate", candidate),
     ]
 
 
-def _incomplete(name: str, record: Mapping[str, Any]) -> Iterator[str]:
-    if not record["complete"]:
-        yield f"the {name} {record['id']} is incomplete: {record['incomplete_because']}"
+def _incomplete(name: str, record: RunRecord) -> Iterator[str]:
+    if not record.complete:
+        yield f"the {name} {record.id} is incomplete: {record.why_incomplete}"
 
 
-def _scenarios(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Iterator[str]:
-    ours, theirs = baseline["scenarios"], candidate["scenarios"]
-    for slug in sorted(set(ours) ^ set(theirs)):
-        yield f"scenario {slug} is missing on the {'candidate' if slug in ours else 'baseline'}'s side"
-    for slug in sorted(set(ours) & set(theirs)):
-        left, right = ours[slug].get("schedule"), theirs[slug].get("schedule")
+def _scenarios(
+    baseline: Mapping[str, ScenarioEntry], candidate: Mapping[str, ScenarioEntry]
+) -> Iterator[str]:
+    for slug in sorted(set(baseline) ^ set(candidate)):
+        yield f"scenario {slug} is missing on the {'candidate' if slug in baseline else 'baseline'}'s side"
+    for slug in sorted(set(baseline) & set(candidate)):
+        left, right = baseline[slug].schedule, candidate[slug].schedule
         if left != right:
-            yield f"schedule of {slug}: {left} against {right}"
+            yield f"schedule of {slug}: {plain(left)} against {plain(right)}"
 
 
-def _config(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Iterator[str]:
+def _config(baseline: Mapping[str, Json], candidate: Mapping[str, Json]) -> Iterator[str]:
     left, right = dict(_flat(baseline)), dict(_flat(candidate))
     for name in sorted(left.keys() | right.keys()):
         if left.get(name) != right.get(name) and not {name, name.split(".")[0]} & _OF_NO_MATTER:
             yield f"configuration {name}: {left.get(name)!r} against {right.get(name)!r}"
 
 
-def _machine(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Iterator[str]:
-    for path in _MACHINE:
-        left, right = _at(baseline, path), _at(candidate, path)
+def _machine(baseline: Environment, candidate: Environment) -> Iterator[str]:
+    for name, read in _MACHINE.items():
+        left, right = read(baseline), read(candidate)
         if left != right:
-            yield f"machine: {' '.join(path)} {left!r} against {right!r}"
-    left, right = (_at(side, ("memory_bytes",)) or 0 for side in (baseline, candidate))
-    if abs(left - right) > _MEMORY_TOLERANCE * max(left, right):
-        yield f"machine: memory of {left:,} against {right:,} bytes"
+            yield f"machine: {name} {left!r} against {right!r}"
+    sizes = (baseline.memory_bytes, candidate.memory_bytes)
+    if max(sizes) - min(sizes) > _MEMORY_TOLERANCE * max(sizes):
+        yield f"machine: memory of {sizes[0]:,} against {sizes[1]:,} bytes"
 
 
-def _at(table: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    value: Any = table
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(table: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, Json]]:
     for name, value in table.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value

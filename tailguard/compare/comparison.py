@@ -1,13 +1,15 @@
-"""Two sides over all metrics: which became slower, with the chance of one false alarm in the whole family held."""
+"""Two sides over all metrics: which became slower, with the chance of one false alarm in all of them held."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from tailguard.base.state import State
 from tailguard.compare.gate import (
     SHARES,
     Change,
@@ -17,10 +19,11 @@ from tailguard.compare.gate import (
     looks_at,
     p_slower,
 )
-from tailguard.judge.decision import State
-from tailguard.judge.margins import Margins
 from tailguard.judge.multiplicity import holm
+from tailguard.record.objective import Margins
+from tailguard.record.part import finite
 from tailguard.record.samples import ERROR, OK, Samples
+from tailguard.record.verdict import ChangeRule, ChangeVerdict
 
 ALPHA = 0.01
 # More errors than this, in points of all requests, is a regression: what the platform's own CI allowed.
@@ -28,14 +31,16 @@ ERROR_MARGIN = 0.005
 # p99 is watched: a slowdown that is proved fails, but nothing waits for a proof that there is none, as 40 pairs of 400
 # samples give that hardly ever.
 WATCHED = {0.99: 0.20}
+WATCHED_WHY = " (watched: only a proved slowdown counts)"
 # Blocks of fewer ok samples have no p95 worth the name; such a pair is left out of the metric and counted.
 FEWEST = 20
+RULE: Final = "signed-rank bound on paired blocks"
 
 Block = Mapping[str, Samples]
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class ComparedMetric:
     """What is compared: a quantile of a step's latency, or (q is None) a scenario's share of errors."""
 
     scenario: str
@@ -43,78 +48,62 @@ class Metric:
     q: float | None
 
     @property
-    def name(self) -> str:
-        """Return such as `p95 of upload`."""
-        return "error rate" if self.q is None else f"p{self.q * 100:g} of {self.step}"
+    def title(self) -> str:
+        """Such as `registration p95 of register`."""
+        return f"{self.scenario} {metric_name(self.step, self.q)}"
+
+    @property
+    def verdict_name(self) -> str:
+        """The name of its verdict."""
+        return f"{self.title} against the baseline"
+
+    def invalid(self, rule: ChangeRule, why: str) -> ChangeVerdict:
+        """Return the verdict of a metric that cannot be compared."""
+        return ChangeVerdict(
+            name=self.verdict_name,
+            state=State.INVALID,
+            scenario=self.scenario,
+            step=self.step,
+            q=self.q,
+            change=None,
+            low=None,
+            high=None,
+            margin=None,
+            alpha=ALPHA,
+            p_fail=1.0,
+            pairs=0,
+            slower=0,
+            baseline=None,
+            candidate=None,
+            gated=True,
+            rule=rule,
+            why=why,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One metric's answer.
-
-    `change` is a share of the baseline (0.05 is 5 % slower), for error rates a difference in points (0.01 is one in a
-    hundred more); `low` and `high` bound it, each with 1 - alpha, over all looks. `baseline` and `candidate` are
-    medians over the blocks, in ms or as a rate.
-    """
-
-    metric: Metric
-    state: State
-    change: float
-    low: float
-    high: float
-    margin: float
-    p_fail: float
-    pairs: int
-    slower: int
-    baseline: float
-    candidate: float
-    gated: bool
-    why: str
-
-    def as_verdict(self) -> dict[str, Any]:
-        """Return the entry of run.json's verdicts, beside those of objectives."""
-        return {
-            "objective": f"{self.metric.scenario} {self.metric.name} against the baseline",
-            "scenario": self.metric.scenario,
-            "step": self.metric.step,
-            "kind": "change",
-            "q": self.metric.q,
-            "limit_ms": None,
-            "max_ratio": self.margin,
-            "strict": True,
-            "state": str(self.state),
-            "n": self.pairs,
-            "exceedances": self.slower,
-            "observed": {"value": self.change, "low": self.low, "high": self.high, "level": 1 - ALPHA},
-            "unit": "ratio",
-            "headroom": None,
-            "alpha": ALPHA,
-            "rule": "signed-rank bound on paired blocks",
-            "dependence": None,
-            "tau": None,
-            "p_fail": self.p_fail,
-            "baseline": self.baseline,
-            "candidate": self.candidate,
-            "gated": self.gated,
-            "why": self.why,
-        }
+def metric_name(step: str, q: float | None) -> str:
+    """Return such as `p95 of upload`, or `error rate` if q is None."""
+    return "error rate" if q is None else f"p{q * 100:g} of {step}"
 
 
 def compare_blocks(
-    baseline: Sequence[Block], candidate: Sequence[Block], margins: Margins, alpha: float = ALPHA
-) -> list[Comparison]:
+    baseline: Sequence[Block], candidate: Sequence[Block], margins: Margins
+) -> list[ChangeVerdict]:
     """Compare all metrics of all scenarios; block j of both sides was measured side by side.
 
-    A FAIL stands only where Holm's step-down over all gated metrics grants it, so that the chance of any false alarm
-    in the whole duet is alpha; a PASS keeps its own alpha.
+    A FAIL stands only if Holm's step-down over all metrics grants it, so that the chance of any false alarm
+    in the whole duet is `ALPHA`; a PASS keeps its own.
     """
     metrics = _metrics(baseline, candidate, margins)
-    return guarded([_compare(metric, baseline, candidate, margins, alpha) for metric in metrics], alpha)
+    return guarded([_compare(metric, baseline, candidate, margins) for metric in metrics])
 
 
-def guarded(found: Sequence[Comparison], alpha: float = ALPHA) -> list[Comparison]:
-    """Let each FAIL stand only where Holm grants it among all metrics; a watched one that stands is gated then."""
-    stands = holm([each.p_fail for each in found], alpha)
+def guarded(found: Sequence[ChangeVerdict]) -> list[ChangeVerdict]:
+    """Let each FAIL stand only if Holm grants it among all metrics; a watched one that stands is gated then.
+
+    A rule without a p, as that of error rates of runs, is granted always.
+    """
+    stands = holm([each.p_fail or 0.0 for each in found], ALPHA)
     return [
         each
         if each.state is not State.FAIL
@@ -125,13 +114,13 @@ def guarded(found: Sequence[Comparison], alpha: float = ALPHA) -> list[Compariso
     ]
 
 
-def decided(comparisons: Iterable[Comparison]) -> bool:
-    """Tell whether more pairs could change the answer: a FAIL stands, or all are decided."""
-    states = [each.state for each in comparisons if each.gated]
+def decided(changes: Iterable[ChangeVerdict]) -> bool:
+    """Tell whether more pairs cannot change the answer: a FAIL stands, or all are decided."""
+    states = [each.state for each in changes if each.gated]
     return State.FAIL in states or State.INCONCLUSIVE not in states
 
 
-def _metrics(baseline: Sequence[Block], candidate: Sequence[Block], margins: Margins) -> list[Metric]:
+def _metrics(baseline: Sequence[Block], candidate: Sequence[Block], margins: Margins) -> list[ComparedMetric]:
     """A scenario or step that only one side has is a metric, too: it will be INVALID, never skipped."""
     steps: dict[str, dict[str, None]] = {}
     for block in [*baseline, *candidate]:
@@ -139,61 +128,88 @@ def _metrics(baseline: Sequence[Block], candidate: Sequence[Block], margins: Mar
             steps.setdefault(slug, {}).update(dict.fromkeys(samples.steps))
     found = []
     for slug, names in steps.items():
-        found += [Metric(slug, step, q) for step in names for q in (*margins.deltas, *WATCHED)]
-        found.append(Metric(slug, "", None))
+        found += [ComparedMetric(slug, step, q) for step in names for q in compared_quantiles(margins)]
+        found.append(ComparedMetric(slug, "", None))
     return found
 
 
 def _compare(
-    metric: Metric, baseline: Sequence[Block], candidate: Sequence[Block], margins: Margins, alpha: float
-) -> Comparison:
+    metric: ComparedMetric,
+    baseline: Sequence[Block],
+    candidate: Sequence[Block],
+    margins: Margins,
+) -> ChangeVerdict:
     sides = [_having(metric, side) for side in (baseline, candidate)]
     if len(sides[0]) < len(baseline) or len(sides[1]) < len(candidate):
         missing = "baseline" if len(sides[0]) < len(baseline) else "candidate"
-        return _invalid(metric, f"{metric.scenario} {metric.step} is missing on the {missing}'s side")
+        return metric.invalid(RULE, f"{metric.scenario} {metric.step} is missing on the {missing}'s side")
     if metric.q is None:
-        return _compare_errors(metric, sides[0], sides[1], alpha)
+        return _compare_errors(metric, sides[0], sides[1])
     rows = [[samples.response_ms(metric.step) for samples in side] for side in sides]
     kept = [(a, b) for a, b in zip(*rows, strict=True) if min(len(a), len(b)) >= FEWEST]
     if not kept:
-        return _invalid(metric, f"no pair has {FEWEST} ok samples on both sides")
+        return metric.invalid(RULE, f"no pair has {FEWEST} ok samples on both sides")
     a, b = [pair[0] for pair in kept], [pair[1] for pair in kept]
-    delta = margins.deltas.get(metric.q) or WATCHED[metric.q]
+    allowed, gated = allowed_change(margins, metric.q)
     change = gate_blocks(
-        a, b, q=metric.q, delta=delta, alpha=alpha, floor_ms=margins.floor_of(metric.scenario)
+        a, b, q=metric.q, delta=allowed, alpha=ALPHA, floor_ms=margins.floor_of(metric.scenario)
     )
-    found = _of_change(metric, change, _quantiles(a, metric.q), _quantiles(b, metric.q))
     short = len(rows[0]) - len(kept)
     left_out = f"; {short} pairs left out: under {FEWEST} ok samples" if short else ""
-    gated = metric.q in margins.deltas
-    return replace(
-        found,
-        gated=gated,
-        why=found.why + left_out + ("" if gated else " (watched: only a proved slowdown counts)"),
-    )
+    why = change.why + left_out + ("" if gated else WATCHED_WHY)
+    return _of_change(metric, change, _quantiles(a, metric.q), _quantiles(b, metric.q), gated=gated, why=why)
 
 
-def _of_change(metric: Metric, change: Change, a: NDArray[np.float64], b: NDArray[np.float64]) -> Comparison:
-    return Comparison(
-        metric=metric,
+def allowed_change(margins: Margins, q: float) -> tuple[float, bool]:
+    """Return how much slower the quantile may become, as a share, and whether it is gated or only watched."""
+    gated = next((each.most for each in margins.quantiles if each.q == q), None)
+    return (WATCHED[q], False) if gated is None else (gated, True)
+
+
+def compared_quantiles(margins: Margins) -> list[float]:
+    """Return the gated quantiles, then the watched ones."""
+    return [*(each.q for each in margins.quantiles if each.q is not None), *WATCHED]
+
+
+def share_of(ratio: float) -> float | None:
+    """Return a bound of a ratio as a share; None if it bounds nothing."""
+    return ratio - 1 if 0 < ratio < math.inf else None
+
+
+def _of_change(
+    metric: ComparedMetric,
+    change: Change,
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    *,
+    gated: bool,
+    why: str,
+) -> ChangeVerdict:
+    return ChangeVerdict(
+        name=metric.verdict_name,
         state=change.state,
+        scenario=metric.scenario,
+        step=metric.step,
+        q=metric.q,
         change=change.ratio - 1,
-        low=change.low - 1,
-        high=change.high - 1,
+        low=share_of(change.low),
+        high=share_of(change.high),
         margin=change.margin - 1,
+        alpha=ALPHA,
         p_fail=change.p_fail,
         pairs=change.pairs,
         slower=int((b[: change.pairs] > a[: change.pairs]).sum()),
         baseline=float(np.median(a)),
         candidate=float(np.median(b)),
-        gated=True,
-        why=change.why,
+        gated=gated,
+        rule=RULE,
+        why=why,
     )
 
 
 def _compare_errors(
-    metric: Metric, baseline: Sequence[Samples], candidate: Sequence[Samples], alpha: float
-) -> Comparison:
+    metric: ComparedMetric, baseline: Sequence[Samples], candidate: Sequence[Samples]
+) -> ChangeVerdict:
     """Compare shares of errors: the same looks and bounds, on differences in points instead of log-ratios.
 
     Ties at 0 count against the candidate being worse: the exact signed-rank bound stays valid, on the safe side.
@@ -201,21 +217,35 @@ def _compare_errors(
     a, b = (np.array([error_rate(samples) for samples in side]) for side in (baseline, candidate))
     d = b - a
     looks = looks_at(len(d))
-    found = [_decide_errors(d[:n], alpha) for n in looks]
+    found = [_decide_errors(d[:n]) for n in looks]
     at = next((i for i, (state, *_) in enumerate(found) if state is not State.INCONCLUSIVE), len(found) - 1)
     state, estimate, low, high = found[at]
     n = looks[at]
     words = {State.FAIL: "worse", State.PASS: f"not worse by {ERROR_MARGIN:.1%} of all requests"}
-    why = f"{n} pairs, {estimate:+.2%} of all requests: {words.get(state, 'undecided')}"
-    return Comparison(
-        metric, state, estimate, low, high, ERROR_MARGIN,
-        min(p_slower(d[:look]) for look in looks), n, int((d[:n] > 0).sum()),
-        float(a.mean()), float(b.mean()), gated=True, why=why,
-    )  # fmt: skip
+    return ChangeVerdict(
+        name=metric.verdict_name,
+        state=state,
+        scenario=metric.scenario,
+        step="",
+        q=None,
+        change=estimate,
+        low=finite(low),
+        high=finite(high),
+        margin=ERROR_MARGIN,
+        alpha=ALPHA,
+        p_fail=min(p_slower(d[:look]) for look in looks),
+        pairs=n,
+        slower=int((d[:n] > 0).sum()),
+        baseline=float(a.mean()),
+        candidate=float(b.mean()),
+        gated=True,
+        rule=RULE,
+        why=f"{n} pairs, {estimate:+.2%} of all requests: {words.get(state, 'undecided')}",
+    )
 
 
-def _decide_errors(d: NDArray[np.float64], alpha: float) -> tuple[State, float, float, float]:
-    estimate, low, high = hodges_lehmann(d, alpha / SHARES)
+def _decide_errors(d: NDArray[np.float64]) -> tuple[State, float, float, float]:
+    estimate, low, high = hodges_lehmann(d, ALPHA / SHARES)
     if low > 0 and estimate >= ERROR_MARGIN / 2:
         return State.FAIL, estimate, low, high
     return (State.PASS if high < ERROR_MARGIN else State.INCONCLUSIVE), estimate, low, high
@@ -227,7 +257,7 @@ def error_rate(samples: Samples) -> float:
     return errors / (errors + ok) if errors + ok else 0.0
 
 
-def _having(metric: Metric, blocks: Sequence[Block]) -> list[Samples]:
+def _having(metric: ComparedMetric, blocks: Sequence[Block]) -> list[Samples]:
     found = [block[metric.scenario] for block in blocks if metric.scenario in block]
     return [samples for samples in found if not metric.step or metric.step in samples.steps]
 
@@ -236,11 +266,6 @@ def _quantiles(blocks: Sequence[NDArray[np.float64]], q: float) -> NDArray[np.fl
     return np.array([inverted_cdf(block, q) for block in blocks])
 
 
-def _invalid(metric: Metric, why: str) -> Comparison:
-    nan = math.nan
-    return Comparison(metric, State.INVALID, nan, nan, nan, nan, 1.0, 0, 0, nan, nan, gated=True, why=why)
-
-
-def _demoted(found: Comparison, family: int) -> Comparison:
-    why = f"{found.why}; but one of {family} metrics looks as bad by chance (p = {found.p_fail:.2g}): more pairs"
+def _demoted(found: ChangeVerdict, metrics: int) -> ChangeVerdict:
+    why = f"{found.why}; but one of {metrics} metrics looks as bad by chance (p = {found.p_fail:.2g}): more pairs"
     return replace(found, state=State.INCONCLUSIVE, why=why)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tailguard.base.errors import UsageError
-from tailguard.judge.decision import State
+from tailguard.base.state import State
 
 # Block pairs at which the gate may stop; the last look is always at the end. Each has a third of alpha (Bonferroni).
 LOOKS = (10, 20)
@@ -24,8 +24,8 @@ SHARES = len(LOOKS) + 1
 class Change:
     """The candidate's quantile over the baseline's, with bounds, and what follows. 1.05 is 5 % slower.
 
-    `low` and `high` each hold with 1 - alpha, over all looks; they are 0 and inf where the pairs are too few. `p_fail`
-    bounds the chance of such evidence where the candidate is not slower.
+    `low` and `high` each hold with 1 - alpha, over all looks; they are 0 and inf if the pairs are too few. `p_fail`
+    bounds the chance of such evidence if the candidate is not slower.
     """
 
     state: State
@@ -49,9 +49,9 @@ def gate_blocks(
 ) -> Change:
     """Compare the q-quantiles of paired blocks of latencies in ms.
 
-    With d_j = ln(quantile(candidate_j) / quantile(baseline_j)): FAIL where d is above 0 with confidence and its
-    estimate at least half the margin; PASS where it is below the margin with confidence; else INCONCLUSIVE. The margin
-    is 1 + delta, or more where `floor_ms` is more of the baseline's median than delta. Looks at 10, 20 and all pairs,
+    With d_j = ln(quantile(candidate_j) / quantile(baseline_j)): FAIL if d is above 0 with confidence and its
+    estimate at least half the margin; PASS if it is below the margin with confidence; else INCONCLUSIVE. The margin
+    is 1 + delta, or more if `floor_ms` is more of the baseline's median than delta. Looks at 10, 20 and all pairs,
     the first that decides counts. Raises UsageError for unequal, empty or impossible blocks, with their number.
     """
     d, typical_ms = log_ratios(baseline_blocks, candidate_blocks, q)
@@ -62,8 +62,8 @@ def gate_blocks(
     margin = max(math.log1p(delta), math.log1p(floor_ms / typical_ms))
     found = [_decide(d[:pairs], margin, alpha) for pairs in looks_at(len(d))]
     first = next((change for change in found if change.state is not State.INCONCLUSIVE), found[-1])
-    # Each look's p has its share already, so that the least of all looks is one, too: later pairs, where there are
-    # any, may confirm a FAIL that a family of metrics (Holm) does not grant at once.
+    # Each look's p has its share already, so that the least of all looks is one, too: later pairs, if there are
+    # any, may confirm a FAIL that Holm does not grant at once among many metrics.
     return replace(first, p_fail=min(change.p_fail for change in found))
 
 

@@ -6,67 +6,50 @@ as real ones are.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tailguard.compare.gate import SHARES, hodges_lehmann, looks_at, p_slower
+from tailguard.base.errors import UsageError
+from tailguard.compare.comparison import ALPHA, Block, ComparedMetric
+from tailguard.compare.gate import SHARES, hodges_lehmann, log_ratios, looks_at, p_slower
 from tailguard.judge.multiplicity import holm
+from tailguard.record.duet import Calibration, Quality
+from tailguard.record.verdict import ChangeVerdict
 
 DUETS = 200
 INJECTED = 0.10  # the slowdown that the issue of a gate is usually put by
 # Pairs for a change of x at alpha 1 %, found 90 % of the time: (3.6 SD / ln(1 + x))^2.
 _REACH = 3.6
 FEWEST_PAIRS = 9
-ALPHA = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """What simulated duets of `pairs` pairs said.
+def ratios_of(
+    changes: Sequence[ChangeVerdict], baseline: Sequence[Block], candidate: Sequence[Block]
+) -> dict[str, NDArray[np.float64]]:
+    """Return ln(candidate / baseline) of each pair, by metric, of those that a duet waits for.
 
-    `false_alarms` of `duets` of the same code; `found` of `duets` with one metric slower by `INJECTED` found it, in
-    `found_in` pairs at the median; `least_seen` is the change seen 90 % of the time, by metric.
+    A metric in which some pair has no ok sample is left out: it has no row of full length.
     """
-
-    duets: int
-    pairs: int
-    false_alarms: int
-    found: int
-    found_in: int | None
-    least_seen: Mapping[str, float]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the entry of the record."""
-        return {
-            "duets": self.duets,
-            "pairs": self.pairs,
-            "false_alarms": self.false_alarms,
-            "injected": INJECTED,
-            "found": self.found,
-            "found_in": self.found_in,
-            "least_seen": dict(self.least_seen),
-            "sentence": self.sentence,
-        }
-
-    @property
-    def sentence(self) -> str:
-        """Return what a reader needs, in one line."""
-        found_in = "" if self.found_in is None else f", in {self.found_in} pairs at the median"
-        worst = max(self.least_seen.items(), key=lambda item: item[1])
-        best = min(self.least_seen.items(), key=lambda item: item[1])
-        return (
-            f"false alarms {self.false_alarms}/{self.duets}; a slowdown of {INJECTED:.0%} in one metric found"
-            f" {self.found}/{self.duets}{found_in}; smallest change seen 90 % of the time: {best[1]:.1%} ({best[0]}) to"
-            f" {worst[1]:.1%} ({worst[0]}). From {self.pairs} pairs' own noise, {self.duets} simulated duets"
+    found = {}
+    for each in changes:
+        if each.q is None or not each.gated:
+            continue
+        a, b = (
+            [block[each.scenario].response_ms(each.step) for block in side if each.scenario in block]
+            for side in (baseline, candidate)
         )
+        try:
+            metric = ComparedMetric(each.scenario, each.step, each.q)
+            found[metric.title] = log_ratios(a, b, each.q)[0]
+        except UsageError:
+            continue
+    return found
 
 
 def gate_quality(ratios: Mapping[str, NDArray[np.float64]], pairs: int, seed: int = 1) -> Quality | None:
-    """Simulate duets of `pairs` pairs from the log-ratios of each metric, equally many; None where too few."""
+    """Simulate duets of `pairs` pairs from the log-ratios of each metric, equally many; None if they are too few."""
     names = list(ratios)
     measured = np.array([ratios[name] for name in names])
     if not names or measured.shape[1] < FEWEST_PAIRS or pairs < FEWEST_PAIRS:
@@ -85,7 +68,37 @@ def gate_quality(ratios: Mapping[str, NDArray[np.float64]], pairs: int, seed: in
         for name, row in zip(names, measured, strict=True)
     }
     middle = int(np.median(found_in)) if found_in else None
-    return Quality(DUETS, pairs, alarms, len(found_in), middle, least)
+    return Quality(
+        duets=DUETS,
+        pairs=pairs,
+        false_alarms=alarms,
+        injected=INJECTED,
+        found=len(found_in),
+        found_in=middle,
+        least_seen=least,
+    )
+
+
+def quality_sentence(quality: Quality) -> str:
+    """Return what a reader needs, in one line."""
+    found_in = "" if quality.found_in is None else f", in {quality.found_in} pairs at the median"
+    worst = max(quality.least_seen.items(), key=lambda item: item[1])
+    best = min(quality.least_seen.items(), key=lambda item: item[1])
+    return (
+        f"false alarms {quality.false_alarms}/{quality.duets}; a slowdown of {quality.injected:.0%} in one metric found"
+        f" {quality.found}/{quality.duets}{found_in}; smallest change seen 90 % of the time: {best[1]:.1%} ({best[0]})"
+        f" to {worst[1]:.1%} ({worst[0]}). From {quality.pairs} pairs' own noise, {quality.duets} simulated duets"
+    )
+
+
+def calibration_sentence(calibration: Calibration) -> str:
+    """Return what both duets of a calibration said, in one line."""
+    same, slower = calibration.same_code, calibration.slower
+    quality = "too few pairs to say more" if same.quality is None else quality_sentence(same.quality)
+    return (
+        f"The same code: {same.state} after {same.pairs} pairs; {calibration.fault}: {slower.state} after"
+        f" {slower.pairs} pairs. {quality}."
+    )
 
 
 def _fails_at(drawn: NDArray[np.float64]) -> int | None:

@@ -1,18 +1,19 @@
-"""Runs over time: one row a metric a run, kept in a Parquet file that CI can carry from job to job."""
+"""Runs over time: one row per metric per run, kept in a Parquet file that CI can carry from job to job."""
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from tailguard.base.errors import UsageError
 from tailguard.compare.run_metrics import metrics
+from tailguard.record.environment import Environment
 from tailguard.record.files import write_file
 from tailguard.record.run import Run
+from tailguard.record.run_json import OtherSchemaError
 
 NAME = "history.parquet"
 KEY = ["run", "scenario", "step", "name"]
@@ -25,17 +26,17 @@ SERIES = ["machine", "config_sha256", "scenario", "step", "name"]
 
 
 def read_history(path: Path) -> pd.DataFrame:
-    """Return the history, empty where there is no file yet. Raises UsageError for a file that is none."""
+    """Return the history, empty if there is no file yet. Raises UsageError for a file that is not a history."""
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS)
     try:
         table = pd.read_parquet(BytesIO(path.read_bytes()))  # pyarrow refuses a name that is not UTF-8
     except (OSError, ValueError) as error:
         reason = str(error).rstrip(".")
-        raise UsageError(f"{path} is no history: {reason}. Move it away, or import a good one.") from error
+        raise UsageError(f"{path} is not a history: {reason}. Move it away, or import a good one.") from error
     if missing := [name for name in COLUMNS if name not in table.columns]:
         raise UsageError(
-            f"{path} is no history of this version: it lacks {', '.join(missing)}. Move it away."
+            f"{path} is not a history of this version: it lacks {', '.join(missing)}. Move it away."
         )
     return table[COLUMNS]
 
@@ -50,7 +51,7 @@ def merged(*tables: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_history(path: Path, table: pd.DataFrame) -> None:
-    """Write the history whole or not at all; raises UsageError where it cannot be written."""
+    """Write the history whole or not at all; raises UsageError if it cannot be written."""
     with suppress(OSError):  # writing says it better
         path.parent.mkdir(parents=True, exist_ok=True)
     content = BytesIO()
@@ -61,39 +62,49 @@ def write_history(path: Path, table: pd.DataFrame) -> None:
 def rows_of(run: Run) -> pd.DataFrame:
     """Return a finished run's rows."""
     record = run.record
-    environment = record["environment"] or {}
     about = {
-        "run": record["id"],
-        "created_utc": record["created_utc"],
-        "commit": (environment.get("git") or {}).get("commit") or "",
-        "machine": machine_of(environment),
-        "profile": record.get("profile") or "",
-        "config_sha256": record["config_sha256"],
+        "run": record.id,
+        "created_utc": record.created_utc,
+        "commit": record.environment.git.commit or "",
+        "machine": machine_of(record.environment),
+        "profile": record.profile,
+        "config_sha256": record.config_sha256,
     }
-    return pd.DataFrame([about | asdict(metric) for metric in metrics(run)], columns=COLUMNS)
+    return pd.DataFrame([about | asdict(metric) for metric in metrics(record)], columns=COLUMNS)
 
 
-def finished_runs(runs_dir: Path, known: Iterable[str]) -> list[Run]:
-    """Return the whole runs of a folder that are not known yet, oldest first; duets are no points of a history."""
+@dataclass(frozen=True, slots=True)
+class FoundRuns:
+    """The runs that a history takes in, oldest first, and how many were left out for their older or newer schema."""
+
+    runs: tuple[Run, ...]
+    of_other_schemas: int
+
+
+def finished_runs(runs_dir: Path, known: Iterable[str]) -> FoundRuns:
+    """Return the whole runs of a folder that are not known yet; a duet is not a point of a history, nor is a proof."""
     seen = set(known)
-    found = []
+    found: list[Run] = []
+    others = 0
     for path in sorted(runs_dir.glob("*/run.json")):
         if path.parent.is_symlink():
             continue
         try:
             run = Run.load(path.parent)
-        except UsageError:  # of another version, or broken: `verify` says so
+        except OtherSchemaError:
+            others += 1
             continue
-        if run.complete and run.record["id"] not in seen and run.record.get("kind") != "duet":
+        except UsageError:  # broken: `verify` says so
+            continue
+        measured = run.complete and run.record.scenarios and run.record.duet is None
+        if measured and run.record.id not in seen:
             found.append(run)
-    return found
+    return FoundRuns(tuple(found), others)
 
 
-def machine_of(environment: dict[str, Any]) -> str:
+def machine_of(environment: Environment) -> str:
     """Return what makes two runs comparable by machine, in one line."""
-    cpu = environment.get("cpu") or {}
-    memory_gib = round((environment.get("memory_bytes") or 0) / 2**30)
-    pinned = "pinned" if (environment.get("placement") or {}).get("pinned") else "not pinned"
-    return (
-        f"{cpu.get('model') or 'unknown CPU'}, {cpu.get('logical') or '?'} cores, {memory_gib} GiB, {pinned}"
-    )
+    cpu, placement = environment.cpu, environment.placement
+    memory_gib = round(environment.memory_bytes / 2**30)
+    pinned = "pinned" if placement is not None and placement.pinned else "not pinned"
+    return f"{cpu.model or 'unknown CPU'}, {cpu.logical or '?'} cores, {memory_gib} GiB, {pinned}"

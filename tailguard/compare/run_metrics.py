@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from tailguard.record.run import Run
-
-_QUANTILES = ("p50", "p95", "p99")
+from tailguard.record.part import Quantile
+from tailguard.record.run_record import RunRecord
+from tailguard.record.scenario import Counts
+from tailguard.record.verdict import ObjectiveVerdict
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """One number with its interval; `limit` and `state` where an objective speaks of it."""
+class RunMetric:
+    """One number with its interval; `limit` and `state` if an objective speaks of it, else None and ""."""
 
     scenario: str
     step: str
@@ -25,39 +25,38 @@ class Metric:
     state: str
 
 
-def metrics(run: Run) -> Iterator[Metric]:
-    """Yield quantiles of response times in ms, then throughput and error rate of each scenario."""
-    verdicts = _verdicts(run)
-    for slug, entry in run.record["scenarios"].items():
-        for step, found in entry["steps"].items():
-            for name in _QUANTILES:
-                estimate = found["response_ms"][name]
-                if estimate["value"] is not None:
-                    yield _metric(slug, step, name, "ms", estimate, verdicts.get((slug, step, name), {}))
-        counts = entry["counts"]
-        tried = counts["ok"] + counts["error"]
-        if tried:
-            rate = {"value": counts["error"] / tried, "n": tried}
-            yield _metric(slug, "", "error_rate", "ratio", rate, verdicts.get((slug, "", "error_rate"), {}))
-        rate = {"value": entry["achieved_rate_per_s"], "n": counts["total"]}
-        yield _metric(slug, "", "throughput", "1/s", rate, {})
+def metrics(record: RunRecord) -> Iterator[RunMetric]:
+    """Yield quantiles of response times in ms, then error rate and throughput of each scenario."""
+    judged = [each for each in record.verdicts if isinstance(each, ObjectiveVerdict)]
+    for slug, entry in record.scenarios.items():
+        mine = [each for each in judged if each.scenario == slug]
+        for step, found in entry.steps.items():
+            times = found.response_ms
+            for quantile in (times.p50, times.p95, times.p99):
+                yield from _latency(slug, step, quantile, mine)
+        yield from _error_rate(slug, entry.counts, mine)
+        rate, n = entry.achieved_rate_per_s, entry.counts.total
+        yield RunMetric(slug, "", "throughput", "1/s", rate, None, None, n, None, "")
 
 
-def _verdicts(run: Run) -> dict[tuple[str, str, str], dict[str, Any]]:
-    found = {}
-    for verdict in run.record["verdicts"]:
-        if verdict["kind"] == "latency":
-            found[verdict["scenario"], verdict["step"], f"p{verdict['q'] * 100:g}"] = verdict
-        elif verdict["kind"] == "error_rate":
-            found[verdict["scenario"], "", "error_rate"] = verdict
-    return found
+def _latency(slug: str, step: str, found: Quantile, judged: list[ObjectiveVerdict]) -> Iterator[RunMetric]:
+    if found.value is None:
+        return
+    asked = [each for each in judged if (each.objective.step, each.objective.q) == (step, found.q)]
+    limit, state = _limit_and_state(asked)
+    name = f"p{found.q * 100:g}"
+    yield RunMetric(slug, step, name, "ms", found.value, found.low, found.high, found.n, limit, state)
 
 
-def _metric(
-    slug: str, step: str, name: str, unit: str, estimate: dict[str, Any], verdict: dict[str, Any]
-) -> Metric:
-    limit = verdict.get("limit_ms") if unit == "ms" else verdict.get("max_ratio")
-    return Metric(
-        slug, step, name, unit, estimate["value"], estimate.get("low"), estimate.get("high"), estimate["n"],
-        limit, verdict.get("state", ""),
-    )  # fmt: skip
+def _error_rate(slug: str, counts: Counts, judged: list[ObjectiveVerdict]) -> Iterator[RunMetric]:
+    tried = counts.ok + counts.error
+    if not tried:
+        return
+    limit, state = _limit_and_state([each for each in judged if each.objective.metric == "error_rate"])
+    rate = counts.error / tried
+    yield RunMetric(slug, "", "error_rate", "ratio", rate, None, None, tried, limit, state)
+
+
+def _limit_and_state(asked: list[ObjectiveVerdict]) -> tuple[float | None, str]:
+    """Of several objectives of one number the last one's, as a reader of a file has one column for it."""
+    return (asked[-1].objective.limit, str(asked[-1].state)) if asked else (None, "")

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tailguard.record.run_record import RunRecord
 
 # A file of another tool names neither scenario nor step.
 FILE_SCENARIO = "file"
@@ -19,4 +20,4 @@ class RunSample:
     name: str
     latencies_ms: Mapping[tuple[str, str], NDArray[np.float64]] = field(repr=False)
     error_rates: Mapping[str, float]
-    record: Mapping[str, Any] | None = field(default=None, repr=False)
+    record: RunRecord | None = field(default=None, repr=False)

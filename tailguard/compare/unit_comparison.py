@@ -7,19 +7,22 @@ test on the samples of two runs is honest. From three runs a side Welch's test o
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from tailguard.compare.comparison import ALPHA, Comparison, Metric
-from tailguard.judge.decision import State
+from tailguard.base.state import State
+from tailguard.compare.comparison import ALPHA, ComparedMetric
+from tailguard.record.verdict import ChangeVerdict
 
 FEWEST_RUNS = 3
 # The least change seen 90 % of the time at alpha 1 % with known noise: (z.99 + z.90) sqrt(2) = 3.61 * 1.41 sigma.
 SEEN = 5.1
-# Where nothing is known of the runs' noise: what shared machines show at best.
+# If nothing is known of the runs' noise: what shared machines show at best.
 ASSUMED_NOISE = 0.05
+RULE: Final = "Welch bound on runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,53 +42,56 @@ class Noise:
 
 
 def compare_units(
-    metric: Metric,
+    metric: ComparedMetric,
     baseline: Sequence[float],
     candidate: Sequence[float],
     *,
     margin: float,
     gated: bool,
-    noise: Noise | None = None,
-    alpha: float = ALPHA,
-) -> Comparison:
+) -> ChangeVerdict:
     """Compare one quantile, in ms, of each run of both sides by Welch's one-sided bounds on its logarithm.
 
     FAIL and PASS as in `gate_blocks`. With fewer than three runs a side INCONCLUSIVE, with the smallest change that
-    so few could have shown. `noise` is what is known of it otherwise.
+    so few could have shown.
     """
     a, b = np.log(baseline), np.log(candidate)
+    runs = min(len(a), len(b))
     estimate = float(b.mean() - a.mean())
-    low, high, p = _welch(a, b, alpha) if min(len(a), len(b)) >= FEWEST_RUNS else (-math.inf, math.inf, 1.0)
+    low, high, p = _welch(a, b) if runs >= FEWEST_RUNS else (-math.inf, math.inf, 1.0)
     limit = math.log1p(margin)
     state = State.INCONCLUSIVE
     if low > 0 and estimate >= limit / 2:
         state = State.FAIL
     elif high < limit:
         state = State.PASS
-    noise = noise or estimated_noise(a, b)
     words = {State.FAIL: "slower", State.PASS: f"not slower by {margin:.1%}"}.get(state) or _open(
-        noise, min(len(a), len(b)), margin
+        estimated_noise(a, b), runs, margin
     )
     bounds = f" [{math.expm1(low):+.1%}, {math.expm1(high):+.1%}]" if math.isfinite(low) else ""
-    return Comparison(
-        metric=metric,
+    return ChangeVerdict(
+        name=metric.verdict_name,
         state=state,
+        scenario=metric.scenario,
+        step=metric.step,
+        q=metric.q,
         change=math.expm1(estimate),
-        low=math.expm1(low),
-        high=math.expm1(high),
+        low=math.expm1(low) if math.isfinite(low) else None,
+        high=math.expm1(high) if math.isfinite(high) else None,
         margin=margin,
+        alpha=ALPHA,
         p_fail=p,
-        pairs=min(len(a), len(b)),
+        pairs=runs,
         slower=int((b > np.median(a)).sum()),
         baseline=float(np.exp(np.median(a))),
         candidate=float(np.exp(np.median(b))),
         gated=gated,
+        rule=RULE,
         why=f"{len(a)} against {len(b)} runs, {math.expm1(estimate):+.1%}{bounds}: {words}",
     )
 
 
 def estimated_noise(a: NDArray[np.float64], b: NDArray[np.float64]) -> Noise:
-    """Return the runs' pooled standard deviation, or the assumed one where each side has but one."""
+    """Return the runs' pooled standard deviation, or the assumed one if each side has but one."""
     freedom = len(a) + len(b) - 2
     if freedom < 1:
         return Noise(ASSUMED_NOISE, "assumed: one run a side cannot show it")
@@ -102,12 +108,12 @@ def _open(noise: Noise, runs: int, margin: float) -> str:
     )
 
 
-def _welch(a: NDArray[np.float64], b: NDArray[np.float64], alpha: float) -> tuple[float, float, float]:
+def _welch(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float, float]:
     """Return lower and upper one-sided bound of mean(b) - mean(a), and p of "b is not above a" (Welch 1947)."""
     va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
     difference, se = float(b.mean() - a.mean()), math.sqrt(va + vb)
     if se == 0:  # the same number in every run: there is no noise to be in doubt about
         return difference, difference, 0.0 if difference > 0 else 1.0
     freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
-    reach = float(student.ppf(1 - alpha, freedom)) * se
+    reach = float(student.ppf(1 - ALPHA, freedom)) * se
     return difference - reach, difference + reach, float(student.sf(difference / se, freedom))

@@ -3,10 +3,12 @@
 import math
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeAlias
 
 from tailguard.base.errors import UsageError
 from tailguard.base.secrets import MASK, mask
+
+OptionValue: TypeAlias = bool | int | float | str | list[str]  # what TOML knows and we use
 
 TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
 FALSE_WORDS = frozenset({"false", "no", "off", "0"})
@@ -25,7 +27,7 @@ class Option:
     """A key with the rules of its values; a `secret` is masked wherever it is shown."""
 
     name: str
-    default: Any  # bool, int, float, str or list[str]: what TOML knows and we use; None: unset
+    default: OptionValue | None  # None: unset
     about: str = ""
     kind: str = ""  # the type of a key without a default, which is then None
     secret: bool = False

@@ -1,113 +1,80 @@
 """One side of one block of a duet: a fresh process that builds its world, warms up, measures and says what it saw.
 
-Run as `python -P -m tailguard.duet.block ORDER RESULT`, both JSON files (see `Order`). Tailguard and the suite are the
-caller's on both sides; all else comes from the side's own folder. What is measured goes to RESULT with the suffix
-.samples (`tailguard.record.samples.pack`).
+Run as `python -P -m tailguard.duet.block ORDER RESULT`, both JSON files (`tailguard.duet.order`). Tailguard and the
+suite are the caller's on both sides; all else comes from the side's own folder. What is measured goes to RESULT with
+the suffix .samples (`tailguard.record.samples.pack`).
 """
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from tailguard.base.errors import TailguardError
-from tailguard.base.placement import Placement, pinned
 from tailguard.config.merge import Config, load_config
+from tailguard.duet.order import MeasuredScenario, Order, PhaseTimes, SideRecord
 from tailguard.duet.plans import explain_queries
-from tailguard.duet.remote_block import TURNS_A_BLOCK, later, open_remote
-from tailguard.duet.turns import Turn
+from tailguard.duet.remote_block import ITERATIONS_PER_BLOCK, later, open_remote
+from tailguard.duet.turns import TurnClient
 from tailguard.engine.measure import Pace, measure
-from tailguard.engine.workload import Measurement, Trial
+from tailguard.engine.placement import pinned
+from tailguard.engine.scenario import Scenario
+from tailguard.engine.workload import Measurement, Workload
 from tailguard.pipeline.loads import load_of
-from tailguard.pipeline.world import World
+from tailguard.pipeline.world import RemoteWorld, World
+from tailguard.record.duet import ExplainedQuery
+from tailguard.record.run_json import decode, encode
 from tailguard.record.samples.pack import pack_samples
+from tailguard.record.scenario import Invariant, ScenarioEnded
 from tailguard.suite.parts import parts_of
 from tailguard.suite.registry import load_scenarios
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a block shall do.
-
-    Attributes:
-        run_id: tells this block's rows from others'.
-        profile: name of the profile, for the record.
-        settings: every value of the configuration, by dotted key.
-        config_file: the suite's description, beside the suite itself.
-        folder: the side's code; "" if the side is a server.
-        project: the folder that the suite was copied from; nothing may be loaded from there.
-        placement: cores of generator and server, as `Placement.as_dict`.
-        ordered_ns: when the process was started, on the clock that all processes of a machine share.
-        explain: whether to look at the query plans, too, after all else.
-        block: number of the block.
-        server: what runs elsewhere and is reached over HTTP (`tailguard.duet.remote_block`); {} for the side's code.
-        turns: socket over which the two sides take turns (`tailguard.duet.turns`); "" where there is no other side.
-    """
-
-    run_id: str
-    profile: str
-    settings: dict[str, Any]
-    folder: str
-    placement: dict[str, Any]
-    ordered_ns: int
-    config_file: str
-    project: str = ""
-    turns: str = ""
-    explain: bool = False
-    block: int = 0
-    server: dict[str, Any] = field(default_factory=dict)
-
-
 def main(order_path: str, result_path: str) -> None:
-    """Do as ordered; the result is written only where the block came to its end."""
-    order = Order(**json.loads(Path(order_path).read_text(encoding="utf-8")))
-    if order.folder:
+    """Do as ordered; the result is written only if the block came to its end."""
+    order = decode(Path(order_path).read_bytes(), Order)
+    if order.side.folder:
         # Tailguard is imported already, and the suite's own folder comes before this one.
-        sys.path[:0] = [order.folder, str(Path(order.folder) / "src")]
+        sys.path[:0] = [order.side.folder, str(Path(order.side.folder) / "src")]
     try:
-        result = perform(order, Path(result_path).with_suffix(".samples"))
+        record = perform(order, Path(result_path).with_suffix(".samples"))
     except TailguardError as error:
         sys.exit(str(error))
     part = Path(result_path).with_suffix(".part")
-    part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+    part.write_bytes(encode(record))
     part.replace(result_path)
 
 
-def perform(order: Order, samples_path: Path) -> dict[str, Any]:
-    """Measure one block; returns its record. Times of the phases are in seconds, and add up to the whole."""
+def perform(order: Order, samples_path: Path) -> SideRecord:
+    """Measure one block; its samples go to `samples_path`."""
     phases = Phases(order.ordered_ns)
-    config = load_config(order.profile, file=order.config_file, flags=order.settings, environ={})
+    side = order.side
+    config = load_config(side.profile, file=side.config_file, flags=side.settings, environ={})
     scenarios = load_scenarios(config)
-    placement = Placement(**order.placement)
     needs = frozenset[str]().union(*(scenario.needs for scenario in scenarios))
     phases.end("start")
     with ExitStack() as stack:
         held = stack.enter_context(ExitStack())
-        held.enter_context(pinned(placement))
-        world = stack.enter_context(_world(config, needs, order, placement, phases))
-        if order.server:
-            scenarios = _later(scenarios, order)
-        trials = _trials(config, scenarios, world)
+        held.enter_context(pinned(side.placement))
+        world = stack.enter_context(_world(config, needs, order, phases))
+        workloads = _workloads(config, _numbered(scenarios, order), world)
         phases.end("prepare")
-        measured = _measure(trials, config, order.turns, phases)
+        measured = _measure(workloads, config, order.turns, phases)
         held.close()  # nothing is timed any more: the checks may use every core
-        entries = {trial.scenario.slug: _entry(trial, world, measured) for trial in trials}
+        entries = {each.scenario.slug: _entry(each, world, measured) for each in workloads}
         pack_samples(samples_path, {slug: each.samples for slug, each in measured.items()})
-        faults = list(world.faults)
+        faults = tuple(world.faults)
         plans = _plans(order, config, world)
         phases.end("check")
     phases.end("close")
-    return {
-        "scenarios": entries,
-        "faults": faults,
-        "plans": plans,
-        "platform": order.server.get("label") or order.folder,
-        "phases_s": phases.seconds,
-    }
+    return SideRecord(
+        scenarios=entries,
+        platform=side.server.label if side.server else side.folder,
+        faults=faults,
+        plans=plans,
+        phases=PhaseTimes(**phases.seconds),
+    )
 
 
 class Phases:
@@ -125,48 +92,53 @@ class Phases:
 
 
 @contextmanager
-def _world(
-    config: Config, needs: frozenset[str], order: Order, placement: Placement, phases: Phases
-) -> Iterator[World]:
-    if order.server:
-        opened: Any = open_remote(config, order.server, order.run_id, placement)
+def _world(config: Config, needs: frozenset[str], order: Order, phases: Phases) -> Iterator[World]:
+    side = order.side
+    opened: AbstractContextManager[World]
+    if side.server:
+        opened = open_remote(config, side.server, order.run_id, side.placement)
     else:
         parts = parts_of(config.suite)
-        check_origin(order)
-        opened = parts.open_world(config, needs, order.run_id, placement=placement)
+        check_origin(side.project)
+        opened = parts.open_world(config, needs, order.run_id, placement=side.placement)
     with opened as world:
         phases.end("world")
         yield world
 
 
-def _later(scenarios: Sequence[Any], order: Order) -> list[Any]:
-    """Let the turns of each block begin where no other one's have been, as the server keeps what was done."""
-    first_turn = order.server["first_turn"] + order.block * TURNS_A_BLOCK
-    return [later(scenario, first_turn) for scenario in scenarios]
+def _numbered(scenarios: Sequence[Scenario], order: Order) -> Sequence[Scenario]:
+    """Let a block at a server begin after the iterations of all others, as the server keeps what was done."""
+    server = order.side.server
+    if server is None:
+        return scenarios
+    first = server.first_iteration + order.number * ITERATIONS_PER_BLOCK
+    return [later(scenario, first) for scenario in scenarios]
 
 
-def _trials(config: Config, scenarios: Sequence[Any], world: World) -> list[Trial]:
+def _workloads(config: Config, scenarios: Sequence[Scenario], world: World) -> list[Workload]:
     found = []
     for scenario in scenarios:
         settings = config.scenario(scenario.slug)
         data = scenario.prepare(world, settings)
         load = load_of(scenario.slug, settings, config.get("seed"))
-        found.append(Trial(scenario, world.platform, data, load))
+        found.append(Workload(scenario, world.platform, data, load))
     return found
 
 
-def _measure(trials: Sequence[Trial], config: Config, turns: str, phases: Phases) -> dict[str, Measurement]:
+def _measure(
+    workloads: Sequence[Workload], config: Config, turns: str, phases: Phases
+) -> dict[str, Measurement]:
     """Measure all scenarios, slice by slice, each slice in a turn of its own."""
-    turn = Turn(turns) if turns else None
-    watch = _Turns(turn, phases)
+    client = TurnClient(turns) if turns else None
+    watch = _Turns(client, phases)
     watch.take("wait")
-    measured = measure(trials, pace=Pace(slice_s=config.get("load.slice_s")), on_progress=watch.next)
+    measured = measure(workloads, pace=Pace(slice_s=config.get("load.slice_s")), on_progress=watch.next)
     watch.phases.end("measure")
-    if any(each.ended_because == "interrupted" for each in measured.values()):
+    if any(each.ended_because is ScenarioEnded.INTERRUPTED for each in measured.values()):
         raise KeyboardInterrupt
-    if turn is not None:
-        turn.end()
-        turn.close()
+    if client is not None:
+        client.end()
+        client.close()
     phases.end("wait")
     return measured
 
@@ -174,8 +146,8 @@ def _measure(trials: Sequence[Trial], config: Config, turns: str, phases: Phases
 class _Turns:
     """Hands the turn over after each slice. Without another side it is always ours."""
 
-    def __init__(self, turn: Turn | None, phases: Phases) -> None:
-        self._turn, self.phases = turn, phases
+    def __init__(self, client: TurnClient | None, phases: Phases) -> None:
+        self._client, self.phases = client, phases
 
     def next(self, _: object) -> None:
         """A slice is over."""
@@ -184,52 +156,51 @@ class _Turns:
     def take(self, before: str) -> None:
         """Wait for our turn; what was before counts as `before`."""
         self.phases.end(before)
-        if self._turn is not None:
-            self._turn.take()
+        if self._client is not None:
+            self._client.take()
             self.phases.end("wait")
 
 
-def _entry(trial: Trial, world: World, measured: dict[str, Measurement]) -> dict[str, Any]:
-    measurement = measured[trial.scenario.slug]
-    held, unchecked = _invariants(trial, world, measurement)
-    return {
-        "title": trial.scenario.title,
-        "schedule": dict(measurement.schedule),
-        "warmup": measurement.warmup,
-        "offered_rate_per_s": measurement.offered_rate_per_s,
-        "achieved_rate_per_s": measurement.achieved_rate_per_s,
-        "measured_s": measurement.measured_s,
-        "invariants": held,
-        "unchecked": unchecked,
-    }
+def _entry(workload: Workload, world: World, measured: Mapping[str, Measurement]) -> MeasuredScenario:
+    measurement = measured[workload.scenario.slug]
+    held, unchecked = _invariants(workload, world, measurement)
+    return MeasuredScenario(
+        title=workload.scenario.title,
+        schedule=measurement.schedule,
+        warmup=measurement.warmup,
+        offered_rate_per_s=measurement.offered_rate_per_s,
+        measured_s=measurement.measured_s,
+        invariants=held,
+        unchecked=unchecked,
+    )
 
 
-def _invariants(trial: Trial, world: World, measurement: Measurement) -> tuple[list[dict[str, Any]], str]:
-    """Return what held and what did not; nothing, and why, where that needs a database that is not ours to read."""
-    check: Callable[..., Any] = trial.scenario.invariants
-    found = [asdict(each) for each in check(world, trial.data, measurement.samples)]
+def _invariants(
+    workload: Workload, world: World, measurement: Measurement
+) -> tuple[tuple[Invariant, ...], str]:
+    """Return what held and what did not; nothing, and why, if that needs a database that is not ours to read."""
+    found = workload.scenario.invariants(world, workload.data, measurement.samples)
     if spoilt := getattr(world.platform, "throttled", "") or getattr(world.platform, "exhausted", ""):
         raise TailguardError(spoilt)
-    if getattr(world, "blind", False):
-        world.blind = False  # type: ignore[attr-defined]  # a remote world's
-        return [], "the server's database is not ours to read"
-    return found, ""
+    if isinstance(world, RemoteWorld) and world.blind:
+        world.blind = False
+        return (), "the server's database is not ours to read"
+    return tuple(found), ""
 
 
-def _plans(order: Order, config: Config, world: World) -> dict[str, Any]:
+def _plans(order: Order, config: Config, world: World) -> dict[str, ExplainedQuery]:
     """Last of all, as it builds the side's indexes."""
     folder = config.get("migrations.folder")
-    if not folder or not order.explain or order.server:
+    if not folder or not order.explain or order.side.server:
         return {}
-    return explain_queries(world.database, Path(order.folder) / folder)
+    return explain_queries(world.database, Path(order.side.folder) / folder)
 
 
-def check_origin(order: Order) -> None:
+def check_origin(project: str) -> None:
     """Raise TailguardError if a module was loaded from the project's own folder: then no side's code was measured."""
-    project = Path(order.project)
     for name, module in list(sys.modules.items()):
         file = Path(getattr(module, "__file__", None) or "/")
-        if order.project and file.is_relative_to(project) and "site-packages" not in file.parts:
+        if project and file.is_relative_to(project) and "site-packages" not in file.parts:
             raise TailguardError(
                 f"the module {name} was loaded from {file}, not from the side's folder: it would be the same on both"
                 " sides. Uninstall it, or keep its folder off PYTHONPATH."

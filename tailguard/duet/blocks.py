@@ -4,7 +4,6 @@ A block is one pair of processes. Fresh ones, because a process keeps its own sp
 life: with the same pair throughout, 2 % of that alone raises 12 % false alarms.
 """
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,13 +11,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import TimeoutExpired
-from types import MappingProxyType
-from typing import Any
+from typing import TypeVar
 
 from tailguard.base.errors import TailguardError
 from tailguard.base.processes import Child, Watchdog
 from tailguard.base.secrets import mask
-from tailguard.duet.turns import Seat, TurnError
+from tailguard.duet.order import Order, SideOrder, SideRecord
+from tailguard.duet.turns import TurnError, TurnServer
+from tailguard.record.duet import SideName
+from tailguard.record.run_json import decode, encode
 from tailguard.record.samples import Samples
 from tailguard.record.samples.pack import unpack_samples
 from tailguard.record.samples.parquet import write_samples
@@ -26,6 +27,8 @@ from tailguard.record.samples.parquet import write_samples
 # From the start of a process until it has seeded its data and may begin: 3 s here, ten times that on a busy machine.
 READY_TIMEOUT_S = 180.0
 FINISH_TIMEOUT_S = 180.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,76 +41,72 @@ class Side:
         command: the process to start; the paths of its order and its result are appended.
         environ: what its environment has beside ours; may hold secrets.
         cwd: where it starts.
-        order: what it is told, beside `run_id`, `block`, `turns` and `ordered_ns`; may hold secrets.
+        order: what it is told in every block; may hold secrets.
     """
 
-    name: str
+    name: SideName
     label: str
     command: tuple[str, ...]
     environ: Mapping[str, str] = field(repr=False)
     cwd: Path
-    order: Mapping[str, Any] = field(repr=False)
+    order: SideOrder = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Half:
+class SideResult:
     """What one side of a block measured: its own record and the samples by scenario."""
 
-    record: Mapping[str, Any]
+    record: SideRecord
     samples: Mapping[str, Samples]
     samples_path: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class BlockResult:
     """One block: both sides, measured in turns. `wall_s` is what it took in all."""
 
     number: int
-    first: str
-    halves: Mapping[str, Half]
+    first: SideName
+    sides: Mapping[SideName, SideResult]
     wall_s: float
 
 
 class BlockError(TailguardError):
     """A side did not come to the end of a block; the block is lost. `side` names it."""
 
-    def __init__(self, side: str, message: str) -> None:
+    def __init__(self, side: SideName, message: str) -> None:
         super().__init__(message)
         self.side = side
 
 
-def measure_pair(
-    number: int,
-    sides: Sequence[Side],
-    identity: str,
-    folder: Path,
-    also: Mapping[str, Any] = MappingProxyType({}),
-) -> Pair:
+def measure_block(
+    number: int, sides: Sequence[Side], identity: str, folder: Path, *, explain: bool = False
+) -> BlockResult:
     """Run block `number` (from 1): start both sides, let them take turns, return what they measured.
 
-    Odd blocks begin with the first side, even ones with the second. Samples are kept in `folder`; `also` is what both
-    are told in this block only. Raises BlockError where a side fails, with the end of its log.
+    Odd blocks begin with the first side, even ones with the second. Samples are kept in `folder`; with `explain` both
+    look at their query plans, too. Raises BlockError if a side fails, with the end of its log.
     """
     began_s = time.monotonic()
     ordered = list(sides) if number % 2 else list(reversed(sides))
     with ExitStack() as stack:
-        started = [_Started(side, number, identity, folder, also, stack) for side in ordered]
+        started = [_Started(side, number, identity, folder, stack, explain=explain) for side in ordered]
         for one in started:
-            one.do(lambda one: one.seat.await_ready(READY_TIMEOUT_S))
+            one.do(lambda one: one.turns.await_ready(READY_TIMEOUT_S))
         _take_turns(started)
         for one in started:
-            one.do(lambda one: one.seat.finish())
-        halves = {one.side.name: one.do(_Started.collect) for one in started}
-    in_order = {side.name: halves[side.name] for side in sides}
-    return Pair(number, ordered[0].name, in_order, time.monotonic() - began_s)
+            one.do(lambda one: one.turns.finish())
+        results = {one.side.name: one.do(_Started.collect) for one in started}
+    in_order = {side.name: results[side.name] for side in sides}
+    return BlockResult(number, ordered[0].name, in_order, time.monotonic() - began_s)
 
 
 def _take_turns(started: "list[_Started]") -> None:
     """AB, BA, AB ... until both are done: a drift within the block hits both alike."""
     order = list(started)
-    while not all(one.seat.done for one in order):
+    while not all(one.turns.done for one in order):
         for one in order:
-            one.do(lambda one: one.seat.grant())
+            one.do(lambda one: one.turns.grant())
         order.reverse()
 
 
@@ -115,13 +114,7 @@ class _Started:
     """A side's process in one block."""
 
     def __init__(
-        self,
-        side: Side,
-        number: int,
-        identity: str,
-        folder: Path,
-        also: Mapping[str, Any],
-        stack: ExitStack,
+        self, side: Side, number: int, identity: str, folder: Path, stack: ExitStack, *, explain: bool
     ) -> None:
         self.side = side
         watchdog = stack.enter_context(Watchdog())
@@ -130,23 +123,23 @@ class _Started:
         self._kept = folder / f"{number:03}-{side.name}.parquet"
         order_path = private / "order.json"
         address = private / "turns"
-        self.seat = stack.enter_context(Seat(address, lambda: self.child.running))
-        order = {
-            **side.order,
-            **also,
-            "run_id": f"{identity}-{number}",
-            "block": number,
-            "turns": str(address),
-            "ordered_ns": time.monotonic_ns(),
-        }
+        self.turns = stack.enter_context(TurnServer(address, lambda: self.child.running))
+        order = Order(
+            side=side.order,
+            run_id=f"{identity}-{number}",
+            number=number,
+            ordered_ns=time.monotonic_ns(),
+            turns=str(address),
+            explain=explain,
+        )
         order_path.touch(mode=0o600)
-        order_path.write_text(json.dumps(order, ensure_ascii=False), encoding="utf-8")
+        order_path.write_bytes(encode(order))
         command = [*side.command, str(order_path), str(self._result)]
         self.child: Child = watchdog.start(
             command, log_path=private / "log", cwd=side.cwd, env={**os.environ, **side.environ}
         )
 
-    def do(self, what: "Callable[[_Started], Any]") -> Any:
+    def do(self, what: "Callable[[_Started], T]") -> T:
         """Do something with this side; raises BlockError in its name."""
         try:
             return what(self)
@@ -156,13 +149,13 @@ class _Started:
                 self.side.name, f"{self.side.name} ({self.side.label}): {error}\n{said}".rstrip()
             ) from error
 
-    def collect(self) -> Half:
+    def collect(self) -> SideResult:
         """Wait for the end of the process and read its result."""
         status = self.child.wait(FINISH_TIMEOUT_S)
         if status != 0:
             raise TurnError(f"it ended with exit code {status}")
-        record = json.loads(self._result.read_text(encoding="utf-8"))
+        record = decode(self._result.read_bytes(), SideRecord)
         samples = unpack_samples(self._result.with_suffix(".samples"))
         self._kept.parent.mkdir(parents=True, exist_ok=True)
         write_samples(self._kept, samples)
-        return Half(record, samples, self._kept)
+        return SideResult(record, samples, self._kept)

@@ -1,25 +1,28 @@
 """`duet --calibrate`: the gate put to the test here, once with the same code and once with code made 10 % slower."""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
+import msgspec
 
+from tailguard.base.state import State
+from tailguard.base.text_format import utc
+from tailguard.compare.gate_quality import calibration_sentence
 from tailguard.compare.history import machine_of
+from tailguard.compare.verdicts import verdicts_of
 from tailguard.config.merge import Config
 from tailguard.duet.record import CALIBRATION
-from tailguard.duet.session import Budget, perform_duet
-from tailguard.duet.side_spec import Wanted
+from tailguard.duet.session import perform_duet
+from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import sides_from
-from tailguard.judge.decision import State
-from tailguard.judge.verdicts import EXIT_INCONCLUSIVE, EXIT_INVALID, EXIT_PASS
+from tailguard.record.duet import Budget, Calibration, CalibrationDuet
 from tailguard.record.files import write_file
 from tailguard.record.run import Run
-from tailguard.base.text_format import utc
+from tailguard.record.run_json import encode
 from tailguard.report.report import write_report
+from tailguard.report.sections import sections_of
 
 FAULT = "delay_pct=10"
 
@@ -27,56 +30,45 @@ FAULT = "delay_pct=10"
 def calibrate(config: Config, budget: Budget, command: Sequence[str]) -> int:
     """Perform both duets, keep what they showed beside the runs, and print it.
 
-    Exits 0 where the same code did not FAIL and the slower did, 75 where the gate is not good enough here, 65 where a
-    duet did not come to its end.
+    Exits 0 if the same code did not FAIL and the slower did, 75 if the gate is not good enough here, 65 if a duet did
+    not come to its end.
     """
-    found: dict[str, Any] = {}
-    runs: list[Run] = []
-    for name, faults in (("same_code", ""), ("slower", FAULT)):
-        click.echo(f"\nCalibrating with {faults or 'the same code'}", err=True)
-        sides = sides_from(Wanted(), Wanted(environ={"TAILGUARD_FAULTS": faults}), {})
-        run = perform_duet(config, sides, budget, command)
-        runs.append(run)
-        found[name] = {
-            "run": run.record["id"],
-            "state": _state(run),
-            "pairs": run.record["duet"].get("pairs", 0),
-            "quality": run.record["duet"].get("quality"),
-        }
-    found |= {
-        "created_utc": utc(datetime.now(UTC)),
-        "machine": machine_of(runs[0].record["environment"]),
-        "profile": config.profile,
-        "scenarios": config.get("scenarios"),
-    }
-    found["sentence"] = _sentence(found)
+    same, slower = (_perform(config, budget, command, faults) for faults in ("", FAULT))
+    found = Calibration(
+        created_utc=utc(datetime.now(UTC)),
+        machine=machine_of(same.record.environment),
+        profile=config.profile,
+        scenarios=tuple(config.get("scenarios")),
+        fault=FAULT,
+        same_code=_duet_of(same),
+        slower=_duet_of(slower),
+    )
     write_file(
-        Path(config.get("runs_dir")) / CALIBRATION, json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+        Path(config.get("runs_dir")) / CALIBRATION, msgspec.json.format(encode(found), indent=1) + b"\n"
     )
-    for run in runs:
-        run.record["duet"]["calibration"] = found
+    for run in (same, slower):
+        run.put_calibration(found)
+        run.put_exit_code(run.record.deserved_exit_code)
         run.save()
-        write_report(run)
-    click.echo(found["sentence"])
-    if not all(run.complete for run in runs):
-        return EXIT_INVALID
-    good = found["same_code"]["state"] != State.FAIL and found["slower"]["state"] == State.FAIL
-    return EXIT_PASS if good else EXIT_INCONCLUSIVE
+        write_report(run, sections_of(config.suite))
+    click.echo(calibration_sentence(found))
+    if not (same.complete and slower.complete):
+        return State.INVALID.exit_code
+    good = found.same_code.state is not State.FAIL and found.slower.state is State.FAIL
+    return (State.PASS if good else State.INCONCLUSIVE).exit_code
 
 
-def _state(run: Run) -> str:
-    states = {verdict["state"] for verdict in run.record["verdicts"]}
-    if not run.complete:
-        return str(State.INVALID)
-    return next(
-        (str(state) for state in (State.INVALID, State.FAIL, State.INCONCLUSIVE) if state in states), "PASS"
-    )
+def _perform(config: Config, budget: Budget, command: Sequence[str], faults: str) -> Run:
+    click.echo(f"\nCalibrating with {faults or 'the same code'}", err=True)
+    sides = sides_from(SideSpec(), SideSpec(environ={"TAILGUARD_FAULTS": faults}), {})
+    run = perform_duet(config, sides, budget, command)
+    run.put_verdicts(verdicts_of(run))
+    return run
 
 
-def _sentence(found: dict[str, Any]) -> str:
-    same, slower = found["same_code"], found["slower"]
-    quality = (same["quality"] or {}).get("sentence") or "too few pairs to say more"
-    return (
-        f"The same code: {same['state']} after {same['pairs']} pairs; {FAULT}: {slower['state']} after"
-        f" {slower['pairs']} pairs. {quality}."
+def _duet_of(run: Run) -> CalibrationDuet:
+    duet = run.record.duet
+    assert duet is not None
+    return CalibrationDuet(
+        run=run.record.id, state=run.record.state, pairs=len(duet.blocks), quality=duet.quality
     )

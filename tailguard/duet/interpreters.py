@@ -1,4 +1,4 @@
-"""The Python of a side: ours where it needs the same packages, else an environment of its own, kept by lock hash."""
+"""The Python of a side: ours if it needs the same packages, else an environment of its own, kept by lock hash."""
 
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ _LOG_LINES = 15
 def python_for(folder: Path, own: Path, say: Callable[[str], None]) -> Path:
     """Return the Python that runs the code in `folder`; `own` is the tree that the running one was installed for.
 
-    Builds an environment where the two trees' lock files differ; a second call with the same lock takes it from the
+    Builds an environment if the two trees' lock files differ; a second call with the same lock takes it from the
     cache. Raises TailguardError with the end of the installer's log.
     """
     wanted = lock_hash(folder)

@@ -1,7 +1,6 @@
 """The plans of the read queries that a side's migrations serve, with those applied: as it would be deployed."""
 
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
@@ -9,21 +8,22 @@ from tailguard.base.errors import UsageError
 from tailguard.base.secrets import mask
 from tailguard.migrations.migration import load_migrations
 from tailguard.postgres.database import Database
-from tailguard.record.plan import explain
+from tailguard.postgres.explain import explain
+from tailguard.record.duet import ExplainedQuery
 
 
-def explain_queries(database: Database, folder: Path) -> dict[str, Any]:
-    """Return EXPLAIN's JSON of each query below `folder`, by the migration's slug; {"error": ...} for what fails.
+def explain_queries(database: Database, folder: Path) -> dict[str, ExplainedQuery]:
+    """Return EXPLAIN's JSON of each query below `folder`, by the migration's slug, or the error of what fails.
 
-    The rows are seeded alike on both sides, so that blocks and shape differ only where the code does.
+    The rows are seeded alike on both sides, so that blocks and shape differ only if the code does.
     """
     if not folder.is_dir():
         return {}
     try:
         migrations = load_migrations(folder)
     except UsageError as error:
-        return {"migrations": {"error": str(error)}}
-    found: dict[str, Any] = {}
+        return {"migrations": ExplainedQuery(document=None, error=str(error))}
+    found: dict[str, ExplainedQuery] = {}
     with database.connect() as connection:
         for migration in migrations:
             try:
@@ -31,7 +31,8 @@ def explain_queries(database: Database, folder: Path) -> dict[str, Any]:
                 connection.execute("ANALYZE")
                 query = migration.query
                 explain(connection, query.sql, query.parameters)  # the first fills caches and sets hint bits
-                found[migration.slug] = dict(explain(connection, query.sql, query.parameters).raw)
+                document = explain(connection, query.sql, query.parameters)
+                found[migration.slug] = ExplainedQuery(document=document)
             except psycopg.Error as error:
-                found[migration.slug] = {"error": mask(str(error).strip())}
+                found[migration.slug] = ExplainedQuery(document=None, error=mask(str(error).strip()))
     return found

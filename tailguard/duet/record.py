@@ -1,111 +1,132 @@
-"""What a duet's run keeps beside its verdicts: the candidate's samples, the pairs, where the time went."""
+"""What a duet's run keeps beside its verdicts: the candidate's samples, the blocks, where the time went."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 
-from tailguard.compare.comparison import Comparison
+from tailguard.compare.gate import looks_at
 from tailguard.config.merge import Config
-from tailguard.duet.blocks import Half, Pair
+from tailguard.duet.blocks import BlockResult, SideResult
 from tailguard.engine.pooling import pool
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.workload import Measurement
-from tailguard.record.files import sha256_of
+from tailguard.record.duet import Block, Budget, Calibration, Duet, DuetSide, DuetTime, Quality, SideName
+from tailguard.record.objective import Margins
 from tailguard.record.run import Run
+from tailguard.record.run_json import decode
+from tailguard.record.scenario import Invariant, ScenarioEnded
+from tailguard.record.verdict import ChangeVerdict
 
-INTERRUPTED = "interrupted by the user"
-# What both sides do at the same time, and the phases of `tailguard.duet.block` that it is.
-_TOGETHER = {"starts_s": ("start",), "seeding_s": ("world", "prepare"), "checks_s": ("check", "close")}
+BLOCKS = "blocks"  # the folder of a run with what each side of each block measured
 CALIBRATION = "duet-calibration.json"  # beside the runs: what `duet --calibrate` last found here
 
 
-def keep_candidate(run: Run, pairs: Sequence[Pair]) -> None:
+def keep_candidate(run: Run, results: Sequence[BlockResult]) -> None:
     """Keep the candidate's samples of all blocks as the run's own, so that report and `verify` read it as any other.
 
     An invariant that broke in any block, on either side, is broken: a wrong baseline is nothing to compare with.
     """
-    halves = [pair.halves["candidate"] for pair in pairs]
-    for slug, entry in halves[0].record["scenarios"].items():
-        samples = pool([half.samples[slug] for half in halves if slug in half.samples])
-        measured_s = sum(half.record["scenarios"][slug]["measured_s"] for half in halves)
+    sides = [result.sides["candidate"] for result in results]
+    for slug, first in sides[0].record.scenarios.items():
+        samples = pool([side.samples[slug] for side in sides if slug in side.samples])
+        measured_s = sum(side.record.scenarios[slug].measured_s for side in sides)
         measurement = Measurement(
             samples=samples,
-            schedule=entry["schedule"],
-            warmup=sum(half.record["scenarios"][slug].get("warmup", 0) for half in halves),
-            offered_rate_per_s=entry["offered_rate_per_s"],
+            schedule=first.schedule,
+            warmup=sum(side.record.scenarios[slug].warmup for side in sides),
+            offered_rate_per_s=first.offered_rate_per_s,
             achieved_rate_per_s=len(samples) / measured_s if measured_s else 0.0,
             measured_s=measured_s,
             lateness_ns=np.empty(0, np.int64),
-            ended_because="max_samples",
+            ended_because=ScenarioEnded.MAX_SAMPLES,
         )
-        run.add_scenario(slug, scenario_entry(entry["title"], measurement), samples)
-        run.record["scenarios"][slug]["invariants"] = _invariants(slug, pairs)
+        run.add_scenario(slug, scenario_entry(first.title, measurement, _invariants(slug, results)), samples)
 
 
-def describe_pairs(pairs: Sequence[Pair], comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    """Return the duet's part of the record: every comparison, each block's files, the split of the time."""
-    return {
-        "pairs": len(pairs),
-        "comparisons": [each.as_verdict() for each in comparisons],
-        "blocks": [
-            {
-                "number": pair.number,
-                "first": pair.first,
-                "wall_s": pair.wall_s,
-                "files": {
-                    half.samples_path.name: sha256_of(half.samples_path) for half in pair.halves.values()
-                },
-            }
-            for pair in pairs
-        ],
-        "sides_saw": {side: _side(pairs[0].halves[side]) for side in pairs[0].halves},
-        "time": time_split(pairs),
-    }
+def describe_duet(
+    labels: Mapping[SideName, str],
+    budget: Budget,
+    margins: Margins,
+    results: Sequence[BlockResult] = (),
+    *,
+    watched: Sequence[ChangeVerdict] = (),
+    discarded: Sequence[str] = (),
+    quality: Quality | None = None,
+) -> Duet:
+    """Return the part of the record that only a duet has, as far as it has come."""
+    return Duet(
+        sides={name: _side(name, label, results) for name, label in labels.items()},
+        budget=budget,
+        margins=margins,
+        looks=tuple(looks_at(budget.pairs)),
+        blocks=tuple(_block(result) for result in results),
+        watched=tuple(watched),
+        discarded=tuple(discarded),
+        time=time_split(results) if results else None,
+        quality=quality,
+    )
 
 
-def time_split(pairs: Sequence[Pair]) -> dict[str, float]:
-    """Return where the time of all pairs went, in seconds of the wall clock.
+def time_split(results: Sequence[BlockResult]) -> DuetTime:
+    """Return where the time of all blocks went.
 
     While one side measures the other waits, so that the measuring of both adds up; they start, seed and check at the
     same time, so that the longer one counts.
     """
-    wall_s = sum(pair.wall_s for pair in pairs)
-    measuring_s = sum(half.record["phases_s"]["measure"] for pair in pairs for half in pair.halves.values())
-    split = {
-        name: sum(max(_phases(half, phases) for half in pair.halves.values()) for pair in pairs)
-        for name, phases in _TOGETHER.items()
-    }
-    return {"wall_s": wall_s, "measuring_s": measuring_s, "other_s": wall_s - measuring_s, **split}
+    wall_s = sum(result.wall_s for result in results)
+    phases = [[side.record.phases for side in result.sides.values()] for result in results]
+    measuring_s = sum(each.measure for both in phases for each in both)
+    return DuetTime(
+        wall_s=wall_s,
+        measuring_s=measuring_s,
+        other_s=wall_s - measuring_s,
+        starts_s=sum(max(each.start for each in both) for both in phases),
+        seeding_s=sum(max(each.world + each.prepare for each in both) for both in phases),
+        checks_s=sum(max(each.check + each.close for each in both) for both in phases),
+    )
 
 
-def _phases(half: Half, names: Sequence[str]) -> float:
-    return float(sum(half.record["phases_s"].get(name, 0.0) for name in names))
-
-
-def _side(half: Half) -> dict[str, Any]:
-    return {name: half.record[name] for name in ("platform", "faults")}
-
-
-def _invariants(slug: str, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    """One entry an invariant and side: as it was in the first block that broke it, else in the last."""
-    found: dict[str, dict[str, Any]] = {}
-    for pair in pairs:
-        for side, half in pair.halves.items():
-            for each in half.record["scenarios"][slug]["invariants"]:
-                name = f"{side}: {each['name']}"
-                if name not in found or found[name]["held"]:
-                    found[name] = {**each, "name": name}
-    return list(found.values())
-
-
-def known_calibration(runs_dir: Path, machine: str, config: Config) -> dict[str, Any] | None:
-    """Return what was found for this machine, profile and scenarios; None where nothing was, or it is broken."""
+def known_calibration(runs_dir: Path, machine: str, config: Config) -> Calibration | None:
+    """Return what was found for this machine, profile and scenarios; None if nothing was, or it is broken."""
     try:
-        found: dict[str, Any] = json.loads((runs_dir / CALIBRATION).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = decode((runs_dir / CALIBRATION).read_bytes(), Calibration)
+    except (OSError, msgspec.DecodeError):
         return None
-    same = (found.get("machine"), found.get("profile"), found.get("scenarios"))
-    return found if same == (machine, config.profile, config.get("scenarios")) else None
+    same = (found.machine, found.profile, found.scenarios)
+    return found if same == (machine, config.profile, tuple(config.get("scenarios"))) else None
+
+
+def _side(name: SideName, label: str, results: Sequence[BlockResult]) -> DuetSide:
+    if not results:
+        return DuetSide(label=label)
+    first = results[0].sides[name].record
+    return DuetSide(label=label, platform=first.platform, faults=first.faults, plans=first.plans)
+
+
+def _block(result: BlockResult) -> Block:
+    return Block(
+        number=result.number,
+        first=result.first,
+        wall_s=result.wall_s,
+        files={name: f"{BLOCKS}/{side.samples_path.name}" for name, side in result.sides.items()},
+    )
+
+
+def _invariants(slug: str, results: Sequence[BlockResult]) -> tuple[Invariant, ...]:
+    """One entry per invariant and side: as it was in the first block that broke it, else in the last."""
+    found: dict[str, Invariant] = {}
+    for result in results:
+        for name, side in result.sides.items():
+            for each in _of_side(name, slug, side):
+                if each.name not in found or found[each.name].held:
+                    found[each.name] = each
+    return tuple(found.values())
+
+
+def _of_side(name: SideName, slug: str, side: SideResult) -> list[Invariant]:
+    return [
+        Invariant(name=f"{name}: {each.name}", held=each.held, expected=each.expected, observed=each.observed)
+        for each in side.record.scenarios[slug].invariants
+    ]

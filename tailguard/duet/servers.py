@@ -15,86 +15,84 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tailguard.base.errors import UsageError
-from tailguard.base.placement import Placement
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import SuiteTable, find_file, require_suite
-from tailguard.duet.blocks import Pair, Side
+from tailguard.duet.blocks import BlockResult, Side
+from tailguard.duet.order import ServerOrder, SideOrder, TargetTable, settings_of
 from tailguard.duet.remote_block import ask
-from tailguard.duet.shared_servers import SIDES, Ground
-from tailguard.duet.side_spec import Wanted
+from tailguard.duet.shared_servers import SIDES, SharedServers
+from tailguard.duet.side_spec import SideSpec
 from tailguard.http.connections import is_address
-from tailguard.record.doubt import Doubt
+from tailguard.http.remote_target import MappedTarget
+from tailguard.record.doubt import Doubt, Grade
+from tailguard.record.duet import SideName
+from tailguard.record.environment import Placement
+from tailguard.record.part import Document
 from tailguard.suite.parts import parts_of
 
-# Turns of a block begin somewhere in this many: so far apart that two duets of one server seldom meet.
-TURNS, TURNS_OF_A_DUET = 4_000_000, 1_000_000
+# A duet's iterations are numbered from somewhere in this many: so far apart that two duets of one server seldom meet.
+ITERATIONS, ITERATIONS_OF_A_DUET = 4_000_000, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
-    """A side that is a server. `mapping` is empty for one whose routes the suite knows."""
+class ServerSide:
+    """A side that is a server, as `spec` asks for it. `mapping` is None if the suite knows its routes."""
 
-    name: str
-    wanted: Wanted
-    mapping: Mapping[str, Any]
+    name: SideName
+    spec: SideSpec
+    mapping: MappedTarget | TargetTable | None
     health: str
     secret: str
-    first_turn: int
+    first_iteration: int
     secret_variable: str
     suite: SuiteTable
 
     @property
     def label(self) -> str:
         """What it is, for people; a command may hold secrets, so only its program is named."""
-        if self.wanted.url:
-            return self.wanted.url
-        given = [
-            f"{name}={value}" for name, value in self.wanted.environ.items() if name == "TAILGUARD_FAULTS"
-        ]
-        return ", ".join([f"the server of `{Path(words_of(self.wanted.command)[0]).name} ...`", *given])
+        if self.spec.url:
+            return self.spec.url
+        given = [f"{name}={value}" for name, value in self.spec.environ.items() if name == "TAILGUARD_FAULTS"]
+        return ", ".join([f"the server of `{Path(words_of(self.spec.command)[0]).name} ...`", *given])
 
-    def ready(self, config: Config, ground: Ground, placement: Placement, identity: str) -> Side:
-        """Return the side as the engine starts it."""
-        settings = {
-            name: setting.value for name, setting in config.settings.items() if setting.value is not None
-        }
-        server = {
-            "label": self.label,
-            "url": self.wanted.url.rstrip("/"),
-            "command": words_of(self.wanted.command) if self.wanted.command else [],
-            "health": self.health,
-            "secret": self.secret,
-            "mapping": self.mapping,
-            "first_turn": self.first_turn,
-        }
+    def ready(self, config: Config, servers: SharedServers, placement: Placement, identity: str) -> Side:
+        """Return the side as the engine starts it; it shares no servers, and names no schema."""
+        server = ServerOrder(
+            label=self.label,
+            url=self.spec.url.rstrip("/"),
+            command=tuple(words_of(self.spec.command)) if self.spec.command else (),
+            health=self.health,
+            secret=self.secret,
+            mapping=self.mapping,
+            first_iteration=self.first_iteration,
+        )
         return Side(
             name=self.name,
             label=self.label,
             command=(sys.executable, "-P", "-m", "tailguard.duet.block"),
-            environ={**({self.secret_variable: self.secret} if self.secret else {}), **self.wanted.environ},
+            environ={**({self.secret_variable: self.secret} if self.secret else {}), **self.spec.environ},
             cwd=Path.cwd(),
-            order={
-                "profile": config.profile,
-                "settings": settings,
-                "folder": "",
-                "config_file": str(self.suite.file),
-                "placement": placement.as_dict(),
-                "server": server,
-            },
+            order=SideOrder(
+                profile=config.profile,
+                settings=settings_of(config),
+                config_file=str(self.suite.file),
+                placement=placement,
+                server=server,
+            ),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Servers:
+class ServerSides:
     """What a duet between servers needs beside them: the mapping of their routes, None if the suite knows them."""
 
     config: Config
     target: Any
 
     @classmethod
-    def between(cls, wanted: Mapping[str, Wanted], target: str | None, config: Config) -> "Servers":
-        """Raises UsageError where the sides cannot be compared, or a scenario asks for what the mapping has not."""
-        check_servers(wanted)
+    def between(cls, specs: Mapping[SideName, SideSpec], target: str | None, config: Config) -> "ServerSides":
+        """Raises UsageError if the sides cannot be compared, or a scenario asks for what the mapping lacks."""
+        check_servers(specs)
         found = target_from(target, parts_of(config.suite))
         for slug, why in (found.skipped(config.get("scenarios")) if found else {}).items():
             raise UsageError(
@@ -103,37 +101,48 @@ class Servers:
         return cls(config, found)
 
     @contextmanager
-    def open(self, wanted: Mapping[str, Wanted], say: Callable[[str], None]) -> Iterator[list[Remote]]:
-        """Return the sides, in the order of `SIDES`. Raises UsageError where a URL is silent or nobody may log in."""
-        first_turn = secrets.randbelow((TURNS - TURNS_OF_A_DUET) // 100) * 100
-        found = [_remote(name, wanted[name], self.target, first_turn, self.config) for name in SIDES]
+    def open(
+        self, specs: Mapping[SideName, SideSpec], say: Callable[[str], None]
+    ) -> Iterator[list[ServerSide]]:
+        """Return the sides, in the order of `SIDES`. Raises UsageError if a URL is silent or nobody may log in."""
+        first = secrets.randbelow((ITERATIONS - ITERATIONS_OF_A_DUET) // 100) * 100
+        found = [_server_side(name, specs[name], self.target, first, self.config) for name in SIDES]
         for side in found:
             say(
-                f"{side.name}: {side.label}; its seeding, invariants and query plans are its own affair, not checked"
+                f"{side.name}: {side.label}; the seeding, invariants and query plans of external servers are not"
+                " checked"
             )
         yield found
 
-    def doubts(self, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    def doubts(self, blocks: Sequence[BlockResult]) -> list[Doubt]:
         """Return what could not be looked at, for the run's record."""
         unchecked = {
-            slug: entry["unchecked"]
-            for pair in pairs[:1]
-            for half in pair.halves.values()
-            for slug, entry in half.record["scenarios"].items()
-            if entry["unchecked"]
+            slug: entry.unchecked
+            for block in blocks[:1]
+            for side in block.sides.values()
+            for slug, entry in side.record.scenarios.items()
+            if entry.unchecked
         }
-        remedy = "check money, capacity and uniqueness on the servers themselves"
-        plans = "the servers' query plans cannot be seen"
         found = [
-            *(
-                Doubt("invariants_unchecked", slug, "note", why, "every invariant checked", remedy)
-                for slug, why in unchecked.items()
-            ),
             Doubt(
-                "plans_not_compared", None, "note", plans, "plans compared", "compare code: --baseline-ref"
-            ),
+                kind="invariants_unchecked",
+                scenario=slug,
+                grade=Grade.NOTE,
+                measured=why,
+                limit="every invariant checked",
+                remedy="check money, capacity and uniqueness on the servers themselves",
+            )
+            for slug, why in unchecked.items()
         ]
-        return [each.as_dict() for each in found]
+        plans = Doubt(
+            kind="plans_not_compared",
+            scenario=None,
+            grade=Grade.NOTE,
+            measured="the servers' query plans cannot be seen",
+            limit="plans compared",
+            remedy="compare code: --baseline-ref",
+        )
+        return [*found, plans]
 
 
 def target_from(path: str | None, parts: Any) -> Any:
@@ -145,8 +154,8 @@ def target_from(path: str | None, parts: Any) -> Any:
     return target
 
 
-def check_servers(sides: Mapping[str, Wanted]) -> None:
-    """Raise UsageError where the two sides are not both servers that can be told apart."""
+def check_servers(sides: Mapping[SideName, SideSpec]) -> None:
+    """Raise UsageError if the two sides are not both servers that can be told apart."""
     for name, side in sides.items():
         if not side.server:
             raise UsageError(
@@ -159,7 +168,7 @@ def check_servers(sides: Mapping[str, Wanted]) -> None:
 
 
 def words_of(command: str) -> list[str]:
-    """Return a command's words. Raises UsageError where it is none."""
+    """Return a command's words. Raises UsageError if it cannot be read or has no {port}."""
     try:
         words = shlex.split(command)
     except ValueError as error:
@@ -172,29 +181,31 @@ def words_of(command: str) -> list[str]:
     return words
 
 
-def _remote(name: str, side: Wanted, target: Any, first_turn: int, config: Config) -> Remote:
+def _server_side(name: SideName, spec: SideSpec, target: Any, first: int, config: Config) -> ServerSide:
     parts, suite = parts_of(config.suite), require_suite(config.suite)
     health = (target.health if target else "") or "/"
-    if side.url and (reason := ask(side.url, health, tls=parts.tls_of(target) if target else None)):
+    if spec.url and (reason := ask(spec.url, health, tls=parts.tls_of(target) if target else None)):
         raise UsageError(
-            f"--{name}-url {side.url}: {reason}. Start the server first, and check host, port and TLS."
+            f"--{name}-url {spec.url}: {reason}. Start the server first, and check host, port and TLS."
         )
-    secret = "" if target else _secret(name, side, parts.SECRET_VARIABLE)
-    mapping = _mapping(side, target, parts)
-    return Remote(name, side, mapping, health, secret, first_turn, parts.SECRET_VARIABLE, suite)
+    secret = "" if target else _secret(name, spec, parts.SECRET_VARIABLE)
+    mapping = _mapping(spec, target, parts)
+    return ServerSide(name, spec, mapping, health, secret, first, parts.SECRET_VARIABLE, suite)
 
 
-def _mapping(side: Wanted, target: Any, parts: Any) -> Mapping[str, Any]:
-    """Return the mapping as blocks have it: with everybody logged in, where the server is there already."""
+def _mapping(spec: SideSpec, target: Any, parts: Any) -> MappedTarget | TargetTable | None:
+    """Return the mapping as blocks have it: with everybody logged in, if the server is there already."""
     if target is None:
-        return {}
-    if side.url:
-        packed: Mapping[str, Any] = parts.packed(target, side.url.rstrip("/"))
-        return packed
-    return {"table": target.table, "source": target.source, "folder": str(target.folder.resolve())}
+        return None
+    if spec.url:
+        mapped: MappedTarget = parts.packed(target, spec.url.rstrip("/"))
+        return mapped
+    return TargetTable(
+        source=target.source, table=Document(target.table), folder=str(target.folder.resolve())
+    )
 
 
-def _secret(name: str, side: Wanted, variable: str) -> str:
+def _secret(name: str, side: SideSpec, variable: str) -> str:
     given = side.environ.get(variable) or os.environ.get(variable, "")
     if not given and side.url:
         raise UsageError(
@@ -205,14 +216,14 @@ def _secret(name: str, side: Wanted, variable: str) -> str:
     return given or secrets.token_hex(32)
 
 
-def _check_side(name: str, side: Wanted) -> None:
+def _check_side(name: str, side: SideSpec) -> None:
     if side.command:
         words_of(side.command)
         return
     address = urlsplit(side.url)
     if not is_address(side.url) or address.path.strip("/") or address.query or address.username is not None:
         raise UsageError(
-            f"--{name}-url is no address of a server: write http://host:port, with no log-in and no path"
+            f"--{name}-url is not an address of a server: write http://host:port, with no log-in and no path"
         )
     if side.environ:
         raise UsageError(

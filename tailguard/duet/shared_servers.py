@@ -3,83 +3,91 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tailguard.base.placement import Placement
 from tailguard.config.merge import Config
 from tailguard.postgres import schema as schemas
 from tailguard.postgres.database import check
 from tailguard.postgres.location import DatabaseError, connect, locate
 from tailguard.postgres.server import embedded_postgres
 from tailguard.postgres.settings import postgres_record
+from tailguard.record.duet import SideName
+from tailguard.record.environment import Placement, PostgresServer, PostgresSource, S3Server
 from tailguard.s3.server import open_s3
+from tailguard.s3.store import s3_record
 
-SIDES = ("baseline", "candidate")
+SIDES: tuple[SideName, SideName] = ("baseline", "candidate")
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class SharedServers:
     """Where each side works, and what the record says of the servers; `environ` holds the S3 keys."""
 
-    conninfos: Mapping[str, str] = field(repr=False)
+    conninfos: Mapping[SideName, str] = field(repr=False)
     s3_endpoint: str
     environ: Mapping[str, str] = field(repr=False)
-    record: Mapping[str, Any]
+    postgres: PostgresServer | None
+    s3: S3Server | None
 
 
 # Under sides that are servers, which stand on their own.
-NO_GROUND = Ground({}, "", {}, {"postgres": None, "s3": None})
+NO_SERVERS = SharedServers({}, "", {}, None, None)
 
 
 @contextmanager
-def open_ground(
+def open_shared_servers(
     config: Config, needs: frozenset[str], placement: Placement, identity: str
-) -> Iterator[Ground]:
+) -> Iterator[SharedServers]:
     """Start the servers, or take yours; all that the blocks left is gone at the end.
 
     Each block works in a schema of its side; in an embedded server the sides have a database each, too.
     """
     with ExitStack() as stack:
-        place = locate(config.get("database.dsn") or None)
-        if place is None:
-            binaries = config.get("database.binaries") or None
-            server = stack.enter_context(embedded_postgres(binaries, cpus=placement.server))
-            conninfos, source = _databases(server.dsn), server.source
-        else:
-            conninfos, source = dict.fromkeys(SIDES, place.conninfo), "yours"
-            stack.callback(_sweep, place.conninfo, identity)
-        with connect(conninfos[SIDES[0]]) as connection:
-            check(connection)
-            record: dict[str, Any] = {"postgres": postgres_record(connection, source), "s3": None}
-        endpoint, environ = "", {}
-        if "s3" in needs:
-            s3 = stack.enter_context(
-                open_s3(
-                    config.get("s3.endpoint") or None,
-                    None,
-                    config.get("s3.region") or None,
-                    cpus=placement.server,
-                )
+        conninfos, postgres = _postgres(config, placement, identity, stack)
+        if "s3" not in needs:
+            yield SharedServers(conninfos, "", {}, postgres, None)
+            return
+        s3 = stack.enter_context(
+            open_s3(
+                config.get("s3.endpoint") or None,
+                None,
+                config.get("s3.region") or None,
+                cpus=placement.server,
             )
-            endpoint = s3.endpoint
-            environ = {"AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key}
-            if s3.session_token:
-                environ["AWS_SESSION_TOKEN"] = s3.session_token
-            source = "yours" if s3.kind == "yours" else "embedded"
-            record["s3"] = {"server": s3.kind, "version": s3.version, "source": source}
-        yield Ground(conninfos, endpoint, environ, record)
+        )
+        environ = {"AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key}
+        if s3.session_token:
+            environ["AWS_SESSION_TOKEN"] = s3.session_token
+        yield SharedServers(conninfos, s3.endpoint, environ, postgres, s3_record(s3))
 
 
-def schema_of(identity: str, side: str) -> str:
+def _postgres(
+    config: Config, placement: Placement, identity: str, stack: ExitStack
+) -> tuple[dict[SideName, str], PostgresServer]:
+    """Return where each side works, and what the record says of the server."""
+    place = locate(config.get("database.dsn") or None)
+    source: PostgresSource = "yours"
+    if place is None:
+        binaries = config.get("database.binaries") or None
+        server = stack.enter_context(embedded_postgres(binaries, cpus=placement.server))
+        conninfos, source = _databases(server.dsn), server.source
+    else:
+        conninfos = dict.fromkeys(SIDES, place.conninfo)
+        stack.callback(_sweep, place.conninfo, identity)
+    with connect(conninfos["baseline"]) as connection:
+        check(connection)
+        return conninfos, postgres_record(connection, source)
+
+
+def schema_of(identity: str, side: SideName) -> str:
     """Return the schema that the blocks of one side work in, one after the other."""
     return f"tailguard_{identity}_{side}"
 
 
-def _databases(dsn: str) -> dict[str, str]:
+def _databases(dsn: str) -> dict[SideName, str]:
     names = {side: f"tailguard_{side}" for side in SIDES}
     with connect(dsn) as connection:
         for name in names.values():
@@ -92,6 +100,6 @@ def _sweep(conninfo: str, identity: str) -> None:
     with (
         suppress(psycopg.Error, DatabaseError),
         connect(conninfo) as connection,
-    ):  # a dead server is said elsewhere
+    ):  # a dead server is reported elsewhere
         for side in SIDES:
             schemas.drop(connection, schema_of(identity, side))

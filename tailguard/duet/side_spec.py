@@ -7,7 +7,7 @@ from tailguard.base.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SideSpec:
     """A commit, a folder, a URL, a command, or (none of them) the work tree; a platform adapter; variables."""
 
     ref: str = ""
@@ -28,7 +28,7 @@ class Wanted:
         return bool(self.ref or self.folder or self.platform or self.environ or self.server)
 
     def check(self) -> None:
-        """Raise UsageError where it is several things at once."""
+        """Raise UsageError if it is several things at once."""
         kinds = {"a commit": self.ref, "a folder": self.folder, "a URL": self.url, "a command": self.command}
         given = {kind: value for kind, value in kinds.items() if value}
         if self.server and self.platform:

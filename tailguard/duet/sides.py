@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailguard.base.errors import UsageError
-from tailguard.base.placement import Placement
 from tailguard.base.processes import Watchdog
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import SuiteTable
 from tailguard.duet.blocks import Side
 from tailguard.duet.interpreters import python_for
-from tailguard.duet.shared_servers import SIDES, Ground, schema_of
-from tailguard.duet.side_spec import Wanted
+from tailguard.duet.order import SideOrder, settings_of
+from tailguard.duet.shared_servers import SIDES, SharedServers, schema_of
+from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sources import Source, copy_files, snapshot, unpack_ref, working_tree
+from tailguard.record.duet import SideName
+from tailguard.record.environment import Placement
 
 PRODUCT = Path(__file__).resolve().parent.parent
 
@@ -30,11 +32,11 @@ class Instrument:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """A side whose code lies there."""
+class CodeSide:
+    """A side whose code is in a folder of ours, as `spec` asks for it."""
 
-    name: str
-    wanted: Wanted
+    name: SideName
+    spec: SideSpec
     source: Source
     python: Path
     instrument: Instrument
@@ -44,49 +46,46 @@ class Built:
         """What it is, for people; values of variables may be secrets, but for our own."""
         given = [
             f"{key}={value if key.startswith('TAILGUARD_') else '***'}"
-            for key, value in self.wanted.environ.items()
+            for key, value in self.spec.environ.items()
         ]
-        platform = [f"platform {self.wanted.platform}"] if self.wanted.platform else []
+        platform = [f"platform {self.spec.platform}"] if self.spec.platform else []
         return ", ".join([self.source.label, *platform, *given])
 
-    def ready(self, config: Config, ground: Ground, placement: Placement, identity: str) -> Side:
+    def ready(self, config: Config, servers: SharedServers, placement: Placement, identity: str) -> Side:
         """Return the side as the engine starts it."""
-        settings = {
-            name: setting.value for name, setting in config.settings.items() if setting.value is not None
-        }
-        settings |= {
-            "database.dsn": ground.conninfos[self.name],
+        settings = settings_of(config) | {
+            "database.dsn": servers.conninfos[self.name],
             "database.schema": schema_of(identity, self.name),
-            "s3.endpoint": ground.s3_endpoint,
+            "s3.endpoint": servers.s3_endpoint,
         }
-        if self.wanted.platform:
-            settings["platform"] = self.wanted.platform
+        if self.spec.platform:
+            settings["platform"] = self.spec.platform
         return Side(
             name=self.name,
             label=self.label,
             # -P: what lies in the side's folder does not replace the instrument.
             command=(str(self.python), "-P", "-m", "tailguard.duet.block"),
             environ={
-                **ground.environ,
+                **servers.environ,
                 "PYTHONPATH": os.pathsep.join([str(self.instrument.product), *_python_path()]),
-                **self.wanted.environ,
+                **self.spec.environ,
             },
             cwd=self.source.folder,
-            order={
-                "profile": config.profile,
-                "settings": settings,
-                "folder": str(self.source.folder),
-                "config_file": str(self.instrument.file),
-                "project": str(self.instrument.project),
-                "placement": placement.as_dict(),
-            },
+            order=SideOrder(
+                profile=config.profile,
+                settings=settings,
+                config_file=str(self.instrument.file),
+                placement=placement,
+                folder=str(self.source.folder),
+                project=str(self.instrument.project),
+            ),
         )
 
 
 @contextmanager
 def open_sides(
-    suite: SuiteTable, wanted: Mapping[str, Wanted], say: Callable[[str], None]
-) -> Iterator[list[Built]]:
+    suite: SuiteTable, specs: Mapping[SideName, SideSpec], say: Callable[[str], None]
+) -> Iterator[list[CodeSide]]:
     """Copy and install what the sides need, in the order of `SIDES`; the copies are gone at the end.
 
     Sides and instrument are copies, of a work tree too: what is edited meanwhile reaches none of them, and both sides
@@ -94,20 +93,20 @@ def open_sides(
     """
     with ExitStack() as stack:
         instrument = _instrument(suite, stack)
-        yield [_build(name, wanted[name], instrument, stack, say) for name in SIDES]
+        yield [_build(name, specs[name], instrument, stack, say) for name in SIDES]
 
 
 def sides_from(
-    baseline: Wanted, candidate: Wanted, environ: Mapping[str, str] = os.environ
-) -> dict[str, Wanted]:
+    baseline: SideSpec, candidate: SideSpec, environ: Mapping[str, str] = os.environ
+) -> dict[SideName, SideSpec]:
     """Return both sides. Without a baseline of its own TAILGUARD_BASELINE names one: a folder that is there, or a ref.
 
-    Raises UsageError where there is none, or nothing that the two differ in could be meant.
+    Raises UsageError if there is none and the candidate has nothing that the two could differ in.
     """
     named = environ.get("TAILGUARD_BASELINE", "")
     if not baseline.given and named and not candidate.server:
         here = Path(named).is_dir()
-        baseline = Wanted(ref="" if here else named, folder=named if here else "")
+        baseline = SideSpec(ref="" if here else named, folder=named if here else "")
     elif not baseline.given and not (candidate.environ or candidate.platform or candidate.server):
         raise UsageError(
             "There is no baseline to compare with: give --baseline-ref (such as origin/main), --baseline-folder, "
@@ -119,15 +118,15 @@ def sides_from(
 
 
 def _build(
-    name: str, wanted: Wanted, instrument: Instrument, stack: ExitStack, say: Callable[[str], None]
-) -> Built:
+    name: SideName, spec: SideSpec, instrument: Instrument, stack: ExitStack, say: Callable[[str], None]
+) -> CodeSide:
     into = _folder(name, stack)
-    if wanted.ref:
-        source = unpack_ref(wanted.ref, Path.cwd(), into)
+    if spec.ref:
+        source = unpack_ref(spec.ref, Path.cwd(), into)
     else:
-        source = snapshot(working_tree(Path(wanted.folder) if wanted.folder else None), into)
+        source = snapshot(working_tree(Path(spec.folder) if spec.folder else None), into)
     say(f"{name}: {source.label}")
-    return Built(name, wanted, source, python_for(into, working_tree().folder, say), instrument)
+    return CodeSide(name, spec, source, python_for(into, working_tree().folder, say), instrument)
 
 
 def _instrument(suite: SuiteTable, stack: ExitStack) -> Instrument:

@@ -30,14 +30,16 @@ class Source:
 def working_tree(folder: Path | None = None) -> Source:
     """Return the code in `folder` as it is there now, uncommitted changes included.
 
-    Without `folder` it is the repository around the present folder, or that folder where there is none. Raises
-    UsageError where it is no folder.
+    Without `folder` it is the repository around the present folder, or that folder if there is none. Raises
+    UsageError if it is not a folder.
     """
     place = folder or _top_level(Path.cwd()) or Path.cwd()
     if not place.is_dir():
-        raise UsageError(f"{place} is no folder: give one that holds a side's code, or a commit with --…-ref")
+        raise UsageError(
+            f"{place} is not a folder: give one that holds a side's code, or a commit with --…-ref"
+        )
     state = git_state(place)
-    commit, dirty = state["commit"], bool(state["dirty"])
+    commit, dirty = state.commit, bool(state.dirty)
     at = f" at {commit[:10]}{', with uncommitted changes' if dirty else ''}" if commit else ""
     return Source(place.resolve(), f"{place.resolve().name}{at}", commit, dirty)
 
@@ -45,7 +47,7 @@ def working_tree(folder: Path | None = None) -> Source:
 def snapshot(source: Source, into: Path) -> Source:
     """Copy a folder's files into `into`, without what git ignores: an edit during the duet must not reach it.
 
-    Raises UsageError where they do not fit on the disk.
+    Raises UsageError if they do not fit on the disk.
     """
     try:
         names = _git(source.folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode()
@@ -74,12 +76,12 @@ def copy_files(folder: Path, paths: Iterable[Path], into: Path) -> None:
 def unpack_ref(ref: str, repository: Path, into: Path) -> Source:
     """Unpack a commit into `into`; the repository and its work tree stay untouched.
 
-    Raises UsageError for what is no commit, no repository, or does not fit on the disk.
+    Raises UsageError if it is not a commit, there is no repository, or it does not fit on the disk.
     """
     top = _top_level(repository)
     if top is None:
         raise UsageError(
-            f"{repository} is in no git repository, so there is no {ref!r}: use a folder instead"
+            f"{repository} is not in a git repository, so there is no {ref!r}: use a folder instead"
         )
     commit = resolve_ref(ref, top)
     try:
@@ -103,8 +105,8 @@ def resolve_ref(ref: str, repository: Path) -> str:
         )
     except UsageError:
         raise UsageError(
-            f"{ref!r} is no commit of {repository}. A branch of the remote is written origin/main and must have been "
-            "fetched (in CI: check out with fetch-depth: 0)."
+            f"{ref!r} is not a commit of {repository}. A branch of the remote is written origin/main and must have "
+            "been fetched (in CI: check out with fetch-depth: 0)."
         ) from None
 
 

@@ -23,7 +23,7 @@ class TurnError(TailguardError):
     """The other side of the socket ended or hangs."""
 
 
-class Turn:
+class TurnClient:
     """The child's end."""
 
     def __init__(self, address: str) -> None:
@@ -32,7 +32,7 @@ class Turn:
         self._lines = self._socket.makefile("r", encoding="ascii")
 
     def take(self) -> None:
-        """Wait until it is our turn. Raises TurnError where the parent is gone."""
+        """Wait until it is our turn. Raises TurnError if the parent is gone."""
         self._say("ready", "go")
 
     def end(self) -> None:
@@ -54,7 +54,7 @@ class Turn:
             raise TurnError(f"after {word!r} the parent said {heard!r}, not {answer!r}: it is gone")
 
 
-class Seat:
+class TurnServer:
     """The parent's end of one child. A context manager; `lives` says whether the child still runs."""
 
     def __init__(self, address: Path, lives: Callable[[], bool]) -> None:
@@ -78,7 +78,7 @@ class Seat:
             self._connection.close()
 
     def await_ready(self, timeout_s: float) -> None:
-        """Wait until the child is ready for its first turn. Raises TurnError where it ends or takes too long."""
+        """Wait until the child is ready for its first turn. Raises TurnError if it ends or takes too long."""
         deadline_s = time.monotonic() + timeout_s
         while self._connection is None:
             try:

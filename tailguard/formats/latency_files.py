@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow
@@ -15,10 +16,25 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
+from tailguard.record.part import Json, Scalar
 
 # Names that tools and people give to a latency column, the likeliest first: JMeter, k6, oha, locust, vegeta, our own.
 LIKELY = ("elapsed", "latency", "response_time", "duration", "http_req_duration", "time", "value")
 SUFFIXES = {"_ns": "ns", "_us": "us", "_ms": "ms", "_s": "s"}
+
+
+class K6Sample(msgspec.Struct):
+    """What a k6 point holds; its value is checked with all others."""
+
+    value: Scalar
+    time: str
+
+
+class K6Point(msgspec.Struct):
+    """One line of k6's JSON that is a sample."""
+
+    metric: str
+    data: K6Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +88,12 @@ def read_json(path: Path, column: str | None) -> Column:
     rows = _json_rows(path.read_text(encoding="utf-8"))
     if not rows or not isinstance(rows[0], dict):
         return Column(pd.Series(rows, dtype=object))
-    wrong = next((i for i, row in enumerate(rows) if not isinstance(row, dict)), None)
-    if wrong is not None:
+    objects = [row for row in rows if isinstance(row, dict)]
+    if len(objects) < len(rows):
+        wrong = next(i for i, row in enumerate(rows) if not isinstance(row, dict))
         raise UsageError(f"row {wrong + 1} is {rows[wrong]!r}, not an object with a latency")
-    if any(row.get("type") == "Point" for row in rows):
-        return _k6(rows, column)
+    if any(row.get("type") == "Point" for row in objects):
+        return _k6(objects, column)
     if {"latencies", "requests"} <= rows[0].keys() or "metrics" in rows[0]:
         raise UsageError(
             "this is a summary, which has no samples; use `vegeta encode` or `k6 run --out json=FILE`"
@@ -132,13 +149,15 @@ def _our_samples(table: pd.DataFrame, column: str | None) -> Column:
     return Column(response_ns, "ns", chosen["intended_ns"], (chosen["outcome"] == "ok").to_numpy(bool))
 
 
-def _k6(rows: Sequence[dict[str, Any]], column: str | None) -> Column:
-    points = [row for row in rows if row.get("type") == "Point"]
-    metrics = pd.Series([str(point.get("metric")) for point in points])
-    metric = _metric(metrics, column)
-    data = [point["data"] for point in points if point.get("metric") == metric]
-    times = pd.to_datetime(pd.Series([each.get("time") for each in data]), utc=True, format="ISO8601")
-    return Column(pd.Series([each.get("value") for each in data]), "ms", times)
+def _k6(rows: Sequence[dict[str, Json]], column: str | None) -> Column:
+    try:
+        points = [msgspec.convert(row, K6Point) for row in rows if row.get("type") == "Point"]
+    except msgspec.ValidationError as error:
+        raise UsageError(f"a point is not one of k6's: {error}") from None
+    metric = _metric(pd.Series([point.metric for point in points]), column)
+    data = [point.data for point in points if point.metric == metric]
+    times = pd.to_datetime(pd.Series([each.time for each in data]), utc=True, format="ISO8601")
+    return Column(pd.Series([each.value for each in data]), "ms", times)
 
 
 def _metric(names: "pd.Series[Any]", column: str | None) -> str:
@@ -180,13 +199,13 @@ def _unit_of(name: str) -> str | None:
     return next((unit for suffix, unit in SUFFIXES.items() if name.lower().endswith(suffix)), None)
 
 
-def _json_rows(text: str) -> list[Any]:
+def _json_rows(text: str) -> list[Json]:
     if text.lstrip().startswith("["):
         try:
             return list(json.loads(text))
         except ValueError as error:
             raise UsageError(f"not JSON: {error}") from None
-    rows = []
+    rows: list[Json] = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
@@ -198,12 +217,13 @@ def _json_rows(text: str) -> list[Any]:
     return rows
 
 
-def _whole(text: str) -> Any:
+def _whole(text: str) -> Json:
     """Return a JSON document over several lines, such as a summary."""
     try:
-        return json.loads(text)
+        document: Json = json.loads(text)
     except ValueError as error:
         raise UsageError(f"not JSON: {error}") from None
+    return document
 
 
 def _is_number(text: str) -> bool:

@@ -37,8 +37,8 @@ class Latencies:
 def read_latencies(path: str | Path, *, column: str | None = None, unit: str | None = None) -> Latencies:
     """Read parquet (ours too), CSV, JTL, k6 JSON or CSV, vegeta JSON, .npy, .npz, or text with numbers.
 
-    `column` names the column, metric, array or, in our samples.parquet, the "scenario/step"; where there is only one
-    that fits it may be left out. `unit` is needed only where the file does not say it; ms is assumed, and said.
+    `column` names the column, metric, array or, in our samples.parquet, the "scenario/step"; if only one
+    fits it may be left out. `unit` is needed only if the file does not say it; ms is assumed, and said.
     Raises UsageError for an empty or unreadable file, an unknown column or unit, and for NaN, negative or infinite
     latencies with their row, counted from 1.
     """
@@ -49,7 +49,7 @@ def read_latencies(path: str | Path, *, column: str | None = None, unit: str | N
         found = _READERS.get(path.suffix.lower(), read_text)(path, column)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}. Name a file with latencies.") from None
-    except (UsageError, ValueError, TypeError) as error:  # a time stamp that is none, and the like
+    except (UsageError, ValueError, TypeError) as error:  # a time stamp that is not one, and the like
         raise UsageError(f"{path}: {error}") from None
     return _checked(path, found, unit)
 
@@ -63,7 +63,7 @@ def _checked(path: Path, found: Column, unit: str | None) -> Latencies:
     if not (unit or found.unit):
         notes.append("the unit is not stated: taken as ms (--unit says otherwise)")
     scale = UNITS_MS[unit or found.unit or "ms"]
-    # Division by a whole number is exact where multiplication by 1e-6 is not: 215,000,000 ns is 215 ms, not a bit more.
+    # Division by a whole number is exact, multiplication by 1e-6 is not: 215,000,000 ns is 215 ms, not a bit more.
     values = values / round(1 / scale) if scale < 1 else values * scale
     if found.times is not None and not found.times.is_monotonic_increasing:
         notes.append("rows were not in time order: sorted by their time")
@@ -80,7 +80,7 @@ def _checked(path: Path, found: Column, unit: str | None) -> Latencies:
 
 
 def _refuse(path: Path, found: Column, values: NDArray[np.float64]) -> None:
-    """Raise for the first value that is no latency, as it stands in the file."""
+    """Raise for the first value that is not a latency, as it stands in the file."""
     wrong = np.flatnonzero(~np.isfinite(values) | (values < 0))
     if wrong.size:
         row = int(wrong[0])

@@ -3,14 +3,12 @@
 import re
 from pathlib import Path
 
-import numpy as np
-
 from tailguard.base.errors import UsageError
+from tailguard.compare.comparison import error_rate
 from tailguard.compare.run_sample import FILE_SCENARIO, FILE_STEP, RunSample
 from tailguard.formats.read_latencies import read_latencies
 from tailguard.record.files import LATEST, RECORD
 from tailguard.record.run import Run
-from tailguard.record.samples import ERROR, OK, Samples
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ID = re.compile(r"[0-9a-f]{6}")
@@ -20,7 +18,7 @@ def find_run_samples(spec: str, side: str, runs_dir: Path) -> list[RunSample]:
     """Return the runs that `spec` names, a comma between several: a run's folder, run.json, id or `latest`; a folder
     of runs (an artifact); a date (all runs of that UTC day in `runs_dir`); a file of latencies.
 
-    Raises UsageError where there is none: a missing baseline is an error, never a silent skip.
+    Raises UsageError if there is none: a missing baseline is an error, never a silent skip.
     """
     found = [one for part in spec.split(",") if part.strip() for one in _of(part.strip(), side, runs_dir)]
     if not found:
@@ -60,15 +58,9 @@ def _all(records: list[Path], where: str) -> list[RunSample]:
 
 
 def _sample_of(run: Run) -> RunSample:
-    samples = run.samples() if run.record["scenarios"] else {}
+    samples = run.samples() if run.record.scenarios else {}
     latencies = {
         (slug, step): part.response_ms(step) for slug, part in samples.items() for step in part.steps
     }
-    return RunSample(
-        run.record["id"], latencies, {slug: _errors(part) for slug, part in samples.items()}, run.record
-    )
-
-
-def _errors(samples: Samples) -> float:
-    errors, ok = (int(np.count_nonzero(samples.outcome == outcome)) for outcome in (ERROR, OK))
-    return errors / (errors + ok) if errors + ok else 0.0
+    rates = {slug: error_rate(part) for slug, part in samples.items()}
+    return RunSample(run.record.id, latencies, rates, run.record)

@@ -8,16 +8,15 @@ from functools import cache
 import numpy as np
 
 from tailguard.judge.evidence import cumulative
-from tailguard.judge.objective import Objective
-from tailguard.judge.objectives import Objectives
-from tailguard.judge.sequential import Dependence, Rule, look
+from tailguard.judge.sequential import look, look_counts
+from tailguard.record.objective import Dependence, Objective, Objectives, Rule
 
 # Beyond this many samples nobody waits for a PASS; it also ends the search for an impossible one.
 MOST_SAMPLES = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SampleBudget:
     """What a run means to spend on one scenario."""
 
     rate_per_s: float
@@ -61,7 +60,7 @@ def samples_for_pass(p0: float, alpha: float = 0.01, dependence: Dependence | No
 def _sequential_samples(p0: float, alpha: float, dependence: Dependence) -> int:
     needed = math.log(1 / alpha)
     low, high = 0, MOST_SAMPLES
-    for n in Rule(alpha, dependence).grid:
+    for n in look_counts(Rule(alpha=alpha, dependence=dependence)):
         if n > MOST_SAMPLES or look(_none_exceed(n), n, p0, dependence).ln_pass >= needed:
             high = n
             break
@@ -77,14 +76,14 @@ def _sequential_samples(p0: float, alpha: float, dependence: Dependence) -> int:
     return high
 
 
-def lint(objectives: Objectives, plans: Mapping[str, Plan]) -> list[Undecidable]:
-    """Return the objectives that the plans of their scenarios cannot decide; plans by slug, others are left alone."""
+def lint(objectives: Objectives, budgets: Mapping[str, SampleBudget]) -> list[Undecidable]:
+    """Return the objectives that the budgets of their scenarios, by slug, cannot decide; others are left alone."""
     found = []
     for item in objectives.items:
-        plan = plans.get(item.scenario)
+        budget = budgets.get(item.scenario)
         needed = needed_for(item, objectives.rules[item.scenario])
-        if plan is not None and plan.samples < needed:
-            found.append(Undecidable(item.name, plan.samples, needed, _remedy(plan, needed)))
+        if budget is not None and budget.samples < needed:
+            found.append(Undecidable(item.name, budget.samples, needed, _remedy(budget, needed)))
     return found
 
 
@@ -93,14 +92,14 @@ def needed_for(objective: Objective, rule: Rule) -> int:
     return samples_for_pass(objective.p0, rule.alpha, rule.dependence)
 
 
-def _remedy(plan: Plan, needed: int) -> str:
-    seconds, rate = math.ceil(needed / plan.rate_per_s), math.ceil(needed / plan.max_seconds)
+def _remedy(budget: SampleBudget, needed: int) -> str:
+    seconds, rate = math.ceil(needed / budget.rate_per_s), math.ceil(needed / budget.max_seconds)
     ways = (
         [f"run {seconds} s or raise the rate to {rate}/s"]
-        if plan.rate_per_s * plan.max_seconds < needed
+        if budget.rate_per_s * budget.max_seconds < needed
         else []
     )
-    ways += [f"allow {needed} samples (max_samples)"] if plan.max_samples < needed else []
+    ways += [f"allow {needed} samples (max_samples)"] if budget.max_samples < needed else []
     return " and ".join(ways)
 
 

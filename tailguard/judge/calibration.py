@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from tailguard.judge.decision import State, judge_stream
-from tailguard.judge.sequential import Dependence
+from tailguard.base.state import State
+from tailguard.judge.decision import judge_stream
+from tailguard.record.objective import Dependence
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class Tally:
     """Verdicts on experiments of one known truth: a share `factor` times the allowed one exceeds the limit."""
 
     factor: float
@@ -44,20 +45,20 @@ def tally(
     experiments: int,
     q: float,
     dependence: Dependence,
-) -> Calibration:
+) -> Tally:
     """Judge `experiments` consecutive pieces of a measured stream.
 
-    `exceed` says which samples were measured beyond the limit, `drawn` which were made so: where their shares differ,
+    `exceed` says which samples were measured beyond the limit, `drawn` which were made so: if their shares differ,
     the machine added exceedances of its own.
     """
-    verdicts = [
+    decisions = [
         judge_stream(piece, q, dependence=dependence) for piece in np.array_split(exceed, experiments)
     ]
-    return Calibration(
+    return Tally(
         factor,
         experiments,
-        Counter(verdict.state for verdict in verdicts),
-        float(np.mean([verdict.n for verdict in verdicts])),
+        Counter(each.state for each in decisions),
+        float(np.mean([each.n for each in decisions])),
         float(drawn.mean()),
         float(exceed.mean()),
     )

@@ -7,7 +7,6 @@ the share of exceedances is tested. Error and retry rates are the same test with
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
 import numpy as np
@@ -15,29 +14,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, bdtrc  # scipy.stats says the same and takes a second to import
 
 from tailguard.base.errors import UsageError
+from tailguard.base.state import State
 from tailguard.judge.evidence import cumulative
-from tailguard.judge.sequential import Dependence, Look, Rule, looks
+from tailguard.judge.sequential import Look, checked_rule, looks
+from tailguard.record.objective import Dependence, Rule
 
 # Independent samples show a tau up to this by chance; it is only named in the verdict beyond.
 CLUSTERED = 1.5
 
 
-class State(StrEnum):
-    """The four answers. INVALID: the measurement cannot be trusted. INCONCLUSIVE: sound, but too little or
-    too close.
-    """
-
-    PASS = "PASS"  # noqa: S105  # a verdict, not a password
-    FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"
-    INVALID = "INVALID"
-
-
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """The answer about one share of exceedances.
 
-    `n` and `exceedances` are those of the deciding look (all samples where nothing was decided); `p_fail`
+    `n` and `exceedances` are those of the deciding look (all samples if nothing was decided); `p_fail`
     bounds the chance of evidence this strong against the objective if it is in truth met; `tau` is 1 without
     clusters.
     """
@@ -55,15 +45,15 @@ class Verdict:
 
 def judge_counts(
     n: int, k: int, q: float | None = None, *, p0: float | None = None, alpha: float = 0.01
-) -> Verdict:
+) -> Decision:
     """Judge k exceedances among n independent samples whose number was fixed beforehand (Clopper & Pearson
     1934).
 
-    PASS where P(X <= k) <= alpha at p = p0, FAIL where P(X >= k) <= alpha; X is binomial (n, p0). State the
+    PASS if P(X <= k) <= alpha at p = p0, FAIL if P(X >= k) <= alpha; X is binomial (n, p0). State the
     quantile `q` of a latency objective or the allowed share `p0` of a rate.
     """
     p0 = _allowed(q, p0)
-    rule = Rule(alpha, "independent")
+    rule = checked_rule(alpha, "independent")
     if not 0 <= k <= n:
         raise UsageError(
             f"{k} exceedances among {n} samples: counts are whole, and the part at most the whole"
@@ -74,26 +64,26 @@ def judge_counts(
     p_pass, p_fail = round(float(bdtr(k, n, p0)), 15), round(float(bdtrc(k - 1, n, p0)), 15) if k else 1.0
     state = State.PASS if p_pass <= alpha else State.FAIL if p_fail <= alpha else State.INCONCLUSIVE
     why = f"{_share(k, n)} exceed against {p0:.4g} allowed: {_sentence(state, alpha)}"
-    return Verdict(state, n, k, why, "exact binomial", "independent", alpha, 1.0, p_fail)
+    return Decision(state, n, k, why, "exact binomial", "independent", alpha, 1.0, p_fail)
 
 
 def judge_stream(
     exceed: ArrayLike, q: float, *, alpha: float = 0.01, dependence: Dependence = "bursty"
-) -> Verdict:
+) -> Decision:
     """Judge a 0/1 stream in time order, whose length is the budget; `.n` says how many samples it took.
 
-    Raises UsageError where `exceed` is not one row of 0 and 1.
+    Raises UsageError if `exceed` is not one row of 0 and 1.
     """
-    rule = Rule(alpha, dependence)
+    rule = checked_rule(alpha, dependence)
     p0 = _allowed(q, None)
     return judge_looks(looks(cumulative(_zeros_and_ones(exceed)), p0, rule), rule, p0)
 
 
-def judge_looks(seen: list[Look], rule: Rule, p0: float) -> Verdict:
+def judge_looks(seen: list[Look], rule: Rule, p0: float) -> Decision:
     """Return the verdict of the first look that decides, unless what came after it says the opposite.
 
     The opposite is a decision for the other side, or a share of all samples on the other side of the allowed one:
-    samples go on after a decision where another objective needs them, and a PASS over a quantile beyond its limit
+    sampling goes on after a decision if another objective needs it, and a PASS over a quantile beyond its limit
     would rightly not be believed. This only ever takes decisions away, so the error rates hold.
     """
     if not seen:
@@ -107,13 +97,13 @@ def judge_looks(seen: list[Look], rule: Rule, p0: float) -> Verdict:
     why = f"{_share(at.exceedances, at.n)} exceed: {_sentence(state, rule.alpha)}{_clusters(at.tau)}"
     if turned := _turned(passed, failed, seen[-1], p0):
         state, at, why = State.INCONCLUSIVE, seen[-1], f"{turned}: the level changed while it was measured"
-    return Verdict(
+    return Decision(
         state, at.n, at.exceedances, why, "sequential", rule.dependence, rule.alpha, at.tau, p_fail
     )
 
 
 def _turned(passed: Look | None, failed: Look | None, end: Look, p0: float) -> str:
-    """Say how the samples after a decision contradict it; "" where they do not."""
+    """Say how the samples after a decision contradict it; "" if they do not."""
     if passed and failed:
         return f"passes at n={passed.n} but fails at n={failed.n}"
     over = end.exceedances > p0 * end.n
@@ -150,8 +140,10 @@ def _zeros_and_ones(exceed: ArrayLike) -> NDArray[np.bool_]:
     return stream.astype(bool)
 
 
-def _no_samples(rule: Rule, name: Literal["exact binomial", "sequential"]) -> Verdict:
-    return Verdict(State.INVALID, 0, 0, "no samples: nothing was measured", name, rule.dependence, rule.alpha)
+def _no_samples(rule: Rule, name: Literal["exact binomial", "sequential"]) -> Decision:
+    return Decision(
+        State.INVALID, 0, 0, "no samples: nothing was measured", name, rule.dependence, rule.alpha
+    )
 
 
 def _share(k: int, n: int) -> str:

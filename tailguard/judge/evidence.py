@@ -31,7 +31,7 @@ def ln_e_values(k: ArrayLike, n: ArrayLike, p0: float) -> tuple[NDArray[np.float
         E_fail = exp(base) (1 - I(p0; a+k, b+n-k)) / (1 - I(p0; a, b))
 
     By Ville's inequality P(ever E >= 1/alpha) <= alpha under the null, however often one looks (Robbins 1970;
-    Howard, Ramdas, McAuliffe & Sekhon 2021). Where I underflows, -inf is right: no evidence for that side.
+    Howard, Ramdas, McAuliffe & Sekhon 2021). If I underflows, -inf is right: no evidence for that side.
     """
     a, b = PRIOR_WEIGHT * p0, PRIOR_WEIGHT * (1 - p0)
     k, n = np.asarray(k, float), np.asarray(n, float)

@@ -1,13 +1,12 @@
 """From samples to what is judged: the 0/1 stream of an objective in time order, and what was observed of it."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainccinv, betaincinv
 
 from tailguard.engine.quantiles import LEVEL, estimate
-from tailguard.judge.objective import Objective
+from tailguard.record.objective import Objective
+from tailguard.record.part import Estimate
 from tailguard.record.samples import CONFLICT, ERROR, Samples
 
 
@@ -24,17 +23,17 @@ def exceedances(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
     return stream
 
 
-def observed_quantile(samples: Samples, objective: Objective) -> dict[str, Any] | None:
-    """Return value, low, high, level and n of the objective's quantile in ms; None without samples."""
+def observed_quantile(samples: Samples, objective: Objective) -> Estimate | None:
+    """Return the objective's quantile with its interval in ms; None if the samples are too few to have it."""
     assert objective.q is not None
     found = estimate(samples.response_ms(objective.step), objective.q)
     if found.value is None:
         return None
-    return {"value": found.value, "low": found.low, "high": found.high, "level": found.level, "n": found.n}
+    return Estimate(value=found.value, low=found.low, high=found.high, level=found.level, n=found.n)
 
 
-def observed_ratio(samples: Samples, objective: Objective) -> dict[str, Any] | None:
-    """Return value, low, high, level and n of the objective's rate (Clopper & Pearson 1934); None without samples."""
+def observed_ratio(samples: Samples, objective: Objective) -> Estimate | None:
+    """Return the objective's rate with its interval (Clopper & Pearson 1934); None without samples."""
     stream = exceedances(samples, objective)
     n, k = len(stream), int(stream.sum())
     if n == 0:
@@ -42,11 +41,11 @@ def observed_ratio(samples: Samples, objective: Objective) -> dict[str, Any] | N
     tail = (1 - LEVEL) / 2
     low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
     high = float(betainccinv(k + 1, n - k, tail)) if k < n else 1.0
-    return {"value": k / n, "low": low, "high": high, "level": LEVEL, "n": n}
+    return Estimate(value=k / n, low=low, high=high, level=LEVEL, n=n)
 
 
 def _population(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
-    if objective.kind == "latency":
+    if objective.metric == "latency":
         return samples.ok(objective.step)
     counted: NDArray[np.bool_] = samples.outcome != CONFLICT
     return counted & (samples.step == samples.step_index(objective.step)) if objective.step else counted
@@ -54,9 +53,9 @@ def _population(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
 
 def _exceeds(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
     exceeds: NDArray[np.bool_]
-    if objective.kind == "error_rate":
+    if objective.metric == "error_rate":
         exceeds = samples.outcome == ERROR
-    elif objective.kind == "retry_rate":
+    elif objective.metric == "retry_rate":
         exceeds = samples.retries > 0
     else:
         assert objective.limit_ms is not None

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tailguard.judge.decision import State, Verdict
+from tailguard.base.state import State
+from tailguard.judge.decision import Decision
 
 
 def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
@@ -21,19 +22,19 @@ def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
     return rejected
 
 
-def guard_family(verdicts: Sequence[Verdict]) -> list[Verdict]:
+def correct_fails(decisions: Sequence[Decision]) -> list[Decision]:
     """Turn into INCONCLUSIVE each FAIL that the number of objectives may explain.
 
     Only FAIL is corrected: a false red build is what makes people mute a guard. Each PASS keeps its own
-    alpha, so a family, however large, never makes a PASS dearer.
+    alpha, so other objectives, however many, never make a PASS dearer.
     """
-    stands = holm([verdict.p_fail for verdict in verdicts], min((v.alpha for v in verdicts), default=0.01))
+    stands = holm([each.p_fail for each in decisions], min((each.alpha for each in decisions), default=0.01))
     return [
-        verdict if stood or verdict.state is not State.FAIL else _demoted(verdict, len(verdicts))
-        for verdict, stood in zip(verdicts, stands, strict=True)
+        each if stood or each.state is not State.FAIL else _demoted(each, len(decisions))
+        for each, stood in zip(decisions, stands, strict=True)
     ]
 
 
-def _demoted(verdict: Verdict, family: int) -> Verdict:
-    why = f"{verdict.why}; but one of {family} objectives looks as bad by chance (p = {verdict.p_fail:.2g})"
-    return replace(verdict, state=State.INCONCLUSIVE, why=f"{why}: measure longer")
+def _demoted(decision: Decision, objectives: int) -> Decision:
+    by_chance = f"one of {objectives} objectives looks as bad by chance (p = {decision.p_fail:.2g})"
+    return replace(decision, state=State.INCONCLUSIVE, why=f"{decision.why}; but {by_chance}: measure longer")

@@ -1,49 +1,24 @@
-"""One objective: "95 % of registrations within 215 ms", and the words in which people write it."""
+"""The words in which people write objectives and margins: "95 % of uploads within 75 ms" is p95 <= 75ms."""
 
 import math
 import re
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
 
 from tailguard.base.errors import UsageError
-
-Kind = Literal["latency", "error_rate", "retry_rate"]
+from tailguard.record.objective import Margin, Margins, Metric, Objective
 
 # To milliseconds: limits are written in the unit that people think in.
 UNITS_MS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1000.0}
 
+# A change smaller than this bothers nobody and is mostly the clock's and the scheduler's.
+DEFAULT_FLOOR_MS = 0.1
+# What the gate allows if no objectives say otherwise: beyond these, most people notice.
+DEFAULT_MARGINS = Margins(
+    quantiles=(Margin(q=0.5, most=0.05), Margin(q=0.95, most=0.10)), floor_ms=DEFAULT_FLOOR_MS
+)
+
 _BOUND = re.compile(r"\s*(<=|<|≤)\s*([0-9.eE+-]+)\s*(%|[a-zµ]+)?\s*")
 _QUANTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """A promise about one step of a scenario.
-
-    `q` and `limit_ms` belong to a latency, `max_ratio` to a rate; `strict` is "<": then a sample at the limit
-    exceeds.
-    """
-
-    name: str
-    scenario: str
-    step: str
-    kind: Kind
-    q: float | None = None
-    limit_ms: float | None = None
-    max_ratio: float | None = None
-    strict: bool = False
-
-    @property
-    def p0(self) -> float:
-        """The share of samples that may exceed."""
-        share = self.max_ratio if self.q is None else 1 - self.q
-        assert share is not None
-        return round(share, 12)  # 1 - 0.95 is 0.050000000000000044
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields that a verdict of run.json carries."""
-        names = ("scenario", "step", "kind", "q", "limit_ms", "max_ratio", "strict")
-        return {"objective": self.name} | {name: getattr(self, name) for name in names}
 
 
 def parse_latency(
@@ -51,7 +26,7 @@ def parse_latency(
 ) -> Objective:
     """Return the objective of a quantile `key` ("p95") and its `bound` ("<= 215ms").
 
-    The step is part of the name where it is `titled`. Raises UsageError naming the text that does not parse.
+    The step is part of the name if it is `titled`. Raises UsageError naming the text that does not parse.
     """
     q = parse_quantile(key)
     relation, number, unit = _bound(bound)
@@ -59,25 +34,37 @@ def parse_latency(
         raise UsageError(
             f"{key} {bound!r} has {_unit(unit)}; a latency needs one of {', '.join(UNITS_MS)}: '<= 215ms'"
         )
-    words = [scenario, step if titled else "", key, relation, f"{number:.10g}{unit}"]
-    limit_ms = round(number * UNITS_MS[unit], 9)
-    return Objective(_name(words), scenario, step, "latency", q, limit_ms, None, relation == "<")
+    return Objective(
+        name=_name([scenario, step if titled else "", key, relation, f"{number:.10g}{unit}"]),
+        scenario=scenario,
+        step=step,
+        metric="latency",
+        q=q,
+        limit_ms=round(number * UNITS_MS[unit], 9),
+        strict=relation == "<",
+    )
 
 
-def parse_rate(kind: Kind, bound: str, *, scenario: str = "", step: str = "") -> Objective:
+def parse_rate(metric: Metric, bound: str, *, scenario: str = "", step: str = "") -> Objective:
     """Return the objective of an error or retry rate and its `bound`, a percentage ("< 1%").
 
     Raises UsageError naming the text that does not parse.
     """
     relation, number, unit = _bound(bound)
     if unit != "%" or not 0 < number / 100 < 1:
-        raise UsageError(f"{kind} {bound!r} is not a percentage between 0 and 100; write '< 1%'")
-    words = [scenario, kind.replace("_", " "), relation, f"{number:.10g}%"]
-    return Objective(_name(words), scenario, step, kind, None, None, round(number / 100, 12), relation == "<")
+        raise UsageError(f"{metric} {bound!r} is not a percentage between 0 and 100; write '< 1%'")
+    return Objective(
+        name=_name([scenario, metric.replace("_", " "), relation, f"{number:.10g}%"]),
+        scenario=scenario,
+        step=step,
+        metric=metric,
+        max_ratio=round(number / 100, 12),
+        strict=relation == "<",
+    )
 
 
 def parse_quantile(key: str) -> float:
-    """Return 0.95 for "p95". Raises UsageError for what is no quantile."""
+    """Return 0.95 for "p95". Raises UsageError for what is not a quantile."""
     match = _QUANTILE.fullmatch(key)
     if not match or float(match[1]) == 0:
         raise UsageError(f"{key!r} is not a quantile; write p50, p95, p99 or p99.9")
@@ -96,7 +83,7 @@ def parse_objective(text: str) -> Objective:
 
 
 def parse_share(text: str) -> float:
-    """Return 0.05 for "5%". Raises UsageError for what is no percentage."""
+    """Return 0.05 for "5%". Raises UsageError for what is not a percentage."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", text)
     if not match or float(match[1]) == 0:
         raise UsageError(f"{text!r} is not a percentage above 0; write '5%'")
@@ -104,13 +91,25 @@ def parse_share(text: str) -> float:
 
 
 def parse_duration_ms(text: str) -> float:
-    """Return 0.1 for "0.1ms". Raises UsageError for what is no duration."""
+    """Return 0.1 for "0.1ms". Raises UsageError for what is not a duration."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zµ]+)\s*", text)
     if not match or match[2] not in UNITS_MS:
         raise UsageError(
             f"{text!r} is not a duration; write a number and one of {', '.join(UNITS_MS)}: '0.1ms'"
         )
     return float(match[1]) * UNITS_MS[match[2]]
+
+
+def parse_margins(shares: Mapping[str, str], floor: str | None, floors: Mapping[str, str]) -> Margins:
+    """Return the margins of a [gate] table: {"p50": "5%"}, floor "0.1ms", floors {scenario: "0.5ms"}.
+
+    Raises UsageError naming the text that does not parse.
+    """
+    return Margins(
+        quantiles=tuple(Margin(q=parse_quantile(key), most=parse_share(shares[key])) for key in shares),
+        floor_ms=DEFAULT_FLOOR_MS if floor is None else parse_duration_ms(floor),
+        floors_ms={slug: parse_duration_ms(text) for slug, text in floors.items()},
+    )
 
 
 def _bound(text: str) -> tuple[str, float, str]:

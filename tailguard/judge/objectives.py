@@ -1,73 +1,27 @@
-"""The objectives file: read, checked against the scenarios there are, kept with the run."""
+"""The objectives file: read, and checked against the scenarios there are."""
 
-import copy
 import difflib
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite
-from tailguard.judge.margins import DEFAULT_TABLE, Margins, parse_margins
-from tailguard.judge.objective import Kind, Objective, parse_latency, parse_rate
-from tailguard.judge.sequential import Rule
+from tailguard.judge.objective import DEFAULT_MARGINS, parse_latency, parse_margins, parse_rate
+from tailguard.judge.sequential import checked_rule
+from tailguard.record.objective import Margins, Metric, Objective, Objectives, Rule
+from tailguard.record.part import Json
 
 _TABLES = ("defaults", "scenarios", "gate")
 _DEFAULTS = ("confidence", "dependence", "error_rate")
 _SCENARIO = ("step", "steps", "dependence", "first_look", "error_rate", "retry_rate")
+_GATE = ("floor", "floors")
+CONFIDENCE = 0.99
 
 Known = Mapping[str, Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Objectives:
-    """All objectives of one file, the rule by which each scenario is judged, and the file's content for the
-    record.
-    """
-
-    items: tuple[Objective, ...]
-    rules: Mapping[str, Rule]
-    margins: Margins
-    document: Mapping[str, Any] = field(repr=False)
-    source: str = ""
-
-    def of(self, scenario: str) -> tuple[Objective, ...]:
-        """Return the objectives of one scenario."""
-        return tuple(item for item in self.items if item.scenario == scenario)
-
-    def only(self, scenarios: Collection[str]) -> "Objectives":
-        """Return those of the named scenarios: what a run of a few of them can be judged by."""
-        document = copy.deepcopy(dict(self.document))
-        document["scenarios"] = {k: v for k, v in document.get("scenarios", {}).items() if k in scenarios}
-        return parse_objectives(document, self.source)
-
-    def assuming(
-        self,
-        *,
-        dependence: str = "",
-        confidence: float | None = None,
-        first_looks: Mapping[str, int] | None = None,
-    ) -> "Objectives":
-        """Return the same limits judged under another assumption; what is left out stays as the file says."""
-        document = self.as_dict()
-        defaults = document.setdefault("defaults", {})
-        defaults |= {"dependence": dependence} if dependence else {}
-        defaults |= {} if confidence is None else {"confidence": confidence}
-        for slug, table in document["scenarios"].items():
-            if dependence:
-                table.pop("dependence", None)
-            if slug in (first_looks or {}):
-                table["first_look"] = (first_looks or {})[slug]
-        return parse_objectives(document, self.source)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the document, which `parse_objectives` reads back: what run.json keeps."""
-        return copy.deepcopy(dict(self.document))
 
 
 def load_objectives(path: str | Path, known: Known | None = None) -> Objectives:
@@ -75,21 +29,55 @@ def load_objectives(path: str | Path, known: Known | None = None) -> Objectives:
 
     Raises UsageError with the file and the line or entry, and the nearest right word.
     """
-    path = Path(path)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"objectives file {path}: {error.strerror}; name one with --objectives") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"objectives file {path} is not TOML: {error}") from None
-    return parse_objectives(document, str(path), known)
+    return _parsed(_read(Path(path)), str(path), known)[0]
+
+
+def load_margins(path: str | Path, known: Known | None = None) -> Margins:
+    """Read the margins of an objectives file; raises as `load_objectives` does."""
+    return _parsed(_read(Path(path)), str(path), known)[1]
+
+
+def parse_objectives(
+    document: Mapping[str, Json], source: str = "", known: Known | None = None
+) -> Objectives:
+    """Return the objectives of a parsed file; see `load_objectives`."""
+    return _parsed(document, source, known)[0]
+
+
+def only(objectives: Objectives, scenarios: Collection[str]) -> Objectives:
+    """Return those of the named scenarios, which a run of a few can be judged by; raise UsageError if none is left."""
+    items = tuple(item for item in objectives.items if item.scenario in scenarios)
+    if not items:
+        raise _nothing(objectives.source)
+    rules = {slug: rule for slug, rule in objectives.rules.items() if slug in scenarios}
+    return Objectives(items=items, rules=rules, source=objectives.source)
+
+
+def assuming(
+    objectives: Objectives,
+    *,
+    dependence: str = "",
+    confidence: float | None = None,
+    first_looks: Mapping[str, int] | None = None,
+) -> Objectives:
+    """Return the same limits judged under another assumption; what is left out stays as the file says."""
+    looks = first_looks or {}
+    rules = {
+        slug: checked_rule(
+            rule.alpha if confidence is None else _alpha(confidence, objectives.source or "objectives"),
+            dependence or rule.dependence,
+            looks.get(slug, rule.first_look),
+        )
+        for slug, rule in objectives.rules.items()
+    }
+    return Objectives(items=objectives.items, rules=rules, source=objectives.source)
 
 
 def configured_objectives(config: Config, known: Known | None = None) -> Objectives:
     """Return the objectives of a run: the file, scenarios, dependence and confidence that its configuration names."""
     slugs = config.get("scenarios") or list(known or ())
-    objectives = load_objectives(objectives_file(config), known).only(slugs)
-    return objectives.assuming(
+    return assuming(
+        only(load_objectives(objectives_file(config), known), slugs),
         dependence=config.get("slo.dependence"),
         confidence=config.get("slo.confidence"),
         first_looks={slug: config.scenario(slug)["min_samples"] for slug in slugs},
@@ -99,8 +87,8 @@ def configured_objectives(config: Config, known: Known | None = None) -> Objecti
 def configured_margins(config: Config, known: Known | None = None) -> Margins:
     """Return the margins of the configured objectives; the usual ones if there is no file of objectives."""
     if not config.get("objectives") and (config.suite is None or not config.suite.objectives):
-        return parse_margins(DEFAULT_TABLE)
-    return load_objectives(objectives_file(config), known).margins
+        return DEFAULT_MARGINS
+    return load_margins(objectives_file(config), known)
 
 
 def objectives_file(config: Config) -> Path:
@@ -121,33 +109,44 @@ def objectives_file(config: Config) -> Path:
     return suite.root / suite.objectives
 
 
-def parse_objectives(document: Mapping[str, Any], source: str = "", known: Known | None = None) -> Objectives:
-    """Return the objectives of a parsed file; see `load_objectives`."""
+def _read(path: Path) -> Mapping[str, Json]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"objectives file {path}: {error.strerror}; name one with --objectives") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"objectives file {path} is not TOML: {error}") from None
+
+
+def _parsed(document: Mapping[str, Json], source: str, known: Known | None) -> tuple[Objectives, Margins]:
+    """Read the whole file whichever part is wanted: nothing that is misspelt is left out in silence."""
     where = source or "objectives"
     _expect(document, _TABLES, where)
     defaults = _table(document, "defaults", where)
     _expect(defaults, _DEFAULTS, f"{where}: [defaults]")
-    tables = _scenario_tables(document, defaults, where, known)
     items: list[Objective] = []
     rules: dict[str, Rule] = {}
-    for slug, table in tables.items():
+    for slug, table in _scenario_tables(document, defaults, where, known).items():
         at = f"{where}: [scenarios.{slug}]"
         rules[slug] = _rule(defaults, table, at)
-        items += _scenario(
-            slug, {"error_rate": defaults.get("error_rate")} | table, at, (known or {}).get(slug, ())
-        )
+        with_rate = {"error_rate": defaults.get("error_rate")} | table
+        items += _scenario(slug, with_rate, at, known[slug] if known else ())
     if not items:
-        raise UsageError(
-            f"{where} has no objective: add one under [scenarios.<name>], such as p95 = '<= 215ms'"
-        )
+        raise _nothing(source)
     margins = _margins(_table(document, "gate", where), f"{where}: [gate]", known)
-    return Objectives(tuple(items), rules, margins, dict(document) | {"scenarios": tables}, source)
+    return Objectives(items=tuple(items), rules=rules, source=source), margins
+
+
+def _nothing(source: str) -> UsageError:
+    return UsageError(
+        f"{source or 'objectives'} has no objective: add one under [scenarios.<name>], such as p95 = '<= 215ms'"
+    )
 
 
 def _scenario_tables(
-    document: Mapping[str, Any], defaults: Mapping[str, Any], where: str, known: Known | None
-) -> dict[str, dict[str, Any]]:
-    """Return the table of each scenario, with its first step filled in where the file leaves that out.
+    document: Mapping[str, Json], defaults: Mapping[str, Json], where: str, known: Known | None
+) -> dict[str, dict[str, Json]]:
+    """Return the table of each scenario, with its first step filled in if the file leaves that out.
 
     "Every scenario" has the error rate of the defaults: also a known one that the file does not name.
     """
@@ -158,27 +157,27 @@ def _scenario_tables(
     _expect(tables, known, f"{where}: [scenarios]")
     unnamed = [slug for slug in known if slug not in tables and "error_rate" in defaults]
     tables |= {slug: {} for slug in unnamed}
-    return {slug: {"step": known[slug][0]} | table for slug, table in tables.items()}
+    return {slug: {"step": known[slug][0], **table} for slug, table in tables.items()}
 
 
-def _scenario(slug: str, table: Mapping[str, Any], at: str, steps: Sequence[str]) -> Iterator[Objective]:
+def _scenario(slug: str, table: Mapping[str, Json], at: str, steps: Sequence[str]) -> Iterator[Objective]:
     """Yield the objectives of one table: its first step's, those of its other steps, its rates'."""
-    step, others = table.get("step", ""), _table(table, "steps", at)
+    step, others = _text(table, "step", at, "'upload'") if "step" in table else "", _table(table, "steps", at)
     if steps:
         _expect([step, *others], steps, f"{at} step")
     yield from _latencies(slug, {k: v for k, v in table.items() if k not in _SCENARIO}, at, step)
     for name in others:
         yield from _latencies(slug, _table(others, name, at), f"{at[:-1]}.steps.{name}]", name, titled=True)
-    kinds: tuple[Kind, ...] = ("retry_rate", "error_rate")
-    for kind in kinds:
-        if table.get(kind) is not None:
-            bound = _text(table, kind, at)
+    rates: tuple[Metric, ...] = ("retry_rate", "error_rate")
+    for rate in rates:
+        if table.get(rate) is not None:
+            bound = _text(table, rate, at)
             with _naming(at):  # an error rate is the whole scenario's, a retry rate its first step's
-                yield parse_rate(kind, bound, scenario=slug, step=step if kind == "retry_rate" else "")
+                yield parse_rate(rate, bound, scenario=slug, step=step if rate == "retry_rate" else "")
 
 
 def _latencies(
-    slug: str, table: Mapping[str, Any], at: str, step: str, *, titled: bool = False
+    slug: str, table: Mapping[str, Json], at: str, step: str, *, titled: bool = False
 ) -> Iterator[Objective]:
     for key in table:
         if not re.match(r"p\d", key):
@@ -190,44 +189,51 @@ def _latencies(
             yield parse_latency(key, bound, scenario=slug, step=step, titled=titled)
 
 
-def _margins(table: Mapping[str, Any], at: str, known: Known | None) -> Margins:
+def _margins(table: Mapping[str, Json], at: str, known: Known | None) -> Margins:
     for key in table:
         if not re.match(r"p\d", key):
-            _expect([key], ("floor", "floors", "p50", "p95"), at)
+            _expect([key], (*_GATE, "p50", "p95"), at)
     floors = _table(table, "floors", at)
     if known is not None:
         _expect(floors, known, f"{at[:-1]}.floors]")
+    shares = {key: _text(table, key, at, "'5%'") for key in table if key not in _GATE}
+    floor = _text(table, "floor", at, "'0.1ms'") if "floor" in table else None
+    own = {slug: _text(floors, slug, f"{at[:-1]}.floors]", "'0.1ms'") for slug in floors}
     with _naming(at):
-        return parse_margins(table)
+        return parse_margins(shares, floor, own)
 
 
-def _rule(defaults: Mapping[str, Any], table: Mapping[str, Any], at: str) -> Rule:
-    confidence = defaults.get("confidence", 0.99)
-    if not isinstance(confidence, float) or not 0.5 < confidence < 1:  # noqa: PLR2004  # as Rule.alpha
-        raise UsageError(f"{at}: confidence is {confidence!r}; it is a share between 0.5 and 1, such as 0.99")
+def _rule(defaults: Mapping[str, Json], table: Mapping[str, Json], at: str) -> Rule:
+    alpha = _alpha(defaults.get("confidence", CONFIDENCE), at)
     with _naming(at):
         dependence = table.get("dependence", defaults.get("dependence", "bursty"))
-        return Rule(round(1 - confidence, 12), dependence, _whole(table, "first_look"))
+        return checked_rule(alpha, str(dependence), _whole(table, "first_look"))
 
 
-def _table(parent: Mapping[str, Any], key: str, at: str) -> Mapping[str, Any]:
+def _alpha(confidence: Json, at: str) -> float:
+    if not isinstance(confidence, float) or not 0.5 < confidence < 1:  # noqa: PLR2004  # as `checked_rule`
+        raise UsageError(f"{at}: confidence is {confidence!r}; it is a share between 0.5 and 1, such as 0.99")
+    return round(1 - confidence, 12)
+
+
+def _table(parent: Mapping[str, Json], key: str, at: str) -> Mapping[str, Json]:
     table = parent.get(key, {})
-    if not isinstance(table, Mapping):
+    if not isinstance(table, dict):
         raise UsageError(f"{at}: {key} is {table!r}; it is a table, such as [scenarios.registration]")
     return table
 
 
-def _whole(table: Mapping[str, Any], key: str) -> int:
+def _whole(table: Mapping[str, Json], key: str) -> int:
     value = table.get(key, 0)
-    if type(value) is not int:
+    if not isinstance(value, int) or isinstance(value, bool):
         raise UsageError(f"{key} is {value!r}; it is a whole number of samples")
     return value
 
 
-def _text(table: Mapping[str, Any], key: str, at: str) -> str:
+def _text(table: Mapping[str, Json], key: str, at: str, such: str = "'<= 215ms' or '< 1%'") -> str:
     value = table[key]
     if not isinstance(value, str):
-        raise UsageError(f"{at}: {key} is {value!r}; write it as text with its unit: '<= 215ms' or '< 1%'")
+        raise UsageError(f"{at}: {key} is {value!r}; write it as text, such as {such}")
     return value
 
 

@@ -1,20 +1,18 @@
 """The sequential rule: look at a growing 0/1 stream on a fixed grid until the evidence decides.
 
-Each look weighs the counts so far (`slo.evidence`), divided by the inflation of clustered exceedances and,
+Each look weighs the counts so far (`judge.evidence`), divided by the inflation of clustered exceedances and,
 for PASS in the bursty mode, with one more burst added. docs/statistics.md explains the rule and its limits.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
 from tailguard.judge.evidence import inflation, ln_e_values
-
-Dependence = Literal["bursty", "independent"]
+from tailguard.record.objective import Dependence, Rule
 
 # The distance of looks: a decision comes at most 15 % later than it could; closer looks cost computing, not
 # errors.
@@ -31,37 +29,26 @@ CAUTION = 1.5
 FIRST_LOOK: dict[Dependence, int] = {"bursty": 1000, "independent": 100}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What is allowed to go wrong (alpha, each side), what is assumed of successive samples, and the earliest look.
+def checked_rule(alpha: float, dependence: str, first_look: int = 0) -> Rule:
+    """Return the rule; raise UsageError naming what it cannot be."""
+    if not 0 < alpha < 0.5:  # noqa: PLR2004  # beyond even odds nothing is decided
+        raise UsageError(f"alpha is {alpha}; a share of wrong verdicts lies between 0 and 0.5, such as 0.01")
+    known = next((each for each in FIRST_LOOK if each == dependence), None)
+    if known is None:
+        raise UsageError(
+            f"dependence is {dependence!r}; say 'bursty' (the default) or 'independent' (no queue)"
+        )
+    if first_look < 0:
+        raise UsageError(f"first_look is {first_look}; it is a number of samples")
+    return Rule(alpha=alpha, dependence=known, first_look=first_look)
 
-    `first_look` 0 leaves that to the dependence. Who measures so many samples anyway gains nothing from earlier looks,
-    and a noisy start can mislead them.
-    """
 
-    alpha: float = 0.01
-    dependence: Dependence = "bursty"
-    first_look: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.alpha < 0.5:  # noqa: PLR2004  # beyond even odds nothing is decided
-            raise UsageError(
-                f"alpha is {self.alpha}; a share of wrong verdicts lies between 0 and 0.5, such as 0.01"
-            )
-        if self.dependence not in get_args(Dependence):
-            raise UsageError(
-                f"dependence is {self.dependence!r}; say 'bursty' (the default) or 'independent' (no queue)"
-            )
-        if self.first_look < 0:
-            raise UsageError(f"first_look is {self.first_look}; it is a number of samples")
-
-    @property
-    def grid(self) -> Iterator[int]:
-        """The sample counts at which a growing stream may be looked at, without end."""
-        n = max(self.first_look, FIRST_LOOK[self.dependence])
-        while True:
-            yield n
-            n = round(n * GROWTH)
+def look_counts(rule: Rule) -> Iterator[int]:
+    """Yield the numbers of samples at which a growing stream may be looked at, without end."""
+    n = max(rule.first_look, FIRST_LOOK[rule.dependence])
+    while True:
+        yield n
+        n = round(n * GROWTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +63,7 @@ class Look:
 
 
 def look(counts: NDArray[np.int64], n: int, p0: float, dependence: Dependence) -> Look:
-    """Weigh the first n samples; `counts` as `slo.evidence.cumulative` gives them.
+    """Weigh the first n samples; `counts` is `cumulative(exceed)`.
 
     Each ln e-value is the smaller one of the plain and the tempered counts. So for independent samples the
     proof of the plain one holds unchanged, and the tempering only ever takes evidence away.
@@ -105,7 +92,7 @@ def looks(counts: NDArray[np.int64], p0: float, rule: Rule) -> list[Look]:
     """Return every look at a finished stream: those of the grid, and one at its end."""
     last = len(counts) - 1
     ns = []
-    for n in rule.grid:
+    for n in look_counts(rule):
         if n >= last:
             break
         ns.append(n)

@@ -1,26 +1,25 @@
-"""Sampling until it is decided: answers, after each slice of a scenario, whether all its objectives are."""
+"""Sampling until it is decided: answers, after each window of a scenario, whether all its objectives are."""
 
 import math
 
-from tailguard.judge.decision import State
+from tailguard.base.state import State
 from tailguard.judge.evidence import cumulative
 from tailguard.judge.exceedance import exceedances
-from tailguard.judge.objective import Objective
-from tailguard.judge.objectives import Objectives
-from tailguard.judge.sequential import Rule, look
+from tailguard.judge.sequential import look, look_counts
+from tailguard.record.objective import Objective, Objectives, Rule
 from tailguard.record.samples import Samples
 
 
 class GrowingStream:
     """One objective's stream while it grows; peeking is on the grid of looks only, whenever it is asked."""
 
-    def __init__(self, objective: Objective, rule: Rule, family: int = 1) -> None:
-        """`family` is the number of objectives judged together: a FAIL must stand among them (multiplicity.py)."""
+    def __init__(self, objective: Objective, rule: Rule, together: int = 1) -> None:
+        """`together` is the number of objectives judged at once: a FAIL must stand among them (multiplicity.py)."""
         self.objective = objective
         self.state = State.INCONCLUSIVE
         self._dependence = rule.dependence
-        self._needed = {State.PASS: math.log(1 / rule.alpha), State.FAIL: math.log(family / rule.alpha)}
-        self._grid = rule.grid
+        self._needed = {State.PASS: math.log(1 / rule.alpha), State.FAIL: math.log(together / rule.alpha)}
+        self._grid = look_counts(rule)
         self._next = next(self._grid)
 
     def see(self, samples: Samples) -> State:
@@ -38,8 +37,8 @@ class GrowingStream:
         return self.state
 
 
-class UntilDecided:
-    """The question that measuring asks after each slice: `until(slug, samples)` is True when it may stop."""
+class StoppingRule:
+    """What measuring asks after each window: `rule(slug, samples)` is True when a scenario may stop."""
 
     def __init__(self, objectives: Objectives) -> None:
         self._streams = {

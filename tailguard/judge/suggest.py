@@ -1,20 +1,17 @@
 """Limits that would notice something: proposed from what runs measured, as TOML to paste."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tailguard.base.errors import UsageError
 from tailguard.judge.budget import samples_for_pass
-from tailguard.judge.objective import parse_quantile
-
-QUANTILES = ("p50", "p95", "p99")
+from tailguard.record.run_record import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A limit for one quantile of a step; None where its runs have too few samples to bound that quantile above."""
+    """A limit for one quantile of a step; None if its runs have too few samples to bound that quantile above."""
 
     scenario: str
     step: str
@@ -25,8 +22,8 @@ class Suggestion:
     needed: int
 
 
-def suggest(records: Sequence[Mapping[str, Any]], headroom: float = 2.0) -> list[Suggestion]:
-    """Propose limits from run.json records: `headroom` times the worst upper bound of any run, rounded up.
+def suggest(records: Sequence[RunRecord], headroom: float = 2.0) -> list[Suggestion]:
+    """Propose limits from what runs measured: `headroom` times the worst upper bound of any run, rounded up.
 
     The upper end of the interval rather than the value, and the worst run rather than the mean: the limit is to leave
     room for what a run measures by chance. Raises UsageError without a scenario, or for a headroom of 1 or less.
@@ -55,19 +52,17 @@ def as_toml(suggestions: Sequence[Suggestion]) -> str:
     return "\n".join(lines).lstrip() + "\n"
 
 
-def _of_scenario(slug: str, records: Sequence[Mapping[str, Any]], headroom: float) -> Iterator[Suggestion]:
-    entries = [record["scenarios"][slug] for record in records if slug in record["scenarios"]]
-    for step in dict.fromkeys(step for entry in entries for step in entry["steps"]):
-        measured = [entry["steps"][step]["response_ms"] for entry in entries if step in entry["steps"]]
-        for quantile in QUANTILES:
-            estimates = [each[quantile] for each in measured]
-            highs = [each["high"] for each in estimates]
-            bounded = [high for high in highs if high is not None]
-            worst = max(bounded) if bounded and len(bounded) == len(highs) else None
-            needed = samples_for_pass(round(1 - parse_quantile(quantile), 12), dependence="independent")
-            fewest = min(each["n"] for each in estimates)
+def _of_scenario(slug: str, records: Sequence[RunRecord], headroom: float) -> Iterator[Suggestion]:
+    entries = [record.scenarios[slug] for record in records if slug in record.scenarios]
+    for step in dict.fromkeys(step for entry in entries for step in entry.steps):
+        measured = [entry.steps[step].response_ms for entry in entries if step in entry.steps]
+        for found in zip(*((each.p50, each.p95, each.p99) for each in measured), strict=True):
+            bounded = [each.high for each in found if each.high is not None]
+            worst = max(bounded) if len(bounded) == len(found) else None
+            q = found[0].q
+            needed = samples_for_pass(round(1 - q, 12), dependence="independent")
             limit = None if worst is None else _rounded_up(headroom * worst)
-            yield Suggestion(slug, step, quantile, limit, worst, fewest, needed)
+            yield Suggestion(slug, step, f"p{q * 100:g}", limit, worst, min(each.n for each in found), needed)
 
 
 def _line(each: Suggestion) -> str:
@@ -78,8 +73,8 @@ def _line(each: Suggestion) -> str:
     return f"{lead}  # measured at most {each.worst_ms:.3g} ms; {need}"
 
 
-def _slugs(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(slug for record in records for slug in record["scenarios"]))
+def _slugs(records: Sequence[RunRecord]) -> list[str]:
+    return list(dict.fromkeys(slug for record in records for slug in record.scenarios))
 
 
 def _rounded_up(value_ms: float) -> float:

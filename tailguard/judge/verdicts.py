@@ -1,123 +1,79 @@
-"""A finished run against its objectives: one verdict each, none of them PASS where the measurement is in doubt."""
+"""A finished run against its objectives: one verdict each, none of them PASS if the measurement is in doubt."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-from tailguard.judge.decision import State, Verdict, judge_counts, judge_looks
+from tailguard.base.state import State
+from tailguard.judge.decision import Decision, judge_counts, judge_looks
 from tailguard.judge.evidence import cumulative
 from tailguard.judge.exceedance import exceedances, observed_quantile, observed_ratio
-from tailguard.judge.multiplicity import guard_family
-from tailguard.judge.objective import Objective
-from tailguard.judge.objectives import Objectives
-from tailguard.judge.sequential import Rule, looks
-from tailguard.record.doubt import LATE_GENERATOR
+from tailguard.judge.multiplicity import correct_fails
+from tailguard.judge.sequential import looks
+from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
+from tailguard.record.objective import Objective, Objectives, Rule
+from tailguard.record.part import Estimate
 from tailguard.record.run import Run
+from tailguard.record.run_record import RunRecord
 from tailguard.record.samples import Samples
-
-EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INVALID = 0, 99, 75, 65
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectiveVerdict:
-    """What the judge says of one objective, beside what was observed of all its samples (None without samples)."""
-
-    objective: Objective
-    verdict: Verdict
-    observed: Mapping[str, Any] | None
-
-    @property
-    def state(self) -> State:
-        """PASS, FAIL, INCONCLUSIVE or INVALID."""
-        return self.verdict.state
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the entry of run.json."""
-        verdict, value = self.verdict, self.observed and self.observed["value"]
-        limit = self.objective.limit_ms or self.objective.max_ratio
-        return self.objective.as_dict() | {
-            "state": str(verdict.state),
-            "n": verdict.n,
-            "exceedances": verdict.exceedances,
-            "observed": self.observed and dict(self.observed),
-            "unit": "ms" if self.objective.kind == "latency" else "ratio",
-            "headroom": limit / value if limit and value else None,
-            "alpha": verdict.alpha,
-            "rule": verdict.rule,
-            "dependence": verdict.dependence,
-            "tau": verdict.tau,
-            "p_fail": verdict.p_fail,
-            "why": verdict.why,
-        }
+from tailguard.record.verdict import ObjectiveVerdict
 
 
-def judge_run(run: Run, objectives: Objectives) -> list[ObjectiveVerdict]:
+def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
     """Judge a run on disk by its samples and record; the same run gives the same verdicts everywhere.
 
     INVALID: a scenario or all its samples are missing, the run is incomplete, a doubt is grave, an invariant
     broke. In a run under faults a late generator takes only the latencies away: whether an answer was an error
     there is the faults' doing, not a matter of milliseconds.
     """
-    samples = run.samples() if run.record["scenarios"] else {}
-    items, rules = objectives.items, objectives.rules
-    faulty = bool(run.record.get("chaos"))
-    alone = [_judge(item, samples.get(item.scenario), rules[item.scenario], planned=faulty) for item in items]
-    return [
-        ObjectiveVerdict(
+    record = run.record
+    samples = run.samples() if record.scenarios else {}
+    rules, faulty = objectives.rules, record.chaos is not None
+    alone = [
+        _judge(item, samples.get(item.scenario), rules[item.scenario], planned=faulty)
+        for item in objectives.items
+    ]
+    return tuple(
+        _verdict(
             item,
-            _distrusted(_in_spite(verdict, item, run.record), _reasons(run.record, item)),
+            _distrusted(_in_spite(decision, item, record), _reasons(record, item)),
             _observed(item, samples.get(item.scenario)),
         )
-        for item, verdict in zip(items, guard_family(alone), strict=True)
-    ]
+        for item, decision in zip(objectives.items, correct_fails(alone), strict=True)
+    )
 
 
-def judging(objectives: Objectives) -> Callable[[Run], list[dict[str, Any]]]:
-    """Return the judge that a suite is handed: it keeps the objectives with the run and returns run.json's
-    verdicts.
-    """
-
-    def judge(run: Run) -> list[dict[str, Any]]:
-        run.record["objectives"] = objectives.as_dict()
-        return [verdict.as_dict() for verdict in judge_run(run, objectives)]
-
-    return judge
-
-
-def exit_code(
-    verdicts: Sequence[Mapping[str, Any]],
-    invariants: Iterable[Mapping[str, Any]] = (),
-    *,
-    complete: bool = True,
-) -> int:
-    """Return the exit code of a run from run.json's verdicts and invariants: 65 before 99 before 75 before 0.
-
-    INVALID comes before FAIL: who cannot trust the measurement cannot trust its FAIL either, and "measure
-    again" is the next step, not "look for the slow code". No verdict at all is invalid too.
-    """
-    states = {verdict["state"] for verdict in verdicts}
-    if not complete or not states or State.INVALID in states or not all(each["held"] for each in invariants):
-        return EXIT_INVALID
-    if State.FAIL in states:
-        return EXIT_FAIL
-    return EXIT_INCONCLUSIVE if State.INCONCLUSIVE in states else EXIT_PASS
+def _verdict(objective: Objective, decision: Decision, observed: Estimate | None) -> ObjectiveVerdict:
+    return ObjectiveVerdict(
+        name=objective.name,
+        state=decision.state,
+        objective=objective,
+        n=decision.n,
+        exceedances=decision.exceedances,
+        observed=observed,
+        alpha=decision.alpha,
+        rule=decision.rule,
+        dependence=decision.dependence,
+        tau=decision.tau,
+        p_fail=decision.p_fail,
+        why=decision.why,
+    )
 
 
-def _judge(objective: Objective, samples: Samples | None, rule: Rule, *, planned: bool) -> Verdict:
+def _judge(objective: Objective, samples: Samples | None, rule: Rule, *, planned: bool) -> Decision:
     """Judge one objective; `planned` failures come when the plan says, so that a rate's whole count is judged.
 
     Their clusters are the plan's own: they tell nothing of bursts not seen yet, for which the sequential rule looks.
     """
     missing = _missing(objective, samples)
     if samples is None or missing:
-        return Verdict(State.INVALID, 0, 0, missing, "sequential", rule.dependence, rule.alpha)
+        return Decision(State.INVALID, 0, 0, missing, "sequential", rule.dependence, rule.alpha)
     counts = cumulative(exceedances(samples, objective))
-    if planned and objective.kind != "latency":
+    if planned and objective.metric != "latency":
         return judge_counts(len(counts) - 1, int(counts[-1]), p0=objective.p0, alpha=rule.alpha)
     return judge_looks(looks(counts, objective.p0, rule), rule, objective.p0)
 
 
-def _observed(objective: Objective, samples: Samples | None) -> dict[str, Any] | None:
+def _observed(objective: Objective, samples: Samples | None) -> Estimate | None:
     if samples is None or _missing(objective, samples):
         return None
     return observed_quantile(samples, objective) if objective.q else observed_ratio(samples, objective)
@@ -131,46 +87,46 @@ def _missing(objective: Objective, samples: Samples | None) -> str:
     return ""
 
 
-def _reasons(record: Mapping[str, Any], objective: Objective) -> list[str]:
+def _reasons(record: RunRecord, objective: Objective) -> list[str]:
     """Return why the measurement behind an objective cannot be trusted."""
-    reasons = [] if record["complete"] else [f"the run is incomplete: {record['incomplete_because']}"]
+    reasons = [] if record.complete else [f"the run is incomplete: {record.why_incomplete}"]
     reasons += [
-        f"{doubt['kind'].replace('_', ' ')}: {doubt['measured']} (limit {doubt['limit']}); {doubt['remedy']}"
+        f"{doubt.title}: {doubt.measured} (limit {doubt.limit}); {doubt.remedy}"
         for doubt in _grave(record, objective.scenario)
         if not _is_harmless(doubt, objective, record)
     ]
-    invariants = record["scenarios"].get(objective.scenario, {}).get("invariants", [])
+    invariants = (
+        record.scenarios[objective.scenario].invariants if objective.scenario in record.scenarios else ()
+    )
     return reasons + [
-        f"invariant broken: {each['name']} (expected {each['expected']}, observed {each['observed']})"
+        f"invariant broken: {each.name} (expected {each.expected}, observed {each.observed})"
         for each in invariants
-        if not each["held"]
+        if not each.held
     ]
 
 
-def _grave(record: Mapping[str, Any], scenario: str) -> list[Mapping[str, Any]]:
+def _grave(record: RunRecord, scenario: str) -> list[Doubt]:
     return [
-        doubt
-        for doubt in record["doubts"]
-        if doubt["grade"] == "grave" and doubt["scenario"] in {None, scenario}
+        doubt for doubt in record.doubts if doubt.grade is Grade.GRAVE and doubt.scenario in {None, scenario}
     ]
 
 
-def _is_harmless(doubt: Mapping[str, Any], objective: Objective, record: Mapping[str, Any]) -> bool:
+def _is_harmless(doubt: Doubt, objective: Objective, record: RunRecord) -> bool:
     """Whether a grave doubt says nothing of an objective: a late start of a rate under faults."""
-    return doubt["kind"] == LATE_GENERATOR and objective.kind != "latency" and bool(record.get("chaos"))
+    return doubt.kind == LATE_GENERATOR and objective.metric != "latency" and record.chaos is not None
 
 
-def _in_spite(verdict: Verdict, objective: Objective, record: Mapping[str, Any]) -> Verdict:
-    """Say of a verdict that it stands in spite of a doubt, where it does."""
+def _in_spite(decision: Decision, objective: Objective, record: RunRecord) -> Decision:
+    """Say of a decision that it stands in spite of a doubt, if it does."""
     if any(_is_harmless(doubt, objective, record) for doubt in _grave(record, objective.scenario)):
-        return replace(verdict, why=f"{verdict.why}; the late generator takes only latencies away")
-    return verdict
+        return replace(decision, why=f"{decision.why}; the late generator takes only latencies away")
+    return decision
 
 
-def _distrusted(verdict: Verdict, reasons: Sequence[str]) -> Verdict:
+def _distrusted(decision: Decision, reasons: Sequence[str]) -> Decision:
     if not reasons:
-        return verdict
+        return decision
     why = "; ".join(reasons)
-    if verdict.state is not State.INVALID:
-        why += f" (the samples alone would say {verdict.state}: {verdict.why})"
-    return replace(verdict, state=State.INVALID, why=why)
+    if decision.state is not State.INVALID:
+        why += f" (the samples alone would say {decision.state}: {decision.why})"
+    return replace(decision, state=State.INVALID, why=why)

@@ -2,10 +2,10 @@
 
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
+
+import msgspec
 
 from tailguard.base.clock import MonotonicClock
 
@@ -14,8 +14,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LOOP_POLL_NS = 1_200_000  # epoll counts in ms and rounds up
 
 
-@dataclass(frozen=True, slots=True)
-class ClockPair:
+class ClockPair(msgspec.Struct, frozen=True):
     """Wall and monotonic clock read together; `boot` names the machine's uptime that the second belongs to."""
 
     wall_ns: int
@@ -26,15 +25,6 @@ class ClockPair:
     def now(cls) -> Self:
         """Read both clocks."""
         return cls(time.time_ns(), time.monotonic_ns(), _boot())
-
-    @classmethod
-    def from_message(cls, message: Mapping[str, Any]) -> Self:
-        """Return the pair that another machine sent."""
-        return cls(message["wall_ns"], message["monotonic_ns"], message["boot"])
-
-    def as_message(self) -> dict[str, Any]:
-        """Return the pair as it is sent."""
-        return asdict(self)
 
     def shift_ns(self, other: "ClockPair") -> int:
         """Return what added to an instant of `other`'s monotonic clock gives one of ours.
@@ -51,7 +41,7 @@ def _boot() -> str:
     if _BOOT_ID.exists():
         return _BOOT_ID.read_text("ascii").strip()
     if sys.platform == "darwin":
-        import psutil  # noqa: PLC0415  # only where the kernel has no id of its own
+        import psutil  # noqa: PLC0415  # only if the kernel has no id of its own
 
         return f"{sys.platform}-{psutil.boot_time():.0f}"
     return ""
@@ -60,7 +50,7 @@ def _boot() -> str:
 class LoopClock(MonotonicClock):
     """The monotonic clock for greenlets: the loop wakes them on whole milliseconds, so the last one is polled.
 
-    Measured with 12 sleepers, 150 starts a second: 2 us late at the median, against 490 us where only the last 0.2 ms
+    Measured with 12 sleepers, 150 starts a second: 2 us late at the median, against 490 us if only the last 0.2 ms
     are polled as in a thread; it costs 7 % of a core.
     """
 

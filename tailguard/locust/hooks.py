@@ -1,55 +1,59 @@
-"""What the bridge to locust is handed: the stage of a run. So the bridge knows no scenario and no threshold."""
+"""What the bridge to locust is handed: what a run is made of. So the bridge knows no scenario and no threshold."""
 
+import ssl
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol  # locust's options, environment and page ship no types
 
 from tailguard.base.errors import UsageError
+from tailguard.http.remote_target import Credential
 from tailguard.locust.master.master import Master
-from tailguard.locust.worker.worker import Message, OpenWorkplace
+from tailguard.locust.messages import Plan
+from tailguard.locust.worker.worker import OpenWorkplace
+from tailguard.record.scenario import ScenarioEnded
 
 # Part of a test in which its users may arrive.
 RAMP_SHARE = 0.1
 
 
-class Stage(Protocol):
+class LoadTestHooks(Protocol):
     """What a run is made of."""
 
     @property
     def open_workplace(self) -> OpenWorkplace:
-        """What opens a worker's workplace from a plan."""
+        """What opens a worker's workplace, as the master says."""
         ...
 
     def add_options(self, parser: Any) -> None:
         """Add our command line options to locust's parser."""
 
     def find_host(self, options: Any) -> str:
-        """Return the target's address, starting one where none was given; raises TailguardError."""
+        """Return the target's address, starting one if none was given; raises TailguardError."""
         ...
 
     def playable(self, slugs: Sequence[str]) -> list[str]:
-        """Return the scenarios that the target can be asked for, and say aloud which are left out."""
+        """Return the scenarios that the target can be asked for, and tell the user which are left out."""
         ...
 
-    def begin(self, options: Any, host: str, slugs: Sequence[str], users: int) -> tuple[str, Message]:
+    def begin(self, options: Any, host: str, slugs: Sequence[str]) -> tuple[str, Plan]:
         """Begin a run; returns its id and the plan for the workers."""
         ...
 
-    def renewal(self) -> Message | None:
-        """Return new credentials for the workers where the old ones are about to expire; may take a while."""
+    def renewal(self) -> Sequence[Credential] | None:
+        """Return new credentials for the workers if the old ones are about to expire; may take a while."""
         ...
 
     def look(self, master: Master) -> bool:
-        """Look at what has come so far; True where everything is decided and the run should end."""
+        """Look at what has come so far; True if everything is decided and the run should end."""
         ...
 
-    def finish(self, master: Master, faults: Sequence[str], because: str | None, *, decided: bool) -> int:
-        """Judge, save and report; returns the exit code. `because` says why the run was cut short, if it was."""
+    def finish(self, master: Master, faults: Sequence[str], ended: ScenarioEnded) -> int:
+        """Judge, save and report; returns the exit code."""
         ...
 
-    def refuse(self, because: str, exit_code: int) -> None:
+    def refuse(self, because: str) -> None:
         """Keep why a run ends before it began; nothing was measured, and nothing is reported."""
 
-    def tls(self) -> Any:
+    def tls(self) -> ssl.SSLContext:
         """Return the SSL context of this worker's present target."""
         ...
 
@@ -61,7 +65,7 @@ class Stage(Protocol):
 
 
 def choose_spawn_rate(options: Any) -> None:
-    """Let all users be there after a tenth of --run-time, where --spawn-rate does not say otherwise.
+    """Let all users be there after a tenth of --run-time, if --spawn-rate does not say otherwise.
 
     Locust's own default, one a second, has twenty users idle for a third of a test of 30 s: too few samples for its
     verdicts.
@@ -71,7 +75,7 @@ def choose_spawn_rate(options: Any) -> None:
 
 
 def keep_playable(environment: Any, playable: Callable[[Sequence[str]], Sequence[str]]) -> None:
-    """Leave out the users whose scenario the target cannot be asked for; raises UsageError where none is left."""
+    """Leave out the users whose scenario the target cannot be asked for; raises UsageError if none is left."""
     ours = [user for user in environment.user_classes if hasattr(user, "scenario")]
     slugs = playable([user.scenario.slug for user in ours])
     gone = [user for user in ours if user.scenario.slug not in slugs]
@@ -88,7 +92,7 @@ def keep_tagged(environment: Any, options: Any) -> None:
     wanted, unwanted = set(options.tags or ()), set(options.exclude_tags or ())
 
     def kept(user: Any) -> bool:
-        tags = getattr(user.turn, "locust_tag_set", set()) if hasattr(user, "scenario") else wanted
+        tags = getattr(user.iteration, "locust_tag_set", set()) if hasattr(user, "scenario") else wanted
         return (not wanted or bool(tags & wanted)) and not tags & unwanted
 
     environment.user_classes = [user for user in environment.user_classes if kept(user)]

@@ -1,6 +1,6 @@
 """HTTP for platform adapters under Locust: geventhttpclient's connections, as FastHttpUser has them.
 
-The pool of connections is the greenlet's: its user's own, or one made for it where no user is playing.
+The pool of connections is the greenlet's: its user's own, or one made for it if no user is playing.
 """
 
 import http.client
@@ -17,7 +17,7 @@ def use_pool(pool: Any) -> None:
     _of_greenlet.pool = pool
 
 
-class FastWire:
+class FastHttpConnections:
     """Exchanges of requests and answers. `make_pool` gives a new pool of connections."""
 
     def __init__(self, make_pool: Callable[[], Any]) -> None:
@@ -26,8 +26,8 @@ class FastWire:
     def exchange(
         self, target: SplitResult, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        """Send a request, return status, headers and body. Raises OSError where there is no answer."""
-        from geventhttpclient.url import URL  # noqa: PLC0415  # only where locust has it loaded
+        """Send a request, return status, headers and body. Raises OSError if there is no answer."""
+        from geventhttpclient.url import URL  # noqa: PLC0415  # only if locust has it loaded
 
         pool = getattr(_of_greenlet, "pool", None)
         if pool is None:

@@ -1,6 +1,8 @@
 """Our options of locust's command line, each with its variable."""
 
-from typing import Any
+from typing import Any  # locust's parser and its options ship no types
+
+import msgspec
 
 
 def add_options(parser: Any) -> None:
@@ -31,7 +33,7 @@ def add_options(parser: Any) -> None:
         "--tailguard-rate",
         env_var=variable("rate"),
         default="",
-        help="Turns a second of each scenario, or SCENARIO=RATE,...: an open model, timed from the intended start",
+        help="Iterations per second of each scenario, or SCENARIO=RATE,...: an open model, timed from intended starts",
     )
     parser.add_argument(
         "--tailguard-schedule",
@@ -54,10 +56,15 @@ def variable(name: str) -> str:
     return "LOCUST_TAILGUARD_" + name.upper().replace("-", "_")
 
 
-def selection(options: Any) -> dict[str, Any]:
-    """Return what chooses the configuration, as plain data."""
-    return {
-        "profile": options.tailguard_profile,
-        "file": options.tailguard_config,
-        "sets": list(options.tailguard_set or ()),
-    }
+class Selection(msgspec.Struct, frozen=True):
+    """What chooses the configuration: a profile, a file, and single values as KEY=VALUE."""
+
+    profile: str | None
+    file: str | None
+    sets: tuple[str, ...]
+
+
+def selection(options: Any) -> Selection:
+    """Return what the command line says of the configuration."""
+    sets = tuple(options.tailguard_set or ())
+    return Selection(options.tailguard_profile, options.tailguard_config, sets)

@@ -49,7 +49,7 @@ WHERE p.transaction IN (SELECT transactionid FROM pg_locks WHERE pid = %(pid)s A
 ORDER BY 5 DESC NULLS LAST
 """
 )
-# A build, a rebuild or a VACUUM in progress holds this lock on its table; pg_locks shows it to everybody, where the
+# A build, a rebuild or a VACUUM in progress holds this lock on its table; pg_locks shows it to everybody, while the
 # progress view hides other users' builds. An autovacuum gives way by itself.
 LIVE_BUILDS = (
     SESSION

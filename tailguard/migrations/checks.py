@@ -40,7 +40,7 @@ def check_built(built: Index | None, migration: Migration, wanted: Shape) -> Non
 
 
 def refuse_other_shape(present: Index, wanted: Shape) -> None:
-    """Raise WrongIndexError where the index of the wanted name indexes something else."""
+    """Raise WrongIndexError if the index of the wanted name indexes something else."""
     have, want = present.shape, wanted
     if (have.unique, have.definition) != (want.unique, want.definition):
         raise WrongIndexError(
@@ -50,7 +50,7 @@ def refuse_other_shape(present: Index, wanted: Shape) -> None:
 
 
 def refuse_equivalent(migration: Migration, found: list[Equivalent]) -> None:
-    """Raise WrongIndexError where another index already serves what the new one would."""
+    """Raise WrongIndexError if another index already serves what the new one would."""
     if found:
         raise WrongIndexError(
             f"{migration.name} was not built: {describe(found[0])}."
@@ -62,9 +62,7 @@ def describe(equivalent: Equivalent) -> str:
     """Say in words why an index already serves the wanted one."""
     turned = ", read backward" if equivalent.backward else ""
     condition = (
-        f", where its first {equivalent.equality} column(s) are compared with ="
-        if equivalent.equality
-        else ""
+        f", if its first {equivalent.equality} column(s) are compared with =" if equivalent.equality else ""
     )
     return f"{equivalent.name} ({equivalent.definition}) already serves it{turned}{condition}"
 

@@ -78,7 +78,7 @@ class Equivalent:
 
 
 def find_table(connection: Connection[Any], name: str) -> Table:
-    """Return the table called `name`, as written in SQL. Raises UsageError where no index can be built on it."""
+    """Return the table called `name`, as written in SQL. Raises UsageError if no index can be built on it."""
     row = connection.execute(
         "SELECT c.oid, n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, c.relkind, current_schemas(false)"
         " FROM (SELECT to_regclass(%s) AS oid) t LEFT JOIN pg_class c USING (oid)"
@@ -113,7 +113,7 @@ def wanted_shape(connection: Connection[Any], table: Table, build: IndexStatemen
     """Return the shape that `build` asks for, in PostgreSQL's words.
 
     PostgreSQL is asked itself: the index is built on an empty temporary copy, in a transaction that is rolled back.
-    Raises psycopg.Error where the statement is wrong (a column that does not exist).
+    Raises psycopg.Error if the statement is wrong (a column that does not exist).
     """
     copy = sql.Identifier("pg_temp", "tailguard_shape")
     with connection.transaction():

@@ -35,7 +35,7 @@ class Entry:
 def open_ledger(connection: Connection[Any], schema: str) -> None:
     """Make sure that the ledger is there. Two runners may try at once: the second one finds it made.
 
-    Raises psycopg.errors.InsufficientPrivilege where the role may not create tables in `schema`.
+    Raises psycopg.errors.InsufficientPrivilege if the role may not create tables in `schema`.
     """
     if _exists(connection, schema):
         return
@@ -60,7 +60,7 @@ def record_found(connection: Connection[Any], schema: str, migration: Migration)
 
 
 def last_entry(connection: Connection[Any], schema: str, migration: Migration) -> Entry | None:
-    """Return the newest entry of a migration, or None where it was never recorded here."""
+    """Return the newest entry of a migration, or None if it was never recorded here."""
     if not _exists(connection, schema):
         return None
     query = sql.SQL("SELECT action, sha256, recorded FROM {} WHERE slug = %s ORDER BY id DESC LIMIT 1")

@@ -40,7 +40,7 @@ RULES = (
     (
         re.compile(r"(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK)\b", re.IGNORECASE),
         "no-transaction",
-        "CONCURRENTLY cannot run in a transaction block (SQLSTATE 25001). Leave it out: one statement a file.",
+        "CONCURRENTLY cannot run in a transaction block (SQLSTATE 25001). Leave it out: one statement per file.",
     ),
     (
         re.compile(
@@ -66,7 +66,7 @@ class Finding:
 def lint_folder(folder: Path) -> list[Finding]:
     """Return what our own rules find in a folder of migrations, in the order of its files and lines.
 
-    Raises UsageError where there is no such folder, or nothing in it.
+    Raises UsageError if there is no such folder, or nothing in it.
     """
     paths = sorted(folder.glob("*.sql")) if folder.is_dir() else []
     if not paths:
@@ -152,7 +152,7 @@ def _shape_findings(path: Path, part: str, statements: Sequence[tuple[int, str]]
 
 
 def _built_by(up: Path) -> str | None:
-    """Return the name of the index that a file builds, where it can be read."""
+    """Return the name of the index that a file builds, None if it cannot be read."""
     built = [
         created_index(one) for _, one in located_statements(up.read_text(encoding="utf-8", errors="replace"))
     ]

@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config, load_config
 from tailguard.migrations.sql import IndexStatement, created_index, dropped_index, folded, statements
+from tailguard.record.migration import Act, Parameter
 
 FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<slug>[a-z0-9_]+)\.(?P<part>up|down|query)\.sql")
 PARTS = ("up", "down", "query")
@@ -27,8 +29,8 @@ class Query:
     """
 
     sql: str
-    parameters: Mapping[str, Any]
-    also: tuple[Mapping[str, Any], ...] = ()
+    parameters: Mapping[str, Parameter]
+    also: tuple[Mapping[str, Parameter], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Migration:
     removal: bool = False
 
     @property
-    def act(self) -> str:
+    def act(self) -> Act:
         """What its way up does, in a word."""
         return "drop" if self.removal else "build"
 
@@ -93,7 +95,7 @@ def chosen_folder(given: Path | None) -> Path:
 def load_migrations(folder: Path) -> list[Migration]:
     """Read and check all migrations of a folder, in order of their numbers.
 
-    Raises UsageError, naming the file, where one is missing, wrongly named or not what a concurrent migration may be.
+    Raises UsageError, naming the file, if one is missing, wrongly named or not what a concurrent migration may be.
     """
     if not folder.is_dir():
         raise UsageError(f"The migrations folder {folder} does not exist.")
@@ -110,7 +112,7 @@ def load_migrations(folder: Path) -> list[Migration]:
 
 
 def find_migration(migrations: Sequence[Migration], name: str) -> Migration:
-    """Return the migration called `name`: its number, its slug, or both. Raises UsageError where there is none."""
+    """Return the migration called `name`: its number, its slug, or both. Raises UsageError if there is none."""
     for migration in migrations:
         if name in (migration.name, migration.slug, migration.number):
             return migration
@@ -118,7 +120,7 @@ def find_migration(migrations: Sequence[Migration], name: str) -> Migration:
     raise UsageError(f"There is no migration {name!r}. Known: {known}.")
 
 
-def what_if(up: str, query: str, parameters: Mapping[str, Any]) -> Migration:
+def what_if(up: str, query: str, parameters: object) -> Migration:
     """Make a migration of a statement that is not in a file yet. Raises UsageError as `load_migrations` does."""
     found = statements(up)
     build = created_index(found[0]) if len(found) == 1 else None
@@ -181,7 +183,7 @@ def _single_statement(path: Path) -> str:
 
 
 def read_query(path: Path) -> Query:
-    """Read a query file. Raises UsageError where the declared parameters and the placeholders differ."""
+    """Read a query file. Raises UsageError if the declared parameters and the placeholders differ."""
     text = path.read_text(encoding="utf-8")
     found = statements(text)
     if len(found) != 1:
@@ -198,11 +200,16 @@ def read_query(path: Path) -> Query:
     return replace(_query(str(path), found[0], parameters), also=more)
 
 
-def _query(where: str, sql: str, parameters: object) -> Query:
+def _query(source: str, sql: str, parameters: object) -> Query:
     wanted = set(PLACEHOLDER.findall(sql))
-    if not isinstance(parameters, dict) or wanted != set(parameters):
+    try:
+        declared = msgspec.convert(parameters, dict[str, Parameter])
+    except msgspec.ValidationError:
+        declared = None
+    if declared is None or wanted != set(declared):
         raise UsageError(
-            f"{where}: the query has the parameters {sorted(wanted)}, declared are {parameters}. Declare an example for"
-            ' each: in a file by a line such as -- parameters: {"user_id": 42}, on the command line by --parameters.'
+            f"{source}: the query has the parameters {sorted(wanted)}, declared are {parameters}. Declare an example,"
+            ' a plain value or a list of such, for each: in a file by a line such as -- parameters: {"user_id": 42},'
+            " on the command line by --parameters."
         )
-    return Query(sql, parameters)
+    return Query(sql, declared)

@@ -1,4 +1,4 @@
-"""Another attempt where it can help, and a clear end where it cannot."""
+"""Another attempt if it can help, and a clear end if it cannot."""
 
 import random
 from collections.abc import Callable
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Retry:
     """`name` is the migration's; `clear_up` drops what a failure left and returns a sentence on what it could not.
 
-    A server that went away is waited for up to `wait_s`, recovery after a crash included: that is no attempt.
+    A server that went away is waited for up to `wait_s`, recovery after a crash included; that is not an attempt.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Retry:
         """Return what `attempt` returned in the end, and how the attempts before it failed.
 
         Raises MigrationStoppedError after the last attempt or at our own deadline, DuplicateValuesError and UsageError
-        where no attempt can help.
+        if no attempt can help.
         """
         try:
             return self._until_done(attempt)

@@ -2,7 +2,7 @@
 
 The order of steps: alone on the table (polled), the catalogue read, leftovers of failed builds dropped, old
 transactions waited for, the build watched, the catalogue read again. Success is a valid index of the right shape, never
-the absence of an error; a failed build is tried again a few times where its SQLSTATE says that this can help.
+the absence of an error; a failed build is tried again a few times if its SQLSTATE says that this can help.
 """
 
 from collections.abc import Callable
@@ -71,7 +71,7 @@ class Runner:
     clock: Clock = field(default_factory=MonotonicClock)
 
     def up(self, migration: Migration, *, allow_equivalent: bool = False) -> Outcome:
-        """Go the migration's way up: build its index, or drop it where the migration is a removal."""
+        """Go the migration's way up: build its index, or drop it if the migration is a removal."""
         if migration.removal:
             return self.revert(migration)
         return self.apply(migration, allow_equivalent=allow_equivalent)
@@ -186,7 +186,7 @@ class Runner:
         wait_for_none(look, self.clock, self.limits.wait_s, what)
 
     def _watched(self, connection: Connection, statement: str | sql.Composed, deadline_s: float) -> Watch:
-        """Execute one statement under a watch. Raises OutOfTimeError where our own deadline ended it."""
+        """Execute one statement under a watch. Raises OutOfTimeError if our own deadline ended it."""
         deadline_ns = self.clock.now_ns() + int(deadline_s * 1e9)
         watch = Watch(self.database, connection.info.backend_pid, deadline_ns, self.clock, self.on_progress)
         try:

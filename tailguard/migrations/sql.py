@@ -29,7 +29,7 @@ DROP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class IndexStatement:
-    """What a CREATE INDEX or DROP INDEX says. Names are as written: quoted where the file quotes them."""
+    """What a CREATE INDEX or DROP INDEX says. Names are as written: quoted if the file quotes them."""
 
     index: str
     concurrently: bool
@@ -52,7 +52,7 @@ def statements(sql: str) -> list[str]:
 
 
 def created_index(statement: str) -> IndexStatement | None:
-    """Read a CREATE INDEX, or return None where the statement is something else."""
+    """Read a CREATE INDEX, or return None if the statement is something else."""
     match = CREATE.fullmatch(statement)
     if match is None:
         return None
@@ -67,7 +67,7 @@ def created_index(statement: str) -> IndexStatement | None:
 
 
 def dropped_index(statement: str) -> IndexStatement | None:
-    """Read a DROP INDEX of one index, or return None where the statement is something else."""
+    """Read a DROP INDEX of one index, or return None if the statement is something else."""
     match = DROP.fullmatch(statement)
     if match is None:
         return None
@@ -75,5 +75,5 @@ def dropped_index(statement: str) -> IndexStatement | None:
 
 
 def folded(name: str) -> str:
-    """Return a name as the catalogue has it: unquoted, or in lower case where it was not quoted."""
+    """Return a name as the catalogue has it: unquoted, or in lower case if it was not quoted."""
     return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()

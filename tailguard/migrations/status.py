@@ -8,7 +8,15 @@ import psycopg
 from tailguard.base.errors import UsageError
 from tailguard.migrations import ledger
 from tailguard.migrations.checks import describe, leftovers
-from tailguard.migrations.index import Table, equivalents, find_index, find_table, indexes_of, wanted_shape
+from tailguard.migrations.index import (
+    Shape,
+    Table,
+    equivalents,
+    find_index,
+    find_table,
+    indexes_of,
+    wanted_shape,
+)
 from tailguard.migrations.migration import Migration
 
 
@@ -25,7 +33,7 @@ class Status:
 
 
 def status_of(connection: psycopg.Connection[Any], migration: Migration) -> Status:
-    """Read where a migration stands, without changing anything. Raises psycopg.Error where the catalogue says no."""
+    """Read where a migration stands, without changing anything. Raises psycopg.Error if the catalogue refuses."""
     try:
         table = find_table(connection, migration.build.table)
     except UsageError as error:
@@ -49,8 +57,8 @@ def status_of(connection: psycopg.Connection[Any], migration: Migration) -> Stat
     return Status(migration.name, state, step, left, recorded, changed)
 
 
-def wanted_served(connection: psycopg.Connection[Any], table: Table, wanted: Any) -> str:
-    """Say which index already serves what is wanted; empty where none does."""
+def wanted_served(connection: psycopg.Connection[Any], table: Table, wanted: Shape) -> str:
+    """Say which index already serves what is wanted; empty if none does."""
     found = equivalents(indexes_of(connection, table), wanted)
     return describe(found[0]) if found else ""
 

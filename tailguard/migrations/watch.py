@@ -56,7 +56,7 @@ class Watch:
         self._thread.join()
 
     def _watch(self) -> None:
-        """Look until the statement is finished; reconnect where need be, for an unwatched build has no deadline."""
+        """Look until the statement is finished; reconnect if need be, for an unwatched build has no deadline."""
         while not self._finished.is_set():
             try:
                 with self._database.connect() as connection:

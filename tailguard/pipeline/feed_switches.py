@@ -1,12 +1,13 @@
 """A feed with a switch: a proxy before it that can cut subscribers off, if the run's faults ask for that."""
 
-from dataclasses import replace
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from tailguard.base.errors import UsageError
 from tailguard.faults.proxy import FaultProxy
 from tailguard.pipeline.world import World
-from tailguard.websocket.subscribers import Feed
+from tailguard.websocket.messages import Feed
 
 
 def is_under_faults(world: World) -> bool:

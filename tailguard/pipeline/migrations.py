@@ -1,18 +1,17 @@
 """The index migrations' part of a run: each query before and after, and whom the build stalls under load."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
-from tailguard.migrations.migration import Migration, configured_folder, load_migrations
+from tailguard.migrations.migration import configured_folder, load_migrations
 from tailguard.migrations.runner import Limits
 from tailguard.pipeline.world import World
 from tailguard.postgres.database import schema_on
 from tailguard.proofs.evidence.evidence import prove_small
-from tailguard.proofs.prove import LiveOptions, LiveProof
-from tailguard.proofs.prove_record import add_live_or_cause, live_samples
+from tailguard.proofs.proof import Proof
 from tailguard.proofs.tables import table_maker
+from tailguard.proofs.under_load import LiveOptions, prove_under_load
 from tailguard.record.run import Run
 
 FEWEST_ROWS = (
@@ -39,39 +38,40 @@ def check_live_rows(config: Config) -> None:
 
 
 def prove_migrations(run: Run, world: World, config: Config, say: Callable[[str], None]) -> None:
-    """Prove each migration and keep the evidence in the run; nothing where it is switched off.
+    """Prove each migration and keep the evidence in the run; nothing if it is switched off.
 
-    On the run's own tables first; then, where `migrations.live_rows` says so, under load on larger ones beside them.
+    On the run's own tables first; then, if `migrations.live_rows` says so, under load on larger ones beside them.
     """
     folder = configured_folder(config)
     if folder is None or not config.get("migrations.run"):
         return
-    migrations = load_migrations(folder)
-    run.record["migrations"] = prove_small(
+    proofs = prove_small(
         world.database,
-        migrations,
+        load_migrations(folder),
         repeats=config.get("migrations.repeats"),
         on_progress=say,
         plans_dir=run.folder / "plans",
     )
-    run.save()
+    _save(run, proofs)
     if rows := config.get("migrations.live_rows"):
-        _prove_under_load(run, migrations, world, rows, say)
+        _prove_under_load(run, proofs, world, rows, say)
 
 
 def _prove_under_load(
-    run: Run, migrations: Sequence[Migration], world: World, rows: int, say: Callable[[str], None]
+    run: Run, proofs: Sequence[Proof], world: World, rows: int, say: Callable[[str], None]
 ) -> None:
-    """Prove those that gained what they should, in a schema of their own: its clients write to the tables."""
-    records: list[dict[str, Any]] = run.record["migrations"]
-    samples: dict[str, Any] = {}
+    """Prove those that could be measured, in a schema of their own: its clients write to the tables."""
+    samples = run.live_samples()  # none yet
     with schema_on(world.database.conninfo) as database:
         say(f"seeding {rows:,} rows a table, for builds under load")
         table_maker(world.config)(database.conninfo, rows=rows)
-        for migration, record in zip(migrations, records, strict=True):
-            if record["state"] in ("PASS", "FAIL"):
-                proof = LiveProof(database, migration, IN_A_RUN, say)
-                add_live_or_cause(record, proof)
-                samples |= live_samples(proof)
+        for proof in proofs:
+            if proof.evidence is not None:
+                samples |= prove_under_load(proof, database, IN_A_RUN, say)
                 run.write_live(samples)
-                run.save()
+                _save(run, proofs)
+
+
+def _save(run: Run, proofs: Sequence[Proof]) -> None:
+    run.put_migrations([proof.entry for proof in proofs])
+    run.save()

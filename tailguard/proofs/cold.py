@@ -1,4 +1,4 @@
-"""A query whose blocks are not in the server's cache: evicted before each execution, where the server can do that.
+"""A query whose blocks are not in the server's cache: evicted before each execution, if the server can do that.
 
 The operating system's cache stays warm: this is the cost of a miss in shared_buffers, not of a disk.
 """
@@ -8,46 +8,53 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
+from tailguard.base.errors import TailguardError
+from tailguard.engine.quantiles import estimate
+from tailguard.judge.plan import parse_plan
 from tailguard.migrations.index import Table, indexes_of
 from tailguard.migrations.migration import Query
-from tailguard.proofs.evidence.query import spread
-from tailguard.record.plan import explain
+from tailguard.postgres.explain import explain
+from tailguard.record.migration import ColdTime
 
 REPEATS = 8  # the least that has a 99 % interval of the median
 EVICT = "pg_buffercache_evict_relation"
 NEEDED = "needs PostgreSQL 18 and its extension pg_buffercache, as a superuser"
 
 
+class CannotEvictError(TailguardError):
+    """The server cannot take blocks out of its cache."""
+
+
 def measure_cold(
     connection: Connection[Any], table: Table, query: Query, *, create: bool = False, repeats: int = REPEATS
-) -> dict[str, Any]:
-    """Return {"server_ms": median with interval, "blocks_read"}, or {"absent": why} where the server cannot evict.
+) -> ColdTime:
+    """Execute a query `repeats` times, evicting its table and indexes before each.
 
-    `create`: make the extension where it lacks, which is for servers of ours only.
+    `create`: make the extension if it lacks, which is for servers of ours only. Raises CannotEvictError.
     """
     try:
         schema = _extension_schema(connection, create=create)
-        if schema is None:
-            return {"absent": NEEDED}
         times_ms, read = [], 0
         for _ in range(repeats):
             _evict(connection, schema, table)
-            plan = explain(connection, query.sql, query.parameters)
+            plan = parse_plan(explain(connection, query.sql, query.parameters))
             times_ms.append(plan.execution_ms or 0.0)
-            read = plan.root.blocks[1]
+            read = plan.root.blocks.read
     except psycopg.Error as error:
-        return {"absent": f"{NEEDED}: {error.diag.message_primary or error}"}
-    return {"server_ms": spread(times_ms), "blocks_read": read}
+        raise CannotEvictError(f"{NEEDED}: {error.diag.message_primary or error}") from error
+    return ColdTime(server_ms=estimate(times_ms, 0.5), blocks_read=read)
 
 
-def _extension_schema(connection: Connection[Any], *, create: bool) -> str | None:
-    """Return where the function is that evicts a relation; None where there is none."""
+def _extension_schema(connection: Connection[Any], *, create: bool) -> str:
+    """Return the schema of the function that evicts a relation."""
     if create:
         connection.execute("CREATE EXTENSION IF NOT EXISTS pg_buffercache SCHEMA public")
     row = connection.execute(
         "SELECT pronamespace::regnamespace::text FROM pg_proc WHERE proname = %s", [EVICT]
     ).fetchone()
-    return None if row is None else str(row[0])
+    if row is None:
+        raise CannotEvictError(NEEDED)
+    return str(row[0])
 
 
 def _evict(connection: Connection[Any], schema: str, table: Table) -> None:

@@ -6,7 +6,7 @@ meanwhile hits both alike.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,24 +18,23 @@ from tailguard.migrations.index import Shape, Table, find_table, indexes_of
 from tailguard.migrations.sql import IndexStatement
 from tailguard.proofs.load.copy import copy_rows
 from tailguard.proofs.load.statements import Statements, statements_for
+from tailguard.record.migration import IndexCost, WalBytes, WriteCost, WriteKind, WriteTimes
 
 # Rows of a copy: an index of this size has the depth of one of ten times as many, and is made in a second or two.
 COPY_ROWS = 200_000
 # Ten ratios of medians have a 99 % interval (eight are the least); each median is of this many writes.
 BLOCKS, WRITES = 10, 80
 WAL_ROWS = 1000
-KINDS = ("insert", "update", "update_key")
-SIDES = ("before", "after")
 UPDATES = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relid = %s"
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One copy of the table, with what was measured on it: times in ms, kind -> block -> writes."""
+    """One copy of the table, with what was measured on it: times in ms, by kind and block."""
 
     table: Table
     statements: Statements
-    times_ms: dict[str, list[list[float]]] = field(default_factory=dict)
+    times_ms: dict[WriteKind, list[list[float]]] = field(default_factory=dict)
 
 
 def measure_cost(
@@ -45,37 +44,18 @@ def measure_cost(
     wanted: Shape,
     clock: Clock,
     rows: int = COPY_ROWS,
-) -> dict[str, Any]:
-    """Measure on two copies of `table`, of up to `rows`, dropped again; returns run.json's `cost`.
+) -> IndexCost:
+    """Measure on two copies of `table`, of up to `rows`, which are dropped again.
 
     Commits do not wait for the disk: its noise would hide what the index costs.
     """
     connection.execute("SET synchronous_commit = off")
     with _copies(connection, table, build, wanted, rows) as copies:
-        writes = {}
-        for kind in KINDS:
-            if getattr(copies[0].statements, kind) is not None:
-                writes[kind] = _compared(connection, copies, kind, clock)
-        wal = [_wal_bytes_a_row(connection, copy.statements) for copy in copies]
+        writes = {kind: _compared(connection, copies, kind, clock) for kind in copies[0].statements.writes}
+        before, after = (_wal_bytes_per_row(connection, copy.statements) for copy in copies)
         copied = copies[0].table.rows
     connection.execute("RESET synchronous_commit")
-    return {"rows": copied, "writes": writes, "wal_bytes_a_row": dict(zip(SIDES, wal, strict=True))}
-
-
-def worth(saved_ms: float, cost: dict[str, Any]) -> str:
-    """Say in one sentence what a read gains and how many writes that pays for."""
-    gain = f"Each query saves {saved_ms:.3g} ms of the server"
-    insert = cost["writes"].get("insert") or next(iter(cost["writes"].values()), None)
-    if insert is None:
-        return f"{gain}; no write could be made on this table to see what the index costs."
-    ratio, base_ms = insert["ratio"], insert["before"]["p50"]["value"]
-    if ratio["low"] is None or ratio["low"] <= 1:
-        return f"{gain}; what a write costs cannot be told from this machine's noise."
-    added_ms = base_ms * (ratio["value"] - 1)
-    return (
-        f"{gain} and each insert costs {added_ms * 1e3:.3g} µs more (p50, {ratio['value'] - 1:+.0%}):"
-        f" the index is worth it from one query in {saved_ms / added_ms:,.0f} inserts on."
-    )
+    return IndexCost(rows=copied, writes=writes, wal_bytes_per_row=WalBytes(before=before, after=after))
 
 
 @contextmanager
@@ -96,7 +76,7 @@ def _copies(
 
 
 def _copy(connection: Connection[Any], table: Table, name: str, wanted: Shape, rows: int) -> Table:
-    """Copy the table with its indexes, without the one in question where the table has it already."""
+    """Copy the table with its indexes, without the one in question if the table has it already."""
     ours, theirs = sql.Identifier(table.schema, name), sql.Identifier(table.schema, table.name)
     connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(ours, theirs))
     copy_rows(connection, table.oid, theirs, ours, rows)
@@ -107,46 +87,45 @@ def _copy(connection: Connection[Any], table: Table, name: str, wanted: Shape, r
     return found
 
 
-def _compared(connection: Connection[Any], copies: Sequence[Copy], kind: str, clock: Clock) -> dict[str, Any]:
+def _compared(
+    connection: Connection[Any], copies: Sequence[Copy], kind: WriteKind, clock: Clock
+) -> WriteCost:
     """Write in turns to both copies; the ratio is that of the medians, block by block."""
-    if (
-        kind == "update"
-    ):  # each row moves to a page with room: on a full one no update is heap-only, index or not
+    if kind == "update":
+        # Each row moves to a page with room: on a full one no update is heap-only, index or not.
         for block in range(BLOCKS):
             _block(connection, copies, kind, block, clock)
-    hot_before = [_updates(connection, copy.table) for copy in copies]
+    updates = [_updates(connection, copy.table) for copy in copies]
     for block in range(BLOCKS):
         for copy, taken in zip(copies, _block(connection, copies, kind, block, clock), strict=True):
             copy.times_ms.setdefault(kind, []).append(taken)
-    hot = [
-        _hot_share(_updates(connection, copy.table), was)
-        for copy, was in zip(copies, hot_before, strict=True)
-    ]
+    before, after = (
+        _write_times(copy.times_ms[kind], _hot_share(_updates(connection, copy.table), was))
+        for copy, was in zip(copies, updates, strict=True)
+    )
     medians = [[float(np.median(block)) for block in copy.times_ms[kind]] for copy in copies]
-    ratios = [after / before for before, after in zip(*medians, strict=True)]
-    quantiles = [_quantiles(copy.times_ms[kind]) for copy in copies]
-    found: dict[str, Any] = dict(zip(SIDES, quantiles, strict=True))
-    return found | {"ratio": asdict(estimate(ratios, 0.5)), "hot": dict(zip(SIDES, hot, strict=True))}
+    ratios = [with_it / without for without, with_it in zip(*medians, strict=True)]
+    return WriteCost(before=before, after=after, ratio=estimate(ratios, 0.5))
 
 
 def _block(
-    connection: Connection[Any], copies: Sequence[Copy], kind: str, block: int, clock: Clock
+    connection: Connection[Any], copies: Sequence[Copy], kind: WriteKind, block: int, clock: Clock
 ) -> tuple[list[float], list[float]]:
     """Time one block; who goes first alternates, for the second one finds the server's caches warm."""
     times: tuple[list[float], list[float]] = ([], [])
     for turn in range(block * WRITES, (block + 1) * WRITES):
         for side in (0, 1) if turn % 2 else (1, 0):
             statements = copies[side].statements
-            parameters = statements.parameters(turn)
+            statement, parameters = statements.writes[kind], statements.parameters(turn)
             started_ns = clock.now_ns()
-            connection.execute(getattr(statements, kind), parameters)
+            connection.execute(statement, parameters)
             times[side].append((clock.now_ns() - started_ns) / 1e6)
     return times
 
 
-def _quantiles(blocks: list[list[float]]) -> dict[str, Any]:
+def _write_times(blocks: list[list[float]], hot: float | None) -> WriteTimes:
     times_ms = [time for block in blocks for time in block]
-    return {"p50": asdict(estimate(times_ms, 0.5)), "p95": asdict(estimate(times_ms, 0.95))}
+    return WriteTimes(p50=estimate(times_ms, 0.5), p95=estimate(times_ms, 0.95), hot=hot)
 
 
 def _updates(connection: Connection[Any], table: Table) -> tuple[int, int]:
@@ -161,7 +140,7 @@ def _hot_share(now: tuple[int, int], then: tuple[int, int]) -> float | None:
     return (now[1] - then[1]) / updated if updated else None
 
 
-def _wal_bytes_a_row(connection: Connection[Any], statements: Statements) -> float | None:
+def _wal_bytes_per_row(connection: Connection[Any], statements: Statements) -> float | None:
     """Return what a bulk insert writes to the log, by the server's own account of that one statement."""
     if statements.insert_many is None:
         return None

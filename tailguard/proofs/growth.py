@@ -1,40 +1,49 @@
-"""How the gain grows with the table: one row a size, warm and cold, with the index and without it."""
+"""How the gain grows with the table: one row per size, warm and cold, with the index and without it."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from tailguard.migrations.index import find_table
-from tailguard.migrations.migration import Migration
+import psycopg
+
+from tailguard.migrations.index import Table, find_table
+from tailguard.migrations.migration import Migration, Query
 from tailguard.migrations.runner import Runner
 from tailguard.postgres.database import Database
-from tailguard.proofs.cold import measure_cold
+from tailguard.proofs.cold import CannotEvictError, measure_cold
+from tailguard.proofs.proof import Evidence
+from tailguard.record.migration import GrowthRow, GrowthSide, QueryEvidence
 
 SIZES = (90_000, 900_000)
-LARGEST = 9_000_000  # larger than the cache of an embedded server: minutes, so only where it is asked for
-# Of a proof's record, what a row of the table is made of.
-KEPT = ("server_ms", "blocks")
+LARGEST = 9_000_000  # larger than the cache of an embedded server: minutes, so only if it is asked for
 
 
-def growth_row(
-    database: Database, migration: Migration, record: Mapping[str, Any], runner: Runner
-) -> dict[str, Any]:
-    """Return one size's row from a migration's `record`, whose index is in place; cold times are measured here.
+def growth_row(database: Database, migration: Migration, evidence: Evidence, runner: Runner) -> GrowthRow:
+    """Return one size's row from the `evidence` of a migration whose index is in place; measures the cold times.
 
     Leaves the index as it found it: built.
     """
+    ours = database.source != "yours"
     with database.connect() as connection:
         table = find_table(connection, migration.build.table)
         size = connection.execute("SELECT pg_table_size(%s::regclass)", [table.oid]).fetchone()
-        ours = database.source != "yours"
-        after = measure_cold(connection, table, migration.query, create=ours)
+        after = _side(connection, table, migration.query, evidence.after, ours=ours)
         runner.revert(migration)
-        before = measure_cold(connection, table, migration.query, create=ours)
+        before = _side(connection, table, migration.query, evidence.before, ours=ours)
         runner.apply(migration, allow_equivalent=True)
-    return {
-        "rows": record["rows"],
-        "table_bytes": None if size is None else size[0],
-        "index_bytes": record["index_bytes"],
-        "build_s": record["build_s"],
-        "before": {key: record["before"][key] for key in KEPT} | {"cold": before},
-        "after": {key: record["after"][key] for key in KEPT} | {"cold": after},
-    }
+    return GrowthRow(
+        rows=evidence.rows,
+        table_bytes=None if size is None else size[0],
+        index_bytes=evidence.index_bytes,
+        build_s=evidence.build_s,
+        before=before,
+        after=after,
+    )
+
+
+def _side(
+    connection: psycopg.Connection[Any], table: Table, query: Query, warm: QueryEvidence, *, ours: bool
+) -> GrowthSide:
+    try:
+        cold, absent = measure_cold(connection, table, query, create=ours), ""
+    except CannotEvictError as error:
+        cold, absent = None, str(error)
+    return GrowthSide(server_ms=warm.server_ms, blocks=warm.blocks, cold=cold, cold_absent=absent)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
 
 from tailguard.migrations.migration import Migration
 from tailguard.migrations.runner import Limits, Runner
 from tailguard.postgres.database import Database
 from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.growth import growth_row
+from tailguard.record.migration import GrowthRow
 
 # Without an index a query of millions of rows takes half a second: eight are the least that has an interval.
 REPEATS = 8
@@ -20,12 +20,12 @@ def growth_rows(
     sizes: Sequence[int],
     target: Callable[[int], AbstractContextManager[Database]],
     say: Callable[[str], None],
-) -> Iterator[dict[str, Any]]:
-    """Yield one row a size, each on tables of its own; a size that could not be proved is left out, aloud."""
+) -> Iterator[GrowthRow]:
+    """Yield one row per size, each on tables of its own; a size that could not be proved is left out, aloud."""
     for rows in sizes:
         with target(rows) as database:
-            (record,) = prove_small(database, [migration], REPEATS, say)
-            if record["state"] not in ("PASS", "FAIL"):
-                say(f"{rows:,} rows could not be measured: {record['why']}")
-                continue
-            yield growth_row(database, migration, record, Runner(database, Limits(DEADLINE_S)))
+            (proof,) = prove_small(database, [migration], REPEATS, say)
+            if proof.evidence is not None:
+                yield growth_row(database, migration, proof.evidence, Runner(database, Limits(DEADLINE_S)))
+            elif proof.unproved is not None:
+                say(f"{rows:,} rows could not be measured: {proof.unproved.because}")

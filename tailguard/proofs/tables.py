@@ -14,7 +14,7 @@ class MakeTables(Protocol):
     def __call__(
         self, conninfo: str, *, schema: str | None = None, table: str = "", rows: int | None = None
     ) -> None:
-        """Make and fill all tables, in `schema` or where the connection's search path says.
+        """Make and fill all tables, in `schema` or, without one, on the connection's search path.
 
         `rows` go to `table`, to each table if it is not named; None means as many as usual. Raises UsageError if there
         is no such table, or it cannot be filled with so few.

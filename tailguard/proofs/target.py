@@ -39,9 +39,9 @@ def prove_target(
 ) -> Iterator[Database]:
     """Open a database whose tables the proof may write to, with about `rows` rows in the migration's table.
 
-    A `folder` of migrations may bring tables of its own: `seed/*.sql`, with %(rows)s where their size stands.
+    A `folder` of migrations may bring tables of its own: `seed/*.sql`, with %(rows)s in place of their size.
 
-    Raises UsageError where the table is not there, or names its schema (the proof works on a copy in another one).
+    Raises UsageError if the table is not there, or names its schema (the proof works on a copy in another one).
     """
     if "." in migration.build.table:
         raise UsageError(

@@ -95,5 +95,8 @@ def dec_hook(_: type, value: object) -> Document:
 
 
 def _other_schema(path: Path, schema: int) -> str:
-    reader = f"Tailguard {READERS[schema]}" if schema in READERS else "a newer Tailguard"
+    if schema in READERS:
+        reader = f"Tailguard {READERS[schema]}"
+    else:
+        reader = "a newer Tailguard" if schema > SCHEMA else "an older Tailguard"
     return f"{path} has schema {schema}, which {reader} reads; this one reads {SCHEMA}. Use that one, or measure again."

@@ -58,7 +58,7 @@ class ChangeVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="chan
     a hundred more). `low` and `high` bound it, each wrong with at most `alpha` over all looks; None if unbounded.
     `baseline` and `candidate` are medians over the pairs, in ms or as a rate. `pairs` are those of the look that
     decided, `slower` counts those in which the candidate was. Only a `gated` one can fail a run; the others are
-    watched. A plain margin has no bounds, no alpha and no p.
+    watched. A plain margin has no bounds; neither it nor the range of runs has an alpha or a p.
     """
 
     name: str

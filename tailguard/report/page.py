@@ -3,24 +3,55 @@
 import base64
 import functools
 import hashlib
+from collections.abc import Sequence
 
 import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from tailguard.report.charts.rendered_charts import Gallery
+from tailguard.compare import gate_quality
+from tailguard.report.charts.rendered_charts import RenderedCharts
+from tailguard.report.views import (
+    change_view,
+    chaos_view,
+    duet_view,
+    environment_view,
+    numbers,
+    scenario_view,
+    statements_view,
+)
+from tailguard.report.views.proof import index_tradeoff, live_view, migration_view, sentences
 from tailguard.report.views.view import ReportView
 
 _TEMPLATES = jinja2.PackageLoader("tailguard.report", "templates")
+# What puts the record's structs into words: templates call `numbers.ms(...)` as Markdown and terminal do.
+_WORDS = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (
+        change_view,
+        chaos_view,
+        duet_view,
+        environment_view,
+        gate_quality,
+        index_tradeoff,
+        live_view,
+        migration_view,
+        numbers,
+        scenario_view,
+        sentences,
+        statements_view,
+    )
+}
 
 
-def page_of(view: ReportView, gallery: Gallery) -> str:
-    """Render the page. Everything that comes from the run is escaped by Jinja."""
+def page_of(view: ReportView, charts: RenderedCharts, sections: Sequence[Markup] = ()) -> str:
+    """Render the page; `sections` are the suite's own HTML. Everything that comes from the run is escaped by Jinja."""
     library, behaviour = _chart_library(), _source("report.js")
     template = _environment().get_template("report.html.j2")
     return template.render(
         view=view,
-        gallery=gallery,
+        charts=charts,
+        sections=sections,
         style=Markup(_source("report.css")),  # noqa: S704  # our own file
         library=Markup(library),  # noqa: S704  # the library's own code, checked below
         behaviour=Markup(behaviour),  # noqa: S704  # our own file
@@ -30,13 +61,15 @@ def page_of(view: ReportView, gallery: Gallery) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=_TEMPLATES,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= _WORDS
+    return environment
 
 
 @functools.cache

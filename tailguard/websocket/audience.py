@@ -5,6 +5,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from tailguard.record.part import Scalar
+from tailguard.websocket.messages import CameBack, Ready, Receipt, Said, Task, Totals, Unfinished
+
 # Finished events whose late copies still count as duplicates; older ones are forgotten to bound memory.
 REMEMBERED_EVENTS = 4096
 # Who has joined so shortly before an event is first seen may have joined after it was sent: nobody waits for him.
@@ -29,28 +32,27 @@ class Event:
         self.awaited = awaited
         self.seen_by: set[int] = set()
 
-    def receipt(self) -> dict[str, Any]:
-        return {
-            "receipt": self.key,
-            "id": self.id,
-            "count": len(self.seen_by),
-            "awaited": len(self.awaited),
-            "first_ns": self.first_ns,
-            "last_ns": self.last_ns,
-        }
+    def receipt(self) -> Receipt:
+        return Receipt(
+            key=self.key,
+            id=self.id,
+            count=len(self.seen_by),
+            awaited=len(self.awaited),
+            first_ns=self.first_ns,
+            ended_ns=self.last_ns,
+        )
 
 
 class Audience:
     """All subscribers and what they have received; events are told apart by their whole text.
 
-    Where they come back after a drop (`comes_back`), an event is awaited from those in the room alone, and missed by
-    the others: the platform repeats nothing. Where they do not, every event is awaited from everybody for ever.
+    If they come back after a drop (`comes_back`), an event is awaited from those in the room alone, and missed by
+    the others: the platform repeats nothing. If they do not, every event is awaited from everybody for ever.
     """
 
-    def __init__(self, task: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, task: Task, say: Callable[[Said], None]) -> None:
         self.task, self.say = task, say
-        self.size = int(task["subscribers"])
-        self.comes_back = bool(task.get("comes_back"))
+        self.size, self.comes_back = task.subscribers, task.come_back
         self.events: dict[bytes, Event] = {}
         self.last_number = [0] * self.size
         self.joined_ns: dict[int, int] = {}
@@ -65,10 +67,10 @@ class Audience:
         self.joined_ns[subscriber] = 0  # nothing is sent before all have come for the first time
         if subscriber in self.left_ns:
             self.joined_ns[subscriber] = now_ns
-            self.say({"outage": subscriber, "began_ns": self.left_ns.pop(subscriber), "ended_ns": now_ns})
+            self.say(CameBack(began_ns=self.left_ns.pop(subscriber), ended_ns=now_ns))
         elif not self._complete and len(self.joined_ns) == self.size:
             self._complete = True
-            self.say({"ready": self.size})
+            self.say(Ready())
 
     def leave(self, subscriber: int, now_ns: int) -> None:
         """Note a drop. What was on its way to who comes back is missed."""
@@ -76,7 +78,6 @@ class Audience:
             return  # a connection that broke before its welcome
         self.dropped += 1
         self.left_ns.setdefault(subscriber, now_ns)
-        self.say({"dropped": subscriber})
         if self.comes_back:
             for event in self.events.values():
                 self._settle(event, subscriber)
@@ -102,38 +103,36 @@ class Audience:
 
     def first_sight(self, payload: bytes, now_ns: int) -> Event | None:
         frame = json.loads(payload)
-        if frame.get("type") != self.task["event_type"]:
+        if frame.get("type") != self.task.feed.event_type:
             return None
         self.numbered += 1
         event = self.events[payload] = Event(
-            field(frame, self.task["key_path"]), payload, self.numbered, now_ns, self._expected(now_ns)
+            field(frame, self.task.feed.key_path), payload, self.numbered, now_ns, self._expected(now_ns)
         )
         if len(self.events) > REMEMBERED_EVENTS:
             forgotten = self.events.pop(next(iter(self.events)))
             self._missed += self._missed_of(forgotten)
         return event
 
-    def flush(self, key: Any) -> None:
+    def flush(self, key: Scalar) -> None:
         """Say how far the newest event of `key` came: the parent has waited long enough."""
         newest = [event for event in self.events.values() if event.key == key][-1:]
-        nobody = {"receipt": key, "count": 0, "awaited": self.size, "first_ns": 0, "last_ns": 0}
+        nobody = Receipt(key=key, id=0, count=0, awaited=self.size, first_ns=0, ended_ns=0)
         self.say(newest[0].receipt() if newest else nobody)
 
-    def unfinished(self) -> list[dict[str, Any]]:
+    def unfinished(self) -> Unfinished:
         """Return the receipts of the events that somebody still has to get."""
-        return [event.receipt() for event in self.events.values() if event.awaited]
+        return Unfinished(tuple(event.receipt() for event in self.events.values() if event.awaited))
 
-    def totals(self) -> dict[str, Any]:
-        return {
-            "totals": {
-                "events": self.numbered,
-                "duplicates": self.duplicates,
-                "out_of_order": self.out_of_order,
-                "dropped": self.dropped,
-                "away": self.size - len(self.joined_ns),
-                "missed": self._missed + sum(map(self._missed_of, self.events.values())),
-            }
-        }
+    def totals(self) -> Totals:
+        return Totals(
+            events=self.numbered,
+            duplicates=self.duplicates,
+            out_of_order=self.out_of_order,
+            dropped=self.dropped,
+            away=self.size - len(self.joined_ns),
+            missed=self._missed + sum(map(self._missed_of, self.events.values())),
+        )
 
     def _expected(self, now_ns: int) -> set[int]:
         if not self.comes_back:

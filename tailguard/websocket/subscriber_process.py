@@ -11,11 +11,12 @@ import os
 import random
 import sys
 import time
-from typing import Any
 
+import msgspec
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from tailguard.websocket.audience import Audience
+from tailguard.websocket.messages import AskTotals, AskUnfinished, Failed, Flush, Request, Said, Task
 
 PONG = b'{"type":"pong"}'
 HANDSHAKE_S = 5
@@ -44,7 +45,7 @@ class Subscriber(WSListener):
             transport.send(WSMsgType.TEXT, PONG)
         elif self.welcomed:
             self.crowd.audience.receive(self.number, payload, now_ns)
-        elif json.loads(payload).get("type") == self.crowd.audience.task["ready_type"]:
+        elif json.loads(payload).get("type") == self.crowd.audience.task.feed.ready_type:
             self.welcomed = True
             self.crowd.audience.join(self.number, now_ns)
 
@@ -64,12 +65,12 @@ class Crowd:
 
     async def connect(self, number: int) -> None:
         """Connect one subscriber; raises whatever the handshake met."""
-        task = self.audience.task
+        feed = self.audience.task.feed
         subscriber = Subscriber(self, number)
         self.transports[number], _ = await ws_connect(
             lambda: subscriber,
-            task["url"],
-            extra_headers=task["headers"],
+            feed.url,
+            extra_headers=feed.headers,
             websocket_handshake_timeout=HANDSHAKE_S,
         )
         if not subscriber.connected:  # picows raises nothing if the server resets before it answers
@@ -106,10 +107,10 @@ class Crowd:
             return
 
 
-def say(line: dict[str, Any]) -> None:
+def say(said: Said) -> None:
     """Write one line of JSON to the parent."""
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+    sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 async def standard_input() -> asyncio.StreamReader:
@@ -124,25 +125,25 @@ async def standard_input() -> asyncio.StreamReader:
 async def run() -> None:
     """Connect everybody, then serve the parent's requests until it hangs up."""
     requests = await standard_input()
-    task = json.loads(await requests.readline())
+    task = msgspec.json.decode(await requests.readline(), type=Task)
     audience = Audience(task, say)
     crowd = Crowd(audience)
-    if task["cpus"] and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, task["cpus"])
+    if task.cpus and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, task.cpus)
     for number in range(audience.size):
         try:
             await crowd.connect(number)
         except Exception as error:  # noqa: BLE001  # whatever the handshake met is told to the parent, which raises
-            say({"failed": f"{type(error).__name__}: {error}".replace(task["secret"] or "\0", "***")})
+            say(Failed(f"{type(error).__name__}: {error}".replace(task.feed.secret or "\0", "***")))
             return
     while line := await requests.readline():
-        request = json.loads(line)
-        if "flush" in request:
-            audience.flush(request["flush"])
-        elif "totals" in request:
-            say(audience.totals())
-        elif "unfinished" in request:
-            say({"unfinished": audience.unfinished()})
+        match msgspec.json.decode(line, type=Request):
+            case Flush(key=key):
+                audience.flush(key)
+            case AskTotals():
+                say(audience.totals())
+            case AskUnfinished():
+                say(audience.unfinished())
     crowd.close()
 
 

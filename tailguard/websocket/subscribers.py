@@ -1,47 +1,34 @@
 """Measuring WebSocket subscribers: N light clients in a process of their own; when did the last have an event?"""
 
-import json
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+
+import msgspec
 
 from tailguard.base.errors import UsageError
 from tailguard.record.chaos import Outage
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """What to subscribe to and how to read it.
-
-    `ready_type` is the frame that says a subscriber is in the room; `event_type` the broadcast to time; `key_path` the
-    dotted path of the value by which a broadcast is recognised. `secret` is masked in every message.
-    """
-
-    url: str
-    headers: Mapping[str, str]
-    ready_type: str
-    event_type: str
-    key_path: str
-    secret: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """One broadcast at its subscribers: `first_ns` and `ended_ns` are on the monotonic clock.
-
-    `count` have it; `awaited` were in the room and have not got it.
-    """
-
-    count: int
-    first_ns: int
-    ended_ns: int
-    awaited: int = 0
+from tailguard.record.part import Scalar
+from tailguard.websocket.messages import (
+    AskTotals,
+    AskUnfinished,
+    CameBack,
+    Failed,
+    Feed,
+    Flush,
+    Ready,
+    Receipt,
+    Request,
+    Said,
+    Task,
+    Totals,
+    Unfinished,
+)
 
 
 class BroadcastLostError(Exception):
@@ -53,7 +40,7 @@ class Ticket:
 
     __slots__ = ("_arrived", "_receipt", "_subscribers", "key")
 
-    def __init__(self, subscribers: "Subscribers", key: int | str) -> None:
+    def __init__(self, subscribers: "Subscribers", key: Scalar) -> None:
         self._subscribers, self.key = subscribers, key
         self._arrived = threading.Event()
         self._receipt: Receipt | None = None
@@ -101,14 +88,14 @@ class Subscribers:
         self.come_back = come_back
         self.outages: list[Outage] = []
         self.feed, self.count, self._start_timeout_s = feed, count, start_timeout_s
-        self._cpus = None if cpus is None else list(cpus)
-        self._tickets: dict[int | str, Ticket] = {}
+        self._cpus = None if cpus is None else tuple(cpus)
+        self._tickets: dict[Scalar, Ticket] = {}
         self._ready, self._totalled = threading.Event(), threading.Event()
         self._failure: str | None = None
-        self._totals: dict[str, int] = {}
+        self._totals: Totals | None = None
         self._listed = threading.Event()
-        self._unfinished: list[dict[str, Any]] = []
-        self._follower: Callable[[Mapping[str, Any]], None] | None = None
+        self._unfinished: tuple[Receipt, ...] = ()
+        self._follower: Callable[[Receipt], None] | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -116,18 +103,10 @@ class Subscribers:
             [sys.executable, "-m", "tailguard.websocket.subscriber_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            encoding="utf-8",
         )
         self._reader = threading.Thread(target=self._read, name="subscribers", daemon=True)
         self._reader.start()
-        self._ask(
-            {
-                **asdict(self.feed),
-                "subscribers": self.count,
-                "cpus": self._cpus,
-                "comes_back": self.come_back,
-            }
-        )
+        self._send(Task(feed=self.feed, subscribers=self.count, cpus=self._cpus, come_back=self.come_back))
         deadline = time.monotonic() + self._start_timeout_s
         while not self._ready.wait(0.05) and self._failure is None and time.monotonic() < deadline:
             pass
@@ -145,7 +124,7 @@ class Subscribers:
     ) -> None:
         self.close()
 
-    def expect(self, key: int | str) -> Ticket:
+    def expect(self, key: Scalar) -> Ticket:
         """Announce a broadcast, before it is triggered. One broadcast of a key may be on its way at a time."""
         ticket = self._tickets[key] = Ticket(self, key)
         return ticket
@@ -155,36 +134,31 @@ class Subscribers:
         """The process that the subscribers live in."""
         return self._process.pid
 
-    def totals(self, timeout_s: float = 5.0) -> dict[str, int]:
-        """Return counts over the whole life: events, duplicates, out_of_order, dropped (connections), missed (events,
-        by each who was out of the room); and away, who is out of it now.
-        """
+    def totals(self, timeout_s: float = 5.0) -> Totals:
+        """Return the counts so far."""
         self._totalled.clear()
-        self._ask({"totals": True})
-        if not self._totalled.wait(timeout_s):
+        self._send(AskTotals())
+        if not self._totalled.wait(timeout_s) or self._totals is None:
             raise BroadcastLostError("the subscribers' process no longer answers")
-        return dict(self._totals)
+        return self._totals
 
-    def follow(self, follower: Callable[[Mapping[str, Any]], None]) -> None:
-        """Hand over the receipt of each event that all subscribers have, whoever triggered it.
-
-        It has the event's `id`, a hash of its text and so the same at every crowd, `count`, `first_ns` and `last_ns`.
-        """
+    def follow(self, follower: Callable[[Receipt], None]) -> None:
+        """Hand over the receipt of each event that all subscribers have, whoever triggered it."""
         self._follower = follower
 
-    def unfinished(self, timeout_s: float = 5.0) -> list[dict[str, Any]]:
+    def unfinished(self, timeout_s: float = 5.0) -> tuple[Receipt, ...]:
         """Return the receipts, as in `follow`, of the events that some subscribers have and some have not."""
         self._listed.clear()
-        self._ask({"unfinished": True})
+        self._send(AskUnfinished())
         if not self._listed.wait(timeout_s):
             raise BroadcastLostError("the subscribers' process no longer answers")
-        return list(self._unfinished)
+        return self._unfinished
 
-    def flush(self, key: int | str) -> None:
+    def flush(self, key: Scalar) -> None:
         """Ask how far the broadcast of `key` came."""
-        self._ask({"flush": key})
+        self._send(Flush(key))
 
-    def forget(self, key: int | str) -> None:
+    def forget(self, key: Scalar) -> None:
         """Stop waiting for `key`."""
         self._tickets.pop(key, None)
 
@@ -202,11 +176,11 @@ class Subscribers:
         if self._process.stdout:
             self._process.stdout.close()
 
-    def _ask(self, request: Mapping[str, Any]) -> None:
+    def _send(self, message: Task | Request) -> None:
         with self._lock:
             assert self._process.stdin is not None
             try:
-                self._process.stdin.write(json.dumps(request) + "\n")
+                self._process.stdin.write(msgspec.json.encode(message) + b"\n")
                 self._process.stdin.flush()
             except (BrokenPipeError, ValueError):
                 self._failure = self._failure or "the subscribers' process has ended"
@@ -214,28 +188,32 @@ class Subscribers:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._take(json.loads(line))
+            self._take(msgspec.json.decode(line, type=Said))
         self._failure = self._failure or "the subscribers' process has ended"
 
-    def _take(self, said: dict[str, Any]) -> None:
-        if "receipt" in said:
-            ticket = self._tickets.get(said["receipt"])
-            if ticket is not None:
-                ticket.fulfil(Receipt(said["count"], said["first_ns"], said["last_ns"], said["awaited"]))
-            if self._follower is not None and not said["awaited"]:
-                self._follower(said)
-        elif "outage" in said:
-            self.outages.append(Outage(began_ns=said["began_ns"], ended_ns=said["ended_ns"]))
-        elif "ready" in said:
-            self._ready.set()
-        elif "failed" in said:
-            self._failure = said["failed"]
-        elif "unfinished" in said:
-            self._unfinished = said["unfinished"]
-            self._listed.set()
-        elif "totals" in said:
-            self._totals = said["totals"]
-            self._totalled.set()
+    def _take(self, said: Said) -> None:
+        match said:
+            case Receipt():
+                self._take_receipt(said)
+            case CameBack():
+                self.outages.append(Outage(began_ns=said.began_ns, ended_ns=said.ended_ns))
+            case Ready():
+                self._ready.set()
+            case Failed():
+                self._failure = said.why
+            case Unfinished():
+                self._unfinished = said.receipts
+                self._listed.set()
+            case Totals():
+                self._totals = said
+                self._totalled.set()
+
+    def _take_receipt(self, receipt: Receipt) -> None:
+        ticket = self._tickets.get(receipt.key)
+        if ticket is not None:
+            ticket.fulfil(receipt)
+        if self._follower is not None and not receipt.awaited:
+            self._follower(receipt)
 
     def _shown_url(self) -> str:
         return self.feed.url.replace(self.feed.secret, "***") if self.feed.secret else self.feed.url

@@ -4,12 +4,12 @@ from itertools import permutations
 
 import msgspec
 import pytest
-from test_run_json import a_record
 
 from tailguard.base.state import State, worst
 from tailguard.record.part import finite
 from tailguard.record.run_record import Ended
 from tailguard.record.verdict import PlanVerdict
+from tests.support.blank_record import a_record
 
 
 def a_verdict(state: State) -> PlanVerdict:

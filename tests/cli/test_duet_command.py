@@ -1,6 +1,5 @@
 """`tailguard duet`, through the installed command: nonsense is refused, what breaks leaves nothing behind."""
 
-import json
 import os
 import re
 import signal
@@ -10,6 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+
+from tailguard.base.state import State
+from tailguard.record.duet import Duet
+from tailguard.record.run import Run
+from tailguard.record.run_record import Ended, RunRecord
+from tailguard.record.verdict import PlanVerdict
 
 pytestmark = pytest.mark.system
 
@@ -39,17 +44,23 @@ def duet(*words: str, cwd: Path = ROOT, **environ: str) -> "subprocess.Completed
     )
 
 
+def latest(tmp_path: Path) -> tuple[RunRecord, Duet]:
+    record = Run.load("latest", tmp_path / "runs").record
+    assert record.duet is not None
+    return record, record.duet
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ([], "There is no baseline to compare with: give --baseline-ref"),
-        (["--baseline-ref", "no-such-branch"], "'no-such-branch' is no commit of"),
-        (["--baseline-folder", "/no/such/folder"], "/no/such/folder is no folder"),
+        (["--baseline-ref", "no-such-branch"], "'no-such-branch' is not a commit of"),
+        (["--baseline-folder", "/no/such/folder"], "/no/such/folder is not a folder"),
         (
             ["--baseline-ref", "HEAD", "--baseline-folder", "."],
             "A side is one thing, not a commit 'HEAD' and",
         ),
-        (["--candidate-env", "FAULTS"], "'FAULTS' is no variable: write it as NAME=VALUE"),
+        (["--candidate-env", "FAULTS"], "'FAULTS' is not a variable: write it as NAME=VALUE"),
         (["--baseline-ref", "HEAD", "--scenario", "registraton"], "Did you mean"),
         (["--baseline-ref", "HEAD", "--pairs", "3"], "--pairs"),
         (
@@ -69,7 +80,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_measured(
 
 @pytest.mark.proof
 def test_a_baseline_that_does_not_start_is_invalid_with_its_log(tmp_path: Path) -> None:
-    broken = tmp_path / "broken" / "deltacrown"
+    broken = tmp_path / "broken" / "reference"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text(
         "raise RuntimeError('this commit does not start')\n", encoding="utf-8"
@@ -77,9 +88,9 @@ def test_a_baseline_that_does_not_start_is_invalid_with_its_log(tmp_path: Path) 
     found = duet("--baseline-folder", str(broken.parent), *SMALL, "--set", f"runs_dir={tmp_path / 'runs'}")
     assert found.returncode == 65, found.stdout + found.stderr
     assert "this commit does not start" in found.stderr + found.stdout
-    record = json.loads((tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8"))
-    assert "3 blocks in a row failed" in record["incomplete_because"]
-    assert len(record["duet"]["discarded"]) == 3
+    record, told = latest(tmp_path)
+    assert "3 blocks in a row failed" in record.why_incomplete
+    assert len(told.discarded) == 3
 
 
 @pytest.mark.proof
@@ -102,9 +113,9 @@ def test_ctrl_c_saves_what_was_measured_and_leaves_nothing_behind(tmp_path: Path
         process.send_signal(signal.SIGINT)
         process.stderr.read()
         assert process.wait(60) == 130
-    record = json.loads((tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8"))
-    assert record["incomplete_because"] == "interrupted by the user"
-    assert record["duet"]["pairs"] >= 1
+    record, told = latest(tmp_path)
+    assert (record.ended, record.exit_code) == (Ended.INTERRUPTED, 130)
+    assert len(told.blocks) >= 1
     assert list(temporary.glob("tailguard-*")) == []
     deadline_s = time.monotonic() + 10
     while _ours(temporary) and time.monotonic() < deadline_s:
@@ -119,12 +130,12 @@ def test_a_slow_candidate_is_found_on_real_servers_and_its_report_says_so(tmp_pa
         "--set", f"runs_dir={tmp_path / 'runs'}",
     )  # fmt: skip
     assert found.returncode == 99, found.stdout + found.stderr
-    record = json.loads((tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8"))
-    assert record["duet"]["sides_saw"]["candidate"]["faults"] == ["delay_ms=20@registration"]
-    platforms = {side: saw["platform"] for side, saw in record["duet"]["sides_saw"].items()}
-    assert platforms["baseline"] != platforms["candidate"], "each side ran its own copy"
-    assert [plan["state"] for plan in record["duet"]["plans"]] == ["PASS", "PASS"]
-    assert all("the same plan" in plan["why"] for plan in record["duet"]["plans"])
+    record, told = latest(tmp_path)
+    assert told.sides["candidate"].faults == ("delay_ms=20@registration",)
+    assert told.sides["baseline"].platform != told.sides["candidate"].platform, "each side ran its own copy"
+    plans = [each for each in record.verdicts if isinstance(each, PlanVerdict)]
+    assert [plan.state for plan in plans] == [State.PASS, State.PASS]
+    assert all("the same plan" in plan.why for plan in plans)
     assert "Baseline against candidate" in (tmp_path / "runs" / "latest" / "report.html").read_text(
         encoding="utf-8"
     )

@@ -1,6 +1,5 @@
 """`tailguard migrate prove`: what it works on, what it says, and how it ends."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -9,11 +8,17 @@ import pandas as pd
 import pytest
 
 from tailguard.base.errors import UsageError
+from tailguard.base.state import worst
 from tailguard.cli.main import run_cli
-from tailguard.cli.migrate.proof_lines import proof_lines
+from tailguard.judge.proof_verdicts import proof_verdicts
 from tailguard.migrations.index import find_table, indexes_of
 from tailguard.migrations.migration import what_if
+from tailguard.proofs.proof import Proof
 from tailguard.proofs.target import prove_target
+from tailguard.record.run import Run
+from tailguard.record.run_record import Ended
+from tailguard.report.text.proof_lines import proof_lines
+from tailguard.report.views.proof.sentences import worth
 
 UP = "CREATE INDEX CONCURRENTLY ledger_newest ON ledger (wallet_id, created DESC)"
 QUERY = "SELECT id FROM ledger WHERE wallet_id = %(wallet)s ORDER BY created DESC LIMIT 5"
@@ -108,8 +113,10 @@ def test_usage_errors_end_with_64_and_the_next_step(arguments, message, capsys):
 
 
 def test_a_migration_that_could_not_be_measured_is_told_in_two_lines():
-    record = {"number": "0001", "slug": "x", "state": "INVALID", "why": "no table x"}
-    assert list(proof_lines(record)) == ["0001 x: INVALID", "  no table x"]
+    proof = Proof(proposed())
+    proof.break_off(UsageError("no table x"))
+    lines = list(proof_lines(proof.entry, proof_verdicts(proof.entry, {})))
+    assert lines == ["what-if ledger_newest: INVALID", "  no table x"]
 
 
 @pytest.mark.proof
@@ -125,9 +132,12 @@ def test_an_index_that_is_in_no_file_yet_is_proved_on_a_copy_of_the_users_table(
     out, err = capsys.readouterr()
     assert code in (0, 75), out + err
     assert ("no control was run" in out) is not control
-    record = json.loads((tmp_path / "latest" / "run.json").read_text(encoding="utf-8"))["migrations"][0]
-    assert record["state"] in ("PASS", "INCONCLUSIVE")
-    assert record["live"]["worth"].startswith("Each query saves")
+    record = Run.load(tmp_path / "latest").record
+    (entry,) = record.migrations
+    asked = record.asked_of(entry)
+    assert worst(verdict.state for verdict in asked) in ("PASS", "INCONCLUSIVE")
+    assert asked == proof_verdicts(entry, Run.load(tmp_path / "latest").live_samples())
+    assert worth(entry).startswith("Each query saves")
     windows = set(pd.read_parquet(tmp_path / "latest" / "live.parquet")["scenario"])
     assert {f"what-if/{name}" for name in ("baseline_writers", "build_1_readers", "after_writers")} <= windows
     assert ("what-if/control_writers" in windows) is control
@@ -148,8 +158,8 @@ def test_ctrl_c_leaves_no_schema_behind_and_says_in_the_run_that_it_was_interrup
         process.send_signal(signal.SIGINT)
         process.stderr.read()
     assert process.returncode == 130
-    record = json.loads((tmp_path / "latest" / "run.json").read_text(encoding="utf-8"))
-    assert (record["complete"], record["incomplete_because"]) == (False, "interrupted")
+    record = Run.load(tmp_path / "latest").record
+    assert (record.ended, record.exit_code) == (Ended.INTERRUPTED, 130)
     with ledger.connect() as connection:
         left = connection.execute(
             "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tailguard_%'"

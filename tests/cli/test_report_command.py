@@ -48,7 +48,7 @@ def test_a_run_without_samples_is_still_reported(run: Run) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (shutil.rmtree, "is no run"),
+        (shutil.rmtree, "is not a run"),
         (lambda folder: (folder / "run.json").write_text("{", encoding="utf-8"), "is broken"),
         (lambda folder: (folder / "run.json").write_text('{"schema": 1}', encoding="utf-8"), "run.json"),
         (lambda folder: change(folder, verdicts=[{"why": "no state"}]), "run.json"),

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 import threading
 import tomllib
 from pathlib import Path
@@ -12,12 +11,7 @@ import numpy as np
 import pytest
 
 from tailguard.cli.main import run_cli
-from tailguard.config.merge import load_config
-from tailguard.engine.summary import count
-from tailguard.record.run import Run
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "slo"))
-from tests.support.runs_by_hand import samples_of  # shared with the tests of slo/
+from tests.support.runs_by_hand import made_run, samples_of
 
 
 @pytest.fixture(autouse=True)
@@ -28,11 +22,8 @@ def own_folder(tmp_path, monkeypatch):
 
 def finished_run(because=None):
     """A run of 1,000 registrations of about 10 ms."""
-    run = Run.start(load_config("smoke", environ={}))
     samples = samples_of("registration", ("register",), np.random.default_rng(1).lognormal(2.3, 0.3, 1000))
-    run.add_scenario("registration", {"title": "Registration", **count(samples), "invariants": []}, samples)
-    run.finish(because)
-    return run
+    return made_run(Path("runs"), registration=samples, because=because)
 
 
 def test_lint_finds_that_smoke_can_decide_everything(capsys):

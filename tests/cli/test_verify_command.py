@@ -4,17 +4,20 @@ import json
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from tailguard.cli.main import run_cli
+from tailguard.compare.verdicts import verdicts_of
 from tailguard.config.merge import load_config
-from tailguard.engine.summary import scenario_entry
-from tailguard.engine.workload import Measurement
-from tailguard.judge.objectives import load_objectives
-from tailguard.judge.verdicts import judging
+from tailguard.judge.objectives import assuming, load_objectives, only
 from tailguard.record.files import sha256_of
 from tailguard.record.run import Run
+from tailguard.record.run_json import encode, record_sha256
+from tailguard.record.run_record import Ended
 from tailguard.record.samples import samples_from_rows
 from tailguard.record.samples.parquet import write_samples
+from tests.support.blank_record import a_record
+from tests.support.runs_by_hand import made_run
 from tests.support.suite import OBJECTIVES
 
 
@@ -34,26 +37,26 @@ def own_folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run():
+def run(tmp_path):
     """A whole, judged run of one scenario in ./runs."""
-    run = Run.start(load_config(environ={}))
-    samples = samples_of(TOOK_NS)
-    load = {"kind": "poisson", "rate_per_s": 100.0, "workers": 8}
-    measurement = Measurement(samples, load, 50, 100.0, 99.0, 10.0, np.zeros(1000, np.int64), "decided")
-    run.add_scenario("registration", scenario_entry("Registration", measurement), samples)
-    run.write_plan("0001-before-1", {"Node Type": "Seq Scan"})
-    run.finish()
-    objectives = load_objectives(OBJECTIVES).only(["registration"]).assuming(dependence="independent")
-    run.record["verdicts"] = judging(objectives)(run)
+    objectives = assuming(only(load_objectives(OBJECTIVES), ["registration"]), dependence="independent")
+    run = made_run(tmp_path / "runs", registration=samples_of(TOOK_NS), objectives=objectives)
+    (run.folder / "plans").mkdir()
+    (run.folder / "plans" / "0001-before-1.json").write_text("[]", encoding="utf-8")
+    run.put_verdicts(verdicts_of(run))
+    run.put_exit_code(run.record.deserved_exit_code)
     run.save()
     return run
 
 
 def edit(run, change):
+    """Change run.json, and let its own hash be right again."""
     path = run.folder / "run.json"
-    record = json.loads(path.read_text(encoding="utf-8"))
-    change(record)
-    path.write_text(json.dumps(record), encoding="utf-8")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    change(document)
+    path.write_text(json.dumps(document), encoding="utf-8")
+    record = Run.load(run.folder).record
+    path.write_bytes(encode(replace(record, sha256=record_sha256(record))))
 
 
 def differences(capsys, *arguments):
@@ -112,14 +115,14 @@ def test_a_changed_count_is_found(run, capsys):
 
 def test_a_changed_verdict_is_found(run, capsys):
     edit(run, lambda record: record["verdicts"][0].update(state="FAIL"))
-    assert differences(capsys) == (65, {"verdicts.registration p95 <= 215ms.state": ("FAIL", "PASS")})
+    found = {"verdicts.registration p95 <= 215ms.state": ("FAIL", "PASS"), "exit_code": (0, 99)}
+    assert differences(capsys) == (65, found)
 
 
 def test_a_loosened_limit_is_found(run, capsys):
-    edit(run, lambda record: record["objectives"]["scenarios"]["registration"].update(p95="<= 500ms"))
-    code, found = differences(capsys)
-    assert code == 65
-    assert "verdicts.registration p95 <= 500ms" in found
+    edit(run, lambda record: record["objectives"]["items"][0].update(limit_ms=500.0))
+    found = {"verdicts.registration p95 <= 215ms.objective.limit_ms": (215.0, 500.0)}
+    assert differences(capsys) == (65, found)
 
 
 def test_a_verdict_left_out_is_found(run, capsys):
@@ -157,21 +160,32 @@ def test_a_plan_that_was_slipped_in_is_found(run, capsys):
 
 def test_each_difference_is_told_in_words(run, capsys):
     edit(run, lambda record: record["scenarios"]["registration"]["counts"].update(ok=999))
-    assert run_cli(["verify", run.record["id"]]) == 65
+    assert run_cli(["verify", run.record.id]) == 65
     assert "  scenarios.registration.counts.ok: recorded 999, recomputed 1000" in capsys.readouterr().out
 
 
 def test_a_run_that_was_stopped_before_its_first_sample_has_nothing_to_differ(capsys):
-    Run.start(load_config(environ={})).finish("interrupted by the user")
+    Run.start(load_config(environ={}), environment=a_record().environment).finish(Ended.INTERRUPTED)
     assert differences(capsys) == (0, {})
 
 
-def test_what_is_no_run_is_a_usage_error(capsys):
+def test_what_is_not_a_run_is_a_usage_error(capsys):
     assert run_cli(["verify", "nowhere"]) == 64
-    assert "nowhere is no run" in capsys.readouterr().err
+    assert "nowhere is not a run" in capsys.readouterr().err
 
 
 def test_a_record_that_lost_a_part_is_a_usage_error(run, capsys):
-    edit(run, lambda record: record.pop("files"))
+    path = run.folder / "run.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    del document["config"]
+    path.write_text(json.dumps(document), encoding="utf-8")
     assert run_cli(["verify"]) == 64
-    assert "has no 'files' part" in capsys.readouterr().err
+    assert "missing required field `config`" in capsys.readouterr().err
+
+
+def test_the_help_says_what_cannot_be_found(capsys):
+    assert run_cli(["verify", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "Whoever forges the samples and then recomputes everything, hashes included, cannot be found" in said
+    )

@@ -4,15 +4,15 @@ import math
 
 import pytest
 
-from tailguard.compare.comparison import Metric, compare_blocks, decided
-from tailguard.judge.margins import Margins
+from tailguard.compare.comparison import ComparedMetric, compare_blocks, decided, metric_name
+from tailguard.record.objective import Margin, Margins
 from tests.support.blocks import blocks
 
-MARGINS = Margins({0.5: 0.05, 0.95: 0.10}, 0.1, {})
+MARGINS = Margins(quantiles=(Margin(q=0.5, most=0.05), Margin(q=0.95, most=0.10)), floor_ms=0.1)
 
 
 def by_name(found):
-    return {f"{each.metric.scenario} {each.metric.name}": each for each in found}
+    return {ComparedMetric(each.scenario, each.step, each.q).title: each for each in found}
 
 
 def test_ten_percent_are_found_with_their_size():
@@ -67,7 +67,7 @@ def test_a_scenario_that_one_side_lacks_is_invalid_never_skipped():
     for block in candidate:
         del block["economy_transfer"]
     found = compare_blocks(baseline, candidate, MARGINS)
-    lost = [each for each in found if each.metric.scenario == "economy_transfer"]
+    lost = [each for each in found if each.scenario == "economy_transfer"]
     assert lost
     assert all(each.state == "INVALID" and "candidate" in each.why for each in lost)
 
@@ -78,28 +78,34 @@ def test_a_side_that_answers_nothing_but_errors_fails_by_its_errors():
     assert found["registration p50 of register"].state == "INVALID"
 
 
-def test_in_a_family_of_metrics_a_fail_needs_more_pairs_and_gets_them():
+def test_among_many_metrics_a_fail_needs_more_pairs_and_gets_them():
     """With 10 pairs the exact test's smallest p is 3 x 2^-10, which Holm does not grant among 15 metrics; 20 do."""
     slugs = tuple(f"s{i}" for i in range(5))
     early = compare_blocks(*blocks(9, 10, slugs=slugs, factor=1.3), MARGINS)
-    assert {each.state for each in early if each.metric.q == 0.5} == {"INCONCLUSIVE"}
-    assert "looks as bad by chance" in next(each.why for each in early if each.metric.q == 0.5)
+    assert {each.state for each in early if each.q == 0.5} == {"INCONCLUSIVE"}
+    assert "looks as bad by chance" in next(each.why for each in early if each.q == 0.5)
     late = compare_blocks(*blocks(9, 20, slugs=slugs, factor=1.3), MARGINS)
-    assert {each.state for each in late if each.metric.q == 0.5} == {"FAIL"}
+    assert {each.state for each in late if each.q == 0.5} == {"FAIL"}
 
 
 def test_a_verdict_says_everything_a_reader_needs():
-    entry = compare_blocks(*blocks(10, 20, factor=1.2), MARGINS)[0].as_verdict()
-    assert entry["objective"] == "registration p50 of register against the baseline"
-    assert (entry["kind"], entry["state"], entry["n"]) == ("change", "FAIL", 10)
-    assert entry["exceedances"] == 10
-    assert entry["observed"]["low"] > 0
-    assert math.isfinite(entry["baseline"])
+    verdict = compare_blocks(*blocks(10, 20, factor=1.2), MARGINS)[0]
+    assert verdict.name == "registration p50 of register against the baseline"
+    assert (verdict.state, verdict.pairs) == ("FAIL", 10)
+    assert verdict.slower == 10
+    assert verdict.low > 0
+    assert math.isfinite(verdict.baseline)
+
+
+def test_a_verdict_of_too_few_pairs_has_no_bounds():
+    verdict = compare_blocks(*blocks(10, 8, factor=2.0), MARGINS)[0]
+    assert (verdict.state, verdict.low, verdict.high) == ("INCONCLUSIVE", None, None)
+    assert verdict.change == pytest.approx(1.0, abs=0.2)
 
 
 def test_metrics_are_named_as_people_say_them():
-    assert Metric("a", "register", 0.95).name == "p95 of register"
-    assert Metric("a", "", None).name == "error rate"
+    assert metric_name("register", 0.95) == "p95 of register"
+    assert metric_name("", None) == "error rate"
 
 
 @pytest.mark.benchmark

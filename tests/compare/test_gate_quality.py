@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tailguard.compare.gate_quality import gate_quality
+from tailguard.compare.gate_quality import gate_quality, quality_sentence
 
 
 def ratios(sd, pairs=40, metrics=3, seed=1):
@@ -45,7 +45,7 @@ def test_too_few_pairs_have_nothing_to_say():
 
 
 def test_the_sentence_says_all_three():
-    sentence = gate_quality(ratios(0.03), 20).sentence
+    sentence = quality_sentence(gate_quality(ratios(0.03), 20))
     assert "false alarms" in sentence
     assert "10% in one metric found" in sentence
     assert "seen 90 % of the time" in sentence

@@ -8,26 +8,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from tailguard.base.errors import UsageError
 from tailguard.compare.history import COLUMNS, finished_runs, merged, read_history, rows_of, write_history
 from tailguard.record.run import Run
+from tailguard.record.run_record import Ended
 from tailguard.report.views.history_view import change_points, lines_of, page_of, spark
-from tests.support.made_run import record, samples, write_run
+from tests.support.made_duet import duet_record
+from tests.support.made_proof import proof_record, proved
+from tests.support.made_run import record, write_run
+from tests.support.made_samples import samples
 
 
 def write_runs(folder: Path, count: int) -> None:
     for number in range(count):
         table = samples(60, seed=number + 1)
-        made = record(table) | {"id": f"00000{number}", "created_utc": f"2026-11-2{number}T10:00:00Z"}
+        made = replace(record(table), id=f"00000{number}", created_utc=f"2026-11-2{number}T10:00:00Z")
         write_run(folder / f"2026112{number}T100000Z-00000{number}", made, table)
 
 
 def test_each_run_is_taken_in_once(tmp_path: Path) -> None:
     write_runs(tmp_path, 2)
-    first = merged(*(rows_of(run) for run in finished_runs(tmp_path, [])))
+    first = merged(*(rows_of(run) for run in finished_runs(tmp_path, []).runs))
     assert first["run"].unique().tolist() == ["000000", "000001"]
-    assert finished_runs(tmp_path, first["run"]) == []
+    assert finished_runs(tmp_path, first["run"]).runs == ()
     again = merged(first, first)
     pd.testing.assert_frame_equal(again, first)
 
@@ -35,18 +40,26 @@ def test_each_run_is_taken_in_once(tmp_path: Path) -> None:
 def test_the_values_are_the_runs(run: Run) -> None:
     rows = rows_of(run)
     row = rows[(rows["step"] == "register") & (rows["name"] == "p95")].iloc[0]
-    assert (
-        row["value"]
-        == run.record["scenarios"]["registration"]["steps"]["register"]["response_ms"]["p95"]["value"]
-    )
+    assert row["value"] == run.record.scenarios["registration"].steps["register"].response_ms.p95.value
     assert row["limit"] == 215.0
 
 
-def test_an_incomplete_run_and_a_duet_are_no_points(tmp_path: Path, run: Run) -> None:
-    for name, change in (("a", {"complete": False}), ("b", {"kind": "duet"})):
-        table = samples(60)
-        write_run(tmp_path / "runs" / name, record(table) | change, table)
-    assert finished_runs(tmp_path / "runs", []) == []
+def test_an_incomplete_run_a_duet_and_a_proof_are_not_points(tmp_path: Path, run: Run) -> None:
+    table = samples(60)
+    write_run(tmp_path / "runs" / "a", replace(record(table), ended=Ended.BROKE_OFF), table)
+    write_run(tmp_path / "runs" / "b", duet_record(record(table)), table)
+    write_run(tmp_path / "runs" / "c", proof_record(record(table), proved()), None)
+    assert finished_runs(tmp_path / "runs", []).runs == ()
+
+
+def test_a_run_of_another_version_is_left_out_and_counted(tmp_path: Path) -> None:
+    write_runs(tmp_path, 1)
+    for name, text in (("older", '{"schema": 1}'), ("newer", '{"schema": 3}'), ("broken", "{")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(text, encoding="utf-8")
+    found = finished_runs(tmp_path, [])
+    assert [run.record.id for run in found.runs] == ["000000"]
+    assert found.of_other_schemas == 2
 
 
 def test_a_history_comes_back_from_its_file(tmp_path: Path, run: Run) -> None:
@@ -55,9 +68,9 @@ def test_a_history_comes_back_from_its_file(tmp_path: Path, run: Run) -> None:
     assert read_history(tmp_path / "none.parquet").empty
 
 
-def test_a_file_that_is_no_history_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_history_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_text("nonsense", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"is no history: .*[^.]\. Move it away"):
+    with pytest.raises(UsageError, match=r"is not a history: .*[^.]\. Move it away"):
         read_history(tmp_path / "x.parquet")
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "y.parquet")
     with pytest.raises(UsageError, match="lacks run"):
@@ -118,6 +131,11 @@ def test_the_command_shows_exports_and_imports(tmp_path: Path) -> None:
     first = tailguard("--runs-dir", "runs", "--export", "kept.parquet", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "2 runs, 2 of them new" in first.stdout
+    assert "of another version" not in first.stdout
+    older = tmp_path / "runs" / "older" / "run.json"
+    older.parent.mkdir()
+    older.write_text('{"schema": 1}', encoding="utf-8")
+    assert "1 run of another version is left out" in tailguard("--runs-dir", "runs", cwd=tmp_path).stdout
     elsewhere = tailguard("--runs-dir", "empty", "--import", "kept.parquet", cwd=tmp_path)
     assert "2 runs, 0 of them new" in elsewhere.stdout
     lost = tailguard("--runs-dir", "runs", "--import", "lost.parquet", cwd=tmp_path)

@@ -1,28 +1,39 @@
 """Finished runs: units of a Welch test from three a side, no verdict from one, nothing compared that is not alike."""
 
-import copy
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from scipy.stats import ttest_ind
 
-from tailguard.compare.comparison import Metric
+from tailguard.compare.comparison import ComparedMetric, metric_name
 from tailguard.compare.run_comparison import compare_runs, incomparable
 from tailguard.compare.run_sample import RunSample
 from tailguard.compare.unit_comparison import Noise, compare_units
-from tailguard.judge.margins import Margins
+from tailguard.record.environment import Cpu, Placement
+from tailguard.record.objective import Margin, Margins
+from tailguard.record.part import Document
+from tailguard.record.run_record import Ended
+from tailguard.record.scenario import ClosedSchedule
+from tests.support.blank_record import a_record
+from tests.support.runs_by_hand import entry_of, samples_of
 
-MARGINS = Margins({0.5: 0.05, 0.95: 0.10}, 0.0, {})
+MARGINS = Margins(quantiles=(Margin(q=0.5, most=0.05), Margin(q=0.95, most=0.10)), floor_ms=0.0)
 KEY = ("registration", "register")
-RECORD = {
-    "id": "a", "complete": True, "incomplete_because": None,
-    "config": {"seed": 1, "runs_dir": "runs", "load": {"rate_per_s": 100.0}},
-    "environment": {"cpu": {"model": "X", "logical": 2}, "memory_bytes": 8_000_000_000, "placement": {"pinned": True}},
-    "scenarios": {"registration": {"schedule": {"kind": "poisson", "rate_per_s": 100.0}}},
-}  # fmt: skip
-METRIC = Metric("registration", "register", 0.5)
+ENTRY = entry_of(samples_of("registration", ("register",), [1.0]))
+MACHINE = replace(
+    a_record().environment,
+    cpu=Cpu(model="X", logical=2, physical=1),
+    placement=Placement(generator=(0,), server=(1,), pinned=True),
+)
+RECORD = a_record(
+    ended=Ended.COMPLETE,
+    config=Document({"seed": 1, "runs_dir": "runs", "load": {"rate_per_s": 100.0}}),
+    environment=MACHINE,
+    scenarios={"registration": ENTRY},
+)
+METRIC = ComparedMetric("registration", "register", 0.5)
 
 
 def units(seed, runs, *, factor=1.0, noise=0.02, n=1000, errors=0.0):
@@ -38,7 +49,7 @@ def units(seed, runs, *, factor=1.0, noise=0.02, n=1000, errors=0.0):
 
 
 def by_name(found):
-    return {each.metric.name: each for each in found}
+    return {metric_name(each.step, each.q): each for each in found}
 
 
 def test_one_run_a_side_cannot_tell_and_says_what_would_do():
@@ -96,35 +107,44 @@ def test_the_least_change_seen_is_the_textbooks():
     )  # one would do by the formula, three are the least
 
 
+CLOSED = ClosedSchedule(clients=8, workers=8)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
         (
-            lambda r: r["config"]["load"].update(rate_per_s=50.0),
+            {"config": Document({"seed": 1, "runs_dir": "runs", "load": {"rate_per_s": 50.0}})},
             "configuration load.rate_per_s: 100.0 against 50.0",
         ),
-        (lambda r: r["environment"]["cpu"].update(model="Y"), "cpu model 'X' against 'Y'"),
-        (lambda r: r["environment"].update(memory_bytes=4_000_000_000), "memory"),
-        (lambda r: r["scenarios"].clear(), "registration is missing on the candidate's side"),
-        (lambda r: r["scenarios"].update(extra={}), "extra is missing on the baseline's side"),
         (
-            lambda r: r["scenarios"]["registration"]["schedule"].update(kind="closed"),
-            "schedule of registration",
+            {"environment": replace(MACHINE, cpu=replace(MACHINE.cpu, model="Y"))},
+            "cpu model 'X' against 'Y'",
         ),
-        (lambda r: r.update(complete=False, incomplete_because="stopped"), "incomplete: stopped"),
+        ({"environment": replace(MACHINE, placement=None)}, "placement pinned True against None"),
+        ({"environment": replace(MACHINE, memory_bytes=4_000_000_000)}, "memory"),
+        ({"scenarios": {}}, "registration is missing on the candidate's side"),
+        (
+            {"scenarios": {"registration": ENTRY, "extra": ENTRY}},
+            "extra is missing on the baseline's side",
+        ),
+        (
+            {"scenarios": {"registration": replace(ENTRY, schedule=CLOSED)}},
+            "schedule of registration: {'kind': 'poisson',",
+        ),
+        ({"ended": Ended.BROKE_OFF, "because": "stopped"}, "incomplete: stopped"),
     ],
 )
 def test_what_is_not_alike_is_named_and_not_compared(change, named):
-    other = copy.deepcopy(RECORD)
-    change(other)
+    other = replace(RECORD, **change)
     reasons = incomparable([RunSample("a", {}, {}, RECORD)], [RunSample("b", {}, {}, other)])
     assert any(named in reason for reason in reasons), reasons
 
 
 def test_where_a_run_lies_does_not_matter():
-    other = copy.deepcopy(RECORD)
-    other["config"]["runs_dir"] = "elsewhere"
-    other["environment"]["memory_bytes"] += 4096
+    config = Document({**RECORD.config.value, "runs_dir": "elsewhere"})
+    environment = replace(MACHINE, memory_bytes=MACHINE.memory_bytes + 4096)
+    other = replace(RECORD, config=config, environment=environment)
     assert incomparable([RunSample("a", {}, {}, RECORD)], [RunSample("b", {}, {}, other)]) == []
 
 

@@ -5,15 +5,21 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pytest
 
 from tailguard.config.merge import load_config
-from tailguard.duet.block import Order, perform
+from tailguard.duet.block import perform
+from tailguard.duet.order import Order, SideOrder, SideRecord, settings_of
+from tailguard.duet.sides import _instrument
 from tailguard.postgres.server import Server
+from tailguard.record.environment import Placement
+from tailguard.record.run_json import decode, encode
 from tailguard.record.samples.pack import unpack_samples
+from tests.support.suite import SUITE
 
 pytestmark = pytest.mark.system
 
@@ -27,11 +33,16 @@ SMALL = {
 }
 
 
-def order(postgres: Server, folder: str = "", **more: Any) -> Order:
+def order(postgres: Server, folder: str, config_file: Path = SUITE.file, *, explain: bool = False) -> Order:
     config = load_config("duet", flags=SMALL | {"database.dsn": postgres.dsn}, environ={})
-    settings = {name: setting.value for name, setting in config.settings.items() if setting.value is not None}
-    placement = {"generator": None, "server": None, "pinned": False, "why": ""}
-    return Order("abc-1", "duet", settings, folder, placement, time.monotonic_ns(), **more)
+    side = SideOrder(
+        profile="duet",
+        settings=settings_of(config),
+        config_file=str(config_file),
+        placement=Placement(generator=None, server=None, pinned=False),
+        folder=folder,
+    )
+    return Order(side=side, run_id="abc-1", number=1, ordered_ns=time.monotonic_ns(), explain=explain)
 
 
 def test_a_block_measures_checks_and_says_where_its_time_went(postgres: Server, tmp_path: Path) -> None:
@@ -39,29 +50,41 @@ def test_a_block_measures_checks_and_says_where_its_time_went(postgres: Server, 
     found = perform(order(postgres, str(ROOT), explain=True), tmp_path / "samples")
     wall_s = time.monotonic() - began_s
     assert len(unpack_samples(tmp_path / "samples")["registration"]) == 60
-    assert all(each["held"] for each in found["scenarios"]["registration"]["invariants"])
-    assert set(found["phases_s"]) == {"start", "world", "prepare", "wait", "measure", "check", "close"}
-    assert abs(sum(found["phases_s"].values()) - wall_s) < 0.5
-    assert found["platform"] == str(ROOT)
-    plans = found["plans"]
-    assert set(plans) == {"idx_tx_wallet_created_desc", "idx_moderation_ref_created_desc"}
-    assert all("Index" in json.dumps(plan) for plan in plans.values())
+    assert found.scenarios["registration"].invariants
+    assert all(each.held for each in found.scenarios["registration"].invariants)
+    seconds = msgspec.structs.astuple(found.phases)
+    assert all(each > 0 for each in seconds)
+    assert abs(sum(seconds) - wall_s) < 0.5
+    assert found.platform == str(ROOT)
+    assert set(found.plans) == {"idx_tx_wallet_created_desc", "idx_moderation_ref_created_desc"}
+    documents = [each.document for each in found.plans.values()]
+    assert all(document and "Index" in json.dumps(document.value) for document in documents)
 
 
 def test_a_sides_own_folder_replaces_the_platform_and_never_the_instrument(
     postgres: Server, tmp_path: Path
 ) -> None:
-    """As the duet starts it: the side's `perf` would end the process, its `deltacrown` is the one that runs."""
+    """As the duet starts it: the side's `perf` would end the process, its `reference` is the one that runs."""
     side = tmp_path / "side"
-    shutil.copytree(ROOT / "deltacrown", side / "deltacrown", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "reference", side / "reference", ignore=shutil.ignore_patterns("__pycache__"))
+    with (side / "reference" / "__init__.py").open("a", encoding="utf-8") as file:
+        file.write("\nprint('the reference of the side')\n")
     (side / "perf").mkdir()
     (side / "perf" / "__init__.py").write_text("raise SystemExit('the wrong instrument')\n", encoding="utf-8")
-    told = order(postgres, str(side))
     path = tmp_path / "order.json"
-    path.write_text(json.dumps({name: getattr(told, name) for name in Order.__slots__}), encoding="utf-8")
-    command = [sys.executable, "-P", "-m", "tailguard.duet.block", str(path), str(tmp_path / "result.json")]
-    done = subprocess.run(
-        command, cwd=side, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT)}
-    )
+    with ExitStack() as stack:
+        instrument = _instrument(SUITE, stack)
+        path.write_bytes(encode(order(postgres, str(side), instrument.file)))
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "tailguard.duet.block",
+            str(path),
+            str(tmp_path / "result.json"),
+        ]
+        environ = {"PYTHONPATH": str(instrument.product)}
+        done = subprocess.run(command, cwd=side, capture_output=True, text=True, check=False, env=environ)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["platform"] == str(side)
+    assert done.stdout == "the reference of the side\n"
+    assert decode((tmp_path / "result.json").read_bytes(), SideRecord).platform == str(side)

@@ -1,72 +1,104 @@
 """The gate put to the test: what it found is kept for this machine and this size, and for no other."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tailguard.base.state import State
+from tailguard.compare.history import machine_of
 from tailguard.config.merge import load_config
 from tailguard.duet import calibration as duet_calibration
 from tailguard.duet.calibration import calibrate
 from tailguard.duet.record import CALIBRATION, known_calibration
-from tailguard.duet.session import Budget
+from tailguard.pipeline.environment import describe_environment
+from tailguard.record.duet import Block, Budget, Duet, DuetSide, Quality
+from tailguard.record.objective import Margins
 from tailguard.record.run import Run
+from tailguard.record.run_record import Ended
+from tailguard.record.verdict import PlanVerdict
 
-MACHINE = "unknown CPU, ? cores, 0 GiB, not pinned"
+ENVIRONMENT = describe_environment()
+MACHINE = machine_of(ENVIRONMENT)
+QUALITY = Quality(
+    duets=200,
+    pairs=20,
+    false_alarms=0,
+    injected=0.1,
+    found=190,
+    found_in=20,
+    least_seen={"registration p50 of register": 0.05},
+)
+Calibrated = Callable[..., tuple[int, Path]]
+
+
+def duet() -> Duet:
+    return Duet(
+        sides={"baseline": DuetSide(label="a"), "candidate": DuetSide(label="b")},
+        budget=Budget(pairs=20, minutes=5.0),
+        margins=Margins(quantiles=(), floor_ms=0.1),
+        looks=(10, 20),
+        blocks=tuple(Block(number=n, first="baseline", wall_s=1.0, files={}) for n in range(20)),
+        quality=QUALITY,
+    )
+
+
+def verdict(state: State) -> PlanVerdict:
+    return PlanVerdict(
+        name="a", state=state, query="q", baseline_blocks=1, candidate_blocks=1, diff=(), why="as told"
+    )
 
 
 @pytest.fixture
-def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Calibrate with duets that say what they are told to; the record and its readers are real."""
+def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calibrated:
+    """Calibrate with duets whose verdicts are as told; the record and its readers are real."""
 
-    def run(*states: str) -> tuple[int, Path]:
+    def run(*states: State) -> tuple[int, Path]:
         config = load_config("duet", flags={"runs_dir": str(tmp_path)}, environ={})
         told = iter(states)
 
         def perform(*_: Any) -> Run:
-            made = Run.start(config, command=["tailguard", "duet"])
-            made.record["duet"] = {"pairs": 20, "quality": {"sentence": "false alarms 0/200"}}
-            verdict = {
-                "objective": "a",
-                "scenario": "registration",
-                "step": "",
-                "kind": "change",
-                "state": next(told),
-            }
-            made.record["verdicts"] = [verdict]
-            made.finish()
+            made = Run.start(config, environment=ENVIRONMENT, command=["tailguard", "duet"])
+            made.put_duet(duet())
+            made.finish(Ended.COMPLETE)
             return made
 
         monkeypatch.setattr(duet_calibration, "perform_duet", perform)
-        return calibrate(config, Budget(20, 5.0), ["tailguard", "duet", "--calibrate"]), tmp_path
+        monkeypatch.setattr(duet_calibration, "verdicts_of", lambda _: (verdict(next(told)),))
+        budget = Budget(pairs=20, minutes=5.0)
+        return calibrate(config, budget, ["tailguard", "duet", "--calibrate"]), tmp_path
 
     return run
 
 
-def test_a_gate_that_tells_the_two_apart_is_good_and_says_so(calibrated: Any, capsys: Any) -> None:
-    code, runs = calibrated("PASS", "FAIL")
+def test_a_gate_that_tells_the_two_apart_is_good_and_says_so(
+    calibrated: Calibrated, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, runs = calibrated(State.PASS, State.FAIL)
     assert code == 0
     assert (
-        "The same code: PASS after 20 pairs; delay_pct=10: FAIL after 20 pairs. false alarms 0/200."
+        "The same code: PASS after 20 pairs; delay_pct=10: FAIL after 20 pairs. false alarms 0/200"
         in capsys.readouterr().out
     )
     found = known_calibration(runs, MACHINE, load_config("duet", environ={}))
     assert found is not None
-    assert found["slower"]["state"] == "FAIL"
-    latest = json.loads((runs / "latest" / "run.json").read_text(encoding="utf-8"))
-    assert latest["duet"]["calibration"]["sentence"] == found["sentence"]
+    assert found.slower.state is State.FAIL
+    latest = Run.load("latest", runs)
+    assert latest.record.duet is not None
+    assert latest.record.duet.calibration == found
+    assert (latest.record.id, latest.record.exit_code) == (found.slower.run, 99)
 
 
-@pytest.mark.parametrize("states", [("FAIL", "FAIL"), ("PASS", "INCONCLUSIVE")])
+@pytest.mark.parametrize("states", [(State.FAIL, State.FAIL), (State.PASS, State.INCONCLUSIVE)])
 def test_a_gate_that_cannot_tell_them_apart_is_not_good_enough(
-    calibrated: Any, states: tuple[str, str]
+    calibrated: Calibrated, states: tuple[State, State]
 ) -> None:
     assert calibrated(*states)[0] == 75
 
 
-def test_what_was_found_holds_for_the_same_machine_and_size_only(calibrated: Any) -> None:
-    _, runs = calibrated("PASS", "FAIL")
+def test_what_was_found_holds_for_the_same_machine_and_size_only(calibrated: Calibrated) -> None:
+    _, runs = calibrated(State.PASS, State.FAIL)
     assert known_calibration(runs, "another machine", load_config("duet", environ={})) is None
     assert known_calibration(runs, MACHINE, load_config("smoke", environ={})) is None
     (runs / CALIBRATION).write_text("{", encoding="utf-8")

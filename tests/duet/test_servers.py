@@ -1,6 +1,5 @@
 """A duet between servers, through the installed command: URLs that answer, or commands started for each block."""
 
-import json
 import os
 import re
 import subprocess
@@ -11,6 +10,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from tailguard.record.duet import Duet, DuetSide
+from tailguard.record.run import Run
+from tailguard.record.run_record import RunRecord
 
 pytestmark = pytest.mark.system
 
@@ -56,11 +59,10 @@ def serving() -> Iterator[str]:
     pytest.fail("the server did not start")
 
 
-def record(tmp_path: Path) -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = json.loads(
-        (tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8")
-    )
-    return found
+def latest(tmp_path: Path) -> tuple[RunRecord, Duet]:
+    record = Run.load("latest", tmp_path / "runs").record
+    assert record.duet is not None
+    return record, record.duet
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def record(tmp_path: Path) -> dict[str, dict[str, object]]:
             ["--baseline-url", "http://127.0.0.1:1", "--candidate-url", "http://127.0.0.1:1/"],
             "the same server",
         ),
-        (["--baseline-url", "staging", "--candidate-command", SERVE], "--baseline-url is no address"),
+        (["--baseline-url", "staging", "--candidate-command", SERVE], "--baseline-url is not an address"),
         (["--baseline-url", "http://me:hunter2@h:1", "--candidate-command", SERVE], "with no log-in"),
         (["--baseline-command", "serve --port 80", "--candidate-command", SERVE], "write {port} there"),
         (["--baseline-command", "'serve {port}", "--candidate-command", SERVE], "cannot be read"),
@@ -117,16 +119,16 @@ def test_two_urls_are_compared_and_what_cannot_be_seen_is_said(tmp_path: Path) -
         assert "set DELTACROWN_SECRET to the one it was started with" in refused.stderr
         found = duet(tmp_path, *sides, *SMALL, DELTACROWN_SECRET=SECRET)
     assert found.returncode in {0, 75, 99}, found.stdout + found.stderr
-    run = record(tmp_path)
-    assert run["duet"]["pairs"] == 9
-    assert run["duet"]["sides_saw"] == {
-        "baseline": {"platform": urls[0], "faults": []},
-        "candidate": {"platform": urls[1], "faults": []},
+    run, told = latest(tmp_path)
+    assert len(told.blocks) == 9
+    assert told.sides == {
+        "baseline": DuetSide(label=urls[0], platform=urls[0]),
+        "candidate": DuetSide(label=urls[1], platform=urls[1]),
     }
-    counts = run["scenarios"]["registration"]["counts"]  # type: ignore[index]
-    assert counts["error"] == 0
-    assert counts["ok"] > 0.9 * counts["total"], "no user joins a tournament twice, in whichever block"
-    assert {doubt["kind"] for doubt in run["doubts"]} >= {"invariants_unchecked", "plans_not_compared"}  # type: ignore[index]
+    counts = run.scenarios["registration"].counts
+    assert counts.error == 0
+    assert counts.ok > 0.9 * counts.total, "no user joins a tournament twice, in whichever block"
+    assert {doubt.kind for doubt in run.doubts} >= {"invariants_unchecked", "plans_not_compared"}
     assert SECRET not in (tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8")
 
 
@@ -140,4 +142,4 @@ def test_a_server_is_started_for_each_block_and_gone_afterwards(tmp_path: Path) 
     assert found.returncode == 99, found.stdout + found.stderr
     left = [each.pid for each in psutil.process_iter(["cwd"]) if each.info["cwd"] == str(tmp_path)]
     assert left == [], "servers run where the duet was called"
-    assert record(tmp_path)["duet"]["discarded"] == []
+    assert latest(tmp_path)[1].discarded == ()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tailguard.base.errors import UsageError
-from tailguard.duet.side_spec import Wanted
+from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import sides_from
 from tailguard.duet.sources import lock_hash, snapshot, unpack_ref, working_tree
 
@@ -57,7 +57,7 @@ def test_a_dirty_work_tree_is_copied_as_it_is_and_called_dirty(repository: Path,
 
 @pytest.mark.parametrize("ref", ["no-such-branch", "--upload-pack=x", "HEAD~99"])
 def test_an_unknown_ref_is_named_with_what_helps(repository: Path, tmp_path: Path, ref: str) -> None:
-    with pytest.raises(UsageError, match=r"is no commit of .* fetch-depth: 0"):
+    with pytest.raises(UsageError, match=r"is not a commit of .* fetch-depth: 0"):
         unpack_ref(ref, repository, tmp_path / "x")
 
 
@@ -65,13 +65,13 @@ def test_a_folder_outside_of_git_has_no_refs_but_can_be_a_side(tmp_path: Path) -
     plain = tmp_path / "plain"
     plain.mkdir()
     (plain / "code.py").write_text("x", encoding="utf-8")
-    with pytest.raises(UsageError, match="in no git repository"):
+    with pytest.raises(UsageError, match="is not in a git repository"):
         unpack_ref("HEAD", plain, tmp_path / "x")
     assert (snapshot(working_tree(plain), tmp_path / "copy").folder / "code.py").exists()
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         working_tree(tmp_path / "lost")
 
 
@@ -96,23 +96,24 @@ def test_the_lock_hash_changes_with_what_is_required_only(repository: Path) -> N
 
 def test_a_missing_baseline_is_an_error() -> None:
     with pytest.raises(UsageError, match="no baseline to compare with"):
-        sides_from(Wanted(), Wanted(), {})
+        sides_from(SideSpec(), SideSpec(), {})
 
 
 def test_the_environment_names_a_baseline_by_ref_or_folder(tmp_path: Path) -> None:
     assert (
-        sides_from(Wanted(), Wanted(), {"TAILGUARD_BASELINE": "origin/main"})["baseline"].ref == "origin/main"
+        sides_from(SideSpec(), SideSpec(), {"TAILGUARD_BASELINE": "origin/main"})["baseline"].ref
+        == "origin/main"
     )
-    assert sides_from(Wanted(), Wanted(), {"TAILGUARD_BASELINE": str(tmp_path)})["baseline"].folder == str(
-        tmp_path
-    )
+    assert sides_from(SideSpec(), SideSpec(), {"TAILGUARD_BASELINE": str(tmp_path)})[
+        "baseline"
+    ].folder == str(tmp_path)
 
 
 def test_a_side_is_a_commit_or_a_folder() -> None:
     with pytest.raises(UsageError, match="one thing"):
-        sides_from(Wanted(ref="a", folder="b"), Wanted(), {})
+        sides_from(SideSpec(ref="a", folder="b"), SideSpec(), {})
 
 
 def test_a_candidates_fault_alone_is_an_a_b_of_the_same_tree() -> None:
-    sides = sides_from(Wanted(), Wanted(environ={"TAILGUARD_FAULTS": "delay_pct=10"}), {})
+    sides = sides_from(SideSpec(), SideSpec(environ={"TAILGUARD_FAULTS": "delay_pct=10"}), {})
     assert not sides["baseline"].environ

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tailguard.duet.turns import Seat, Turn, TurnError
+from tailguard.duet.turns import TurnClient, TurnError, TurnServer
 
 
 def child(address: Path, slices: int, log: list[str], name: str) -> threading.Thread:
     def work() -> None:
-        turn = Turn(str(address))
+        turn = TurnClient(str(address))
         turn.take()
         for number in range(slices):
             log.append(f"{name}{number}")
@@ -25,7 +25,7 @@ def child(address: Path, slices: int, log: list[str], name: str) -> threading.Th
 
 def test_each_side_works_only_in_its_turn_and_cleans_up_after_both(tmp_path: Path) -> None:
     log: list[str] = []
-    with Seat(tmp_path / "a", lambda: True) as a, Seat(tmp_path / "b", lambda: True) as b:
+    with TurnServer(tmp_path / "a", lambda: True) as a, TurnServer(tmp_path / "b", lambda: True) as b:
         threads = [child(tmp_path / "a", 2, log, "a"), child(tmp_path / "b", 3, log, "b")]
         a.await_ready(5)
         b.await_ready(5)
@@ -48,21 +48,21 @@ def test_each_side_works_only_in_its_turn_and_cleans_up_after_both(tmp_path: Pat
 
 
 def test_a_child_that_dies_before_it_is_ready_is_noticed(tmp_path: Path) -> None:
-    with Seat(tmp_path / "a", lambda: False) as seat, pytest.raises(TurnError, match="it ended"):
+    with TurnServer(tmp_path / "a", lambda: False) as seat, pytest.raises(TurnError, match="it ended"):
         seat.await_ready(5)
 
 
 def test_a_child_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
     with (
-        Seat(tmp_path / "a", lambda: True) as seat,
+        TurnServer(tmp_path / "a", lambda: True) as seat,
         pytest.raises(TurnError, match=r"did not get ready within 0\.1 s"),
     ):
         seat.await_ready(0.1)
 
 
 def test_a_child_that_hangs_up_in_its_turn_is_noticed(tmp_path: Path) -> None:
-    with Seat(tmp_path / "a", lambda: True) as seat:
-        turn = Turn(str(tmp_path / "a"))
+    with TurnServer(tmp_path / "a", lambda: True) as seat:
+        turn = TurnClient(str(tmp_path / "a"))
         thread = threading.Thread(target=turn.take)
         thread.start()
         seat.await_ready(5)
@@ -74,8 +74,8 @@ def test_a_child_that_hangs_up_in_its_turn_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_child_whose_parent_is_gone_says_so(tmp_path: Path) -> None:
-    with Seat(tmp_path / "a", lambda: True):
-        turn = Turn(str(tmp_path / "a"))
+    with TurnServer(tmp_path / "a", lambda: True):
+        turn = TurnClient(str(tmp_path / "a"))
     with pytest.raises(TurnError, match="gone"):
         turn.take()
     turn.close()

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from tailguard.base.errors import UsageError
-from tailguard.judge.decision import State, judge_counts, judge_stream
+from tailguard.base.state import State
+from tailguard.judge.decision import judge_counts, judge_stream
 
 ORDER = [State.PASS, State.INCONCLUSIVE, State.FAIL]
 quantiles = st.sampled_from([0.5, 0.9, 0.95, 0.99])

@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailguard.judge.decision import judge_counts
-from tailguard.judge.multiplicity import guard_family, holm
+from tailguard.judge.multiplicity import correct_fails, holm
 
 p_lists = st.lists(st.floats(0, 1), max_size=20)
 
 
 @given(p_lists, st.floats(0.001, 0.2))
 def test_holm_agrees_with_adjusted_p_values(p_values, alpha):
-    """Oracle: adjusted p of rank i = max over j <= i of (m - j + 1) p_(j), rejected where <= alpha."""
+    """Oracle: adjusted p of rank i = max over j <= i of (m - j + 1) p_(j), rejected if <= alpha."""
     order = np.argsort(p_values, kind="stable")
     adjusted = np.maximum.accumulate(np.array(p_values)[order] * np.arange(len(p_values), 0, -1))
     close = np.isclose(adjusted, alpha, rtol=1e-12)
@@ -33,7 +33,7 @@ def test_one_narrow_fail_among_many_becomes_inconclusive_and_says_why():
     """k = 40 of 500 fails a p95 alone (p = 0.003) but not among 14."""
     narrow, good = judge_counts(500, 40, 0.95), judge_counts(500, 5, 0.95)
     assert narrow.state == "FAIL"
-    family = guard_family([narrow, *[good] * 13])
+    family = correct_fails([narrow, *[good] * 13])
     assert [v.state for v in family] == ["INCONCLUSIVE"] + ["PASS"] * 13
     assert "14 objectives" in family[0].why
 
@@ -41,9 +41,9 @@ def test_one_narrow_fail_among_many_becomes_inconclusive_and_says_why():
 def test_clear_fails_stand_and_a_family_never_makes_a_pass_dearer():
     """What is clearly over its limit fails beside any number of others."""
     bad, good = judge_counts(500, 400, 0.95), judge_counts(500, 5, 0.95)
-    assert guard_family([bad, *[good] * 99]) == [bad, *[good] * 99]
+    assert correct_fails([bad, *[good] * 99]) == [bad, *[good] * 99]
 
 
 def test_an_empty_family_is_empty():
     """No verdicts, no correction."""
-    assert guard_family([]) == []
+    assert correct_fails([]) == []

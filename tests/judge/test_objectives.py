@@ -5,7 +5,17 @@ import pytest
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
 from tailguard.judge.objective import parse_latency, parse_objective, parse_rate
-from tailguard.judge.objectives import configured_objectives, load_objectives, parse_objectives
+from tailguard.judge.objectives import (
+    assuming,
+    configured_objectives,
+    load_margins,
+    load_objectives,
+    only,
+    parse_objectives,
+)
+from tailguard.judge.sequential import look_counts
+from tailguard.record.objective import Margin, Objectives
+from tailguard.record.run_json import decode, encode
 from tests.support.suite import OBJECTIVES, ROOT
 
 KNOWN = {
@@ -50,9 +60,14 @@ def test_each_promise_is_parsed_into_its_numbers():
         0.05,
     )
     retries = by_name["certificate_upload retry rate < 2%"]
-    assert (retries.kind, retries.step, retries.max_ratio, retries.p0) == ("retry_rate", "upload", 0.02, 0.02)
+    assert (retries.metric, retries.step, retries.max_ratio, retries.p0) == (
+        "retry_rate",
+        "upload",
+        0.02,
+        0.02,
+    )
     errors = by_name["registration error rate < 1%"]
-    assert (errors.kind, errors.step, errors.p0) == ("error_rate", "", 0.01)
+    assert (errors.metric, errors.step, errors.p0) == ("error_rate", "", 0.01)
     assert by_name["registration p99 <= 300ms"].p0 == 0.01
 
 
@@ -97,7 +112,7 @@ def test_an_objective_that_does_not_parse_is_quoted(text, named):
 
 
 @pytest.mark.parametrize("bound", ["< 1", "< 1ms", "< 0%", "< 100%", "1%"])
-def test_a_rate_that_is_no_percentage_is_refused(bound):
+def test_a_rate_that_is_not_a_percentage_is_refused(bound):
     """0 % cannot be tested, and 100 % says nothing."""
     with pytest.raises(UsageError):
         parse_rate("error_rate", bound)
@@ -145,11 +160,15 @@ def test_a_missing_file_is_named(tmp_path):
         load_objectives(tmp_path / "none.toml")
 
 
+def recorded(objectives):
+    """The objectives as run.json has them."""
+    return decode(encode(objectives), Objectives)
+
+
 def test_the_record_of_a_run_reads_back_to_the_same_objectives():
     """What run.json keeps is enough to judge again, without knowing the scenarios."""
     objectives = load_objectives(OBJECTIVES, known=KNOWN)
-    again = parse_objectives(objectives.as_dict())
-    assert (again.items, again.rules) == (objectives.items, objectives.rules)
+    assert recorded(objectives) == objectives
 
 
 def test_a_step_left_out_is_the_first_one_and_stays_so_in_the_record():
@@ -157,7 +176,7 @@ def test_a_step_left_out_is_the_first_one_and_stays_so_in_the_record():
     short = {"scenarios": {"certificate_upload": {"p95": "<= 75ms"}}}
     objectives = parse_objectives(short, known=KNOWN)
     assert objectives.items[0].step == "upload"
-    assert parse_objectives(objectives.as_dict()).items == objectives.items
+    assert recorded(objectives).items == objectives.items
     with pytest.raises(UsageError, match="no step"):
         parse_objectives(short)
 
@@ -172,16 +191,30 @@ def test_a_scenario_without_a_table_has_the_error_rate_of_every_scenario():
 
 def test_objectives_can_be_narrowed_to_the_scenarios_of_a_run():
     """And nothing else changes."""
-    one = load_objectives(OBJECTIVES, known=KNOWN).only(["economy_transfer"])
+    whole = load_objectives(OBJECTIVES, known=KNOWN)
+    one = only(whole, ["economy_transfer"])
     assert {item.scenario for item in one.items} == {"economy_transfer"}
-    assert parse_objectives(one.as_dict()).items == one.items
+    assert one.items == whole.of("economy_transfer")
+    assert one.rules == {"economy_transfer": whole.rules["economy_transfer"]}
+
+
+def test_without_an_objective_of_its_scenarios_a_run_cannot_be_judged():
+    with pytest.raises(UsageError, match=r"objectives\.toml has no objective"):
+        only(load_objectives(OBJECTIVES, known=KNOWN), ["ticket_sale"])
+
+
+def test_the_margins_of_the_gate_are_parsed_into_their_numbers():
+    margins = load_margins(OBJECTIVES, known=KNOWN)
+    assert margins.quantiles == (Margin(q=0.5, most=0.05), Margin(q=0.95, most=0.10))
+    assert margins.floor_of("registration") == 0.1
+    assert margins.floor_of("certificate_upload") == 0.5
 
 
 def test_another_assumption_is_kept_in_the_record():
     """The profile's dependence and confidence overrule the file, and are said in what is saved."""
-    assumed = load_objectives(OBJECTIVES, known=KNOWN).assuming(dependence="independent", confidence=0.95)
+    assumed = assuming(load_objectives(OBJECTIVES, known=KNOWN), dependence="independent", confidence=0.95)
     assert {(rule.alpha, rule.dependence) for rule in assumed.rules.values()} == {(0.05, "independent")}
-    assert parse_objectives(assumed.as_dict()).rules == assumed.rules
+    assert recorded(assumed).rules == assumed.rules
 
 
 def test_a_name_without_scenario_is_the_bare_objective():
@@ -194,8 +227,8 @@ def test_a_run_is_first_looked_at_when_it_has_its_least_samples(monkeypatch, tmp
     monkeypatch.chdir(tmp_path)
     config = load_config("smoke", file=ROOT / "tailguard.toml", sets=["load.min_samples=700"], environ={})
     objectives = configured_objectives(config, KNOWN)
-    assert {next(rule.grid) for rule in objectives.rules.values()} == {700}
-    assert parse_objectives(objectives.as_dict()).rules == objectives.rules
+    assert {next(look_counts(rule)) for rule in objectives.rules.values()} == {700}
+    assert recorded(objectives).rules == objectives.rules
 
 
 def test_a_configuration_chooses_scenarios_and_file(monkeypatch, tmp_path):

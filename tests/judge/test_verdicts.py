@@ -1,14 +1,17 @@
 """A run on disk against its objectives: which samples count, and when a measurement is not trusted."""
 
-import json
-
 import numpy as np
 import pandas
 import pytest
+from msgspec.structs import replace
 
+from tailguard.base.state import State
 from tailguard.judge.objectives import parse_objectives
-from tailguard.judge.verdicts import exit_code, judge_run, judging
+from tailguard.judge.verdicts import judge_run
+from tailguard.record.chaos import Chaos, FaultWindow
+from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
 from tailguard.record.run import Run
+from tailguard.record.run_json import plain
 from tests.support.runs_by_hand import HELD, made_run, samples_of
 
 OBJECTIVES = parse_objectives(
@@ -37,13 +40,13 @@ def upload(**changes):
 
 def states(run, objectives=OBJECTIVES):
     """The states by objective, the scenario's name left out."""
-    return {v.objective.name.removeprefix("upload "): str(v.state) for v in judge_run(run, objectives)}
+    return {v.name.removeprefix("upload "): str(v.state) for v in judge_run(run, objectives)}
 
 
 def test_a_sound_and_fast_run_passes_every_objective(tmp_path):
     """Latencies of both steps, retry rate and error rate."""
     verdicts = judge_run(made_run(tmp_path, upload=upload()), OBJECTIVES)
-    assert {v.objective.name: v.state for v in verdicts} == {
+    assert {v.name: v.state for v in verdicts} == {
         "upload p95 <= 75ms": "PASS",
         "upload get p95 < 50ms": "PASS",
         "upload retry rate < 2%": "PASS",
@@ -76,9 +79,9 @@ def test_conflicts_are_in_no_rate(tmp_path):
     """Clean refusals, however many, are what the platform should do."""
     outcome = np.where(np.arange(N) % 3 == 0, 1, 0)
     verdicts = judge_run(made_run(tmp_path, upload=upload(outcome=outcome)), OBJECTIVES)
-    errors = next(v for v in verdicts if v.objective.kind == "error_rate")
-    assert (errors.state, errors.observed["value"]) == ("PASS", 0)
-    assert errors.verdict.n <= (outcome == 0).sum()
+    errors = next(v for v in verdicts if v.objective.metric == "error_rate")
+    assert (errors.state, errors.observed.value) == ("PASS", 0)
+    assert errors.n <= (outcome == 0).sum()
 
 
 def test_the_retry_rate_is_of_the_named_step(tmp_path):
@@ -99,26 +102,26 @@ def test_the_observed_quantile_is_that_of_pandas_on_the_saved_samples(tmp_path):
     put = frame[(frame.step == "put") & (frame.outcome == "ok")]
     times_ms = (put.ended_ns - put.intended_ns) / 1e6
     verdict = judge_run(run, OBJECTIVES)[0]
-    assert verdict.observed["value"] == np.percentile(times_ms, 95, method="inverted_cdf")
-    assert verdict.observed["low"] <= verdict.observed["value"] <= verdict.observed["high"]
+    assert verdict.observed.value == np.percentile(times_ms, 95, method="inverted_cdf")
+    assert verdict.observed.low <= verdict.observed.value <= verdict.observed.high
 
 
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
         ({"because": "interrupted by the user"}, "incomplete: interrupted by the user"),
-        ({"invariants": [HELD | {"held": False, "observed": "3"}]}, "no tournament over capacity"),
+        ({"invariants": [replace(HELD, held=False, observed="3")]}, "no tournament over capacity"),
         (
             {
                 "doubts": [
-                    {
-                        "kind": "late_generator",
-                        "scenario": "upload",
-                        "grade": "grave",
-                        "measured": "p99 80 ms",
-                        "limit": "10 ms",
-                        "remedy": "free a core",
-                    }
+                    Doubt(
+                        kind=LATE_GENERATOR,
+                        scenario="upload",
+                        grade=Grade.GRAVE,
+                        measured="p99 80 ms",
+                        limit="10 ms",
+                        remedy="free a core",
+                    )
                 ]
             },
             "late generator: p99 80 ms",
@@ -133,43 +136,49 @@ def test_a_run_that_cannot_be_trusted_is_invalid_and_says_why(tmp_path, changes,
         )
         verdicts = judge_run(run, OBJECTIVES)
         assert {v.state for v in verdicts} == {"INVALID"}
-        assert all(named in v.verdict.why for v in verdicts)
+        assert all(named in v.why for v in verdicts)
 
 
-GRAVE = {
-    "scenario": "upload",
-    "grade": "grave",
-    "measured": "70 ms",
-    "limit": "50 ms",
-    "remedy": "free a core",
-}
-LATE, IMPOSSIBLE = ({"kind": kind} | GRAVE for kind in ("late_generator", "impossible_times"))
+LATE = Doubt(
+    kind=LATE_GENERATOR,
+    scenario="upload",
+    grade=Grade.GRAVE,
+    measured="70 ms",
+    limit="50 ms",
+    remedy="free a core",
+)
+IMPOSSIBLE = replace(LATE, kind="impossible_times")
+S3_DOWN = Chaos(
+    recover_s=5.0,
+    ordered=("S3 down",),
+    windows=(FaultWindow(label="S3 down", began_ns=0, ended_ns=1),),
+    outages={},
+    recoveries=(),
+)
 
 
 def chaos_run(folder, *, doubts, chaos, **changes):
     """A run whose record says what was done to it."""
-    run = made_run(folder, upload=upload(**changes), doubts=doubts)
-    run.record |= {"chaos": chaos} if chaos else {}
-    return run
+    return made_run(folder, upload=upload(**changes), doubts=doubts, chaos=chaos)
 
 
 def test_under_faults_a_late_generator_takes_latencies_away_and_leaves_rates(tmp_path):
     """Whether an answer was an error does not depend on how punctually it was asked for."""
-    run = chaos_run(tmp_path, doubts=[LATE], chaos={"windows": [{"label": "S3 down"}]})
+    run = chaos_run(tmp_path, doubts=[LATE], chaos=S3_DOWN)
     assert states(run) == {
         "p95 <= 75ms": "INVALID",
         "get p95 < 50ms": "INVALID",
         "retry rate < 2%": "PASS",
         "error rate < 1%": "PASS",
     }
-    rates = [v for v in judge_run(run, OBJECTIVES) if v.objective.kind != "latency"]
-    assert all("late generator takes only latencies away" in v.verdict.why for v in rates)
+    rates = [v for v in judge_run(run, OBJECTIVES) if v.objective.metric != "latency"]
+    assert all("late generator takes only latencies away" in v.why for v in rates)
 
 
 def test_under_faults_too_many_errors_fail_though_the_generator_was_late(tmp_path):
     """The doubt saves no platform."""
     outcome = np.where(np.arange(N) % 5 == 0, 2, 0)
-    run = chaos_run(tmp_path, doubts=[LATE], chaos={"windows": [{"label": "S3 down"}]}, outcome=outcome)
+    run = chaos_run(tmp_path, doubts=[LATE], chaos=S3_DOWN, outcome=outcome)
     assert states(run)["error rate < 1%"] == "FAIL"
 
 
@@ -179,39 +188,34 @@ def test_under_faults_the_share_of_errors_in_the_whole_plan_is_judged(tmp_path, 
     objectives = parse_objectives({"scenarios": {"upload": {"step": "put", "error_rate": "< 10%"}}})
     outcome = np.zeros(N, int)
     outcome[200 : 200 + errors] = 2
-    run = chaos_run(tmp_path, doubts=[], chaos={"windows": [{"label": "S3 down"}]}, outcome=outcome)
+    run = chaos_run(tmp_path, doubts=[], chaos=S3_DOWN, outcome=outcome)
     assert states(run, objectives) == {"error rate < 10%": expected}
     [verdict] = judge_run(run, objectives)
-    assert (verdict.verdict.n, verdict.verdict.exceedances, verdict.verdict.rule) == (
+    assert (verdict.n, verdict.exceedances, verdict.rule) == (
         N,
         errors,
         "exact binomial",
     )
 
 
-@pytest.mark.parametrize(
-    ("doubt", "chaos"), [(LATE, None), (IMPOSSIBLE, {"windows": [{"label": "S3 down"}]})]
-)
+@pytest.mark.parametrize(("doubt", "chaos"), [(LATE, None), (IMPOSSIBLE, S3_DOWN)])
 def test_without_faults_or_for_another_reason_a_grave_doubt_takes_everything_away(tmp_path, doubt, chaos):
     """A late generator offers another load than it claims; wrong times are wrong under faults too."""
     run = chaos_run(tmp_path, doubts=[doubt], chaos=chaos)
     assert set(states(run).values()) == {"INVALID"}
 
 
-@pytest.mark.parametrize(
-    "doubt", [{"grade": "warn", "scenario": "upload"}, {"grade": "grave", "scenario": "other"}]
-)
+@pytest.mark.parametrize("doubt", [replace(LATE, grade=Grade.WARN), replace(LATE, scenario="other")])
 def test_lesser_doubts_and_doubts_of_others_change_nothing(tmp_path, doubt):
     """A warning is shown, not obeyed."""
-    doubts = [{"kind": "steal", "measured": "3 %", "limit": "1 %", "remedy": "wait"} | doubt]
-    assert set(states(made_run(tmp_path, upload=upload(), doubts=doubts)).values()) == {"PASS"}
+    assert set(states(made_run(tmp_path, upload=upload(), doubts=[doubt])).values()) == {"PASS"}
 
 
 def test_a_missing_scenario_is_invalid(tmp_path):
     """An objective without its scenario is never a pass."""
     run = made_run(tmp_path, other=samples_of("other", ("put",), np.full(600, 1.0)))
     assert set(states(run).values()) == {"INVALID"}
-    assert "missing" in judge_run(run, OBJECTIVES)[0].verdict.why
+    assert "missing" in judge_run(run, OBJECTIVES)[0].why
 
 
 def test_a_missing_step_and_zero_ok_samples_are_invalid(tmp_path):
@@ -238,46 +242,49 @@ def test_one_narrow_fail_in_a_run_of_many_objectives_is_inconclusive(tmp_path):
         {"scenarios": {"upload": {"step": "put", "p95": "<= 75ms", "dependence": "independent"}}}
     )
     verdict = judge_run(run, OBJECTIVES)[0]
-    p = judge_run(run, alone)[0].verdict.p_fail
+    p = judge_run(run, alone)[0].p_fail
     assert verdict.state == ("FAIL" if p <= 0.0025 else "INCONCLUSIVE")
 
 
-def test_a_verdict_reads_as_the_record_of_a_run_says(tmp_path):
-    """Exactly the keys of run.json, all of them JSON."""
-    run = made_run(tmp_path, upload=upload())
-    entries = judging(OBJECTIVES)(run)
-    assert json.loads(json.dumps(entries)) == entries
-    assert run.record["objectives"] == OBJECTIVES.as_dict()
-    assert {
-        "objective", "scenario", "step", "kind", "q", "limit_ms", "max_ratio", "strict", "state", "n", "exceedances",
-        "observed", "unit", "headroom", "alpha", "rule", "dependence", "tau", "why", "p_fail",
-    } == set(entries[0])  # fmt: skip
-    assert entries[0]["headroom"] == pytest.approx(75 / 20)
-    assert entries[-1]["headroom"] is None
+def test_a_verdict_holds_the_objective_and_what_decided_it(tmp_path):
+    """Beside the whole of what was observed, in the objective's own unit."""
+    verdicts = judge_run(made_run(tmp_path, upload=upload()), OBJECTIVES)
+    assert tuple(each.objective for each in verdicts) == OBJECTIVES.items
+    assert plain(verdicts[0]).keys() == {
+        "kind", "name", "state", "objective", "n", "exceedances", "observed",
+        "alpha", "rule", "dependence", "tau", "p_fail", "why",
+    }  # fmt: skip
+    assert verdicts[0].observed.n == N // 2
+    assert verdicts[0].headroom == pytest.approx(75 / 20)
+    assert verdicts[-1].headroom is None
 
 
 def test_the_same_run_judged_again_gives_the_same_verdicts(tmp_path):
     """By what the record keeps of the objectives, bit for bit."""
-    run = made_run(tmp_path, upload=upload(response_ms=np.random.default_rng(4).lognormal(3, 1, N)))
-    run.record["verdicts"] = judging(OBJECTIVES)(run)
+    slow = upload(response_ms=np.random.default_rng(4).lognormal(3, 1, N))
+    run = made_run(tmp_path, upload=slow, objectives=OBJECTIVES)
+    run.put_verdicts(judge_run(run, OBJECTIVES))
     run.save()
     again = Run.load(run.folder)
-    assert judging(parse_objectives(again.record["objectives"]))(again) == again.record["verdicts"]
+    assert again.record.objectives == OBJECTIVES
+    assert judge_run(again, again.record.objectives) == again.record.verdicts
 
 
 @pytest.mark.parametrize(
-    ("found", "held", "complete", "code"),
+    ("found", "held", "because", "code"),
     [
-        (["PASS", "PASS"], True, True, 0),
-        (["PASS", "INCONCLUSIVE"], True, True, 75),
-        (["INCONCLUSIVE", "FAIL"], True, True, 99),
-        (["FAIL", "INVALID"], True, True, 65),
-        (["PASS"], False, True, 65),
-        (["PASS"], True, False, 65),
-        ([], True, True, 65),
+        (["PASS", "PASS"], True, None, 0),
+        (["PASS", "INCONCLUSIVE"], True, None, 75),
+        (["INCONCLUSIVE", "FAIL"], True, None, 99),
+        (["FAIL", "INVALID"], True, None, 65),
+        (["PASS"], False, None, 65),
+        (["PASS"], True, "the database was killed", 65),
+        ([], True, None, 65),
     ],
 )
-def test_the_exit_code_says_the_worst_that_happened(found, held, complete, code):
+def test_the_exit_code_says_the_worst_that_happened(tmp_path, found, held, because, code):
     """65 before 99 before 75 before 0."""
-    verdicts = [{"state": state} for state in found]
-    assert exit_code(verdicts, [HELD | {"held": held}], complete=complete) == code
+    run = made_run(tmp_path, upload=upload(), invariants=[replace(HELD, held=held)], because=because)
+    verdict = judge_run(run, OBJECTIVES)[0]
+    run.put_verdicts([replace(verdict, state=State(state)) for state in found])
+    assert run.record.deserved_exit_code == code

@@ -1,7 +1,8 @@
-"""Lanes: together they are one schedule, apart they share nothing; what is due is never forgotten."""
+"""Shards: together they are one schedule, apart they share nothing; what is due is never forgotten."""
 
 import threading
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 
 from tailguard.base.errors import UsageError
 from tailguard.engine.schedule import Poisson
-from tailguard.locust.schedule import parse_rates, parse_schedule, schedule_in
-from tailguard.locust.worker.arrival_shard import BLOCK, ClosedLane, OpenLane, block_turn
+from tailguard.http.remote_target import Shard
+from tailguard.locust.messages import ScheduleWords
+from tailguard.locust.schedule import parse_rates, parse_schedule
+from tailguard.locust.worker.arrival_shard import BLOCK, ClosedShard, OpenShard, block_iteration
 
 
 class SteppedClock:
@@ -27,73 +30,75 @@ class SteppedClock:
 
 
 @given(st.integers(1, 5), st.integers(0, 2000))
-def test_no_two_closed_lanes_ever_play_the_same_turn(lanes, most):
-    turns = [block_turn(number, lane, lanes) for lane in range(lanes) for number in range(most)]
-    assert len(set(turns)) == len(turns)
+def test_no_two_closed_shards_ever_play_the_same_iteration(count, most):
+    played = [
+        block_iteration(number, Shard(index, count)) for index in range(count) for number in range(most)
+    ]
+    assert len(set(played)) == len(played)
 
 
-def test_a_lane_takes_turns_that_follow_each_other_so_that_the_mix_of_a_scenario_stays():
-    turns = [block_turn(number, 1, 3) for number in range(2 * BLOCK)]
-    assert turns[:BLOCK] == list(range(BLOCK, 2 * BLOCK))
-    assert turns[BLOCK] == 4 * BLOCK
+def test_a_shard_takes_iterations_that_follow_each_other_so_that_the_mix_of_a_scenario_stays():
+    played = [block_iteration(number, Shard(1, 3)) for number in range(2 * BLOCK)]
+    assert played[:BLOCK] == list(range(BLOCK, 2 * BLOCK))
+    assert played[BLOCK] == 4 * BLOCK
 
 
 @given(st.integers(1, 6))
-def test_open_lanes_together_are_the_schedule(lanes):
+def test_open_shards_together_are_the_schedule(count):
     starts = Poisson(200.0, 2.0, 7).starts_ns()
     seen = []
-    for lane in range(lanes):
-        mine = OpenLane(starts, lane, lanes, SteppedClock())
+    for index in range(count):
+        mine = OpenShard(starts, Shard(index, count), SteppedClock())
         mine.begin(0)
         while (start := mine.claim()) is not None:
-            seen.append((start.turn, start.due_ns))
+            seen.append((start.iteration, start.due_ns))
     assert sorted(seen) == list(enumerate(starts.tolist()))
 
 
-def test_lateness_is_ours_only_where_somebody_was_free_in_time():
+def test_lateness_is_ours_only_if_somebody_was_free_in_time():
     clock = SteppedClock(late_ns=30)
-    lane = OpenLane(np.array([100, 120, 200]), 0, 1, clock)
-    lane.begin(0)
-    assert lane.claim().late_ns == 30  # slept until 100, woke at 130
-    assert lane.claim().late_ns == -1  # 120 had passed: nobody was free
-    assert lane.claim().late_ns == 30
+    shard = OpenShard(np.array([100, 120, 200]), Shard(), clock)
+    shard.begin(0)
+    assert shard.claim().late_ns == 30  # slept until 100, woke at 130
+    assert shard.claim().late_ns == -1  # 120 had passed: nobody was free
+    assert shard.claim().late_ns == 30
 
 
 def test_starts_that_were_due_and_never_begun_are_told():
     clock = SteppedClock()
-    lane = OpenLane(np.array([10, 20, 30, 40]), 0, 1, clock)
-    lane.begin(1000)
-    assert lane.claim().due_ns == 1010
+    shard = OpenShard(np.array([10, 20, 30, 40]), Shard(), clock)
+    shard.begin(1000)
+    assert shard.claim().due_ns == 1010
     clock.now = 1035
-    lane.close()
-    assert lane.claim() is None
-    assert lane.offered == 3
-    assert lane.unserved_ns() == [1020, 1030]
+    shard.close()
+    assert shard.claim() is None
+    assert shard.offered == 3
+    assert shard.unserved_ns() == [1020, 1030]
 
 
-def test_a_start_that_somebody_was_waiting_for_when_the_lane_closed_is_not_due_yet():
-    clock, lane_box, woken = SteppedClock(), [], threading.Event()
+def test_a_start_that_somebody_was_waiting_for_when_the_shard_closed_is_not_due_yet():
+    clock, shard_box, woken = SteppedClock(), [], threading.Event()
 
     class ClosingClock(SteppedClock):
         def sleep_until_ns(self, due_ns, wake=None):
-            lane_box[0].close()
+            shard_box[0].close()
             woken.set()
 
-    lane_box.append(OpenLane(np.array([50]), 0, 1, ClosingClock()))
-    lane_box[0].begin(0)
-    assert lane_box[0].claim() is None
+    shard_box.append(OpenShard(np.array([50]), Shard(), ClosingClock()))
+    shard_box[0].begin(0)
+    assert shard_box[0].claim() is None
     assert woken.is_set()
-    assert lane_box[0].unserved_ns() == []
+    assert shard_box[0].unserved_ns() == []
     assert clock.now == 0
 
 
-def test_a_closed_lane_offers_what_it_hands_out():
-    lane = ClosedLane(0, 1, SteppedClock())
-    assert [lane.claim().turn for _ in range(3)] == [0, 1, 2]
-    assert lane.offered == 3
-    lane.close()
-    assert lane.claim() is None
-    assert lane.unserved_ns() == []
+def test_a_closed_shard_offers_what_it_hands_out():
+    shard = ClosedShard(Shard(), SteppedClock())
+    assert [shard.claim().iteration for _ in range(3)] == [0, 1, 2]
+    assert shard.offered == 3
+    shard.close()
+    assert shard.claim() is None
+    assert shard.unserved_ns() == []
 
 
 @pytest.mark.parametrize(
@@ -101,14 +106,15 @@ def test_a_closed_lane_offers_what_it_hands_out():
     ["poisson", "constant", "ramp:10-200", "steps:50x10,100x5"],
 )
 def test_a_schedule_in_words_is_the_same_on_every_worker(text):
-    plain = parse_schedule(text, 40.0, 10.0, 3)
-    starts = schedule_in(plain).starts_ns()
+    words = ScheduleWords(text=text, rate_per_s=40.0, duration_s=10.0, seed=3)
+    starts = words.schedule().starts_ns()
     assert len(starts) > 100
-    np.testing.assert_array_equal(starts, schedule_in(dict(plain)).starts_ns())
+    arrived = msgspec.msgpack.decode(msgspec.msgpack.encode(words), type=ScheduleWords)
+    np.testing.assert_array_equal(starts, arrived.schedule().starts_ns())
 
 
 @pytest.mark.parametrize("text", ["posson", "ramp:10", "ramp:0-0", "steps:", "steps:5", "poisson:7"])
-def test_what_is_no_schedule_is_refused(text):
+def test_what_is_not_a_schedule_is_refused(text):
     with pytest.raises(UsageError):
         parse_schedule(text, 40.0, 10.0, 3)
 

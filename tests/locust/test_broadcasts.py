@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from perf.seeded_shard import seeded_for
-from tailguard.locust.master.master import SPARE_LANES
+from tailguard.locust.master.master import SPARE_SHARDS
 from tailguard.record.samples import ERROR, OK
 from tests.support.locust_runs import ROOT, TAILGUARD, processes, served_platform
 from tests.support.room_proxy import room_proxy
@@ -19,22 +19,22 @@ LATE_S = 0.3
 MISSED = 12  # the event of each worker's that one spectator misses: after the warm-up
 
 
-def lane_of():
-    """Lane by match id: each worker submits the results of matches of its own."""
-    lanes = WORKERS + SPARE_LANES
-    live = seeded_for(0, lanes).live_tournaments[0]
-    return {match: lane for lane in range(lanes) for match in seeded_for(lane, lanes).matches_of(live)}
+def shard_of():
+    """Shard by match id: each worker submits the results of matches of its own."""
+    shards = WORKERS + SPARE_SHARDS
+    live = seeded_for(0, shards).live_tournaments[0]
+    return {match: shard for shard in range(shards) for match in seeded_for(shard, shards).matches_of(live)}
 
 
 def dropping():
-    lanes, seen = lane_of(), Counter()
+    shards, seen = shard_of(), Counter()
 
     def drops(spectator, event):
         if spectator != MISSING:
             return False
-        lane = lanes[event["match_id"]]
-        seen[lane] += 1
-        return seen[lane] == MISSED
+        shard = shards[event["match_id"]]
+        seen[shard] += 1
+        return seen[shard] == MISSED
 
     return drops
 
@@ -78,19 +78,19 @@ def test_a_broadcast_ends_at_the_last_spectator_of_any_worker_and_one_missed_any
             locust.worker(f"worker{number}")
         locust.ends(master, "master", 0, 75)
         run = locust.run()
-    found, samples = run.record["locust"]["broadcasts"]["websocket_broadcast"], run.samples()
+    found, samples = run.record.locust.broadcasts["websocket_broadcast"], run.samples()
     merged = samples["websocket_broadcast"]
     rows, raw_lost = recomputed(raw)
     columns = (merged.intended_ns, merged.started_ns, merged.ended_ns, merged.outcome)
     assert sorted(zip(*(column.tolist() for column in columns), strict=True)) == rows
     # Each worker's own spectators were told apart; what others' missed, only the join sees.
     assert raw_lost == 1
-    assert run.record["scenarios"]["websocket_broadcast"]["errors"] == {"BroadcastLostError": WORKERS}
-    assert found["lost_elsewhere"] == WORKERS - 1
-    assert list(found["spectators"].values()) == [SPECTATORS] * WORKERS
+    assert run.record.scenarios["websocket_broadcast"].errors == {"BroadcastLostError": WORKERS}
+    assert found.lost_elsewhere == WORKERS - 1
+    assert list(found.spectators.values()) == [SPECTATORS] * WORKERS
     # Every broadcast waits for the late spectator, though two of three workers had all of theirs at once.
     assert merged.service_ms("broadcast").min() >= LATE_S * 1000
-    assert found["later"] > 0.5 * found["joined"]
+    assert found.later > 0.5 * found.joined
     alone = np.concatenate([np.load(path) for path in raw.glob("*-websocket_broadcast.npy")])
     with capsys.disabled():
         print(f"\nmedian ms: each worker alone {np.median(alone[:, 2] - alone[:, 1]) / 1e6:.1f}, "

@@ -2,10 +2,12 @@
 
 import pytest
 
+from tailguard.base.state import State
+from tailguard.record.doubt import Grade
 from tests.support.locust_runs import LIMIT_S, processes, served_platform
 
 pytestmark = pytest.mark.proof
-# A greenlet that gives way every 40 ms only: what a user does who computes in the middle of a turn.
+# A greenlet that gives way every 40 ms only: what a user does who computes in the middle of an iteration.
 BUSY = """
 import time
 import gevent
@@ -36,10 +38,10 @@ def test_a_worker_with_a_busy_greenlet_is_doubted_by_name_and_its_run_is_invalid
         locust.worker("busy", "-f", f"scenarios,{busy}")
         assert master.wait(LIMIT_S) == 65, locust.log("master")
         record = locust.run().record
-    doubts = {each["kind"]: each for each in record["doubts"]}
-    loads = {worker: load["late_ms"]["p50"] for worker, load in record["locust"]["load"].items()}
+    doubts = {each.kind: each for each in record.doubts}
+    loads = {worker: load.late_ms.p50 for worker, load in record.locust.load.items()}
     worst = max(loads, key=loads.get)
-    assert doubts["late_event_loop"]["grade"] == "grave"
-    assert doubts["late_event_loop"]["measured"].startswith(f"worker {worst}: its event loop woke sleepers")
+    assert doubts["late_event_loop"].grade is Grade.GRAVE
+    assert doubts["late_event_loop"].measured.startswith(f"worker {worst}: its event loop woke sleepers")
     assert loads[worst] > 4 * min(loads.values())
-    assert {each["state"] for each in record["verdicts"]} == {"INVALID"}
+    assert {each.state for each in record.verdicts} == {State.INVALID}

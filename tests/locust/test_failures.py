@@ -1,11 +1,11 @@
 """A scenario that hardly ever worked says what its failures said, and where to look."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from tailguard.engine.recorder import ErrorKinds, Recorder
 from tailguard.locust.master.failures import doubts_of_failures
+from tailguard.locust.messages import ScenarioLedger
+from tailguard.locust.worker.outbox import Outbox
 from tailguard.record.samples import ERROR, pack_code
 
 
@@ -15,11 +15,18 @@ def found(kind, errors, ok=0, said="POST /x: no"):
         code = pack_code(0) if number < ok else pack_code(0, ERROR, 0, kinds.number(kind))
         recorder.append(number, number, number + 1, code)
     samples = recorder.samples("registration", ("register",), kinds.names())
-    ledger = {"roles": {"registration": {"said": {kind: said}}}}
-    master = SimpleNamespace(inbox=SimpleNamespace(ledgers=lambda: {"w0": ledger}))
-    return list(
-        doubts_of_failures({"registration": SimpleNamespace(samples=samples)}, master, "https://there")
+    told = ScenarioLedger(
+        users=1,
+        offered=errors + ok,
+        ended=errors + ok,
+        warmup=0,
+        cut_off=0,
+        broken="",
+        said={kind: said},
+        lateness_ns=b"",
     )
+    ledger = Outbox("run").ledger({"registration": told}, {}, None)
+    return list(doubts_of_failures({"registration": samples}, [ledger], "https://there"))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tailguard.engine.recorder import ErrorKinds, Recorder, merge
 from tailguard.locust.clock import ClockPair
 from tailguard.locust.master.inbox import Inbox
+from tailguard.locust.messages import Chunk, Ledger, for_master, packed
 from tailguard.locust.worker.outbox import DrainedRecorder, Outbox
 from tailguard.record.samples import CONFLICT, ERROR, OK, pack_code
 
@@ -36,24 +38,31 @@ def keep(recorder, errors, sample):
 
 
 def sent_by_workers(shares, cuts=3):
-    """(worker, kind, message) of several workers, each sending its share in some cuts and then its ledger."""
+    """(worker, message) of several workers, each sending its share in some cuts and then its ledger."""
     for number, share in enumerate(shares):
         outbox, recorder, errors = Outbox("run"), DrainedRecorder(), ErrorKinds()
         outbox.add("upload", recorder, errors)
         for start in range(0, len(share), max(1, len(share) // cuts)):
             for sample in share[start : start + max(1, len(share) // cuts)]:
                 keep(recorder, errors, sample)
-            yield from ((f"w{number}", "chunk", message) for message in outbox.cut())
-        yield f"w{number}", "ledger", outbox.ledger()
+            yield from ((f"w{number}", message) for message in outbox.cut())
+        yield f"w{number}", outbox.ledger({}, {}, None)
 
 
 def received(messages, workers):
     inbox = Inbox("run")
     for number in range(workers):
         inbox.expect(f"w{number}")
-    for worker, kind, message in messages:
-        (inbox.take_chunk if kind == "chunk" else inbox.take_ledger)(worker, message)
+    for worker, message in messages:
+        take(inbox, worker, message)
     return inbox
+
+
+def take(inbox, worker, message):
+    """Hand a message over as it arrives: packed and read again."""
+    arrived = for_master(packed(message))
+    assert arrived == message
+    (inbox.take_chunk if isinstance(arrived, Chunk) else inbox.take_ledger)(worker, arrived)
 
 
 @given(st.lists(st.lists(SAMPLE, max_size=30), min_size=1, max_size=4), st.integers(1, 5), st.booleans())
@@ -78,7 +87,7 @@ def test_a_dropped_repeated_or_reordered_message_is_noticed(seed, mishap):
     rng = random.Random(seed)
     shares = [[(n, 0, 1, 0, OK, 0, "") for n in range(12)] for _ in range(2)]
     messages = list(sent_by_workers(shares, 4))
-    chunks = [place for place, (_, kind, _) in enumerate(messages) if kind == "chunk"]
+    chunks = [place for place, (_, message) in enumerate(messages) if isinstance(message, Chunk)]
     at = rng.choice(
         [place for place in chunks if place + 1 in chunks and messages[place][0] == messages[place + 1][0]]
     )
@@ -89,23 +98,29 @@ def test_a_dropped_repeated_or_reordered_message_is_noticed(seed, mishap):
     elif mishap == "swap":
         messages[at], messages[at + 1] = messages[at + 1], messages[at]
     else:
-        del messages[next(place for place, (_, kind, _) in enumerate(messages) if kind == "ledger")]
+        del messages[
+            next(place for place, (_, message) in enumerate(messages) if isinstance(message, Ledger))
+        ]
     assert received(messages, 2).faults() != []
 
 
 def test_a_worker_that_never_answered_is_a_fault_and_what_it_had_sent_is_kept():
     shares = [[(n, 0, 1, 0, OK, 0, "") for n in range(10)] for _ in range(2)]
-    messages = [each for each in sent_by_workers(shares) if not (each[0] == "w1" and each[1] == "ledger")]
+    messages = [
+        (worker, message)
+        for worker, message in sent_by_workers(shares)
+        if not (worker == "w1" and isinstance(message, Ledger))
+    ]
     inbox = received(messages, 2)
     assert inbox.missing() == ["w1"]
     assert "w1: its ledger never came" in inbox.faults()[0]
     assert len(inbox.samples("upload", STEPS)) == 20
 
 
-def test_words_of_another_run_are_not_ours():
+def test_messages_of_another_run_are_not_ours():
     inbox = Inbox("another")
-    for worker, kind, message in sent_by_workers([[(1, 0, 1, 0, OK, 0, "")]]):
-        (inbox.take_chunk if kind == "chunk" else inbox.take_ledger)(worker, message)
+    for worker, message in sent_by_workers([[(1, 0, 1, 0, OK, 0, "")]]):
+        take(inbox, worker, message)
     assert inbox.count("upload") == 0
     assert inbox.ledgers() == {}
 
@@ -115,10 +130,10 @@ def test_the_clock_of_another_machine_is_shifted_and_its_latencies_are_not():
     assert ours.shift_ns(theirs) == (12_000 - 90_000) - (10_000 - 500)
     assert ours.shift_ns(ClockPair(99_000, 7, "a")) == 0  # the same machine: its wall clock does not matter
     inbox = Inbox("run")
-    [(worker, _, chunk), (_, _, ledger)] = sent_by_workers([[(1_000, 5, 70, 0, OK, 0, "")]], 1)
+    [(worker, chunk), (_, ledger)] = sent_by_workers([[(1_000, 5, 70, 0, OK, 0, "")]], 1)
     inbox.take_chunk(worker, chunk)
     elsewhere = ClockPair(ClockPair.now().wall_ns + 10**9, ClockPair.now().monotonic_ns, "elsewhere")
-    inbox.take_ledger(worker, ledger | {"clock": elsewhere.as_message()})
+    inbox.take_ledger(worker, replace(ledger, clock=elsewhere))
     samples = inbox.samples("upload", STEPS)
     assert samples.response_ms("upload")[0] == pytest.approx(75e-6)
     assert samples.intended_ns[0] == pytest.approx(1_000 + 10**9, abs=10**7)

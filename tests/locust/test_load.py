@@ -4,29 +4,33 @@ import time
 from threading import Event, Thread
 
 import pytest
+from msgspec.structs import replace
 
 from tailguard.locust.master.worker_doubts import GRAVE_MEDIAN_MS, WARN_P99_MS, doubts_of_workers
 from tailguard.locust.worker.load import LoadWatch
+from tailguard.record.environment import MachineReading
+from tailguard.record.locust import CoreUse, WakeLateness, WorkerLoad
 
-QUIET = {
-    "late_ms": {"p50": 0.5, "p99": 2.0, "max": 9.0},
-    "core": {"mean": 0.3, "full": 0.0},
-    "reading": {
-        "watched_s": 30.0,
-        "busy": 0.4,
-        "foreign": 0.1,
-        "steal": 0.0,
-        "waiting": 0.1,
-        "gc_longest_ms": 1.0,
-        "gc_share": 0.001,
-        "lag_ms": 5.0,
-        "clock_jump_ms": 0.0,
-    },
-}
+QUIET = WorkerLoad(
+    late_ms=WakeLateness(p50=0.5, p99=2.0, max=9.0),
+    core=CoreUse(mean=0.3, full=0.0),
+    reading=MachineReading(
+        watched_s=30.0,
+        busy=0.4,
+        foreign=0.1,
+        steal=0.0,
+        waiting=0.1,
+        gc_longest_ms=1.0,
+        gc_share=0.001,
+        lag_ms=5.0,
+        clock_jump_ms=0.0,
+    ),
+)
 
 
 def load(**changed):
-    return {name: {**values, **changed.get(name, {})} for name, values in QUIET.items()}
+    parts = {name: replace(getattr(QUIET, name), **values) for name, values in changed.items()}
+    return replace(QUIET, **parts)
 
 
 def kinds(loads):
@@ -34,7 +38,7 @@ def kinds(loads):
 
 
 def test_quiet_workers_raise_no_doubt():
-    assert doubts_of_workers({"a": load(), "b": load(), "gone": {}}) == []
+    assert doubts_of_workers({"a": load(), "b": load(), "gone": None}) == []
 
 
 def test_a_saturated_worker_is_named_and_the_others_are_not():
@@ -86,10 +90,10 @@ def test_a_thread_that_never_waits_shows_in_what_is_told():
     watch.stop()
     told = watch.told()
     # A busy machine may give us less than a whole core; idle, this process uses a hundredth of one.
-    assert told["core"]["mean"] > 0.1
-    assert told["late_ms"]["p50"] > 0.0
-    assert told["reading"]["watched_s"] == pytest.approx(1.3, rel=0.5)
+    assert told.core.mean > 0.1
+    assert told.late_ms.p50 > 0.0
+    assert told.reading.watched_s == pytest.approx(1.3, rel=0.5)
 
 
 def test_what_was_never_watched_tells_nothing():
-    assert LoadWatch().told() == {}
+    assert LoadWatch().told() is None

@@ -85,6 +85,6 @@ def test_workers_in_network_namespaces_of_their_own_are_one_run(tmp_path):
             stack.callback(end, worker)
         locust.ends(master, "master", 0, 75)
         record = locust.run().record
-        assert len(record["locust"]["workers"]) == WORKERS
-        assert record["locust"]["faults"] == []
-        assert record["scenarios"]["registration"]["counts"]["ok"] > 20
+        assert len(record.locust.workers) == WORKERS
+        assert record.locust.faults == ()
+        assert record.scenarios["registration"].counts.ok > 20

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tailguard.record.run_record import Ended
 from tests.support.locust_runs import LIMIT_S
 
 pytestmark = pytest.mark.proof
@@ -33,11 +34,11 @@ def test_a_wrong_route_names_step_path_status_and_where_to_look(locust):
     code, log = with_target(locust, TARGET.replace("/tournaments/", "/tournament/"))
     assert code in {65, 99}, log
     record = locust.run().record
-    assert list(record["scenarios"]["registration"]["errors"]) == ["Status404"]
-    assert record["scenarios"]["registration"]["counts"]["ok"] == 0
-    [doubt] = [each for each in record["doubts"] if each["kind"] == "failing_scenario"]
-    assert "register (POST /api/tournament/registrations/solo/) answered 404" in doubt["measured"]
-    assert "check the path" in doubt["remedy"]
+    assert list(record.scenarios["registration"].errors) == ["Status404"]
+    assert record.scenarios["registration"].counts.ok == 0
+    [doubt] = [each for each in record.doubts if each.kind == "failing_scenario"]
+    assert "register (POST /api/tournament/registrations/solo/) answered 404" in doubt.measured
+    assert "check the path" in doubt.remedy
 
 
 @pytest.mark.parametrize(
@@ -67,4 +68,6 @@ def test_a_run_that_cannot_begin_says_so_in_one_line_and_reports_nothing(locust)
     assert code == 64, log
     assert "This run cannot begin. worker local: 50 subscribers could not join ws://127.0.0.1:1/" in log
     assert "VERDICTS" not in log
-    assert (locust.run().complete, locust.run().record["exit_code"]) == (False, 64)
+    record = locust.run().record
+    assert (record.ended, record.exit_code) == (Ended.BROKE_OFF, None)
+    assert record.why_incomplete.startswith("This run cannot begin. worker local: 50 subscribers")

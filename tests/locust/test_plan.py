@@ -11,9 +11,11 @@ from perf.seeded_shard import seeded_for
 from perf.targets import secret_of
 from reference.seed import Seeded, SeedSize
 from tailguard.base.errors import UsageError
+from tailguard.base.state import State
 from tailguard.config.merge import load_config
 from tailguard.locust.master.live import COLUMNS, nothing_yet, row
 from tailguard.locust.master.plan import settings_for_workers, target_of
+from tailguard.record.part import Estimate
 
 
 def options(**given):
@@ -39,9 +41,9 @@ def test_the_shipped_example_speaks_the_real_platforms_contract(pytestconfig):
 def test_the_lanes_of_a_seed_share_its_matches_out_and_leave_none_behind():
     whole = Seeded.of(SeedSize())
     live = whole.live_tournaments[1]
-    lanes = [set(seeded_for(lane, 3).matches_of(live)) for lane in range(3)]
-    assert set.union(*lanes) == set(whole.matches_of(live))
-    assert sum(map(len, lanes)) == len(whole.matches_of(live))
+    shards = [set(seeded_for(shard, 3).matches_of(live)) for shard in range(3)]
+    assert set.union(*shards) == set(whole.matches_of(live))
+    assert sum(map(len, shards)) == len(whole.matches_of(live))
     assert seeded_for(1, 3).users == whole.users
 
 
@@ -81,15 +83,16 @@ def test_templates_keep_a_values_type_where_it_stands_alone():
 
 
 def test_a_live_row_shows_what_was_seen_and_leaves_open_what_is_not_decided():
-    observed = {"value": 0.0123, "low": 0.01, "high": None}
-    assert row("error rate < 1%", 1200, observed, "ratio", "INCONCLUSIVE") == {
+    observed = Estimate(value=0.0123, low=0.01, high=None, level=0.99, n=1200)
+    assert row("error rate < 1%", 1200, observed, "error_rate", State.INCONCLUSIVE) == {
         "objective": "error rate < 1%",
         "n": "1,200",
         "observed": "1.23 %",
         "interval": "1 % to ?",
         "verdict": "still open",
     }
-    assert row("p95", 3, {"value": 12.34, "low": 10.0, "high": 15.0}, "ms", "PASS")["observed"] == "12.3 ms"
+    found = Estimate(value=12.34, low=10.0, high=15.0, level=0.99, n=3)
+    assert row("p95", 3, found, "latency", State.PASS)["observed"] == "12.3 ms"
     assert set(nothing_yet(["p95"])[0]) == set(COLUMNS)
 
 

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tailguard.engine.recorder import ErrorKinds
 from tailguard.locust.clock import ClockPair
 from tailguard.locust.master.broadcasts import LOST
 from tailguard.locust.master.inbox import Inbox
+from tailguard.locust.messages import ReceiptChunk, WatchedLedger
 from tailguard.locust.worker.outbox import DrainedRecorder, Outbox
 from tailguard.locust.worker.receipts import ReceiptLog
 from tailguard.record.samples import ERROR, OK, pack_code
+from tailguard.websocket.messages import Receipt, Totals
 
 STEPS = ("broadcast",)
 SPECTATORS = 3
@@ -41,7 +44,14 @@ class Spectators:
         came = [sent_ns + delay for delay in delays_ns if delay is not None]
         if not came:
             return None
-        receipt = {"id": event, "count": len(came), "first_ns": min(came), "last_ns": max(came)}
+        receipt = Receipt(
+            key=event,
+            id=event,
+            count=len(came),
+            awaited=self.count - len(came),
+            first_ns=min(came),
+            ended_ns=max(came),
+        )
         (self.tell if len(came) == self.count else self.waiting.append)(receipt)
         return receipt
 
@@ -49,7 +59,7 @@ class Spectators:
         return self.waiting
 
     def totals(self):
-        return {"duplicates": self.duplicates}
+        return Totals(events=0, duplicates=self.duplicates, out_of_order=0, dropped=0, away=0, missed=0)
 
 
 class Stopped:
@@ -75,11 +85,11 @@ class Node:
         self.outbox.add_receipts("b", ReceiptLog(self.crowd, self.clock))
 
     def sent(self, sent_ns, receipt):
-        if receipt is None or receipt["count"] < SPECTATORS:
+        if receipt is None or receipt.count < SPECTATORS:
             code = pack_code(0, ERROR, 0, self.errors.number(LOST))
             self.recorder.append(sent_ns, sent_ns, sent_ns + 5000, code)
         else:
-            self.recorder.append(sent_ns, sent_ns, receipt["last_ns"], pack_code(0))
+            self.recorder.append(sent_ns, sent_ns, receipt.ended_ns, pack_code(0))
 
 
 def play(nodes, events):
@@ -99,8 +109,8 @@ def collected(nodes, late=(), drop=None, clocks=None):
         for message in messages:
             if not (drop and drop(place, message)):
                 inbox.take_chunk(f"w{place}", message)
-        clock = clocks[place].as_message() if clocks else ClockPair.now().as_message()
-        inbox.take_ledger(f"w{place}", node.outbox.ledger() | {"clock": clock})
+        ledger = node.outbox.ledger({}, {}, None)
+        inbox.take_ledger(f"w{place}", replace(ledger, clock=clocks[place]) if clocks else ledger)
     return inbox
 
 
@@ -129,7 +139,7 @@ def one_broadcast(elsewhere):
     return nodes
 
 
-def test_what_its_own_worker_calls_whole_is_lost_where_another_workers_spectator_missed_it():
+def test_what_its_own_worker_calls_whole_is_lost_if_another_workers_spectator_missed_it():
     nodes = one_broadcast([100, None, 120])
     own = nodes[0].recorder.samples("b", STEPS, ("",))
     assert own.outcome.tolist() == [OK]  # all that one worker can know
@@ -174,7 +184,9 @@ def test_a_late_workers_spectators_are_not_expected_to_have_seen_what_was_before
 
 
 def test_receipts_that_did_not_arrive_are_a_fault():
-    inbox = collected(one_broadcast([1, 2, 3]), drop=lambda place, told: place == 1 and "receipts" in told)
+    inbox = collected(
+        one_broadcast([1, 2, 3]), drop=lambda place, told: place == 1 and isinstance(told, ReceiptChunk)
+    )
     assert any("0 of 1 receipts of b arrived" in fault for fault in inbox.faults())
 
 
@@ -184,5 +196,5 @@ def test_an_event_that_only_some_have_is_waited_for_and_then_kept_as_it_is():
     crowd.see(1, [10, None, 20], 0)
     log.close()
     assert clock.now >= 10_000_000_000  # an event of just now may still come to all
-    assert log.account() == {"spectators": 3, "since_ns": 50, "duplicates": 2}
+    assert log.ledger(0) == WatchedLedger(rows=0, spectators=3, since_ns=50, duplicates=2)
     assert len(log.drain()) > 0

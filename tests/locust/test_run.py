@@ -15,8 +15,12 @@ import numpy as np
 import pytest
 
 from tailguard.base.ports import free_port
+from tailguard.base.state import State
 from tailguard.locust.suite_hash import scenarios_sha256
+from tailguard.record.run_record import Ended
+from tailguard.record.scenario import PoissonSchedule, ScenarioEnded
 from tests.support.locust_runs import LIMIT_S, ROOT, TAILGUARD, objectives_file
+from tests.support.suite import SUITE
 
 pytestmark = pytest.mark.proof
 
@@ -85,8 +89,8 @@ def test_an_objective_below_what_is_measured_exits_with_99(locust, tmp_path):
         "single", "-u", "6", "-r", "6", "-t", "5s", "--tailguard-objectives", objectives, "RegistrationUser"
     )
     locust.ends(single, "single", 99)
-    states = {each["objective"]: each["state"] for each in locust.run().record["verdicts"]}
-    assert states["registration p95 <= 0.01ms"] == "FAIL"
+    states = {each.name: each.state for each in locust.run().record.verdicts}
+    assert states["registration p95 <= 0.01ms"] is State.FAIL
     assert (locust.run().folder / "report.html").exists()
 
 
@@ -97,8 +101,8 @@ def test_a_worker_killed_in_mid_run_makes_it_invalid_and_its_sent_samples_are_ke
     os.killpg(workers[2].pid, signal.SIGKILL)
     assert master.wait(LIMIT_S) == 65, locust.log("master")
     run = locust.run()
-    assert "its ledger never came" in run.record["incomplete_because"]
-    assert {each["state"] for each in run.record["verdicts"]} == {"INVALID"}
+    assert "its ledger never came" in run.record.why_incomplete
+    assert {each.state for each in run.record.verdicts} == {State.INVALID}
     assert len(run.samples()["registration"]) > 0
 
 
@@ -109,9 +113,9 @@ def test_ctrl_c_on_the_master_saves_the_samples_and_marks_the_run_incomplete(loc
     master.send_signal(signal.SIGINT)
     assert master.wait(LIMIT_S) == 130, locust.log("master")
     run = locust.run()
-    assert (run.complete, run.record["incomplete_because"]) == (False, "interrupted by the user")
+    assert (run.record.ended, run.record.exit_code) == (Ended.INTERRUPTED, 130)
     assert len(run.samples()["registration"]) > 0
-    assert run.record["locust"]["faults"] == []
+    assert run.record.locust.faults == ()
 
 
 def test_a_worker_that_joins_late_takes_part_and_is_told_of(locust):
@@ -122,34 +126,36 @@ def test_a_worker_that_joins_late_takes_part_and_is_told_of(locust):
     locust.worker("late")
     locust.ends(master, "master", 0, 75)
     record = locust.run().record
-    assert len(record["locust"]["joined_late"]) == 1
-    assert record["locust"]["faults"] == []
-    assert [each["kind"] for each in record["doubts"] if each["kind"] == "late_worker"] == ["late_worker"]
+    assert len(record.locust.joined_late) == 1
+    assert record.locust.faults == ()
+    assert [each.kind for each in record.doubts if each.kind == "late_worker"] == ["late_worker"]
 
 
 def test_a_worker_with_other_scenarios_is_refused_with_both_hashes(locust, tmp_path):
     other = tmp_path / "other"
-    for room in ("scenarios", "perf", "deltacrown", "slo", "reports", "tailguard", "migrations_sql"):
+    for room in ("scenarios", "perf", "reference", "slo", "reports", "tailguard", "migrations_sql"):
         shutil.copytree(ROOT / room, other / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "tailguard.toml", other)
     with (other / "scenarios" / "registration.py").open("a", encoding="utf-8") as file:
         file.write("# another version\n")
     master = locust.master("-u", "2", "-r", "2", "-t", "5s", "RegistrationUser", workers=1)
     locust.worker("other", cwd=other, environment={"PYTHONPATH": str(other)})
     assert master.wait(LIMIT_S) == 64, locust.log("master")
     assert "its scenarios are not the master's" in locust.log("master")
-    assert scenarios_sha256() in locust.log("master")
+    assert scenarios_sha256(SUITE) in locust.log("master")
 
 
 def test_a_schedule_over_two_workers_is_one_and_the_report_says_so(locust):
     words = ("-u", "8", "-r", "8", "-t", "5s", "--processes", "2", "--tailguard-rate", "40")
     single = locust.alone("open", *words, "RegistrationUser")
     locust.ends(single, "open", 0, 75)
-    entry = locust.run().record["scenarios"]["registration"]
-    assert entry["schedule"]["kind"] == "poisson"
+    entry = locust.run().record.scenarios["registration"]
+    assert entry.schedule.rate_per_s == 40
+    assert isinstance(entry.schedule, PoissonSchedule)
     intended = locust.run().samples()["registration"].intended_ns
-    assert entry["offered_rate_per_s"] == pytest.approx(40, rel=0.35)
+    assert entry.offered_rate_per_s == pytest.approx(40, rel=0.35)
     assert len(np.unique(intended)) > 50
-    assert entry["lateness_ms"]["max"] is not None
+    assert entry.lateness_ms.max is not None
 
 
 @pytest.mark.parametrize("fault", ["refused", "tls"])
@@ -158,12 +164,12 @@ def test_a_host_that_cannot_be_reached_gives_errors_by_kind_and_never_a_pass(loc
     locust.url = {"refused": "http://127.0.0.1:1", "tls": locust.url.replace("http", "https")}[fault]
     single = locust.alone(fault, "-u", "4", "-r", "4", "-t", "4s", "RegistrationUser")
     assert single.wait(LIMIT_S) in {65, 99}, locust.log(fault)
-    entry = locust.run().record["scenarios"]["registration"]
-    assert entry["counts"]["ok"] == 0
-    assert list(entry["errors"]) == [kinds[fault]]
-    [doubt] = [each for each in locust.run().record["doubts"] if each["kind"] == "failing_scenario"]
-    assert f"at {locust.url} are errors, most of them {kinds[fault]}: " in doubt["measured"]
-    assert {"refused": "nobody listens there", "tls": "TLS failed"}[fault] in doubt["remedy"]
+    entry = locust.run().record.scenarios["registration"]
+    assert entry.counts.ok == 0
+    assert list(entry.errors) == [kinds[fault]]
+    [doubt] = [each for each in locust.run().record.doubts if each.kind == "failing_scenario"]
+    assert f"at {locust.url} are errors, most of them {kinds[fault]}: " in doubt.measured
+    assert {"refused": "nobody listens there", "tls": "TLS failed"}[fault] in doubt.remedy
 
 
 def test_the_stop_of_a_run_does_not_hold_its_users_up(locust, tmp_path):
@@ -183,7 +189,7 @@ def test_tags_choose_the_users(locust):
         "tagged", "-u", "3", "-r", "3", "-t", "4s", "--tags", "economy_transfer", "registration"
     )
     locust.ends(single, "tagged", 0, 75)
-    assert set(locust.run().record["scenarios"]) == {"registration", "economy_transfer"}
+    assert set(locust.run().record.scenarios) == {"registration", "economy_transfer"}
 
 
 def test_sampling_stops_when_everything_is_decided(locust, tmp_path):
@@ -203,7 +209,7 @@ def test_sampling_stops_when_everything_is_decided(locust, tmp_path):
     single = locust.alone("decided", *words, "--tailguard-objectives", objectives, "RegistrationUser")
     locust.ends(single, "decided", 0)
     assert time.monotonic() - began_s < 50
-    assert locust.run().record["scenarios"]["registration"]["ended_because"] == "decided"
+    assert locust.run().record.scenarios["registration"].ended_because is ScenarioEnded.DECIDED
 
 
 def test_the_web_page_has_a_tab_that_shows_where_each_objective_stands(locust, tmp_path):

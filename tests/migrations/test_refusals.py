@@ -29,7 +29,7 @@ def test_an_equivalent_index_is_told_before_a_second_one_is_built(database):
     with database.connect() as connection:
         connection.execute("CREATE INDEX ledger_ascending ON ledger (wallet_id, created)")
     with pytest.raises(
-        WrongIndexError, match=r"ledger_ascending .* already serves it, read backward, where its first 1"
+        WrongIndexError, match=r"ledger_ascending .* already serves it, read backward, if its first 1"
     ):
         runner(database).apply(migration())
     assert state(database) is None

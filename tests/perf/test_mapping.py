@@ -11,6 +11,7 @@ from perf.platform import Platform, RefusedError
 from perf.preflight import preflight
 from tailguard.base.errors import UsageError
 from tailguard.base.secrets import mask
+from tailguard.http.remote_target import Credential
 from tests.support.other_platform import MAPPING, other_platform, write_mapping
 
 pytestmark = pytest.mark.system
@@ -127,8 +128,8 @@ def test_tokens_are_read_from_a_file_or_signed_with_the_test_systems_secret(tmp_
         "".join(f"{user},t{user}\n" for user in range(10, 15)), encoding="utf-8"
     )
     first = log_in(load_target(write_mapping(tmp_path, by_file)), "http://unused")[0]
-    assert first == {"headers": {"Authorization": "Bearer t10"}, "token": "t10"}
-    token = log_in(load_target(write_mapping(tmp_path, signed)), "http://unused")[0]["token"]
+    assert first == Credential(headers={"Authorization": "Bearer t10"}, token="t10")
+    token = log_in(load_target(write_mapping(tmp_path, signed)), "http://unused")[0].token
     assert token.count(".") == 2
     assert mask(f"Bearer {token}") == "Bearer ***"
 

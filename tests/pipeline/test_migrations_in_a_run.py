@@ -9,13 +9,16 @@ import pandas as pd
 import pytest
 
 from tailguard.base.errors import UsageError
+from tailguard.base.state import worst
 from tailguard.config.merge import load_config
+from tailguard.judge.proof_verdicts import proof_verdicts
 from tailguard.pipeline import migrations as _migrations
 from tailguard.pipeline.suite_run import run_suite
 from tailguard.postgres.location import connect
 from tailguard.postgres.server import Server
 from tailguard.record.run import Run
 from tailguard.report.report import rendered
+from tailguard.report.views.proof.sentences import why, worth
 
 Suite = Callable[..., Run]
 SMALL: dict[str, Any] = {
@@ -57,11 +60,15 @@ def test_builds_too_short_to_be_judged_are_inconclusive_and_say_so(
     run = measured(postgres, tmp_path, live_rows=6_000)
     assert run.complete
     assert schemas(postgres) == before
-    for record in run.record["migrations"]:
-        assert (record["live"]["rows"], record["rows"] in (6_000, 2_000)) == (6_000, True)
-        assert record["state"] == "INCONCLUSIVE", record["why"]
-        assert "too short to judge" in record["why"]
-        assert record["live"]["worth"].startswith("Each query saves")
+    live = run.live_samples()
+    for entry in run.record.migrations:
+        assert entry.live is not None
+        assert (entry.live.rows, entry.rows in (6_000, 2_000)) == (6_000, True)
+        verdicts = proof_verdicts(entry, live)
+        told = why(entry, verdicts)
+        assert worst(verdict.state for verdict in verdicts) == "INCONCLUSIVE", told
+        assert "too short to judge" in told
+        assert worth(entry).startswith("Each query saves")
     sent = set(pd.read_parquet(run.folder / "live.parquet")["scenario"])
     assert {"0001/baseline_writers", "0001/build_1_readers", "0002/after_writers"} <= sent
     assert "is missing from the run's folder" not in rendered(run, "html")
@@ -70,8 +77,9 @@ def test_builds_too_short_to_be_judged_are_inconclusive_and_say_so(
 @pytest.mark.system
 def test_without_rows_for_it_nothing_is_built_under_load(postgres: Server, tmp_path: Path) -> None:
     run = measured(postgres, tmp_path, live_rows=0)
-    assert [record["state"] for record in run.record["migrations"]] == ["PASS", "PASS"]
-    assert not any("live" in record for record in run.record["migrations"])
+    states = [worst(each.state for each in proof_verdicts(entry, {})) for entry in run.record.migrations]
+    assert states == ["PASS", "PASS"]
+    assert [entry.live for entry in run.record.migrations] == [None, None]
     assert not (run.folder / "live.parquet").exists()
 
 
@@ -86,8 +94,8 @@ def test_a_run_proves_each_migration_under_load_and_catches_the_control(
     postgres: Server, tmp_path: Path
 ) -> None:
     run = measured(postgres, tmp_path, live_rows=600_000)
-    for record in run.record["migrations"]:
-        states = {verdict["name"]: verdict["state"] for verdict in record["live"]["verdicts"]}
-        assert states["positive control"] == "PASS", record["live"]["verdicts"]
-        assert "FAIL" not in states.values(), record["live"]["verdicts"]
-        assert record["state"] in ("PASS", "INCONCLUSIVE")
+    live = run.live_samples()
+    for entry in run.record.migrations:
+        verdicts = proof_verdicts(entry, live)
+        assert {verdict.name: verdict.state for verdict in verdicts}["positive control"] == "PASS", verdicts
+        assert worst(verdict.state for verdict in verdicts) in ("PASS", "INCONCLUSIVE"), verdicts

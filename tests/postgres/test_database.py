@@ -78,9 +78,9 @@ def test_a_fresh_schema_is_the_search_path(database):
 def test_the_record_names_version_and_changed_settings(database):
     with database.connect() as connection:
         record = postgres_record(connection, database.source)
-    assert (record["version"], record["source"]) == (database.version, database.source)
-    assert record["settings"]["max_wal_size"] == "4GB"
-    assert not {"search_path", "port", "block_size"} & record["settings"].keys()
+    assert (record.version, record.source) == (database.version, database.source)
+    assert record.settings["max_wal_size"] == "4GB"
+    assert not {"search_path", "port", "block_size"} & record.settings.keys()
 
 
 def test_a_setting_that_may_hold_a_secret_is_recorded_as_set_only(database):
@@ -90,7 +90,7 @@ def test_a_setting_that_may_hold_a_secret_is_recorded_as_set_only(database):
         connection.execute("SELECT pg_reload_conf()")
         try:
             connection.execute("SELECT pg_sleep(0.2)")
-            recorded = postgres_record(connection, "yours")["settings"]
+            recorded = postgres_record(connection, "yours").settings
         finally:
             connection.execute("ALTER SYSTEM RESET ALL")
             connection.execute("SELECT pg_reload_conf()")
@@ -254,7 +254,7 @@ class TestRefusals:
         admin.execute("GRANT CREATE ON DATABASE postgres TO guest")
         with schema_on(guest) as database, database.connect() as connection:
             connection.execute("CREATE TABLE thing AS SELECT 1")
-            assert postgres_record(connection, database.source)["source"] == "yours"
+            assert postgres_record(connection, database.source).source == "yours"
         admin.execute("REVOKE CREATE ON DATABASE postgres FROM guest")
         assert not exists(admin, database.schema)
 

@@ -7,13 +7,26 @@ import pytest
 
 from tailguard.base.clock import MonotonicClock
 from tailguard.base.errors import UsageError
+from tailguard.base.state import worst
 from tailguard.migrations.index import find_table, wanted_shape
 from tailguard.migrations.runner import Limits
-from tailguard.proofs.cost import COPY_ROWS, measure_cost, worth
+from tailguard.proofs.cost import COPY_ROWS, measure_cost
+from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.load.statements import statements_for
-from tailguard.proofs.prove import LiveOptions, LiveProof
-from tailguard.proofs.prove_record import add_live_or_cause
-from tests.support.migration_world import INDEX, make_ledger, migration, open_transaction, state
+from tailguard.proofs.proof import Evidence, Proof
+from tailguard.proofs.under_load import LiveOptions, prove_under_load
+from tailguard.record.migration import (
+    Blocks,
+    IndexCost,
+    QueryEvidence,
+    WalBytes,
+    WriteCost,
+    WriteTimes,
+)
+from tailguard.record.part import Document, Quantile
+from tailguard.report.views.proof.sentences import worth
+from tests.support.judged_proof import answers, state_of, why_of
+from tests.support.migration_world import INDEX, UP, make_ledger, migration, open_transaction, runner, state
 
 pytestmark = pytest.mark.system
 
@@ -125,31 +138,60 @@ def test_the_cost_is_that_of_the_index_alone(entries, built):
             "SELECT relname FROM pg_class WHERE relname LIKE 'tailguard_cost%'"
         ).fetchall()
     assert tables == []
-    assert cost["rows"] == min(20_000, COPY_ROWS)
-    assert 30 < cost["wal_bytes_a_row"]["after"] - cost["wal_bytes_a_row"]["before"] < 400
-    assert cost["writes"]["update_key"]["hot"]["before"] > 0.5
-    assert cost["writes"]["update_key"]["hot"]["after"] == 0.0
-    assert cost["writes"]["update"]["hot"]["after"] > 0.5
-    for found in cost["writes"].values():
-        assert found["ratio"]["low"] <= found["ratio"]["value"] <= found["ratio"]["high"]
+    assert cost.rows == min(20_000, COPY_ROWS)
+    assert 30 < cost.wal_bytes_per_row.after - cost.wal_bytes_per_row.before < 400
+    assert cost.writes["update_key"].before.hot > 0.5
+    assert cost.writes["update_key"].after.hot == 0.0
+    assert cost.writes["update"].after.hot > 0.5
+    for found in cost.writes.values():
+        assert found.ratio.low <= found.ratio.value <= found.ratio.high
+
+
+def quantile(value, low=None, high=None):
+    return Quantile(q=0.5, value=value, low=low, high=high, level=0.99, n=10)
+
+
+def evidence(server_ms):
+    return QueryEvidence(
+        server_ms=quantile(server_ms),
+        client_ms=quantile(server_ms),
+        planning_ms=None,
+        blocks=Blocks(hit=9, read=0),
+        rows=5,
+        shapes=1,
+        explained=Document({"Plan": {"Node Type": "Result"}}),
+    )
+
+
+def measured(before_ms, after_ms):
+    """A proof whose query took so long before and after."""
+    before, after = evidence(before_ms), evidence(after_ms)
+    return Proof(migration(), evidence=Evidence(20_000, 0.1, 100_000, before, after))
 
 
 @pytest.mark.parametrize(
     ("ratio", "expected"),
     [
         (
-            {"value": 1.2, "low": 1.1, "high": 1.3},
+            quantile(1.2, 1.1, 1.3),
             "each insert costs 10 µs more (p50, +20%): the index is worth it from one",
         ),
-        ({"value": 1.2, "low": 0.9, "high": 1.5}, "cannot be told from this machine's noise"),
+        (quantile(1.2, 0.9, 1.5), "cannot be told from this machine's noise"),
     ],
+    ids=["clear", "noise"],
 )
 def test_what_it_is_worth_is_one_sentence_that_claims_no_more_than_was_seen(ratio, expected):
-    cost = {"writes": {"insert": {"before": {"p50": {"value": 0.05}}, "ratio": ratio}}}
-    sentence = worth(8.0, cost)
+    times = WriteTimes(p50=quantile(0.05), p95=quantile(0.05), hot=None)
+    proof = measured(9.0, 1.0)
+    proof.cost = IndexCost(
+        rows=1000,
+        writes={"insert": WriteCost(before=times, after=times, ratio=ratio)},
+        wal_bytes_per_row=WalBytes(before=None, after=None),
+    )
+    sentence = worth(proof.entry)
     assert sentence.startswith("Each query saves 8 ms of the server")
     assert expected in sentence
-    assert ("one query in 800 inserts" in sentence) == (ratio["low"] > 1)
+    assert ("one query in 800 inserts" in sentence) == (ratio.low > 1)
 
 
 def test_the_whole_proof_goes_round_and_leaves_the_index(entries):
@@ -158,50 +200,48 @@ def test_the_whole_proof_goes_round_and_leaves_the_index(entries):
     options = LiveOptions(
         rate_per_s=50.0, calibration_s=0.2, baseline_s=0.3, fewest_builds=1, most_builds=1, control=False
     )
-    proof = LiveProof(entries, migration(), options, said.append)
-    record = proof.record()
+    proof = Proof(migration())
+    sent = prove_under_load(proof, entries, options, said.append)
     assert state(entries) == (True, True)
-    assert [build["seconds"] > 0 for build in record["builds"]] == [True]
-    assert record["control"] is None
-    assert record["windows"]["baseline"]["writers"]["n"] > 0
-    assert record["windows"]["baseline"]["writers"]["errors"] == 0
-    assert record["state"] in ("INCONCLUSIVE", "FAIL")
-    assert set(proof.all_samples()) == {"baseline", "build_1", "after"}
+    assert proof.live is not None
+    assert [build.seconds > 0 for build in proof.live.builds] == [True]
+    assert proof.live.control is None
+    assert proof.live.baseline["writers"].n > 0
+    assert proof.live.baseline["writers"].errors == 0
+    assert state_of(proof, sent) in ("INCONCLUSIVE", "FAIL")
+    windows = {name.removeprefix("0009/").rsplit("_", 1)[0] for name in sent}
+    assert windows == {"baseline", "build_1", "after"}
     assert any("build 1 under load" in line for line in said)
 
 
-def proved(state="PASS"):
-    return {"state": state, "why": "gained", "before": {"server_ms": {"median": 2.0}}} | {
-        "after": {"server_ms": {"median": 1.0}}
-    }
+SORTS = f"CREATE INDEX CONCURRENTLY {INDEX} ON ledger (wallet_id)"
 
 
 @pytest.mark.parametrize(
-    ("blocked", "known", "expected"),
+    ("blocked", "up", "expected", "told"),
     [
-        (
-            True,
-            "PASS",
-            ("INCONCLUSIVE", "under load: Nothing was built: transactions older than 0 s are open"),
-        ),
-        (False, "PASS", ("INVALID", "under load: There is no table ledger in the")),
-        (False, "INVALID", ("INVALID", "gained")),
+        (True, UP, "INCONCLUSIVE", "under load: Nothing was built: transactions older than 0 s are open"),
+        (False, UP, "INVALID", "under load: There is no table ledger in the"),
+        (True, SORTS, "FAIL", "no Sort: expected rows come in order, observed a Sort"),
     ],
     ids=["held up", "no table", "no better than before"],
 )
-def test_a_proof_that_breaks_off_is_told_and_leaves_the_worse_state(entries, blocked, known, expected):
+def test_a_proof_that_breaks_off_is_told_and_leaves_the_worse_state(entries, blocked, up, expected, told):
     limits = Limits(wait_s=0.1, old_transaction_s=0.0)
     options = LiveOptions(calibration_s=0.1, baseline_s=0.1, control=False, limits=limits)
-    record = proved(known)
+    (proof,) = prove_small(entries, [migration(up)], repeats=3)
+    known = state_of(proof)
+    runner(entries).down(migration(up))  # which would wait for the open transaction
     with ExitStack() as stack:
         if blocked:
             stack.enter_context(open_transaction(entries, "SELECT count(*) FROM ledger"))
         else:
             with entries.connect() as connection:
                 connection.execute("DROP TABLE ledger")
-        add_live_or_cause(record, LiveProof(entries, migration(), options))
-    assert (record["state"], record["why"][: len(expected[1])]) == expected
-    assert "live" not in record
+        prove_under_load(proof, entries, options)
+    assert state_of(proof) == expected == worst([known, state_of(proof)])
+    assert told in why_of(proof)
+    assert proof.live is None
 
 
 @pytest.mark.proof
@@ -213,10 +253,12 @@ def test_a_build_under_load_stalls_nobody_and_the_control_is_caught(entries):
             [600_000],
         )
         connection.execute("VACUUM ANALYZE ledger")
-    record = LiveProof(entries, migration()).record()
-    states = {verdict["name"]: verdict["state"] for verdict in record["verdicts"]}
-    assert states["positive control"] == "PASS", record["verdicts"]
-    assert states["no failed request of writers"] == states["no failed request of readers"] == "PASS"
-    assert "FAIL" not in states.values(), record["verdicts"]
+    proof = Proof(migration())
+    asked = answers(proof, prove_under_load(proof, entries))
+    assert asked["positive control"].state == "PASS", asked
+    assert (
+        asked["no failed request of writers"].state == asked["no failed request of readers"].state == "PASS"
+    )
+    assert "FAIL" not in [verdict.state for verdict in asked.values()], asked
     with pytest.raises(psycopg.errors.UndefinedTable), entries.connect() as connection:
         connection.execute("SELECT 'tailguard_control'::regclass")

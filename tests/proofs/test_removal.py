@@ -15,8 +15,12 @@ from tailguard.migrations.status import status_of
 from tailguard.postgres.database import Database
 from tailguard.proofs.evidence.evidence import on_the_same_table, prove_small
 from tailguard.proofs.load.reader import long_reader
-from tailguard.proofs.prove import LiveOptions, LiveProof
-from tailguard.proofs.removal import RemovalProof, saving
+from tailguard.proofs.proof import Proof
+from tailguard.proofs.under_load import LiveOptions, prove_under_load
+from tailguard.record.migration import IndexCost, MigrationEntry, WalBytes, WriteCost, WriteTimes
+from tailguard.record.part import Quantile
+from tailguard.report.views.proof.sentences import saving
+from tests.support.judged_proof import answers, state_of, why_of
 from tests.support.migration_world import eventually
 
 pytestmark = pytest.mark.system
@@ -37,9 +41,25 @@ def example(name: str) -> Migration:
     return find_migration(load_migrations(EXAMPLES), name)
 
 
-def proof(database: Database, migration: Migration) -> RemovalProof:
-    known = {one.name: one for one in load_migrations(EXAMPLES)}
-    return RemovalProof(database, migration, on_the_same_table(migration, known), repeats=3)
+def proof(database: Database, migration: Migration) -> Proof:
+    (proved,) = prove_small(database, [migration], repeats=3, known_migrations=load_migrations(EXAMPLES))
+    return proved
+
+
+def removed(index_bytes: int) -> MigrationEntry:
+    """A removal in the record, of an index of this size."""
+    return MigrationEntry(
+        number="0002",
+        slug="drop",
+        table="ledger",
+        index="ledger_wallet",
+        act="drop",
+        parameters={},
+        up_sql="",
+        down_sql="",
+        query_sql="",
+        index_bytes=index_bytes,
+    )
 
 
 def present(database: Database, migration: Migration) -> bool:
@@ -56,10 +76,11 @@ def test_the_examples_are_clean_and_are_what_they_say() -> None:
 def test_a_rare_and_an_absent_ref_gain_the_most_from_the_audit_index(ledger) -> None:
     migration = example("0001")
     (found,) = prove_small(ledger, [migration], repeats=3)
-    assert found["state"] == "PASS", found["why"]
-    also = {c["name"].split("with ")[-1]: c for c in found["checks"] if "with ref_id" in c["name"]}
+    assert state_of(found) == "PASS", why_of(found)
+    also = {name.split("with ")[-1]: each for name, each in answers(found).items() if "with ref_id" in name}
     for ref in ("ref_id = 900001 not worse", "ref_id = 999999 not worse"):
-        before, after = (int(also[ref][key].split()[0].rstrip(",")) for key in ("expected", "observed"))
+        texts = also[ref].expected, also[ref].observed
+        before, after = (int(text.split()[0].rstrip(",")) for text in texts)
         assert after <= 6 < before
 
 
@@ -77,14 +98,19 @@ def test_up_of_a_removal_drops_and_down_builds_again_though_another_index_serves
 
 def test_a_redundant_index_may_go_and_the_record_says_what_that_saves(ledger) -> None:
     migration = example("0002")
-    found = proof(ledger, migration).record()
-    assert found["state"] == "PASS", found["why"]
-    assert [turn["action"] for turn in found["cycle"]] == ["up", "down", "up"]
-    watched = [check["name"] for check in found["checks"] if check["name"].endswith("not worse")]
+    found = proof(ledger, migration)
+    assert state_of(found) == "PASS", why_of(found)
+    assert [(step.action, step.index is None) for step in found.cycle] == [
+        ("up", True),
+        ("down", False),
+        ("up", True),
+    ]
+    watched = [name for name in answers(found) if name.endswith("not worse")]
     assert len(watched) == 3  # its own query, the same for an absent wallet, and the sum
-    wal = found["removal"]["cost"]["wal_bytes_a_row"]
-    assert wal["after"] > wal["before"] > 0
-    assert "of WAL a row" in found["removal"]["saving"]
+    assert found.cost is not None
+    wal = found.cost.wal_bytes_per_row
+    assert wal.after > wal.before > 0
+    assert "of WAL per row" in why_of(found)
     assert not present(ledger, migration)
 
 
@@ -92,36 +118,39 @@ def test_an_index_that_a_known_query_needs_must_not_go(ledger) -> None:
     with ledger.connect() as connection:
         for name in ("ledger_wallet_created", "ledger_wallet_id", "ledger_wallet_again"):
             connection.execute(f"DROP INDEX {name}")
-    found = proof(ledger, example("0002")).record()
-    assert found["state"] == "FAIL"
-    assert "not worse: expected" in found["why"]
+    found = proof(ledger, example("0002"))
+    assert state_of(found) == "FAIL"
+    assert "not worse: expected" in why_of(found)
 
 
 def test_an_index_that_is_not_there_cannot_be_proved_away(ledger) -> None:
     with ledger.connect() as connection:
         connection.execute("DROP INDEX ledger_wallet")
-    found = proof(ledger, example("0002")).record()
-    assert found["state"] == "FAIL"
-    assert "valid and ready before" in found["why"]
+    found = proof(ledger, example("0002"))
+    assert state_of(found) == "FAIL"
+    assert "valid and ready before" in why_of(found)
 
 
 def test_a_table_that_does_not_exist_is_invalid_and_named(ledger) -> None:
     migration = example("0002")
     lost = replace(migration, build=replace(migration.build, table="absent"))
-    found = RemovalProof(ledger, lost, {}, repeats=2).record()
-    assert (found["state"], "absent" in found["why"]) == ("INVALID", True)
+    (found,) = prove_small(ledger, [lost], repeats=2)
+    assert (state_of(found), "absent" in why_of(found)) == ("INVALID", True)
 
 
 @pytest.mark.proof
 def test_a_drop_behind_a_long_reader_stalls_nobody_where_a_plain_one_makes_even_readers_queue(ledger) -> None:
     migration = example("0002")
-    live = LiveProof(ledger, migration, LiveOptions(baseline_s=1.0, calibration_s=0.5)).record()
-    states = {verdict["name"]: verdict["state"] for verdict in live["verdicts"]}
-    assert states["positive control"] == "PASS", live["verdicts"]
-    assert "FAIL" not in states.values(), live["verdicts"]
-    assert (live["statement"], live["cost"]) == ("DROP INDEX", None)
-    held_up_ms = live["control"]["felt"]["readers"]["longest_ms"]
-    assert held_up_ms > 500 * live["control"]["seconds"]
+    found = Proof(migration)
+    sent = prove_under_load(found, ledger, LiveOptions(baseline_s=1.0, calibration_s=0.5))
+    asked = answers(found, sent)
+    assert asked["positive control"].state == "PASS", asked
+    assert "FAIL" not in [verdict.state for verdict in asked.values()], asked
+    assert (found.entry.statement, found.cost) == ("DROP INDEX", None)
+    assert found.live is not None
+    assert found.live.control is not None
+    control = found.live.control
+    assert control.impact["readers"].longest_ms > 500 * control.seconds
     assert not present(ledger, migration)
 
 
@@ -138,12 +167,16 @@ def test_a_reader_who_takes_his_time_is_gone_after_it_and_when_nobody_waits_any_
 
 
 def test_noise_is_told_as_noise() -> None:
-    cost = {
-        "writes": {"insert": {"ratio": {"value": 1.04, "low": 0.91, "high": 1.07}}},
-        "wal_bytes_a_row": {"before": 500.0, "after": 575.0},
-    }
-    text = saving(cost, 2 * 2**20)
-    assert "2 MiB of disk, 75 B of WAL a row (13 %)" in text
+    took = Quantile(q=0.5, value=0.05, low=None, high=None, level=0.99, n=10)
+    ratio = Quantile(q=0.5, value=1.04, low=0.91, high=1.07, level=0.99, n=10)
+    times = WriteTimes(p50=took, p95=took, hot=None)
+    cost = IndexCost(
+        rows=1000,
+        writes={"insert": WriteCost(before=times, after=times, ratio=ratio)},
+        wal_bytes_per_row=WalBytes(before=500.0, after=575.0),
+    )
+    text = saving(removed(index_bytes=2 * 2**20), cost)
+    assert "2 MiB of disk, 75 B of WAL per row (13 %)" in text
     assert "noise hides" in text
 
 

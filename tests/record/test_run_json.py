@@ -12,39 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tailguard.base.errors import UsageError
-from tailguard.record.environment import Clocks, Cpu, Environment, GitState
 from tailguard.record.part import Document
 from tailguard.record.run_json import read_record, record_sha256, record_text
-from tailguard.record.run_record import Platform, RunRecord
+from tailguard.record.run_record import RunRecord
 from tailguard.record.schema import schema_text
 from tests.support.any_part import parts
+from tests.support.blank_record import a_record
 
 MANY = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def a_record(**changed: Any) -> RunRecord:
-    """A run that has measured nothing yet."""
-    record = RunRecord(
-        id="3f9c1a",
-        created_utc="2026-11-21T10:00:00Z",
-        command=("tailguard", "run"),
-        profile="smoke",
-        seed=1,
-        config=Document({"load": {"rate_per_s": 100.0}}),
-        config_sha256="ab" * 32,
-        environment=Environment(
-            cpu=Cpu(model=None, logical=2, physical=1),
-            memory_bytes=2**33,
-            kernel="Linux 6.1",
-            os="Debian",
-            python="CPython 3.11.7",
-            packages={},
-            git=GitState(commit=None, dirty=None),
-            clock=Clocks(wall_ns=2, monotonic_ns=1),
-        ),
-        platform=Platform(adapter="in-process"),
-    )
-    return msgspec.structs.replace(record, **changed)
 
 
 def written(text: bytes, folder: Path) -> Path:

@@ -6,12 +6,12 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from tailguard.report.charts.rendered_charts import gallery_of
+from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.page import page_of
 from tailguard.report.views.view import view_of
 from tests.support.made_kinds import KINDS, kind_of_run
 from tests.support.made_proof import samples
-from tests.support.made_run import columns
+from tests.support.made_samples import columns
 
 Element = tuple[str, dict[str, str | None]]
 
@@ -43,7 +43,7 @@ def outline(request: pytest.FixtureRequest, table: pd.DataFrame) -> Outline:
     made = kind_of_run(request.param, table)
     drawn = {"registration": columns(table)["registration"]} if request.param == "run" else {}
     found = Outline()
-    found.feed(page_of(view_of(made), gallery_of(made, drawn, live=samples())))
+    found.feed(page_of(view_of(made), charts_of(made, drawn, live=samples())))
     return found
 
 

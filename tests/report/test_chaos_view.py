@@ -2,14 +2,20 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from tailguard.record.samples import OK, Samples
 from tailguard.report.charts.charts import figures_of
 from tailguard.report.charts.downsampling import step_of
 from tailguard.report.charts.fault_bands import Band, bands_of
+from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.charts.style import Limit
-from tailguard.report.views.chaos_view import chaos_of
-from tests.support.made_chaos import RECORD, START_NS
+from tailguard.report.page import page_of
+from tailguard.report.text.markdown import markdown_of
+from tailguard.report.views.chaos_view import effects_of
+from tailguard.report.views.view import view_of
+from tests.support.made_chaos import CHAOS, FELT, START_NS, chaos_record
+from tests.support.made_run import record, with_scenario
 
 
 @pytest.fixture
@@ -30,42 +36,48 @@ def samples():
 
 
 def test_a_band_stands_where_its_fault_was_and_ends_with_the_measurement(samples):
-    assert bands_of(RECORD, samples) == [Band("S3 killed", 2.0, 4.0), Band("S3 down", 8.0, 9.9)]
+    assert bands_of(CHAOS, samples) == [Band("S3 killed", 2.0, 4.0), Band("S3 down", 8.0, 9.9)]
 
 
 def test_a_run_without_faults_has_no_bands(samples):
-    assert bands_of({}, samples) == []
+    assert bands_of(None, samples) == []
 
 
 def test_bands_are_drawn_behind_the_points_and_their_names_before_them(samples):
     step, limits = step_of(samples, "upload"), [Limit(0.95, 75.0, "p95 <= 75ms")]
     calm = figures_of(step, limits, 50)
-    faulty = figures_of(step, limits, 50, bands_of(RECORD, samples))
+    faulty = figures_of(step, limits, 50, bands_of(CHAOS, samples))
     marks = [layer["mark"]["type"] for layer in faulty[0].spec["layer"]]
     assert marks == ["rect", *(layer["mark"]["type"] for layer in calm[0].spec["layer"]), "text", "text"]
     assert "S3 killed" in str(faulty[0].spec)
     assert [figure.spec for figure in faulty[1:]] == [figure.spec for figure in calm[1:]]
 
 
-def test_the_table_has_a_row_for_each_scenario_that_met_a_fault():
-    view = chaos_of(RECORD)
-    (row,) = view.rows
-    assert (row.fault, row.scenario, row.samples, row.errors, row.retried) == (
-        "S3 killed",
-        "certificate_migration",
-        "42",
-        "3",
-        "2",
+def test_the_table_has_a_row_for_each_scenario_that_met_a_fault(table):
+    (effect,) = effects_of(CHAOS)
+    assert effect.recovery is FELT
+    assert (effect.began_s, effect.lasted_s) == (0, 2)
+    made = with_scenario(
+        chaos_record(record(table)),
+        "certificate_upload",
+        title="Certificate migration",
+        counters={"cert.s3.retries": 7},
     )
-    assert (row.lasted, row.recovered) == ("2 s", "1.5 s")
-    assert view.counters == (("Certificate migration", (("cert.s3.retries", "7"),)),)
+    page, text = page_of(view_of(made), charts_of(made, {})), markdown_of(view_of(made))
+    row = ("S3 killed", "0 ms", "2 s", "certificate_migration", "42", "3", "2", "1.5 s")
+    assert f"| {' | '.join(row)} |" in text
+    assert [cell for cell in row if f">{cell}<" not in page] == []
+    assert "Counters of Certificate migration: cert.s3.retries 7." in text
+    assert "<dt>cert.s3.retries</dt><dd>7</dd>" in page
 
 
 def test_what_no_call_felt_stands_apart():
-    calm = RECORD["chaos"]["recoveries"][0] | {"label": "S3 down", "errors": 0, "retried": 0}
-    view = chaos_of({"chaos": RECORD["chaos"] | {"recoveries": [calm]}})
-    assert ([row.fault for row in view.felt], [row.fault for row in view.unfelt]) == ([], ["S3 down"])
+    calm = replace(FELT, label="S3 down", errors=0, retried=0)
+    effects = effects_of(replace(CHAOS, recoveries=(calm,)))
+    assert [(effect.recovery.label, effect.felt) for effect in effects] == [("S3 down", False)]
 
 
-def test_a_run_with_neither_faults_nor_counters_has_no_section():
-    assert chaos_of({"scenarios": {"registration": {}}}) is None
+def test_a_run_with_neither_faults_nor_counters_has_no_section(table):
+    made = record(table)
+    assert effects_of(made.chaos) == ()
+    assert 'id="chaos"' not in page_of(view_of(made), charts_of(made, {}))

@@ -14,7 +14,7 @@ from tailguard.report.charts.downsampling import (
     slowest_by_bucket,
     step_of,
 )
-from tests.support.made_run import columns, samples
+from tests.support.made_samples import columns, samples
 
 times = st.lists(st.floats(0.001, 1e6), min_size=1, max_size=300).map(np.array)
 buckets = st.integers(1, 40)

@@ -1,38 +1,43 @@
 """A duet in the report: every metric, the worst first, and nothing of it in a run that is none."""
 
 import pytest
+from msgspec.structs import replace
 
-from tailguard.report.charts.rendered_charts import gallery_of
+from tailguard.base.state import State
+from tailguard.record.run_record import Ended
+from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.page import page_of
 from tailguard.report.text.markdown import markdown_of
-from tailguard.report.views.duet_view import duet_of
+from tailguard.report.views import change_view, duet_view
 from tailguard.report.views.verdict_view import cards_of
 from tailguard.report.views.view import view_of
-from tests.support.made_duet import change, duet, duet_record
-from tests.support.made_run import record, samples
+from tests.support.made_duet import CHANGES, PLAN, change, duet, duet_record
+from tests.support.made_run import record
+from tests.support.made_samples import samples
 from tests.support.on_terminal import shown
 
 
 def test_a_run_that_is_no_duet_has_no_such_part() -> None:
     made = record(samples(60))
-    assert duet_of(made) is None
-    assert "Baseline against candidate" not in page_of(view_of(made), gallery_of(made, {}, "none"))
+    assert duet_view.changes_of(made) == ()
+    assert "Baseline against candidate" not in page_of(view_of(made), charts_of(made, {}, "none"))
 
 
 def test_the_worst_metric_comes_first_with_both_values_and_the_interval() -> None:
-    view = duet_of({"duet": duet()})
-    assert view is not None
-    first = view.rows[0]
-    assert (first.state, first.metric) == ("FAIL", "registration p50 of register")
-    assert (first.baseline, first.candidate, first.change) == ("1.5 ms", "1.7 ms", "+12.3 %")
-    assert (first.interval, first.margin, first.slower) == ("+5 % to +20 %", "< +5 %", "18 of 20")
-    errors = next(row for row in view.rows if "error" in row.metric)
-    assert (errors.candidate, errors.margin) == ("0.1 %", "< +0.5 points")
+    first, *others = duet_view.changes_of(duet_record(record(samples(60))))
+    assert (first.state, change_view.metric_of(first)) == ("FAIL", "registration p50 of register")
+    sides = [change_view.side(first, value) for value in (first.baseline, first.candidate)]
+    assert (*sides, change_view.signed(first, first.change)) == ("1.5 ms", "1.7 ms", "+12.3 %")
+    shown = (change_view.bounds(first), change_view.margin(first), change_view.slower_pairs(first))
+    assert shown == ("+5 % to +20 %", "< +5 %", "18 of 20")
+    errors = next(each for each in others if "error" in each.name)
+    assert change_view.side(errors, errors.candidate) == "0.1 %"
+    assert change_view.margin(errors) == "< +0.5 points"
 
 
 def test_the_page_shows_it_escaped_masked_and_with_what_the_gate_is_worth() -> None:
     made = duet_record(record(samples(60)))
-    page = page_of(view_of(made), gallery_of(made, {}, "none"))
+    page = page_of(view_of(made), charts_of(made, {}, "none"))
     assert "Baseline against candidate" in page
     assert "&lt;b&gt;work tree" in page
     assert "false alarms 0/200" in page
@@ -42,22 +47,24 @@ def test_the_page_shows_it_escaped_masked_and_with_what_the_gate_is_worth() -> N
 
 
 def test_a_duet_that_broke_off_before_its_first_pair_can_be_shown() -> None:
-    view = duet_of({"duet": {"discarded": ["block 1: baseline: it ended"]}})
-    assert view is not None
-    assert view.rows == ()
+    made = duet_record(record(samples(60)))
+    early = replace(duet(), blocks=(), watched=(), looks=(), time=None, quality=None)
+    made = replace(made, duet=early, verdicts=(), ended=Ended.BROKE_OFF, because="it ended")
+    assert duet_view.changes_of(made) == ()
+    assert "No pair of blocks was measured." in page_of(view_of(made), charts_of(made, {}, "none"))
 
 
 def test_the_card_of_a_change_has_a_sign_bounds_and_slower_pairs_and_no_headroom() -> None:
     card = cards_of(duet_record(record(samples(60))))[0]
-    assert (card.state, card.objective, card.observed) == ("FAIL", "p50 of register", "+12.3 %")
+    assert (card.verdict.state, card.name, card.observed) == ("FAIL", "p50 of register", "+12.3 %")
     assert (card.interval, card.sides) == ("+5 % to +20 %", "1.5 ms → 1.7 ms")
     assert (card.limit_as, card.limit) == ("margin", "< +5 %")
     assert (card.counted_as, card.counted, card.headroom) == ("slower pairs", "18 of 20", "")
 
 
 def test_a_change_for_the_better_has_a_minus_and_its_bar_grows_from_zero_to_the_left() -> None:
-    observed = {"value": -0.032, "low": -0.06, "high": None, "level": 0.99}
-    (card,) = cards_of({"verdicts": [change("registration p50 of register", "PASS", observed=observed)]})
+    better = change("registration p50 of register", State.PASS, change=-0.032, low=-0.06, high=None)
+    (card,) = cards_of(duet_record(record(samples(60)), better))
     assert card.observed == "\N{MINUS SIGN}3.2 %"
     assert card.interval == "≥ \N{MINUS SIGN}6 %, no upper bound"
     assert card.gauge is not None
@@ -72,11 +79,11 @@ def test_a_change_for_the_better_has_a_minus_and_its_bar_grows_from_zero_to_the_
 def test_where_the_paired_estimate_is_unlike_the_medians_the_metric_is_named(
     candidate, value, unlike
 ) -> None:
-    observed = {"value": value, "low": min(value, 0.05), "high": 0.2, "level": 0.99}
-    odd = change("registration p50 of register", "PASS", candidate=candidate, observed=observed)
-    view = duet_of({"duet": duet() | {"comparisons": [odd]}})
-    assert view is not None
-    assert ("So it does here: registration p50 of register." in view.unlike_medians) is unlike
+    odd = change(
+        "registration p50 of register", State.PASS, candidate=candidate, change=value, low=min(value, 0.05)
+    )
+    text = duet_view.unlike_medians([odd])
+    assert ("So it does here: registration p50 of register." in text) is unlike
 
 
 def test_what_the_page_says_of_the_paired_estimate_stands_in_run_md_and_on_the_terminal_where_it_shows() -> (
@@ -85,23 +92,24 @@ def test_what_the_page_says_of_the_paired_estimate_stands_in_run_md_and_on_the_t
     made = duet_record(record(samples(60)))
     texts = (markdown_of(view_of(made)), shown(made))
     assert not any("from pair to pair" in text for text in texts)
-    made["duet"]["comparisons"][1]["candidate"] = 1.4
-    texts = (markdown_of(view_of(made)), shown(made), page_of(view_of(made), gallery_of(made, {}, "none")))
+    made = duet_record(made, *(replace(each, candidate=1.4) if each.q == 0.5 else each for each in CHANGES))
+    texts = (markdown_of(view_of(made)), shown(made), page_of(view_of(made), charts_of(made, {}, "none")))
     assert all("So it does here: registration p50 of register." in " ".join(text.split()) for text in texts)
 
 
 def test_a_plan_is_compared_in_blocks_and_counts_no_pairs() -> None:
-    plan = change(
-        "plan of history", "FAIL", scenario="plans", q=None, n=1, exceedances=1, baseline=10, candidate=40
-    )
-    (card,) = cards_of({"verdicts": [plan]})
-    assert (card.objective, card.sides, card.counted) == ("plan of history", "10 blocks → 40 blocks", "")
+    worse = {"candidate_blocks": 40, "state": State.FAIL, "why": "10 against 40 blocks, the same plan"}
+    made = duet_record(record(samples(60)), replace(PLAN, **worse))
+    (card,) = cards_of(made)
+    assert (card.sides, card.counted) == ("10 blocks → 40 blocks", "")
+    assert card.name == "plan of idx_tx_wallet_created_desc"
+    assert "10 against 40 blocks" in page_of(view_of(made), charts_of(made, {}, "none"))
 
 
 def test_a_metric_that_one_side_lacks_shows_no_number() -> None:
-    nothing = {"value": None, "low": None, "high": None, "level": 0.99}
-    lost = change("registration p50 of gone", "INVALID", observed=nothing, max_ratio=None, n=0, exceedances=0)
-    (card,) = cards_of({"verdicts": [lost | {"baseline": None, "candidate": None}]})
+    nothing = {"change": None, "low": None, "high": None, "margin": None, "baseline": None, "candidate": None}
+    lost = change("registration p50 of gone", State.INVALID, pairs=0, slower=0, **nothing)
+    (card,) = cards_of(duet_record(record(samples(60)), lost))
     assert (card.observed, card.interval, card.sides, card.counted) == ("not measured", "", "", "")
     assert card.limit == "none recorded"
     assert card.gauge is None

@@ -12,12 +12,16 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from tailguard.base.state import State
 from tailguard.record.run import Run
 from tailguard.report.exports.formats import FORMATS, exported
 from tailguard.report.exports.github import MARKER, MOST_ANNOTATIONS
 from tailguard.report.exports.hgrm import text_of
 from tailguard.report.exports.yaml_text import yaml_of
+from tailguard.report.views.verdict_view import judged_of
+from tests.support.made_run import with_verdict
 
 
 def only(run: Run, name: str) -> str:
@@ -27,7 +31,7 @@ def only(run: Run, name: str) -> str:
 
 
 def p95_ms(run: Run, slug: str, step: str) -> float:
-    return float(run.record["scenarios"][slug]["steps"][step]["response_ms"]["p95"]["value"])
+    return float(run.record.scenarios[slug].steps[step].response_ms.p95.value)
 
 
 @pytest.mark.system
@@ -81,7 +85,7 @@ def test_prometheus_own_parser_reads_the_openmetrics(run: Run) -> None:
         for s in families["tailguard_requests"].samples
         if s.labels["scenario"] == "registration"
     }
-    assert sum(outcomes.values()) == run.record["scenarios"]["registration"]["counts"]["total"]
+    assert sum(outcomes.values()) == run.record.scenarios["registration"].counts.total
 
 
 def test_the_hgrm_says_what_hdrhistogram_itself_would(run: Run) -> None:
@@ -120,15 +124,15 @@ def test_the_hgrm_ends_as_its_readers_expect(run: Run) -> None:
 def test_junit_is_read_by_an_xml_parser_and_counts_what_is_in_it(run: Run) -> None:
     root = ET.fromstring(only(run, "junit"))
     cases = root.findall("./testsuite/testcase")
-    assert len(cases) == int(root.get("tests", "")) == len(run.record["verdicts"])
+    assert len(cases) == int(root.get("tests", "")) == len(run.record.verdicts)
     first = {each.get("name"): each.get("value") for each in cases[0].findall("./properties/property")}
     assert first["slo.limit_ms"] == "215.0"
-    assert first["slo.verdict"] == run.record["verdicts"][0]["state"]
+    assert first["slo.verdict"] == run.record.verdicts[0].state
     assert len(root.findall(".//failure")) == int(root.get("failures", ""))
 
 
 def test_junit_survives_characters_that_xml_has_no_place_for(run: Run) -> None:
-    run.record["verdicts"][0] |= {"state": "FAIL", "why": "\x00 <b> & \x1b[31m"}
+    run.record = with_verdict(run.record, 0, state=State.FAIL, why="\x00 <b> & \x1b[31m")
     assert ET.fromstring(only(run, "junit")).find(".//failure") is not None
 
 
@@ -184,13 +188,15 @@ def test_the_csv_is_a_table_whose_numbers_are_the_runs(run: Run) -> None:
 
 
 def test_a_cell_that_a_spreadsheet_would_run_is_quoted(run: Run) -> None:
-    run.record["scenarios"]["=cmd|calc"] = run.record["scenarios"].pop("registration")
+    evil = {"=cmd|calc": run.record.scenarios["registration"]}
+    run.record = replace(run.record, scenarios=evil)
     assert "'=cmd|calc" in only(run, "csv")
 
 
 def test_annotations_are_escaped_and_ten_at_most_the_worst_first(run: Run) -> None:
-    bad = run.record["verdicts"][0] | {"why": "50% slower\nthan: before, yes"}
-    run.record["verdicts"] = [bad | {"state": "INCONCLUSIVE"}] * 8 + [bad | {"state": "FAIL"}] * 8
+    bad = replace(run.record.verdicts[0], why="50% slower\nthan: before, yes")
+    undecided, failed = (replace(bad, state=state) for state in (State.INCONCLUSIVE, State.FAIL))
+    run.record = replace(run.record, verdicts=(undecided,) * 8 + (failed,) * 8)
     lines = only(run, "github-annotations").splitlines()
     assert len(lines) == MOST_ANNOTATIONS
     assert lines[0].startswith("::error title=FAIL%3A registration")
@@ -199,14 +205,15 @@ def test_annotations_are_escaped_and_ten_at_most_the_worst_first(run: Run) -> No
 
 
 def test_a_run_that_passes_has_nothing_to_annotate(run: Run) -> None:
-    run.record["verdicts"] = [verdict | {"state": "PASS"} for verdict in run.record["verdicts"]]
+    passed = tuple(replace(verdict, state=State.PASS) for verdict in run.record.verdicts)
+    run.record = replace(run.record, verdicts=passed)
     assert only(run, "github-annotations") == ""
 
 
 def test_the_comment_is_marked_as_ours_and_fits(run: Run) -> None:
-    run.record["verdicts"] = [
-        verdict | {"state": "FAIL", "why": "x" * 10_000} for verdict in run.record["verdicts"]
-    ]
+    judged = judged_of(run.record)
+    failed = tuple(replace(verdict, state=State.FAIL, why="x" * 10_000) for verdict in judged)
+    run.record = replace(run.record, verdicts=failed)
     text = only(run, "github-comment")
     assert text.startswith(MARKER)
     assert len(text) < 65_536
@@ -252,7 +259,7 @@ def test_every_text_comes_back_from_yaml(text: str) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_takes_a_run_that_measured_nothing(run: Run, name: str) -> None:
-    run.record["scenarios"], run.record["verdicts"] = {}, []
+    run.record = replace(run.record, scenarios={}, verdicts=())
     assert all(isinstance(text, str) for text in exported(run, name).values())
 
 

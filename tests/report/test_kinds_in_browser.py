@@ -2,17 +2,18 @@
 
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tailguard.report.charts.rendered_charts import gallery_of
+from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.page import page_of
 from tailguard.report.views.view import view_of
 from tests.support.in_browser import draw_all, open_all, open_at
 from tests.support.made_kinds import kind_of_run
-from tests.support.made_proof import samples
-from tests.support.made_run import columns
+from tests.support.made_proof import live, samples
+from tests.support.made_samples import columns
 
 KINDS = ("duet", "proof", "chaos")  # a plain run is in test_page_in_browser.py
 DRAWN = "registration"
@@ -33,11 +34,13 @@ def address(
     request: pytest.FixtureRequest, table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     made = kind_of_run(request.param, table)
-    for migration in made["migrations"]:  # as many builds as a real proof has
-        migration["live"]["builds"] *= 4
+    if request.param == "proof":  # as many builds as a real one has
+        made = replace(
+            made, migrations=(replace(made.migrations[0], live=replace(live(), builds=live().builds * 4)),)
+        )
     path = tmp_path_factory.mktemp(request.param) / "report.html"
     drawn = {} if request.param == "proof" else {DRAWN: columns(table)[DRAWN]}
-    path.write_text(page_of(view_of(made), gallery_of(made, drawn, live=samples())), encoding="utf-8")
+    path.write_text(page_of(view_of(made), charts_of(made, drawn, live=samples())), encoding="utf-8")
     return path.as_uri()
 
 

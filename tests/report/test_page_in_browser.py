@@ -5,11 +5,12 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tailguard.report.charts.rendered_charts import gallery_of
+from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.page import page_of
 from tailguard.report.views.view import view_of
 from tests.support.in_browser import PATIENCE_S, draw_all, open_all, open_at
-from tests.support.made_run import columns, record
+from tests.support.made_run import record
+from tests.support.made_samples import columns
 
 pytestmark = pytest.mark.browser
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.browser
 def address(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> str:
     made = record(table)
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(page_of(view_of(made), gallery_of(made, columns(table))), encoding="utf-8")
+    path.write_text(page_of(view_of(made), charts_of(made, columns(table))), encoding="utf-8")
     return path.as_uri()
 
 

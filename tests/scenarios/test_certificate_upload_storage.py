@@ -8,7 +8,9 @@ from reference.certificates import Metrics
 from scenarios.certificate_upload import fell_back
 from tailguard.config.merge import load_config
 from tailguard.pipeline.suite_run import Watch, run_suite
+from tailguard.record.doubt import Grade
 from tailguard.record.samples import samples_from_rows
+from tailguard.record.scenario import Counts
 
 pytestmark = pytest.mark.system
 
@@ -39,30 +41,30 @@ def uploaded(postgres, tmp_path):
 
 def test_every_upload_reads_back_from_s3_and_the_fallback_is_skipped_aloud(uploaded):
     record, said = uploaded("s3")
-    entry = record["scenarios"]["certificate_upload"]
-    assert entry["counts"] == {"total": 60, "ok": 60, "conflict": 0, "error": 0}
-    assert all(each["held"] for each in entry["invariants"])
-    assert len(entry["invariants"]) == 3
-    assert "fallback_read" not in entry["steps"]
-    [doubt] = [each for each in record["doubts"] if each["kind"] == "skipped_step"]
-    assert doubt["grade"] == "note"
-    assert "fallback_read was not measured: there is no local disk beside S3" in doubt["measured"]
+    entry = record.scenarios["certificate_upload"]
+    assert entry.counts == Counts(total=60, ok=60, conflict=0, error=0)
+    assert all(each.held for each in entry.invariants)
+    assert len(entry.invariants) == 3
+    assert "fallback_read" not in entry.steps
+    [doubt] = [each for each in record.doubts if each.kind == "skipped_step"]
+    assert doubt.grade is Grade.NOTE
+    assert "fallback_read was not measured: there is no local disk beside S3" in doubt.measured
     assert any("fallback_read is skipped" in line for line in said)
 
 
 @pytest.mark.parametrize("platform", ["in-process", "http"])
 def test_with_a_disk_beside_s3_what_s3_has_lost_is_served_from_the_disk(uploaded, platform):
     record, _ = uploaded("dual_write", platform)
-    entry = record["scenarios"]["certificate_upload"]
-    assert entry["counts"] == {"total": 90, "ok": 90, "conflict": 0, "error": 0}
-    assert entry["steps"]["fallback_read"]["counts"]["ok"] == 30
-    assert all(each["held"] for each in entry["invariants"])
-    assert {each["name"] for each in entry["invariants"]} >= {"every fallback read was one"}
-    assert "skipped_step" not in {each["kind"] for each in record["doubts"]}
+    entry = record.scenarios["certificate_upload"]
+    assert entry.counts == Counts(total=90, ok=90, conflict=0, error=0)
+    assert entry.steps["fallback_read"].counts.ok == 30
+    assert all(each.held for each in entry.invariants)
+    assert {each.name for each in entry.invariants} >= {"every fallback read was one"}
+    assert "skipped_step" not in {each.kind for each in record.doubts}
 
 
 def test_a_read_that_s3_answered_is_no_fallback():
-    """The guard of the step: where S3 has lost nothing, its invariant breaks."""
+    """The guard of the step: if S3 has lost nothing, its invariant breaks."""
 
     class Storage:
         metrics = Metrics()

@@ -2,23 +2,23 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import slo
 from tailguard.judge.objectives import parse_objectives
-from tailguard.judge.verdicts import judging
+from tailguard.judge.proof.responses import window_name
 from tailguard.migrations.migration import what_if
 from tailguard.proofs.evidence.evidence import prove_small
+from tailguard.record.migration import Unproved
+from tests.support.made_migration import migration
+from tests.support.made_proof import live, samples, stalled, window
 from tests.support.runs_by_hand import made_run, samples_of
 
 pytest_plugins = ["pytester"]
 
-PROVED = {
-    "number": "0001",
-    "slug": "idx_t_a",
-    "state": "PASS",
-    "why": "Index Scan instead of Seq Scan",
-    "checks": [],
-}
+PROVED = migration()
+UNDECIDED = replace(PROVED, unproved=Unproved(because="too few to tell", stopped=True))
+IMPOSSIBLE = replace(PROVED, unproved=Unproved(because="no table t", stopped=False))
 
 
 @pytest.fixture
@@ -26,12 +26,17 @@ def guard(pytester, tmp_path, monkeypatch):
     """Run the guards of migrations on a run that has proved these; returns pytest's result."""
     monkeypatch.delenv("CI", raising=False)
 
-    def run_guards(*migrations, because=None):
-        samples = samples_of("registration", ("register",), np.full(1200, 20.0))
-        run = made_run(tmp_path, registration=samples, migrations=migrations, because=because)
+    def run_guards(*migrations, because=None, met=None):
         table = {"step": "register", "p95": "<= 215ms"}
-        run.record["verdicts"] = judging(parse_objectives({"scenarios": {"registration": table}}))(run)
-        run.save()
+        run = made_run(
+            tmp_path,
+            registration=samples_of("registration", ("register",), np.full(1200, 20.0)),
+            objectives=parse_objectives({"scenarios": {"registration": table}}),
+            migrations=migrations,
+            because=because,
+        )
+        if met:
+            run.write_live(met)
         options = ["-p", "no:locust", "-p", "no:cacheprovider", "-m", "performance", "-k", "test_migration"]
         return pytester.runpytest_inprocess(
             f"{slo.__path__[0]}/test_slo.py", *options, f"--slo-run={run.folder}", "-rA"
@@ -43,7 +48,7 @@ def guard(pytester, tmp_path, monkeypatch):
 def test_a_proved_migration_passes_by_its_name(guard):
     result = guard(PROVED)
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["PASSED *test_migration[[]0001_idx_t_a]*"])
+    result.stdout.fnmatch_lines(["PASSED *test_migration[[]0001_idx_tx_wallet_created_desc]*"])
 
 
 def test_an_index_that_does_not_help_its_query_fails_with_the_reason(guard, database):
@@ -54,7 +59,7 @@ def test_an_index_that_does_not_help_its_query_fails_with_the_reason(guard, data
     useless = what_if(
         "CREATE INDEX CONCURRENTLY idx_t_a ON t (a)", "SELECT a FROM t WHERE b = %(b)s", {"b": 7}
     )
-    result = guard(*prove_small(database, [useless], repeats=2))
+    result = guard(*(proof.entry for proof in prove_small(database, [useless], repeats=2)))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         ["FAIL: migration what-if_idx_t_a", "*why *idx_t_a*", "*asked *observed*Seq Scan*", "*run *"]
@@ -62,19 +67,18 @@ def test_an_index_that_does_not_help_its_query_fails_with_the_reason(guard, data
 
 
 def test_a_migration_that_stalls_somebody_fails_with_what_was_seen(guard):
-    stall = {
-        "name": "no stall of writers",
-        "state": "FAIL",
-        "expected": "below 50%",
-        "observed": "990 ms, 99% of it",
-    }
-    result = guard(PROVED | {"state": "FAIL", "why": "a stall", "live": {"verdicts": [stall]}})
+    name = window_name("0001/", "build_1", "writers")
+    met = samples() | {name: window(name, stalled(900.0))}
+    result = guard(replace(PROVED, live=live()), met=met)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*asked *no stall of writers: below 50%, observed 990 ms, 99% of it"])
+    asked = (
+        "*asked *no stall of writers: longest response below 50% of its build, observed 900.0 ms, 100.0% of *"
+    )
+    result.stdout.fnmatch_lines(["*why *no stall of writers: expected *, observed 900.0 ms*", asked])
 
 
 def test_an_undecided_migration_is_neither_passed_nor_failed(guard):
-    result = guard(PROVED | {"state": "INCONCLUSIVE", "why": "too few to tell"})
+    result = guard(UNDECIDED)
     assert result.ret == pytest.ExitCode.OK
     assert result.parseoutcomes()["inconclusive"] == 1
     result.stdout.fnmatch_lines(["*too few to tell*"])
@@ -82,16 +86,10 @@ def test_an_undecided_migration_is_neither_passed_nor_failed(guard):
 
 def test_an_undecided_migration_fails_in_ci(guard, monkeypatch):
     monkeypatch.setenv("PYTEST_ADDOPTS", "--slo-inconclusive=fail")
-    assert (
-        guard(PROVED | {"state": "INCONCLUSIVE", "why": "too few to tell"}).ret
-        == pytest.ExitCode.TESTS_FAILED
-    )
+    assert guard(UNDECIDED).ret == pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.mark.parametrize(
-    ("found", "because"),
-    [(PROVED | {"state": "INVALID", "why": "no table t"}, None), (PROVED, "the database was killed")],
-)
+@pytest.mark.parametrize(("found", "because"), [(IMPOSSIBLE, None), (PROVED, "the database was killed")])
 def test_a_migration_that_could_not_be_proved_or_whose_run_broke_off_is_an_error(guard, found, because):
     result = guard(found, because=because)
     result.assert_outcomes(errors=1)

@@ -5,10 +5,11 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import slo
+from tailguard.compare.verdicts import verdicts_of
 from tailguard.judge.objectives import parse_objectives
-from tailguard.judge.verdicts import judging
 from tests.support.runs_by_hand import HELD, made_run, samples_of
 
 pytest_plugins = ["pytester"]
@@ -25,9 +26,10 @@ def guard(pytester, tmp_path, monkeypatch):
     def run_guards(*options, state="PASS", **changes):
         slow = np.arange(N) % 20 < SLOW_SHARES[state] * 20
         samples = samples_of("registration", ("register",), np.where(slow, 900.0, 20.0))
-        run = made_run(tmp_path, registration=samples, **changes)
         table = {"step": "register", "p95": "<= 215ms", "error_rate": "< 1%", "dependence": "independent"}
-        run.record["verdicts"] = judging(parse_objectives({"scenarios": {"registration": table}}))(run)
+        objectives = parse_objectives({"scenarios": {"registration": table}})
+        run = made_run(tmp_path, registration=samples, objectives=objectives, **changes)
+        run.put_verdicts(verdicts_of(run))
         run.save()
         guards = f"{slo.__path__[0]}/test_slo.py"
         arguments = [
@@ -44,7 +46,7 @@ def guard(pytester, tmp_path, monkeypatch):
     return run_guards
 
 
-def test_a_good_run_passes_one_test_an_objective(guard):
+def test_a_good_run_passes_one_test_per_objective(guard):
     """The names say what is promised; invariants are asserted one by one."""
     result, _ = guard("-v")
     result.assert_outcomes(passed=4, skipped=1)  # no migration was proved
@@ -82,7 +84,7 @@ def test_an_undecided_objective_is_neither_passed_nor_failed(guard):
 
 
 @pytest.mark.parametrize("options", [["--slo-inconclusive=fail"], []])
-def test_an_undecided_objective_fails_where_it_is_told_to_and_in_ci(guard, monkeypatch, options):
+def test_an_undecided_objective_fails_if_it_is_told_to_and_in_ci(guard, monkeypatch, options):
     """By the option, or by CI's own variable."""
     if not options:
         monkeypatch.setenv("CI", "true")
@@ -92,7 +94,7 @@ def test_an_undecided_objective_fails_where_it_is_told_to_and_in_ci(guard, monke
 
 
 def test_an_incomplete_run_is_an_error(guard):
-    """INVALID is no failure of the platform."""
+    """INVALID is not a failure of the platform."""
     result, _ = guard(because="the database was killed")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.parseoutcomes()["errors"] == 2
@@ -101,14 +103,14 @@ def test_an_incomplete_run_is_an_error(guard):
 
 def test_a_broken_invariant_fails_by_its_name_and_invalidates_the_scenario(guard):
     """Fast and wrong is a failure."""
-    result, _ = guard(invariants=[HELD, HELD | {"name": "nobody twice", "held": False, "observed": "7"}])
+    result, _ = guard(invariants=[HELD, replace(HELD, name="nobody twice", held=False, observed="7")])
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.parseoutcomes()["errors"] == 2
     result.stdout.fnmatch_lines(["*nobody twice*", "*observed 7*"])
 
 
 def test_a_scenario_whose_invariants_were_not_checked_fails(guard):
-    """No evidence is no pass."""
+    """No evidence is not a pass."""
     result, _ = guard(invariants=[])
     result.assert_outcomes(passed=3, failed=1, skipped=1)
 
@@ -125,7 +127,7 @@ def test_junit_carries_the_evidence_as_properties(guard, tmp_path):
     assert {"slo.quantile", "slo.ci_low_ms", "slo.ci_high_ms", "slo.n", "slo.exceed"} <= found.keys()
 
 
-def test_a_run_that_is_none_and_a_misspelt_objective_are_usage_errors(pytester, tmp_path, monkeypatch):
+def test_what_is_not_a_run_and_a_misspelt_objective_are_usage_errors(pytester, tmp_path, monkeypatch):
     """Before anything is measured."""
     guards = f"{slo.__path__[0]}/test_slo.py"
     result = pytester.runpytest_inprocess(guards, "-p", "no:locust", "-m", "performance", "--slo-run=nowhere")
@@ -135,6 +137,16 @@ def test_a_run_that_is_none_and_a_misspelt_objective_are_usage_errors(pytester, 
     result = pytester.runpytest_inprocess(guards, "-p", "no:locust", "-m", "performance")
     assert result.ret != pytest.ExitCode.OK
     assert "mine.toml" in result.stdout.str() + result.stderr.str()
+
+
+def test_a_run_without_objectives_is_a_usage_error(pytester, tmp_path):
+    """Such as a duet's: nothing of it has a guard."""
+    run = made_run(tmp_path, registration=samples_of("registration", ("register",), np.full(N, 20.0)))
+    guards = f"{slo.__path__[0]}/test_slo.py"
+    options = ["-p", "no:locust", "-m", "performance", f"--slo-run={run.folder}"]
+    result = pytester.runpytest_inprocess(guards, *options)
+    assert result.ret != pytest.ExitCode.OK
+    assert "has no objectives" in result.stdout.str() + result.stderr.str()
 
 
 def test_the_options_are_listed_and_an_unknown_choice_is_refused(pytester):

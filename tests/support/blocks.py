@@ -1,11 +1,24 @@
 """Blocks of a duet made by chance: what both sides of each pair measured."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tailguard.record.samples import Samples
 
+Blocks = list[dict[str, Samples]]
 
-def samples(rng, *, level=5.0, n=200, errors=0.0, slow_share=0.0, slug="registration", steps=("register",)):
+
+def samples(
+    rng: np.random.Generator,
+    *,
+    level: float = 5.0,
+    n: int = 200,
+    errors: float = 0.0,
+    slow_share: float = 0.0,
+    slug: str = "registration",
+    steps: tuple[str, ...] = ("register",),
+) -> Samples:
     """One block of one scenario: lognormal latencies about `level` ms, some failing, some five times as slow."""
     ms = level * rng.lognormal(0, 0.3, n) * np.where(rng.random(n) < slow_share, 5.0, 1.0)
     outcome = np.where(rng.random(n) < errors, 2, 0).astype(np.uint8)
@@ -16,13 +29,31 @@ def samples(rng, *, level=5.0, n=200, errors=0.0, slow_share=0.0, slug="registra
     )  # fmt: skip
 
 
-def blocks(seed, pairs, slugs=("registration",), **candidate):
-    """Pairs measured side by side: the machine's speed is the pair's, each process has 2 % of its own."""
+def blocks(
+    seed: int | Sequence[int],
+    pairs: int,
+    slugs: Sequence[str] = ("registration",),
+    *,
+    factor: float = 1.0,
+    n: int = 200,
+    errors: float = 0.0,
+    slow_share: float = 0.0,
+) -> tuple[Blocks, Blocks]:
+    """Pairs measured side by side: the machine's speed is the pair's, each process has 2 % of its own.
+
+    The candidate is slower by `factor`; what else is told is of the candidate, too.
+    """
     rng = np.random.default_rng(seed)
-    sides = ([], [])
+    baseline: Blocks = []
+    candidate: Blocks = []
     for machine in 5 * np.exp(rng.normal(0, 0.05, pairs)):
-        for side, worse in zip(sides, ({}, candidate), strict=True):
-            level = machine * np.exp(rng.normal(0, 0.02)) * worse.get("factor", 1.0)
-            rest = {name: value for name, value in worse.items() if name != "factor"}
-            side.append({slug: samples(rng, level=level, slug=slug, **rest) for slug in slugs})
-    return sides
+        level = machine * np.exp(rng.normal(0, 0.02))
+        baseline.append({slug: samples(rng, level=level, slug=slug) for slug in slugs})
+        level = machine * np.exp(rng.normal(0, 0.02)) * factor
+        candidate.append(
+            {
+                slug: samples(rng, level=level, n=n, errors=errors, slow_share=slow_share, slug=slug)
+                for slug in slugs
+            }
+        )
+    return baseline, candidate

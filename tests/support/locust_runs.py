@@ -1,6 +1,5 @@
 """Locust runs for the tests: a served platform, a master and workers as processes of their own."""
 
-import json
 import os
 import re
 import secrets
@@ -12,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tailguard.base.ports import free_port
+from tailguard.record.doubt import Grade
 from tailguard.record.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -96,10 +96,10 @@ class Processes:
             time.sleep(0.1)
 
     def ends(self, process, name, *codes):
-        """Wait for the end, with one of these exit codes; or with 65 where the machine, by its doubts, was too busy."""
+        """Wait for the end, with one of these exit codes; or with 65 if the machine, by its doubts, was too busy."""
         code = process.wait(LIMIT_S)
         if code == 65 and self.run().complete:
-            grave = {each["kind"] for each in self.run().record["doubts"] if each["grade"] == "grave"}
+            grave = {each.kind for each in self.run().record.doubts if each.grade is Grade.GRAVE}
             assert grave, self.log(name)
             assert grave <= BUSY_MACHINE, self.log(name)
         else:
@@ -139,7 +139,3 @@ def objectives_file(folder, limit):
         encoding="utf-8",
     )
     return str(path)
-
-
-def record(run):
-    return json.loads((run.folder / "run.json").read_text(encoding="utf-8"))

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from tailguard.record.run import Run
-from tests.support.made_run import record, samples, write_run
+from tests.support.made_run import record, write_run
+from tests.support.made_samples import samples
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,15 @@
 """What a terminal gets of a run."""
 
 import io
-from typing import Any
 
 from rich.console import Console
 
+from tailguard.record.run_record import RunRecord
 from tailguard.report.text.terminal import print_summary
 from tailguard.report.views.view import view_of
 
 
-def shown(made: dict[str, Any], encoding: str = "utf-8") -> str:
+def shown(made: RunRecord, encoding: str = "utf-8") -> str:
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding=encoding) as file:
         print_summary(view_of(made), Console(file=file, width=160))

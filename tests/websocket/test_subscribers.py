@@ -6,17 +6,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.protocol import State
 
 from tailguard.base.errors import UsageError
 from tailguard.faults.proxy import Fault, FaultProxy
-from tailguard.websocket.subscribers import BroadcastLostError, Feed, Subscribers
+from tailguard.websocket.messages import Feed, Totals
+from tailguard.websocket.subscribers import BroadcastLostError, Subscribers
 
 
 class Room:
@@ -126,32 +127,27 @@ def test_the_same_match_can_be_broadcast_again(room: Room, feed: Feed) -> None:
             ticket = subscribers.expect(7)
             room.send(update(7, score))
             assert ticket.wait(5).count == 3
-        assert subscribers.totals() == {
-            "events": 3,
-            "duplicates": 0,
-            "out_of_order": 0,
-            "dropped": 0,
-            "away": 0,
-            "missed": 0,
-        }
+        assert subscribers.totals() == Totals(
+            events=3, duplicates=0, out_of_order=0, dropped=0, away=0, missed=0
+        )
 
 
 def test_an_event_sent_twice_is_counted_as_duplicates(room: Room, feed: Feed) -> None:
     with Subscribers(feed, 4) as subscribers:
         room.send(update(7))
         room.send(update(7))
-        assert eventually(lambda: subscribers.totals()["duplicates"] == 4)
-        assert subscribers.totals()["events"] == 1
+        assert eventually(lambda: subscribers.totals().duplicates == 4)
+        assert subscribers.totals().events == 1
 
 
 def test_an_event_that_overtakes_another_is_out_of_order(room: Room, feed: Feed) -> None:
     with Subscribers(feed, 2) as subscribers:
         room.send(update(1))
         room.send(update(2), skip=1)
-        assert eventually(lambda: subscribers.totals()["events"] == 2)
+        assert eventually(lambda: subscribers.totals().events == 2)
         room.send(update(3))
         room.loop.call_soon_threadsafe(broadcast, room.connections[:1], update(2))
-        assert eventually(lambda: subscribers.totals()["out_of_order"] == 1)
+        assert eventually(lambda: subscribers.totals().out_of_order == 1)
 
 
 def test_application_pings_are_answered(room: Room, feed: Feed) -> None:
@@ -188,8 +184,8 @@ def test_no_process_is_left_behind(feed: Feed) -> None:
 def test_a_follower_has_every_event_and_the_unfinished_are_listed(room: Room, feed: Feed) -> None:
     with Subscribers(feed, 3) as one, Subscribers(feed, 2) as other:
         seen: dict[str, list[int]] = {"one": [], "other": []}
-        one.follow(lambda receipt: seen["one"].append(receipt["id"]))
-        other.follow(lambda receipt: seen["other"].append(receipt["id"]))
+        one.follow(lambda receipt: seen["one"].append(receipt.id))
+        other.follow(lambda receipt: seen["other"].append(receipt.id))
         room.send(update(7, 1))
         room.send(update(7, 2))
         assert eventually(lambda: len(seen["one"]) == len(seen["other"]) == 2)
@@ -197,7 +193,7 @@ def test_a_follower_has_every_event_and_the_unfinished_are_listed(room: Room, fe
         assert len(set(seen["one"])) == 2
         room.send(update(8), skip=1)
         assert eventually(lambda: len(seen["other"]) == 3)
-        assert [(each["count"], each["id"]) for each in one.unfinished()] == [(2, seen["other"][-1])]
+        assert [(each.count, each.id) for each in one.unfinished()] == [(2, seen["other"][-1])]
 
 
 @pytest.fixture
@@ -214,29 +210,24 @@ def test_who_is_cut_off_comes_back_and_what_was_missed_meanwhile_is_not_lost(
     through, proxy = proxied
     with Subscribers(through, 10, come_back=True) as subscribers:
         proxy.set([Fault("down", 0.3)])
-        assert eventually(lambda: subscribers.totals()["away"] == 3)
+        assert eventually(lambda: subscribers.totals().away == 3)
         ticket = subscribers.expect(7)
         room.send(update(7))
         receipt = ticket.wait(5)
         assert (receipt.count, receipt.awaited) == (7, 0)
-        assert subscribers.totals()["missed"] == 3
+        assert subscribers.totals().missed == 3
         assert eventually(lambda: proxy.injected["down"] > 6)  # each of them tried in vain, again and again
         proxy.set([])
-        assert eventually(lambda: subscribers.totals()["away"] == 0)
+        assert eventually(lambda: subscribers.totals().away == 0)
         assert eventually(lambda: len(subscribers.outages) == 3)
         assert all(outage.began_ns < outage.ended_ns for outage in subscribers.outages)
         time.sleep(0.3)  # who has just come back is awaited after a moment
         ticket = subscribers.expect(8)
         room.send(update(8))
         assert ticket.wait(5).count == 10
-        assert subscribers.totals() == {
-            "events": 2,
-            "duplicates": 0,
-            "out_of_order": 0,
-            "dropped": 3,
-            "away": 0,
-            "missed": 3,
-        }
+        assert subscribers.totals() == Totals(
+            events=2, duplicates=0, out_of_order=0, dropped=3, away=0, missed=3
+        )
 
 
 def test_a_broadcast_that_misses_somebody_in_the_room_is_lost_though_others_are_away(
@@ -245,7 +236,7 @@ def test_a_broadcast_that_misses_somebody_in_the_room_is_lost_though_others_are_
     through, proxy = proxied
     with Subscribers(through, 4, come_back=True) as subscribers:
         proxy.set([Fault("down", 0.25)])
-        assert eventually(lambda: subscribers.totals()["away"] == 1)
+        assert eventually(lambda: subscribers.totals().away == 1)
         ticket = subscribers.expect(7)
         room.loop.call_soon_threadsafe(
             broadcast, [each for each in room.connections if each.state == State.OPEN][1:], update(7)
@@ -260,7 +251,7 @@ def test_without_coming_back_who_was_dropped_makes_every_broadcast_lost(
     through, proxy = proxied
     with Subscribers(through, 2) as subscribers:
         proxy.drop(0.5)
-        assert eventually(lambda: subscribers.totals()["dropped"] == 1)
+        assert eventually(lambda: subscribers.totals().dropped == 1)
         ticket = subscribers.expect(7)
         room.send(update(7))
         with pytest.raises(BroadcastLostError, match="1 of 2"):

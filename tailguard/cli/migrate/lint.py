@@ -21,7 +21,7 @@ WITHOUT_SQUAWK = "squawk is not installed (pip install squawk-cli): only Tailgua
 )
 @click.option("--strict", is_flag=True, help="End with 65 for warnings too.")
 def lint(folder: Path | None, *, github: bool | None, strict: bool) -> int:
-    """Check the files of a folder: our own rules for concurrent builds, and squawk's where it is installed."""
+    """Check the files of a folder: our own rules for concurrent builds, and squawk's if it is installed."""
     folder = chosen_folder(folder)
     findings = lint_folder(folder)
     squawk = find_squawk()

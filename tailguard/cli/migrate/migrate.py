@@ -97,9 +97,7 @@ def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path
 @click.command()
 @_target
 @_limited
-@click.option(
-    "--allow-equivalent", is_flag=True, help="Build even where another index already serves the same."
-)
+@click.option("--allow-equivalent", is_flag=True, help="Build even if another index already serves the same.")
 def up(  # click passes by name
     slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None,
     *, allow_equivalent: bool, **limits: float,
@@ -164,7 +162,7 @@ def status(
 
 
 def _held_up_by(connection: psycopg.Connection[Any], migration: Migration) -> list[Blocker]:
-    """Return the transactions that a build would wait for at this moment; none where there is no table yet."""
+    """Return the transactions that a build would wait for at this moment; none if there is no table yet."""
     try:
         table = find_table(connection, migration.build.table)
     except UsageError:

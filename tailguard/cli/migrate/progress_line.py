@@ -1,4 +1,4 @@
-"""One line on what a build is doing: a bar where there is a terminal, otherwise a line for each new phase."""
+"""One line on what a build is doing: a bar if there is a terminal, otherwise a line for each new phase."""
 
 import sys
 from typing import TextIO

@@ -5,30 +5,28 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 import click
 
 from tailguard.base.errors import UsageError
-from tailguard.cli.migrate.proof_lines import proof_lines
 from tailguard.config.merge import load_config
+from tailguard.judge.proof_verdicts import proof_verdicts
 from tailguard.migrations.migration import Migration, chosen_folder, find_migration, load_migrations, what_if
 from tailguard.migrations.runner import Limits, Runner
 from tailguard.pipeline.environment import describe_environment
+from tailguard.pipeline.finish import finish
 from tailguard.postgres.database import Database
-from tailguard.proofs.evidence.evidence import on_the_same_table, prove_small
+from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.growth import LARGEST, SIZES, growth_row
 from tailguard.proofs.growth_sizes import growth_rows
-from tailguard.proofs.prove import LiveOptions, LiveProof
-from tailguard.proofs.prove_record import add_live, live_samples
-from tailguard.proofs.removal import RemovalProof
+from tailguard.proofs.proof import Proof
 from tailguard.proofs.target import prove_target
+from tailguard.proofs.under_load import LiveOptions, prove_under_load
 from tailguard.record.run import Run
-from tailguard.report.report import write_report
-
-EXIT_OF = {"PASS": 0, "FAIL": 99, "INCONCLUSIVE": 75, "INVALID": 65}
+from tailguard.record.run_record import Ended
+from tailguard.report.text.proof_lines import proof_lines
 
 
 @click.command()
@@ -42,7 +40,7 @@ EXIT_OF = {"PASS": 0, "FAIL": 99, "INCONCLUSIVE": 75, "INVALID": 65}
 @click.option("--schema", help="Schema of your table (default: the connection's own).")
 @click.option("--folder", type=click.Path(path_type=Path), help="Your migrations (default: the suite's).")
 @click.option("--rate", type=click.FloatRange(min=1), default=LiveOptions().rate_per_s, show_default=True,
-              help="Writes and reads a second, at most; less where the machine cannot bear it.")  # fmt: skip
+              help="Writes and reads a second, at most; less if the machine cannot bear it.")  # fmt: skip
 @click.option("--no-control", is_flag=True, help="Leave out the plain CREATE INDEX that must be caught.")
 @click.option("--what-if", "what_if_sql", metavar="SQL", help="An index that is in no file yet.")
 @click.option("--query", metavar="SQL", help="The query that it is for, with %(name)s parameters.")
@@ -58,7 +56,7 @@ EXIT_OF = {"PASS": 0, "FAIL": 99, "INCONCLUSIVE": 75, "INVALID": 65}
     help="Show the gain at 90,000 and 900,000 rows too, and at 9,000,000 with TAILGUARD_PROFILE=full.",
 )
 @click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
-def prove(  # one parameter an option
+def prove(  # one parameter per option
     slug: str | None, rows: int, dsn: str | None, schema: str | None, folder: Path | None, rate: float,
     *, no_control: bool, what_if_sql: str | None, query: str | None, parameters: str, dump: Path | None,
     growth: bool, runs_dir: str | None,
@@ -76,54 +74,48 @@ def prove(  # one parameter an option
     target = partial(prove_target, migration, dsn=dsn, schema=schema, say=_say, folder=folder, dump=dump)
     with target(rows) as database:
         run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment())
-        with _finished(run):
+        with _ending(run):
             known = [] if what_if_sql else load_migrations(chosen_folder(folder))
-            record = _proved(run, database, migration, known, options)
-            if growth and "growth" in record:
+            proof = _proved(run, database, migration, known, options)
+            if growth and proof.growth:
                 sizes = [*SIZES, LARGEST] if config.profile == "full" else SIZES
-                smaller_and_larger = growth_rows(
-                    migration, [size for size in sizes if size != rows], target, _say
-                )
-                record["growth"] = sorted([*record["growth"], *smaller_and_larger], key=itemgetter("rows"))
-    for line in proof_lines(record):
-        click.echo(line)
-    click.echo(f"Report: {write_report(run)}")
-    return EXIT_OF[record["state"]]
+                others = [size for size in sizes if size != rows]
+                proof.growth += growth_rows(migration, others, target, _say)
+                proof.growth.sort(key=attrgetter("rows"))
+                _save(run, proof)
+    live = run.live_samples()
+    for entry in run.record.migrations:
+        click.echo("\n".join(proof_lines(entry, proof_verdicts(entry, live))))
+    return finish(run, config.suite)
 
 
 def _proved(
     run: Run, database: Database, migration: Migration, known: list[Migration], options: LiveOptions
-) -> dict[str, Any]:
+) -> Proof:
     """Prove the migration, saving what is known after each part."""
     plans = run.folder / "plans"
-    if migration.removal:
-        others = on_the_same_table(migration, {one.name: one for one in known})
-        record = RemovalProof(database, migration, others, plans_dir=plans, say=_say).record()
-        run.record["migrations"] = [record]
-        run.save()
-        return _proved_live(run, LiveProof(database, migration, options, _say), record)
-    (record,) = prove_small(database, [migration], on_progress=_say, plans_dir=plans, known_migrations=known)
-    run.record["migrations"] = [record]
+    (proof,) = prove_small(database, [migration], on_progress=_say, plans_dir=plans, known_migrations=known)
+    _save(run, proof)
+    if proof.evidence is None:
+        return proof
+    if not migration.removal:
+        _say("the query with a cold cache")
+        runner = Runner(database, options.limits)
+        proof.growth.append(growth_row(database, migration, proof.evidence, runner))
+    run.write_live(prove_under_load(proof, database, options, _say))
+    _save(run, proof)
+    return proof
+
+
+def _save(run: Run, proof: Proof) -> None:
+    run.put_migrations([proof.entry])
     run.save()
-    if record["state"] not in ("PASS", "FAIL"):
-        return record
-    _say("the query with a cold cache")
-    record["growth"] = [growth_row(database, migration, record, Runner(database, options.limits))]
-    return _proved_live(run, LiveProof(database, migration, options, _say), record)
-
-
-def _proved_live(run: Run, proof: LiveProof, record: dict[str, Any]) -> dict[str, Any]:
-    """Go on under load, where there is something to prove."""
-    if record["state"] in ("PASS", "FAIL"):
-        add_live(record, proof)
-        run.write_live(live_samples(proof))
-    return record
 
 
 def _migration(
     slug: str | None, folder: Path | None, sql: str | None, query: str | None, parameters: str
 ) -> Migration:
-    """Return the migration that is meant. Raises UsageError where none is, or both kinds are."""
+    """Return the migration that is meant. Raises UsageError if none is, or both kinds are."""
     if (slug is None) == (sql is None):
         raise UsageError(
             "Name one migration, or give --what-if 'CREATE INDEX CONCURRENTLY ...' with --query '...'."
@@ -140,14 +132,17 @@ def _migration(
 
 
 @contextmanager
-def _finished(run: Run) -> Iterator[None]:
-    """Close the run however the block ends; what broke it is told in the run."""
+def _ending(run: Run) -> Iterator[None]:
+    """Say in the run how the block ended. An interrupted proof is judged and reported like any other."""
     try:
         yield
+    except KeyboardInterrupt:
+        run.finish(Ended.INTERRUPTED)
     except BaseException as error:
-        run.finish(incomplete_because="interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
+        run.finish(Ended.BROKE_OFF, str(error))
         raise
-    run.finish()
+    else:
+        run.finish(Ended.COMPLETE)
 
 
 def _say(text: str) -> None:

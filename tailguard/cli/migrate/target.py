@@ -23,9 +23,9 @@ SEEDED = "seeded by tailguard"
 
 @contextmanager
 def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
-    """Open the user's database where one is named, else the workbench, and say aloud which it is.
+    """Open the user's database if one is named, else the workbench, and say aloud which it is.
 
-    Raises UsageError where it cannot be reached, or has no such schema.
+    Raises UsageError if it cannot be reached, or has no such schema.
     """
     place = locate(dsn)
     if place is not None:

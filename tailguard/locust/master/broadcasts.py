@@ -17,12 +17,12 @@ LOST = BroadcastLostError.__name__
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class WorkerReceipts:
     """What one worker's spectators saw.
 
     Attributes:
         spectators: how many they were.
-        since_ns: since when, in the master's clock; 0 where they were there before the first broadcast.
+        since_ns: since when, in the master's clock; 0 if they were there before the first broadcast.
         receipts: array of `RECEIPT`, in their worker's clock.
         shift_ns: what is added to their instants to have them on the master's clock.
     """
@@ -33,7 +33,7 @@ class Watch:
     shift_ns: int
 
     def of(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Say for each id whether all spectators had that event and, where so, when the last did (master's clock)."""
+        """Say for each id whether all spectators had that event and, if so, when the last did (master's clock)."""
         known, first = np.unique(self.receipts["id"], return_index=True)
         if not len(known):
             return np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.int64)
@@ -53,7 +53,7 @@ class Ends:
     Attributes:
         own_ns: that instant, ascending, in the worker's clock.
         ended_ns: when the last spectator anywhere had it, in the master's.
-        lost: where some spectator of another worker never had it.
+        lost: whether some spectator of another worker never had it.
         joined, moved, lost_count, unmatched: how many samples were found, ended later than their worker knew, were
             lost elsewhere, and are of no event that the worker's spectators had; counted by `put`.
     """
@@ -83,7 +83,7 @@ class Ends:
         return lost
 
 
-def join(own: Watch, others: Sequence[Watch]) -> Ends:
+def join(own: WorkerReceipts, others: Sequence[WorkerReceipts]) -> Ends:
     """Join the events that all spectators of `own` had with what the spectators of the `others` saw of them."""
     whole = own.receipts[own.receipts["count"] >= own.spectators]
     events = whole[np.argsort(whole["last_ns"], kind="stable")]

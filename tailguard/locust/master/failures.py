@@ -1,13 +1,12 @@
 """A scenario of which most samples are errors: what the failures said, and what to look at. Most often a setting."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
-from tailguard.engine.workload import Measurement
-from tailguard.locust.master.master import Master
-from tailguard.record.doubt import Doubt
+from tailguard.locust.messages import Ledger
+from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.samples import ERROR, Samples
 
 # Below it, a platform under load fails now and then; from here on it was hardly asked what we meant to ask.
@@ -43,33 +42,32 @@ _REMEDIES = (
 )
 
 
-def doubts_of_failures(measured: Mapping[str, Measurement], master: Master, host: str) -> Iterator[Doubt]:
+def doubts_of_failures(
+    samples: Mapping[str, Samples], ledgers: Sequence[Ledger], host: str
+) -> Iterator[Doubt]:
     """Yield one for each scenario that failed more often than not, with the commonest failure in its own words."""
-    for slug, measurement in measured.items():
-        samples = measurement.samples
-        errors = samples.error[samples.outcome == ERROR]
-        if not len(samples) or len(errors) < MOST * len(samples):
+    for slug, of_scenario in samples.items():
+        errors = of_scenario.error[of_scenario.outcome == ERROR]
+        if not len(of_scenario) or len(errors) < MOST * len(of_scenario):
             continue
-        kind = samples.errors[int(np.bincount(errors).argmax())]
-        if kind != NOT_SERVED:  # a matter of the rate, which has a doubt of its own
-            yield _failing(slug, samples, len(errors), kind, _said(master, slug, kind), host)
+        kind = of_scenario.errors[int(np.bincount(errors).argmax())]
+        if kind == NOT_SERVED:  # a matter of the rate, which has a doubt of its own
+            continue
+        said = _said(ledgers, slug, kind)
+        yield Doubt(
+            kind="failing_scenario",
+            scenario=slug,
+            grade=Grade.WARN,
+            measured=f"{len(errors)} of {len(of_scenario)} samples at {host} are errors, most of them {kind}"
+            + (f": {said}" if said else ""),
+            limit=f"{MOST:.0%}",
+            remedy=_remedy(kind),
+        )
 
 
-def _failing(slug: str, samples: Samples, errors: int, kind: str, said: str, host: str) -> Doubt:
-    return Doubt(
-        "failing_scenario",
-        slug,
-        "warn",
-        f"{errors} of {len(samples)} samples at {host} are errors, most of them {kind}"
-        + (f": {said}" if said else ""),
-        f"{MOST:.0%}",
-        _remedy(kind),
-    )
-
-
-def _said(master: Master, slug: str, kind: str) -> str:
-    roles = (told["roles"].get(slug, {}) for told in master.inbox.ledgers().values())
-    return next((role["said"][kind] for role in roles if kind in role.get("said", {})), "")
+def _said(ledgers: Sequence[Ledger], slug: str, kind: str) -> str:
+    told = (ledger.scenarios[slug].said for ledger in ledgers if slug in ledger.scenarios)
+    return next((said[kind] for said in told if kind in said), "")
 
 
 def _remedy(kind: str) -> str:

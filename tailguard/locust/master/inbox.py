@@ -4,16 +4,15 @@ Chunks come in number order, then a ledger that says what was sent; a second one
 have had what was still on its way.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from tailguard.engine.recorder import ROW_BYTES
 from tailguard.locust.clock import ClockPair
-from tailguard.locust.master.broadcasts import Ends, Watch, join
-from tailguard.locust.master.merge import Part, merge_parts
+from tailguard.locust.master.broadcasts import Ends, WorkerReceipts, join
+from tailguard.locust.master.merge import WorkerRows, merge_parts
+from tailguard.locust.messages import Chunk, Ledger, ReceiptChunk
 from tailguard.locust.worker.receipts import RECEIPT
 from tailguard.record.samples import Samples
 
@@ -28,10 +27,10 @@ class _Account:
     arrived: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     parts: dict[str, list[bytes]] = field(default_factory=dict)
-    errors: dict[str, list[str]] = field(default_factory=dict)
+    errors: dict[str, tuple[str, ...]] = field(default_factory=dict)
     receipts: dict[str, list[bytes]] = field(default_factory=dict)
     late: bool = False
-    ledger: Mapping[str, Any] | None = None
+    ledger: Ledger | None = None
     faults: list[str] = field(default_factory=list)
 
 
@@ -53,42 +52,41 @@ class Inbox:
         """Count on this worker: without its ledger the run is not whole. `late`: it joins while others play."""
         self._accounts.setdefault(worker, _Account(late=late))
 
-    def take_chunk(self, worker: str, message: Mapping[str, Any]) -> None:
-        """Take a chunk. One that is out of turn is noted as a fault; its samples are kept unless it came twice."""
-        if message["run"] != self._run:
+    def take_chunk(self, worker: str, chunk: Chunk | ReceiptChunk) -> None:
+        """Take a chunk. One that is out of order is noted as a fault; its samples are kept unless it came twice."""
+        if chunk.run != self._run:
             return
         self.expect(worker)
-        account, number, slug = self._accounts[worker], message["number"], message["slug"]
-        if number != account.arrived:
-            what = "came twice" if number < account.arrived else "came too early"
-            account.faults.append(f"chunk {number} {what}: {account.arrived} was due")
-            if number < account.arrived:
+        account, slug = self._accounts[worker], chunk.scenario
+        if chunk.number != account.arrived:
+            what = "came twice" if chunk.number < account.arrived else "came too early"
+            account.faults.append(f"chunk {chunk.number} {what}: {account.arrived} was due")
+            if chunk.number < account.arrived:
                 return
-        account.arrived = number + 1
-        if "receipts" in message:
-            account.receipts.setdefault(slug, []).append(message["receipts"])
+        account.arrived = chunk.number + 1
+        if isinstance(chunk, ReceiptChunk):
+            account.receipts.setdefault(slug, []).append(chunk.receipts)
             return
-        rows = message["rows"]
-        account.parts.setdefault(slug, []).append(rows)
-        account.rows[slug] = account.rows.get(slug, 0) + len(rows) // ROW_BYTES
-        account.errors[slug] = list(message["errors"])
+        account.parts.setdefault(slug, []).append(chunk.rows)
+        account.rows[slug] = account.rows.get(slug, 0) + len(chunk.rows) // ROW_BYTES
+        account.errors[slug] = chunk.errors
 
-    def take_ledger(self, worker: str, message: Mapping[str, Any]) -> None:
+    def take_ledger(self, worker: str, ledger: Ledger) -> None:
         """Take a worker's ledger."""
-        if message["run"] == self._run:
+        if ledger.run == self._run:
             self.expect(worker)
-            self._accounts[worker].ledger = message
+            self._accounts[worker].ledger = ledger
 
     def missing(self) -> list[str]:
         """Return the workers whose ledger has not come."""
         return [worker for worker, account in self._accounts.items() if account.ledger is None]
 
-    def ledgers(self) -> dict[str, Mapping[str, Any]]:
+    def ledgers(self) -> dict[str, Ledger]:
         """Return the ledgers that have come, by worker."""
         return {worker: each.ledger for worker, each in self._accounts.items() if each.ledger is not None}
 
     def faults(self) -> list[str]:
-        """Return what is missing, repeated or out of order; nothing where all samples of all workers are here."""
+        """Return what is missing, repeated or out of order; nothing if all samples of all workers are here."""
         return [
             f"worker {worker}: {fault}" for worker, each in self._accounts.items() for fault in _faults(each)
         ]
@@ -104,7 +102,7 @@ class Inbox:
         """
         ends = self._join(slug) if last else {}
         parts = [
-            Part(each.parts[slug], each.errors[slug], self._shift_ns(each), ends.get(worker))
+            WorkerRows(each.parts[slug], each.errors[slug], self._shift_ns(each), ends.get(worker))
             for worker, each in self._accounts.items()
             if slug in each.parts
         ]
@@ -117,9 +115,9 @@ class Inbox:
     def _join(self, slug: str) -> dict[str, Ends]:
         """Return, by worker, when its broadcasts ended at the spectators of all of them."""
         watches = {
-            worker: self._watch(each, slug)
+            worker: self._receipts(each, slug)
             for worker, each in self._accounts.items()
-            if each.ledger is not None and slug in each.ledger["watched"]
+            if each.ledger is not None and slug in each.ledger.watched
         }
         self.ends[slug] = {
             worker: join(own, [each for other, each in watches.items() if other != worker])
@@ -127,30 +125,29 @@ class Inbox:
         }
         return self.ends[slug]
 
-    def _watch(self, account: _Account, slug: str) -> Watch:
+    def _receipts(self, account: _Account, slug: str) -> WorkerReceipts:
         assert account.ledger is not None
-        told, shift_ns = account.ledger["watched"][slug], self._shift_ns(account)
-        since_ns = told["since_ns"] + shift_ns + JOINED_NS if account.late else 0
+        told, shift_ns = account.ledger.watched[slug], self._shift_ns(account)
+        since_ns = told.since_ns + shift_ns + JOINED_NS if account.late else 0
         receipts = np.frombuffer(b"".join(account.receipts.get(slug, ())), RECEIPT)
-        return Watch(told["spectators"], since_ns, receipts, shift_ns)
+        return WorkerReceipts(told.spectators, since_ns, receipts, shift_ns)
 
     def _shift_ns(self, account: _Account) -> int:
-        if account.ledger is None:
-            return 0
-        return self._clock.shift_ns(ClockPair.from_message(account.ledger["clock"]))
+        return 0 if account.ledger is None else self._clock.shift_ns(account.ledger.clock)
 
 
 def _faults(account: _Account) -> list[str]:
-    if account.ledger is None:
+    ledger = account.ledger
+    if ledger is None:
         return [*account.faults, "its ledger never came: it died, or was cut off, with samples of its own"]
     faults = list(account.faults)
-    if account.ledger["chunks"] != account.arrived:
-        faults.append(f"{account.arrived} of {account.ledger['chunks']} chunks arrived")
-    for slug, rows in account.ledger["rows"].items():
+    if ledger.chunks != account.arrived:
+        faults.append(f"{account.arrived} of {ledger.chunks} chunks arrived")
+    for slug, rows in ledger.rows.items():
         if rows != account.rows.get(slug, 0):
             faults.append(f"{account.rows.get(slug, 0)} of {rows} samples of {slug} arrived")
-    for slug, told in account.ledger["watched"].items():
+    for slug, told in ledger.watched.items():
         arrived = sum(map(len, account.receipts.get(slug, ()))) // RECEIPT.itemsize
-        if told["rows"] != arrived:
-            faults.append(f"{arrived} of {told['rows']} receipts of {slug} arrived")
+        if told.rows != arrived:
+            faults.append(f"{arrived} of {told.rows} receipts of {slug} arrived")
     return faults

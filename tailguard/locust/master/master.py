@@ -1,16 +1,33 @@
 """The master's part in a Locust run: who takes part, when it goes, and whether all that was measured has come back.
 
-Knows no Locust; the bridge carries the words (tailguard/locust/worker/worker.py has them).
+Knows no Locust; the bridge carries the messages (tailguard/locust/worker/worker.py has their order).
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from tailguard.base.errors import UsageError
+from tailguard.http.remote_target import Credential, Shard
 from tailguard.locust.master.inbox import Inbox
-from tailguard.locust.worker.worker import DRAIN_S, Message
+from tailguard.locust.messages import (
+    Begin,
+    Chunk,
+    Collect,
+    Go,
+    Hello,
+    Ledger,
+    Plan,
+    Ready,
+    ReceiptChunk,
+    Renew,
+    Settle,
+    Settled,
+    ToMaster,
+    ToWorker,
+)
+from tailguard.locust.worker.worker import DRAIN_S
+from tailguard.record.scenario import Invariant
 
 # Opening a world is some connections, rendered certificates and a warm-up; seconds, unless the target hangs.
 READY_S = 120.0
@@ -18,53 +35,57 @@ READY_S = 120.0
 LEDGER_S = DRAIN_S + 50.0
 # The checks read each certificate back.
 SETTLE_S = 120.0
-# Lanes kept free for workers that join while users with think time are at it.
-SPARE_LANES = 4
+# Shards kept free for workers that join while users with think time are at it.
+SPARE_SHARDS = 4
 
-Send = Callable[[str, str, Message], None]
+Send = Callable[[str, ToWorker], None]
 
 
 class Master:
-    """One run over several workers. `send(kind, worker, message)` reaches one; `alive(worker)` knows who is left."""
+    """One run over several workers. `send(worker, message)` reaches one; `alive(worker)` knows who is left."""
 
-    def __init__(self, run: str, plan: Message, send: Send, alive: Callable[[str], bool]) -> None:
-        self.run, self.inbox = run, Inbox(run)
-        self._plan, self._send, self._alive = plan, send, alive
+    def __init__(self, run: str, plan: Plan, send: Send, alive: Callable[[str], bool]) -> None:
+        self.run, self.plan, self.inbox = run, plan, Inbox(run)
+        self._send, self._alive = send, alive
         self._ready: dict[str, str] = {}
-        self._lanes: dict[str, int] = {}
-        self._settled: dict[str, Message] = {}
+        self._shards: dict[str, int] = {}
+        self._settled: dict[str, Settled] = {}
         self._count = 0
-        self.invariants: dict[str, list[dict[str, Any]]] = {}
+        self.invariants: dict[str, tuple[Invariant, ...]] = {}
         self.late: list[str] = []
         self.went_ns: int | None = None
         self.closed_ns: int | None = None
         self._heard = threading.Event()
 
-    def take(self, kind: str, worker: str, message: Message) -> None:
+    def take(self, worker: str, message: ToMaster) -> None:
         """Take a message of a worker."""
-        if message["run"] != self.run:
+        if isinstance(message, Hello):
+            self.admit(worker)
             return
-        if kind == "chunk":
-            self.inbox.take_chunk(worker, message)
-        elif kind == "ledger":
-            self.inbox.take_ledger(worker, message)
-        elif kind == "ready":
-            self._ready[worker] = message["why"]
-            if worker in self.late and not message["why"]:
-                self._send("go", worker, {"run": self.run})
-        elif kind == "settled":
-            self._settled[worker] = message
-            self.inbox.take_ledger(worker, message["ledger"])
+        if message.run != self.run:
+            return
+        match message:
+            case Chunk() | ReceiptChunk():
+                self.inbox.take_chunk(worker, message)
+            case Ledger():
+                self.inbox.take_ledger(worker, message)
+            case Ready():
+                self._ready[worker] = message.why
+                if worker in self.late and not message.why:
+                    self._send(worker, Go(run=self.run))
+            case Settled():
+                self._settled[worker] = message
+                self.inbox.take_ledger(worker, message.ledger)
         self._heard.set()
 
     def open(self, workers: Sequence[str]) -> None:
         """Let all workers prepare and wait until they have.
 
-        Raises UsageError where one refuses or does not answer, with its reason.
+        Raises UsageError if one refuses or does not answer, with its reason.
         """
-        self._count = len(workers) + (SPARE_LANES if len(workers) > 1 else 0)
+        self._count = len(workers) + (SPARE_SHARDS if len(workers) > 1 else 0)
         for worker in workers:
-            self._begin(worker, len(workers) if self._plan["open_model"] else self._count)
+            self._begin(worker, len(workers) if self.plan.schedules else self._count)
         self._await(
             lambda: [each for each in workers if each not in self._ready and self._alive(each)], READY_S
         )
@@ -76,27 +97,24 @@ class Master:
     def go(self) -> None:
         """Let the users play."""
         self.went_ns = time.monotonic_ns()
-        for worker in self._lanes:
-            self._send("go", worker, {"run": self.run})
+        self._tell_all(Go(run=self.run))
 
     def admit(self, worker: str) -> None:
-        """Take a worker in that joins while the run is on, as far as there is something for it to do."""
-        if worker in self._lanes or self.closed_ns is not None:
+        """Take a worker in that joins while the run is on, if there is something for it to do."""
+        if worker in self._shards or self.closed_ns is not None:
             return
         self.late.append(worker)
-        if not self._plan["open_model"] and len(self._lanes) < self._count:
+        if not self.plan.schedules and len(self._shards) < self._count:
             self._begin(worker, self._count, late=True)
 
-    def renew(self, credentials: Message) -> None:
+    def renew(self, credentials: Sequence[Credential]) -> None:
         """Hand new credentials to everybody."""
-        for worker in self._lanes:
-            self._send("renew", worker, {**credentials, "run": self.run})
+        self._tell_all(Renew(run=self.run, credentials=tuple(credentials)))
 
     def collect(self) -> list[str]:
-        """Fetch everything from everybody; returns what is wrong with what came, nothing where all is there."""
+        """Fetch everything from everybody; returns what is wrong with what came, nothing if all is there."""
         self.closed_ns = time.monotonic_ns()
-        for worker in self._lanes:
-            self._send("collect", worker, {"run": self.run})
+        self._tell_all(Collect(run=self.run))
         self._await(lambda: [each for each in self.inbox.missing() if self._alive(each)], LEDGER_S)
         return self.inbox.faults()
 
@@ -107,25 +125,18 @@ class Master:
         """
         asked = list(self.inbox.ledgers())
         for worker in asked:
-            self._send("settle", worker, {"run": self.run})
+            self._send(worker, Settle(run=self.run))
         self._await(
             lambda: [each for each in asked if each not in self._settled and self._alive(each)], SETTLE_S
         )
-        merged: dict[str, dict[str, dict[str, Any]]] = {}
-        for message in self._settled.values():
-            for slug, invariants in message["invariants"].items():
-                known = merged.setdefault(slug, {})
-                for each in invariants:
-                    if each["name"] not in known or known[each["name"]]["held"]:
-                        known[each["name"]] = dict(each)
-        self.invariants = {slug: list(each.values()) for slug, each in merged.items()}
+        self.invariants = _merged([each.invariants for each in self._settled.values()])
         return [*self.inbox.faults(), *self._unsettled_faults()]
 
     def _unsettled_faults(self) -> list[str]:
         """Return the workers that could not say what their spectators or their invariants came to."""
-        failed = [f"worker {each}: {told['why']}" for each, told in self._settled.items() if told["why"]]
+        failed = [f"worker {each}: {told.why}" for each, told in self._settled.items() if told.why]
         ledgers = self.inbox.ledgers()
-        mute = [each for each in self.unsettled() if ledgers[each]["watched"]]
+        mute = [each for each in self.unsettled() if ledgers[each].watched]
         return [*failed, *(f"worker {each}: the last receipts of its spectators never came" for each in mute)]
 
     def unsettled(self) -> list[str]:
@@ -135,22 +146,26 @@ class Master:
     def notes(self) -> dict[str, list[str]]:
         """Return what workers want people to be told, by kind, each once."""
         told: dict[str, list[str]] = {}
-        for message in (*self.inbox.ledgers().values(), *self._settled.values()):
-            for kind, text in message["notes"].items():
+        for ledger in self.inbox.ledgers().values():
+            for kind, text in ledger.notes.items():
                 if text not in told.setdefault(kind, []):
                     told[kind].append(text)
         return told
 
     @property
     def workers(self) -> Mapping[str, int]:
-        """The workers that take part, with their lanes."""
-        return dict(self._lanes)
+        """The workers that take part, with the numbers of their shards."""
+        return dict(self._shards)
 
-    def _begin(self, worker: str, lanes: int, *, late: bool = False) -> None:
-        self._lanes[worker] = len(self._lanes)
+    def _begin(self, worker: str, count: int, *, late: bool = False) -> None:
+        self._shards[worker] = len(self._shards)
         self.inbox.expect(worker, late=late)
-        lane = {"run": self.run, "lane": self._lanes[worker], "lanes": lanes}
-        self._send("begin", worker, {**self._plan, **lane})
+        shard = Shard(self._shards[worker], count)
+        self._send(worker, Begin(run=self.run, plan=self.plan, shard=shard))
+
+    def _tell_all(self, message: ToWorker) -> None:
+        for worker in self._shards:
+            self._send(worker, message)
 
     def _await(self, missing: Callable[[], Sequence[str]], limit_s: float) -> None:
         """Wait until nobody is missing, at most so long."""
@@ -158,3 +173,15 @@ class Master:
         while missing() and time.monotonic() < until_s:
             self._heard.wait(0.2)
             self._heard.clear()
+
+
+def _merged(found: Sequence[Mapping[str, Sequence[Invariant]]]) -> dict[str, tuple[Invariant, ...]]:
+    """Return one of each scenario's invariants: as the first worker on which it broke has it, else the last."""
+    merged: dict[str, dict[str, Invariant]] = {}
+    for of_worker in found:
+        for slug, invariants in of_worker.items():
+            known = merged.setdefault(slug, {})
+            for each in invariants:
+                if each.name not in known or known[each.name].held:
+                    known[each.name] = each
+    return {slug: tuple(each.values()) for slug, each in merged.items()}

@@ -4,6 +4,7 @@ The same result as `tailguard.engine.recorder.merge` of all rows at once, with l
 workers must fit beside what the master holds anyway, so chunks are given back while the columns are filled.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any  # arrays of several types
 
@@ -15,23 +16,25 @@ from tailguard.record.samples import ERROR, OK, Samples, unpack_codes
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WorkerRows:
     """One worker's rows.
 
     Attributes:
         chunks: rows as bytes, one `tailguard.engine.recorder.ROW` each: intended, started, ended, code.
         errors: the worker's names of failures and refusals, in the order of its own numbers.
         shift_ns: what is added to its instants to have them on the master's clock.
-        ends: when its broadcasts ended at the spectators of all workers; None where it has no spectators.
+        ends: when its broadcasts ended at the spectators of all workers; None if it has no spectators.
     """
 
     chunks: list[bytes]
-    errors: list[str]
+    errors: Sequence[str]
     shift_ns: int
     ends: Ends | None = None
 
 
-def merge_parts(slug: str, steps: tuple[str, ...], parts: list[Part], *, consume: bool = False) -> Samples:
+def merge_parts(
+    slug: str, steps: tuple[str, ...], parts: list[WorkerRows], *, consume: bool = False
+) -> Samples:
     """Return the samples of all workers in order of their intended start; equal ones stay in the parts' order.
 
     `consume` empties the parts' chunk lists on the way.

@@ -7,39 +7,45 @@ from typing import Any
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config, load_config
+from tailguard.config.option import OptionValue
 from tailguard.config.suite_table import find_file
+from tailguard.locust.messages import ScheduleWords
 from tailguard.locust.options import selection
-from tailguard.locust.schedule import parse_rates, parse_schedule
+from tailguard.locust.schedule import parse_rates
 
 
 def configure(options: Any, slugs: Sequence[str]) -> Config:
     """Return the configuration of this run: the scenarios are those whose users locust was asked for."""
     chosen = selection(options)
     flags = {"scenarios": list(slugs), "objectives": options.tailguard_objectives, "platform": "http"}
-    return load_config(chosen["profile"], file=chosen["file"], sets=chosen["sets"], flags=flags)
+    return load_config(chosen.profile, file=chosen.file, sets=chosen.sets, flags=flags)
 
 
-def settings_for_workers(config: Config) -> dict[str, Any]:
+def settings_for_workers(config: Config) -> dict[str, OptionValue | None]:
     """Return the values that workers measure by: no secret, and no fault, as those are put where the servers are."""
     open_ones = {name: each.value for name, each in config.settings.items() if not each.option.secret}
     return open_ones | {"chaos.faults": []}
 
 
-def model(options: Any, config: Config, slugs: Sequence[str]) -> dict[str, Any]:
-    """Return whether there is a schedule, and each scenario's."""
+def schedules_of(options: Any, config: Config, slugs: Sequence[str]) -> dict[str, ScheduleWords]:
+    """Return each scenario's schedule; none if nobody asked for one: the model is closed.
+
+    Raises UsageError for a rate or a schedule that cannot be.
+    """
     if not options.tailguard_rate and not options.tailguard_schedule:
-        return {"open_model": False, "schedules": {}}
+        return {}
     rates = parse_rates(options.tailguard_rate, list(slugs))
-    schedules = {}
+    found = {}
     for slug in slugs:
         load = config.scenario(slug)
-        schedules[slug] = parse_schedule(
-            options.tailguard_schedule or "poisson",
-            rates.get(slug, load["rate_per_s"]),
-            float(options.run_time or load["max_seconds"]),
-            zlib.crc32(f"{config.get('seed')}/{slug}".encode()),
+        words = found[slug] = ScheduleWords(
+            text=options.tailguard_schedule or "poisson",
+            rate_per_s=rates.get(slug, load["rate_per_s"]),
+            duration_s=float(options.run_time or load["max_seconds"]),
+            seed=zlib.crc32(f"{config.get('seed')}/{slug}".encode()),
         )
-    return {"open_model": True, "schedules": schedules}
+        words.schedule()  # one that cannot be is refused here
+    return found
 
 
 def target_of(options: Any, parts: Any) -> Any:

@@ -14,7 +14,7 @@ def add_tab(web_ui: Any, title: str, columns: Mapping[str, str], rows: Callable[
     web_ui.template_args["extended_tables"] = [{"key": key, "structure": structure}]
 
     def with_rows(response: Any) -> Any:
-        from flask import json, request  # noqa: PLC0415  # locust's own web framework: there where its page is
+        from flask import json, request  # noqa: PLC0415  # locust's own web framework: loaded if its page is
 
         if request.path.endswith("/stats/requests") and response.is_json:
             table = {"key": key, "data": [dict(row) for row in rows()]}

@@ -1,7 +1,7 @@
-"""A worker's lane: which turns are its own, and when each is due. Pure but for the clock.
+"""A worker's share of the arrivals: which iterations are its own, and when each is due. Pure but for the clock.
 
-Closed: clients begin again when they are free, and each lane counts in blocks of turns that no other lane has. Open:
-lane i of n has the starts i, i + n, i + 2n ... of one seeded schedule that all workers compute alike.
+Closed: clients begin again when they are free, and each shard counts in blocks of iterations that no other shard has.
+Open: shard i of n has the starts i, i + n, i + 2n ... of one seeded schedule that all workers compute alike.
 """
 
 from bisect import bisect_right
@@ -12,30 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.base.clock import Clock
+from tailguard.http.remote_target import Shard
 
-# Turns that follow each other make the scenario's mix (every tenth to a hot row ...), so a lane takes them
-# in runs. Shorter than this, the mix of a lane is coarse; longer, late turns spread further over the data.
+# Iterations that follow each other make the scenario's mix (every tenth to a hot row ...), so a shard takes them
+# in runs. Shorter than this, the mix of a shard is coarse; longer, late iterations spread further over the data.
 BLOCK = 200
 
 
 class Start(NamedTuple):
-    """A turn to begin: when it was due, and how late we are on our own account (-1: nobody was free in time)."""
+    """An iteration to begin: when it was due, and how late we are on our own account (-1: nobody was free in time)."""
 
-    turn: int
+    iteration: int
     due_ns: int
     late_ns: int
 
 
-class Lane(Protocol):
-    """Hands out turns until it is closed."""
+class ArrivalShard(Protocol):
+    """Hands out iterations until it is closed."""
 
     @property
     def offered(self) -> int:
-        """How many turns were due so far."""
+        """How many iterations were due so far."""
         ...
 
     def claim(self) -> Start | None:
-        """Wait for the next turn; None where there is none any more."""
+        """Wait for the next iteration; None if there is none any more."""
         ...
 
     def close(self) -> None:
@@ -43,27 +44,26 @@ class Lane(Protocol):
         ...
 
     def unserved_ns(self) -> list[int]:
-        """Return when turns were due that nobody began; to be asked once, after `close`."""
+        """Return when iterations were due that nobody began; to be asked once, after `close`."""
         ...
 
 
-class ClosedLane:
-    """Turns without intended starts: each is due when somebody is free for it."""
+class ClosedShard:
+    """Iterations without intended starts: each is due when somebody is free for it."""
 
-    def __init__(self, lane: int, lanes: int, clock: Clock, first: int = 0) -> None:
-        """Be number `lane` of `lanes`, counting from turn `first`."""
-        self._lane, self._lanes, self._clock, self._first = lane, lanes, clock, first
+    def __init__(self, shard: Shard, clock: Clock, first: int = 0) -> None:
+        """Number the iterations from `first`."""
+        self._shard, self._clock, self._first = shard, clock, first
         self._closed = False
         self.offered = 0
 
     def claim(self) -> Start | None:
-        """Return the next turn, due now."""
+        """Return the next iteration, due now."""
         if self._closed:
             return None
         self.offered += 1
-        return Start(
-            self._first + block_turn(self.offered - 1, self._lane, self._lanes), self._clock.now_ns(), -1
-        )
+        number = self._first + block_iteration(self.offered - 1, self._shard)
+        return Start(number, self._clock.now_ns(), -1)
 
     def close(self) -> None:
         """Hand out nothing more."""
@@ -74,15 +74,13 @@ class ClosedLane:
         return []
 
 
-class OpenLane:
-    """A lane's starts of a schedule, put to the present."""
+class OpenShard:
+    """A shard's starts of a schedule, put to the present."""
 
-    def __init__(
-        self, starts_ns: NDArray[np.int64], lane: int, lanes: int, clock: Clock, first: int = 0
-    ) -> None:
-        """Be number `lane` of `lanes`, counting from turn `first`."""
-        self._starts_ns = starts_ns[lane::lanes].tolist()
-        self._lane, self._lanes, self._clock, self._first = lane, lanes, clock, first
+    def __init__(self, starts_ns: NDArray[np.int64], shard: Shard, clock: Clock, first: int = 0) -> None:
+        """Number the iterations of the whole schedule from `first`."""
+        self._starts_ns = starts_ns[shard.index :: shard.count].tolist()
+        self._shard, self._clock, self._first = shard, clock, first
         self._numbers = count()
         self._base_ns = 0
         self._closed_ns: int | None = None
@@ -113,14 +111,14 @@ class OpenLane:
                 return None
             self._waiting.discard(number)
         late_ns = self._clock.now_ns() - due_ns if due_ns > claimed_ns else -1
-        return Start(self._first + self._lane + number * self._lanes, due_ns, late_ns)
+        return Start(self._first + self._shard.index + number * self._shard.count, due_ns, late_ns)
 
     def close(self) -> None:
         """Hand out nothing more."""
         self._closed_ns = self._clock.now_ns()
 
     def unserved_ns(self) -> list[int]:
-        """Return when starts were due, before the lane was closed, that nobody began."""
+        """Return when starts were due, before the shard was closed, that nobody began."""
         if self._closed_ns is None:
             return []
         rest = range(next(self._numbers), len(self._starts_ns))
@@ -128,7 +126,7 @@ class OpenLane:
         return [due for due in due_ns if due <= self._closed_ns]
 
 
-def block_turn(number: int, lane: int, lanes: int) -> int:
-    """Return the turn that is the lane's own `number`: blocks of BLOCK turns are dealt out in order."""
+def block_iteration(number: int, shard: Shard) -> int:
+    """Return the iteration that is the shard's own `number`: blocks of BLOCK iterations are dealt out in order."""
     block, within = divmod(number, BLOCK)
-    return (block * lanes + lane) * BLOCK + within
+    return (block * shard.count + shard.index) * BLOCK + within

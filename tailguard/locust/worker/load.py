@@ -6,14 +6,12 @@ read, and a time is measured that no platform took.
 
 import time
 from array import array
-from collections.abc import Mapping
-from dataclasses import asdict
 from threading import Event, Thread
-from typing import Any
 
 import numpy as np
 
 from tailguard.engine.telemetry import Telemetry
+from tailguard.record.locust import CoreUse, WakeLateness, WorkerLoad
 
 # A wake-up costs some 10 us; at this period lateness has a p99 after ten seconds, for a ten-thousandth of a core.
 PERIOD_S = 0.1
@@ -47,24 +45,17 @@ class LoadWatch:
             self._thread.join()
             self._telemetry.__exit__(None, None, None)
 
-    def told(self) -> Mapping[str, Any]:
-        """Return what was seen, as it is sent: empty where nothing was watched.
-
-        late_ms: how late a sleeper woke, p50, p99 and max; core: the mean share of a core that the process used, and
-        the part of its seconds in which that was `FULL_SHARE` or more; reading: a `tailguard.engine.telemetry.Reading`.
-        """
+    def told(self) -> WorkerLoad | None:
+        """Return what was seen, None if nothing was watched. A core is full from `FULL_SHARE` of a second on."""
         if not self._late_ns or not self._shares:
-            return {}
+            return None
         p50, p99 = np.percentile(self._late_ns, [50, 99], method="inverted_cdf") / 1e6
         full = sum(share >= FULL_SHARE for share in self._shares)
-        return {
-            "late_ms": {"p50": float(p50), "p99": float(p99), "max": max(self._late_ns) / 1e6},
-            "core": {
-                "mean": sum(self._shares) / len(self._shares),
-                "full": full / len(self._shares),
-            },
-            "reading": asdict(self._telemetry.reading()),
-        }
+        return WorkerLoad(
+            late_ms=WakeLateness(p50=float(p50), p99=float(p99), max=max(self._late_ns) / 1e6),
+            core=CoreUse(mean=sum(self._shares) / len(self._shares), full=full / len(self._shares)),
+            reading=self._telemetry.reading(),
+        )
 
     def _watch(self) -> None:
         began_ns, used_ns = time.monotonic_ns(), time.process_time_ns()

@@ -1,19 +1,21 @@
 """A worker's account of a run: what it measured, cut into numbered chunks, and a ledger that says what was sent.
 
 Locust gives a worker's last report half a second and loses a large one without a word (docs/distributed.md). So
-samples travel in messages of their own, and a run is whole only where every worker's ledger agrees with what arrived.
+samples travel in messages of their own, and a run is whole only if every worker's ledger agrees with what arrived.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any  # arrays of several types
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.engine.recorder import ROW_BYTES, ErrorKinds, Recorder
 from tailguard.locust.clock import ClockPair
-from tailguard.locust.master.merge import Part, merge_parts
+from tailguard.locust.master.merge import WorkerRows, merge_parts
+from tailguard.locust.messages import Chunk, Ledger, ReceiptChunk, ScenarioLedger
 from tailguard.locust.worker.receipts import RECEIPT, ReceiptLog
+from tailguard.record.locust import WorkerLoad
 from tailguard.record.samples import Samples
 
 # 8 MB a message: large enough that 10 million samples are 40 messages, small enough that heartbeats pass in between.
@@ -53,47 +55,59 @@ class Outbox:
         self._logs[slug] = log
         self._receipts[slug] = []
 
-    def cut(self) -> Iterator[dict[str, Any]]:
+    def cut(self) -> Iterator[Chunk | ReceiptChunk]:
         """Yield a message for each chunk of what is new."""
         for slug, (recorder, errors) in self._sources.items():
             rows = recorder.drain()
             for piece in _pieces(rows, CHUNK_ROWS * ROW_BYTES):
                 self._kept[slug].append(piece)
-                yield self._numbered(slug) | {"rows": piece, "errors": list(errors.names())}
+                yield Chunk(
+                    run=self._run,
+                    number=self._next_number(),
+                    scenario=slug,
+                    rows=piece,
+                    errors=errors.names(),
+                )
         for slug, log in self._logs.items():
             for piece in _pieces(log.drain(), CHUNK_ROWS * RECEIPT.itemsize):
                 self._receipts[slug].append(piece)
-                yield self._numbered(slug) | {"receipts": piece}
+                yield ReceiptChunk(run=self._run, number=self._next_number(), scenario=slug, receipts=piece)
 
     def close_receipts(self) -> None:
         """Wait until the spectators have what is on its way; to be cut once more afterwards."""
         for log in self._logs.values():
             log.close()
 
-    def ledger(self) -> dict[str, Any]:
+    def ledger(
+        self,
+        scenarios: Mapping[str, ScenarioLedger],
+        notes: Mapping[str, str],
+        load: WorkerLoad | None,
+    ) -> Ledger:
         """Return the message that closes the account: to be sent after the last chunk."""
-        return {
-            "run": self._run,
-            "chunks": self._sent,
-            "rows": {slug: sum(map(len, kept)) // ROW_BYTES for slug, kept in self._kept.items()},
-            "watched": {
-                slug: log.account() | {"rows": len(self.receipts(slug))} for slug, log in self._logs.items()
-            },
-            "clock": ClockPair.now().as_message(),
-        }
+        return Ledger(
+            run=self._run,
+            chunks=self._sent,
+            rows={slug: sum(map(len, kept)) // ROW_BYTES for slug, kept in self._kept.items()},
+            watched={slug: log.ledger(len(self.receipts(slug))) for slug, log in self._logs.items()},
+            clock=ClockPair.now(),
+            scenarios=scenarios,
+            notes=notes,
+            load=load,
+        )
 
     def samples(self, slug: str, steps: tuple[str, ...]) -> Samples:
         """Return this worker's own samples, as far as they were cut."""
         errors = list(self._sources[slug][1].names())
-        return merge_parts(slug, steps, [Part(self._kept[slug], errors, 0)])
+        return merge_parts(slug, steps, [WorkerRows(self._kept[slug], errors, 0)])
 
     def receipts(self, slug: str) -> NDArray[Any]:
         """Return the receipts of this worker's own spectators, as far as they were cut."""
         return np.frombuffer(b"".join(self._receipts.get(slug, ())), RECEIPT)
 
-    def _numbered(self, slug: str) -> dict[str, Any]:
+    def _next_number(self) -> int:
         self._sent += 1
-        return {"run": self._run, "number": self._sent - 1, "slug": slug}
+        return self._sent - 1
 
 
 def _pieces(rows: bytes | bytearray, most: int) -> Iterator[bytes]:

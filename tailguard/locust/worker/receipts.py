@@ -1,11 +1,13 @@
 """Receipts: when a worker's spectators had each event, whoever triggered it. The master joins them (broadcasts.py)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from tailguard.base.clock import Clock
+from tailguard.locust.messages import WatchedLedger
+from tailguard.websocket.messages import Receipt, Totals
 
 # id: a hash of the event's text; count: spectators that had it; then the instants of the first and the last of them.
 RECEIPT = np.dtype([("id", np.int64), ("count", np.int32), ("first_ns", np.int64), ("last_ns", np.int64)])
@@ -20,15 +22,15 @@ class Audience(Protocol):
 
     count: int
 
-    def follow(self, follower: Any) -> None:
+    def follow(self, follower: Callable[[Receipt], None]) -> None:
         """Hand over each event's receipt."""
 
-    def unfinished(self) -> Sequence[Mapping[str, Any]]:
+    def unfinished(self) -> Sequence[Receipt]:
         """Return the receipts of events that only some have."""
         ...
 
-    def totals(self) -> Mapping[str, int]:
-        """Return counts, `duplicates` among them."""
+    def totals(self) -> Totals:
+        """Return the counts so far."""
         ...
 
 
@@ -50,7 +52,7 @@ class ReceiptLog:
     def close(self) -> None:
         """Wait for what is on its way, then keep what came to some only. Nobody plays any more.
 
-        Raises BroadcastLostError where the spectators' process has ended.
+        Raises BroadcastLostError if the spectators' process has ended.
         """
         closed_ns = self._clock.now_ns()
         self._clock.sleep_until_ns(closed_ns + QUIET_NS)
@@ -58,19 +60,20 @@ class ReceiptLog:
             self._clock.sleep_until_ns(self._clock.now_ns() + _POLL_NS)
         for receipt in self._audience.unfinished():
             self._take(receipt)
-        self._duplicates = self._audience.totals()["duplicates"]
+        self._duplicates = self._audience.totals().duplicates
 
-    def account(self) -> dict[str, int]:
-        """Return what the master must know beside the receipts."""
-        return {
-            "spectators": self._audience.count,
-            "since_ns": self._since_ns,
-            "duplicates": self._duplicates,
-        }
+    def ledger(self, rows: int) -> WatchedLedger:
+        """Return what the master must know beside the `rows` receipts that were sent."""
+        return WatchedLedger(
+            rows=rows,
+            spectators=self._audience.count,
+            since_ns=self._since_ns,
+            duplicates=self._duplicates,
+        )
 
     def _expected(self) -> bool:
         young_ns = self._clock.now_ns() - LATE_NS
-        return any(receipt["first_ns"] > young_ns for receipt in self._audience.unfinished())
+        return any(receipt.first_ns > young_ns for receipt in self._audience.unfinished())
 
-    def _take(self, receipt: Mapping[str, Any]) -> None:
-        self._rows.append((receipt["id"], receipt["count"], receipt["first_ns"], receipt["last_ns"]))
+    def _take(self, receipt: Receipt) -> None:
+        self._rows.append((receipt.id, receipt.count, receipt.first_ns, receipt.ended_ns))

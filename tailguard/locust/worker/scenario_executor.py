@@ -1,4 +1,4 @@
-"""A role: one scenario on one worker of a Locust run, played by its users turn after turn."""
+"""One scenario on one worker of a Locust run, played by its users iteration after iteration."""
 
 from array import array
 from collections.abc import Callable
@@ -14,7 +14,9 @@ from tailguard.engine.iteration import Session, error_kind
 from tailguard.engine.recorder import ErrorKinds, Recorder
 from tailguard.engine.scenario import Scenario
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
-from tailguard.locust.worker.arrival_shard import ClosedLane, Lane
+from tailguard.http.remote_target import Shard
+from tailguard.locust.messages import ScenarioLedger
+from tailguard.locust.worker.arrival_shard import ArrivalShard, ClosedShard
 from tailguard.locust.worker.outbox import DrainedRecorder
 from tailguard.record.samples import CONFLICT, ERROR, pack_code, unpack_codes
 
@@ -23,7 +25,7 @@ Tell = Callable[[str, float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BoundScenario:
     """What a scenario is played with: its platform and the data that it prepared."""
 
     scenario: Scenario
@@ -76,24 +78,24 @@ class ExplainingSession(Session):
         super()._record_failure(failure)
 
 
-class Role:
-    """Plays a scenario's turns until its lane is closed.
+class ScenarioExecutor:
+    """Plays a scenario's iterations until its share of the arrivals is closed.
 
     Attributes:
-        lateness_ns: how late turns began although a user was free.
-        warmed_up: turns that were run before the first sample, and not kept.
-        ended: turns that came to their end.
-        thinks: whether its users pause between their turns, as there is no schedule to follow.
-        cut_off: turns that Locust ended in the middle, by stopping their user.
-        broken: why the scenario cannot be played, where it times a step that it does not declare.
+        lateness_ns: how late iterations began although a user was free.
+        warmed_up: iterations that were run before the first sample, and not kept.
+        ended: iterations that came to their end.
+        thinks: whether its users pause between their iterations, as there is no schedule to follow.
+        cut_off: iterations that Locust ended in the middle, by stopping their user.
+        broken: why the scenario cannot be played, if it times a step that it does not declare.
         said: what the first failure or refusal of each kind said.
     """
 
-    def __init__(self, part: Part, lane: Lane, clock: Clock, tell: Tell) -> None:
-        self.part, self.lane = part, lane
-        self.thinks = isinstance(lane, ClosedLane)
+    def __init__(self, bound: BoundScenario, arrivals: ArrivalShard, clock: Clock, tell: Tell) -> None:
+        self.bound, self.arrivals = bound, arrivals
+        self.thinks = isinstance(arrivals, ClosedShard)
         self.errors = ErrorKinds()
-        self.recorder = TellingRecorder(part.scenario, self.errors, tell)
+        self.recorder = TellingRecorder(bound.scenario, self.errors, tell)
         self.lateness_ns = array("q")
         self.warmed_up = self.ended = self.cut_off = self.users = 0
         self.broken = ""
@@ -107,20 +109,20 @@ class Role:
         return self._session(self.recorder)
 
     def play(self, session: Session) -> bool:
-        """Play the next turn of the lane; False where there is none any more."""
-        start = self.lane.claim()
+        """Play the next iteration of ours; False if there is none any more."""
+        start = self.arrivals.claim()
         if start is None or self.broken:
             return False
         if start.late_ns >= 0:
             self.lateness_ns.append(start.late_ns)
-        session.begin(start.turn, start.due_ns)
+        session.begin(start.iteration, start.due_ns)
         self._playing.add(session)
         try:
             self._run(session)
         except UsageError as error:
             self.broken = str(error)
         except BaseException:
-            # Locust ends a user by throwing into it; whoever was asked to leave in mid-turn has no sample.
+            # Locust ends a user by throwing into it: an iteration that is ended in the middle has no sample.
             self.cut_off += session in self._playing
             raise
         finally:
@@ -128,17 +130,17 @@ class Role:
         self.ended += 1
         return True
 
-    def warm_up(self, turns: int, lane: int) -> None:
-        """Play turns that are counted and not kept: connections, caches and plans are not what is measured."""
+    def warm_up(self, iterations: int, shard: Shard) -> None:
+        """Play iterations that are counted and not kept: connections, caches and plans are not what is measured."""
         session = self._session(Recorder())
-        for number in range(turns):
-            session.begin(-1 - lane * turns - number, self._clock.now_ns())
+        for number in range(iterations):
+            session.begin(-1 - shard.index * iterations - number, self._clock.now_ns())
             self._run(session)
             self.warmed_up += 1
 
     def finish(self, drain_s: float) -> None:
-        """Close the lane, give turns in progress time to end, and record what did not end or was never begun."""
-        self.lane.close()
+        """Close the arrivals, give what is in progress time to end, and record what did not end or was never begun."""
+        self.arrivals.close()
         give_up_ns = self._clock.now_ns() + int(drain_s * 1e9)
         while self._playing and self._clock.now_ns() < give_up_ns:
             self._clock.sleep_until_ns(self._clock.now_ns() + 5_000_000)
@@ -147,24 +149,24 @@ class Role:
             session.abandon(TIMED_OUT)
         code = pack_code(0, ERROR, 0, self.errors.number(NOT_SERVED))
         now_ns = self._clock.now_ns()
-        for due_ns in self.lane.unserved_ns():
+        for due_ns in self.arrivals.unserved_ns():
             self.recorder.append(due_ns, now_ns, now_ns, code)
 
-    def ledger(self) -> dict[str, Any]:
+    def ledger(self) -> ScenarioLedger:
         """Return what the master must know beside the samples."""
-        return {
-            "users": self.users,
-            "offered": self.lane.offered,
-            "ended": self.ended,
-            "warmup": self.warmed_up,
-            "cut_off": self.cut_off,
-            "broken": self.broken,
-            "said": self.said,
-            "lateness_ns": self.lateness_ns.tobytes(),
-        }
+        return ScenarioLedger(
+            users=self.users,
+            offered=self.arrivals.offered,
+            ended=self.ended,
+            warmup=self.warmed_up,
+            cut_off=self.cut_off,
+            broken=self.broken,
+            said=self.said,
+            lateness_ns=self.lateness_ns.tobytes(),
+        )
 
     def _session(self, recorder: Recorder) -> Session:
-        scenario = self.part.scenario
+        scenario = self.bound.scenario
         return ExplainingSession(
             self.said,
             scenario.steps,
@@ -177,7 +179,7 @@ class Role:
 
     def _run(self, session: Session) -> None:
         try:
-            self.part.scenario.journey(session, self.part.platform, self.part.data)
+            self.bound.scenario.journey(session, self.bound.platform, self.bound.data)
         except UsageError:
             raise
         except Exception as failure:  # noqa: BLE001  # a failing journey is a sample, never the run's end

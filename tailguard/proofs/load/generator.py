@@ -16,12 +16,12 @@ from tailguard.engine.iteration import Session
 from tailguard.engine.measure import measure
 from tailguard.engine.scenario import Scenario
 from tailguard.engine.schedule import Closed, Poisson, Schedule
-from tailguard.engine.workload import Load, Measurement, Pace, Trial
+from tailguard.engine.workload import Load, Measurement, Pace, Workload
 from tailguard.migrations.watch import Database
 from tailguard.proofs.load.statements import Statements
+from tailguard.record.migration import Client
 from tailguard.record.samples import Samples
 
-WRITERS, READERS = "writers", "readers"
 WORKERS = 8  # of each; a stall may hold them all, and the queue behind them is seen as latency
 LONGEST_S = 900.0  # of a window; a schedule is made in advance
 WARM_UP = 40  # turns, counted and not kept: each worker plans its statements
@@ -31,10 +31,11 @@ SHARE_OF_CAPACITY = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """One kind of client: its statements, each executed in turn on a connection a worker."""
+    """One kind of client: its statements, each executed in turn, on one connection per worker."""
 
+    who: Client
     scenario: Scenario
-    queries: tuple[tuple[str, str], ...]  # (step, statement)
+    queries: Sequence[tuple[str, str]]  # (step, statement)
     connections: Sequence[psycopg.Connection[Any]]
     statements: Statements
 
@@ -43,7 +44,7 @@ class Crowd:
 class Window:
     """What was measured while a window was open; filled when it closes."""
 
-    samples: dict[str, Samples] = field(default_factory=dict)
+    samples: dict[Client, Samples] = field(default_factory=dict)
 
 
 @contextmanager
@@ -55,8 +56,8 @@ def crowds(database: Database, statements: Statements) -> Iterator[list[Crowd]]:
         if query
     ]
     with ExitStack() as stack:
-        kinds = ((WRITERS, tuple(writing)), (READERS, (("read", statements.read),)))
-        yield [_crowd(database, slug, queries, statements, stack) for slug, queries in kinds if queries]
+        found = [_crowd(database, "writers", writing, statements, stack)] if writing else []
+        yield [*found, _crowd(database, "readers", [("read", statements.read)], statements, stack)]
 
 
 @contextmanager
@@ -76,7 +77,7 @@ def open_window(crowds: Sequence[Crowd], rate_per_s: float, seed: int) -> Iterat
         for thread in threads:
             if thread.ident is not None:  # Ctrl-C may come before all have started
                 thread.join()
-    window.samples = {thread.crowd.scenario.slug: thread.result().samples for thread in threads}
+    window.samples = {thread.crowd.who: thread.result().samples for thread in threads}
 
 
 def calibrate(crowds: Sequence[Crowd], most_per_s: float, seconds: float) -> float:
@@ -99,7 +100,7 @@ class _Driver(Thread):
         load = Load(schedule, WORKERS, WARM_UP, max_samples=10_000_000, max_seconds=longest_s)
         # One slice: a build has no pauses either.
         self._pace = Pace(slice_s=longest_s)
-        self._trial = Trial(crowd.scenario, crowd, None, load)
+        self._trial = Workload(crowd.scenario, crowd, None, load)
         self._stop_event = stop
         self._measured: Measurement | None = None
         self._failure: BaseException | None = None
@@ -121,22 +122,22 @@ class _Driver(Thread):
 
 def _crowd(
     database: Database,
-    slug: str,
-    queries: tuple[tuple[str, str], ...],
+    who: Client,
+    queries: Sequence[tuple[str, str]],
     statements: Statements,
     stack: ExitStack,
 ) -> Crowd:
     connections = [stack.enter_context(database.connect()) for _ in range(WORKERS)]
     scenario = Scenario(
-        slug=slug,
-        title=f"The table's {slug}",
+        slug=who,
+        title=f"The table's {who}",
         steps=tuple(step for step, _ in queries),
         needs=frozenset({"postgres"}),
         journey=_journey,
         prepare=lambda _world, _settings: None,
         invariants=lambda _world, _data, _samples: [],
     )
-    return Crowd(scenario, queries, connections, statements)
+    return Crowd(who, scenario, queries, connections, statements)
 
 
 def _journey(session: Session, crowd: Crowd, _data: None) -> None:

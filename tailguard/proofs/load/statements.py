@@ -7,6 +7,7 @@ from psycopg import Connection, sql
 
 from tailguard.base.errors import UsageError
 from tailguard.migrations.index import Shape, Table, indexes_of
+from tailguard.record.migration import WriteKind
 
 COLUMNS = """
 SELECT a.attname, a.attnotnull, a.attidentity <> '' OR a.attgenerated <> '',
@@ -32,7 +33,7 @@ SCATTER = 2_654_435_761
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """Statements on a table. None where the table does not allow one.
+    """Statements on a table. None if the table does not allow one.
 
     Attributes:
         low, high: the primary key's range.
@@ -50,6 +51,16 @@ class Statements:
     update: str | None
     update_key: str | None
 
+    @property
+    def writes(self) -> dict[WriteKind, str]:
+        """Those that write one row, by what they do."""
+        possible: tuple[tuple[WriteKind, str | None], ...] = (
+            ("insert", self.insert),
+            ("update", self.update),
+            ("update_key", self.update_key),
+        )
+        return {kind: statement for kind, statement in possible if statement is not None}
+
     def parameters(self, turn: int) -> dict[str, int]:
         """Return the parameters of a turn: two keys, scattered over the table."""
         return {"key": self._key(turn), "other": self._key(turn + 1)}
@@ -59,7 +70,7 @@ class Statements:
 
 
 def statements_for(connection: Connection[Any], table: Table, wanted: Shape) -> Statements:
-    """Derive the statements. Raises UsageError where the table has no integer primary key, or no rows."""
+    """Derive the statements. Raises UsageError if the table has no integer primary key, or no rows."""
     row = connection.execute(PRIMARY_KEY, [table.oid]).fetchone()
     if row is None:
         raise UsageError(
@@ -98,7 +109,7 @@ def statements_for(connection: Connection[Any], table: Table, wanted: Shape) -> 
 def _columns(
     connection: Connection[Any], table: Table, wanted: Shape, key: str
 ) -> tuple[list[str], list[str], list[str]]:
-    """Return the columns that an insert copies (none where it cannot), those no index has, and the new index's own."""
+    """Return the columns that an insert copies (none if it cannot), those no index has, and the new index's own."""
     indexes = indexes_of(connection, table)
     unique = {column for index in indexes if index.shape.unique for column in index.shape.columns}
     if wanted.unique:

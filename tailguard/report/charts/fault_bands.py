@@ -1,12 +1,13 @@
 """Fault windows as bands behind a chart over time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
+from tailguard.record.chaos import Chaos
 from tailguard.record.samples import Samples
 from tailguard.report.charts.style import tip
 
@@ -24,20 +25,19 @@ class Band:
     to_s: float
 
 
-def bands_of(record: Mapping[str, Any], samples: Samples) -> list[Band]:
+def bands_of(chaos: Chaos | None, samples: Samples) -> list[Band]:
     """Return the fault windows that fall into the time in which a scenario was measured."""
-    windows = (record.get("chaos") or {}).get("windows") or []
-    if not windows or not samples.intended_ns.size:
+    if chaos is None or not samples.intended_ns.size:
         return []
     origin_ns, end_ns = int(samples.intended_ns.min()), int(samples.intended_ns.max())
-    shown = [w for w in windows if w["began_ns"] < end_ns and w["ended_ns"] > origin_ns]
     return [
         Band(
-            str(w["label"]),
-            (max(w["began_ns"], origin_ns) - origin_ns) / _NS_PER_S,
-            (min(w["ended_ns"], end_ns) - origin_ns) / _NS_PER_S,
+            window.label,
+            (max(window.began_ns, origin_ns) - origin_ns) / _NS_PER_S,
+            (min(window.ended_ns, end_ns) - origin_ns) / _NS_PER_S,
         )
-        for w in shown
+        for window in chaos.windows
+        if window.began_ns < end_ns and window.ended_ns > origin_ns
     ]
 
 

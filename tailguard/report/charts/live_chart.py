@@ -5,22 +5,23 @@ A window without a build, the worst build and the plain CREATE INDEX stand side 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any  # altair's charts and channels
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
+from tailguard.record.migration import Act, BuildUnderLoad, Client, LiveProof, MigrationEntry
 from tailguard.record.samples import ERROR, Samples
 from tailguard.report.charts.downsampling import slowest_by_bucket
 from tailguard.report.charts.style import FAILED, LIMIT, RESPONSE, SERVICE, Figure, compact, styled, tip
 from tailguard.report.views import numbers
-from tailguard.report.views.proof.live_words import act_of, statement_of
 
 MOST_POINTS = 300  # of one kind of client in one picture: one each pixel or two, about 100 bytes each
 LEAD_S = 0.5  # of a window before its build that is drawn; the baseline starts as far left
 _ROOM = 1.05  # beyond the highest point
-WHO, FAILURE = ("writers", "readers"), "failed"
+WHO: tuple[Client, ...] = ("writers", "readers")
+FAILURE = "failed"
 # Kinds of phases by the first words of the server's own names, each with its colour and what the caption calls it.
 BANDS = {
     "building": (("building index", "initializing"), "var(--muted)", "grey"),
@@ -29,25 +30,30 @@ BANDS = {
     "waiting": (("waiting",), "var(--inconclusive)", "amber"),
 }
 OTHER = "other"
-_AT_WORK = {"build": "building", "drop": "dropping"}  # the band where the server has no word for a phase
+_AT_WORK: dict[Act, str] = {
+    "build": "building",
+    "drop": "dropping",
+}  # the band if the server has no word for a phase
 _LABELLED = 0.14  # of the picture's width: a narrower band has no room for its name
 
 
 @dataclass(frozen=True, slots=True)
 class LiveWindow:
-    """One window to draw: times in s from its build's start, or from `LEAD_S` after its own where it has none."""
+    """One window to draw: times in s from its build's start, or from `LEAD_S` after its own if it has none."""
 
     title: str
     caption: str
     points: pd.DataFrame  # at_s, ms, kind
     total: int
-    build: Mapping[str, Any] | None
-    act: str  # "build" or "drop"
+    build: BuildUnderLoad | None
+    act: Act
 
 
-def live_figures(live: Mapping[str, Any], samples: Mapping[str, Samples]) -> tuple[Figure, ...]:
-    """Return the pictures of a proof under load: run.json's `live` with the samples of live.parquet."""
-    windows = _windows(live, samples)
+def live_figures(
+    entry: MigrationEntry, live: LiveProof, samples: Mapping[str, Samples]
+) -> tuple[Figure, ...]:
+    """Return the pictures of a migration's proof under load, drawn from the samples of live.parquet."""
+    windows = _windows(entry, live, samples)
     drawn = [window for window in windows if len(window.points)]
     if not drawn:
         return (Figure("Stall chart", "live.parquet is missing from the run's folder, or empty.", None),)
@@ -56,53 +62,50 @@ def live_figures(live: Mapping[str, Any], samples: Mapping[str, Samples]) -> tup
     return tuple(_figure(window, span, top) for window in drawn)
 
 
-def _windows(live: Mapping[str, Any], samples: Mapping[str, Samples]) -> list[LiveWindow]:
-    samples = {name.removeprefix(live.get("samples", "")): one for name, one in samples.items()}
-    statement, act = statement_of(live), act_of(live)
+def _windows(entry: MigrationEntry, live: LiveProof, samples: Mapping[str, Samples]) -> list[LiveWindow]:
+    samples = {name.removeprefix(live.samples): one for name, one in samples.items()}
+    statement, act = entry.statement, entry.act
     found = [_window("baseline", f"Baseline: no {act}", "Writers and readers alone.", None, samples, act)]
-    builds: Sequence[Mapping[str, Any]] = live.get("builds") or []
-    if builds:
-        worst = max(range(len(builds)), key=lambda i: _longest(builds[i]) / builds[i]["seconds"])
-        build = builds[worst]
-        title = f"{statement} CONCURRENTLY: {numbers.seconds(build['seconds'])}"
-        caption = (
-            f"{act.capitalize()} {worst + 1} of {len(builds)},"
-            " the one that held a request up the longest for its length."
-        )
-        found.append(_window(f"build_{worst + 1}", title, caption, build, samples, act))
-    control = live.get("control")
-    if control:
-        title = f"Positive control, plain {statement}: {numbers.seconds(control['seconds'])}"
+    worst = max(range(len(live.builds)), key=lambda i: _longest(live.builds[i]) / live.builds[i].seconds)
+    build = live.builds[worst]
+    title = f"{statement} CONCURRENTLY: {numbers.seconds(build.seconds)}"
+    caption = (
+        f"{act.capitalize()} {worst + 1} of {len(live.builds)},"
+        " the one that held a request up the longest for its length."
+    )
+    found.append(_window(f"build_{worst + 1}", title, caption, build, samples, act))
+    if live.control is not None:
+        title = f"Positive control, plain {statement}: {numbers.seconds(live.control.seconds)}"
         caption = f"Whoever writes waits for what is left of the {act}: this is what a stall looks like."
-        found.append(_window("control", title, caption, control, samples, act))
+        found.append(_window("control", title, caption, live.control, samples, act))
     return found
 
 
-def _longest(build: Mapping[str, Any]) -> float:
-    return max((felt["longest_ms"] or 0.0 for felt in build["felt"].values()), default=0.0)
+def _longest(build: BuildUnderLoad) -> float:
+    return max((impact.longest_ms or 0.0 for impact in build.impact.values()), default=0.0)
 
 
 def _window(
     name: str,
     title: str,
     caption: str,
-    build: Mapping[str, Any] | None,
+    build: BuildUnderLoad | None,
     samples: Mapping[str, Samples],
-    act: str,
+    act: Act,
 ) -> LiveWindow:
     mine = {who: samples[f"{name}_{who}"] for who in WHO if f"{name}_{who}" in samples}
     mine = {who: found for who, found in mine.items() if len(found.intended_ns)}
     if not mine:
         return LiveWindow(title, caption, pd.DataFrame({"at_s": [], "ms": [], "kind": []}), 0, build, act)
     first = min(int(found.intended_ns.min()) for found in mine.values())
-    origin = first + int(LEAD_S * 1e9) if build is None else int(build["started_ns"])
+    origin = first + int(LEAD_S * 1e9) if build is None else build.started_ns
     frames = [_points(found, who, origin) for who, found in mine.items()]
     total = sum(len(found.intended_ns) for found in mine.values())
     return LiveWindow(title, caption, pd.concat(frames, ignore_index=True), total, build, act)
 
 
 def _points(found: Samples, who: str, origin_ns: int) -> pd.DataFrame:
-    """Every request where they are few, else the slowest of each time slice; failures are never left out."""
+    """Every request if they are few, else the slowest of each time slice; failures are never left out."""
     at_s, ms = (found.intended_ns - origin_ns) / 1e9, (found.ended_ns - found.intended_ns) / 1e6
     failed = found.outcome == ERROR
     keep = np.arange(len(ms))
@@ -143,7 +146,7 @@ def _legend(channel: Any, field: str, domain: Sequence[str], shown: Sequence[str
     return channel(field, scale=scale, legend=alt.Legend(title=None, orient="top", columns=3))
 
 
-def _band_layers(build: Mapping[str, Any] | None, act: str, span: tuple[float, float]) -> list[alt.Chart]:
+def _band_layers(build: BuildUnderLoad | None, act: Act, span: tuple[float, float]) -> list[alt.Chart]:
     if build is None:
         return []
     bands = bands_of(build, act)
@@ -163,13 +166,12 @@ def _band_layers(build: Mapping[str, Any] | None, act: str, span: tuple[float, f
     return [rectangles, words.mark_text(align="left", dx=4, dy=9, fontSize=11, color="var(--muted)")]
 
 
-def bands_of(build: Mapping[str, Any], act: str = "build") -> pd.DataFrame:
-    """Return one row a phase: from_s, until_s, phase (the server's own word), band (its kind), colour."""
-    looks = list(build.get("phases") or [])
-    whole = f"{_AT_WORK[act]}, no phase seen" if not looks else "starting"
-    starts = [0.0, *(float(look["elapsed_s"]) for look in looks)]
-    phases = [whole, *(str(look["phase"]) for look in looks)]
-    ends = [*starts[1:], float(build["seconds"])]
+def bands_of(build: BuildUnderLoad, act: Act = "build") -> pd.DataFrame:
+    """Return one row per phase: from_s, until_s, phase (the server's own word), band (its kind), colour."""
+    whole = "starting" if build.phases else f"{_AT_WORK[act]}, no phase seen"
+    starts = [0.0, *(look.elapsed_s for look in build.phases)]
+    phases = [whole, *(look.phase for look in build.phases)]
+    ends = [*starts[1:], build.seconds]
     rows = [
         {
             "from_s": start,
@@ -183,20 +185,17 @@ def bands_of(build: Mapping[str, Any], act: str = "build") -> pd.DataFrame:
     return compact(pd.DataFrame(rows))
 
 
-def _band(phase: str, act: str) -> str:
+def _band(phase: str, act: Act) -> str:
     if phase.startswith((_AT_WORK[act], "starting", "working")):
         return _AT_WORK[act]
     return next((band for band, (starts, *_) in BANDS.items() if phase.startswith(starts)), OTHER)
 
 
-def _blocker_layers(build: Mapping[str, Any] | None, top: float) -> list[alt.Chart]:
-    looks = [look for look in (build or {}).get("phases") or [] if look["blockers"]]
+def _blocker_layers(build: BuildUnderLoad | None, top: float) -> list[alt.Chart]:
+    looks = [look for look in build.phases if look.blockers] if build else []
     if not looks:
         return []
-    rows = [
-        {"at_s": look["elapsed_s"], "ms": top, "blocker": "; ".join(map(str, look["blockers"]))}
-        for look in looks
-    ]
+    rows = [{"at_s": look.elapsed_s, "ms": top, "blocker": "; ".join(look.blockers)} for look in looks]
     base = alt.Chart(compact(pd.DataFrame(rows))).encode(alt.X("at_s:Q"), tooltip=[alt.Tooltip("blocker:N")])
     rule = base.mark_rule(color=LIMIT, strokeDash=[3, 3], strokeWidth=1.5)
     return [
@@ -213,12 +212,11 @@ def _drawn_text(window: LiveWindow) -> str:
         else "The slowest request of each time slice and every failure is drawn"
     )
     text = f"{which}: {numbers.count(drawn)} of {numbers.count(window.total)}."
-    looks = (window.build or {}).get("phases") or []
-    if not looks:
+    if window.build is None or not window.build.phases:
         return text
-    present = dict.fromkeys(bands_of(window.build or {}, window.act)["band"])
+    present = dict.fromkeys(bands_of(window.build, window.act)["band"])
     named = ", ".join(f"{BANDS[band][2]} {band}" if band in BANDS else f"red {band}" for band in present)
-    blockers = dict.fromkeys(str(blocker) for look in looks for blocker in look["blockers"])
+    blockers = dict.fromkeys(blocker for look in window.build.phases for blocker in look.blockers)
     waited = (
         f"Dashed: it waited for {'; '.join(blockers)}." if blockers else "It was seen to wait for nobody."
     )

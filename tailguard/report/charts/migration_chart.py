@@ -1,26 +1,26 @@
 """Before and after of a migration as bars, on a linear axis: a speck after a long bar is the point."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import altair as alt
 import pandas as pd
 
+from tailguard.record.migration import MigrationEntry, QueryEvidence
+from tailguard.record.part import Estimate
 from tailguard.report.charts.style import Figure, styled
 from tailguard.report.views import numbers
 
 _SIDES = ("before", "after")
-_TIMES = (("server_ms", "server"), ("client_ms", "client"))
 _ROW_PX = 34
 _LABELS_PX = 100  # the browser's letters are wider than those that the chart library counts on
 _LABEL_ROOM = 1.35  # a third of the axis for the number written behind the longest bar
 
 
-def migration_figure(found: Mapping[str, Any]) -> Figure:
+def migration_figure(entry: MigrationEntry) -> Figure:
     """Return the bars of one migration, or the reason why there are none."""
-    rows = [row for key, name in _TIMES for side in _SIDES if (row := _row(found, side, key, name))]
-    if not rows:
+    if entry.before is None or entry.after is None:
         return Figure("Time before and after", "No time was measured before or after this migration.", None)
+    rows = list(_rows(entry.before, entry.after))
     frame = pd.DataFrame(rows)
     order = list(dict.fromkeys(frame["label"]))
     end = float(frame["high"].max()) * _LABEL_ROOM
@@ -40,17 +40,21 @@ def migration_figure(found: Mapping[str, Any]) -> Figure:
     return Figure("Time before and after", caption, styled(chart, height_px=_ROW_PX * len(rows)))
 
 
-def _row(found: Mapping[str, Any], side: str, key: str, name: str) -> dict[str, Any] | None:
-    spread = (found.get(side) or {}).get(key) or {}
-    median = spread.get("median")
-    if median is None:
-        return None
-    low, high = spread.get("low"), spread.get("high")
+def _rows(before: QueryEvidence, after: QueryEvidence) -> Iterator[dict[str, str | float | None]]:
+    for name, times in (
+        ("server", (before.server_ms, after.server_ms)),
+        ("client", (before.client_ms, after.client_ms)),
+    ):
+        for side, estimate in zip(_SIDES, times, strict=True):
+            yield _row(name, side, estimate)
+
+
+def _row(name: str, side: str, median: Estimate) -> dict[str, str | float | None]:
     return {
         "side": side,
         "label": f"{name}, {side}",
-        "ms": median,
-        "low": median if low is None else low,
-        "high": median if high is None else high,
-        "shown": numbers.ms(median),
+        "ms": median.value,
+        "low": median.value if median.low is None else median.low,
+        "high": median.value if median.high is None else median.high,
+        "shown": numbers.ms(median.value),
     }

@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import vl_convert
 
+from tailguard.record.part import Json
+from tailguard.record.run_record import RunRecord
 from tailguard.record.samples import Samples
+from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.charts.charts import figures_of
 from tailguard.report.charts.downsampling import step_of
 from tailguard.report.charts.fault_bands import bands_of
@@ -16,7 +18,7 @@ from tailguard.report.charts.live_chart import live_figures
 from tailguard.report.charts.migration_chart import migration_figure
 from tailguard.report.charts.style import Figure, Limit
 
-# What all charts may take of a page of 2 MB where the chart library takes 0.9 MB and tables and texts 0.1 MB.
+# What all charts may take of a page of 2 MB: the chart library takes 0.9 MB, tables and texts 0.1 MB.
 BUDGET_BYTES = 950_000
 _MARKS = 900  # over-time marks of all steps together: about 400 bytes each, still and live
 _FRAME = 300  # bytes of the elements around a chart
@@ -30,11 +32,11 @@ _WIDTH_PX, _WIDE_PX = 400, 900  # near the columns of a wide screen, and legible
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A figure with its still picture; `svg` is empty where the budget had no room for one."""
+    """A figure with its still picture; `svg` is empty if the budget had no room for one."""
 
     title: str
     caption: str
-    spec: dict[str, Any] | None
+    spec: dict[str, Json] | None
     svg: str
     wide: bool
 
@@ -45,7 +47,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Gallery:
+class RenderedCharts:
     """The drawn figures of each scenario's steps, each migration and its proof under load; `absent` says why none."""
 
     steps: dict[str, dict[str, tuple[Drawn, ...]]] = field(default_factory=dict)
@@ -54,40 +56,43 @@ class Gallery:
     absent: str = "No samples of this step are in the run's folder."
 
 
-def gallery_of(
-    record: Mapping[str, Any],
+def charts_of(
+    record: RunRecord,
     samples: Mapping[str, Samples],
     absent: str = "",
     budget_bytes: int = BUDGET_BYTES,
     live: Mapping[str, Samples] | None = None,
-) -> Gallery:
+) -> RenderedCharts:
     """Draw everything. A scenario that has no samples has no charts either, and `absent` says why."""
-    scenarios: Mapping[str, Any] = record.get("scenarios") or {}
-    migrations = tuple(_draw(migration_figure(found)) for found in record.get("migrations") or [])
+    migrations = tuple(_draw(migration_figure(entry)) for entry in record.migrations)
     proofs = [
-        live_figures(found["live"], live or {}) if found.get("live") else ()
-        for found in record.get("migrations") or []
+        live_figures(entry, entry.live, live or {}) if entry.live else () for entry in record.migrations
     ]
-    wanted = [(slug, name) for slug, found in samples.items() if slug in scenarios for name in found.steps]
+    wanted = [
+        (slug, name) for slug, found in samples.items() if slug in record.scenarios for name in found.steps
+    ]
     buckets = max(_FEWEST, min(_MOST, _MARKS // max(len(wanted), 1)))
-    steps: dict[str, dict[str, tuple[Drawn, ...]]] = {slug: {} for slug in scenarios}
+    steps: dict[str, dict[str, tuple[Drawn, ...]]] = {slug: {} for slug in record.scenarios}
     room = budget_bytes - sum(drawn.size for drawn in migrations)
     lived = tuple(tuple(_fit(figures, room // (2 * len(proofs)))) for figures in proofs)
     room -= sum(drawn.size for figures in lived for drawn in figures)
     for place, (slug, name) in enumerate(wanted):
         step, limits = step_of(samples[slug], name), limits_of(record, slug, name)
-        figures = figures_of(step, limits, buckets, bands_of(record, samples[slug]))
+        figures = figures_of(step, limits, buckets, bands_of(record.chaos, samples[slug]))
         fitting = tuple(_fit(figures, room // (len(wanted) - place)))  # what one step leaves goes to the next
         room -= sum(drawn.size for drawn in fitting)
         steps[slug][name] = fitting
-    return Gallery(steps, migrations, lived, absent or Gallery().absent)
+    return RenderedCharts(steps, migrations, lived, absent or RenderedCharts().absent)
 
 
-def limits_of(record: Mapping[str, Any], slug: str, step: str) -> list[Limit]:
+def limits_of(record: RunRecord, slug: str, step: str) -> list[Limit]:
     """Return the latency limits that were judged for this step."""
-    found = [v for v in record.get("verdicts") or [] if v.get("kind") == "latency" and v.get("limit_ms")]
-    mine = [v for v in found if v.get("scenario") == slug and v.get("step") == step]
-    return [Limit(v["q"], v["limit_ms"], str(v["objective"]).removeprefix(f"{slug} ")) for v in mine]
+    judged = [verdict.objective for verdict in record.verdicts if isinstance(verdict, ObjectiveVerdict)]
+    return [
+        Limit(each.q, each.limit_ms, each.name.removeprefix(f"{slug} "))
+        for each in judged
+        if (each.scenario, each.step) == (slug, step) and each.q is not None and each.limit_ms is not None
+    ]
 
 
 def _fit(figures: Sequence[Figure], room: int) -> Iterator[Drawn]:
@@ -108,11 +113,11 @@ def _draw(figure: Figure) -> Drawn:
     return Drawn(figure.title, figure.caption, figure.spec, svg, figure.wide)
 
 
-def _size(spec: Mapping[str, Any] | None) -> int:
+def _size(spec: dict[str, Json] | None) -> int:
     return 0 if spec is None else len(json.dumps(spec))
 
 
-def _still(spec: Mapping[str, Any], width_px: int) -> str:
+def _still(spec: dict[str, Json], width_px: int) -> str:
     """The chart as SVG, without what a still picture needs no word for. Vega escapes all text in it."""
     svg: str = vl_convert.vegalite_to_svg({**spec, "width": width_px})
     svg = re.sub(r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink)="[^"]*"', "", svg)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any  # altair's charts and channels
 
 import altair as alt
 import pandas as pd
+
+from tailguard.record.part import Json
 
 HEIGHT_PX = 240
 RESPONSE, SERVICE, LIMIT, FAILED = "var(--response)", "var(--service)", "var(--limit)", "var(--failed)"
@@ -25,11 +27,11 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart with the words around it. `spec` is None where there is nothing to draw, and `caption` says why."""
+    """A chart with the words around it. `spec` is Vega-Lite's; None if there is nothing to draw: `caption` says why."""
 
     title: str
     caption: str
-    spec: dict[str, Any] | None
+    spec: dict[str, Json] | None
     wide: bool = False
 
 
@@ -86,16 +88,16 @@ def compact(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.map(lambda value: float(f"{value:.{_ROUND}g}") if isinstance(value, float) else value)
 
 
-def styled(chart: Any, height_px: int = HEIGHT_PX) -> dict[str, Any]:
+def styled(chart: Any, height_px: int = HEIGHT_PX) -> dict[str, Json]:
     """The chart as Vega-Lite, as wide as its column, without a background of its own."""
-    spec: dict[str, Any] = (
+    spec: dict[str, Json] = (
         chart.properties(width="container", height=height_px).configure(**_CONFIG).to_dict()
     )
     spec.pop("$schema", None)
     return spec
 
 
-_CONFIG: dict[str, Any] = {
+_CONFIG: dict[str, Json] = {
     "background": "transparent",
     "font": "system-ui, sans-serif",
     "aria": False,  # the figure carries one label for all; a label a mark would triple the page

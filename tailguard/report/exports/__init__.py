@@ -1,1 +1,1 @@
-"""A run in the formats of other tools: one format a file, each a function from a run to named files."""
+"""A run in the formats of other tools: one format per file, each a function from a run to named files."""

@@ -1,7 +1,6 @@
 """Bencher Metric Format (https://bencher.dev/bmf.json): benchmark -> measure -> value with its interval."""
 
 import json
-from typing import Any
 
 from tailguard.compare.run_metrics import metrics
 from tailguard.record.run import Run
@@ -11,8 +10,8 @@ _NS_PER_MS = 1e6  # Bencher's latency is in nanoseconds
 
 def export(run: Run) -> dict[str, str]:
     """Return the object; a scenario's step is a benchmark, its latencies are in ns."""
-    found: dict[str, dict[str, Any]] = {}
-    for metric in metrics(run):
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for metric in metrics(run.record):
         benchmark = f"{metric.scenario}/{metric.step}" if metric.step else metric.scenario
         scale = _NS_PER_MS if metric.unit == "ms" else 1.0
         measure = f"latency-{metric.name}" if metric.unit == "ms" else metric.name.replace("_", "-")

@@ -1,10 +1,10 @@
-"""One row a metric, for spreadsheets."""
+"""One row per metric, for spreadsheets."""
 
 import csv
 import io
 from dataclasses import astuple, fields
 
-from tailguard.compare.run_metrics import Metric, metrics
+from tailguard.compare.run_metrics import RunMetric, metrics
 from tailguard.record.run import Run
 
 # A cell that begins with one of these is a formula to a spreadsheet.
@@ -15,10 +15,10 @@ def export(run: Run) -> dict[str, str]:
     """Return CSV (RFC 4180) with a header; run, time and commit stand in every row."""
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow(["run", "created_utc", "commit", *(field.name for field in fields(Metric))])
-    commit = ((run.record["environment"] or {}).get("git") or {}).get("commit") or ""
-    for metric in metrics(run):
-        row = [run.record["id"], run.record["created_utc"], commit, *astuple(metric)]
+    table.writerow(["run", "created_utc", "commit", *(field.name for field in fields(RunMetric))])
+    record = run.record
+    for metric in metrics(record):
+        row = [record.id, record.created_utc, record.environment.git.commit or "", *astuple(metric)]
         table.writerow([_harmless(cell) for cell in row])
     return {"metrics.csv": text.getvalue()}
 

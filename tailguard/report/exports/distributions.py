@@ -1,4 +1,4 @@
-"""What the formats share: the ok latencies of each step of a run."""
+"""What the formats share: the ok latencies of each step of a run, and the verdicts of its objectives."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,17 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.record.run import Run
+from tailguard.record.verdict import ObjectiveVerdict
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Response times of the ok samples of one step, in ms, in order of time, with the counts of all its samples."""
+    """Response times of the ok samples of one step, in ms, in order of time."""
 
     scenario: str
     step: str
     times_ms: NDArray[np.float64]
-    total: int
-    errors: int
     measured_s: float
 
     @property
@@ -32,19 +31,13 @@ class Distribution:
 
 def distributions(run: Run) -> Iterator[Distribution]:
     """Yield each step that has an ok sample."""
-    if not run.record["scenarios"]:
-        return
-    for slug, samples in run.samples().items():
-        entry = run.record["scenarios"].get(slug, {})
+    for slug, samples in (run.samples() if run.record.scenarios else {}).items():
         for step in samples.steps:
             times_ms = samples.response_ms(step)
-            counts = entry.get("steps", {}).get(step, {}).get("counts", {})
             if len(times_ms):
-                yield Distribution(
-                    slug,
-                    step,
-                    times_ms,
-                    counts.get("total", len(times_ms)),
-                    counts.get("error", 0),
-                    entry.get("measured_s") or 0.0,
-                )
+                yield Distribution(slug, step, times_ms, run.record.scenarios[slug].measured_s)
+
+
+def judged_objectives(run: Run) -> Iterator[ObjectiveVerdict]:
+    """Yield the verdicts of objectives; a change against a baseline says nothing of a limit."""
+    yield from (verdict for verdict in run.record.verdicts if isinstance(verdict, ObjectiveVerdict))

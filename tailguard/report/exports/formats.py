@@ -1,7 +1,6 @@
 """The formats there are: name -> module and function. A format costs its import only when it is asked for."""
 
 from importlib import import_module
-from typing import cast
 
 from tailguard.record.run import Run
 
@@ -24,6 +23,7 @@ FORMATS = {
 
 
 def exported(run: Run, name: str) -> dict[str, str]:
-    """Return the files of one format: name -> text. KeyError for a format that there is not."""
+    """Return the files of one format: name -> text. KeyError for a format that does not exist."""
     module, function = FORMATS[name].split(":")
-    return cast("dict[str, str]", getattr(import_module(f"tailguard.report.exports.{module}"), function)(run))
+    files: dict[str, str] = getattr(import_module(f"tailguard.report.exports.{module}"), function)(run)
+    return files

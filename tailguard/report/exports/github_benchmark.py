@@ -2,17 +2,17 @@
 
 import json
 
-from tailguard.compare.run_metrics import Metric, metrics
+from tailguard.compare.run_metrics import RunMetric, metrics
 from tailguard.record.run import Run
 
 
 def export(run: Run) -> dict[str, str]:
     """Return a JSON array of name, unit, value, range and extra; throughput is left out: there more is better."""
-    entries = [_entry(metric) for metric in metrics(run) if metric.name != "throughput"]
+    entries = [_entry(metric) for metric in metrics(run.record) if metric.name != "throughput"]
     return {"github-benchmark.json": json.dumps(entries, ensure_ascii=False, indent=1) + "\n"}
 
 
-def _entry(metric: Metric) -> dict[str, object]:
+def _entry(metric: RunMetric) -> dict[str, object]:
     extra = [f"n={metric.n}"]
     if metric.limit is not None:
         extra += [f"limit={metric.limit:g}", f"verdict={metric.state}"]

@@ -1,4 +1,4 @@
-"""HdrHistogram's percentile distribution (.hgrm), a file a step, for the plotters that read it."""
+"""HdrHistogram's percentile distribution (.hgrm), a file per step, for the plotters that read it."""
 
 from collections.abc import Iterator
 

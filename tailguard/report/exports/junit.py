@@ -1,32 +1,30 @@
-"""JUnit XML: a test a verdict, with its evidence as `slo.*` properties, as the pytest guards write it."""
+"""JUnit XML: a test per verdict, with its evidence as `slo.*` properties, as the pytest guards write it."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
 from xml.etree import ElementTree as ET
 
+from tailguard.base.state import State
 from tailguard.record.run import Run
+from tailguard.record.verdict import ChangeVerdict, ObjectiveVerdict, PlanVerdict, ProofVerdict, Verdict
 
 # XML 1.0 has no place for these, escaped or not.
 _IMPOSSIBLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ELEMENT = {"FAIL": "failure", "INVALID": "error", "INCONCLUSIVE": "skipped"}
+_ELEMENT = {State.FAIL: "failure", State.INVALID: "error", State.INCONCLUSIVE: "skipped"}
 
 
 def export(run: Run) -> dict[str, str]:
     """FAIL is a failure, INVALID an error, INCONCLUSIVE a skip with its reason; PASS says nothing."""
-    verdicts = run.record["verdicts"]
-    counted = dict.fromkeys(_ELEMENT.values(), 0)
-    for verdict in verdicts:
-        if verdict["state"] in _ELEMENT:
-            counted[_ELEMENT[verdict["state"]]] += 1
+    verdicts = run.record.verdicts
+    counted = Counter(verdict.state for verdict in verdicts)
     counts = {
         "tests": str(len(verdicts)),
-        "failures": str(counted["failure"]),
-        "errors": str(counted["error"]),
-        "skipped": str(counted["skipped"]),
+        "failures": str(counted[State.FAIL]),
+        "errors": str(counted[State.INVALID]),
+        "skipped": str(counted[State.INCONCLUSIVE]),
     }
     root = ET.Element("testsuites", counts)
-    stamp = str(run.record["created_utc"]).removesuffix("Z")
+    stamp = run.record.created_utc.removesuffix("Z")
     suite = ET.SubElement(root, "testsuite", {"name": "tailguard", "timestamp": stamp, "time": "0", **counts})
     for verdict in verdicts:
         _case(suite, verdict)
@@ -34,29 +32,63 @@ def export(run: Run) -> dict[str, str]:
     return {"junit.xml": ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"}
 
 
-def _case(suite: ET.Element, verdict: Mapping[str, Any]) -> None:
-    name = {"classname": f"slo.{verdict['scenario']}", "name": verdict["objective"], "time": "0"}
+def _case(suite: ET.Element, verdict: Verdict) -> None:
+    name = {"classname": f"slo.{_place(verdict)}", "name": verdict.name, "time": "0"}
     case = ET.SubElement(suite, "testcase", {key: _clean(text) for key, text in name.items()})
     properties = ET.SubElement(case, "properties")
-    for key, value in _evidence(verdict).items():
+    for key, value in {"verdict": verdict.state, **_evidence(verdict)}.items():
         if value is not None:
             ET.SubElement(properties, "property", {"name": f"slo.{key}", "value": _clean(str(value))})
-    if verdict["state"] in _ELEMENT:
-        ET.SubElement(case, _ELEMENT[verdict["state"]], {"message": _clean(str(verdict["why"]))})
+    if verdict.state in _ELEMENT:
+        ET.SubElement(case, _ELEMENT[verdict.state], {"message": _clean(verdict.why)})
 
 
-def _evidence(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    observed = verdict["observed"] or {}
-    unit = "ms" if verdict["unit"] == "ms" else "ratio"
+def _place(verdict: Verdict) -> str:
+    match verdict:
+        case PlanVerdict():
+            return "plans"
+        case ProofVerdict():
+            return f"migration {verdict.migration}"
+        case ObjectiveVerdict() | ChangeVerdict():
+            return verdict.scenario
+
+
+def _evidence(verdict: Verdict) -> dict[str, float | str | None]:
+    match verdict:
+        case ObjectiveVerdict():
+            return _objective_evidence(verdict)
+        case ChangeVerdict():
+            return {
+                "quantile": verdict.q,
+                "limit_ratio": verdict.margin,
+                "observed_ratio": verdict.change,
+                "ci_low_ratio": verdict.low,
+                "ci_high_ratio": verdict.high,
+                "n": verdict.pairs,
+                "exceed": verdict.slower,
+            }
+        case PlanVerdict():
+            return {"baseline_blocks": verdict.baseline_blocks, "candidate_blocks": verdict.candidate_blocks}
+        case ProofVerdict():
+            return {
+                "expected": verdict.expected,
+                "observed": verdict.observed,
+                "n": verdict.n,
+                "exceed": verdict.exceedances,
+            }
+
+
+def _objective_evidence(verdict: ObjectiveVerdict) -> dict[str, float | str | None]:
+    objective, observed = verdict.objective, verdict.observed
+    unit = "ms" if objective.metric == "latency" else "ratio"
     return {
-        "verdict": verdict["state"],
-        "quantile": verdict["q"],
-        f"limit_{unit}": verdict["limit_ms"] if unit == "ms" else verdict["max_ratio"],
-        f"observed_{unit}": observed.get("value"),
-        f"ci_low_{unit}": observed.get("low"),
-        f"ci_high_{unit}": observed.get("high"),
-        "n": verdict["n"],
-        "exceed": verdict["exceedances"],
+        "quantile": objective.q,
+        f"limit_{unit}": objective.limit,
+        f"observed_{unit}": observed.value if observed else None,
+        f"ci_low_{unit}": observed.low if observed else None,
+        f"ci_high_{unit}": observed.high if observed else None,
+        "n": verdict.n,
+        "exceed": verdict.exceedances,
     }
 
 

@@ -1,11 +1,11 @@
-"""OpenMetrics text: a histogram a step, with a bucket edge exactly on every limit: CI and production count the same."""
+"""OpenMetrics text: a histogram per step, with a bucket edge on every limit: CI and production count the same."""
 
 import numpy as np
 
 from tailguard.record.run import Run
-from tailguard.report.exports.distributions import Distribution, distributions
+from tailguard.report.exports.distributions import Distribution, distributions, judged_objectives
 
-# Edges between the limits, in seconds: three a decade from 1 ms to 10 s.
+# Edges between the limits, in seconds: three per decade from 1 ms to 10 s.
 EDGES_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 NAME = "tailguard_response"
 
@@ -21,19 +21,21 @@ def export(run: Run) -> dict[str, str]:
     for each in found:
         lines += _histogram(each, edges_of(run, each.scenario, each.step))
     lines += ["# TYPE tailguard_requests counter", "# HELP tailguard_requests Requests of a run by outcome."]
-    for slug, entry in run.record["scenarios"].items():
-        for outcome in ("ok", "conflict", "error"):
+    for slug, entry in run.record.scenarios.items():
+        counts = entry.counts
+        for outcome, n in (("ok", counts.ok), ("conflict", counts.conflict), ("error", counts.error)):
             labels = f'scenario="{_label(slug)}",outcome="{outcome}"'
-            lines.append(f"tailguard_requests_total{{{labels}}} {entry['counts'][outcome]}")
+            lines.append(f"tailguard_requests_total{{{labels}}} {n}")
     return {"metrics.openmetrics": "\n".join([*lines, "# EOF"]) + "\n"}
 
 
 def edges_of(run: Run, scenario: str, step: str) -> list[float]:
     """Return the bucket edges of a step in seconds: the common ones and its limits."""
+    judged = (verdict.objective for verdict in judged_objectives(run))
     limits = {
-        verdict["limit_ms"] / 1e3
-        for verdict in run.record["verdicts"]
-        if verdict["kind"] == "latency" and (verdict["scenario"], verdict["step"]) == (scenario, step)
+        each.limit_ms / 1e3
+        for each in judged
+        if (each.scenario, each.step) == (scenario, step) and each.limit_ms is not None
     }
     return sorted({*EDGES_S, *limits})
 

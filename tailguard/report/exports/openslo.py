@@ -1,8 +1,6 @@
 """OpenSLO v1 from the objectives: one definition for CI and production."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from tailguard.record.part import Json
 from tailguard.record.run import Run
 from tailguard.report.exports.production import Promise, promises
 from tailguard.report.exports.yaml_text import yaml_of
@@ -11,12 +9,12 @@ SERVICE = "service"
 
 
 def export(run: Run) -> dict[str, str]:
-    """Return a document a promise: the share of good events of all, over 28 days."""
-    documents = [_document(promise) for promise in promises(run.record["verdicts"])]
+    """Return a document per promise: the share of good events of all, over 28 days."""
+    documents = [_document(promise) for promise in promises(run)]
     return {"openslo.yaml": yaml_of(*documents)}
 
 
-def _document(promise: Promise) -> Mapping[str, Any]:
+def _document(promise: Promise) -> Json:
     return {
         "apiVersion": "openslo/v1",
         "kind": "SLO",
@@ -41,5 +39,5 @@ def _document(promise: Promise) -> Mapping[str, Any]:
     }
 
 
-def _source(query: str) -> Mapping[str, Any]:
+def _source(query: str) -> Json:
     return {"metricSource": {"type": "Prometheus", "spec": {"query": query}}}

@@ -1,9 +1,12 @@
 """Objectives as promises over production's own metrics: good events and all events, as PromQL."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+
+from tailguard.record.objective import Objective
+from tailguard.record.run import Run
+from tailguard.report.exports.distributions import judged_objectives
 
 # What the platform is to expose: a histogram of response times with a bucket edge on each limit, and a counter.
 HISTOGRAM = "tailguard_response_seconds"
@@ -21,33 +24,33 @@ class Promise:
     total: str
 
 
-def promises(verdicts: Sequence[Mapping[str, Any]]) -> Iterator[Promise]:
-    """Yield one of each latency and error objective; a change against a baseline is no promise to users."""
-    for verdict in verdicts:
-        if verdict["kind"] == "latency":
-            yield _latency(verdict)
-        elif verdict["kind"] == "error_rate":
-            yield _errors(verdict)
+def promises(run: Run) -> Iterator[Promise]:
+    """Yield one of each latency and error objective of a run."""
+    for objective in (verdict.objective for verdict in judged_objectives(run)):
+        if objective.metric == "latency":
+            yield _latency(objective)
+        elif objective.metric == "error_rate":
+            yield _errors(objective)
 
 
-def _latency(verdict: Mapping[str, Any]) -> Promise:
-    labels = f'scenario="{verdict["scenario"]}",step="{verdict["step"]}"'
-    edge = repr(verdict["limit_ms"] / 1e3)
+def _latency(objective: Objective) -> Promise:
+    labels = f'scenario="{objective.scenario}",step="{objective.step}"'
+    edge, target = repr(objective.limit / 1e3), round(1 - objective.p0, 12)
     return Promise(
-        _slug(f"{verdict['scenario']} {verdict['step']} p{verdict['q'] * 100:g}"),
-        verdict["objective"],
-        verdict["q"],
+        _slug(f"{objective.scenario} {objective.step} p{target * 100:g}"),
+        objective.name,
+        target,
         f'sum({HISTOGRAM}_bucket{{{labels},le="{edge}"}})',
         f"sum({HISTOGRAM}_count{{{labels}}})",
     )
 
 
-def _errors(verdict: Mapping[str, Any]) -> Promise:
-    labels = f'scenario="{verdict["scenario"]}"'
+def _errors(objective: Objective) -> Promise:
+    labels = f'scenario="{objective.scenario}"'
     return Promise(
-        _slug(f"{verdict['scenario']} errors"),
-        verdict["objective"],
-        round(1 - verdict["max_ratio"], 12),
+        _slug(f"{objective.scenario} errors"),
+        objective.name,
+        round(1 - objective.p0, 12),
         f'sum({COUNTER}{{{labels},outcome="ok"}})',
         f'sum({COUNTER}{{{labels},outcome=~"ok|error"}})',
     )

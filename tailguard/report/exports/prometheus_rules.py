@@ -1,9 +1,8 @@
 """Prometheus rules from the objectives: the share of bad events, and alarms by burn rate; and the same for Sloth."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
+from tailguard.record.part import Json
 from tailguard.record.run import Run
 from tailguard.report.exports.openslo import SERVICE
 from tailguard.report.exports.production import Promise, promises
@@ -16,13 +15,13 @@ _WINDOWS = ("5m", "30m", "1h", "6h", "3d")
 
 def export(run: Run) -> dict[str, str]:
     """Return a rule file: recording rules of the bad share by window, and multi-window alarms."""
-    groups = [_group(promise) for promise in promises(run.record["verdicts"])]
+    groups = [_group(promise) for promise in promises(run)]
     return {"prometheus-rules.yaml": yaml_of({"groups": groups})}
 
 
 def sloth(run: Run) -> dict[str, str]:
     """Return Sloth's specification (prometheus/v1), which makes such rules itself."""
-    slos = [
+    slos: list[Json] = [
         {
             "name": promise.slug,
             "objective": round(promise.target * 100, 10),
@@ -39,24 +38,23 @@ def sloth(run: Run) -> dict[str, str]:
                 "ticket_alert": {"labels": {"severity": "ticket"}},
             },
         }
-        for promise in promises(run.record["verdicts"])
+        for promise in promises(run)
     ]
     return {"sloth.yaml": yaml_of({"version": "prometheus/v1", "service": SERVICE, "slos": slos})}
 
 
-def _group(promise: Promise) -> Mapping[str, Any]:
-    labels = {"slo": promise.slug}
-    records = [
-        {"record": _record(window), "labels": labels, "expr": _bad_share(promise, window)}
-        for window in _WINDOWS
-    ]
-    return {
-        "name": f"tailguard-{promise.slug}",
-        "rules": records + [_alarm(promise, *alarm) for alarm in _ALARMS],
-    }
+def _group(promise: Promise) -> Json:
+    shares = [_bad_share_rule(promise, window) for window in _WINDOWS]
+    alarms = [_alarm(promise, *alarm) for alarm in _ALARMS]
+    return {"name": f"tailguard-{promise.slug}", "rules": [*shares, *alarms]}
 
 
-def _alarm(promise: Promise, severity: str, burn: float, long: str, short: str) -> Mapping[str, Any]:
+def _bad_share_rule(promise: Promise, window: str) -> Json:
+    labels: Json = {"slo": promise.slug}
+    return {"record": _record(window), "labels": labels, "expr": _bad_share(promise, window)}
+
+
+def _alarm(promise: Promise, severity: str, burn: float, long: str, short: str) -> Json:
     allowed = f"{burn:g} * {round(1 - promise.target, 12):g}"
     both = " and ".join(f'{_record(window)}{{slo="{promise.slug}"}} > {allowed}' for window in (long, short))
     return {

@@ -1,10 +1,14 @@
 """pytest-benchmark's JSON, so that `pytest-benchmark compare` and what reads it take a run."""
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any  # pytest-benchmark ships no types
 
+from tailguard.record.environment import Environment, GitState
+from tailguard.record.part import Json
 from tailguard.record.run import Run
-from tailguard.report.exports.distributions import Distribution, distributions
+from tailguard.record.verdict import ObjectiveVerdict
+from tailguard.report.exports.distributions import Distribution, distributions, judged_objectives
 
 _FIELDS = (
     "min", "max", "mean", "stddev", "rounds", "median", "iqr", "q1", "q3", "iqr_outliers", "stddev_outliers",
@@ -14,25 +18,25 @@ _VERSION = "5.1.0"  # of the format
 
 
 def export(run: Run) -> dict[str, str]:
-    """Return one benchmark a step; stats are in seconds, limits and verdicts in `extra_info`."""
+    """Return one benchmark per step; stats are in seconds, limits and verdicts in `extra_info`."""
     record = run.record
     document = {
-        "machine_info": _machine(record["environment"] or {}),
-        "commit_info": _commit(record["environment"] or {}),
-        "benchmarks": [_benchmark(each, record["verdicts"]) for each in distributions(run)],
-        "datetime": str(record["created_utc"]).replace("Z", "+00:00"),
+        "machine_info": _machine(record.environment),
+        "commit_info": _commit(record.environment.git),
+        "benchmarks": [_benchmark(each, list(judged_objectives(run))) for each in distributions(run)],
+        "datetime": record.created_utc.replace("Z", "+00:00"),
         "version": _VERSION,
     }
     return {"pytest-benchmark.json": json.dumps(document, ensure_ascii=False, indent=1) + "\n"}
 
 
-def _benchmark(each: Distribution, verdicts: list[dict[str, Any]]) -> dict[str, Any]:
+def _benchmark(each: Distribution, verdicts: Sequence[ObjectiveVerdict]) -> Json:
     from pytest_benchmark.stats import Stats  # noqa: PLC0415  # their own formulas; slow to import
 
     stats: Any = Stats()  # type: ignore[no-untyped-call]  # ships no types
     for seconds in (each.times_ms / 1e3).tolist():
         stats.update(seconds)
-    ours = [v for v in verdicts if (v["scenario"], v["step"]) == (each.scenario, each.step)]
+    ours = [v for v in verdicts if (v.scenario, v.objective.step) == (each.scenario, each.step)]
     return {
         "group": each.scenario,
         "name": f"{each.scenario}[{each.step}]",
@@ -41,7 +45,7 @@ def _benchmark(each: Distribution, verdicts: list[dict[str, Any]]) -> dict[str, 
         "param": None,
         "extra_info": {
             **{f"p{q}_ms": each.quantile_ms(q / 100) for q in (50, 95, 99)},
-            "verdicts": {verdict["objective"]: verdict["state"] for verdict in ours},
+            "verdicts": {verdict.name: verdict.state for verdict in ours},
         },
         "options": {
             "disable_gc": False, "timer": "monotonic_ns", "min_rounds": 1, "max_time": each.measured_s,
@@ -51,13 +55,13 @@ def _benchmark(each: Distribution, verdicts: list[dict[str, Any]]) -> dict[str, 
     }  # fmt: skip
 
 
-def _machine(environment: dict[str, Any]) -> dict[str, Any]:
-    cpu, python = environment.get("cpu") or {}, str(environment.get("python") or "unknown unknown")
-    implementation, _, version = python.partition(" ")
-    system, _, release = str(environment.get("kernel") or "unknown").partition(" ")
+def _machine(environment: Environment) -> Json:
+    model = environment.cpu.model or "unknown"
+    implementation, _, version = environment.python.partition(" ")
+    system, _, release = environment.kernel.partition(" ")
     return {
         "node": "not recorded",
-        "processor": str(cpu.get("model") or "unknown"),
+        "processor": model,
         "machine": "unknown",
         "python_compiler": "unknown",
         "python_implementation": implementation,
@@ -66,17 +70,16 @@ def _machine(environment: dict[str, Any]) -> dict[str, Any]:
         "python_build": ["", ""],
         "release": release,
         "system": system,
-        "cpu": {"brand_raw": str(cpu.get("model") or "unknown"), "count": cpu.get("logical")},
+        "cpu": {"brand_raw": model, "count": environment.cpu.logical},
     }
 
 
-def _commit(environment: dict[str, Any]) -> dict[str, Any]:
-    git = environment.get("git") or {}
+def _commit(git: GitState) -> Json:
     return {
-        "id": git.get("commit") or "unknown",
+        "id": git.commit or "unknown",
         "time": None,
         "author_time": None,
-        "dirty": bool(git.get("dirty")),
+        "dirty": bool(git.dirty),
         "project": "tailguard",
         "branch": "unknown",
     }

@@ -2,12 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 
+from tailguard.base.state import State
+from tailguard.compare.gate_quality import quality_sentence
+from tailguard.record.chaos import Chaos
+from tailguard.record.doubt import Doubt
+from tailguard.record.duet import Duet
+from tailguard.record.run_record import RunRecord
 from tailguard.report.text.markdown_migration import migration_blocks
 from tailguard.report.text.markdown_text import escaped, marked, table
-from tailguard.report.views.chaos_view import ChaosView
-from tailguard.report.views.duet_view import DuetView
+from tailguard.report.views import numbers
+from tailguard.report.views.chaos_view import FaultEffect, effects_of
+from tailguard.report.views.duet_view import changes_of, unlike_medians
 from tailguard.report.views.verdict_view import Card
-from tailguard.report.views.view import DoubtView, ReportView
+from tailguard.report.views.view import ReportView
 
 
 def markdown_of(view: ReportView) -> str:
@@ -16,35 +23,40 @@ def markdown_of(view: ReportView) -> str:
 
 
 def _blocks(view: ReportView) -> Iterator[str]:
-    yield f"## {marked(view.overall.state)}: {escaped(view.overall.sentence)}"
-    yield escaped(view.overall.detail)
-    yield f"{escaped(view.overall.compared)} {escaped(view.overall.doubtful)}"
+    record, overall = view.record, view.overall
+    yield f"## {marked(overall.state)}: {escaped(overall.sentence)}"
+    yield escaped(overall.detail)
+    yield f"{escaped(overall.compared)} {escaped(overall.doubtful)}"
     yield from (f"> **{title}.** {escaped(text)}" for title, text in view.warnings)
-    if not (view.cards or view.migrations):
+    if not record.verdicts:
         yield "No objective was judged in this run."
-    yield "\n".join(_changes(view.cards) if view.duet else _verdicts(view.cards))
+    yield "\n".join(_changes(view.cards) if record.duet else _verdicts(view.cards))
     for card in view.cards:
-        if card.state != "PASS" and card.why:
-            yield f"**{escaped(card.scenario)} {escaped(card.objective)}**: {escaped(card.why)}"
-    yield from _duet(view.duet)
+        if card.verdict.state is not State.PASS and card.verdict.why:
+            yield f"**{escaped(card.place)} {escaped(card.name)}**: {escaped(card.verdict.why)}"
+    if record.duet:
+        yield escaped(unlike_medians(changes_of(record)))
+        yield from _duet(record.duet)
     yield "\n".join(_doubts(view.doubts))
-    yield from _chaos(view.chaos)
-    yield from migration_blocks(view.migrations, view.proofs, view.proof_verdicts)
+    if record.chaos:
+        yield from _faults(record.chaos)
+    yield from _counters(record)
+    yield from migration_blocks(view.migrations, view.questions)
     yield _footer(view)
 
 
 def _footer(view: ReportView) -> str:
-    run = view.identity
-    place = f"profile {escaped(run.profile)}, platform {escaped(run.platform)}"
-    return f"Run `{run.run_id}`, {escaped(run.created)}, {place}, configuration `{run.config_sha256[:12]}`."
+    record = view.record
+    place = f"profile {escaped(record.profile)}, platform {escaped(record.platform.adapter)}"
+    return f"Run `{record.id}`, {view.created}, {place}, configuration `{record.config_sha256[:12]}`."
 
 
 def _verdicts(cards: Sequence[Card]) -> Iterator[str]:
     rows = (
         (
-            marked(c.state),
-            c.scenario,
-            c.objective,
+            marked(c.verdict.state),
+            c.place,
+            c.name,
             c.observed,
             c.interval,
             c.observed_n,
@@ -59,54 +71,63 @@ def _verdicts(cards: Sequence[Card]) -> Iterator[str]:
 
 def _changes(cards: Sequence[Card]) -> Iterator[str]:
     rows = (
-        (marked(c.state), c.scenario, c.objective, c.sides, c.observed, c.interval, c.limit, c.counted)
+        (marked(c.verdict.state), c.place, c.name, c.sides, c.observed, c.interval, c.limit, c.counted)
         for c in cards
     )
     heads = "verdict | scenario | metric | baseline → candidate:| change:| bounds:| margin:| slower pairs:"
     return table(heads, rows) if cards else iter(())
 
 
-def _duet(duet: DuetView | None) -> Iterator[str]:
-    if duet is None:
-        return
-    yield escaped(duet.unlike_medians)
-    if duet.quality:
-        yield f"How good this gate was: {escaped(duet.quality)}."
+def _duet(duet: Duet) -> Iterator[str]:
+    if duet.quality is not None:
+        yield f"How good this gate was: {escaped(quality_sentence(duet.quality))}."
     if duet.discarded:
         yield f"{len(duet.discarded)} blocks were discarded; the report has their logs."
 
 
-def _doubts(doubts: Sequence[DoubtView]) -> Iterator[str]:
+def _doubts(doubts: Sequence[Doubt]) -> Iterator[str]:
     if doubts:
         yield "### Doubts\n"
     for doubt in doubts:
         limit = f" (limit: {escaped(doubt.limit)})" if doubt.limit else ""
-        place = f"{escaped(doubt.kind)}, {escaped(doubt.scenario)}"
+        place = f"{escaped(doubt.title)}, {escaped(doubt.scenario or 'whole run')}"
         yield f"- **{doubt.grade}** {place}: {escaped(doubt.measured)}{limit}. {escaped(doubt.remedy)}"
 
 
-def _chaos(chaos: ChaosView | None) -> Iterator[str]:
-    if chaos is None:
-        return
-    if chaos.rows:
-        yield from _faults(chaos)
-    for title, counters in chaos.counters:
-        counted = ", ".join(f"{escaped(name)} {n}" for name, n in counters)
-        yield f"Counters of {escaped(title)}: {counted}."
+def _counters(record: RunRecord) -> Iterator[str]:
+    for entry in record.scenarios.values():
+        if entry.counters:
+            counted = ", ".join(f"{escaped(name)} {numbers.count(n)}" for name, n in entry.counters.items())
+            yield f"Counters of {escaped(entry.title)}: {counted}."
 
 
-def _faults(chaos: ChaosView) -> Iterator[str]:
+def _faults(chaos: Chaos) -> Iterator[str]:
     """The faults that were felt, scenario by scenario; of the others the names."""
+    effects = effects_of(chaos)
+    if not effects:
+        return
     yield "### Faults made on purpose"
-    yield f"Well again: when a scenario's last failed or retried call has ended; {chaos.limit} at most are allowed."
-    rows = (
-        (r.fault, r.began, r.lasted, r.scenario, r.samples, r.errors, r.retried, r.recovered)
-        for r in chaos.felt
-    )
+    limit = numbers.seconds(chaos.recover_s)
+    yield f"Well again: when a scenario's last failed or retried call has ended; {limit} at most are allowed."
+    felt = [effect for effect in effects if effect.felt]
     heads = "fault | began:| lasted:| scenario | samples:| errors:| retried:| well again after:"
-    if chaos.felt:
-        yield "\n".join(table(heads, rows))
-    felt = {row.fault for row in chaos.felt}
-    unfelt = dict.fromkeys(row.fault for row in chaos.unfelt if row.fault not in felt)
+    if felt:
+        yield "\n".join(table(heads, map(_fault, felt)))
+    names = {effect.recovery.label for effect in felt}
+    unfelt = dict.fromkeys(effect.recovery.label for effect in effects if effect.recovery.label not in names)
     if unfelt:
         yield f"No call failed or was retried under: {', '.join(map(escaped, unfelt))}."
+
+
+def _fault(effect: FaultEffect) -> tuple[str, ...]:
+    found = effect.recovery
+    return (
+        found.label,
+        numbers.seconds(effect.began_s),
+        numbers.seconds(effect.lasted_s),
+        found.scenario,
+        numbers.count(found.samples),
+        numbers.count(found.errors),
+        numbers.count(found.retried),
+        numbers.seconds(found.recovered_s),
+    )

@@ -2,69 +2,95 @@
 
 from collections.abc import Iterator, Sequence
 
+from tailguard.base.state import State
+from tailguard.record.migration import GrowthRow, MigrationEntry
+from tailguard.record.verdict import ProofVerdict
 from tailguard.report.text.markdown_text import escaped, marked, table
-from tailguard.report.views.proof.index_tradeoff import Balance
-from tailguard.report.views.proof.live_view import GrowthRow, ProofView
-from tailguard.report.views.proof.migration_view import BLOCKS, CLIENT_TIME, SERVER_TIME, MigrationView
-from tailguard.report.views.proof.proof_verdicts import ProofVerdict
+from tailguard.report.views import numbers
+from tailguard.report.views.proof import live_view
+from tailguard.report.views.proof.index_tradeoff import IndexTradeoff, costs_of
+from tailguard.report.views.proof.migration_view import (
+    BLOCKS,
+    CLIENT_TIME,
+    SERVER_TIME,
+    MigrationView,
+    rows_of,
+)
+from tailguard.report.views.proof.sentences import worth
 
 _SHOWN = (SERVER_TIME, CLIENT_TIME, BLOCKS)
 
 
-def migration_blocks(
-    migrations: Sequence[MigrationView], proofs: Sequence[ProofView], verdicts: Sequence[ProofVerdict]
-) -> Iterator[str]:
+def migration_blocks(migrations: Sequence[MigrationView], questions: Sequence[ProofVerdict]) -> Iterator[str]:
     """Yield blocks of Markdown: all migrations in one table, then what each proof found beyond it."""
     if not migrations:
         return
     yield "### Migrations"
     yield "\n".join(table(f"verdict | migration | {' | '.join(_SHOWN)}", map(_row, migrations)))
-    for migration, proof in zip(migrations, proofs, strict=True):
-        mine = [verdict for verdict in verdicts if verdict.migration == migration.number and verdict.expected]
-        yield from _proof(migration, proof, mine)
+    for migration in migrations:
+        number = migration.entry.number
+        yield from _proof(
+            migration, [each for each in questions if each.migration == number and each.expected]
+        )
 
 
 def _row(migration: MigrationView) -> Iterator[str]:
     yield marked(migration.state)
-    yield f"{migration.number} {migration.slug}"
-    for row in migration.rows:
+    yield f"{migration.entry.number} {migration.entry.slug}"
+    for row in rows_of(migration.entry):
         if row.name in _SHOWN:
             yield f"{row.before} → {row.after}{f' ({row.change})' if row.change else ''}"
 
 
-def _proof(migration: MigrationView, proof: ProofView, verdicts: Sequence[ProofVerdict]) -> Iterator[str]:
-    if migration.state != "PASS" and not verdicts and migration.why:
-        yield f"**{migration.number}**: {escaped(migration.why)}"
-    if proof.gain:
-        yield f"**{migration.number}**: {escaped(proof.gain)}"
-    if proof.live:
-        yield escaped(f"{proof.live.lead} {proof.live.warning}".strip())
-    if verdicts:
-        rows = ((marked(v.state), v.name, v.observed, v.expected) for v in verdicts)
+def _proof(migration: MigrationView, questions: Sequence[ProofVerdict]) -> Iterator[str]:
+    entry = migration.entry
+    if migration.state is not State.PASS and not questions and migration.why:
+        yield f"**{entry.number}**: {escaped(migration.why)}"
+    if gain := live_view.gain_of(entry):
+        yield f"**{entry.number}**: {escaped(gain)}"
+    if entry.live is not None:
+        warning = "" if entry.live.control else live_view.NO_CONTROL
+        yield escaped(f"{live_view.lead_of(entry, entry.live)} {warning}".strip())
+    if questions:
+        rows = ((marked(each.state), each.name, each.observed, each.expected) for each in questions)
         yield "\n".join(table("verdict | asked | observed | expected", rows))
-    if proof.live and proof.live.costs:
-        yield "\n".join(_balances("cost", proof.live.costs))
-        yield escaped(proof.live.worth)
-    if proof.savings:
-        yield "\n".join(_balances("cost of each write", proof.savings))
-    if proof.growth:
-        yield "\n".join(_growth(proof.growth))
-    if proof.cold_absent:
-        yield f"Not measured with a cold cache: {escaped(proof.cold_absent)}."
+    yield from _costs(entry)
+    if entry.growth:
+        yield "\n".join(_growth(entry.growth))
+    if absent := live_view.cold_absent(entry):
+        yield f"Not measured with a cold cache: {escaped(absent)}."
 
 
-def _balances(title: str, rows: Sequence[Balance]) -> Iterator[str]:
+def _costs(entry: MigrationEntry) -> Iterator[str]:
+    if entry.cost is None:
+        return
+    title = "cost" if entry.act == "build" else "cost of each write"
+    yield "\n".join(_tradeoffs(title, tuple(costs_of(entry, entry.cost))))
+    if entry.act == "build":
+        yield escaped(worth(entry))
+
+
+def _tradeoffs(title: str, rows: Sequence[IndexTradeoff]) -> Iterator[str]:
     cells = ((r.name, r.without, r.having, f"{r.change} ({r.note})" if r.note else r.change) for r in rows)
     return table(f"{title} | without:| with the index:| change:", cells)
 
 
 def _growth(rows: Sequence[GrowthRow]) -> Iterator[str]:
-    cells = (
-        (row.rows, _pair(row.warm), row.gain, _pair(row.cold), _pair(row.blocks), row.index, row.build)
-        for row in rows
+    return table("rows:| warm, without → with:| faster:| cold:| blocks:| index:| build:", map(_size, rows))
+
+
+def _size(row: GrowthRow) -> tuple[str, ...]:
+    before, after = row.before, row.after
+    return (
+        numbers.count(row.rows),
+        _pair(numbers.ms(before.server_ms.value), numbers.ms(after.server_ms.value)),
+        live_view.growth_gain(row),
+        _pair(live_view.cold_ms(before), live_view.cold_ms(after)),
+        _pair(numbers.count(before.blocks.total), numbers.count(after.blocks.total)),
+        numbers.size(row.index_bytes),
+        numbers.seconds(row.build_s),
     )
-    return table("rows:| warm, without → with:| faster:| cold:| blocks:| index:| build:", cells)
 
 
-def _pair(sides: tuple[str, str]) -> str:
-    return sides[0] if sides[0] == sides[1] else " → ".join(sides)
+def _pair(before: str, after: str) -> str:
+    return before if before == after else f"{before} → {after}"

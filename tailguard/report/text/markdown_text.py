@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator
 
-MARKS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔", "INVALID": "⚠️"}
+from tailguard.base.state import State
+
+MARKS = {State.PASS: "✅", State.FAIL: "❌", State.INCONCLUSIVE: "❔", State.INVALID: "⚠️"}
 
 
 def escaped(text: str) -> str:
@@ -14,9 +16,9 @@ def escaped(text: str) -> str:
     return re.sub(r"([\\`*\[\]|])", r"\\\1", flat)
 
 
-def marked(state: str) -> str:
+def marked(state: State) -> str:
     """The state as sign and word."""
-    return f"{MARKS.get(state, MARKS['INVALID'])} {state}"
+    return f"{MARKS[state]} {state}"
 
 
 def table(columns: str, rows: Iterable[Iterable[str]]) -> Iterator[str]:

@@ -1,69 +1,62 @@
-"""A change against the baseline, as texts: a share of it for times and blocks, points for error rates."""
+"""A change against the baseline in words: a share of it for times and blocks, points for error rates."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
+from tailguard.record.verdict import ChangeVerdict, PlanVerdict
 from tailguard.report.views import numbers
 
-KIND = "change"
 _AGAINST = " against the baseline"
 PAIRED = (
-    "The change is estimated from pair to pair, so that it may differ from what the two medians suggest where the"
+    "The change is estimated from pair to pair, so that it may differ from what the two medians suggest if the"
     " machine was restless."
 )
-_PLANS = "plans"  # the scenario under which a query's plans are compared, by blocks touched
 
 
-def metric_of(verdict: Mapping[str, Any]) -> str:
+def metric_of(verdict: ChangeVerdict | PlanVerdict) -> str:
     """The metric's name without what every line of a duet says."""
-    return str(verdict.get("objective", "")).removesuffix(_AGAINST)
+    return verdict.name.removesuffix(_AGAINST)
 
 
-def signed(verdict: Mapping[str, Any], value: float | None) -> str:
+def signed(verdict: ChangeVerdict, value: float | None) -> str:
     """`value` of this verdict with its sign: `+3.2 %` of the baseline, or `+0.5 points` of all requests."""
-    return numbers.signed_points(value) if _is_rate(verdict) else numbers.signed_percent(value)
+    return numbers.signed_points(value) if verdict.is_rate else numbers.signed_percent(value)
 
 
-def bounds(verdict: Mapping[str, Any]) -> str:
+def bounds(verdict: ChangeVerdict) -> str:
     """Both bounds of the change; a margin without a test has none, and says so."""
-    return numbers.between(verdict.get("observed") or {}, partial(signed, verdict), "no bounds")
+    return numbers.between(verdict.low, verdict.high, partial(signed, verdict), "no bounds")
 
 
-def margin(verdict: Mapping[str, Any]) -> str:
-    """How much worse would still be borne."""
-    most = verdict.get("max_ratio")
-    if most is None:
+def margin(verdict: ChangeVerdict) -> str:
+    """How much worse would still be borne; a plain margin itself is."""
+    if verdict.margin is None:
         return "none recorded"
-    return f"{'<' if verdict.get('strict') else '≤'} {signed(verdict, most)}"
+    return f"{'≤' if verdict.alpha is None else '<'} {signed(verdict, verdict.margin)}"
 
 
-def sides(verdict: Mapping[str, Any]) -> tuple[str, str]:
-    """Baseline and candidate in the metric's own unit."""
-    before, after = verdict.get("baseline"), verdict.get("candidate")
-    show = numbers.percent if _is_rate(verdict) else numbers.ms
-    if verdict.get("scenario") == _PLANS:
-        show = numbers.blocks
-    return show(before), show(after)
+def side(verdict: ChangeVerdict, value: float | None) -> str:
+    """The baseline's or the candidate's value in the metric's own unit."""
+    return numbers.percent(value) if verdict.is_rate else numbers.ms(value)
 
 
-def is_unlike_medians(verdict: Mapping[str, Any]) -> bool:
+def arrow(before: str, after: str) -> str:
+    """`1.5 ms → 1.7 ms`; empty if one of them is absent."""
+    return "" if numbers.ABSENT in (before, after) else f"{before} → {after}"
+
+
+def is_unlike_medians(verdict: ChangeVerdict) -> bool:
     """Whether the medians of both sides suggest a change outside the paired estimate's bounds, or of another sign."""
-    observed, before, after = verdict.get("observed") or {}, verdict.get("baseline"), verdict.get("candidate")
-    value = observed.get("value")
-    if verdict.get("q") is None or value is None or not before or after is None:
+    if verdict.is_rate or verdict.change is None or not verdict.baseline or verdict.candidate is None:
         return False
-    suggested = after / before - 1
-    low, high = observed.get("low"), observed.get("high")
-    outside = (low is not None and suggested < low) or (high is not None and suggested > high)
-    return bool(outside or suggested * value < 0)
+    suggested = verdict.candidate / verdict.baseline - 1
+    outside = (verdict.low is not None and suggested < verdict.low) or (
+        verdict.high is not None and suggested > verdict.high
+    )
+    return outside or suggested * verdict.change < 0
 
 
-def slower_pairs(verdict: Mapping[str, Any]) -> str:
-    """`8 of 9`; empty where one look at one thing decided, and nothing was counted."""
-    n = verdict.get("n") or 0
-    return f"{numbers.count(verdict.get('exceedances'))} of {numbers.count(n)}" if n > 1 else ""
-
-
-def _is_rate(verdict: Mapping[str, Any]) -> bool:
-    return verdict.get("q") is None and verdict.get("scenario") != _PLANS
+def slower_pairs(verdict: ChangeVerdict) -> str:
+    """`8 of 9`; empty if nothing was counted in pairs."""
+    if verdict.pairs <= 1:
+        return ""
+    return f"{numbers.count(verdict.slower)} of {numbers.count(verdict.pairs)}"

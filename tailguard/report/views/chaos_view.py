@@ -1,77 +1,39 @@
-"""A chaos run ready to show: each fault, when it was, what it cost, and the counters of the certificate storage."""
+"""A run under faults ready to show: each fault, when it was and what it cost."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from tailguard.report.views import numbers
+from tailguard.record.chaos import Chaos, Recovery
 
 _NS_PER_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
-class FaultRow:
-    """A fault in one scenario."""
+class FaultEffect:
+    """A fault in one scenario; `began_s` counts from the first fault of the run."""
 
-    fault: str
-    began: str
-    lasted: str
-    scenario: str
-    samples: str
-    errors: str
-    retried: str
-    recovered: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChaosView:
-    """What was done to the run: what any call failed or was retried under was `felt`, the rest `unfelt`.
-
-    `counters` are (name, count) pairs of each scenario that counts.
-    """
-
-    limit: str
-    felt: tuple[FaultRow, ...]
-    unfelt: tuple[FaultRow, ...]
-    counters: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    recovery: Recovery
+    began_s: float
+    lasted_s: float
 
     @property
-    def rows(self) -> tuple[FaultRow, ...]:
-        """Every fault in every scenario that it met."""
-        return self.felt + self.unfelt
+    def felt(self) -> bool:
+        """Whether any call failed or was retried under it."""
+        return bool(self.recovery.errors or self.recovery.retried)
 
 
-def chaos_of(record: Mapping[str, Any]) -> ChaosView | None:
-    """Return the view of a run's faults and counters; None where it has neither."""
-    chaos = record.get("chaos") or {}
-    counters = tuple(
-        (
-            str(found.get("title") or slug),
-            tuple((name, numbers.count(n)) for name, n in found["counters"].items()),
+def effects_of(chaos: Chaos | None) -> tuple[FaultEffect, ...]:
+    """Return every fault in every scenario that it met, those first that were felt."""
+    if chaos is None:
+        return ()
+    windows = {window.label: window for window in chaos.windows}
+    first_ns = min((window.began_ns for window in chaos.windows), default=0)
+    found = [
+        FaultEffect(
+            recovery,
+            (windows[recovery.label].began_ns - first_ns) / _NS_PER_S,
+            (windows[recovery.label].ended_ns - windows[recovery.label].began_ns) / _NS_PER_S,
         )
-        for slug, found in (record.get("scenarios") or {}).items()
-        if found.get("counters")
-    )
-    if not chaos and not counters:
-        return None
-    windows = {each["label"]: each for each in chaos.get("windows") or []}
-    first_ns = min((each["began_ns"] for each in windows.values()), default=0)
-    rows: dict[bool, list[FaultRow]] = {True: [], False: []}
-    for each in chaos.get("recoveries") or []:
-        if each["samples"] and each["label"] in windows:
-            row = _row(each, windows[each["label"]], first_ns)
-            rows[bool(each["errors"] or each["retried"])].append(row)
-    return ChaosView(numbers.seconds(chaos.get("recover_s")), tuple(rows[True]), tuple(rows[False]), counters)
-
-
-def _row(recovery: Mapping[str, Any], window: Mapping[str, Any], first_ns: int) -> FaultRow:
-    return FaultRow(
-        fault=str(recovery["label"]),
-        began=numbers.seconds((window["began_ns"] - first_ns) / _NS_PER_S),
-        lasted=numbers.seconds((window["ended_ns"] - window["began_ns"]) / _NS_PER_S),
-        scenario=str(recovery["scenario"]),
-        samples=numbers.count(recovery["samples"]),
-        errors=numbers.count(recovery["errors"]),
-        retried=numbers.count(recovery["retried"]),
-        recovered=numbers.seconds(recovery["recovered_s"]),
-    )
+        for recovery in chaos.recoveries
+        if recovery.samples
+    ]
+    return tuple(sorted(found, key=lambda effect: not effect.felt))

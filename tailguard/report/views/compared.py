@@ -1,71 +1,79 @@
-"""What a run compared with what, in one sentence, and where its measurement is doubtful, in another."""
+"""What a run compared with what, in one sentence, and what of its measurement is doubtful, in another."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from tailguard.record.chaos import Chaos
+from tailguard.record.doubt import Doubt, Grade
+from tailguard.record.duet import Duet
+from tailguard.record.migration import LiveProof, MigrationEntry
+from tailguard.record.run_record import RunRecord
 from tailguard.report.views import numbers
 from tailguard.report.views.numbers import plural
-from tailguard.report.views.proof.live_words import act_of, statement_of
+from tailguard.report.views.verdict_view import judged_of
 
-_GRADES = {"grave": "grave doubt", "warn": "warning", "note": "note"}
+_GRADES = {Grade.GRAVE: "grave doubt", Grade.WARN: "warning", Grade.NOTE: "note"}
 
 
-def compared_of(record: Mapping[str, Any]) -> str:
+def compared_of(record: RunRecord) -> str:
     """Say what stood against what: sides, scenarios, objectives, faults, migrations."""
-    if record.get("duet"):
-        return _sides(record["duet"])
-    parts = [*_scenarios(record), *_migrations(record.get("migrations") or [])]
+    if record.duet:
+        return _sides(record.duet)
+    parts = [*_scenarios(record), *map(_migration, record.migrations)]
     return f"Compared: {'; '.join(parts)}." if parts else "Nothing was compared."
 
 
-def doubtful_of(doubts: Sequence[Mapping[str, Any]]) -> str:
+def gravest_first(doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
+    """Return the gravest first, otherwise in their order."""
+    return tuple(sorted(doubts, key=lambda doubt: -doubt.grade.severity))
+
+
+def doubtful_of(doubts: Sequence[Doubt]) -> str:
     """Count the doubts by grade and name their kinds, each once, the gravest first."""
     if not doubts:
         return "No doubt was recorded about the measurement."
-    graded = {grade: [d for d in doubts if d.get("grade", "note") == grade] for grade in _GRADES}
-    counted = ", ".join(plural(len(found), _GRADES[grade]) for grade, found in graded.items() if found)
-    kinds = dict.fromkeys(
-        str(d.get("kind", "")).replace("_", " ") for found in graded.values() for d in found
+    grades = [doubt.grade for doubt in doubts]
+    counted = ", ".join(
+        plural(grades.count(grade), noun) for grade, noun in _GRADES.items() if grade in grades
     )
-    return f"Doubtful: {counted or plural(len(doubts), 'doubt')} ({', '.join(kinds)})."
+    kinds = dict.fromkeys(doubt.title for doubt in gravest_first(doubts))
+    return f"Doubtful: {counted} ({', '.join(kinds)})."
 
 
-def _sides(duet: Mapping[str, Any]) -> str:
-    labels = {name: str(side.get("label") or name) for name, side in (duet.get("sides") or {}).items()}
-    candidate, baseline = labels.get("candidate", "the candidate"), labels.get("baseline", "the baseline")
-    pairs = plural(int(duet.get("pairs") or 0), "pair")
+def _sides(duet: Duet) -> str:
+    candidate, baseline = duet.sides["candidate"].label, duet.sides["baseline"].label
+    pairs = plural(len(duet.blocks), "pair")
     return f"Compared: candidate ({candidate}) against the baseline ({baseline}), {pairs} of fresh processes."
 
 
-def _scenarios(record: Mapping[str, Any]) -> Iterator[str]:
-    scenarios, verdicts = record.get("scenarios") or {}, record.get("verdicts") or []
-    faults = (record.get("chaos") or {}).get("windows") or []
-    if scenarios:
-        under = f" under {plural(len(faults), 'fault')} made on purpose" if faults else ""
-        against = plural(len(verdicts), "objective") if verdicts else "no objective"
-        yield f"{plural(len(scenarios), 'scenario')}{under} against {against}{_recovered(record.get('chaos') or {})}"
+def _scenarios(record: RunRecord) -> Iterator[str]:
+    if not record.scenarios:
+        return
+    under = recovered = ""
+    if record.chaos:
+        under = f" under {plural(len(record.chaos.windows), 'fault')} made on purpose"
+        recovered = _recovered(record.chaos)
+    judged = judged_of(record)
+    against = plural(len(judged), "objective") if judged else "no objective"
+    yield f"{plural(len(record.scenarios), 'scenario')}{under} against {against}{recovered}"
 
 
-def _recovered(chaos: Mapping[str, Any]) -> str:
-    longest = max((each["recovered_s"] for each in chaos.get("recoveries") or []), default=None)
-    if longest is None:
+def _recovered(chaos: Chaos) -> str:
+    if not chaos.recoveries:
         return ""
-    limit = numbers.seconds(chaos.get("recover_s"))
-    return f", well again after {numbers.seconds(longest)} at the latest (limit: {limit})"
+    longest = numbers.seconds(max(each.recovered_s for each in chaos.recoveries))
+    return f", well again after {longest} at the latest (limit: {numbers.seconds(chaos.recover_s)})"
 
 
-def _migrations(migrations: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for found in migrations:
-        name = f"migration {found['number']} on {numbers.count(found.get('rows'))} rows"
-        if found.get("live"):
-            yield f"{name}, {_under_load(found['live'])}"
-        elif found.get("removal"):
-            yield f"{name}, queries and writes with the index and without it"
-        else:
-            yield f"{name}, its query before and after"
+def _migration(entry: MigrationEntry) -> str:
+    name = f"migration {entry.number} on {numbers.count(entry.rows)} rows"
+    if entry.live:
+        return f"{name}, {_under_load(entry, entry.live)}"
+    if entry.act == "drop":
+        return f"{name}, queries and writes with the index and without it"
+    return f"{name}, its query before and after"
 
 
-def _under_load(live: Mapping[str, Any]) -> str:
-    times = plural(len(live["builds"]), act_of(live))
-    control = f"a plain {statement_of(live)}" if live.get("control") else "no control"
+def _under_load(entry: MigrationEntry, live: LiveProof) -> str:
+    times = plural(len(live.builds), entry.act)
+    control = f"a plain {entry.statement}" if live.control else "no control"
     return f"{times} under load beside a window without one and {control}"

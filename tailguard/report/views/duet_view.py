@@ -1,113 +1,55 @@
-"""A duet's part of the report: both sides, every metric, how good the gate was, where the time went."""
+"""A duet's part of the report: every metric of both sides, and how they were measured."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from tailguard.base import text_format
-from tailguard.base.secrets import mask_all
-from tailguard.report.views import change_view, numbers
-from tailguard.report.views.verdict_view import severity
+from tailguard.compare.gate_quality import calibration_sentence
+from tailguard.record.duet import Duet, DuetTime
+from tailguard.record.run_record import RunRecord
+from tailguard.record.verdict import ChangeVerdict, PlanVerdict
+from tailguard.report.views import numbers
+from tailguard.report.views.change_view import PAIRED, is_unlike_medians, metric_of
+from tailguard.report.views.verdict_view import worst_first
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRow:
-    """One metric of both sides, as texts."""
-
-    state: str
-    metric: str
-    baseline: str
-    candidate: str
-    change: str
-    interval: str
-    margin: str
-    slower: str
-    gated: bool
-    why: str
+def changes_of(record: RunRecord) -> tuple[ChangeVerdict, ...]:
+    """Return every metric that was compared, gated or watched, the worst first."""
+    gated = [verdict for verdict in record.verdicts if isinstance(verdict, ChangeVerdict)]
+    return worst_first([*gated, *(record.duet.watched if record.duet else ())])
 
 
-@dataclass(frozen=True, slots=True)
-class DuetView:
-    """What a reader sees of a duet; `discarded` are the blocks that were lost, with their logs.
-
-    `paired` says how changes were estimated, `unlike_medians` the same with the metrics where that shows, else "".
-    """
-
-    sides: tuple[tuple[str, str], ...]
-    rows: tuple[ChangeRow, ...]
-    facts: tuple[tuple[str, str], ...]
-    quality: str
-    discarded: tuple[str, ...]
-    plans: tuple[tuple[str, str, str], ...]  # state, query, what changed
-    unlike_medians: str
-    paired: str = change_view.PAIRED
+def plans_of(record: RunRecord) -> tuple[PlanVerdict, ...]:
+    """Return the query plans that were compared."""
+    return tuple(verdict for verdict in record.verdicts if isinstance(verdict, PlanVerdict))
 
 
-def duet_of(record: Mapping[str, Any]) -> DuetView | None:
-    """Return the duet of a run, None where the run is none. Secrets are masked once more on the way."""
-    duet = record.get("duet")
-    if not duet:
-        return None
-    duet = mask_all(duet)
-    found = sorted(duet.get("comparisons") or [], key=lambda each: severity(str(each["state"])))
-    return DuetView(
-        sides=tuple((name, str(side.get("label", ""))) for name, side in (duet.get("sides") or {}).items()),
-        rows=tuple(_row(each) for each in found),
-        facts=tuple(_facts(duet)),
-        quality=str((duet.get("quality") or {}).get("sentence") or ""),
-        discarded=tuple(str(text) for text in duet.get("discarded") or ()),
-        plans=tuple((str(p["state"]), str(p["step"]), str(p["why"])) for p in duet.get("plans") or ()),
-        unlike_medians=_unlike_medians(found),
+def unlike_medians(changes: Sequence[ChangeVerdict]) -> str:
+    """Say how changes are estimated and name the metrics in which that shows; "" if there is none."""
+    named = [metric_of(each) for each in changes if is_unlike_medians(each)]
+    return f"{PAIRED} So it does here: {', '.join(named)}." if named else ""
+
+
+def facts_of(duet: Duet) -> Iterator[tuple[str, str]]:
+    """Yield (term, text) pairs of how it was measured."""
+    looks = ", ".join(map(str, duet.looks))
+    pairs = f"{len(duet.blocks)} of at most {duet.budget.pairs}; looks at {looks}"
+    yield "Pairs of fresh processes", pairs
+    yield "Blocks discarded", str(len(duet.discarded))
+    if duet.time is not None and duet.time.wall_s:
+        yield "Time", _time(duet.time)
+    if duet.calibration is not None:
+        yield f"Calibrated here, {duet.calibration.created_utc}", calibration_sentence(duet.calibration)
+    for name, side in duet.sides.items():
+        if side.faults:
+            yield f"Faults of the {name}", ", ".join(side.faults)
+
+
+def _time(time: DuetTime) -> str:
+    parts = (
+        (time.measuring_s, "in the platform"),
+        (time.starts_s, "in starting processes"),
+        (time.seeding_s, "in seeding"),
+        (time.checks_s, "in checking invariants"),
     )
-
-
-def _row(each: Mapping[str, Any]) -> ChangeRow:
-    baseline, candidate = change_view.sides(each)
-    return ChangeRow(
-        state=str(each["state"]),
-        metric=change_view.metric_of(each),
-        baseline=baseline,
-        candidate=candidate,
-        change=change_view.signed(each, (each.get("observed") or {}).get("value")),
-        interval=change_view.bounds(each),
-        margin=change_view.margin(each),
-        slower=change_view.slower_pairs(each),
-        gated=bool(each.get("gated")),
-        why=str(each.get("why") or ""),
-    )
-
-
-def _unlike_medians(found: Sequence[Mapping[str, Any]]) -> str:
-    named = [change_view.metric_of(each) for each in found if change_view.is_unlike_medians(each)]
-    return f"{change_view.PAIRED} So it does here: {', '.join(named)}." if named else ""
-
-
-def _facts(duet: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    budget, time = duet.get("budget") or {}, duet.get("time") or {}
-    looks = ", ".join(str(look) for look in duet.get("looks") or ())
-    facts = [
-        (
-            "Pairs of fresh processes",
-            f"{duet.get('pairs', 0)} of at most {budget.get('pairs', '?')}; looks at {looks}",
-        ),
-        ("Blocks discarded", str(len(duet.get("discarded") or ()))),
-    ]
-    if time and time["wall_s"]:
-        parts = [
-            (words, time[name])
-            for name, words in (
-                ("measuring_s", "in the platform"),
-                ("starts_s", "in starting processes"),
-                ("seeding_s", "in seeding"),
-                ("checks_s", "in checking invariants"),
-            )
-            if name in time
-        ]
-        shares = ", ".join(f"{numbers.percent(seconds / time['wall_s'])} {words}" for words, seconds in parts)
-        facts.append(("Time", f"{text_format.duration_s(time['wall_s'])}: {shares}"))
-    if calibration := duet.get("calibration"):
-        facts.append((f"Calibrated here, {calibration.get('created_utc')}", str(calibration.get("sentence"))))
-    for side, saw in (duet.get("sides_saw") or {}).items():
-        if saw.get("faults"):
-            facts.append((f"Faults of the {side}", ", ".join(map(str, saw["faults"]))))
-    return facts
+    shares = ", ".join(f"{numbers.percent(seconds / time.wall_s)} {words}" for seconds, words in parts)
+    return f"{text_format.duration_s(time.wall_s)}: {shares}"

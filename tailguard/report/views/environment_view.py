@@ -1,9 +1,9 @@
 """The environment record as groups of terms and texts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from tailguard.record.environment import Environment, Placement, PostgresServer, S3Server
 from tailguard.report.views import numbers
 
 _ABSENT = "not recorded"
@@ -17,50 +17,58 @@ class FactGroup:
     facts: tuple[tuple[str, str], ...]
 
 
-def environment_of(found: Mapping[str, Any]) -> tuple[FactGroup, ...]:
+def environment_of(found: Environment) -> tuple[FactGroup, ...]:
     """Return the groups in which a reader looks for what could explain a number."""
-    git, placement = found.get("git") or {}, found.get("placement") or {}
     return (
         FactGroup("Machine", _machine(found)),
-        FactGroup("Placement", tuple((str(key), _cores(value)) for key, value in placement.items())),
-        FactGroup("Source", (("commit", _text(git.get("commit"))), ("dirty", _text(git.get("dirty"))))),
-        FactGroup("PostgreSQL", _flat(found.get("postgres") or {})),
-        FactGroup("S3", _flat(found.get("s3") or {})),
-        FactGroup("Packages", _flat(found.get("packages") or {})),
+        FactGroup("Placement", _placement(found.placement)),
+        FactGroup("Source", (("commit", _text(found.git.commit)), ("dirty", _text(found.git.dirty)))),
+        FactGroup("PostgreSQL", tuple(_postgres(found.postgres))),
+        FactGroup("S3", tuple(_s3(found.s3))),
+        FactGroup("Packages", tuple(found.packages.items())),
     )
 
 
-def _machine(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    cpu = found.get("cpu") or {}
-    cores = f"{_text(cpu.get('logical'))} logical, {_text(cpu.get('physical'))} physical"
-    memory = found.get("memory_bytes")
+def _machine(found: Environment) -> tuple[tuple[str, str], ...]:
     return (
-        ("CPU", _text(cpu.get("model"))),
-        ("Cores", cores),
-        ("Memory", _ABSENT if memory is None else numbers.size(memory)),
-        ("System", f"{_text(found.get('os'))}, kernel {_text(found.get('kernel'))}"),
-        ("Python", _text(found.get("python"))),
+        ("CPU", _text(found.cpu.model)),
+        ("Cores", f"{_text(found.cpu.logical)} logical, {_text(found.cpu.physical)} physical"),
+        ("Memory", numbers.size(found.memory_bytes)),
+        ("System", f"{found.os}, kernel {found.kernel}"),
+        ("Python", found.python),
     )
 
 
-def _cores(value: Any) -> str:
+def _placement(found: Placement | None) -> tuple[tuple[str, str], ...]:
+    if found is None:
+        return ()
+    facts = (
+        ("generator", _cores(found.generator)),
+        ("server", _cores(found.server)),
+        ("pinned", _text(found.pinned)),
+    )
+    return (*facts, ("why", found.why)) if found.why else facts
+
+
+def _postgres(found: PostgresServer | None) -> Iterator[tuple[str, str]]:
+    if found is not None:
+        yield from (("version", found.version), ("source", found.source))
+        yield from ((f"settings.{name}", value) for name, value in found.settings.items())
+
+
+def _s3(found: S3Server | None) -> Iterator[tuple[str, str]]:
+    if found is not None:
+        yield from (("server", found.server), ("version", found.version), ("source", found.source))
+
+
+def _cores(cores: tuple[int, ...] | None) -> str:
     """Cores that a part was pinned to; none means that the system chose."""
-    return "any core" if value is None or value == [] else _text(value)
+    return ", ".join(map(str, cores)) if cores else "any core"
 
 
-def _flat(found: Mapping[str, Any], prefix: str = "") -> tuple[tuple[str, str], ...]:
-    facts: list[tuple[str, str]] = []
-    for key, value in found.items():
-        if isinstance(value, Mapping):
-            facts += _flat(value, f"{prefix}{key}.")
-        else:
-            facts.append((f"{prefix}{key}", _text(value)))
-    return tuple(facts)
-
-
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None:
         return _ABSENT
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return str(value)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any  # apache-otava ships no types
 
 import altair as alt
 import pandas as pd
@@ -31,7 +31,7 @@ class SeriesLine:
 
 
 def lines_of(table: pd.DataFrame) -> Iterator[SeriesLine]:
-    """Yield a line a series, throughput left out; of several machines or configurations the newest run's only."""
+    """Yield a line per series, throughput left out; of several machines or configurations the newest run's only."""
     if table.empty:
         return
     newest = table.iloc[-1]
@@ -51,7 +51,7 @@ def spark(values: list[float]) -> str:
 
 
 def change_points(table: pd.DataFrame) -> list[str] | None:
-    """Return a sentence a change that apache-otava sees in latencies; None where it is not installed.
+    """Return a sentence per change that apache-otava sees in latencies; None if it is not installed.
 
     A report, never a gate: it takes 3 to 20 runs to see a step, and p = 0.001 is not the rate of a whole history.
     """
@@ -72,7 +72,7 @@ def change_points(table: pd.DataFrame) -> list[str] | None:
 
 
 def page_of(table: pd.DataFrame) -> str:
-    """Return one self-contained page: a chart a metric, its interval as a band, a colour a machine."""
+    """Return one self-contained page: a chart per metric, its interval as a band, a colour per machine."""
     latencies = table[table["unit"] == "ms"].assign(
         metric=lambda rows: rows["scenario"] + " " + rows["step"] + " " + rows["name"],
         time=lambda rows: pd.to_datetime(rows["created_utc"]),

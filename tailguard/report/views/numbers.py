@@ -1,9 +1,10 @@
 """How the report says numbers: thin words on top of tailguard.base.text_format, and one phrase for what is absent."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from tailguard.base import text_format
+from tailguard.record.objective import Metric
+from tailguard.record.part import Estimate
 
 ABSENT = "not measured"
 _MINUS = "\N{MINUS SIGN}"  # as wide as the plus in a column of numbers
@@ -65,21 +66,22 @@ def per_second(value: float | None) -> str:
     return ABSENT if value is None else f"{text_format.significant(value)}/s"
 
 
-def in_unit(value: float | None, unit: str) -> str:
-    """A verdict's value in the unit of its objective, `ms` or `ratio`."""
-    return percent(value) if unit == "ratio" else ms(value)
+def of_metric(value: float | None, metric: Metric) -> str:
+    """What was observed for an objective: a time for a latency, else a share."""
+    return ms(value) if metric == "latency" else percent(value)
 
 
-def interval(estimate: Mapping[str, Any], unit: str = "ms") -> str:
-    """The interval of an estimate in words."""
-    return between(estimate, lambda value: in_unit(value, unit), "no interval at this n")
+def interval(estimate: Estimate, show: Callable[[float | None], str] = ms) -> str:
+    """The interval of an estimate in words, its bounds as `show` says them."""
+    if estimate.value is None:
+        return f"too few samples (n = {count(estimate.n)})"
+    return between(estimate.low, estimate.high, show, "no interval at this n")
 
 
-def between(estimate: Mapping[str, Any], show: Callable[[float | None], str], nothing: str) -> str:
-    """Both bounds as `show` says them; a side that does not exist is said, not invented, `nothing` without either."""
-    low, high = estimate.get("low"), estimate.get("high")
+def between(low: float | None, high: float | None, show: Callable[[float | None], str], absent: str) -> str:
+    """Both bounds as `show` says them; a side that does not exist is said, not invented, `absent` without either."""
     if low is None and high is None:
-        return nothing
+        return absent
     if high is None:
         return f"≥ {show(low)}, no upper bound"
     if low is None:

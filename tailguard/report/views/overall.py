@@ -1,110 +1,99 @@
 """Is this change safe? One sentence over a whole run: the gate's own decision, in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from tailguard.judge.verdicts import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_INVALID, EXIT_PASS, exit_code
-from tailguard.report.views import change_view
+from tailguard.base.state import State
+from tailguard.record.doubt import Grade
+from tailguard.record.run_record import RunRecord
+from tailguard.record.verdict import ChangeVerdict, ObjectiveVerdict, PlanVerdict
+from tailguard.report.views import change_view, numbers
 from tailguard.report.views.compared import compared_of, doubtful_of
 from tailguard.report.views.numbers import plural
-from tailguard.report.views.proof.proof_verdicts import asked_of
-from tailguard.report.views.verdict_view import SEVERITY
+from tailguard.report.views.proof.migration_view import MigrationView, migrations_of
+from tailguard.report.views.verdict_view import Judged, judged_of
 
+# The worst first: in this order states are counted.
 _WORDS = {
-    "INVALID": "cannot be trusted",
-    "FAIL": "breached",
-    "INCONCLUSIVE": "undecided",
-    "PASS": "met",
+    State.INVALID: "cannot be trusted",
+    State.FAIL: "breached",
+    State.INCONCLUSIVE: "undecided",
+    State.PASS: "met",
 }
 _DUET = {
-    "FAIL": "Worse than the baseline",
-    "INCONCLUSIVE": "Undecided whether worse than the baseline",
+    State.FAIL: "Worse than the baseline",
+    State.INCONCLUSIVE: "Undecided whether worse than the baseline",
 }
-_PROOF = {"FAIL": "Not safe", "INCONCLUSIVE": "Undecided whether safe"}
-_STATE_OF = {
-    EXIT_PASS: "PASS",
-    EXIT_FAIL: "FAIL",
-    EXIT_INCONCLUSIVE: "INCONCLUSIVE",
-    EXIT_INVALID: "INVALID",
-}
+_PROOF = {State.FAIL: "Not safe", State.INCONCLUSIVE: "Undecided whether safe"}
 _MOST_NAMED = 4  # more names than these bury the sentence; all have a card below it
 
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """The worst state of the run, the sentence that says it, what was compared and where that is doubtful."""
+    """The state of the run, the sentence that says it, what was compared and what of that is doubtful."""
 
-    state: str
+    state: State
     sentence: str
     detail: str
     compared: str
     doubtful: str
 
 
-def overall_of(record: Mapping[str, Any]) -> Overall:
-    """Say in one sentence what the gate decides of the run, and the state of its migrations."""
-    verdicts, complete = record.get("verdicts") or [], bool(record.get("complete", False))
-    judged = [*verdicts, *(record.get("migrations") or [])]
-    worst = _STATE_OF[exit_code(judged, _invariants(record), complete=complete)]
-    about = compared_of(record), doubtful_of(record.get("doubts") or [])
-    if worst == "INVALID":
-        return Overall(worst, "This run cannot be trusted.", "; ".join(_distrust(record)), *about)
-    detail = "" if worst == "PASS" else _tally([*verdicts, *_asked(record)])
-    return Overall(worst, _sentence(worst, record), detail, *about)
+def overall_of(record: RunRecord) -> Overall:
+    """Say in one sentence what the gate decides of the run."""
+    migrations, state = migrations_of(record), record.state
+    about = compared_of(record), doubtful_of(record.doubts)
+    if state is State.INVALID:
+        detail = "; ".join(_distrust(record, migrations))
+        return Overall(state, "This run cannot be trusted.", detail, *about)
+    if state is State.PASS:
+        return Overall(state, _all_met(record), "", *about)
+    asked = [verdict.state for migration in migrations for verdict in migration.asked]
+    detail = _tally([*(verdict.state for verdict in judged_of(record)), *asked])
+    return Overall(state, _sentence(state, record, migrations), detail, *about)
 
 
-def _invariants(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    scenarios = (record.get("scenarios") or {}).values()
-    return [found for scenario in scenarios for found in scenario.get("invariants") or []]
+def _distrust(record: RunRecord, migrations: Iterable[MigrationView]) -> Iterator[str]:
+    for slug, entry in record.scenarios.items():
+        yield from (f"invariant broken ({slug}: {each.name})" for each in entry.invariants if not each.held)
+    yield from (f"grave doubt ({doubt.kind})" for doubt in record.doubts if doubt.grade is Grade.GRAVE)
+    if not record.complete:
+        yield f"incomplete ({record.why_incomplete})"
+    if not record.verdicts:
+        yield "no objective was judged"
+    for migration in migrations:
+        if migration.state is State.INVALID:
+            yield f"migration {migration.entry.number} INVALID{_because(migration, State.INVALID)}"
+    states = [verdict.state for verdict in judged_of(record)]
+    if State.INVALID in states:
+        yield f"{states.count(State.INVALID)} of {len(states)} verdicts INVALID"
 
 
-def _distrust(record: Mapping[str, Any]) -> list[str]:
-    states = [str(verdict["state"]) for verdict in record.get("verdicts") or []]
-    migrations = record.get("migrations") or []
-    broken = [
-        f"{slug}: {invariant['name']}"
-        for slug, scenario in (record.get("scenarios") or {}).items()
-        for invariant in scenario.get("invariants") or []
-        if not invariant["held"]
-    ]
-    grave = [str(doubt["kind"]) for doubt in record.get("doubts") or [] if doubt.get("grade") == "grave"]
-    reasons = [f"invariant broken ({name})" for name in broken] + [f"grave doubt ({kind})" for kind in grave]
-    if not record.get("complete", False):
-        reasons.append(f"incomplete ({record.get('incomplete_because') or 'no reason was recorded'})")
-    if not states and not migrations:
-        reasons.append("no objective was judged")
-    proofs = [
-        f"migration {m['number']} INVALID{_because(m, 'INVALID')}"
-        for m in migrations
-        if m["state"] == "INVALID"
-    ]
-    invalid = states.count("INVALID")
-    return reasons + proofs + ([f"{invalid} of {len(states)} verdicts INVALID"] if invalid else [])
+def _sentence(state: State, record: RunRecord, migrations: Iterable[MigrationView]) -> str:
+    judged = judged_of(record)
+    named = [_named(verdict) for verdict in judged if verdict.state is state]
+    for migration in migrations:
+        if migration.state is state:  # beside objectives, a migration's number is enough
+            because = "" if judged else _because(migration, state)
+            named.append(f"migration {migration.entry.number}{because}")
+    words = _DUET if record.duet else {} if judged else _PROOF
+    return f"{words.get(state, _WORDS[state].capitalize())}: {_listed(named)}."
 
 
-def _sentence(worst: str, record: Mapping[str, Any]) -> str:
-    verdicts, migrations = record.get("verdicts") or [], record.get("migrations") or []
-    if worst == "PASS":
-        return _all_met(record)
-    named = [_named(verdict) for verdict in verdicts if verdict["state"] == worst]
-    because = "" if verdicts else worst  # beside objectives, a migration's number is enough
-    named += [f"migration {m['number']}{_because(m, because)}" for m in migrations if m["state"] == worst]
-    words = _DUET if record.get("duet") else {} if verdicts else _PROOF
-    return f"{words.get(worst, _WORDS[worst].capitalize())}: {_listed(named)}."
+def _named(verdict: Judged) -> str:
+    match verdict:
+        case ObjectiveVerdict():
+            return verdict.name
+        case ChangeVerdict():
+            much = change_view.signed(verdict, verdict.change)
+        case PlanVerdict():
+            much = numbers.signed_percent(verdict.change)
+    return change_view.metric_of(verdict) + ("" if verdict.change is None else f" ({much})")
 
 
-def _named(verdict: Mapping[str, Any]) -> str:
-    if verdict.get("kind") != change_view.KIND:
-        return str(verdict["objective"])
-    value = (verdict.get("observed") or {}).get("value")
-    much = "" if value is None else f" ({change_view.signed(verdict, value)})"
-    return f"{change_view.metric_of(verdict)}{much}"
-
-
-def _because(migration: Mapping[str, Any], state: str) -> str:
+def _because(migration: MigrationView, state: State) -> str:
     """The questions of its proof under load that were answered so."""
-    asked = [str(verdict["name"]) for verdict in asked_of(migration) if verdict["state"] == state]
+    asked = [verdict.name for verdict in migration.asked if verdict.state is state]
     return f" ({_listed(asked)})" if asked else ""
 
 
@@ -113,15 +102,15 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join([*names[:_MOST_NAMED], *([f"and {rest} more"] if rest > 0 else [])])
 
 
-def _all_met(record: Mapping[str, Any]) -> str:
-    verdicts, migrations = record.get("verdicts") or [], record.get("migrations") or []
-    if record.get("duet"):
-        return f"No worse than the baseline: {_all(len(verdicts), 'comparison')} within the margin."
-    if not verdicts and len(migrations) == 1:
-        return f"Migration {migrations[0]['number']} is proved."
-    faults = (record.get("chaos") or {}).get("windows") or []
+def _all_met(record: RunRecord) -> str:
+    judged, migrations = judged_of(record), record.migrations
+    if record.duet:
+        return f"No worse than the baseline: {_all(len(judged), 'comparison')} within the margin."
+    if not judged and len(migrations) == 1:
+        return f"Migration {migrations[0].number} is proved."
+    faults = record.chaos.windows if record.chaos else ()
     under = f" under {plural(len(faults), 'fault')}, and every invariant held" if faults else ""
-    parts = [f"{_all(len(verdicts), 'objective')} met{under}"] if verdicts else []
+    parts = [f"{_all(len(judged), 'objective')} met{under}"] if judged else []
     if migrations:
         parts.append(
             f"{plural(len(migrations), 'migration')} {'are' if len(migrations) > 1 else 'is'} proved"
@@ -134,10 +123,5 @@ def _all(count: int, noun: str) -> str:
     return f"the {noun} is" if count == 1 else f"all {count} {noun}s are"
 
 
-def _asked(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [verdict for migration in record.get("migrations") or [] for verdict in asked_of(migration)]
-
-
-def _tally(verdicts: Sequence[Mapping[str, Any]]) -> str:
-    states = [str(verdict["state"]) for verdict in verdicts]
-    return ", ".join(f"{states.count(s)} {_WORDS[s]}" for s in SEVERITY if s in states)
+def _tally(states: Sequence[State]) -> str:
+    return ", ".join(f"{states.count(state)} {words}" for state, words in _WORDS.items() if state in states)

@@ -1,87 +1,58 @@
 """Where the time of a scenario went: the server's statements, and what remains for client and application."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
+from tailguard.record.scenario import (
+    DatabaseTime,
+    ServerTime,
+    ServerTimeAbsent,
+    ServerTimeRejected,
+    StatementCosts,
+)
 from tailguard.report.views import numbers
 
-MEASURED = "measured"
+
+def absent_of(found: DatabaseTime) -> str:
+    """Say why there is nothing to show; "" if there is."""
+    match found:
+        case ServerTime():
+            return ""
+        case ServerTimeAbsent():
+            return f"absent: {found.why}"
+        case ServerTimeRejected():
+            return f"rejected: {found.why}"
 
 
-@dataclass(frozen=True, slots=True)
-class StatementRow:
-    """One statement; `share` is of all the server did in the scenario."""
-
-    text: str
-    calls: str
-    rows: str
-    blocks: str
-    time: str
-    each: str
-    share: str
+def share_of(found: ServerTime) -> float | None:
+    """The server's share of the timed steps; None if it cannot be told."""
+    if found.remainder_ms is None or not found.service_ms:
+        return None
+    return found.server_ms / found.service_ms
 
 
-@dataclass(frozen=True, slots=True)
-class TimeView:
-    """One scenario. `absent` says why there is nothing to show; `server_width` is a bar's length in per cent."""
-
-    slug: str
-    title: str
-    absent: str
-    server: str
-    server_share: str
-    remainder: str
-    server_width: float
-    basis: str
-    statements: tuple[StatementRow, ...]
+def remainder_of(found: ServerTime) -> str:
+    """What is left for client and application, in ms and as a share."""
+    share = share_of(found)
+    if share is None:
+        return "none to tell: more statements ran than the timed steps"
+    return f"{numbers.ms(found.remainder_ms)} ({numbers.percent(1 - share)})"
 
 
-def times_of(scenarios: Mapping[str, Any]) -> tuple[TimeView, ...]:
-    """Return the view of each scenario that run.json says anything of; none for a run that did not ask."""
-    return tuple(
-        _time(slug, found, found["database"]) for slug, found in scenarios.items() if found.get("database")
+def basis_of(found: ServerTime) -> str:
+    """What was counted."""
+    return (
+        f"{numbers.count(found.samples)} timed steps, {numbers.ms(found.service_ms)} of service time in all"
     )
 
 
-def _time(slug: str, scenario: Mapping[str, Any], found: Mapping[str, Any]) -> TimeView:
-    title = str(scenario.get("title") or slug)
-    if found.get("state") != MEASURED:
-        why = f"{found.get('state', 'absent')}: {found.get('why') or 'no reason was recorded'}"
-        return TimeView(slug, title, why, "", "", "", 0.0, "", ())
-    server_ms, service_ms, remainder_ms = found["server_ms"], found["service_ms"], found["remainder_ms"]
-    share = None if remainder_ms is None or not service_ms else server_ms / service_ms
-    return TimeView(
-        slug,
-        title,
-        "",
-        numbers.ms(server_ms),
-        "" if share is None else numbers.percent(share),
-        "none to tell: more statements ran than the timed steps"
-        if share is None
-        else _rest(remainder_ms, share),
-        100.0 if share is None else 100 * share,
-        f"{numbers.count(found['samples'])} timed steps, {numbers.ms(service_ms)} of service time in all",
-        (*(_row(one, server_ms) for one in found["statements"]), *_others(found, server_ms)),
-    )
+def statements_of(found: ServerTime) -> Iterator[tuple[str, StatementCosts]]:
+    """Yield each statement, on one line, with its costs; the others last."""
+    for statement in found.statements:
+        yield " ".join(statement.text.split()), statement
+    if found.others is not None:
+        yield "all other statements", found.others
 
 
-def _rest(remainder_ms: float, share: float) -> str:
-    return f"{numbers.ms(remainder_ms)} ({numbers.percent(1 - share)})"
-
-
-def _others(found: Mapping[str, Any], server_ms: float) -> tuple[StatementRow, ...]:
-    others = found.get("others")
-    return (_row({"text": "all other statements"} | others, server_ms),) if others else ()
-
-
-def _row(one: Mapping[str, Any], server_ms: float) -> StatementRow:
-    return StatementRow(
-        text=" ".join(str(one["text"]).split()),
-        calls=numbers.count(one["calls"]),
-        rows=numbers.count(one["rows"]),
-        blocks=numbers.count(one["hit_blocks"] + one["read_blocks"]),
-        time=numbers.ms(one["exec_ms"]),
-        each=numbers.ms(one["exec_ms"] / one["calls"]) if one["calls"] else "",
-        share=numbers.percent(one["exec_ms"] / server_ms) if server_ms else "",
-    )
+def each_of(costs: StatementCosts) -> str:
+    """The time of one execution."""
+    return numbers.ms(costs.exec_ms / costs.calls) if costs.calls else ""

@@ -1,16 +1,32 @@
 """Verdicts ready to show: a card each, the worst first."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Protocol, TypeAlias, TypeVar
 
 from tailguard.base import text_format
+from tailguard.base.state import State
+from tailguard.compare.plan_comparison import MOST_MORE
+from tailguard.record.run_record import RunRecord
+from tailguard.record.verdict import ChangeVerdict, ObjectiveVerdict, PlanVerdict, ProofVerdict, Verdict
 from tailguard.report.views import change_view, numbers
 
-# The order in which a reader must see them. INVALID leads: where the measurement is bad, nothing else counts.
-SEVERITY = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")
+Judged: TypeAlias = ObjectiveVerdict | ChangeVerdict | PlanVerdict
+
 _COUNTED = {"latency": "over limit", "error_rate": "errors", "retry_rate": "retried"}
 _GAUGE_ROOM = 1.15  # the bar ends 15 % beyond the largest mark, so that a limit never sits on the edge
+_EITHER_ERROR = "Either error, a false PASS or a false FAIL, is held to the stated share."
+
+
+class Stated(Protocol):
+    """What has one of the four states."""
+
+    @property
+    def state(self) -> State: ...
+
+
+S = TypeVar("S", bound=Stated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,115 +42,141 @@ class Gauge:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One verdict, every field a text that can be shown as it is, or "" where this kind of verdict has no such thing.
+    """A verdict and what its numbers are in words, each "" if this kind of verdict has no such thing.
 
-    `gauge` is None where nothing was observed.
+    `gauge` is None if nothing was observed.
     """
 
-    state: str
-    scenario: str
-    objective: str
+    verdict: Judged
+    place: str
+    anchor: str  # of the part of the page that tells more
+    name: str  # without the place
     observed: str
-    interval: str
-    observed_n: str  # all samples: sampling may have gone on after the decision, for another objective's sake
-    sides: str  # of a change: from what to what
-    limit_as: str  # "limit", of a change "margin"
     limit: str
-    n: str  # samples at the decision
-    counted_as: str  # what is counted here: "over limit", "errors", "retried", of a change "slower pairs"
-    counted: str
-    headroom: str
     rule: str
-    rule_detail: str
-    why: str
     gauge: Gauge | None
+    interval: str = ""
+    observed_n: str = (
+        ""  # all samples: sampling may have gone on after the decision, for another objective's sake
+    )
+    sides: str = ""  # of a change: from what to what
+    limit_as: str = "limit"  # of a change "margin"
+    counted_as: str = (
+        ""  # what is counted here: "over limit", "errors", "retried", of a change "slower pairs"
+    )
+    counted: str = ""
+    headroom: str = ""
+    rule_detail: str = ""
 
 
-def cards_of(record: Mapping[str, Any]) -> tuple[Card, ...]:
-    """Return the cards, the worst first, otherwise in the order of the objectives."""
-    ranked = sorted(record.get("verdicts") or [], key=lambda verdict: severity(str(verdict["state"])))
-    return tuple(_card(verdict, _population(verdict, record)) for verdict in ranked)
+def judged_of(record: RunRecord) -> tuple[Judged, ...]:
+    """Return the verdicts that are not a proof's: those have their migration's place in the report."""
+    return tuple(verdict for verdict in record.verdicts if not isinstance(verdict, ProofVerdict))
 
 
-def severity(state: str) -> int:
-    """Rank of a state, 0 the worst. An unknown state is as bad as INVALID."""
-    return SEVERITY.index(state) if state in SEVERITY else 0
-
-
-def _card(verdict: Mapping[str, Any], population: int | None) -> Card:
-    if verdict.get("kind") == change_view.KIND:
-        return _change_card(verdict)
-    unit = str(verdict.get("unit") or "ms")
-    observed = verdict.get("observed") or {}
-    limit = verdict.get("max_ratio") if unit == "ratio" else verdict.get("limit_ms")
-    value = observed.get("value")
-    n = numbers.count(verdict.get("n"))
-    return Card(
-        state=str(verdict["state"]),
-        scenario=str(verdict.get("scenario", "")),
-        objective=_short_name(verdict),
-        observed=numbers.in_unit(value, unit),
-        interval="" if value is None else numbers.interval(observed, unit),
-        observed_n="" if value is None or population is None else numbers.count(population),
-        sides="",
-        limit_as="limit",
-        limit=_limit(verdict, limit, unit),
-        n=n,
-        counted_as=_COUNTED.get(str(verdict.get("kind")), "counted"),
-        counted=f"{numbers.count(verdict.get('exceedances'))} of {n}",
-        headroom=_headroom(verdict.get("headroom"), value),
-        rule=_rule(verdict),
-        rule_detail=_rule_detail(verdict, observed, population),
-        why=str(verdict.get("why") or ""),
-        gauge=_gauge(value, observed, limit),
+def title_of(verdict: Verdict) -> str:
+    """The name of a verdict if nothing stands beside it."""
+    return (
+        f"migration {verdict.migration}: {verdict.name}"
+        if isinstance(verdict, ProofVerdict)
+        else verdict.name
     )
 
 
-def _change_card(verdict: Mapping[str, Any]) -> Card:
-    observed, sides = verdict.get("observed") or {}, change_view.sides(verdict)
-    value = observed.get("value")
+def worst_first(found: Iterable[S]) -> tuple[S, ...]:
+    """Return the worst first, as a reader must see them, otherwise in their order."""
+    return tuple(sorted(found, key=lambda each: -each.state.severity))
+
+
+def cards_of(record: RunRecord) -> tuple[Card, ...]:
+    """Return a card of each verdict that is not a proof's, the worst first, otherwise in their order."""
+    return tuple(_card(verdict, record) for verdict in worst_first(judged_of(record)))
+
+
+def _card(verdict: Judged, record: RunRecord) -> Card:
+    match verdict:
+        case ObjectiveVerdict():
+            return _objective_card(verdict, _population(verdict, record))
+        case ChangeVerdict():
+            return _change_card(verdict)
+        case PlanVerdict():
+            return _plan_card(verdict)
+
+
+def _objective_card(verdict: ObjectiveVerdict, population: int | None) -> Card:
+    objective, observed = verdict.objective, verdict.observed
+    show = partial(numbers.of_metric, metric=objective.metric)
+    value, low, high = (
+        (None, None, None) if observed is None else (observed.value, observed.low, observed.high)
+    )
+    is_seen = observed is not None and value is not None
+    limit = text_format.limit_ms(objective.limit) if objective.metric == "latency" else show(objective.limit)
     return Card(
-        state=str(verdict["state"]),
-        scenario=str(verdict.get("scenario", "")),
-        objective=_short_name({**verdict, "objective": change_view.metric_of(verdict)}),
-        observed=change_view.signed(verdict, value),
-        interval="" if value is None else change_view.bounds(verdict),
-        observed_n="",
-        sides=" → ".join(sides) if numbers.ABSENT not in sides else "",
+        verdict=verdict,
+        place=verdict.scenario,
+        anchor=f"scenario-{verdict.scenario}",
+        name=verdict.name.removeprefix(f"{verdict.scenario} "),
+        observed=show(value),
+        interval=numbers.interval(observed, show) if observed is not None and is_seen else "",
+        observed_n=numbers.count(population) if is_seen and population is not None else "",
+        limit=f"{'<' if objective.strict else '≤'} {limit}",
+        counted_as=_COUNTED[objective.metric],
+        counted=f"{numbers.count(verdict.exceedances)} of {numbers.count(verdict.n)}",
+        headroom=_headroom(verdict.headroom, value),
+        rule=f"{verdict.rule}, wrong ≤ {numbers.percent(verdict.alpha)}",
+        rule_detail=_rule_detail(verdict, population),
+        gauge=_gauge(value, low, high, objective.limit),
+    )
+
+
+def _change_card(verdict: ChangeVerdict) -> Card:
+    tested = "" if verdict.alpha is None else f", wrong ≤ {numbers.percent(verdict.alpha)}"
+    level = "" if verdict.alpha is None else f" The interval is at {numbers.percent(1 - verdict.alpha)}."
+    return Card(
+        verdict=verdict,
+        place=verdict.scenario,
+        anchor=f"scenario-{verdict.scenario}",
+        name=change_view.metric_of(verdict).removeprefix(f"{verdict.scenario} "),
+        observed=change_view.signed(verdict, verdict.change),
+        interval="" if verdict.change is None else change_view.bounds(verdict),
+        sides=change_view.arrow(
+            *(change_view.side(verdict, each) for each in (verdict.baseline, verdict.candidate))
+        ),
         limit_as="margin",
         limit=change_view.margin(verdict),
-        n=numbers.count(verdict.get("n")),
         counted_as="slower pairs",
         counted=change_view.slower_pairs(verdict),
-        headroom="",
-        rule=_rule(verdict),
-        rule_detail=_rule_detail(verdict, observed, None),
-        why=str(verdict.get("why") or ""),
-        gauge=_gauge(value, observed, verdict.get("max_ratio")),
+        rule=f"{verdict.rule}{tested}",
+        rule_detail=f"{_EITHER_ERROR}{level}" if level else "",
+        gauge=_gauge(verdict.change, verdict.low, verdict.high, verdict.margin),
     )
 
 
-def _population(verdict: Mapping[str, Any], record: Mapping[str, Any]) -> int | None:
+def _plan_card(verdict: PlanVerdict) -> Card:
+    change = verdict.change
+    return Card(
+        verdict=verdict,
+        place="plans",
+        anchor="duet",
+        name=change_view.metric_of(verdict),
+        observed=numbers.signed_percent(change),
+        sides=change_view.arrow(
+            numbers.blocks(verdict.baseline_blocks), numbers.blocks(verdict.candidate_blocks)
+        ),
+        limit_as="margin",
+        limit=f"≤ {numbers.signed_percent(MOST_MORE)}",
+        rule="blocks touched, deterministic",
+        gauge=_gauge(change, change, change, MOST_MORE),
+    )
+
+
+def _population(verdict: ObjectiveVerdict, record: RunRecord) -> int | None:
     """How many samples `observed` is of: the ok ones of a step, for a rate those that failed as well."""
-    scenario = (record.get("scenarios") or {}).get(verdict.get("scenario")) or {}
-    steps = scenario.get("steps") or {}
-    counts = (steps.get(verdict["step"]) if verdict.get("step") else scenario) or {}
-    counted = counts.get("counts") or {}
-    kinds = ("ok",) if verdict.get("kind") == "latency" else ("ok", "error")
-    return sum(counted[kind] for kind in kinds) if all(kind in counted for kind in kinds) else None
-
-
-def _short_name(verdict: Mapping[str, Any]) -> str:
-    """The objective without its scenario, which stands above it."""
-    name, scenario = str(verdict["objective"]), str(verdict.get("scenario", ""))
-    return name.removeprefix(f"{scenario} ") if scenario else name
-
-
-def _limit(verdict: Mapping[str, Any], limit: float | None, unit: str) -> str:
-    if limit is None:
-        return "no limit recorded"
-    text = numbers.percent(limit) if unit == "ratio" else text_format.limit_ms(limit)
-    return f"{'<' if verdict.get('strict') else '≤'} {text}"
+    entry, step = record.scenarios.get(verdict.scenario), verdict.objective.step
+    if entry is None or (step and step not in entry.steps):  # asked of what was not measured
+        return None
+    counts = entry.steps[step].counts if step else entry.counts
+    return counts.ok if verdict.objective.metric == "latency" else counts.ok + counts.error
 
 
 def _headroom(factor: float | None, value: float | None) -> str:
@@ -143,38 +185,22 @@ def _headroom(factor: float | None, value: float | None) -> str:
     return "undefined at 0" if value == 0 else numbers.ABSENT
 
 
-def _rule(verdict: Mapping[str, Any]) -> str:
-    alpha, rule = verdict.get("alpha"), verdict.get("rule")
-    if not rule:
-        return "No rule was applied"
-    return f"{rule}" if alpha is None else f"{rule}, wrong ≤ {numbers.percent(alpha)}"
-
-
-def _rule_detail(verdict: Mapping[str, Any], observed: Mapping[str, Any], population: int | None) -> str:
-    parts = (
-        ["Either error, a false PASS or a false FAIL, is held to the stated share."]
-        if verdict.get("alpha")
-        else []
-    )
-    if observed.get("level") is not None:
-        parts.append(f"The interval is at {numbers.percent(observed['level'])}.")
-    if population is not None and population != verdict.get("n"):
-        decided, seen = numbers.count(verdict.get("n")), numbers.count(population)
+def _rule_detail(verdict: ObjectiveVerdict, population: int | None) -> str:
+    parts = [_EITHER_ERROR]
+    if verdict.observed is not None:
+        parts.append(f"The interval is at {numbers.percent(verdict.observed.level)}.")
+    if population is not None and population != verdict.n:
+        decided, seen = numbers.count(verdict.n), numbers.count(population)
         parts.append(f"Counted at {decided} samples, the last look of the rule; {seen} were observed in all.")
-    if verdict.get("dependence"):
-        parts.append(f"Samples are taken as {verdict['dependence']}.")
-    if verdict.get("tau") is not None:
-        parts.append(
-            f"Inflation of the exceedances by bursts: τ = {text_format.significant(verdict['tau'])}."
-        )
+    parts.append(f"Samples are taken as {verdict.dependence}.")
+    parts.append(f"Inflation of the exceedances by bursts: τ = {text_format.significant(verdict.tau)}.")
     return " ".join(parts)
 
 
-def _gauge(value: float | None, observed: Mapping[str, Any], limit: float | None) -> Gauge | None:
+def _gauge(value: float | None, low: float | None, high: float | None, limit: float | None) -> Gauge | None:
     """Place the marks between 0, or the lowest of them below it, and a little beyond the highest."""
     if value is None or not limit:
         return None
-    low, high = observed.get("low"), observed.get("high")
     start = min(0.0, value, low or 0.0) * _GAUGE_ROOM
     end = max(limit, value, high or 0.0) * _GAUGE_ROOM
     # A missing side is open, not tight.

@@ -1,10 +1,11 @@
 """What an index gains each query and costs each write: without it and with it, side by side."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tailguard.base.text_format import times
+from tailguard.record.migration import BuildUnderLoad, IndexCost, MigrationEntry, QueryEvidence, WriteCost
+from tailguard.record.part import Estimate
 from tailguard.report.views import numbers
 
 _WRITES = {
@@ -15,7 +16,7 @@ _WRITES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class IndexTradeoff:
     """One thing that an index changes: without it, with it, and the difference. A `note` says how sure that is."""
 
     name: str
@@ -25,63 +26,50 @@ class Balance:
     note: str = ""
 
 
-def gains_of(found: Mapping[str, Any]) -> Iterator[Balance]:
-    """What one run of the query takes, by run.json's `before` and `after` of a migration."""
-    for who in ("server", "client"):
-        pair = medians(found, f"{who}_ms")
-        if pair:
-            faster = f"{times(pair[0] / pair[1])} faster"
-            yield Balance(f"One query, {who} time (median)", numbers.ms(pair[0]), numbers.ms(pair[1]), faster)
-    blocks = [sum(((found.get(side) or {}).get("blocks") or {}).values()) for side in ("before", "after")]
-    if all(blocks):
-        change = f"{times(blocks[0] / blocks[1])} fewer"
-        yield Balance("One query, blocks", numbers.count(blocks[0]), numbers.count(blocks[1]), change)
+def gains_of(before: QueryEvidence, after: QueryEvidence) -> Iterator[IndexTradeoff]:
+    """What one execution of the query takes before the migration and after it."""
+    for who, old, new in (
+        ("server", before.server_ms, after.server_ms),
+        ("client", before.client_ms, after.client_ms),
+    ):
+        if old.value and new.value:
+            name, faster = f"One query, {who} time (median)", f"{times(old.value / new.value)} faster"
+            yield IndexTradeoff(name, numbers.ms(old.value), numbers.ms(new.value), faster)
+    old_blocks, new_blocks = before.blocks.total, after.blocks.total
+    if old_blocks and new_blocks:
+        fewer = f"{times(old_blocks / new_blocks)} fewer"
+        yield IndexTradeoff("One query, blocks", numbers.count(old_blocks), numbers.count(new_blocks), fewer)
 
 
-def costs_of(found: Mapping[str, Any], proof: Mapping[str, Any]) -> Iterator[Balance]:
-    """What each write, the disk and the build take; `proof` is the migration's `live` or its `removal`."""
-    for kind, cost in proof["cost"]["writes"].items():
-        yield from _write(_WRITES.get(kind, kind), cost)
-    wal = proof["cost"]["wal_bytes_a_row"]
-    if wal["before"] is not None and wal["after"] is not None:
-        bytes_each = numbers.size(wal["before"]), numbers.size(wal["after"])
-        yield Balance("WAL a row of a bulk insert", *bytes_each, times(wal["after"] / wal["before"]))
-    yield Balance("Index on disk", "none", numbers.size(found.get("index_bytes")), "")
-    yield Balance("Build without load", "", numbers.seconds(found.get("build_s")), "")
-    if "builds" in proof:
-        yield Balance("Build under load", "", *_built([build["seconds"] for build in proof["builds"]]))
+def costs_of(entry: MigrationEntry, cost: IndexCost) -> Iterator[IndexTradeoff]:
+    """What each write, the disk and the build take."""
+    for kind, write in cost.writes.items():
+        yield from _write(_WRITES[kind], write)
+    wal = cost.wal_bytes_per_row
+    if wal.before is not None and wal.after is not None:
+        each = numbers.size(wal.before), numbers.size(wal.after)
+        yield IndexTradeoff("WAL per row of a bulk insert", *each, times(wal.after / wal.before))
+    yield IndexTradeoff("Index on disk", "none", numbers.size(entry.index_bytes), "")
+    yield IndexTradeoff("Build without load", "", numbers.seconds(entry.build_s), "")
+    if entry.live is not None and entry.act == "build":
+        yield IndexTradeoff("Build under load", "", *_built(entry.live.builds))
 
 
-def _write(name: str, cost: Mapping[str, Any]) -> Iterator[Balance]:
-    share, hot = cost["ratio"], cost["hot"]
-    p50, p95 = (_pair(cost["before"][q]["value"], cost["after"][q]["value"]) for q in ("p50", "p95"))
-    sure = "" if share["low"] is None else f"{times(share['low'])} to {times(share['high'])}"
-    yield Balance(f"{name}, p50", *p50, times(share["value"]), sure)
-    yield Balance(f"{name}, p95", *p95, "")
-    if hot["before"] is not None:
-        shares = numbers.percent(hot["before"]), numbers.percent(hot["after"])
-        yield Balance(f"{name}, heap-only share", *shares, "")
+def _write(name: str, cost: WriteCost) -> Iterator[IndexTradeoff]:
+    before, after, share = cost.before, cost.after, cost.ratio
+    sure = "" if share.low is None else f"{times(share.low)} to {times(share.high)}"
+    yield IndexTradeoff(f"{name}, p50", _ms(before.p50), _ms(after.p50), times(share.value), sure)
+    yield IndexTradeoff(f"{name}, p95", _ms(before.p95), _ms(after.p95), "")
+    if before.hot is not None:
+        shares = numbers.percent(before.hot), numbers.percent(after.hot)
+        yield IndexTradeoff(f"{name}, heap-only share", *shares, "")
 
 
-def _pair(before: float | None, after: float | None) -> tuple[str, str]:
-    return numbers.ms(before), numbers.ms(after)
+def _ms(estimate: Estimate) -> str:
+    return numbers.ms(estimate.value)
 
 
-def _built(seconds: Sequence[float]) -> tuple[str, str]:
+def _built(builds: Sequence[BuildUnderLoad]) -> tuple[str, str]:
     """The range of all builds: eight times in one cell would be a table of their own."""
-    if not seconds:
-        return numbers.ABSENT, ""
-    if len(seconds) == 1:
-        return numbers.seconds(seconds[0]), ""
-    return f"{numbers.seconds(min(seconds))} to {numbers.seconds(max(seconds))}", f"{len(seconds)} builds"
-
-
-def medians(found: Mapping[str, Any], key: str) -> tuple[float, float] | None:
-    """The median before and after, in ms; None where one is missing or 0."""
-    before, after = (((found.get(side) or {}).get(key) or {}).get("median") for side in ("before", "after"))
-    return (before, after) if before and after else None
-
-
-def saved(pair: tuple[float, float]) -> float:
-    """The share of the time before that is gone after."""
-    return 1 - pair[1] / pair[0]
+    shortest, longest = (numbers.seconds(pick(build.seconds for build in builds)) for pick in (min, max))
+    return (shortest, "") if len(builds) == 1 else (f"{shortest} to {longest}", f"{len(builds)} builds")

@@ -1,18 +1,58 @@
-"""One index migration ready to show: before and after side by side."""
+"""One index migration ready to show: the answers of its proof, and before and after side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
+from tailguard.base.state import State, worst
+from tailguard.record.migration import CycleStep, MigrationEntry, QueryEvidence
+from tailguard.record.part import Estimate
+from tailguard.record.run_record import RunRecord
+from tailguard.record.verdict import ProofVerdict
 from tailguard.report.views import numbers
+from tailguard.report.views.proof.plan_text import plan_text
 from tailguard.report.views.proof.plan_tree import PlanLine, plan_lines
+from tailguard.report.views.proof.sentences import why
+from tailguard.report.views.verdict_view import judged_of, worst_first
+
+T = TypeVar("T")
 
 SERVER_TIME, CLIENT_TIME, BLOCKS = "Server time, median", "Client time, median", "Blocks touched"
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationView:
+    """A migration with the verdicts of its proof and the sentence that sums them up."""
+
+    entry: MigrationEntry
+    verdicts: tuple[ProofVerdict, ...]
+    why: str
+
+    @property
+    def state(self) -> State:
+        """The worst of its verdicts."""
+        return worst(verdict.state for verdict in self.verdicts)
+
+    @property
+    def checks(self) -> tuple[ProofVerdict, ...]:
+        """What was asked of plans and indexes."""
+        return tuple(verdict for verdict in self.verdicts if verdict.expected and not verdict.under_load)
+
+    @property
+    def asked(self) -> tuple[ProofVerdict, ...]:
+        """What a proof under load asked, after what failed before it.
+
+        Empty if nothing was asked under load: then the migration has but one answer, its state.
+        """
+        if self.entry.live is None:
+            return ()
+        failed = [check for check in self.checks if check.state is not State.PASS]
+        return (*failed, *(verdict for verdict in self.verdicts if verdict.under_load))
+
+
+@dataclass(frozen=True, slots=True)
 class ComparisonRow:
-    """One measure before and after; `change` is empty where one of them is absent."""
+    """One measure before and after; `change` is empty if one of them is absent."""
 
     name: str
     before: str
@@ -22,112 +62,91 @@ class ComparisonRow:
     change: str
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What the proof asked of the plan or the index."""
-
-    name: str
-    held: bool
-    expected: str
-    observed: str
+def migrations_of(record: RunRecord) -> tuple[MigrationView, ...]:
+    """Return the view of each migration."""
+    found = ((entry, record.asked_of(entry)) for entry in record.migrations)
+    return tuple(MigrationView(entry, verdicts, why(entry, verdicts)) for entry, verdicts in found)
 
 
-@dataclass(frozen=True, slots=True)
-class PlanView:
-    """A plan as marked lines and as PostgreSQL's own text."""
+def questions_of(record: RunRecord) -> tuple[ProofVerdict, ...]:
+    """Return what has a card on the first screen: the questions of every proof under load, the worst first.
 
-    lines: tuple[PlanLine, ...]
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class MigrationView:
-    """One migration; `facts` and `sql` are (term, text) pairs."""
-
-    number: str
-    slug: str
-    state: str
-    why: str
-    facts: tuple[tuple[str, str], ...]
-    rows: tuple[ComparisonRow, ...]
-    plans: tuple[tuple[str, PlanView], ...]
-    checks: tuple[Check, ...]
-    sql: tuple[tuple[str, str], ...]
+    A migration without such has one card, and only if no objective has a card that would stand above its own.
+    """
+    alone = not judged_of(record)
+    found = (each for migration in migrations_of(record) for each in _questions(migration, alone=alone))
+    return worst_first(found)
 
 
-def migration_of(found: Mapping[str, Any]) -> MigrationView:
-    """Choose and format what run.json says of one migration."""
-    before, after = found.get("before") or {}, found.get("after") or {}
-    return MigrationView(
-        number=str(found["number"]),
-        slug=str(found["slug"]),
-        state=str(found["state"]),
-        why=str(found.get("why") or ""),
-        facts=_facts(found),
-        rows=_rows(before, after),
-        plans=(("Before", _plan(before, after)), ("After", _plan(after, before))),
-        checks=tuple(
-            Check(str(c["name"]), bool(c["held"]), str(c["expected"]), str(c["observed"]))
-            for c in found.get("checks") or []
-        ),
-        sql=tuple(
-            (name, str(found[key]))
-            for name, key in (("Query", "query_sql"), ("Up", "up_sql"), ("Down", "down_sql"))
-            if found.get(key)
-        ),
-    )
-
-
-def _facts(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    parameters = ", ".join(f"{key} = {value}" for key, value in (found.get("parameters") or {}).items())
+def facts_of(entry: MigrationEntry) -> tuple[tuple[str, str], ...]:
+    """Return (term, text) pairs of the table, the index and the ways up and down."""
+    parameters = ", ".join(f"{key} = {value}" for key, value in entry.parameters.items())
     return (
-        ("Table", f"{found.get('table', numbers.ABSENT)}, {numbers.count(found.get('rows'))} rows"),
+        ("Table", f"{entry.table}, {numbers.count(entry.rows)} rows"),
         ("Query parameters", parameters or "none"),
-        ("Index size", numbers.size(found.get("index_bytes"))),
-        ("Build", numbers.seconds(found.get("build_s"))),
-        ("Cycle", _cycle(found)),
+        ("Index size", numbers.size(entry.index_bytes)),
+        ("Build", numbers.seconds(entry.build_s)),
+        ("Cycle", " → ".join(map(_step, entry.cycle)) or numbers.ABSENT),
     )
 
 
-def _cycle(found: Mapping[str, Any]) -> str:
-    turns = found.get("cycle") or []
-    return " → ".join(_turn(turn) for turn in turns) or numbers.ABSENT
+def rows_of(entry: MigrationEntry) -> Iterator[ComparisonRow]:
+    """Yield what was measured of the query, before and after."""
+    yield _time_row(SERVER_TIME, _both(entry, lambda side: side.server_ms))
+    yield _time_row(CLIENT_TIME, _both(entry, lambda side: side.client_ms))
+    yield _plain_row("Planning time", _both(entry, lambda side: side.planning_ms), numbers.ms)
+    yield _plain_row(BLOCKS, _both(entry, lambda side: side.blocks.total), numbers.count)
+    yield _plain_row("Rows returned", _both(entry, lambda side: side.rows), numbers.count)
 
 
-def _turn(turn: Mapping[str, Any]) -> str:
-    valid = "" if turn.get("valid", True) else ", INVALID index"
-    return f"{turn['action']} {numbers.seconds(turn.get('seconds'))}{valid}"
+def plans_of(before: QueryEvidence, after: QueryEvidence) -> Iterator[tuple[str, tuple[PlanLine, ...], str]]:
+    """Yield the name of each plan, its lines, and PostgreSQL's own text."""
+    for name, side, other in (("Before", before, after), ("After", after, before)):
+        lines = plan_lines(side.explained, other.explained)
+        yield name, lines, plan_text(side.explained)
 
 
-def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[ComparisonRow, ...]:
-    return (
-        _time_row(SERVER_TIME, before.get("server_ms") or {}, after.get("server_ms") or {}),
-        _time_row(CLIENT_TIME, before.get("client_ms") or {}, after.get("client_ms") or {}),
-        _plain_row("Planning time", before.get("planning_ms"), after.get("planning_ms"), numbers.ms),
-        _plain_row(BLOCKS, _blocks(before), _blocks(after), numbers.count),
-        _plain_row("Rows returned", before.get("rows"), after.get("rows"), numbers.count),
-    )
+def _questions(migration: MigrationView, *, alone: bool) -> Iterator[ProofVerdict]:
+    yield from migration.asked
+    if not migration.asked and alone:
+        yield ProofVerdict(
+            name=migration.entry.slug,
+            state=migration.state,
+            migration=migration.entry.number,
+            expected="",
+            observed=migration.why,
+            n=len(migration.verdicts),
+            exceedances=sum(verdict.state is not State.PASS for verdict in migration.verdicts),
+        )
 
 
-def _blocks(side: Mapping[str, Any]) -> int | None:
-    blocks = side.get("blocks")
-    return int(blocks["hit"] + blocks["read"]) if blocks else None
+def _step(step: CycleStep) -> str:
+    invalid = step.index is not None and not step.index.valid
+    return f"{step.action} {numbers.seconds(step.seconds)}{', INVALID index' if invalid else ''}"
 
 
-def _time_row(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> ComparisonRow:
-    old, new = before.get("median"), after.get("median")
+def _both(entry: MigrationEntry, pick: Callable[[QueryEvidence], T]) -> tuple[T | None, T | None]:
+    return (pick(entry.before) if entry.before else None, pick(entry.after) if entry.after else None)
+
+
+def _time_row(name: str, sides: tuple[Estimate | None, Estimate | None]) -> ComparisonRow:
+    before, after = sides
+    old, new = (side.value if side else None for side in sides)
     return ComparisonRow(
         name, numbers.ms(old), _spread(before), numbers.ms(new), _spread(after), _change(old, new)
     )
 
 
-def _spread(side: Mapping[str, Any]) -> str:
-    return (
-        "" if side.get("median") is None else f"{numbers.interval(side)}, n = {numbers.count(side.get('n'))}"
-    )
+def _spread(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return ""
+    return f"{numbers.interval(estimate)}, n = {numbers.count(estimate.n)}"
 
 
-def _plain_row(name: str, old: float | None, new: float | None, show: Any) -> ComparisonRow:
+def _plain_row(
+    name: str, sides: tuple[float | None, float | None], show: Callable[[float | None], str]
+) -> ComparisonRow:
+    old, new = sides
     return ComparisonRow(name, show(old), "", show(new), "", _change(old, new))
 
 
@@ -138,8 +157,3 @@ def _change(old: float | None, new: float | None) -> str:
     if old == new:
         return "same"
     return numbers.signed_percent((new - old) / old)
-
-
-def _plan(side: Mapping[str, Any], other: Mapping[str, Any]) -> PlanView:
-    lines = plan_lines(side.get("plan") or {}, other.get("plan") or {})
-    return PlanView(lines, str(side.get("text") or ""))

@@ -1,0 +1,84 @@
+"""Whether the record of a migration's proof follows from its raw files: EXPLAIN's documents and live.parquet."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from tailguard.base.errors import UsageError
+from tailguard.compare.difference import Difference, part_differences
+from tailguard.judge.proof.executions import summarise_executions
+from tailguard.judge.proof.responses import LiveWindows, all_responses, responses_during
+from tailguard.record.migration import (
+    BuildUnderLoad,
+    Client,
+    ClientImpact,
+    LiveProof,
+    MigrationEntry,
+    QueryEvidence,
+)
+from tailguard.record.part import Document
+from tailguard.record.run import Run
+from tailguard.record.run_json import dec_hook
+from tailguard.record.samples import Samples
+
+
+def verify_proofs(run: Run) -> Iterator[Difference]:
+    """Compare the query's plans and what clients met; raise UsageError if a raw file is missing or broken."""
+    for entry in run.record.migrations:
+        where = f"migrations.{entry.number}"
+        yield from _plans(run.folder, entry, where)
+        if entry.live is not None:
+            again = _counted_again(entry.live, run.live_samples())
+            yield from part_differences(entry.live, again, f"{where}.live")
+
+
+def _plans(folder: Path, entry: MigrationEntry, where: str) -> Iterator[Difference]:
+    for name, recorded in (("before", entry.before), ("after", entry.after)):
+        if recorded is not None and recorded.plan_file is not None:
+            again = _summarised_again(recorded, folder / recorded.plan_file)
+            yield from part_differences(recorded, again, f"{where}.{name}")
+
+
+def _summarised_again(recorded: QueryEvidence, plan_file: Path) -> QueryEvidence:
+    """Return the evidence with all that its plans say taken from their file."""
+    try:
+        documents = msgspec.json.decode(plan_file.read_bytes(), type=list[Document], dec_hook=dec_hook)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"{plan_file} cannot be read: {error}. Restore the file, or prove again.") from error
+    found = summarise_executions(documents)
+    return replace(
+        recorded,
+        server_ms=found.server_ms,
+        planning_ms=found.planning_ms,
+        blocks=found.blocks,
+        shapes=found.shapes,
+        explained=found.explained,
+    )
+
+
+def _counted_again(proof: LiveProof, live: Mapping[str, Samples]) -> LiveProof:
+    """Return the proof with what its clients met taken from their samples."""
+    windows = LiveWindows(proof, live)
+    return replace(
+        proof,
+        baseline=_quiet(windows, "baseline", proof.baseline),
+        after=_quiet(windows, "after", proof.after),
+        builds=tuple(_build(windows, f"build_{n}", build) for n, build in enumerate(proof.builds, 1)),
+        control=None if proof.control is None else _build(windows, "control", proof.control),
+    )
+
+
+def _quiet(
+    windows: LiveWindows, name: str, recorded: Mapping[Client, ClientImpact]
+) -> dict[Client, ClientImpact]:
+    return {who: all_responses(windows.samples(name, who), 1.0).impact for who in recorded}
+
+
+def _build(windows: LiveWindows, name: str, build: BuildUnderLoad) -> BuildUnderLoad:
+    met = {
+        who: responses_during(windows.samples(name, who), build.started_ns, build.seconds).impact
+        for who in build.impact
+    }
+    return replace(build, impact=met)

@@ -1,0 +1,76 @@
+"""All verdicts of a finished run of any kind, from its record and its raw files alone.
+
+Every run is judged by this at its end, and `tailguard verify` judges it again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tailguard.compare.comparison import Block, compare_blocks
+from tailguard.compare.gate_quality import ratios_of
+from tailguard.compare.plain_margin import plain_verdicts
+from tailguard.compare.plan_comparison import compare_plans
+from tailguard.judge.proof_verdicts import proof_verdicts
+from tailguard.judge.verdicts import judge_run
+from tailguard.record.duet import Duet
+from tailguard.record.run import Run
+from tailguard.record.samples.parquet import read_samples
+from tailguard.record.verdict import ChangeVerdict, PlanVerdict, ProofVerdict, Verdict
+
+
+def verdicts_of(run: Run) -> tuple[Verdict, ...]:
+    """Return the verdicts of a run: on its objectives, its migrations and, of a duet, its changes and plans.
+
+    Raises UsageError if a raw file is missing or broken.
+    """
+    found: list[Verdict] = []
+    if run.record.objectives is not None:
+        found += judge_run(run, run.record.objectives)
+    found += _of_migrations(run)
+    if run.record.duet is not None:
+        found += compare_duet(run, run.record.duet).verdicts
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class DuetComparison:
+    """All that follows from the blocks and plans of a duet; `ratios` are the log-ratios of the gated latencies."""
+
+    changes: tuple[ChangeVerdict, ...]
+    plans: tuple[PlanVerdict, ...]
+    plain: tuple[ChangeVerdict, ...]
+    ratios: Mapping[str, NDArray[np.float64]]
+
+    @property
+    def verdicts(self) -> tuple[ChangeVerdict | PlanVerdict, ...]:
+        """Those that the duet is judged by."""
+        return (*(each for each in self.changes if each.gated), *self.plans, *self.plain)
+
+    @property
+    def watched(self) -> tuple[ChangeVerdict, ...]:
+        """Those that no duet fails by."""
+        return tuple(each for each in self.changes if not each.gated)
+
+
+def compare_duet(run: Run, duet: Duet) -> DuetComparison:
+    """Compare both sides of a duet, block by block; raise UsageError if a block's file is missing or broken."""
+    plans = compare_plans(duet.sides["baseline"].plans, duet.sides["candidate"].plans) if duet.sides else []
+    baseline: list[Block] = [read_samples(run.folder / block.files["baseline"]) for block in duet.blocks]
+    candidate: list[Block] = [read_samples(run.folder / block.files["candidate"]) for block in duet.blocks]
+    changes = compare_blocks(baseline, candidate, duet.margins)
+    return DuetComparison(
+        changes=tuple(changes),
+        plans=tuple(plans),
+        plain=tuple(plain_verdicts(duet.budget.plain, baseline, candidate)),
+        ratios=ratios_of(changes, baseline, candidate),
+    )
+
+
+def _of_migrations(run: Run) -> list[ProofVerdict]:
+    if not run.record.migrations:
+        return []
+    live = run.live_samples()
+    return [each for entry in run.record.migrations for each in proof_verdicts(entry, live)]

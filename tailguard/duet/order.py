@@ -1,0 +1,107 @@
+"""What passes between a duet and the process of one side of one block: an Order there, a SideRecord back, both JSON."""
+
+from collections.abc import Mapping
+
+from tailguard.config.merge import Config
+from tailguard.config.option import OptionValue
+from tailguard.http.remote_target import MappedTarget
+from tailguard.record.duet import ExplainedQuery
+from tailguard.record.environment import Placement
+from tailguard.record.part import Document, Part
+from tailguard.record.scenario import Invariant, Schedule
+
+
+def settings_of(config: Config) -> dict[str, OptionValue]:
+    """Return every value that is set, by its dotted key."""
+    return {name: each.value for name, each in config.settings.items() if each.value is not None}
+
+
+class TargetTable(Part, frozen=True, kw_only=True, tag=True):
+    """The mapping of a server that is not there yet, so that nobody is logged in; `folder` has its files."""
+
+    source: str
+    table: Document
+    folder: str
+
+
+class ServerOrder(Part, frozen=True, kw_only=True):
+    """A side that is a server: a URL that answers, or (`url` is "") a command that is started for each block.
+
+    `health` is the path that it must answer. `mapping` is None if the suite knows its routes; then `secret` signs its
+    tokens. Iterations of the duet are numbered from `first_iteration`.
+    """
+
+    label: str
+    url: str
+    command: tuple[str, ...]
+    health: str
+    secret: str
+    mapping: MappedTarget | TargetTable | None
+    first_iteration: int
+
+
+class SideOrder(Part, frozen=True, kw_only=True):
+    """What a side is told in every block.
+
+    `settings` has every value of the configuration by its dotted key, `config_file` describes the suite and lies
+    beside it. `folder` has the side's code, "" if the side is a server; `project` is the folder that the suite was
+    copied from: nothing may be loaded from there.
+    """
+
+    profile: str
+    settings: Mapping[str, OptionValue]
+    config_file: str
+    placement: Placement
+    folder: str = ""
+    project: str = ""
+    server: ServerOrder | None = None
+
+
+class Order(Part, frozen=True, kw_only=True):
+    """What one block shall do.
+
+    `run_id` tells its rows from others'. `turns` is the socket over which the two sides take turns
+    (`tailguard.duet.turns`), "" if there is no other side. The process was started at `ordered_ns`, on the clock that
+    all processes of a machine share. `explain`: look at the query plans, too, after all else.
+    """
+
+    side: SideOrder
+    run_id: str
+    number: int
+    ordered_ns: int
+    turns: str = ""
+    explain: bool = False
+
+
+class PhaseTimes(Part, frozen=True, kw_only=True):
+    """Where the time of a block's process went, in seconds; they add up to the whole."""
+
+    start: float = 0.0
+    world: float = 0.0
+    prepare: float = 0.0
+    wait: float = 0.0
+    measure: float = 0.0
+    check: float = 0.0
+    close: float = 0.0
+
+
+class MeasuredScenario(Part, frozen=True, kw_only=True):
+    """One scenario of one side of a block, without its samples. `unchecked` says why there are no invariants."""
+
+    title: str
+    schedule: Schedule
+    warmup: int
+    offered_rate_per_s: float | None
+    measured_s: float
+    invariants: tuple[Invariant, ...]
+    unchecked: str = ""
+
+
+class SideRecord(Part, frozen=True, kw_only=True):
+    """What a side measured in a block, beside its samples; `plans` only if they were asked for."""
+
+    scenarios: Mapping[str, MeasuredScenario]
+    platform: str
+    faults: tuple[str, ...]
+    plans: Mapping[str, ExplainedQuery]
+    phases: PhaseTimes

@@ -1,0 +1,140 @@
+"""The doubts of a Locust run: those of any run, and those that only its workers and its target can raise."""
+
+from collections.abc import Iterator, Mapping
+
+from tailguard.locust.master.failures import doubts_of_failures
+from tailguard.locust.master.master import Master
+from tailguard.locust.master.worker_doubts import doubts_of_workers
+from tailguard.locust.worker.workplace import EXHAUSTED, THROTTLED, UNCHECKED
+from tailguard.record.doubt import Doubt, Grade
+from tailguard.record.locust import Broadcasts
+from tailguard.record.samples import Samples
+from tailguard.record.scenario import ScenarioEntry
+from tailguard.trust.doubts import find_doubts
+
+
+def doubts_of(
+    scenarios: Mapping[str, ScenarioEntry],
+    samples: Mapping[str, Samples],
+    master: Master,
+    skipped: Mapping[str, str],
+    broadcasts: Mapping[str, Broadcasts],
+) -> list[Doubt]:
+    """Return the doubts of every scenario, and those of the run as a Locust one.
+
+    `skipped` says why a scenario cannot be played at the target.
+    """
+    ledgers = master.inbox.ledgers()
+    return [
+        *_of_skipped(skipped),
+        *doubts_of_failures(samples, list(ledgers.values()), master.plan.target.host),
+        *find_doubts(scenarios, samples),
+        *doubts_of_workers({worker: told.load for worker, told in ledgers.items()}),
+        *_of_notes(master),
+        *_of_workers(master),
+        *_of_iterations(master),
+        *_of_broadcasts(broadcasts),
+    ]
+
+
+def _of_skipped(skipped: Mapping[str, str]) -> Iterator[Doubt]:
+    for slug, reason in skipped.items():
+        yield Doubt(
+            kind="skipped_scenario",
+            scenario=slug,
+            grade=Grade.WARN,
+            measured=f"not measured: {reason}",
+            limit="every scenario measured",
+            remedy="nothing is known of it: measure it in-process, or give the target a route",
+        )
+
+
+def _of_notes(master: Master) -> Iterator[Doubt]:
+    notes = master.notes()
+    for told in notes.get(THROTTLED, []):
+        yield Doubt(
+            kind=THROTTLED,
+            scenario=None,
+            grade=Grade.GRAVE,
+            measured=told,
+            limit="no answer 429",
+            remedy="lift the rate on the target, then measure again",
+        )
+    for told in notes.get(EXHAUSTED, []):
+        yield Doubt(
+            kind=EXHAUSTED,
+            scenario=None,
+            grade=Grade.GRAVE,
+            measured=told,
+            limit="a row for each iteration",
+            remedy="give the pool more rows, or end sooner",
+        )
+    for told in notes.get(UNCHECKED, []):
+        yield Doubt(
+            kind=UNCHECKED,
+            scenario=None,
+            grade=Grade.NOTE,
+            measured=told,
+            limit="every invariant checked",
+            remedy="check money, capacity and uniqueness on the target itself after this run",
+        )
+
+
+def _of_workers(master: Master) -> Iterator[Doubt]:
+    if master.late:
+        yield Doubt(
+            kind="late_worker",
+            scenario=None,
+            grade=Grade.WARN,
+            measured=f"{len(master.late)} of {len(master.workers)} workers joined after the run had begun",
+            limit="all workers there at the start",
+            remedy="start the master with --expect-workers",
+        )
+    if unsettled := master.unsettled():
+        yield Doubt(
+            kind=UNCHECKED,
+            scenario=None,
+            grade=Grade.WARN,
+            measured=f"{len(unsettled)} of {len(master.workers)} workers did not check their invariants",
+            limit="every worker",
+            remedy="look at the workers' logs; end the test by --run-time rather than by ending its processes",
+        )
+
+
+def _of_iterations(master: Master) -> Iterator[Doubt]:
+    ledgers = master.inbox.ledgers().values()
+    for slug in master.plan.scenarios:
+        told = [ledger.scenarios[slug] for ledger in ledgers if slug in ledger.scenarios]
+        cut_off = sum(each.cut_off for each in told)
+        if cut_off:
+            yield Doubt(
+                kind="cut_off_iterations",
+                scenario=slug,
+                grade=Grade.WARN,
+                measured=f"{cut_off} iterations were ended in the middle, by locust stopping their user",
+                limit="0",
+                remedy="keep the number of users constant while the run is on",
+            )
+        for broken in {each.broken for each in told if each.broken}:
+            yield Doubt(
+                kind="broken_scenario",
+                scenario=slug,
+                grade=Grade.GRAVE,
+                measured=broken,
+                limit="a journey that can be played",
+                remedy="mend the scenario",
+            )
+
+
+def _of_broadcasts(broadcasts: Mapping[str, Broadcasts]) -> Iterator[Doubt]:
+    for slug, found in broadcasts.items():
+        if found.unmatched:
+            yield Doubt(
+                kind="unmatched_broadcasts",
+                scenario=slug,
+                grade=Grade.GRAVE,
+                measured=f"{found.unmatched} broadcasts ended by no event that their sender's spectators had",
+                limit="0",
+                remedy="an adapter must end a broadcast at its subscribers' receipt "
+                "(tailguard.websocket.subscribers.Receipt)",
+            )

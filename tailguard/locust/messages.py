@@ -1,0 +1,192 @@
+"""What the master of a Locust run and its workers send each other: structs, checked when they arrive.
+
+Locust carries them as bytes; the tag in them says which message it is.
+"""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from tailguard.config.option import OptionValue
+from tailguard.engine.schedule import Schedule
+from tailguard.http.remote_target import Credential, RemoteTarget, Shard
+from tailguard.locust.clock import ClockPair
+from tailguard.locust.schedule import parse_schedule
+from tailguard.record.locust import WorkerLoad
+from tailguard.record.run_json import dec_hook, enc_hook
+from tailguard.record.scenario import Invariant
+
+
+class ScheduleWords(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule as the command line has it, with what that leaves open: every worker makes the same starts of it."""
+
+    text: str
+    rate_per_s: float
+    duration_s: float
+    seed: int
+
+    def schedule(self) -> Schedule:
+        """Return the schedule. Raises UsageError if the text names none, or one that cannot be."""
+        return parse_schedule(self.text, self.rate_per_s, self.duration_s, self.seed)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What all workers of a run do alike.
+
+    `scenarios_sha256` is the hash of the suite's code, which must be the workers' too. Iterations are numbered from
+    `first_iteration`. `schedules` are by scenario; the model is closed if there are none. If `keep_raw` names a
+    folder, each worker keeps its own samples there, too.
+    """
+
+    scenarios_sha256: str
+    target: RemoteTarget
+    profile: str
+    settings: Mapping[str, OptionValue | None]
+    scenarios: tuple[str, ...]
+    warmup: int
+    first_iteration: int = 0
+    schedules: Mapping[str, ScheduleWords] = {}
+    keep_raw: str | None = None
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """`run` is the id of the run that it belongs to."""
+
+    run: str
+
+
+class Begin(Message, frozen=True, kw_only=True):
+    """Open your world, prepare and warm up."""
+
+    plan: Plan
+    shard: Shard
+
+
+class Go(Message, frozen=True, kw_only=True):
+    """Let the users play."""
+
+
+class Renew(Message, frozen=True, kw_only=True):
+    """Use these credentials from now on."""
+
+    credentials: tuple[Credential, ...]
+
+
+class Collect(Message, frozen=True, kw_only=True):
+    """Stop playing, and send everything."""
+
+
+class Settle(Message, frozen=True, kw_only=True):
+    """Nobody plays any more: check what must hold."""
+
+
+class Hello(msgspec.Struct, frozen=True, tag=True):
+    """A worker can take messages."""
+
+
+class Ready(Message, frozen=True, kw_only=True):
+    """A worker is ready or, with the reason, cannot take part."""
+
+    why: str
+
+
+class Chunk(Message, frozen=True, kw_only=True):
+    """Samples of a scenario: rows as bytes, one `tailguard.engine.recorder.ROW` each.
+
+    `errors` are the worker's names of failures and refusals, in the order of its own numbers.
+    """
+
+    number: int
+    scenario: str
+    rows: bytes
+    errors: tuple[str, ...]
+
+
+class ReceiptChunk(Message, frozen=True, kw_only=True):
+    """Receipts of a scenario's spectators: rows as bytes, one `RECEIPT` (worker/receipts.py) each."""
+
+    number: int
+    scenario: str
+    receipts: bytes
+
+
+class WatchedLedger(msgspec.Struct, frozen=True, kw_only=True):
+    """What the master must know beside a worker's receipts: how many it sent, of how many spectators, since when."""
+
+    rows: int
+    spectators: int
+    since_ns: int
+    duplicates: int
+
+
+class ScenarioLedger(msgspec.Struct, frozen=True, kw_only=True):
+    """What the master must know of a scenario beside a worker's samples (`ScenarioExecutor`).
+
+    `lateness_ns` are int64 as bytes.
+    """
+
+    users: int
+    offered: int
+    ended: int
+    warmup: int
+    cut_off: int
+    broken: str
+    said: Mapping[str, str]
+    lateness_ns: bytes
+
+
+class Ledger(Message, frozen=True, kw_only=True):
+    """What a worker has sent in all: the last word of its account.
+
+    `rows` and `watched` are by scenario; `notes` are what a person must be told, by kind. `load` is None if the worker
+    did not play.
+    """
+
+    chunks: int
+    rows: Mapping[str, int]
+    watched: Mapping[str, WatchedLedger]
+    clock: ClockPair
+    scenarios: Mapping[str, ScenarioLedger]
+    notes: Mapping[str, str]
+    load: WorkerLoad | None
+
+
+class Settled(Message, frozen=True, kw_only=True):
+    """What a worker found to hold and not to hold, by scenario; or why it could not look. With a ledger of all."""
+
+    invariants: Mapping[str, tuple[Invariant, ...]]
+    why: str
+    ledger: Ledger
+
+
+ToWorker: TypeAlias = Begin | Go | Renew | Collect | Settle
+ToMaster: TypeAlias = Hello | Ready | Chunk | ReceiptChunk | Ledger | Settled
+
+
+class _OfSomeRun(msgspec.Struct):
+    """What every version's message to a worker has."""
+
+    run: str
+
+
+def packed(message: ToWorker | ToMaster) -> bytes:
+    """Return a message as it travels."""
+    return msgspec.msgpack.encode(message, enc_hook=enc_hook)
+
+
+def for_worker(data: bytes) -> ToWorker:
+    """Return a message to a worker. Raises msgspec.ValidationError if it is another version's."""
+    message: ToWorker = msgspec.msgpack.decode(data, type=ToWorker, dec_hook=dec_hook)
+    return message
+
+
+def for_master(data: bytes) -> ToMaster:
+    """Return a message to the master; raises as `for_worker` does."""
+    message: ToMaster = msgspec.msgpack.decode(data, type=ToMaster, dec_hook=dec_hook)
+    return message
+
+
+def run_of(data: bytes) -> str:
+    """Return the run that a message to a worker belongs to, whichever version sent it."""
+    return msgspec.msgpack.decode(data, type=_OfSomeRun).run
