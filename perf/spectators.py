@@ -1,17 +1,17 @@
 """What must hold of the spectators of a feed: nobody dropped or, if a run cuts them off, everybody back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import tailguard as tg
-from tailguard.websocket import BroadcastLostError
+from tailguard.websocket import BroadcastLostError, Totals
 
 
-def never_dropped(totals: Mapping[str, int]) -> Iterator[tg.Invariant]:
+def never_dropped(totals: Totals) -> Iterator[tg.Invariant]:
     """Yield whether all connections held."""
-    yield tg.expect("no spectator was dropped", 0, totals["dropped"])
+    yield tg.expect("no spectator was dropped", 0, totals.dropped)
 
 
-def after_drops(totals: Mapping[str, int], samples: tg.Samples) -> Iterator[tg.Invariant]:
+def after_drops(totals: Totals, samples: tg.Samples) -> Iterator[tg.Invariant]:
     """Yield whether those who were cut off came back, and lost nothing while in the room.
 
     What was sent meanwhile is missed, not lost: the platform repeats no event, and a client that comes back reads the
@@ -23,11 +23,11 @@ def after_drops(totals: Mapping[str, int], samples: tg.Samples) -> Iterator[tg.I
         name="no broadcast was lost to a spectator in the room",
         held=not lost,
         expected="0",
-        observed=f"{lost}; {totals['missed']} missed by those cut off",
+        observed=f"{lost}; {totals.missed} missed by those cut off",
     )
     yield tg.Invariant(
         name="every spectator who was cut off came back",
-        held=not totals["away"],
+        held=not totals.away,
         expected="0 away",
-        observed=f"{totals['away']} away after {totals['dropped']} drops",
+        observed=f"{totals.away} away after {totals.dropped} drops",
     )

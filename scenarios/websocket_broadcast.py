@@ -95,8 +95,8 @@ def holds(
 ) -> Iterator[tg.Invariant]:
     """Every broadcast once per spectator, in order, none lost, none before its commit."""
     totals = subscribers.totals()
-    yield tg.expect("every broadcast reached every spectator once", 0, totals["duplicates"])
-    yield tg.expect("broadcasts arrived in order", 0, totals["out_of_order"])
+    yield tg.expect("every broadcast reached every spectator once", 0, totals.duplicates)
+    yield tg.expect("broadcasts arrived in order", 0, totals.out_of_order)
     yield from after_drops(totals, samples) if subscribers.come_back else never_dropped(totals)
     if observer is not None:
         yield observer.committed_first()

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from tailguard.base.errors import UsageError
 from tailguard.faults.proxy import FaultProxy
 from tailguard.suite.run import Run
-from tailguard.websocket.subscribers import Feed
+from tailguard.websocket.messages import Feed
 
 
 def cut_off(run: Run) -> bool:

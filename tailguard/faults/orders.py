@@ -46,7 +46,7 @@ class Ordered:
 
 def ordered_faults(config: Config) -> list[Ordered]:
     """Return the faults of a configuration, in their order. Raises UsageError for one that cannot be read."""
-    return [_ordered(text) for text in config.get("chaos.faults")]
+    return [_ordered(text) for text in config.chaos.faults]
 
 
 def _words(kind: str) -> str:

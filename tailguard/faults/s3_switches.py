@@ -59,17 +59,17 @@ class S3Switches:
 def open_switched_s3(config: Config, cpus: Sequence[int] | None) -> Iterator[S3Switches]:
     """Open the configured S3, or an embedded one, behind a proxy. Raises UsageError for an endpoint with TLS."""
     with ExitStack() as stack:
-        endpoint, bucket = config.get("s3.endpoint") or None, config.get("s3.bucket") or None
+        endpoint, bucket = config.s3.endpoint or None, config.s3.bucket or None
         control = None
         if endpoint is None:
             control = stack.enter_context(restartable_s3(cpus, bucket))
             server = control.server
         else:
-            server = stack.enter_context(your_s3(endpoint, bucket, config.get("s3.region") or None))
+            server = stack.enter_context(your_s3(endpoint, bucket, config.s3.region or None))
         parts = urlsplit(server.endpoint)
         if parts.scheme != "http" or parts.hostname is None:
             raise UsageError(
                 "chaos.faults: faults on the wire need an S3 endpoint without TLS, as http://host:port"
             )
-        proxy = stack.enter_context(FaultProxy(parts.hostname, parts.port or 80, config.get("seed")))
+        proxy = stack.enter_context(FaultProxy(parts.hostname, parts.port or 80, config.seed))
         yield S3Switches(replace(server, endpoint=f"http://{proxy.address}"), proxy, control)

@@ -8,9 +8,11 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from tailguard.base.errors import UsageError
+from tailguard.config.merge import Config
 from tailguard.config.option import did_you_mean
+from tailguard.config.suite_table import require_suite
 from tailguard.suite.fixture import Fixture
-from tailguard.suite.plan import Table
+from tailguard.suite.plan import Plan, Table, plan_scenario
 from tailguard.suite.root import load_module
 from tailguard.suite.scenario import Scenario
 from tailguard.suite.signature import short
@@ -44,6 +46,21 @@ class Suite:
     def table(self, scenario: Scenario[...], built_ins: Table) -> Table:
         """Return the fixtures that a scenario may ask for: its file's own, then the shared ones, then the built-ins."""
         return ChainMap(*map(dict, (self.of_module.get(scenario.module, {}), self.shared, built_ins)))
+
+
+def open_suite(config: Config) -> Suite:
+    """Return the suite that a configuration names. Raises UsageError if there is none, or as `discover` does."""
+    suite = require_suite(config.suite)
+    return discover(suite.root, suite.scenarios, suite.fixtures)
+
+
+def plans_of(config: Config, suite: Suite, built_ins: Table) -> list[Plan]:
+    """Plan the scenarios that a configuration names, in its order; all of the suite if it names none.
+
+    Raises UsageError for an unknown scenario, or as `plan_scenario` does.
+    """
+    chosen = suite.choose(config.scenarios or suite.scenarios)
+    return [plan_scenario(each, suite.table(each, built_ins)) for each in chosen]
 
 
 def discover(root: Path, paths: Sequence[str | Path], fixtures: Sequence[str] = ()) -> Suite:

@@ -1,5 +1,6 @@
 """WebSockets: subscribers in a process of their own, and when the last of them had an event."""
 
-from tailguard.websocket.subscribers import BroadcastLostError, Feed, Receipt, Subscribers
+from tailguard.websocket.messages import Feed, Receipt, Totals
+from tailguard.websocket.subscribers import BroadcastLostError, Subscribers
 
-__all__ = ["BroadcastLostError", "Feed", "Receipt", "Subscribers"]
+__all__ = ["BroadcastLostError", "Feed", "Receipt", "Subscribers", "Totals"]

@@ -1,0 +1,69 @@
+"""The fixtures that every suite has without writing them; one of its own of the same name wins."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tailguard.base.processes import Watchdog
+from tailguard.config.merge import Config
+from tailguard.http.connections import Exchange, HttpConnections
+from tailguard.pipeline.parts import Parts
+from tailguard.postgres.reader import Postgres
+from tailguard.s3.store import S3Server
+from tailguard.suite.fixture import Fixture, fixture, given
+from tailguard.suite.plan import Table
+from tailguard.suite.run import Run, Shard, Target
+
+# Servers of a target elsewhere, which are not ours to reach.
+NOT_OURS = Postgres(conninfo="", schema="", version="", source="yours")
+NO_S3 = S3Server(endpoint="", region="", bucket="", kind="yours", version="")
+
+
+def built_ins(
+    config: Config, run: Run, target: Target, shard: Shard, parts: Parts, connections: Exchange | None = None
+) -> Table:
+    """Return the built-in fixtures of a process: config, run, target, shard, folder, connections, postgres, s3.
+
+    `connections` are those of whoever makes the load, if it has its own.
+    """
+
+    @fixture(scope="run")
+    def postgres() -> Postgres:
+        """The run's database; it has a schema of its own."""
+        if target.url:
+            return NOT_OURS
+        found = parts.open_database()
+        return Postgres(found.conninfo, found.schema, found.version, found.source)
+
+    @fixture(scope="run")
+    def s3() -> S3Server:
+        """The run's object store."""
+        return NO_S3 if target.url else parts.open_s3()
+
+    found = (
+        given("config", config),
+        given("run", run),
+        given("target", target),
+        given("shard", shard, "process"),
+        _FOLDER,
+        given("connections", connections, "process") if connections else _CONNECTIONS,
+        postgres,
+        s3,
+    )
+    return {each.name: each for each in found}
+
+
+def _folder() -> Iterator[Path]:
+    """An empty folder; each process has its own, which is gone at its end, whatever that is."""
+    with Watchdog() as watchdog:
+        yield watchdog.folder("tailguard-")
+
+
+def _connections() -> Iterator[Exchange]:
+    """HTTP connections, kept for each thread."""
+    connections = HttpConnections()
+    yield connections
+    connections.close()
+
+
+_FOLDER: Fixture[Path] = Fixture("folder", "run", _folder, (), is_given=True)
+_CONNECTIONS: Fixture[Exchange] = Fixture("connections", "process", _connections, ())

@@ -1,0 +1,84 @@
+"""The servers of a run in the process that opens them: each is started when a fixture first asks for it."""
+
+import logging
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from tailguard.config.merge import Config
+from tailguard.faults.s3_switches import S3Switches, open_switched_s3
+from tailguard.postgres.database import Database, open_database
+from tailguard.postgres.settings import postgres_record
+from tailguard.record.environment import Placement, PostgresServer
+from tailguard.record.environment import S3Server as S3Record
+from tailguard.s3.server import open_s3
+from tailguard.s3.store import S3Server, s3_record
+
+log = logging.getLogger(__name__)
+
+
+class Parts:
+    """A context manager; at its end all servers that it started are gone.
+
+    Attributes:
+        database, s3: None as long as nobody has asked.
+        s3_switches: None if S3 is not open, or no fault of it is ordered.
+        postgres_record, s3_record: what the run's environment says of them.
+    """
+
+    def __init__(self, config: Config, placement: Placement) -> None:
+        self.database: Database | None = None
+        self.s3: S3Server | None = None
+        self.s3_switches: S3Switches | None = None
+        self.postgres_record: PostgresServer | None = None
+        self.s3_record: S3Record | None = None
+        self._config, self._cpus = config, placement.server
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def open_database(self) -> Database:
+        """Return the configured PostgreSQL, or an embedded one. Raises DatabaseError if it cannot be used."""
+        if self.database is None:
+            log.info("starting PostgreSQL")
+            options = self._config.database
+            self.database = self._stack.enter_context(
+                open_database(
+                    options.dsn or None,
+                    binaries=options.binaries or None,
+                    schema=options.schema or None,
+                    cpus=self._cpus,
+                )
+            )
+            with self.database.connect() as connection:
+                self.postgres_record = postgres_record(connection, self.database.source)
+        return self.database
+
+    def open_s3(self) -> S3Server:
+        """Return the configured S3, or an embedded one; behind switches if faults of it are ordered.
+
+        Raises UsageError if it cannot be used.
+        """
+        if self.s3 is None:
+            log.info("starting S3")
+            options = self._config.s3
+            if any(fault.startswith("s3_") for fault in self._config.chaos.faults):
+                self.s3_switches = self._stack.enter_context(open_switched_s3(self._config, self._cpus))
+                self.s3 = self.s3_switches.server
+            else:
+                self.s3 = self._stack.enter_context(
+                    open_s3(
+                        options.endpoint or None,
+                        options.bucket or None,
+                        options.region or None,
+                        cpus=self._cpus,
+                    )
+                )
+            self.s3_record = s3_record(self.s3)
+        return self.s3
