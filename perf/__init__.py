@@ -1,1 +1,1 @@
-"""The measuring engine: schedules, samples, runs. It knows no threshold and no tournament."""
+"""DeltaCrown under test: fixtures, adapters of the platform, own profiles and commands."""

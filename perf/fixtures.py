@@ -115,7 +115,6 @@ def platform(
     mapped: MappedTarget | None,
     url: str,
     reference: Reference,
-    seeded: Seeded,
     target: tg.Target,
     connections: Exchange,
     run: tg.Run,
@@ -127,7 +126,7 @@ def platform(
     elif mapped:
         opened = mapped.platform(connections, run.note)
     elif adapter == HTTP:
-        opened = nullcontext(over_http(url, reference, seeded, connections, run.note, used=bool(target.url)))
+        opened = nullcontext(over_http(url, reference, connections, run.note, used=bool(target.url)))
     else:
         opened = of_your_own(adapter)
     with opened as platform:

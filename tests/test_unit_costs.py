@@ -1,23 +1,28 @@
 """What one unit of each thing costs: `make benchmark`, saved as JSON by pytest-benchmark. Figures, not guards."""
 
-from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from perf.world import World, open_world
+from perf.platform import REFUSALS
+from reference.database import create_tables
+from reference.seed import Seeded, seed_platform
 from tailguard.base.clock import MonotonicClock
 from tailguard.config.merge import load_config
-from tailguard.engine.iteration import Session
+from tailguard.engine.iteration import Iteration, IterationContext
+from tailguard.engine.iteration.answers import Refusals
+from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.placement import choose_placement, pinned
-from tailguard.engine.recorder import ErrorKinds, Recorder
-from tailguard.engine.scenario import Scenario
+from tailguard.engine.recorder import Recorder
 from tailguard.judge.decision import judge_stream
+from tailguard.postgres import Database
 from tailguard.record.samples import ERROR
-from tailguard.suite.registry import named_scenarios
-from tests.support.suite import SUITE
+from tailguard.s3 import S3Server
+from tests.support.played import bound, built_ins, postgres_of
 
 pytestmark = pytest.mark.benchmark
 
@@ -31,26 +36,10 @@ IN_PROCESS = (
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    """One world with all that the scenarios need, on cores as in a run."""
-    placement = choose_placement()
-    needs = frozenset({"postgres", "s3", "websocket"})
-    with (
-        pinned(placement),
-        open_world(load_config("smoke", environ={}), needs, "costs", placement=placement) as world,
-    ):
-        yield world
-
-
-def session_of(scenario: Scenario, recorder: Recorder) -> Session:
-    return Session(
-        scenario.steps,
-        scenario.refusals,
-        worker=0,
-        clock=MonotonicClock(),
-        recorder=recorder,
-        errors=ErrorKinds(),
-    )
+def seeded(module_database: Database) -> Seeded:
+    """The rows of a whole run."""
+    create_tables(module_database.conninfo)
+    return seed_platform(module_database.conninfo)
 
 
 def test_recording_a_sample(benchmark: BenchmarkFixture) -> None:
@@ -59,14 +48,14 @@ def test_recording_a_sample(benchmark: BenchmarkFixture) -> None:
 
 
 def test_timing_a_step_that_does_nothing(benchmark: BenchmarkFixture) -> None:
-    scenario = named_scenarios(SUITE, ["registration"])[0]
-    session = session_of(scenario, Recorder())
+    context = IterationContext("costs", 1, "nothing", MonotonicClock(), StepNames(["step"]))
+    iteration = Iteration(context, Recorder(), 0)
 
-    def turn() -> None:
-        session.begin(1, 0)
-        session.step("register", int)
+    def play() -> None:
+        iteration.begin(1, 0, 0)
+        iteration.step("step", int)
 
-    benchmark.pedantic(turn, rounds=200, iterations=200)
+    benchmark.pedantic(play, rounds=200, iterations=200)
 
 
 @pytest.mark.parametrize("dependence", ["bursty", "independent"])
@@ -75,22 +64,34 @@ def test_a_whole_decision_over_20000_samples(benchmark: BenchmarkFixture, depend
     benchmark.pedantic(judge_stream, (exceed, 0.95), {"dependence": dependence}, rounds=20)
 
 
-@pytest.mark.parametrize("slug", IN_PROCESS)
-def test_one_turn_of_a_scenario(benchmark: BenchmarkFixture, world: World, slug: str) -> None:
-    scenario = named_scenarios(SUITE, [slug])[0]
-    settings = load_config("smoke", environ={}).scenario(slug)
-    data = scenario.prepare(world, settings)
-    recorder = Recorder()
-    session = session_of(scenario, recorder)
-    turns = iter(range(10**6))
+@pytest.mark.parametrize("name", IN_PROCESS)
+def test_one_iteration_of_a_scenario(
+    benchmark: BenchmarkFixture,
+    name: str,
+    module_database: Database,
+    s3_server: S3Server,
+    seeded: Seeded,
+    tmp_path: Path,
+) -> None:
+    given = built_ins(tmp_path, postgres=postgres_of(module_database), s3=s3_server)
+    with (
+        pinned(choose_placement()),
+        bound(name, given, seeded=seeded) as scenario,
+        scenario.user() as journey,
+    ):
+        clock, recorder, numbers = MonotonicClock(), Recorder(), iter(range(10**6))
+        names, refusals = StepNames(scenario.steps), Refusals(scenario.refusals)
+        iteration = Iteration(IterationContext("costs", 1, name, clock, names, refusals), recorder, 0)
 
-    def turn() -> None:
-        session.begin(next(turns), MonotonicClock().now_ns())
-        scenario.journey(session, world.platform, data)
+        def play() -> None:
+            now_ns = clock.now_ns()
+            iteration.begin(next(numbers), now_ns, now_ns)
+            with suppress(*REFUSALS):
+                journey(iteration)
 
-    benchmark.pedantic(turn, rounds=100, warmup_rounds=10)
-    outcomes = recorder.samples(slug, scenario.steps, ErrorKinds().names()).outcome
-    assert not (outcomes == ERROR).any(), "a turn that fails is no cost of the platform"
+        benchmark.pedantic(play, rounds=100, warmup_rounds=10)
+    outcomes = recorder.samples(name, scenario.steps, ("",)).outcome
+    assert not (outcomes == ERROR).any(), "an iteration that fails is not a cost of the platform"
 
 
 def test_every_default_scenario_has_its_unit_cost() -> None:

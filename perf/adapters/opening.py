@@ -10,7 +10,6 @@ from perf.adapters.http import HttpPlatform, Note, Tokens
 from perf.adapters.in_process import InProcessPlatform
 from perf.platform import Closes
 from perf.reference import Reference
-from reference.seed import Seeded
 from reference.tokens import Tokens as Signer
 from tailguard.http import Exchange
 
@@ -40,14 +39,10 @@ def called_in_process(reference: Reference) -> Iterator[InProcessPlatform]:
 
 
 def over_http(
-    url: str, reference: Reference, seeded: Seeded, connections: Exchange, note: Note, *, used: bool
+    url: str, reference: Reference, connections: Exchange, note: Note, *, used: bool
 ) -> HttpPlatform:
-    """Speak to a server of the reference platform; everybody has a token before the clock starts.
-
-    One that others have `used` keeps no versions of matches that we know.
-    """
+    """Speak to a server of the reference platform; of one that others have `used` we know no versions of matches."""
     tokens = Tokens(Signer(reference.secret).mint)
-    tokens.prepare(seeded.users)
     return HttpPlatform(
         url, tokens, connections, note, spectator=reference.spectator, states_versions=not used
     )

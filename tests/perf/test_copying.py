@@ -5,9 +5,8 @@ import time
 from types import SimpleNamespace
 
 from perf.cutover.copying import Copying
-from perf.cutover.memory import MemoryCourse
+from perf.cutover.memory import LONG, MemoryCourse, memory_constant
 from reference.certificates.backfill import BackfillProgress
-from scenarios.certificate_migration import LONG, memory_constant
 
 MB = 1_000_000
 
@@ -32,19 +31,19 @@ def wait_for(true):
         time.sleep(0.005)
 
 
-def test_it_rests_while_another_scenario_has_its_turn():
+def test_it_rests_while_another_scenario_has_its_slice():
     backfill = Batches()
     copying = Copying(backfill)
     copying.start()
     wait_for(lambda: backfill.done == 1)
     time.sleep(0.2)
     assert backfill.done == 1
-    copying.turn()
+    copying.touch()
     wait_for(lambda: backfill.done == 10)
     wait_for(lambda: not copying.busy)
 
 
-def test_finishing_copies_the_rest_without_a_turn():
+def test_finishing_copies_the_rest_without_an_iteration():
     backfill = Batches()
     copying = Copying(backfill)
     copying.start()
@@ -77,4 +76,4 @@ def test_a_backfill_that_keeps_its_bodies_breaks_the_invariant():
 def test_a_steady_backfill_holds_it_and_of_a_short_one_nothing_is_said():
     [invariant] = memory_constant(SimpleNamespace(total=LONG, growth_bytes=MB, warm_bytes=90 * MB))
     assert invariant.held
-    assert memory_constant(SimpleNamespace(total=LONG - 1, growth_bytes=10**12, warm_bytes=1)) == []
+    assert list(memory_constant(SimpleNamespace(total=LONG - 1, growth_bytes=10**12, warm_bytes=1))) == []

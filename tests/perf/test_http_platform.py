@@ -1,17 +1,16 @@
-"""The port over HTTP: what each method gives and raises, and that connections and tokens are kept."""
+"""The platform over HTTP: what each method gives and raises, and that connections and tokens are kept."""
 
 import hashlib
 import http.server
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
-from perf.http import HttpPlatform, Tokens
-from perf.platform import Platform
-from perf.served import ServedPlatform
-from reference.database import create_tables
+from perf.adapters.http import HttpPlatform, Tokens
+from perf.platform import STEPS, FallsBack
+from reference.certificates import Metrics
 from reference.errors import (
     Conflict,
     Forbidden,
@@ -21,34 +20,47 @@ from reference.errors import (
     Unauthenticated,
     Unavailable,
 )
-from reference.platform import DeltaCrown
-from reference.seed import Seeded, seed_platform
-from reference.web.app import create_app
-from reference.web.server import WebServer, bind
+from reference.seed import Seeded
 from reference.web.throttle import Rate, Throttle
+from tailguard.http import HttpConnections
 from tailguard.http import connections as _wire
-from tailguard.websocket.subscribers import Subscribers
-from tests.support.web_served import SECRET, SIZE, s3_storage
+from tailguard.websocket import Subscribers
+from tests.support.web_served import SIZE, s3_storage, serving
 
 SEEDED = Seeded.of(SIZE)
 
 
+def nothing(*_):
+    pass
+
+
+@contextmanager
+def speaking(url, mint, note=nothing, **options):
+    """A platform over HTTP, hung up at the end."""
+    with closing(HttpConnections()) as connections:
+        yield HttpPlatform(url, Tokens(mint), connections, note, spectator=SEEDED.users[-1], **options)
+
+
 @pytest.fixture(scope="module")
-def platform(module_database, s3_server):
-    create_tables(module_database.conninfo)
-    seed_platform(module_database.conninfo, size=SIZE)
-    reference = DeltaCrown(module_database.conninfo, storage=s3_storage(s3_server, "adapter/"), secret=SECRET)
-    served = ServedPlatform(reference, users=SEEDED.users, staff=1, spectator=SEEDED.users[-1])
-    yield served
-    served.close()
+def served(module_database, s3_server):
+    storage = s3_storage(s3_server, "adapter/")
+    with serving(module_database, storage=storage, metrics=Metrics()) as served:
+        yield served
 
 
-def test_it_is_a_platform_like_any_other(platform):
-    assert isinstance(platform, Platform)
+@pytest.fixture(scope="module")
+def platform(served):
+    with speaking(served.url, served.platform.tokens.mint) as platform:
+        yield platform
+
+
+@pytest.mark.parametrize("protocol", [*(protocol for _, protocol in STEPS.values()), FallsBack])
+def test_it_has_every_step(platform, protocol):
+    assert isinstance(platform, protocol)
 
 
 def test_a_registration_and_its_refusals(platform):
-    assert platform.register(1, 10)["user"] == 10
+    assert platform.register(1, 10).user == 10
     with pytest.raises(Conflict, match="already registered"):
         platform.register(1, 10)
     small = SEEDED.small_tournaments[0]
@@ -69,14 +81,14 @@ def test_a_result_tells_its_new_version_and_reads_back(platform):
     with pytest.raises(Conflict):
         platform.submit_result(match_id, player, 3, 1, 1)
     with pytest.raises(Forbidden):
-        platform.submit_result(match_id, 150, 3, 1)
+        platform.submit_result(match_id, 150, 3, 1, None)
     with pytest.raises(NotFound):
-        platform.submit_result(10**9, player, 3, 1)
+        platform.submit_result(10**9, player, 3, 1, None)
 
 
 def test_a_transfer_and_its_refusals(platform):
     first = platform.transfer(5, 6, 10, "adapter-1")
-    assert platform.transfer(5, 6, 10, "adapter-1")["debit_id"] == first["debit_id"]
+    assert platform.transfer(5, 6, 10, "adapter-1").debit_id == first.debit_id
     with pytest.raises(Conflict):
         platform.transfer(5, 6, 11, "adapter-1")
     with pytest.raises(InsufficientFunds):
@@ -85,15 +97,17 @@ def test_a_transfer_and_its_refusals(platform):
 
 def test_a_certificate_reads_back_through_its_presigned_link(platform):
     body = "<svg>Curaçao 東京 Δ 🏆</svg>".encode()
-    stored = platform.upload_certificate(1, body)
+    stored = platform.upload_certificate(1, body, "participant")
     assert (stored.sha256, stored.retries) == (hashlib.sha256(body).hexdigest(), 0)
-    assert platform.read_presigned(stored.id) == body
+    assert platform.read_presigned(stored.id) == platform.download_certificate(stored.id) == body
+    assert platform.fallback_reads() == 0
 
 
-def test_the_histories(platform):
-    assert len(platform.wallet_history(42)) == 50
-    assert len(platform.moderation_history("TRN-2025-001")) == 100
-    assert platform.moderation_history("no such ref? 東") == []
+def test_a_server_that_others_have_used_is_told_no_version_and_tells_none(served):
+    match_id = SEEDED.matches[4]
+    player, _ = SEEDED.participants(match_id)
+    with speaking(served.url, served.platform.tokens.mint, states_versions=False) as used:
+        assert used.submit_result(match_id, player, 3, 1, 17).version is None
 
 
 def test_the_feed_leads_into_the_room(platform):
@@ -101,13 +115,13 @@ def test_the_feed_leads_into_the_room(platform):
     player, _ = SEEDED.participants(match_id)
     with Subscribers(platform.feed(SEEDED.live_tournaments[0]), 3) as subscribers:
         ticket = subscribers.expect(match_id)
-        platform.submit_result(match_id, player, 2, 0)
+        platform.submit_result(match_id, player, 2, 0, None)
         assert ticket.wait(5).count == 3
 
 
 def test_threads_keep_their_connections(platform):
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda _: platform.wallet_history(42), range(100)))
+        list(threads.map(lambda _: platform.match_scores(SEEDED.matches[0]), range(100)))
     before = len(platform._connections._all)
     with ThreadPoolExecutor(1) as threads:
         ports = list(threads.map(lambda _: local_port(platform), range(20)))
@@ -116,7 +130,7 @@ def test_threads_keep_their_connections(platform):
 
 
 def local_port(platform):
-    platform.wallet_history(42)
+    platform.match_scores(SEEDED.matches[0])
     [(connection, _)] = platform._connections._of_thread.__dict__.values()
     return connection.sock.getsockname()[1]
 
@@ -129,24 +143,18 @@ def test_a_connection_that_was_idle_too_long_is_opened_anew(platform, monkeypatc
 
 
 def test_a_throttled_target_is_named_with_the_rate_to_lift(database):
-    create_tables(database.conninfo)
-    seed_platform(database.conninfo, size=SIZE)
-    reference = DeltaCrown(database.conninfo, secret=SECRET)
-    throttle = Throttle({"registration_write": Rate(1, 60)})
-    with WebServer(create_app(reference, throttle=throttle), bind("127.0.0.1", 0)) as server:
-        platform = HttpPlatform(server.url, Tokens(reference.tokens.mint), staff=1, spectator=2)
-        platform.register(1, 10)
-        with pytest.raises(Throttled, match="THROTTLE_REGISTRATION_WRITE_RATE") as caught:
-            platform.register(2, 10)
+    throttle, told = Throttle({"registration_write": Rate(1, 60)}), {}
+    with serving(database, throttle=throttle) as served:
+        with speaking(served.url, served.platform.tokens.mint, told.__setitem__) as platform:
+            platform.register(1, 10)
+            with pytest.raises(Throttled, match="THROTTLE_REGISTRATION_WRITE_RATE") as caught:
+                platform.register(2, 10)
+            with pytest.raises(Unavailable):  # no storage was given
+                platform.upload_certificate(1, b"<svg/>", "participant")
         assert "Retry-After 6" in str(caught.value)
-        stranger = HttpPlatform(server.url, Tokens(lambda _: "rubbish"), staff=1, spectator=2)
-        with pytest.raises(Unauthenticated):
+        assert told == {"throttled": str(caught.value)}
+        with speaking(served.url, lambda _: "rubbish") as stranger, pytest.raises(Unauthenticated):
             stranger.register(1, 11)
-        with pytest.raises(Unavailable):  # no storage was given
-            platform.upload_certificate(1, b"<svg/>")
-        platform.close()
-        stranger.close()
-    reference.close()
 
 
 class FakeTime:
@@ -159,7 +167,7 @@ class FakeTime:
 def test_tokens_are_obtained_once_and_renewed_before_they_expire():
     asked, time = [], FakeTime()
     tokens = Tokens(lambda user: asked.append(user) or f"token-{user}-{len(asked)}", now_s=time)
-    tokens.prepare([1, 2])
+    assert [tokens.of(user) for user in (1, 2)] == ["token-1-1", "token-2-2"]
     assert asked == [1, 2]
     assert tokens.of(1) == "token-1-1"
     time.now_s = 49 * 60
@@ -188,13 +196,10 @@ def answering(status, body):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))  # how often it looks for its end
         thread.start()
-        platform = HttpPlatform(
-            f"http://127.0.0.1:{server.server_port}", Tokens(lambda _: "x"), staff=1, spectator=1
-        )
         try:
-            yield platform
+            with speaking(f"http://127.0.0.1:{server.server_port}", lambda _: "x") as platform:
+                yield platform
         finally:
-            platform.close()
             server.shutdown()
             thread.join()
 
@@ -212,7 +217,5 @@ def test_an_answer_in_another_shape_is_judged_by_its_status(body):
 
 
 def test_a_target_that_does_not_answer_is_an_os_error():
-    platform = HttpPlatform("http://127.0.0.1:1", Tokens(lambda _: "x"), staff=1, spectator=1)
-    with pytest.raises(OSError, match="refused"):
+    with speaking("http://127.0.0.1:1", lambda _: "x") as platform, pytest.raises(OSError, match="refused"):
         platform.register(1, 1)
-    platform.close()

@@ -1,18 +1,27 @@
 """A mapping asks a platform that is shaped unlike the reference, and every mistake in it is named."""
 
+import threading
+from contextlib import closing, contextmanager
+
 import pytest
 from click.testing import CliRunner
 
-from perf.mapping.login import LoginError, log_in
-from perf.mapping.mapped import MappedPlatform, PoolExhaustedError, Throttled
-from perf.mapping.pools import PooledRows, read_pools
-from perf.mapping.target import load_target
-from perf.platform import Platform, RefusedError
-from perf.preflight import preflight
+from perf.commands.preflight import preflight
+from perf.mapping.login import Credential, LoginError, log_in, login_of
+from perf.mapping.mapped import PoolExhaustedError, Throttled
+from perf.mapping.opened import open_target, users_of
+from perf.mapping.pools import read_pools, rows_of_pools
+from perf.mapping.target import load_mapping
+from perf.mapping.template import fill, with_environment
+from perf.platform import NEEDED, STEPS, RefusedError
 from tailguard.base.errors import UsageError
 from tailguard.base.secrets import mask
-from tailguard.http.remote_target import Credential
+from tailguard.http import HttpConnections
+from tailguard.suite.invariants import SkippedError
+from tailguard.suite.resolver import Resolver
+from tailguard.suite.run import Run, Target
 from tests.support.other_platform import MAPPING, other_platform, write_mapping
+from tests.support.played import bound, built_ins, planned, play
 
 pytestmark = pytest.mark.system
 
@@ -25,24 +34,36 @@ def other(monkeypatch):
 
 
 @pytest.fixture
-def platform(other, tmp_path):
-    made = connect(other[0], write_mapping(tmp_path))
-    yield made
-    made.close()
+def notes():
+    return {}
 
 
-def connect(host, path):
-    target = load_target(path)
-    return MappedPlatform(target, host, read_pools(target.pools, target.folder, "here"), log_in(target, host))
+@pytest.fixture
+def platform(other, tmp_path, notes):
+    with asked(other[0], write_mapping(tmp_path), notes.__setitem__) as platform:
+        yield platform
 
 
-def read_all(path):
-    target = load_target(path)
-    return read_pools(target.pools, target.folder, target.source)
+@contextmanager
+def asked(host, path, note):
+    target = open_target(load_mapping(path), host)
+    with closing(HttpConnections()) as connections, target.platform(connections, note) as platform:
+        yield platform
 
 
-def test_a_mapped_platform_is_a_platform_like_any_other(platform):
-    assert isinstance(platform, Platform)
+def pools_in(path):
+    mapping = load_mapping(path)
+    return read_pools(mapping.pools, mapping.folder, mapping.source)
+
+
+def logged_in(path, host):
+    mapping = load_mapping(path)
+    return log_in(mapping, login_of(mapping), host, users_of(pools_in(path)))
+
+
+@pytest.mark.parametrize("protocol", [protocol for _, protocol in STEPS.values()])
+def test_a_mapped_platform_has_every_step(platform, protocol):
+    assert isinstance(platform, protocol)
 
 
 def test_a_registration_by_session_and_csrf_and_its_refusal(platform, other):
@@ -58,12 +79,12 @@ def test_a_path_holds_what_a_pool_has_however_it_is_spelt(platform):
     assert type(caught.value).__name__ == "Status404"
 
 
-def test_a_result_as_a_form_and_a_match_that_may_be_used_once(platform, other):
+def test_a_result_as_a_form_and_a_match_that_may_be_used_once(platform, other, notes):
     assert platform.submit_result(501, 0, 3, 1, 1).version is None
     assert other[1].results == {501: ("3", "1")}
     with pytest.raises(PoolExhaustedError, match="501"):
         platform.submit_result(501, 0, 3, 2, 1)
-    assert "give it more rows" in platform.exhausted
+    assert "give it more rows" in notes["pool_exhausted"]
 
 
 def test_a_transfer_keeps_its_numbers_numbers(platform, other):
@@ -77,34 +98,101 @@ def test_a_certificate_goes_up_as_it_is_and_comes_back_through_its_link(platform
     assert platform.read_presigned(stored.id) == body
 
 
-def test_a_throttled_target_is_told_from_a_slow_one(platform, other):
+def test_a_throttled_target_is_told_from_a_slow_one(platform, other, notes):
     other[1].most_requests = other[1].requests
     with pytest.raises(Throttled, match="Retry-After 17 s"):
         platform.register(7, 1)
-    assert "lift its rate" in platform.throttled
+    assert "lift its rate" in notes["throttled"]
 
 
 def test_scenarios_that_the_target_lacks_a_step_for_are_skipped_with_the_reason(tmp_path):
-    skipped = load_target(write_mapping(tmp_path)).skipped(
+    skipped = load_mapping(write_mapping(tmp_path)).skipped(
         ["registration", "websocket_broadcast", "certificate_upload"]
     )
     assert skipped == {"websocket_broadcast": "it has no feed: this platform has no WebSocket"}
 
 
-def test_pools_come_in_the_shape_of_seeded_rows_each_lane_with_matches_of_its_own(tmp_path):
-    target = load_target(write_mapping(tmp_path))
-    pools = read_pools(target.pools, target.folder, "here")
-    lanes = [PooledRows(pools, lane, 2) for lane in range(2)]
-    assert [list(lane.matches_of("matches")) for lane in lanes] == [[501], [502]]
-    assert list(lanes[0].users) == [0, 1, 2, 3, 4]
-    assert (lanes[0].hot_tournament, lanes[1].participants(502)) == (7, (1, 1))
+def test_a_scenario_whose_pool_is_not_there_is_skipped(tmp_path):
+    text = MAPPING.replace('[target.pools.wallets]\ngenerate = { id = "1..6" }\n', "")
+    assert load_mapping(write_mapping(tmp_path, text)).skipped(["economy_transfer"]) == {
+        "economy_transfer": "there is no [target.pools.wallets]"
+    }
+
+
+def test_the_shipped_example_speaks_the_real_platforms_contract(pytestconfig):
+    mapping = load_mapping(pytestconfig.rootpath / "docs" / "examples" / "deltacrown.toml")
+    register, submit = mapping.steps["register"], mapping.steps["submit"]
+    assert (register.method, register.path, register.expect) == (
+        "POST",
+        "/api/tournaments/registrations/solo/",
+        (201,),
+    )
+    assert register.conflict_if == ((400, "already registered"),)
+    assert submit.path == "/api/tournaments/results/{match.id}/submit-result/"
+    assert set(submit.body) == {"participant1_score", "participant2_score"}
+    assert mapping.feed.key_path == "data.match_id"
+    assert set(mapping.skipped(NEEDED)) == {"economy_transfer", "certificate_upload"}
+    assert mapping.throttled == (429,)
+
+
+def test_templates_keep_the_type_of_a_value_that_stands_alone():
+    values = {"user": {"id": 7, "name": "Zoë"}, "key": "k"}
+    assert fill({"id": "{user.id}", "text": "{user.name}-{key}", "list": ["{user.id}"]}, values) == {
+        "id": 7,
+        "text": "Zoë-k",
+        "list": [7],
+    }
+    with pytest.raises(UsageError, match="its pool has id, name"):
+        fill("{user.nick}", values)
+    assert with_environment({"a": ["${X}!"]}, "here", {"X": "1"}) == {"a": ["1!"]}
+
+
+def test_pools_come_in_the_shape_of_seeded_rows(tmp_path):
+    rows = rows_of_pools(pools_in(write_mapping(tmp_path)))
+    assert list(rows.users) == [0, 1, 2, 3, 4]
+    assert (rows.hot_tournament, rows.unwatched) == (7, [(501, 0), (502, 1)])
+
+
+def test_a_match_whose_participant_nobody_can_log_in_as_is_named(tmp_path):
+    path = write_mapping(tmp_path)
+    (tmp_path / "games.csv").write_text("id,participant\n501,99\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="match 501 has participant 99, who is not in the pool of users"):
+        rows_of_pools(pools_in(path))
+
+
+def test_a_scenario_plays_at_a_mapped_target_and_its_invariants_are_not_checked(other, tmp_path):
+    run = Run("r1", 7)
+    target = Target(other[0], str(write_mapping(tmp_path)))
+    with bound("economy_transfer", built_ins(tmp_path, target=target, run=run)) as scenario:
+        measured, _ = play(scenario, 20)
+    assert int(measured.samples.ok("transfer").sum()) == 20
+    assert scenario.unchecked == "the target's database is not ours to read"
+    assert sum(other[1].balances.values()) == 100 * len(other[1].balances)
+
+
+def test_a_scenario_that_the_target_lacks_a_step_for_is_skipped_where_the_run_is_planned(other, tmp_path):
+    given = built_ins(tmp_path, target=Target(other[0], str(write_mapping(tmp_path))))
+    with (
+        Resolver() as resolver,
+        pytest.raises(SkippedError, match="it has no feed: this platform has no WebSocket"),
+    ):
+        resolver.export([planned("websocket_broadcast", given)])
+
+
+def test_credentials_are_renewed_before_they_expire(other, tmp_path):
+    text = MAPPING.replace('kind = "session"', 'kind = "session"\nrenew_after_s = 0.05')
+    target, renewed = open_target(load_mapping(write_mapping(tmp_path, text)), other[0]), threading.Event()
+    with closing(HttpConnections()) as connections, target.platform(connections, print) as platform:
+        use, platform.use = platform.use, lambda credentials: (use(credentials), renewed.set())
+        assert renewed.wait(10)
+        platform.register(7, 0)
+    assert "log-in" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_wrong_password_is_named_and_not_shown(other, tmp_path, monkeypatch):
     monkeypatch.setenv("OTHER_PASSWORD", "wrong-password-of-12")
-    target = load_target(write_mapping(tmp_path))
     with pytest.raises(LoginError) as caught:
-        log_in(target, other[0])
+        logged_in(write_mapping(tmp_path), other[0])
     assert "403" in str(caught.value)
     assert "wrong-password" not in str(caught.value)
 
@@ -112,7 +200,7 @@ def test_a_wrong_password_is_named_and_not_shown(other, tmp_path, monkeypatch):
 def test_a_secret_that_is_not_set_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.delenv("OTHER_PASSWORD", raising=False)
     with pytest.raises(UsageError, match="OTHER_PASSWORD, which is not set"):
-        log_in(load_target(write_mapping(tmp_path)), "http://127.0.0.1:1")
+        logged_in(write_mapping(tmp_path), "http://127.0.0.1:1")
 
 
 def test_tokens_are_read_from_a_file_or_signed_with_the_test_systems_secret(tmp_path, monkeypatch):
@@ -127,9 +215,9 @@ def test_tokens_are_read_from_a_file_or_signed_with_the_test_systems_secret(tmp_
     (tmp_path / "tokens.csv").write_text(
         "".join(f"{user},t{user}\n" for user in range(10, 15)), encoding="utf-8"
     )
-    first = log_in(load_target(write_mapping(tmp_path, by_file)), "http://unused")[0]
-    assert first == Credential(headers={"Authorization": "Bearer t10"}, token="t10")
-    token = log_in(load_target(write_mapping(tmp_path, signed)), "http://unused")[0].token
+    first = logged_in(write_mapping(tmp_path, by_file), "http://unused")[0]
+    assert first == Credential({"Authorization": "Bearer t10"}, "t10")
+    token = logged_in(write_mapping(tmp_path, signed), "http://unused")[0].token
     assert token.count(".") == 2
     assert mask(f"Bearer {token}") == "Bearer ***"
 
@@ -154,7 +242,7 @@ def test_a_mistake_in_a_mapping_is_named_with_its_place(tmp_path, right, wrong, 
     assert right in MAPPING
     path = write_mapping(tmp_path, MAPPING.replace(right, wrong, 1))
     with pytest.raises(UsageError) as caught:
-        read_all(path)
+        pools_in(path)
     assert told in str(caught.value)
     assert "other.toml" in str(caught.value)
 

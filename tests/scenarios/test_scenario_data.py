@@ -1,4 +1,4 @@
-"""What each arrival asks for is a pure function of its turn: unique where it must be, with its share of refusals."""
+"""What each arrival asks for is a pure function of its number: unique where it must be, with its share of refusals."""
 
 from collections import Counter
 from itertools import pairwise
@@ -10,14 +10,14 @@ from scenarios.economy_transfer import Orders
 from scenarios.registration import Entries
 
 ENTRIES = Entries(
-    users=50, first_user=1, open_tournaments=range(2, 40), hot_tournament=1, full_tournaments=range(40, 60)
+    users=range(1, 51), open_tournaments=range(2, 40), hot_tournament=1, full_tournaments=range(40, 60)
 )
-ORDERS = Orders("run", (1, 2), range(3, 103), opening_total=0)
+ORDERS = Orders("run", range(1, 103))
 
 
 def test_no_user_joins_a_tournament_twice_within_a_supply() -> None:
-    turns = range(-30, ENTRIES.users * len(ENTRIES.full_tournaments))
-    pairs = Counter(ENTRIES.at(turn) for turn in turns if turn % 10)
+    numbers = range(-30, len(ENTRIES.users) * len(ENTRIES.full_tournaments))
+    pairs = Counter(ENTRIES.at(number) for number in numbers if number % 10)
     assert pairs.most_common(1)[0][1] == 1
 
 
@@ -27,19 +27,19 @@ def test_the_hot_tournament_gets_every_tenth_arrival_each_from_another_user() ->
 
 
 def test_every_twenty_fifth_arrival_goes_to_a_small_tournament() -> None:
-    assert sum(ENTRIES.at(turn)[0] in ENTRIES.full_tournaments for turn in range(1000)) == 40
+    assert sum(ENTRIES.at(number)[0] in ENTRIES.full_tournaments for number in range(1000)) == 40
 
 
 @given(st.integers(-1000, 100_000))
-def test_an_order_is_between_two_wallets_and_moves_something(turn: int) -> None:
-    order = ORDERS.at(turn)
+def test_an_order_is_between_two_wallets_and_moves_something(number: int) -> None:
+    order = ORDERS.at(number)
     assert order.from_wallet != order.to_wallet
     assert order.amount > 0
     assert len(order.key) <= 57  # what is left of the ledger's 64 characters beside its suffix
 
 
 def test_neighbours_on_the_hot_pair_cross() -> None:
-    hot = [ORDERS.at(turn)[:2] for turn in range(0, 40, 4)]
+    hot = [ORDERS.at(number)[:2] for number in range(0, 40, 4)]
     assert set(hot) == {(1, 2), (2, 1)}
     assert all(one != other for one, other in pairwise(hot))
 
@@ -52,7 +52,7 @@ def test_a_replay_is_an_earlier_order_and_a_conflict_an_earlier_key_with_another
 
 def test_balances_come_back_after_two_rounds_of_pairs() -> None:
     flow: Counter[int] = Counter()
-    quiet = [turn for turn in range(1000) if turn % 4 and turn % 50 != 49 and turn % 100 != 98]
+    quiet = [number for number in range(1000) if number % 4 and number % 50 != 49 and number % 100 != 98]
     for order in map(ORDERS.at, quiet):
         flow[order.from_wallet] -= order.amount
         flow[order.to_wallet] += order.amount

@@ -1,15 +1,10 @@
 """The upload scenario by the storage that the configuration names: S3 alone, or the dual write."""
 
-import numpy as np
 import pytest
 
-from perf.cutover.fallback import Fallback
-from reference.certificates import Metrics
-from scenarios.certificate_upload import fell_back
 from tailguard.config.merge import load_config
 from tailguard.pipeline.suite_run import Watch, run_suite
 from tailguard.record.doubt import Grade
-from tailguard.record.samples import samples_from_rows
 from tailguard.record.scenario import Counts
 
 pytestmark = pytest.mark.system
@@ -61,16 +56,3 @@ def test_with_a_disk_beside_s3_what_s3_has_lost_is_served_from_the_disk(uploaded
     assert all(each.held for each in entry.invariants)
     assert {each.name for each in entry.invariants} >= {"every fallback read was one"}
     assert "skipped_step" not in {each.kind for each in record.doubts}
-
-
-def test_a_read_that_s3_answered_is_no_fallback():
-    """The guard of the step: if S3 has lost nothing, its invariant breaks."""
-
-    class Storage:
-        metrics = Metrics()
-
-    samples = samples_from_rows("certificate_upload", ("fallback_read",), ("",), np.zeros((3, 4), np.int64))
-    assert not fell_back(Fallback(((1, ""),), Storage()), samples).held
-    for _ in range(3):
-        Storage.metrics.count("read", "fallback")
-    assert fell_back(Fallback(((1, ""),), Storage()), samples).held
