@@ -119,7 +119,7 @@ def _config(pytestconfig: pytest.Config) -> Config:
 def _chosen(pytestconfig: pytest.Config) -> Run | None:
     """Return the finished run of `--slo-run`, None if one is to be measured."""
     where = pytestconfig.getoption("--slo-run")
-    return Run.load(where, _config(pytestconfig).get("runs_dir")) if where else None
+    return Run.load(where, _config(pytestconfig).runs_dir) if where else None
 
 
 def _objectives(pytestconfig: pytest.Config) -> Objectives:
@@ -145,7 +145,7 @@ def _migrations(pytestconfig: pytest.Config) -> list[str]:
         return [entry.name for entry in run.record.migrations]
     config = _config(pytestconfig)
     folder = configured_folder(config)
-    return [each.name for each in load_migrations(folder)] if folder and config.get("migrations.run") else []
+    return [each.name for each in load_migrations(folder)] if folder and config.migrations.run else []
 
 
 def _measured(config: Config) -> Run:
@@ -153,9 +153,9 @@ def _measured(config: Config) -> Run:
     from tailguard.judge.stopping_rule import StoppingRule  # noqa: PLC0415  # not before something is measured
     from tailguard.pipeline.finish import finish  # noqa: PLC0415  # likewise
     from tailguard.pipeline.suite_run import Watch, run_suite  # noqa: PLC0415  # likewise
-    from tailguard.suite.registry import known_steps  # noqa: PLC0415  # likewise
+    from tailguard.suite.discovery import open_suite  # noqa: PLC0415  # likewise
 
-    objectives = configured_objectives(config, known_steps(config.suite))
+    objectives = configured_objectives(config, open_suite(config).steps)
     watch = Watch(done=StoppingRule(objectives))
     run = run_suite(config, watch, objectives=objectives, command=["pytest", "-m", "performance"])
     finish(run, config.suite)

@@ -12,7 +12,7 @@ from tailguard.base.state import State
 from tailguard.base.text_format import ratio
 from tailguard.engine.measure import measure
 from tailguard.engine.schedule import Closed
-from tailguard.engine.synthetic import LIMIT_MS, SCENARIO, SLUG, STEP, TimerPlatform
+from tailguard.engine.synthetic import LIMIT_MS, NAME, STEP, TimerPlatform
 from tailguard.engine.workload import Load, Workload
 from tailguard.judge.calibration import Tally, tally
 from tailguard.record.objective import Dependence
@@ -50,11 +50,11 @@ def calibrate(experiments: int, samples: int, dependence: Dependence, seed: int,
 def _try(factor: float, experiments: int, samples: int, dependence: Dependence, seed: int) -> Tally:
     platform = TimerPlatform(factor * ALLOWED, seed)
     load = Load(Closed(CLIENTS, MOST_SECONDS), max_samples=experiments * samples, max_seconds=MOST_SECONDS)
-    measurement = measure([Workload(SCENARIO, platform, None, load)])[SLUG]
+    measurement = measure([Workload(platform.scenario(), load)])[NAME]
     if measurement.ended_because is ScenarioEnded.INTERRUPTED:  # half a budget says nothing of the judge
         raise KeyboardInterrupt
     measured = measurement.samples
-    drawn = np.array([platform.is_slow(turn) for turn in range(len(measured))])
+    drawn = np.array([platform.is_slow(number) for number in range(len(measured))])
     return tally(
         measured.service_ms(STEP) > LIMIT_MS,
         drawn,

@@ -23,7 +23,7 @@ from tailguard.report.exports.formats import FORMATS, exported
 )
 def export(where: str, names: Sequence[str], out: str | None, runs_dir: str | None) -> None:
     """Write RUN (a folder, run.json, an id or `latest`) as other tools read it; prints each file's path."""
-    run = Run.load(where, runs_dir or load_config().get("runs_dir"))
+    run = Run.load(where, runs_dir or load_config().runs_dir)
     chosen = list(FORMATS) if "all" in names else list(names)
     files = {path: text for name in chosen for path, text in exported(run, name).items()}
     if out == "-":

@@ -55,7 +55,7 @@ def gate(
 
     Exits 0, 99 if a metric became slower, 75 if nothing can be said, 65 if the runs must not be compared.
     """
-    place = Path(runs_dir or load_config().get("runs_dir"))
+    place = Path(runs_dir or load_config().runs_dir)
     named = _two(sides)
     baseline, candidate = (
         find_run_samples(spec, side, place)

@@ -37,7 +37,7 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     The sparkline and the change (newest against the median before) are for reading, not for judging: `tailguard duet`
     judges. Change points are reported if apache-otava is installed, as a second opinion, never as a gate.
     """
-    folder = runs_dir or Path(load_config().get("runs_dir"))
+    folder = runs_dir or Path(load_config().runs_dir)
     if runs_dir is not None and not imports and not runs_dir.is_dir():
         raise UsageError(f"There is no folder {runs_dir}: name the one of the runs with --runs-dir.")
     if lost := [path for path in imports if not path.is_file()]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from tailguard.base.errors import InterruptedRunError, TailguardError
+from tailguard.base.log_lines import shown_lines
 from tailguard.base.secrets import mask
 from tailguard.cli.lazy import Command, SuiteGroup
 
@@ -47,7 +48,8 @@ def run_cli(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. A user's own mistake never ends in a traceback."""
     args = None if arguments is None else list(arguments)
     try:
-        code = cli.main(args=args, prog_name="tailguard", standalone_mode=False)
+        with shown_lines():
+            code = cli.main(args=args, prog_name="tailguard", standalone_mode=False)
     except Exception as error:  # noqa: BLE001  # the last resort: `explain` knows ours, and shows the others whole
         return explain(error)
     return code if isinstance(code, int) else 0

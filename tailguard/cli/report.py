@@ -23,7 +23,7 @@ from tailguard.report.sections import sections_of
 def report(where: str, out: Path | None, kind: Format | None, runs_dir: str | None) -> None:
     """Write report.html and run.md of RUN (a folder, run.json, an id or `latest`) again, and print where."""
     config = load_config()
-    run, sections = Run.load(where, runs_dir or config.get("runs_dir")), sections_of(config.suite)
+    run, sections = Run.load(where, runs_dir or config.runs_dir), sections_of(config.suite)
     if out is None and kind is None:
         click.echo(write_report(run, sections))
         return

@@ -22,6 +22,7 @@ from tailguard.config.option import OptionValue
 @click.option("--seed", type=int, help="Seed of the schedules and the data.")
 @click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
 @click.option("--s3-endpoint", help="Your S3 (with the usual AWS variables; default: an embedded one).")
+@click.option("--target", metavar="URL", help="Your service, which runs already: http://host:port.")
 @click.option("--platform", help="in-process (default), http, or an adapter of yours: package.module:Name.")
 @click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml).")
 @click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
@@ -45,6 +46,7 @@ def named(flags: Mapping[str, Any]) -> dict[str, OptionValue]:
         "seed": "seed",
         "dsn": "database.dsn",
         "s3_endpoint": "s3.endpoint",
+        "target": "target.url",
         "platform": "platform",
         "objectives": "objectives",
         "runs_dir": "runs_dir",

@@ -42,7 +42,7 @@ def slo_lint(
     click.echo(
         f"{len(chosen.items) - len(found)} of {len(chosen.items)} objectives can be decided by {config.profile}."
     )
-    if found and config.get("strict"):
+    if found and config.strict:
         raise UsageError(
             f"{len(found)} objectives cannot be decided; raise the samples as said, or leave out --strict"
         )
@@ -69,7 +69,7 @@ def slo_show(profile: str | None, objectives: str | None) -> None:
 )
 def slo_suggest(runs: Sequence[str], headroom: float) -> None:
     """Propose p50, p95 and p99 limits from RUNS (folders, run.json, ids or `latest`), as TOML to paste."""
-    runs_dir = load_config().get("runs_dir")
+    runs_dir = load_config().runs_dir
     records = [_complete(Run.load(run, runs_dir)) for run in runs]
     limits = as_toml(suggest(records, headroom))
     click.echo(
@@ -80,17 +80,17 @@ def slo_suggest(runs: Sequence[str], headroom: float) -> None:
 
 def known_objectives(config: Config) -> Objectives:
     """Return the objectives of a configuration, checked against the scenarios there are."""
-    from tailguard.suite.registry import known_steps  # noqa: PLC0415  # loads the platform; `suggest` does without
+    from tailguard.suite.discovery import open_suite  # noqa: PLC0415  # loads the suite; `suggest` does without
 
-    return configured_objectives(config, known_steps(config.suite))
+    return configured_objectives(config, open_suite(config).steps)
 
 
 def budgets(config: Config) -> dict[str, SampleBudget]:
     """Return what a configuration means to spend on each of its scenarios."""
-    loads = {slug: config.scenario(slug) for slug in config.get("scenarios")}
+    loads = {name: config.load_of(name) for name in config.scenarios}
     return {
-        slug: SampleBudget(load["rate_per_s"], load["max_samples"], load["max_seconds"])
-        for slug, load in loads.items()
+        name: SampleBudget(load.rate_per_s, load.max_samples, load.max_seconds)
+        for name, load in loads.items()
     }
 
 

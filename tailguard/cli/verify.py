@@ -32,7 +32,7 @@ def verify(where: str, runs_dir: str | None, *, as_json: bool) -> int:
     hash covers it. Whoever forges the samples and then recomputes everything, hashes included, cannot be found: keep
     the folder itself safe.
     """
-    run = Run.load(where, runs_dir or load_config().get("runs_dir"))
+    run = Run.load(where, runs_dir or load_config().runs_dir)
     found = verification.verify(run)
     click.echo(_as_json(run, found) if as_json else _as_text(run, found))
     return State.INVALID.exit_code if found else 0

@@ -32,7 +32,6 @@ class SuiteTable:
         objectives, profiles: files, "" for none.
         report: `module:function` of own sections of the report.
         commands: own commands by name, each a `module:attribute`.
-        world: module that opens what the scenarios run against.
     """
 
     file: Path
@@ -42,7 +41,6 @@ class SuiteTable:
     profiles: str = ""
     report: tuple[str, ...] = ()
     commands: Mapping[str, str] = field(default_factory=dict)
-    world: str = ""
 
     @property
     def root(self) -> Path:
@@ -57,7 +55,6 @@ class SuiteTable:
             *self.fixtures,
             *self.report,
             *self.commands.values(),
-            *([self.world] if self.world else []),
         ]
         return tuple(dict.fromkeys(name.split(":")[0].split(".")[0] for name in named))
 
@@ -122,7 +119,7 @@ def _checked(path: Path, name: str, value: object) -> object:
         if isinstance(value, Mapping) and all(isinstance(each, str) for each in value.values()):
             return dict(value)
         raise UsageError(f"{path}: suite.commands must be a table of name = 'module:command', not {value!r}.")
-    if name in {"objectives", "profiles", "world"}:
+    if name in {"objectives", "profiles"}:
         if isinstance(value, str):
             return value
         raise UsageError(f"{path}: suite.{name} must be a text, not {value!r}.")

@@ -73,6 +73,13 @@ class PlacementOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetOptions:
+    """[target]: "" means that no service of yours runs already. How it is asked is the suite's to read."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """Every key of Tailguard's own, those of the top level first."""
 
@@ -89,3 +96,4 @@ class Options:
     migrations: MigrationOptions
     chaos: ChaosOptions
     placement: PlacementOptions
+    target: TargetOptions

@@ -100,6 +100,13 @@ class Load:
         """Number of virtual users."""
         return self.schedule.clients if isinstance(self.schedule, Closed) else self.workers
 
+    @property
+    def planned(self) -> int:
+        """Most iterations that there will be."""
+        if isinstance(self.schedule, Closed):
+            return self.max_samples
+        return min(self.max_samples, len(self.schedule.starts_ns()))
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:

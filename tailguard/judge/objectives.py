@@ -75,18 +75,18 @@ def assuming(
 
 def configured_objectives(config: Config, known: Known | None = None) -> Objectives:
     """Return the objectives of a run: the file, scenarios, dependence and confidence that its configuration names."""
-    slugs = config.get("scenarios") or list(known or ())
+    slugs = config.scenarios or list(known or ())
     return assuming(
         only(load_objectives(objectives_file(config), known), slugs),
-        dependence=config.get("slo.dependence"),
-        confidence=config.get("slo.confidence"),
-        first_looks={slug: config.scenario(slug)["min_samples"] for slug in slugs},
+        dependence=config.slo.dependence,
+        confidence=config.slo.confidence,
+        first_looks={slug: config.load_of(slug).min_samples for slug in slugs},
     )
 
 
 def configured_margins(config: Config, known: Known | None = None) -> Margins:
     """Return the margins of the configured objectives; the usual ones if there is no file of objectives."""
-    if not config.get("objectives") and (config.suite is None or not config.suite.objectives):
+    if not config.objectives and (config.suite is None or not config.suite.objectives):
         return DEFAULT_MARGINS
     return load_margins(objectives_file(config), known)
 
@@ -96,7 +96,7 @@ def objectives_file(config: Config) -> Path:
 
     Raises UsageError if there is none.
     """
-    name = str(config.get("objectives"))
+    name = config.objectives
     if name and (Path(name).exists() or config.suite is None):
         return Path(name)
     suite = require_suite(config.suite)
@@ -157,7 +157,8 @@ def _scenario_tables(
     _expect(tables, known, f"{where}: [scenarios]")
     unnamed = [slug for slug in known if slug not in tables and "error_rate" in defaults]
     tables |= {slug: {} for slug in unnamed}
-    return {slug: {"step": known[slug][0], **table} for slug, table in tables.items()}
+    firsts = {slug: {"step": steps[0]} for slug, steps in known.items() if steps}
+    return {slug: {**firsts.get(slug, {}), **table} for slug, table in tables.items()}
 
 
 def _scenario(slug: str, table: Mapping[str, Json], at: str, steps: Sequence[str]) -> Iterator[Objective]:

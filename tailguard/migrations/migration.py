@@ -76,7 +76,7 @@ class Migration:
 
 def configured_folder(config: Config) -> Path | None:
     """Return the folder of [migrations], from the suite's root; None if none is named."""
-    name = config.get("migrations.folder")
+    name = config.migrations.folder
     if not name:
         return None
     return Path(name) if config.suite is None else config.suite.root / name

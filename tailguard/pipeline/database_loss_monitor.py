@@ -1,4 +1,4 @@
-"""Watches for the loss of the world's database: a run whose database is gone need not fail its whole budget away."""
+"""Watches for the loss of the run's database: a run whose database is gone need not fail its whole budget away."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from threading import Event
 
 import psycopg
 
-from tailguard.pipeline.world import World
+from tailguard.postgres.database import Database
+from tailguard.postgres.location import DatabaseError
 from tailguard.record.samples import ERROR, Samples
 
 # So many failures in a row make us ask the database itself; fewer may be the platform's own bad moment.
@@ -17,10 +18,10 @@ ASK_AFTER = 50
 class DatabaseLossMonitor:
     """Sets `stop` once the database is gone; `gone` says why, for the run.
 
-    While it is gone on purpose, `excused` says so.
+    `database` is None if the run has none. While it is gone on purpose, `excused` says so.
     """
 
-    world: World
+    database: Database | None
     excused: Callable[[], bool] = lambda: False
     stop: Event = field(default_factory=Event)
     gone: str | None = None
@@ -32,8 +33,11 @@ class DatabaseLossMonitor:
             self._ask()
 
     def _ask(self) -> None:
+        if self.database is None:
+            return
         try:
-            self.world.value("SELECT 1")
-        except psycopg.Error as error:
+            with self.database.connect() as connection:
+                connection.execute("SELECT 1")
+        except (psycopg.Error, DatabaseError) as error:
             self.gone = f"the database could not be read any more: {error}".strip()
             self.stop.set()

@@ -1,18 +1,21 @@
 """The index migrations' part of a run: each query before and after, and whom the build stalls under load."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
 from tailguard.migrations.migration import configured_folder, load_migrations
 from tailguard.migrations.runner import Limits
-from tailguard.pipeline.world import World
-from tailguard.postgres.database import schema_on
+from tailguard.pipeline.parts import Parts
+from tailguard.postgres.database import Database, schema_on
 from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.proof import Proof
 from tailguard.proofs.tables import table_maker
 from tailguard.proofs.under_load import LiveOptions, prove_under_load
 from tailguard.record.run import Run
+
+log = logging.getLogger(__name__)
 
 FEWEST_ROWS = (
     5_000  # fewer could not be filled with what the queries ask for; to be judged, a build needs far more
@@ -30,44 +33,53 @@ IN_A_RUN = LiveOptions(
 
 def check_live_rows(config: Config) -> None:
     """Raise UsageError for a number of rows that no build under load can be judged on, before anything is measured."""
-    rows = config.get("migrations.live_rows")
+    rows = config.migrations.live_rows
     if 0 < rows < FEWEST_ROWS:
         raise UsageError(
             f"migrations.live_rows = {rows}: give at least {FEWEST_ROWS:,}, or 0 for no proof under load."
         )
 
 
-def prove_migrations(run: Run, world: World, config: Config, say: Callable[[str], None]) -> None:
+def prove_migrations(run: Run, parts: Parts, config: Config) -> None:
     """Prove each migration and keep the evidence in the run; nothing if it is switched off.
 
     On the run's own tables first; then, if `migrations.live_rows` says so, under load on larger ones beside them.
     """
     folder = configured_folder(config)
-    if folder is None or not config.get("migrations.run"):
+    if folder is None or not config.migrations.run:
+        return
+    if config.target.url:
+        log.info("no migration is proved: the target's database is not ours to build indexes in")
         return
     proofs = prove_small(
-        world.database,
+        _database_of(parts, config),
         load_migrations(folder),
-        repeats=config.get("migrations.repeats"),
-        on_progress=say,
+        repeats=config.migrations.repeats,
         plans_dir=run.folder / "plans",
     )
     _save(run, proofs)
-    if rows := config.get("migrations.live_rows"):
-        _prove_under_load(run, proofs, world, rows, say)
+    if config.migrations.live_rows:
+        _prove_under_load(run, proofs, parts.open_database(), config)
 
 
-def _prove_under_load(
-    run: Run, proofs: Sequence[Proof], world: World, rows: int, say: Callable[[str], None]
-) -> None:
+def _database_of(parts: Parts, config: Config) -> Database:
+    """Return the run's database; with tables of the suite's maker if no scenario has used it."""
+    if parts.database is not None:
+        return parts.database
+    database = parts.open_database()
+    table_maker(config)(database.conninfo)
+    return database
+
+
+def _prove_under_load(run: Run, proofs: Sequence[Proof], beside: Database, config: Config) -> None:
     """Prove those that could be measured, in a schema of their own: its clients write to the tables."""
-    samples = run.live_samples()  # none yet
-    with schema_on(world.database.conninfo) as database:
-        say(f"seeding {rows:,} rows a table, for builds under load")
-        table_maker(world.config)(database.conninfo, rows=rows)
+    samples, rows = run.live_samples(), config.migrations.live_rows  # no samples yet
+    with schema_on(beside.conninfo) as database:
+        log.info("seeding %s rows per table, for builds under load", f"{rows:,}")
+        table_maker(config)(database.conninfo, rows=rows)
         for proof in proofs:
             if proof.evidence is not None:
-                samples |= prove_under_load(proof, database, IN_A_RUN, say)
+                samples |= prove_under_load(proof, database, IN_A_RUN)
                 run.write_live(samples)
                 _save(run, proofs)
 

@@ -32,10 +32,6 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def say(self, text: str) -> None:
-        """Show a line that stays."""
-        self.console.print(text, markup=False, soft_wrap=True)
-
     def update(self, slug: str, line: str, now_s: float, *, last: bool = False) -> None:
         """Show the present line of a scenario; `now_s` is the caller's clock, in s."""
         self._lines[slug] = line
@@ -45,4 +41,4 @@ class Progress:
             )
         elif last or now_s - self._shown_at.get(slug, float("-inf")) >= PLAIN_EVERY_S:
             self._shown_at[slug] = now_s
-            self.say(line)
+            self.console.print(line, markup=False, soft_wrap=True)

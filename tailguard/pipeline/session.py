@@ -20,20 +20,17 @@ from tailguard.pipeline.progress import Progress as Lines
 from tailguard.pipeline.suite_run import Watch, run_suite
 from tailguard.record.objective import Objectives
 from tailguard.record.scenario import ScenarioEnded
-from tailguard.suite.parts import parts_of
-from tailguard.suite.registry import known_steps, load_scenarios
+from tailguard.suite.discovery import open_suite
 
 
 def run_session(config: Config, command: Sequence[str]) -> int:
     """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else."""
     # What is misspelt is named before anything starts.
-    load_scenarios(config)
-    parts_of(config.suite).check_platform(config.get("platform"))
-    objectives = configured_objectives(config, known_steps(config.suite))
+    objectives = configured_objectives(config, open_suite(config).steps)
     warn_undecidable(config, objectives)
     rule = StoppingRule(objectives)
     with Lines() as lines:
-        watch = Watch(rule, LiveLine(lines, objectives, rule), lines.say)
+        watch = Watch(rule, LiveLine(lines, objectives, rule))
         run = run_suite(config, watch, objectives=objectives, command=command)
     return finish(run, config.suite)
 
@@ -41,12 +38,12 @@ def run_session(config: Config, command: Sequence[str]) -> int:
 def warn_undecidable(config: Config, objectives: Objectives) -> None:
     """Say which objectives the budget cannot decide, before anything is measured; with `strict` that is an error."""
     plans = {
-        slug: SampleBudget(load["rate_per_s"], load["max_samples"], load["max_seconds"])
-        for slug in config.get("scenarios")
-        if (load := config.scenario(slug))["schedule"] != "closed"
+        name: SampleBudget(load.rate_per_s, load.max_samples, load.max_seconds)
+        for name in objectives.rules
+        if (load := config.load_of(name)).schedule != "closed"
     }
     found = [str(each) for each in lint(objectives, plans)]
-    if found and config.get("strict"):
+    if found and config.strict:
         raise UsageError("This budget cannot decide:\n  " + "\n  ".join(found))
     for text in found:
         click.echo(f"Warning: {text}", err=True)

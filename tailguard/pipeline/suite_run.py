@@ -1,9 +1,8 @@
-"""A whole measured run: the world, all scenarios in turn, their invariants, the migrations; saved as it goes."""
+"""A whole measured run: fixtures, all scenarios in turn, their invariants, the migrations; saved as it goes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import psycopg
 
@@ -11,31 +10,25 @@ from tailguard.base.errors import TailguardError
 from tailguard.config.merge import Config
 from tailguard.engine.measure import Done, Pace, Progress, measure
 from tailguard.engine.placement import choose_placement, pinned
-from tailguard.engine.scenario import Scenario
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.telemetry import Telemetry
-from tailguard.engine.workload import Measurement, Workload
-from tailguard.judge.recovery import recovery_invariants
+from tailguard.engine.workload import Measurement
 from tailguard.pipeline.chaos import chaos_of, faults_on
 from tailguard.pipeline.database_loss_monitor import DatabaseLossMonitor
 from tailguard.pipeline.environment import describe_environment
-from tailguard.pipeline.loads import load_of
 from tailguard.pipeline.migrations import check_live_rows, prove_migrations
-from tailguard.pipeline.world import World, world_environment
+from tailguard.pipeline.preparation import Prepared, loads_of, prepared
+from tailguard.pipeline.settling import settle
+from tailguard.pipeline.target import platform_of, target_of
 from tailguard.postgres.attribution import Attribution, attributed
-from tailguard.record.doubt import Doubt
 from tailguard.record.objective import Objectives
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.record.scenario import ScenarioEnded
-from tailguard.suite.parts import parts_of
-from tailguard.suite.registry import load_scenarios
+from tailguard.suite.discovery import Suite, open_suite
+from tailguard.suite.run import Target
 from tailguard.trust.doubts import find_doubts
-from tailguard.trust.scenario_doubts import skipped_step
-
-
-def nothing(*_: Any) -> None:
-    """Watch nothing."""
+from tailguard.trust.suite_doubts import doubts_of_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +36,7 @@ class Watch:
     """What the caller wants to hear while the run goes on, and whether it has seen enough of a scenario."""
 
     done: Done | None = None
-    on_progress: Callable[[Progress], None] = nothing
-    say: Callable[[str], None] = nothing
+    on_progress: Callable[[Progress], object] | None = None
 
 
 def run_suite(
@@ -57,17 +49,16 @@ def run_suite(
     """Measure all scenarios that `config` names and return the run, which is on disk from its first sample on.
 
     It is not judged yet: `tailguard.pipeline.finish.finish` does that, by `objectives`. A run that was interrupted,
-    or that lost its database on the way, is saved as such. Raises `UsageError` if the world cannot be built, after
-    saying so in the run.
+    or that lost its database on the way, is saved as such. Raises `UsageError` if a part that a scenario needs cannot
+    be had, after saying so in the run.
     """
-    scenarios = load_scenarios(config)
-    faults = parts_of(config.suite).read_faults().names()
-    run = Run.start(
-        config, environment=describe_environment(), command=command, faults=faults, objectives=objectives
-    )
+    check_live_rows(config)
+    suite, target = open_suite(config), target_of(config)
+    loads_of(config, suite)  # what is misspelt or impossible is named before there is a run
+    run = Run.start(config, environment=describe_environment(), command=command, objectives=objectives)
     ended, because = Ended.BROKE_OFF, None
     try:
-        ended, because = SuiteRun(config, scenarios, watch or Watch(), run).measure_all()
+        ended, because = SuiteRun(config, suite, target, watch or Watch(), run).measure_all()
     except KeyboardInterrupt:
         ended = Ended.INTERRUPTED
     except TailguardError as error:
@@ -80,93 +71,81 @@ def run_suite(
     return run
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SuiteRun:
     """The one place that puts together what the parts of a run return, and saves it."""
 
     config: Config
-    scenarios: Sequence[Scenario]
+    suite: Suite
+    target: Target
     watch: Watch
     run: Run
-    _skipped: list[Doubt] = field(default_factory=list)
 
     def measure_all(self) -> tuple[Ended, str | None]:
         """Do everything; returns how the run ended and, if it broke off, why."""
-        check_live_rows(self.config)
-        placement = choose_placement(pin=self.config.get("placement.pin"))
-        needs = frozenset[str]().union(*(scenario.needs for scenario in self.scenarios))
+        placement = choose_placement(pin=self.config.placement.pin)
         with (
             pinned(placement),
-            parts_of(self.config.suite).open_world(
-                self.config, needs, self.run.record.id, placement=placement, say=self.watch.say
-            ) as world,
+            prepared(self.config, self.suite, self.run.record.id, placement, self.target) as ready,
         ):
-            self.run.put_environment(world_environment(world))
-            workloads = [self._workload(scenario, world) for scenario in self.scenarios]
-            monitor = DatabaseLossMonitor(world)
-            measured = self._measure(workloads, monitor)
+            parts = ready.parts
+            self.run.put_environment(
+                describe_environment(placement=placement, postgres=parts.postgres_record, s3=parts.s3_record)
+            )
+            self.run.put_platform(platform_of(self.config, ready.run))
+            monitor = DatabaseLossMonitor(parts.database)
+            measured = self._measure(ready, monitor)
             if monitor.gone:
                 return Ended.BROKE_OFF, monitor.gone
             if any(each.ended_because is ScenarioEnded.INTERRUPTED for each in measured.values()):
                 return Ended.INTERRUPTED, None
-            for workload in workloads:
-                self._settle(workload, world, measured[workload.scenario.slug])
-            prove_migrations(self.run, world, self.config, self.watch.say)
+            for scenario in ready.scenarios:
+                unsettled = settle(self.run, scenario, measured[scenario.name].samples)
+                self.run.put_doubts([*self.run.record.doubts, *unsettled])
+                self.run.save()
+            prove_migrations(self.run, parts, self.config)
         return Ended.COMPLETE, None
 
-    def _workload(self, scenario: Scenario, world: World) -> Workload:
-        settings = self.config.scenario(scenario.slug)
-        self.watch.say(f"preparing {scenario.title}")
-        data = scenario.prepare(world, settings)
-        skipped = scenario.open_optional(world, data)
-        for step, why in skipped.items():
-            self.watch.say(f"{scenario.title}: {step} is skipped: {why}")
-            self._skipped.append(skipped_step(scenario.slug, step, why))
-        load = load_of(scenario.slug, settings, self.config.get("seed"))
-        return Workload(scenario.with_optional(skipped), world.platform, data, load)
-
-    def _measure(self, workloads: Sequence[Workload], monitor: DatabaseLossMonitor) -> dict[str, Measurement]:
+    def _measure(self, ready: Prepared, monitor: DatabaseLossMonitor) -> dict[str, Measurement]:
         """Measure under the ordered faults; put in what was found of machine, faults and server."""
-        world = monitor.world
-        with attributed(world.database, workloads) as attribution:
-            with Telemetry(world.placement.generator) as telemetry, faults_on(world) as injector:
+        telemetry = Telemetry(ready.run.placement.generator)
+        with attributed(ready.parts.database, ready.workloads) as attribution:
+            with faults_on(self.config, ready.parts, ready.run) as injector:
                 if injector is not None:
                     monitor.excused = lambda: injector.at_hand
                 measured = measure(
-                    workloads,
+                    ready.workloads,
                     done=self.watch.done,
-                    save=self._save,
+                    save=partial(self._save, ready),
                     on_progress=partial(self._heard, attribution, monitor),
                     stop=monitor.stop,
-                    pace=Pace(slice_s=self.config.get("load.slice_s")),
+                    pace=Pace(slice_s=self.config.load.slice_s),
+                    telemetry=telemetry,
+                    run_id=ready.run.id,
+                    seed=ready.run.seed,
                 )
-            for slug in measured:
-                self.run.put_database(slug, attribution.server_time(slug))
+            for name in measured:
+                self.run.put_database(name, attribution.server_time(name))
+        record = self.run.record
         self.run.put_doubts(
-            [*find_doubts(self.run.record.scenarios, self.run.samples(), telemetry.reading()), *self._skipped]
+            [
+                *find_doubts(record.scenarios, self.run.samples(), telemetry.reading()),
+                *ready.doubts,
+                *doubts_of_notes(ready.run.notes),
+            ]
         )
         if injector is not None:
-            self.run.put_chaos(chaos_of(injector, workloads, measured, self.config.get("chaos.recover_s")))
+            self.run.put_chaos(chaos_of(injector, ready.scenarios, measured, self.config.chaos.recover_s))
         return measured
 
     def _heard(self, attribution: Attribution, monitor: DatabaseLossMonitor, progress: Progress) -> None:
         """A slice has ended: what the server did in it is read before anything else asks the server."""
         attribution.after_slice(progress)
-        self.watch.on_progress(progress)
+        if self.watch.on_progress is not None:
+            self.watch.on_progress(progress)
         monitor.look(progress.samples)
 
-    def _save(self, slug: str, measurement: Measurement) -> None:
-        title = next(scenario.title for scenario in self.scenarios if scenario.slug == slug)
-        self.run.add_scenario(slug, scenario_entry(title, measurement), measurement.samples)
-        self.run.save()
-
-    def _settle(self, workload: Workload, world: World, measurement: Measurement) -> None:
-        """Check what must hold, now that the scenario has ended."""
-        scenario, chaos = workload.scenario, self.run.record.chaos
-        self.watch.say(f"checking the invariants of {scenario.title}")
-        invariants = scenario.invariants(world, workload.data, measurement.samples)
-        if chaos is not None:
-            invariants += recovery_invariants(chaos, scenario.slug)
-        self.run.put_invariants(scenario.slug, invariants)
-        self.run.put_counters(scenario.slug, scenario.counters(workload.data))
+    def _save(self, ready: Prepared, name: str, measurement: Measurement) -> None:
+        title = next(each.title for each in ready.scenarios if each.name == name)
+        self.run.add_scenario(name, scenario_entry(title, measurement), measurement.samples)
         self.run.save()

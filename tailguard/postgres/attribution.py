@@ -1,7 +1,7 @@
 """Where the time went: each slice's statements are its scenario's, for scenarios take turns and never overlap.
 
-The first slice of a scenario holds its warm-up, whose turns are no samples: it is left out on both sides, so that
-statements and samples are of the very same turns.
+The first slice of a scenario holds its warm-up, whose iterations are not samples: it is left out on both sides, so that
+statements and samples are of the very same iterations.
 
 What remains of the clients' time is theirs and the application's, with the network, planning, and what a commit waits
 for: the server counts no commit of a prepared or implicit transaction.
@@ -126,8 +126,11 @@ def _statement(costs: StatementCosts, text: str) -> Statement:
 
 
 @contextmanager
-def attributed(database: Database, workloads: Sequence[Workload]) -> Iterator[Attribution]:
-    """Open an attribution of the database's statements; if the server does not count them, it says why."""
+def attributed(database: Database | None, workloads: Sequence[Workload]) -> Iterator[Attribution]:
+    """Open an attribution of the database's statements; if there are none, or nobody counts them, it says why."""
+    if database is None:
+        yield Attribution(None, workloads, "no PostgreSQL of this run is used")
+        return
     with database.connect(application_name="tailguard statements") as connection:
         try:
             statements = Statements(connection, create=database.source != "yours")

@@ -1,5 +1,6 @@
 """The same migration on tables of other sizes: how before and after grow."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
@@ -10,6 +11,8 @@ from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.growth import growth_row
 from tailguard.record.migration import GrowthRow
 
+log = logging.getLogger(__name__)
+
 # Without an index a query of millions of rows takes half a second: eight are the least that has an interval.
 REPEATS = 8
 DEADLINE_S = 600.0
@@ -19,13 +22,12 @@ def growth_rows(
     migration: Migration,
     sizes: Sequence[int],
     target: Callable[[int], AbstractContextManager[Database]],
-    say: Callable[[str], None],
 ) -> Iterator[GrowthRow]:
     """Yield one row per size, each on tables of its own; a size that could not be proved is left out, aloud."""
     for rows in sizes:
         with target(rows) as database:
-            (proof,) = prove_small(database, [migration], REPEATS, say)
+            (proof,) = prove_small(database, [migration], REPEATS)
             if proof.evidence is not None:
                 yield growth_row(database, migration, proof.evidence, Runner(database, Limits(DEADLINE_S)))
             elif proof.unproved is not None:
-                say(f"{rows:,} rows could not be measured: {proof.unproved.because}")
+                log.info("%s rows could not be measured: %s", f"{rows:,}", proof.unproved.because)

@@ -23,7 +23,7 @@ class MakeTables(Protocol):
 
 def table_maker(config: Config) -> MakeTables:
     """Return the suite's maker of tables. Raises UsageError if [migrations] names none."""
-    spec = str(config.get("migrations.fixture"))
+    spec = config.migrations.fixture
     if config.suite is None or not spec:
         raise UsageError(
             "No database is named (--dsn, DATABASE_URL or PG*), and no suite says how to make the tables: "

@@ -1,6 +1,7 @@
 """The tables that a proof under load writes to: seeded ones, or a copy of yours in a schema of our own."""
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from tailguard.proofs.load.copy import copy_rows
 from tailguard.proofs.load.statements import PRIMARY_KEY
 from tailguard.proofs.tables import table_maker
 
+log = logging.getLogger(__name__)
+
 MOST_TOLD = 5  # lines of what a restore refused: roles and extensions are usual, and told once is enough
 # What a proof needs of a table goes along; defaults do not, for they may draw on your table's own sequence.
 COPIED = "INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING INDEXES INCLUDING STORAGE INCLUDING STATISTICS"
@@ -33,7 +36,6 @@ def prove_target(
     rows: int,
     dsn: str | None,
     schema: str | None,
-    say: Callable[[str], None],
     folder: Path | None = None,
     dump: Path | None = None,
 ) -> Iterator[Database]:
@@ -49,38 +51,39 @@ def prove_target(
             " own: write the table's bare name and give --schema."
         )
     if dump is not None:
-        with _restored(dump, schema or "public", migration, rows, say) as database, told_plainly():
+        with _restored(dump, schema or "public", migration, rows) as database, told_plainly():
             yield database
         return
     with open_database(dsn) as database:
         place = locate(dsn)
         if place is None:
-            say(f"Seeding {rows:,} rows on an embedded PostgreSQL {database.version}.")
+            log.info("Seeding %s rows on an embedded PostgreSQL %s.", f"{rows:,}", database.version)
             _seed(database, migration, rows, sorted((folder or Path()).glob("seed/*.sql")) if folder else [])
         else:
-            say(
-                f"Copying up to {rows:,} rows of yours to the schema {database.schema} at {database.address}."
+            log.info(
+                "Copying up to %s rows of yours to the schema %s at %s.",
+                f"{rows:,}",
+                database.schema,
+                database.address,
             )
-            say("Your own table is only read; the load runs on this server all the same.")
+            log.info("Your own table is only read; the load runs on this server all the same.")
             _copy(database, migration, rows, schema or _first_schema(place.conninfo))
         with told_plainly():
             yield database
 
 
 @contextmanager
-def _restored(
-    dump: Path, schema: str, migration: Migration, rows: int, say: Callable[[str], None]
-) -> Iterator[Database]:
+def _restored(dump: Path, schema: str, migration: Migration, rows: int) -> Iterator[Database]:
     """Restore a dump into an embedded server, and copy the table from it as from a user's own."""
     with embedded_postgres() as server:
-        say(f"Restoring {dump} into an embedded PostgreSQL {server.version}.")
+        log.info("Restoring %s into an embedded PostgreSQL %s.", dump, server.version)
         refused = restore(dump, server)
         for line in refused[:MOST_TOLD]:
-            say(f"  {line}")
+            log.info("  %s", line)
         if len(refused) > MOST_TOLD:
-            say(f"  and {len(refused) - MOST_TOLD} more")
+            log.info("  and %d more", len(refused) - MOST_TOLD)
         with schema_on(server.dsn, server=server) as database:
-            say(f"Copying up to {rows:,} rows of it to the schema {database.schema}.")
+            log.info("Copying up to %s rows of it to the schema %s.", f"{rows:,}", database.schema)
             _copy(database, migration, rows, schema)
             yield database
 

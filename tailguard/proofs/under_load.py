@@ -5,6 +5,7 @@ which must be caught holding the writers up. A removal goes the same way with dr
 transaction stays open, behind whom a plain DROP INDEX makes everybody queue.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ from tailguard.proofs.load.statements import statements_for
 from tailguard.proofs.proof import Proof
 from tailguard.record.migration import BuildPhase, BuildUnderLoad, Client, ClientImpact, LiveProof
 from tailguard.record.samples import Samples
+
+log = logging.getLogger(__name__)
 
 # After a build the queue behind it must drain: at a quarter of capacity that takes a third of the build.
 DRAIN_S, DRAIN_SHARE = 0.5, 0.5
@@ -55,13 +58,12 @@ def prove_under_load(
     proof: Proof,
     database: Database,
     options: LiveOptions | None = None,
-    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Samples]:
     """Add to the proof what clients meet, on tables that may be written to; if it breaks off, why.
 
     Returns what they sent, by the names that live.parquet has. Leaves the index as the last `up` left it.
     """
-    run = _UnderLoad(proof, database, options or LiveOptions(), say)
+    run = _UnderLoad(proof, database, options or LiveOptions())
     try:
         run.prove()
     except (TailguardError, psycopg.Error) as error:
@@ -85,7 +87,6 @@ class _UnderLoad:
     proof: Proof
     database: Database
     options: LiveOptions
-    say: Callable[[str], None]
     clock: Clock = field(default_factory=MonotonicClock)
     builds: list[BuildUnderLoad] = field(default_factory=list)
     samples: dict[str, Samples] = field(default_factory=dict)
@@ -104,19 +105,19 @@ class _UnderLoad:
             table = find_table(connection, self.migration.build.table)
             shape = wanted_shape(connection, table, self.migration.build)
             with crowds(self.database, statements_for(connection, table, shape)) as clients:
-                self.say("calibrating the load")
+                log.info("calibrating the load")
                 rate_per_s = calibrate(clients, self.options.rate_per_s, self.options.calibration_s)
                 self.proof.live = self._live(connection, _Load(table, clients, rate_per_s))
             if not self.migration.removal:
-                self.say("what each write costs, with and without the index")
+                log.info("what each write costs, with and without the index")
                 build, rows = self.migration.build, self.options.cost_rows
                 self.proof.cost = measure_cost(connection, table, build, shape, self.clock, rows)
 
     def _live(self, connection: psycopg.Connection[Any], load: _Load) -> LiveProof:
-        self.say(f"baseline window at {load.rate_per_s:.0f} writes and reads a second")
+        log.info("baseline window at %.0f writes and reads per second", load.rate_per_s)
         baseline = self._quiet_window("baseline", load)
         self._build_until_enough(load)
-        self.say("window without the index" if self.migration.removal else "window with the index")
+        log.info("window without the index" if self.migration.removal else "window with the index")
         after = self._quiet_window("after", load)
         return LiveProof(
             rate_per_s=load.rate_per_s,
@@ -132,7 +133,7 @@ class _UnderLoad:
         """Build and drop until as many requests met a build as a verdict needs."""
         for number in range(1, self.options.most_builds + 1):
             self._runner().down(self.migration)
-            self.say(f"{self.migration.act} {number} under load")
+            log.info("%s %d under load", self.migration.act, number)
             build = self._build(f"build_{number}", load, lambda: self._runner().up(self.migration))
             self.builds.append(build)
             met = [sum(one.impact[who].n for one in self.builds) for who in build.impact]
@@ -172,7 +173,7 @@ class _UnderLoad:
         """Drop the index as one should not; or build the same one so, under another name, and drop it again."""
         statement = self._plain_statement(load.table)
         self._runner().down(self.migration)
-        self.say(f"positive control: a plain {'DROP' if self.migration.removal else 'CREATE'} INDEX")
+        log.info("positive control: a plain %s INDEX", "DROP" if self.migration.removal else "CREATE")
 
         def build() -> Outcome:
             started_ns = self.clock.now_ns()

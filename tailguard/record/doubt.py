@@ -6,6 +6,8 @@ from tailguard.record.part import Part
 
 # A generator that was late: the times that it measured are not to be trusted.
 LATE_GENERATOR = "late_generator"
+# A scenario that could not be measured here: its limits are not judged.
+SKIPPED_SCENARIO = "skipped_scenario"
 
 
 class Grade(StrEnum):

@@ -73,7 +73,7 @@ class Run:
         Raises UsageError naming the folder if it cannot be written.
         """
         created, identity = datetime.now(UTC), secrets.token_hex(3)
-        folder = Path(config.get("runs_dir")) / f"{created:%Y%m%dT%H%M%SZ}-{identity}"
+        folder = Path(config.runs_dir) / f"{created:%Y%m%dT%H%M%SZ}-{identity}"
         with saving(folder):
             folder.mkdir(parents=True)
         record = RunRecord(
@@ -81,11 +81,11 @@ class Run:
             created_utc=utc(created),
             command=tuple(mask(word) for word in command),
             profile=config.profile,
-            seed=config.get("seed"),
+            seed=config.seed,
             config=Document(config.frozen()),
             config_sha256=config.sha256,
             environment=environment,
-            platform=Platform(adapter=config.get("platform"), faults=tuple(faults)),
+            platform=Platform(adapter=config.platform, faults=tuple(faults)),
             objectives=objectives,
         )
         run = cls(folder, record)

@@ -31,6 +31,11 @@ class Suite:
     shared: Table
     of_module: Mapping[str, Table]
 
+    @property
+    def steps(self) -> dict[str, tuple[str, ...]]:
+        """The declared steps of each scenario."""
+        return {name: each.steps for name, each in self.scenarios.items()}
+
     def choose(self, names: Iterable[str]) -> list[Scenario[...]]:
         """Return the named scenarios in that order. Raises UsageError for an unknown one, a double, or none."""
         wanted, known = list(names), sorted(self.scenarios)

@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from signal import SIGINT, pthread_kill
 from threading import Event, Timer, current_thread, get_ident, main_thread
@@ -45,6 +45,10 @@ class Lifetime:
         if node not in self._values:
             self._values[node] = self._new(node)
         return self._values[node]
+
+    def made(self, nodes: Iterable[Node]) -> list[object]:
+        """Return the values of those nodes that have been made."""
+        return [self._values[node] for node in nodes if node in self._values]
 
     def _new(self, node: Node) -> object:
         needs = zip(node.fixture.needs, node.needs, strict=True)

@@ -78,12 +78,14 @@ class UserLifetime(Lifetime):
 class BoundScenario:
     """A scenario with its fixtures, for the engine to play.
 
-    `unchecked` says why its invariants are left out, "" if they are not.
+    `unchecked` says why its invariants are left out, "" if they are not. `skipped` are declared steps that this run
+    does not take.
     """
 
     plan: Plan
     resolver: Resolver
     unchecked: str
+    skipped: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -97,13 +99,18 @@ class BoundScenario:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The scenario's."""
-        return self.plan.scenario.steps
+        """The scenario's, without those skipped."""
+        return tuple(step for step in self.plan.scenario.steps if step not in self.skipped)
 
     @property
     def refusals(self) -> Mapping[Refusal, str]:
         """The scenario's."""
         return self.plan.scenario.refusals
+
+    @property
+    def shared(self) -> list[object]:
+        """The values of all fixtures that its users share, those of its invariants too."""
+        return self.resolver.made(walk({**self.plan.journey, **self.plan.check}))
 
     @contextmanager
     def user(self) -> Iterator[Callable[[Iteration], object]]:

@@ -39,7 +39,7 @@ class Run:
         planned: most iterations of each scenario, by its name.
         faults: what is made to fail, such as "subscribers_dropped".
         placement: cores of the load and of the servers.
-        notes: what was noted, for the report.
+        notes: what was noted.
     """
 
     id: str
@@ -50,5 +50,16 @@ class Run:
     notes: dict[str, object] = field(default_factory=dict)
 
     def note(self, name: str, value: object) -> None:
-        """Put a fact into the run's record; a later one of the same name takes its place."""
+        """Note a fact; a later one of the same name takes its place.
+
+        These end as doubts of the run: "throttled" and "pool_exhausted", each with what was seen, make it INVALID;
+        "invariants_unchecked" says why some were not; "SCENARIO.STEP" says why that step is skipped.
+        """
         self.notes[name] = value
+
+    def skipped_steps(self, scenario: str) -> dict[str, str]:
+        """Return why steps of a scenario are skipped, by step, as far as that was noted."""
+        prefix = f"{scenario}."
+        return {
+            name.removeprefix(prefix): str(why) for name, why in self.notes.items() if name.startswith(prefix)
+        }

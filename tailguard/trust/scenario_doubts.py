@@ -40,18 +40,6 @@ def doubts_of_scenario(slug: str, entry: ScenarioEntry, samples: Samples) -> Ite
         yield from look(slug, entry, samples)
 
 
-def skipped_step(slug: str, step: str, why: str) -> Doubt:
-    """Return the word that a step was not taken: it has not passed."""
-    return Doubt(
-        kind="skipped_step",
-        scenario=slug,
-        grade=Grade.NOTE,
-        measured=f"{step} was not measured: {why}",
-        limit="every step measured",
-        remedy="nothing is known of it in this run",
-    )
-
-
 def _late_generator(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doubt]:
     median_ms, p99_ms = entry.lateness_ms.p50.value, entry.lateness_ms.p99.value
     if median_ms is None or p99_ms is None:  # a p99 needs a tail of one

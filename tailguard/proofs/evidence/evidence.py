@@ -1,6 +1,7 @@
 """Whether a migration does what it promises: the query before, up, the query after, down, and up again."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,8 @@ from tailguard.proofs.proof import Evidence, Proof, index_state
 from tailguard.record.migration import CycleStep, OtherQuery, Parameter, QueryEvidence
 from tailguard.record.part import Document
 
+log = logging.getLogger(__name__)
+
 # Of one statement on the tables of a run, which take well under a second to index.
 DEADLINE_S = 300.0
 
@@ -30,7 +33,6 @@ def prove_small(
     database: Database,
     migrations: Sequence[Migration],
     repeats: int = 20,
-    on_progress: Callable[[str], None] | None = None,
     plans_dir: Path | None = None,
     known_migrations: Sequence[Migration] = (),
 ) -> list[Proof]:
@@ -39,15 +41,14 @@ def prove_small(
     The queries of `known_migrations` on the same table are watched: none may read more because of the index, or without
     the one that goes.
 
-    A migration that cannot be proved is in the list all the same, and says why. `on_progress` is told each step in
-    words; every plan is written below `plans_dir`.
+    A migration that cannot be proved is in the list all the same, and says why. Every plan is written below
+    `plans_dir`.
     """
-    say = on_progress or (lambda _: None)
     known = {m.name: m for m in (*known_migrations, *migrations)}
     proofs = [Proof(migration) for migration in migrations]
     for proof in proofs:
         others = on_the_same_table(proof.migration, known)
-        _SmallProof(database, proof, repeats, say, plans_dir, others).run()
+        _SmallProof(database, proof, repeats, plans_dir, others).run()
     return proofs
 
 
@@ -58,7 +59,6 @@ class _SmallProof:
     database: Database
     proof: Proof
     repeats: int
-    say: Callable[[str], None]
     plans_dir: Path | None
     others: Mapping[str, Query]
     clock: Clock = field(default_factory=MonotonicClock)
@@ -92,7 +92,7 @@ class _SmallProof:
             name: OtherQuery(before=others_before[name], after=others_after[name]) for name in self.others
         }
         if migration.removal:
-            self.say(f"{migration.name}: what each write saves")
+            log.info("%s: what each write saves", migration.name)
             shape = wanted_shape(connection, table, migration.build)
             proof.cost = measure_cost(connection, table, migration.build, shape, self.clock)
         proof.evidence = Evidence(
@@ -104,7 +104,7 @@ class _SmallProof:
         )
 
     def _query(self, connection: psycopg.Connection[Any], when: str) -> QueryEvidence:
-        self.say(f"{self.migration.name}: the query {when}, {self.repeats} times")
+        log.info("%s: the query %s, %d times", self.migration.name, when, self.repeats)
         file = None if self.plans_dir is None else self.plans_dir / f"{self.migration.name}.{when}.json"
         return measure_query(connection, self.migration.query, self.repeats, self.clock, file)
 
@@ -120,7 +120,7 @@ class _SmallProof:
         self, connection: psycopg.Connection[Any], table: Table, action: Literal["up", "down"]
     ) -> Index | None:
         """Go one way, and return the index that is there afterwards."""
-        self.say(f"{self.migration.name}: {action}")
+        log.info("%s: %s", self.migration.name, action)
         runner = self._runner()
         outcome = runner.up(self.migration) if action == "up" else runner.down(self.migration)
         index = find_index(connection, table, self.migration.index)

@@ -12,11 +12,10 @@ from typing import Any
 
 import psycopg
 
-from tailguard.engine.iteration import Session
+from tailguard.engine.iteration import Iteration
 from tailguard.engine.measure import measure
-from tailguard.engine.scenario import Scenario
 from tailguard.engine.schedule import Closed, Poisson, Schedule
-from tailguard.engine.workload import Load, Measurement, Pace, Workload
+from tailguard.engine.workload import Load, Measurement, Pace, PlainScenario, Workload
 from tailguard.migrations.watch import Database
 from tailguard.proofs.load.statements import Statements
 from tailguard.record.migration import Client
@@ -24,7 +23,7 @@ from tailguard.record.samples import Samples
 
 WORKERS = 8  # of each; a stall may hold them all, and the queue behind them is seen as latency
 LONGEST_S = 900.0  # of a window; a schedule is made in advance
-WARM_UP = 40  # turns, counted and not kept: each worker plans its statements
+WARM_UP = 40  # iterations, counted and not kept: each worker plans its statements
 # Half of what was reached would already queue; a quarter leaves room for the build itself, which takes a core.
 SHARE_OF_CAPACITY = 0.25
 
@@ -34,10 +33,20 @@ class Crowd:
     """One kind of client: its statements, each executed in turn, on one connection per worker."""
 
     who: Client
-    scenario: Scenario
     queries: Sequence[tuple[str, str]]  # (step, statement)
     connections: Sequence[psycopg.Connection[Any]]
     statements: Statements
+
+    def scenario(self) -> PlainScenario:
+        """Return it as the engine plays it: one statement per iteration."""
+        return PlainScenario(
+            self.who, self._journey, tuple(step for step, _ in self.queries), f"The table's {self.who}"
+        )
+
+    def _journey(self, it: Iteration) -> None:
+        step, query = self.queries[it.number % len(self.queries)]
+        execute: Callable[..., object] = self.connections[it.user].execute
+        it.step(step, execute, query, self.statements.parameters(abs(it.number)))
 
 
 @dataclass(slots=True)
@@ -95,20 +104,20 @@ class _Driver(Thread):
     """Measures one crowd on a thread of its own until `stop` is set."""
 
     def __init__(self, crowd: Crowd, schedule: Schedule, stop: Event, longest_s: float = LONGEST_S) -> None:
-        super().__init__(name=f"{crowd.scenario.slug} of the proof", daemon=True)
+        super().__init__(name=f"{crowd.who} of the proof", daemon=True)
         self.crowd = crowd
         load = Load(schedule, WORKERS, WARM_UP, max_samples=10_000_000, max_seconds=longest_s)
         # One slice: a build has no pauses either.
         self._pace = Pace(slice_s=longest_s)
-        self._trial = Workload(crowd.scenario, crowd, None, load)
+        self._workload = Workload(crowd.scenario(), load)
         self._stop_event = stop
         self._measured: Measurement | None = None
         self._failure: BaseException | None = None
 
     def run(self) -> None:
         try:
-            slug = self.crowd.scenario.slug
-            self._measured = measure([self._trial], stop=self._stop_event, pace=self._pace)[slug]
+            measured = measure([self._workload], stop=self._stop_event, pace=self._pace)
+            self._measured = measured[self.crowd.who]
         except BaseException as failure:  # noqa: BLE001  # carried to whoever asks for the result
             self._failure = failure
 
@@ -128,19 +137,4 @@ def _crowd(
     stack: ExitStack,
 ) -> Crowd:
     connections = [stack.enter_context(database.connect()) for _ in range(WORKERS)]
-    scenario = Scenario(
-        slug=who,
-        title=f"The table's {who}",
-        steps=tuple(step for step, _ in queries),
-        needs=frozenset({"postgres"}),
-        journey=_journey,
-        prepare=lambda _world, _settings: None,
-        invariants=lambda _world, _data, _samples: [],
-    )
-    return Crowd(who, scenario, queries, connections, statements)
-
-
-def _journey(session: Session, crowd: Crowd, _data: None) -> None:
-    step, query = crowd.queries[session.turn % len(crowd.queries)]
-    execute: Callable[..., Any] = crowd.connections[session.worker].execute
-    session.step(step, execute, query, crowd.statements.parameters(abs(session.turn)))
+    return Crowd(who, queries, connections, statements)

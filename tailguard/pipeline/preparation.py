@@ -1,0 +1,97 @@
+"""Everything that is done before the clock starts: loads, fixtures, the servers that those ask for."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from tailguard.base.errors import UsageError
+from tailguard.config.merge import Config
+from tailguard.engine.workload import Load, Workload
+from tailguard.faults.orders import ordered_faults
+from tailguard.pipeline.built_ins import built_ins
+from tailguard.pipeline.loads import load_of
+from tailguard.pipeline.parts import Parts
+from tailguard.record.doubt import Doubt
+from tailguard.record.environment import Placement
+from tailguard.suite.discovery import Suite, plans_of
+from tailguard.suite.invariants import SkippedError
+from tailguard.suite.plan import Plan
+from tailguard.suite.resolver import BoundScenario, Resolver
+from tailguard.suite.run import Run, Shard, Target
+from tailguard.trust.suite_doubts import skipped_scenario, skipped_step
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run's scenarios on their fixtures, each with its load, in the same order.
+
+    Attributes:
+        run: what the fixtures know of the run, and noted.
+        doubts: what is skipped.
+    """
+
+    run: Run
+    parts: Parts
+    scenarios: Sequence[BoundScenario]
+    workloads: Sequence[Workload]
+    doubts: Sequence[Doubt]
+
+
+def loads_of(config: Config, suite: Suite) -> dict[str, Load]:
+    """Return the load of each scenario that a configuration names.
+
+    Raises UsageError for an impossible one, or an unknown scenario.
+    """
+    names = [each.name for each in suite.choose(config.scenarios or suite.scenarios)]
+    return {name: load_of(name, config.load_of(name), config.seed) for name in names}
+
+
+@contextmanager
+def prepared(
+    config: Config, suite: Suite, run_id: str, placement: Placement, target: Target
+) -> Iterator[Prepared]:
+    """Make the fixtures of the scenarios that a configuration names; they live as long as the `with`.
+
+    Raises:
+        UsageError: something in the suite or the configuration is wrong, a part cannot be had, or all is skipped.
+    """
+    loads = loads_of(config, suite)
+    run = Run(
+        run_id,
+        config.seed,
+        planned={name: load.planned for name, load in loads.items()},
+        faults=tuple(order.kind for order in ordered_faults(config)),
+        placement=placement,
+    )
+    with Parts(config, placement) as parts:
+        plans = plans_of(config, suite, built_ins(config, run, target, Shard(), parts))
+        with Resolver() as resolver:
+            scenarios, doubts = _bound(plans, resolver, run)
+            workloads = [Workload(each, loads[each.name]) for each in scenarios]
+            yield Prepared(run, parts, scenarios, workloads, doubts)
+
+
+def _bound(plans: Sequence[Plan], resolver: Resolver, run: Run) -> tuple[list[BoundScenario], list[Doubt]]:
+    """Return the scenarios that can be played, and what is skipped. Raises UsageError if nothing is left."""
+    found: list[BoundScenario] = []
+    doubts: list[Doubt] = []
+    for plan in plans:
+        scenario = plan.scenario
+        log.info("preparing %s", scenario.title)
+        try:
+            bound = resolver.bind(plan)
+        except SkippedError as skipped:
+            log.info("%s is skipped: %s", scenario.title, skipped)
+            doubts.append(skipped_scenario(scenario.name, str(skipped)))
+            continue
+        steps = run.skipped_steps(scenario.name)
+        for step, why in steps.items():
+            log.info("%s: %s is skipped: %s", scenario.title, step, why)
+            doubts.append(skipped_step(scenario.name, step, why))
+        found.append(replace(bound, skipped=tuple(steps)))
+    if not found:
+        raise UsageError("Nothing is left to measure. " + "; ".join(each.measured for each in doubts))
+    return found, doubts

@@ -1,0 +1,61 @@
+"""What a suite says of its own run: what it left out, and why what it measured is not to be trusted."""
+
+from collections.abc import Iterator, Mapping
+
+from tailguard.record.doubt import SKIPPED_SCENARIO, Doubt, Grade
+
+# What a fixture notes (`run.note`) if the target's limiter answered instead of it, or a pool of rows ran out.
+THROTTLED, EXHAUSTED = "throttled", "pool_exhausted"
+UNCHECKED = "invariants_unchecked"
+_GRAVE = {
+    THROTTLED: ("no answer 429", "lift the rate on the target, then measure again"),
+    EXHAUSTED: ("a row for each iteration", "give the pool more rows, or end sooner"),
+}
+
+
+def skipped_scenario(name: str, why: str) -> Doubt:
+    """Return the word that a scenario was not measured: it has not passed."""
+    return Doubt(
+        kind=SKIPPED_SCENARIO,
+        scenario=name,
+        grade=Grade.WARN,
+        measured=f"not measured: {why}",
+        limit="every scenario measured",
+        remedy="nothing is known of it: measure it in-process, or give the target a route",
+    )
+
+
+def skipped_step(name: str, step: str, why: str) -> Doubt:
+    """Return the word that a step of a scenario was not taken: it has not passed."""
+    return Doubt(
+        kind="skipped_step",
+        scenario=name,
+        grade=Grade.NOTE,
+        measured=f"{step} was not measured: {why}",
+        limit="every step measured",
+        remedy="nothing is known of it in this run",
+    )
+
+
+def unchecked(name: str | None, why: str) -> Doubt:
+    """Return the word that invariants were left out; of all scenarios if none is named."""
+    return Doubt(
+        kind=UNCHECKED,
+        scenario=name,
+        grade=Grade.NOTE,
+        measured=why,
+        limit="every invariant checked",
+        remedy="check on the target itself what must hold after this run",
+    )
+
+
+def doubts_of_notes(notes: Mapping[str, object]) -> Iterator[Doubt]:
+    """Yield what a run's notes say against it."""
+    for name, value in notes.items():
+        if name == UNCHECKED:
+            yield unchecked(None, str(value))
+        elif name in _GRAVE:
+            limit, remedy = _GRAVE[name]
+            yield Doubt(
+                kind=name, scenario=None, grade=Grade.GRAVE, measured=str(value), limit=limit, remedy=remedy
+            )
