@@ -14,7 +14,8 @@ from tailguard.record.samples import MOST_ERRORS, Samples, amend_code, samples_f
 
 # Three instants of 64 bits and a code of 32. A growing buffer holds up to an eighth in reserve: 31.5 bytes a sample in
 # all. "n" is the machine's own signed size, 64 bits wherever we run, and packs in half the time of "q".
-pack_row = Struct("nnni").pack
+_ROW = Struct("nnni")
+pack_row, unpack_rows = _ROW.pack, _ROW.iter_unpack
 ROW = np.dtype([("instants", np.int64, 3), ("code", np.int32)])
 ROW_BYTES, CODE_BYTES = ROW.itemsize, ROW["code"].itemsize
 

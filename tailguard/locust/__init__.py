@@ -1,6 +1,7 @@
 """Locust: a suite's scenarios as Locust Users, exact samples of all workers merged, our verdicts and exit code."""
 
 import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,13 +10,14 @@ if TYPE_CHECKING:
 __all__ = ["users"]
 
 
-def users(file: str) -> "dict[str, type[JourneyUser]]":
+def users(file: str, *, without: Collection[str] = ()) -> "dict[str, type[JourneyUser]]":
     """Return a User class for each scenario beside `file`, by its name: for `globals().update(users(__file__))`.
 
-    Returns {} unless Locust is running: in-process nothing of it is loaded, as it patches the interpreter.
+    `without` names scenarios that are left out. Returns {} unless Locust is running: in-process nothing of it is
+    loaded, as it patches the interpreter.
     """
     if "locust" not in sys.modules:
         return {}
     from tailguard.locust.suite_users import user_classes  # noqa: PLC0415  # see above
 
-    return user_classes(file)
+    return user_classes(file, without)

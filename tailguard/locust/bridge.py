@@ -1,36 +1,41 @@
 """Locust's side of a run: users, messages, events. The only file that imports locust, which patches the interpreter.
 
-What a run is made of (target, data, judge, report) is handed in as `LoadTestHooks`, so that this file knows no scenario
-and no threshold. Events come in this order on the master: test_start, spawning_complete, test_stopping, test_stop,
-quitting, then the exit code is taken. Samples are fetched in `test_stopping`, while all workers still live.
+What a run is made of (fixtures, plan, judge, report) is handed in as `LoadTestHooks`, so that this file knows no
+scenario and no threshold. Events come in this order on the master: test_start, spawning_complete, test_stopping,
+test_stop, quitting, then the exit code is taken. Samples are fetched in `test_stopping`, while all workers still live.
 """
 # Long because only one file may import locust, and what listens to its events is one conversation.
 
 import inspect
-import ssl
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import cache
 from typing import Any, ClassVar
 
 import gevent  # type: ignore[import-untyped]  # ships no types
 import msgspec
 from geventhttpclient.client import HTTPClientPool
-from locust import FastHttpUser, between, events, tag, task
+from locust import User, between, events, tag, task
+from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from tailguard.base.errors import InvalidRunError, TailguardError
-from tailguard.engine.scenario import Scenario
+from tailguard.engine.scenario_execution import VirtualUser
+from tailguard.http.connections import TIMEOUT_S
+from tailguard.http.tls import Tls
 from tailguard.locust.clock import LoopClock
-from tailguard.locust.hooks import LoadTestHooks, choose_spawn_rate, keep_playable, keep_tagged
-from tailguard.locust.http import FastHttpConnections, use_pool
+from tailguard.locust.hooks import LoadTestHooks, choose_spawn_rate, keep_tagged, playable_users
+from tailguard.locust.http import FastHttpConnections
 from tailguard.locust.master.master import Master
 from tailguard.locust.messages import Hello, Ready, ToMaster, ToWorker, for_master, for_worker, packed, run_of
 from tailguard.locust.worker.scenario_executor import ScenarioExecutor
 from tailguard.locust.worker.table import teller
 from tailguard.locust.worker.worker import Worker
 from tailguard.record.scenario import ScenarioEnded
+from tailguard.suite.scenario import Scenario
 
 # Locust's own names of our two kinds of messages.
 TO_WORKER, TO_MASTER = "tailguard.to_worker", "tailguard.to_master"
@@ -47,31 +52,32 @@ THINK_S = (0.08, 0.16)
 _think = between(*THINK_S)
 
 
-class JourneyUser(FastHttpUser):
-    """Plays one scenario. Its HTTP is FastHttpUser's, its connections its own."""
+class JourneyUser(User):
+    """Plays one scenario, with fixtures of its own."""
 
     abstract = True
-    scenario: ClassVar[Scenario]
-    concurrency = 1
-    connection_timeout = network_timeout = (
-        10.0  # what a platform gives a statement; who waits longer has gone
-    )
-    insecure = False
-
-    def __init__(self, environment: Environment) -> None:
-        """Check certificates as the target's mapping says."""
-        self.ssl_context_factory = _bridge().tls
-        super().__init__(environment)
+    scenario: ClassVar[Scenario[...]]
+    _executor: ScenarioExecutor | None = None
+    _user: VirtualUser | None = None
 
     def on_start(self) -> None:
         """Wait until the run goes, and take our part."""
-        use_pool(self.client.client.clientpool)
-        self._executor = _bridge().executor(self.scenario.slug)
-        self._session = None if self._executor is None else self._executor.session()
+        self._lifetime = ExitStack()
+        self._executor = _bridge().executor(self.scenario.name)
+        if self._executor is None:
+            return
+        try:
+            self._user = self._lifetime.enter_context(self._executor.user())
+        except TailguardError as error:
+            self._executor.broken = str(error)
+
+    def on_stop(self) -> None:
+        """Take away what is our own."""
+        self._lifetime.close()
 
     def play(self) -> None:
         """Play an iteration."""
-        if self._executor is None or self._session is None or not self._executor.play(self._session):
+        if self._executor is None or self._user is None or not self._executor.play(self._user):
             gevent.sleep(IDLE_S)
 
     def wait_time(self) -> float:
@@ -81,9 +87,9 @@ class JourneyUser(FastHttpUser):
         return float(_think(self))
 
 
-def user_class(scenario: Scenario) -> type[JourneyUser]:
-    """Return the User of a scenario: registration gives RegistrationUser, tagged with its slug and its needs."""
-    name = "".join(word.capitalize() for word in scenario.slug.split("_")) + "User"
+def user_class(scenario: Scenario[...]) -> type[JourneyUser]:
+    """Return the User of a scenario: registration gives RegistrationUser, tagged with its name."""
+    name = "".join(word.capitalize() for word in scenario.name.split("_")) + "User"
 
     def iteration(user: JourneyUser) -> None:
         user.play()
@@ -92,11 +98,22 @@ def user_class(scenario: Scenario) -> type[JourneyUser]:
         "scenario": scenario,
         "abstract": False,
         # Locust takes two classes of one name and one file for the same: this one is of the scenario's file.
-        "__module__": scenario.journey.__module__,
+        "__module__": scenario.module,
         "__doc__": scenario.title,
-        "iteration": tag(scenario.slug, *sorted(scenario.needs))(task(iteration)),
+        "iteration": tag(scenario.name)(task(iteration)),
     }
     return type(name, (JourneyUser,), body)
+
+
+class PlayableDispatcher(UsersDispatcher):
+    """Dispatches the users whose scenario can be played: that is known only once a run has begun."""
+
+    def new_dispatch(
+        self, target_user_count: int, spawn_rate: float, user_classes: list[type[User]] | None = None
+    ) -> None:
+        """Begin to dispatch so many users of the given classes or, as locust gives none, of all."""
+        chosen = self._original_user_classes if user_classes is None else user_classes
+        super().new_dispatch(target_user_count, spawn_rate, _bridge().playable(chosen))
 
 
 class Bridge:
@@ -120,9 +137,9 @@ class Bridge:
         hooks.test_stopping.add_listener(self._test_stopping)
         hooks.test_stop.add_listener(self._test_stop)
 
-    def tls(self) -> ssl.SSLContext:
-        """Return how certificates are checked in the run at hand."""
-        return self.load_test.tls()
+    def playable(self, users: Sequence[type[User]]) -> list[type[User]]:
+        """Return the users that have something to do in the run at hand."""
+        return list(users) if self._master is None else playable_users(users, self._master.plan.scenarios)
 
     def executor(self, slug: str) -> ScenarioExecutor | None:
         """Return who plays a scenario in this process, once the run goes."""
@@ -137,6 +154,7 @@ class Bridge:
         hooks: Any = environment.events
         hooks.quitting.add_listener(self._quitting)
         keep_tagged(environment, self._options)
+        environment.dispatcher_class = PlayableDispatcher
         choose_spawn_rate(self._options)
         if isinstance(runner, WorkerRunner | LocalRunner):
             fire: Any = events.request.fire
@@ -145,12 +163,6 @@ class Bridge:
             runner.register_message(TO_WORKER, self._worker_takes, concurrent=True)
         if isinstance(runner, MasterRunner | LocalRunner):
             runner.register_message(TO_MASTER, self._master_takes)
-            try:
-                environment.host = self.load_test.find_host(self._options)
-                keep_playable(environment, self.load_test.playable)
-            except TailguardError as error:
-                _say(f"Error: {error}")
-                sys.exit(error.exit_code)
             if web_ui is not None:
                 self.load_test.attach(web_ui)
         if isinstance(runner, WorkerRunner):
@@ -162,7 +174,7 @@ class Bridge:
     def _test_start(self, environment: Environment, **_: Any) -> None:
         if not isinstance(environment.runner, MasterRunner | LocalRunner):
             return
-        slugs = [each.scenario.slug for each in self._runner.user_classes if hasattr(each, "scenario")]
+        slugs = [each.scenario.name for each in self._runner.user_classes if hasattr(each, "scenario")]
         try:
             run, plan = self.load_test.begin(self._options, environment.host or "", slugs)
             self._faults, self._ended = [], ScenarioEnded.RUN_TIME
@@ -180,9 +192,8 @@ class Bridge:
 
     def _refuse(self, error: TailguardError) -> None:
         _say(f"Error: {error}")
-        if self._master is not None:
-            self.load_test.refuse(str(error))
-            self._master = None
+        self.load_test.refuse(str(error))
+        self._master = None
         self._environment.process_exit_code = error.exit_code
         gevent.spawn(self._runner.quit if self._options.headless else self._runner.stop)
 
@@ -198,8 +209,6 @@ class Bridge:
             began_s = time.monotonic()
             decided = master.went_ns is not None and self.load_test.look(master)
             cost_s = time.monotonic() - began_s
-            if (credentials := self.load_test.renewal()) is not None:
-                master.renew(credentials)
             if decided and master.closed_ns is None:
                 self._ended = ScenarioEnded.DECIDED
                 _say("Every objective is decided: ending the run.")
@@ -277,15 +286,19 @@ def install(load_test: Callable[[], LoadTestHooks]) -> None:
         _current[0].listen()
 
 
-def fast_connections() -> FastHttpConnections:
-    """Return HTTP for an adapter: FastHttpUser's connections, those of the user whose greenlet is asking."""
-    limits = {
-        "connection_timeout": JourneyUser.connection_timeout,
-        "network_timeout": JourneyUser.network_timeout,
-    }
-    return FastHttpConnections(
-        lambda: HTTPClientPool(concurrency=1, ssl_context_factory=_bridge().tls, **limits)
-    )
+def fast_connections(tls: Tls) -> FastHttpConnections:
+    """Return connections as FastHttpUser has them, which check certificates as `tls` says."""
+    context = cache(tls.context)
+
+    def pool() -> HTTPClientPool:
+        return HTTPClientPool(
+            concurrency=1,
+            ssl_context_factory=context,
+            connection_timeout=TIMEOUT_S,
+            network_timeout=TIMEOUT_S,
+        )
+
+    return FastHttpConnections(pool)
 
 
 def _bridge() -> Bridge:

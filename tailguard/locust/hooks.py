@@ -1,11 +1,8 @@
 """What the bridge to locust is handed: what a run is made of. So the bridge knows no scenario and no threshold."""
 
-import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol  # locust's options, environment and page ship no types
 
-from tailguard.base.errors import UsageError
-from tailguard.http.remote_target import Credential
 from tailguard.locust.master.master import Master
 from tailguard.locust.messages import Plan
 from tailguard.locust.worker.worker import OpenWorkplace
@@ -26,20 +23,11 @@ class LoadTestHooks(Protocol):
     def add_options(self, parser: Any) -> None:
         """Add our command line options to locust's parser."""
 
-    def find_host(self, options: Any) -> str:
-        """Return the target's address, starting one if none was given; raises TailguardError."""
-        ...
-
-    def playable(self, slugs: Sequence[str]) -> list[str]:
-        """Return the scenarios that the target can be asked for, and tell the user which are left out."""
-        ...
-
     def begin(self, options: Any, host: str, slugs: Sequence[str]) -> tuple[str, Plan]:
-        """Begin a run; returns its id and the plan for the workers."""
-        ...
+        """Begin a run; returns its id and the plan for the workers. `host` is "" if none was given.
 
-    def renewal(self) -> Sequence[Credential] | None:
-        """Return new credentials for the workers if the old ones are about to expire; may take a while."""
+        Raises TailguardError if it cannot begin.
+        """
         ...
 
     def look(self, master: Master) -> bool:
@@ -53,15 +41,11 @@ class LoadTestHooks(Protocol):
     def refuse(self, because: str) -> None:
         """Keep why a run ends before it began; nothing was measured, and nothing is reported."""
 
-    def tls(self) -> ssl.SSLContext:
-        """Return the SSL context of this worker's present target."""
-        ...
-
     def attach(self, web_ui: Any) -> None:
         """Add what is ours to locust's web page."""
 
     def close(self) -> None:
-        """End what `find_host` started."""
+        """End what was started for the runs."""
 
 
 def choose_spawn_rate(options: Any) -> None:
@@ -74,17 +58,9 @@ def choose_spawn_rate(options: Any) -> None:
         options.spawn_rate = max(1.0, options.num_users / (RAMP_SHARE * options.run_time))
 
 
-def keep_playable(environment: Any, playable: Callable[[Sequence[str]], Sequence[str]]) -> None:
-    """Leave out the users whose scenario the target cannot be asked for; raises UsageError if none is left."""
-    ours = [user for user in environment.user_classes if hasattr(user, "scenario")]
-    slugs = playable([user.scenario.slug for user in ours])
-    gone = [user for user in ours if user.scenario.slug not in slugs]
-    environment.user_classes = [user for user in environment.user_classes if user not in gone]
-    if not environment.user_classes:
-        raise UsageError(
-            "The target lacks what every one of these scenarios needs: there is nothing to measure. Choose other "
-            "scenarios, or give the target's file the steps that were named as missing."
-        )
+def playable_users(users: Sequence[Any], scenarios: Sequence[str]) -> list[Any]:
+    """Return the users of these scenarios, and those that are not ours."""
+    return [each for each in users if not hasattr(each, "scenario") or each.scenario.name in scenarios]
 
 
 def keep_tagged(environment: Any, options: Any) -> None:

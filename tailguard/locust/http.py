@@ -1,7 +1,4 @@
-"""HTTP for platform adapters under Locust: geventhttpclient's connections, as FastHttpUser has them.
-
-The pool of connections is the greenlet's: its user's own, or one made for it if no user is playing.
-"""
+"""HTTP for platform adapters under Locust: geventhttpclient's connections, as Locust's FastHttpUser has them."""
 
 import http.client
 import threading
@@ -9,19 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import SplitResult
 
-_of_greenlet = threading.local()  # under gevent a greenlet's own
-
-
-def use_pool(pool: Any) -> None:
-    """Let this greenlet's requests go through a user's connections."""
-    _of_greenlet.pool = pool
-
 
 class FastHttpConnections:
-    """Exchanges of requests and answers. `make_pool` gives a new pool of connections."""
+    """Exchanges of requests and answers, with a pool of connections for each greenlet.
+
+    `make_pool` gives a new pool, which goes with its greenlet.
+    """
 
     def __init__(self, make_pool: Callable[[], Any]) -> None:
         self._make_pool = make_pool
+        self._of_greenlet = threading.local()  # under gevent a greenlet's own
 
     def exchange(
         self, target: SplitResult, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
@@ -29,9 +23,9 @@ class FastHttpConnections:
         """Send a request, return status, headers and body. Raises OSError if there is no answer."""
         from geventhttpclient.url import URL  # noqa: PLC0415  # only if locust has it loaded
 
-        pool = getattr(_of_greenlet, "pool", None)
+        pool = self._of_greenlet.__dict__.get("pool")
         if pool is None:
-            pool = _of_greenlet.pool = self._make_pool()
+            pool = self._of_greenlet.pool = self._make_pool()
         answer = pool.get_client(URL(f"{target.scheme}://{target.netloc}/")).request(
             method, path, body=body, headers=dict(headers)
         )
@@ -39,7 +33,7 @@ class FastHttpConnections:
         return answer.status_code, answer, content
 
     def close(self) -> None:
-        """Close this greenlet's connections; the others' end with their users."""
-        pool = _of_greenlet.__dict__.pop("pool", None)
+        """Close this greenlet's connections; the others' end with their greenlets."""
+        pool = self._of_greenlet.__dict__.pop("pool", None)
         if pool is not None:
             pool.close()

@@ -10,12 +10,12 @@ import msgspec
 
 from tailguard.config.option import OptionValue
 from tailguard.engine.schedule import Schedule
-from tailguard.http.remote_target import Credential, RemoteTarget, Shard
+from tailguard.http.tls import Tls
 from tailguard.locust.clock import ClockPair
 from tailguard.locust.schedule import parse_schedule
 from tailguard.record.locust import WorkerLoad
-from tailguard.record.run_json import dec_hook, enc_hook
 from tailguard.record.scenario import Invariant
+from tailguard.suite.run import Shard, Target
 
 
 class ScheduleWords(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,20 +34,28 @@ class ScheduleWords(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What all workers of a run do alike.
 
-    `scenarios_sha256` is the hash of the suite's code, which must be the workers' too. Iterations are numbered from
-    `first_iteration`. `schedules` are by scenario; the model is closed if there are none. If `keep_raw` names a
+    `scenarios_sha256` is the hash of the suite's code, which must be the workers' too. `run_values` are the values of
+    the fixtures of scope "run", as JSON; `planned` are the most iterations of each scenario. Iterations are numbered
+    from `first_iteration`. `schedules` are by scenario; the model is closed if there are none. If `keep_raw` names a
     folder, each worker keeps its own samples there, too.
     """
 
     scenarios_sha256: str
-    target: RemoteTarget
+    target: Target
+    tls: Tls
+    run_values: bytes
+    planned: Mapping[str, int]
     profile: str
     settings: Mapping[str, OptionValue | None]
-    scenarios: tuple[str, ...]
     warmup: int
     first_iteration: int = 0
     schedules: Mapping[str, ScheduleWords] = {}
     keep_raw: str | None = None
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """Which ones are played."""
+        return tuple(self.planned)
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
@@ -57,7 +65,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknow
 
 
 class Begin(Message, frozen=True, kw_only=True):
-    """Open your world, prepare and warm up."""
+    """Make your fixtures and warm up."""
 
     plan: Plan
     shard: Shard
@@ -65,12 +73,6 @@ class Begin(Message, frozen=True, kw_only=True):
 
 class Go(Message, frozen=True, kw_only=True):
     """Let the users play."""
-
-
-class Renew(Message, frozen=True, kw_only=True):
-    """Use these credentials from now on."""
-
-    credentials: tuple[Credential, ...]
 
 
 class Collect(Message, frozen=True, kw_only=True):
@@ -86,20 +88,22 @@ class Hello(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(Message, frozen=True, kw_only=True):
-    """A worker is ready or, with the reason, cannot take part."""
+    """A worker is ready or, with the reason, cannot take part; `skipped` says why it cannot play a scenario."""
 
     why: str
+    skipped: Mapping[str, str] = {}
 
 
 class Chunk(Message, frozen=True, kw_only=True):
     """Samples of a scenario: rows as bytes, one `tailguard.engine.recorder.ROW` each.
 
-    `errors` are the worker's names of failures and refusals, in the order of its own numbers.
+    `steps` and `errors` are the worker's names of steps, and of failures and refusals, in the order of its own numbers.
     """
 
     number: int
     scenario: str
     rows: bytes
+    steps: tuple[str, ...]
     errors: tuple[str, ...]
 
 
@@ -123,13 +127,14 @@ class WatchedLedger(msgspec.Struct, frozen=True, kw_only=True):
 class ScenarioLedger(msgspec.Struct, frozen=True, kw_only=True):
     """What the master must know of a scenario beside a worker's samples (`ScenarioExecutor`).
 
-    `lateness_ns` are int64 as bytes.
+    `own_s` is the time of the journeys' own code before their first steps. `lateness_ns` are int64 as bytes.
     """
 
     users: int
     offered: int
     ended: int
     warmup: int
+    own_s: float
     cut_off: int
     broken: str
     said: Mapping[str, str]
@@ -139,8 +144,7 @@ class ScenarioLedger(msgspec.Struct, frozen=True, kw_only=True):
 class Ledger(Message, frozen=True, kw_only=True):
     """What a worker has sent in all: the last word of its account.
 
-    `rows` and `watched` are by scenario; `notes` are what a person must be told, by kind. `load` is None if the worker
-    did not play.
+    `rows` and `watched` are by scenario; `notes` are the worker's own of the run. `load` is None if it did not play.
     """
 
     chunks: int
@@ -153,14 +157,18 @@ class Ledger(Message, frozen=True, kw_only=True):
 
 
 class Settled(Message, frozen=True, kw_only=True):
-    """What a worker found to hold and not to hold, by scenario; or why it could not look. With a ledger of all."""
+    """What a worker found to hold and not to hold, by scenario; or why it could not look. With a ledger of all.
+
+    `unchecked` says why a scenario's invariants were left out.
+    """
 
     invariants: Mapping[str, tuple[Invariant, ...]]
+    unchecked: Mapping[str, str]
     why: str
     ledger: Ledger
 
 
-ToWorker: TypeAlias = Begin | Go | Renew | Collect | Settle
+ToWorker: TypeAlias = Begin | Go | Collect | Settle
 ToMaster: TypeAlias = Hello | Ready | Chunk | ReceiptChunk | Ledger | Settled
 
 
@@ -172,18 +180,18 @@ class _OfSomeRun(msgspec.Struct):
 
 def packed(message: ToWorker | ToMaster) -> bytes:
     """Return a message as it travels."""
-    return msgspec.msgpack.encode(message, enc_hook=enc_hook)
+    return msgspec.msgpack.encode(message)
 
 
 def for_worker(data: bytes) -> ToWorker:
     """Return a message to a worker. Raises msgspec.ValidationError if it is another version's."""
-    message: ToWorker = msgspec.msgpack.decode(data, type=ToWorker, dec_hook=dec_hook)
+    message: ToWorker = msgspec.msgpack.decode(data, type=ToWorker)
     return message
 
 
 def for_master(data: bytes) -> ToMaster:
     """Return a message to the master; raises as `for_worker` does."""
-    message: ToMaster = msgspec.msgpack.decode(data, type=ToMaster, dec_hook=dec_hook)
+    message: ToMaster = msgspec.msgpack.decode(data, type=ToMaster)
     return message
 
 

@@ -56,15 +56,27 @@ def variable(name: str) -> str:
     return "LOCUST_TAILGUARD_" + name.upper().replace("-", "_")
 
 
-class Selection(msgspec.Struct, frozen=True):
-    """What chooses the configuration: a profile, a file, and single values as KEY=VALUE."""
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """What chooses the configuration: a profile, files, single values as KEY=VALUE, and where the target is.
 
-    profile: str | None
-    file: str | None
-    sets: tuple[str, ...]
+    `target` is the file that describes it.
+    """
+
+    profile: str | None = None
+    file: str | None = None
+    sets: tuple[str, ...] = ()
+    objectives: str | None = None
+    target: str | None = None
+    host: str | None = None
 
 
-def selection(options: Any) -> Selection:
-    """Return what the command line says of the configuration."""
-    sets = tuple(options.tailguard_set or ())
-    return Selection(options.tailguard_profile, options.tailguard_config, sets)
+def selection(options: Any, host: str | None) -> Selection:
+    """Return what the command line says of the configuration; the host may have been changed on locust's page."""
+    return Selection(
+        profile=options.tailguard_profile,
+        file=options.tailguard_config,
+        sets=tuple(options.tailguard_set or ()),
+        objectives=options.tailguard_objectives,
+        target=options.tailguard_target,
+        host=host or None,
+    )

@@ -1,22 +1,33 @@
 """A suite's scenarios as Locust Users, and Tailguard listening to what Locust does."""
 
+from collections.abc import Collection
 from pathlib import Path
 
+from tailguard.base.errors import UsageError
+from tailguard.config.option import did_you_mean
 from tailguard.config.suite_table import find_file, require_suite, suite_in
 from tailguard.locust.bridge import JourneyUser, install, user_class
 from tailguard.locust.master.load_test import LoadTest
-from tailguard.suite.parts import parts_of
-from tailguard.suite.registry import named_scenarios, scenario_files
+from tailguard.suite.discovery import discover
 
 
-def user_classes(file: str) -> dict[str, type[JourneyUser]]:
-    """Return the Users of all scenarios that stand in the folder of `file`, by their class names."""
+def user_classes(file: str, without: Collection[str]) -> dict[str, type[JourneyUser]]:
+    """Return the Users of all scenarios that stand in the folder of `file`, by their class names.
+
+    Raises UsageError for a scenario to leave out that there is not.
+    """
     folder = Path(file).resolve().parent
-    suite = require_suite(suite_in(find_file()))
+    table = require_suite(suite_in(find_file()))
+    suite = discover(table.root, table.scenarios, table.fixtures)
+    for name in without:
+        if name not in suite.scenarios:
+            raise UsageError(
+                f"There is no scenario {name!r} to leave out.{did_you_mean(name, [*suite.scenarios])}"
+            )
     install(LoadTest)
-    slugs = [slug for slug, module in scenario_files(suite).items() if (folder / f"{slug}.py").is_file()]
-    playable = parts_of(suite).NEEDED
     found = [
-        user_class(each) for each in named_scenarios(suite, [slug for slug in slugs if slug in playable])
+        user_class(each)
+        for name, each in suite.scenarios.items()
+        if name not in without and Path(each.journey.__code__.co_filename).resolve().parent == folder
     ]
     return {each.__name__: each for each in found}

@@ -1,83 +1,50 @@
 """The doubts of a Locust run: those of any run, and those that only its workers and its target can raise."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from tailguard.locust.master.failures import doubts_of_failures
 from tailguard.locust.master.master import Master
 from tailguard.locust.master.worker_doubts import doubts_of_workers
-from tailguard.locust.worker.workplace import EXHAUSTED, THROTTLED, UNCHECKED
 from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.locust import Broadcasts
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import ScenarioEntry
+from tailguard.suite.run import Run
 from tailguard.trust.doubts import find_doubts
+from tailguard.trust.suite_doubts import UNCHECKED, doubts_of_notes, skipped_scenario, skipped_step, unchecked
 
 
 def doubts_of(
     scenarios: Mapping[str, ScenarioEntry],
     samples: Mapping[str, Samples],
     master: Master,
+    run: Run,
     skipped: Mapping[str, str],
     broadcasts: Mapping[str, Broadcasts],
 ) -> list[Doubt]:
     """Return the doubts of every scenario, and those of the run as a Locust one.
 
-    `skipped` says why a scenario cannot be played at the target.
+    `run` has what was noted of it anywhere; `skipped` says why a scenario could not be played.
     """
     ledgers = master.inbox.ledgers()
     return [
-        *_of_skipped(skipped),
-        *doubts_of_failures(samples, list(ledgers.values()), master.plan.target.host),
+        *(skipped_scenario(slug, why) for slug, why in skipped.items()),
+        *_of_skipped_steps(run, scenarios),
+        *doubts_of_failures(samples, list(ledgers.values()), master.plan.target.url),
         *find_doubts(scenarios, samples),
         *doubts_of_workers({worker: told.load for worker, told in ledgers.items()}),
-        *_of_notes(master),
+        *doubts_of_notes(run.notes),
+        *(unchecked(slug, why) for slug, why in master.unchecked.items()),
         *_of_workers(master),
         *_of_iterations(master),
         *_of_broadcasts(broadcasts),
     ]
 
 
-def _of_skipped(skipped: Mapping[str, str]) -> Iterator[Doubt]:
-    for slug, reason in skipped.items():
-        yield Doubt(
-            kind="skipped_scenario",
-            scenario=slug,
-            grade=Grade.WARN,
-            measured=f"not measured: {reason}",
-            limit="every scenario measured",
-            remedy="nothing is known of it: measure it in-process, or give the target a route",
-        )
-
-
-def _of_notes(master: Master) -> Iterator[Doubt]:
-    notes = master.notes()
-    for told in notes.get(THROTTLED, []):
-        yield Doubt(
-            kind=THROTTLED,
-            scenario=None,
-            grade=Grade.GRAVE,
-            measured=told,
-            limit="no answer 429",
-            remedy="lift the rate on the target, then measure again",
-        )
-    for told in notes.get(EXHAUSTED, []):
-        yield Doubt(
-            kind=EXHAUSTED,
-            scenario=None,
-            grade=Grade.GRAVE,
-            measured=told,
-            limit="a row for each iteration",
-            remedy="give the pool more rows, or end sooner",
-        )
-    for told in notes.get(UNCHECKED, []):
-        yield Doubt(
-            kind=UNCHECKED,
-            scenario=None,
-            grade=Grade.NOTE,
-            measured=told,
-            limit="every invariant checked",
-            remedy="check money, capacity and uniqueness on the target itself after this run",
-        )
+def _of_skipped_steps(run: Run, scenarios: Collection[str]) -> Iterator[Doubt]:
+    for slug in scenarios:
+        for step, why in run.skipped_steps(slug).items():
+            yield skipped_step(slug, step, why)
 
 
 def _of_workers(master: Master) -> Iterator[Doubt]:

@@ -43,9 +43,13 @@ _REMEDIES = (
 
 
 def doubts_of_failures(
-    samples: Mapping[str, Samples], ledgers: Sequence[Ledger], host: str
+    samples: Mapping[str, Samples], ledgers: Sequence[Ledger], url: str
 ) -> Iterator[Doubt]:
-    """Yield one for each scenario that failed more often than not, with the commonest failure in its own words."""
+    """Yield one for each scenario that failed more often than not, with the commonest failure in its own words.
+
+    `url` is the target's, "" for one of the suite's own.
+    """
+    at = f" at {url}" if url else ""
     for slug, of_scenario in samples.items():
         errors = of_scenario.error[of_scenario.outcome == ERROR]
         if not len(of_scenario) or len(errors) < MOST * len(of_scenario):
@@ -58,7 +62,7 @@ def doubts_of_failures(
             kind="failing_scenario",
             scenario=slug,
             grade=Grade.WARN,
-            measured=f"{len(errors)} of {len(of_scenario)} samples at {host} are errors, most of them {kind}"
+            measured=f"{len(errors)} of {len(of_scenario)} samples{at} are errors, most of them {kind}"
             + (f": {said}" if said else ""),
             limit=f"{MOST:.0%}",
             remedy=_remedy(kind),

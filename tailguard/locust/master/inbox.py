@@ -4,6 +4,7 @@ Chunks come in number order, then a ledger that says what was sent; a second one
 have had what was still on its way.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +28,7 @@ class _Account:
     arrived: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     parts: dict[str, list[bytes]] = field(default_factory=dict)
+    steps: dict[str, tuple[str, ...]] = field(default_factory=dict)
     errors: dict[str, tuple[str, ...]] = field(default_factory=dict)
     receipts: dict[str, list[bytes]] = field(default_factory=dict)
     late: bool = False
@@ -69,7 +71,7 @@ class Inbox:
             return
         account.parts.setdefault(slug, []).append(chunk.rows)
         account.rows[slug] = account.rows.get(slug, 0) + len(chunk.rows) // ROW_BYTES
-        account.errors[slug] = chunk.errors
+        account.steps[slug], account.errors[slug] = chunk.steps, chunk.errors
 
     def take_ledger(self, worker: str, ledger: Ledger) -> None:
         """Take a worker's ledger."""
@@ -95,18 +97,20 @@ class Inbox:
         """Return how many samples of a scenario have come."""
         return sum(account.rows.get(slug, 0) for account in self._accounts.values())
 
-    def samples(self, slug: str, steps: tuple[str, ...], *, last: bool = False) -> Samples:
-        """Return all samples of a scenario so far, on the master's clock.
+    def samples(self, slug: str, declared: Sequence[str] = (), *, last: bool = False) -> Samples:
+        """Return all samples of a scenario so far, on the master's clock; its `declared` steps come first.
 
         `last` gives the received chunks' memory back on the way: they cannot be asked for again.
         """
         ends = self._join(slug) if last else {}
         parts = [
-            WorkerRows(each.parts[slug], each.errors[slug], self._shift_ns(each), ends.get(worker))
+            WorkerRows(
+                each.parts[slug], each.steps[slug], each.errors[slug], self._shift_ns(each), ends.get(worker)
+            )
             for worker, each in self._accounts.items()
             if slug in each.parts
         ]
-        samples = merge_parts(slug, steps, parts, consume=last)
+        samples = merge_parts(slug, parts, declared, consume=last)
         if last:
             for each in self._accounts.values():
                 each.parts.pop(slug, None)

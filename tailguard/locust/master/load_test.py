@@ -3,18 +3,21 @@
 Locust itself is met in tailguard/locust/bridge.py only.
 """
 
-import ssl
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any  # the suite's parts, locust's options and its page
+from typing import Any  # locust's options and its page
+
+import msgspec
 
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
-from tailguard.config.suite_table import find_file, require_suite, suite_in
+from tailguard.config.merge import Config
+from tailguard.config.suite_table import require_suite
 from tailguard.engine.summary import scenario_entry
-from tailguard.http.remote_target import Credential, MappedTarget, RemoteTarget
+from tailguard.http.tls import read_tls
 from tailguard.judge.exceedance import exceedances, observed_quantile, observed_ratio
 from tailguard.judge.objectives import configured_objectives
 from tailguard.judge.stopping_rule import StoppingRule
@@ -23,25 +26,32 @@ from tailguard.locust.master.doubts import doubts_of
 from tailguard.locust.master.live import COLUMNS, nothing_yet, row
 from tailguard.locust.master.master import Master
 from tailguard.locust.master.measurement import broadcasts_of, measurement_of
-from tailguard.locust.master.plan import configure, schedules_of, settings_for_workers, target_of
+from tailguard.locust.master.plan import (
+    configure,
+    planned_of,
+    schedules_of,
+    settings_for_workers,
+    target_of,
+)
+from tailguard.locust.master.run_fixtures import Made, Order, run_fixtures
 from tailguard.locust.master.tab import add_tab
 from tailguard.locust.messages import Begin, Plan
 from tailguard.locust.options import add_options, selection
 from tailguard.locust.suite_hash import scenarios_sha256
-from tailguard.locust.worker.scenario_executor import Tell
-from tailguard.locust.worker.workplace import HttpWorkplace
+from tailguard.locust.worker.table import Tell
+from tailguard.locust.worker.workplace import FixtureWorkplace
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.finish import finish
+from tailguard.pipeline.target import platform_of
 from tailguard.record.locust import Locust
+from tailguard.record.objective import Objectives
 from tailguard.record.run import Run
-from tailguard.record.run_record import Ended, Platform
+from tailguard.record.run_record import Ended
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import ScenarioEnded
-from tailguard.suite.parts import parts_of
-from tailguard.suite.registry import known_steps, load_scenarios
-
-if TYPE_CHECKING:
-    from tailguard.engine.scenario import Scenario
+from tailguard.suite import run as suite_run
+from tailguard.suite.data import from_data
+from tailguard.suite.discovery import Suite, open_suite
 
 # Negative iterations of warm-up, one after the other on every worker and scenario: enough for connections and caches.
 MOST_WARMUP = 20
@@ -55,104 +65,87 @@ class LoadTest:
     """A suite's scenarios at its target, as tailguard.locust.hooks.LoadTestHooks."""
 
     def __init__(self) -> None:
-        self._reference: Any = None
-        self._suite = suite_in(find_file())
-        self._parts = parts_of(self._suite)
-        self._tls: ssl.SSLContext | None = None
-        self._used = False
-        self._target: Any = None
+        self._fixtures = ExitStack()  # of the last run
+        self._config: Config
+        self._suite: Suite
+        self._objectives: Objectives
+        self._run: Run | None = None
+        self._noted: suite_run.Run
         self._skipped: dict[str, str] = {}
         self._watched = False
         self._live: list[dict[str, str]] = []
-        self._scenarios: list[Scenario] = []
 
-    def open_workplace(self, begin: Begin, clock: Clock, tell: Tell) -> HttpWorkplace:
+    def open_workplace(self, begin: Begin, clock: Clock, tell: Tell) -> FixtureWorkplace:
         """Open a worker's workplace."""
-        self._tls = self._tls_of(begin.plan.target.mapping)
-        return HttpWorkplace(begin, clock, tell, fast_connections())
-
-    def tls(self) -> ssl.SSLContext:
-        """Return the SSL context of this worker's present target."""
-        return self._tls or ssl.create_default_context()
+        return FixtureWorkplace(begin, clock, tell, fast_connections(begin.plan.tls))
 
     def add_options(self, parser: Any) -> None:
         """Add our options to locust's."""
         add_options(parser)
 
-    def find_host(self, options: Any) -> str:
-        """Return --host, or start the reference platform and say so."""
-        self._target = target_of(options, self._parts)
-        if options.host:
-            return str(options.host).rstrip("/")
-        if self._target is not None:
-            raise UsageError(f"{self._target.source} describes a target, but no --host says where it is")
-        self._reference = self._parts.start_reference(selection(options), 0, say)
-        say(
-            f"No --host was given: the reference platform runs at {self._reference.url} "
-            "with servers of its own, for the length of this test."
-        )
-        return str(self._reference.url)
-
-    def playable(self, slugs: Sequence[str]) -> list[str]:
-        """Return the scenarios that the target can be asked for, and tell the user which are left out."""
-        self._skipped = self._target.skipped(slugs) if self._target else {}
-        for slug, reason in self._skipped.items():
-            say(f"SKIPPED, and so neither passed nor failed: {slug}: {reason}")
-        return [slug for slug in slugs if slug not in self._skipped]
-
     def begin(self, options: Any, host: str, slugs: Sequence[str]) -> tuple[str, Plan]:
-        """Make the plan for the workers and the run's folder. Raises TailguardError for what cannot be."""
-        self._config = config = configure(options, slugs)
-        self._scenarios = load_scenarios(config)
-        self._objectives = configured_objectives(config, known_steps(config.suite))
+        """Have the run's fixtures made and make the plan for the workers. Raises TailguardError for what cannot be."""
+        self._fixtures.close()
+        self._run = None
+        chosen = selection(options, host)
+        self._config = config = configure(chosen, slugs)
+        self._suite = open_suite(config)
+        self._objectives = configured_objectives(config, self._suite.steps)
         self._rule = StoppingRule(self._objectives)
         self._until_decided = bool(options.tailguard_until_decided)
         self._live = nothing_yet([each.name for each in self._objectives.items])
         schedules = schedules_of(options, config, slugs)
-        reference = self._renewed(options, host)
-        target = self._remote_target(reference, host)
-        self._start(reference, host)
-        return self._run.record.id, Plan(
+        planned = planned_of(config, slugs, schedules)
+        target = target_of(chosen, config)
+        tls = read_tls(target.file)
+        run = self._start()
+        made = self._make(Order(selection=chosen, run=run.record.id, planned=planned, target=target))
+        return run.record.id, Plan(
             scenarios_sha256=scenarios_sha256(require_suite(config.suite)),
             target=target,
+            tls=tls,
+            run_values=bytes(made.values),
+            planned={slug: most for slug, most in planned.items() if slug not in made.skipped},
             profile=config.profile,
             settings=settings_for_workers(config),
-            scenarios=tuple(slugs),
-            warmup=min(config.get("load.warmup"), MOST_WARMUP),
-            first_iteration=0 if reference else int(self._run.record.id, 16) % MOST_FIRST_ITERATION,
+            warmup=min(config.load.warmup, MOST_WARMUP),
+            first_iteration=int(run.record.id, 16) % MOST_FIRST_ITERATION if target.url else 0,
             schedules=schedules,
             keep_raw=options.tailguard_keep_raw,
         )
 
-    def _remote_target(self, reference: Any, host: str) -> RemoteTarget:
-        self._host = host
-        if self._target is None:
-            secret = self._parts.secret_of(reference)
-            return RemoteTarget(
-                host=host, secret=secret, mapping=None, conninfo=reference.conninfo if reference else ""
-            )
-        self._renew_s = self._next_renewal_s(self._target)
-        return RemoteTarget(host=host, secret="", mapping=self._parts.packed(self._target, host))
-
-    def _start(self, reference: Any, host: str) -> None:
-        self._run = Run.start(
+    def _start(self) -> Run:
+        self._run = run = Run.start(
             self._config,
-            environment=reference.environment if reference else describe_environment(),
+            environment=describe_environment(),
             command=[Path(sys.argv[0]).name, *sys.argv[1:]],
             objectives=self._objectives,
         )
-        faults = reference.faults if reference else ()
-        self._run.put_platform(Platform(adapter="http, by locust", faults=faults, host=host))
-        self._run.save()
         self._save_s = time.monotonic() + SAVE_EVERY_S
+        return run
 
-    def renewal(self) -> Sequence[Credential] | None:
-        """Log everybody in again if the target's tokens are about to expire."""
-        if self._target is None or not self._target.login or time.monotonic() < self._renew_s:
-            return None
-        self._renew_s = self._next_renewal_s(self._target)
-        credentials: Sequence[Credential] = self._parts.log_in(self._target, self._host)
-        return credentials
+    def _make(self, order: Order) -> Made:
+        """Have the fixtures of scope "run" made; they are kept until the next run or `close`."""
+        assert self._run is not None
+        if not order.target.url:
+            say("No --host was given: the suite serves what is measured itself, for the length of this test.")
+        made = self._fixtures.enter_context(run_fixtures(order))
+        self._noted = suite_run.Run(order.run, self._config.seed, order.planned)
+        for name, value in msgspec.json.decode(made.notes).items():
+            self._noted.note(name, from_data(value))
+        self._skipped = dict(made.skipped)
+        for slug, why in self._skipped.items():
+            say(f"SKIPPED, and so neither passed nor failed: {slug}: {why}")
+        if not order.planned.keys() - made.skipped.keys():
+            raise UsageError(
+                "None of these scenarios can be played here: there is nothing to measure. Choose other scenarios, or "
+                "give the target's file the steps that were named as missing."
+            )
+        self._run.put_environment(made.environment)
+        platform = platform_of(self._config, self._noted)
+        self._run.put_platform(msgspec.structs.replace(platform, adapter=f"{platform.adapter}, by locust"))
+        self._run.save()
+        return made
 
     def look(self, master: Master) -> bool:
         """Ask the judge where each objective stands, if somebody wants to know."""
@@ -160,21 +153,26 @@ class LoadTest:
         if not (self._until_decided or self._watched):
             return False
         decided, live = [], []
-        for scenario in self._scenarios:
-            samples = master.inbox.samples(scenario.slug, scenario.steps)
-            enough = min((int(samples.ok(step).sum()) for step in scenario.steps), default=0)
-            closed = self._rule(scenario.slug, samples)
-            decided.append(closed and enough >= self._config.scenario(scenario.slug)["min_samples"])
-            live += self._standing(scenario.slug, samples)
+        for slug in master.plan.scenarios:
+            samples = master.inbox.samples(slug, self._suite.steps[slug])
+            closed = self._rule(slug, samples)
+            decided.append(closed and fewest_ok(samples) >= self._config.load_of(slug).min_samples)
+            live += self._standing(slug, samples)
         self._live = live
         return self._until_decided and all(decided)
 
     def finish(self, master: Master, faults: Sequence[str], ended: ScenarioEnded) -> int:
         """Save, judge and report what has come."""
         run = self._run
-        self._keep(master, ended)
+        assert run is not None
+        for name, text in master.notes().items():
+            self._noted.note(name, text)
+        self._keep(run, master, ended)
         broadcasts = broadcasts_of(master)
-        run.put_doubts(doubts_of(run.record.scenarios, run.samples(), master, self._skipped, broadcasts))
+        skipped = {**self._skipped, **master.skipped}
+        run.put_doubts(
+            doubts_of(run.record.scenarios, run.samples(), master, self._noted, skipped, broadcasts)
+        )
         run.put_locust(
             Locust(
                 scenarios_sha256=master.plan.scenarios_sha256,
@@ -191,11 +189,12 @@ class LoadTest:
             run.finish(Ended.BROKE_OFF, "; ".join(faults))
         else:
             run.finish(Ended.COMPLETE)
-        return finish(run, self._suite)
+        return finish(run, self._config.suite)
 
     def refuse(self, because: str) -> None:
-        """Mark the run's folder as that of a run which never began."""
-        self._run.finish(Ended.BROKE_OFF, because)
+        """Mark the run's folder, if there is one, as that of a run which never began."""
+        if self._run is not None:
+            self._run.finish(Ended.BROKE_OFF, because)
 
     def attach(self, web_ui: Any) -> None:
         """Add the tab "SLO" to locust's web page."""
@@ -203,27 +202,24 @@ class LoadTest:
         add_tab(web_ui, "SLO", COLUMNS, lambda: self._live)
 
     def close(self) -> None:
-        """End the reference platform."""
-        reference, self._reference = self._reference, None
-        if reference is not None:
-            reference.close()
+        """End what was started for the last run."""
+        self._fixtures.close()
 
-    def _keep(self, master: Master, ended: ScenarioEnded) -> None:
+    def _keep(self, run: Run, master: Master, ended: ScenarioEnded) -> None:
         """Put into the run what has come of each scenario."""
-        for scenario in self._scenarios:
-            measurement = measurement_of(scenario, master, ended)
-            entry = scenario_entry(scenario.title, measurement, master.invariants.get(scenario.slug, ()))
-            self._run.add_scenario(scenario.slug, entry, measurement.samples)
+        for slug in master.plan.scenarios:
+            scenario, skipped = self._suite.scenarios[slug], self._noted.skipped_steps(slug)
+            steps = [step for step in scenario.steps if step not in skipped]
+            measurement = measurement_of(slug, steps, master, ended)
+            entry = scenario_entry(scenario.title, measurement, master.invariants.get(slug, ()))
+            run.add_scenario(slug, entry, measurement.samples)
 
     def _save(self, master: Master) -> None:
         """Save what has come so far, now and then: a master that is killed loses no more than that."""
-        if time.monotonic() >= self._save_s:
-            self._keep(master, ScenarioEnded.RUNNING)
+        if self._run is not None and time.monotonic() >= self._save_s:
+            self._keep(self._run, master, ScenarioEnded.RUNNING)
             self._run.save()
             self._save_s = time.monotonic() + SAVE_EVERY_S
-
-    def _next_renewal_s(self, target: Any) -> float:
-        return time.monotonic() + float(target.login.get(self._parts.RENEW, self._parts.RENEW_AFTER_S))
 
     def _standing(self, slug: str, samples: Samples) -> list[dict[str, str]]:
         rows, states = [], self._rule.standing(slug)
@@ -234,23 +230,11 @@ class LoadTest:
             rows.append(row(objective.name, n, observed, objective.metric, states[objective.name]))
         return rows
 
-    def _tls_of(self, mapping: MappedTarget | None) -> ssl.SSLContext | None:
-        if mapping is None:
-            return None
-        target = self._parts.parse_target(mapping.table.value, mapping.source, Path())
-        context: ssl.SSLContext | None = self._parts.tls_of(target)
-        return context
 
-    def _renewed(self, options: Any, host: str) -> Any:
-        """Return the reference platform, as new for each test of one session; None if the host is another."""
-        if self._reference is None or host != self._reference.url:
-            return None
-        if self._used:
-            port = int(self._reference.url.rpartition(":")[2])
-            self._reference.close()
-            self._reference = self._parts.start_reference(selection(options), port, say)
-        self._used = True
-        return self._reference
+def fewest_ok(samples: Samples) -> int:
+    """Return how many ok samples the step has that has the fewest, of those that were met; 0 if none was."""
+    met = [step for number, step in enumerate(samples.steps) if (samples.step == number).any()]
+    return min((int(samples.ok(step).sum()) for step in met), default=0)
 
 
 def say(text: str) -> None:

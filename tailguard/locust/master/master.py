@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from tailguard.base.errors import UsageError
-from tailguard.http.remote_target import Credential, Shard
 from tailguard.locust.master.inbox import Inbox
 from tailguard.locust.messages import (
     Begin,
@@ -20,7 +19,6 @@ from tailguard.locust.messages import (
     Plan,
     Ready,
     ReceiptChunk,
-    Renew,
     Settle,
     Settled,
     ToMaster,
@@ -28,8 +26,9 @@ from tailguard.locust.messages import (
 )
 from tailguard.locust.worker.worker import DRAIN_S
 from tailguard.record.scenario import Invariant
+from tailguard.suite.run import Shard
 
-# Opening a world is some connections, rendered certificates and a warm-up; seconds, unless the target hangs.
+# Fixtures are some connections, rendered certificates, then a warm-up: seconds, unless the target hangs.
 READY_S = 120.0
 # After the drain a worker only has to send what its last second measured.
 LEDGER_S = DRAIN_S + 50.0
@@ -42,7 +41,10 @@ Send = Callable[[str, ToWorker], None]
 
 
 class Master:
-    """One run over several workers. `send(worker, message)` reaches one; `alive(worker)` knows who is left."""
+    """One run over several workers. `send(worker, message)` reaches one; `alive(worker)` knows who is left.
+
+    `skipped` says why a worker could not play a scenario, `unchecked` why it left out a scenario's invariants.
+    """
 
     def __init__(self, run: str, plan: Plan, send: Send, alive: Callable[[str], bool]) -> None:
         self.run, self.plan, self.inbox = run, plan, Inbox(run)
@@ -53,6 +55,8 @@ class Master:
         self._count = 0
         self.invariants: dict[str, tuple[Invariant, ...]] = {}
         self.late: list[str] = []
+        self.skipped: dict[str, str] = {}
+        self.unchecked: dict[str, str] = {}
         self.went_ns: int | None = None
         self.closed_ns: int | None = None
         self._heard = threading.Event()
@@ -71,10 +75,12 @@ class Master:
                 self.inbox.take_ledger(worker, message)
             case Ready():
                 self._ready[worker] = message.why
+                self.skipped.update(message.skipped)
                 if worker in self.late and not message.why:
                     self._send(worker, Go(run=self.run))
             case Settled():
                 self._settled[worker] = message
+                self.unchecked.update(message.unchecked)
                 self.inbox.take_ledger(worker, message.ledger)
         self._heard.set()
 
@@ -106,10 +112,6 @@ class Master:
         self.late.append(worker)
         if not self.plan.schedules and len(self._shards) < self._count:
             self._begin(worker, self._count, late=True)
-
-    def renew(self, credentials: Sequence[Credential]) -> None:
-        """Hand new credentials to everybody."""
-        self._tell_all(Renew(run=self.run, credentials=tuple(credentials)))
 
     def collect(self) -> list[str]:
         """Fetch everything from everybody; returns what is wrong with what came, nothing if all is there."""
@@ -143,14 +145,13 @@ class Master:
         """Return the workers that did not answer the last question."""
         return [worker for worker in self.inbox.ledgers() if worker not in self._settled]
 
-    def notes(self) -> dict[str, list[str]]:
-        """Return what workers want people to be told, by kind, each once."""
-        told: dict[str, list[str]] = {}
+    def notes(self) -> dict[str, str]:
+        """Return what workers noted of the run, what they differ in one after the other."""
+        told: dict[str, dict[str, None]] = {}
         for ledger in self.inbox.ledgers().values():
-            for kind, text in ledger.notes.items():
-                if text not in told.setdefault(kind, []):
-                    told[kind].append(text)
-        return told
+            for name, text in ledger.notes.items():
+                told.setdefault(name, {})[text] = None
+        return {name: "; ".join(texts) for name, texts in told.items()}
 
     @property
     def workers(self) -> Mapping[str, int]:

@@ -1,10 +1,10 @@
 """From what the workers sent to a scenario's measurement, and to what the record says of their broadcasts."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
-from tailguard.engine.scenario import Scenario
 from tailguard.engine.workload import Measurement
 from tailguard.locust.master.master import Master
 from tailguard.locust.messages import Plan
@@ -12,9 +12,8 @@ from tailguard.record.locust import Broadcasts
 from tailguard.record.scenario import ClosedSchedule, ScenarioEnded, Schedule
 
 
-def measurement_of(scenario: Scenario, master: Master, ended: ScenarioEnded) -> Measurement:
-    """Merge what all workers measured of a scenario; so far, while it is RUNNING."""
-    slug = scenario.slug
+def measurement_of(slug: str, steps: Sequence[str], master: Master, ended: ScenarioEnded) -> Measurement:
+    """Merge what all workers measured of a scenario of these declared steps; so far, while it is RUNNING."""
     ledgers = master.inbox.ledgers().values()
     told = [ledger.scenarios[slug] for ledger in ledgers if slug in ledger.scenarios]
     until_ns = master.closed_ns or time.monotonic_ns()
@@ -22,12 +21,13 @@ def measurement_of(scenario: Scenario, master: Master, ended: ScenarioEnded) -> 
     offered = sum(each.offered for each in told)
     lateness = [np.frombuffer(each.lateness_ns, np.int64) for each in told]
     return Measurement(
-        samples=master.inbox.samples(slug, scenario.steps, last=ended is not ScenarioEnded.RUNNING),
+        samples=master.inbox.samples(slug, steps, last=ended is not ScenarioEnded.RUNNING),
         schedule=schedule_of(master.plan, slug, sum(each.users for each in told)),
         warmup=sum(each.warmup for each in told),
         offered_rate_per_s=offered / measured_s if master.plan.schedules and measured_s else None,
         achieved_rate_per_s=sum(each.ended for each in told) / measured_s if measured_s else 0.0,
         measured_s=measured_s,
+        own_s=sum(each.own_s for each in told),
         lateness_ns=np.concatenate([np.empty(0, np.int64), *lateness]),
         ended_because=ended,
     )

@@ -10,6 +10,7 @@ from typing import Any  # arrays of several types
 
 import numpy as np
 
+from tailguard.engine.iteration.step_names import UNNAMED
 from tailguard.engine.recorder import ROW, ROW_BYTES, ErrorKinds
 from tailguard.locust.master.broadcasts import LOST, Ends
 from tailguard.record.samples import ERROR, OK, Samples, unpack_codes
@@ -21,25 +22,28 @@ class WorkerRows:
 
     Attributes:
         chunks: rows as bytes, one `tailguard.engine.recorder.ROW` each: intended, started, ended, code.
-        errors: the worker's names of failures and refusals, in the order of its own numbers.
+        steps, errors: the worker's names of steps, and of failures and refusals, in the order of its own numbers.
         shift_ns: what is added to its instants to have them on the master's clock.
         ends: when its broadcasts ended at the spectators of all workers; None if it has no spectators.
     """
 
     chunks: list[bytes]
+    steps: Sequence[str]
     errors: Sequence[str]
     shift_ns: int
     ends: Ends | None = None
 
 
 def merge_parts(
-    slug: str, steps: tuple[str, ...], parts: list[WorkerRows], *, consume: bool = False
+    slug: str, parts: list[WorkerRows], declared: Sequence[str] = (), *, consume: bool = False
 ) -> Samples:
     """Return the samples of all workers in order of their intended start; equal ones stay in the parts' order.
 
-    `consume` empties the parts' chunk lists on the way.
+    Steps, and kinds of failures and refusals, of the same name become one; `declared` steps come first. `consume`
+    empties the parts' chunk lists on the way.
     """
     kinds = ErrorKinds()
+    steps = tuple(dict.fromkeys([*declared, *(name for part in parts for name in part.steps)])) or (UNNAMED,)
     rows = sum(len(chunk) for part in parts for chunk in part.chunks) // ROW_BYTES
     intended_ns, started_ns, ended_ns = (np.empty(rows, np.int64) for _ in range(3))
     step, outcome = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
@@ -47,6 +51,7 @@ def merge_parts(
     filled = 0
     for part in parts:
         numbers = np.array([kinds.number(kind) for kind in part.errors], np.int32)
+        places = np.array([steps.index(name) for name in part.steps], np.uint8)
         chunks = part.chunks if consume else list(part.chunks)
         chunks.reverse()
         while chunks:
@@ -55,8 +60,8 @@ def merge_parts(
             for column, instant in ((intended_ns, 0), (started_ns, 1), (ended_ns, 2)):
                 np.add(table["instants"][:, instant], part.shift_ns, out=column[here])
             codes = unpack_codes(table["code"])
-            step[here], outcome[here], retries[here] = codes["step"], codes["outcome"], codes["retries"]
-            error[here] = numbers[codes["error"]]
+            step[here], error[here] = places[codes["step"]], numbers[codes["error"]]
+            outcome[here], retries[here] = codes["outcome"], codes["retries"]
             if part.ends is not None:
                 lost = part.ends.put(table["instants"][:, 2], codes["outcome"] == OK, ended_ns[here])
                 if lost.any():

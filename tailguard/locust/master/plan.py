@@ -1,30 +1,36 @@
-"""What a Locust run is planned from: options, configuration, the target and the way to log in there."""
+"""What a Locust run is planned from: options, configuration, the target."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any  # locust's options ship no types
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config, load_config
 from tailguard.config.option import OptionValue
-from tailguard.config.suite_table import find_file
+from tailguard.config.suite_table import find_file, read_table
 from tailguard.locust.messages import ScheduleWords
-from tailguard.locust.options import selection
+from tailguard.locust.options import Selection
 from tailguard.locust.schedule import parse_rates
+from tailguard.pipeline import target
+from tailguard.suite.run import Target
 
 
-def configure(options: Any, slugs: Sequence[str]) -> Config:
-    """Return the configuration of this run: the scenarios are those whose users locust was asked for."""
-    chosen = selection(options)
-    flags = {"scenarios": list(slugs), "objectives": options.tailguard_objectives, "platform": "http"}
-    return load_config(chosen.profile, file=chosen.file, sets=chosen.sets, flags=flags)
+def configure(selection: Selection, slugs: Sequence[str]) -> Config:
+    """Return the configuration of a run of these scenarios; no fault is made in it, as none is ours to make."""
+    flags = {
+        "scenarios": list(slugs),
+        "objectives": selection.objectives,
+        "platform": "http",
+        "target.url": selection.host,
+        "chaos.faults": [],
+    }
+    return load_config(selection.profile, file=selection.file, sets=selection.sets, flags=flags)
 
 
 def settings_for_workers(config: Config) -> dict[str, OptionValue | None]:
-    """Return the values that workers measure by: no secret, and no fault, as those are put where the servers are."""
-    open_ones = {name: each.value for name, each in config.settings.items() if not each.option.secret}
-    return open_ones | {"chaos.faults": []}
+    """Return the values that workers measure by, without what is secret."""
+    return {name: "" if each.option.secret else each.value for name, each in config.settings.items()}
 
 
 def schedules_of(options: Any, config: Config, slugs: Sequence[str]) -> dict[str, ScheduleWords]:
@@ -37,22 +43,37 @@ def schedules_of(options: Any, config: Config, slugs: Sequence[str]) -> dict[str
     rates = parse_rates(options.tailguard_rate, list(slugs))
     found = {}
     for slug in slugs:
-        load = config.scenario(slug)
+        load = config.load_of(slug)
         words = found[slug] = ScheduleWords(
             text=options.tailguard_schedule or "poisson",
-            rate_per_s=rates.get(slug, load["rate_per_s"]),
-            duration_s=float(options.run_time or load["max_seconds"]),
-            seed=zlib.crc32(f"{config.get('seed')}/{slug}".encode()),
+            rate_per_s=rates.get(slug, load.rate_per_s),
+            duration_s=float(options.run_time or load.max_seconds),
+            seed=zlib.crc32(f"{config.seed}/{slug}".encode()),
         )
         words.schedule()  # one that cannot be is refused here
     return found
 
 
-def target_of(options: Any, parts: Any) -> Any:
-    """Return the target's mapping: --tailguard-target's, or the [target] of the configuration file; None if none."""
-    named = options.tailguard_target
-    path = Path(named) if named else find_file(options.tailguard_config)
-    target = None if path is None else parts.load_target(path)
-    if target is None and named:
+def planned_of(
+    config: Config, slugs: Sequence[str], schedules: Mapping[str, ScheduleWords]
+) -> dict[str, int]:
+    """Return the most iterations of each scenario: those of its schedule or, of closed users, `max_samples`."""
+    return {
+        slug: len(schedules[slug].schedule().starts_ns()) if schedules else config.load_of(slug).max_samples
+        for slug in slugs
+    }
+
+
+def target_of(selection: Selection, config: Config) -> Target:
+    """Return the target: at --host or [target] url, described by --tailguard-target or the configuration file.
+
+    Raises UsageError for a file that was named and describes no target, or for a described one without an address.
+    """
+    path = Path(selection.target) if selection.target else find_file(selection.file)
+    described = path is not None and "target" in read_table(path)[0]
+    if selection.target and not described:
         raise UsageError(f"{path} has no [target]: describe the target's routes there")
-    return target
+    url = target.target_of(config).url
+    if described and not url:
+        raise UsageError(f"{path} describes a target, but no --host says where it is")
+    return Target(url, str(path) if described else "")

@@ -6,45 +6,26 @@ Open: shard i of n has the starts i, i + n, i + 2n ... of one seeded schedule th
 
 from bisect import bisect_right
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.base.clock import Clock
-from tailguard.http.remote_target import Shard
+from tailguard.engine.arrivals import Arrivals, Start
+from tailguard.suite.run import Shard
 
 # Iterations that follow each other make the scenario's mix (every tenth to a hot row ...), so a shard takes them
 # in runs. Shorter than this, the mix of a shard is coarse; longer, late iterations spread further over the data.
 BLOCK = 200
 
 
-class Start(NamedTuple):
-    """An iteration to begin: when it was due, and how late we are on our own account (-1: nobody was free in time)."""
-
-    iteration: int
-    due_ns: int
-    late_ns: int
-
-
-class ArrivalShard(Protocol):
-    """Hands out iterations until it is closed."""
+class ArrivalShard(Arrivals, Protocol):
+    """Arrivals that know how many there were."""
 
     @property
     def offered(self) -> int:
         """How many iterations were due so far."""
-        ...
-
-    def claim(self) -> Start | None:
-        """Wait for the next iteration; None if there is none any more."""
-        ...
-
-    def close(self) -> None:
-        """Hand out nothing more."""
-        ...
-
-    def unserved_ns(self) -> list[int]:
-        """Return when iterations were due that nobody began; to be asked once, after `close`."""
         ...
 
 
@@ -63,7 +44,8 @@ class ClosedShard:
             return None
         self.offered += 1
         number = self._first + block_iteration(self.offered - 1, self._shard)
-        return Start(number, self._clock.now_ns(), -1)
+        now_ns = self._clock.now_ns()
+        return Start(number, now_ns, -1, now_ns)
 
     def close(self) -> None:
         """Hand out nothing more."""
@@ -110,8 +92,9 @@ class OpenShard:
             if self._closed_ns is not None:
                 return None
             self._waiting.discard(number)
-        late_ns = self._clock.now_ns() - due_ns if due_ns > claimed_ns else -1
-        return Start(self._first + self._shard.index + number * self._shard.count, due_ns, late_ns)
+        now_ns = self._clock.now_ns()
+        late_ns = now_ns - due_ns if due_ns > claimed_ns else -1
+        return Start(self._first + self._shard.index + number * self._shard.count, due_ns, late_ns, now_ns)
 
     def close(self) -> None:
         """Hand out nothing more."""

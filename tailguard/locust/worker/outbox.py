@@ -5,12 +5,12 @@ samples travel in messages of their own, and a run is whole only if every worker
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any  # arrays of several types
+from typing import Any, Protocol  # arrays of several types
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tailguard.engine.recorder import ROW_BYTES, ErrorKinds, Recorder
+from tailguard.engine.recorder import ROW_BYTES, ErrorKinds
 from tailguard.locust.clock import ClockPair
 from tailguard.locust.master.merge import WorkerRows, merge_parts
 from tailguard.locust.messages import Chunk, Ledger, ReceiptChunk, ScenarioLedger
@@ -22,32 +22,39 @@ from tailguard.record.samples import Samples
 CHUNK_ROWS = 250_000
 
 
-class DrainedRecorder(Recorder):
-    """A recorder whose rows are taken away now and then, so that no growing buffer is copied as a whole."""
+class Source(Protocol):
+    """Where a scenario's samples come from, as `ScenarioExecutor` is."""
 
-    __slots__ = ()
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The names of its steps so far."""
+        ...
+
+    @property
+    def errors(self) -> ErrorKinds:
+        """The kinds of its failures and refusals so far."""
+        ...
 
     def drain(self) -> bytearray:
         """Return all rows since the last time and forget them."""
-        rows, self._rows = self._rows, bytearray()
-        return rows
+        ...
 
 
 class Outbox:
-    """A worker's side: cuts what its recorders hold into numbered chunks and accounts for them."""
+    """A worker's side: cuts what its scenarios measured into numbered chunks and accounts for them."""
 
     def __init__(self, run: str) -> None:
         """Send for the run of that id."""
         self._run = run
-        self._sources: dict[str, tuple[DrainedRecorder, ErrorKinds]] = {}
+        self._sources: dict[str, Source] = {}
         self._sent = 0
         self._kept: dict[str, list[bytes]] = {}
         self._logs: dict[str, ReceiptLog] = {}
         self._receipts: dict[str, list[bytes]] = {}
 
-    def add(self, slug: str, recorder: DrainedRecorder, errors: ErrorKinds) -> None:
-        """Send from now on what this recorder holds, as samples of the scenario `slug`."""
-        self._sources[slug] = recorder, errors
+    def add(self, slug: str, source: Source) -> None:
+        """Send from now on what comes from there, as samples of the scenario `slug`."""
+        self._sources[slug] = source
         self._kept[slug] = []
 
     def add_receipts(self, slug: str, log: ReceiptLog) -> None:
@@ -57,8 +64,8 @@ class Outbox:
 
     def cut(self) -> Iterator[Chunk | ReceiptChunk]:
         """Yield a message for each chunk of what is new."""
-        for slug, (recorder, errors) in self._sources.items():
-            rows = recorder.drain()
+        for slug, source in self._sources.items():
+            rows = source.drain()
             for piece in _pieces(rows, CHUNK_ROWS * ROW_BYTES):
                 self._kept[slug].append(piece)
                 yield Chunk(
@@ -66,7 +73,8 @@ class Outbox:
                     number=self._next_number(),
                     scenario=slug,
                     rows=piece,
-                    errors=errors.names(),
+                    steps=source.steps,
+                    errors=source.errors.names(),
                 )
         for slug, log in self._logs.items():
             for piece in _pieces(log.drain(), CHUNK_ROWS * RECEIPT.itemsize):
@@ -96,10 +104,10 @@ class Outbox:
             load=load,
         )
 
-    def samples(self, slug: str, steps: tuple[str, ...]) -> Samples:
+    def samples(self, slug: str) -> Samples:
         """Return this worker's own samples, as far as they were cut."""
-        errors = list(self._sources[slug][1].names())
-        return merge_parts(slug, steps, [WorkerRows(self._kept[slug], errors, 0)])
+        source = self._sources[slug]
+        return merge_parts(slug, [WorkerRows(self._kept[slug], source.steps, source.errors.names(), 0)])
 
     def receipts(self, slug: str) -> NDArray[Any]:
         """Return the receipts of this worker's own spectators, as far as they were cut."""

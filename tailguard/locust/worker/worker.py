@@ -1,6 +1,6 @@
 """A worker's part in a Locust run: it answers the master's messages. Knows no Locust; the bridge carries them.
 
-master   Begin   worker opens its world, prepares, warms up
+master   Begin   worker makes its fixtures, warms up
 worker   Ready
 master   Go      users play
 worker   Chunk   each second, what is new
@@ -21,14 +21,12 @@ import numpy as np
 
 from tailguard.base.clock import Clock
 from tailguard.base.errors import TailguardError
-from tailguard.http.remote_target import Credential
 from tailguard.locust.messages import (
     Begin,
     Collect,
     Go,
     Ledger,
     Ready,
-    Renew,
     Settle,
     Settled,
     ToMaster,
@@ -38,8 +36,10 @@ from tailguard.locust.worker.arrival_shard import OpenShard
 from tailguard.locust.worker.load import LoadWatch
 from tailguard.locust.worker.outbox import Outbox
 from tailguard.locust.worker.receipts import Audience, ReceiptLog
-from tailguard.locust.worker.scenario_executor import ScenarioExecutor, Tell
+from tailguard.locust.worker.scenario_executor import ScenarioExecutor
+from tailguard.locust.worker.table import Tell
 from tailguard.record.scenario import Invariant
+from tailguard.suite.invariants import SkippedError
 
 # How often new samples go to the master: what a killed worker can take with it, and how fresh the live table is.
 SEND_EVERY_S = 1.0
@@ -64,16 +64,18 @@ class Workplace(Protocol):
         """The spectators that are here, by the slug of the scenario whose broadcasts they watch."""
         ...
 
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Why a scenario cannot be played here, by slug."""
+        ...
+
     def invariants(self, slug: str, outbox: Outbox) -> Sequence[Invariant]:
-        """Check what must hold of a scenario, by this worker's own samples."""
+        """Check what must hold of a scenario, by this worker's own samples. Raises SkippedError if it is left out."""
         ...
 
     def notes(self) -> Mapping[str, str]:
-        """Return what a person must be told, by kind: a throttled target, invariants that could not be checked."""
+        """Return what was noted of the run."""
         ...
-
-    def renew(self, credentials: Sequence[Credential]) -> None:
-        """Take new credentials, before the old ones expire."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -109,8 +111,6 @@ class Worker:
         match message:
             case Go():
                 self._go()
-            case Renew() if self._workplace is not None:
-                self._workplace.renew(message.credentials)
             case Collect():
                 self.collect()
             case Settle():
@@ -139,7 +139,7 @@ class Worker:
         self._send(self._ledger(self._workplace))
 
     def close(self) -> None:
-        """Let go of the world of the last run."""
+        """Let go of the last run."""
         self._collected.set()
         self._load.stop()
         workplace, self._workplace = self._workplace, None
@@ -149,21 +149,22 @@ class Worker:
     def _begin(self, begin: Begin) -> None:
         self.close()
         self._going.clear()
-        self._begun, why = begin, ""
+        self._begun, why, skipped = begin, "", {}
         self._outbox, self._load = Outbox(begin.run), LoadWatch()
         try:
             self._workplace = self._open(begin, self._clock, self._tell)
             for slug, audience in self._workplace.audiences.items():
                 self._outbox.add_receipts(slug, ReceiptLog(audience, self._clock))
             for slug, executor in self._workplace.executors.items():
-                executor.warm_up(begin.plan.warmup, begin.shard)
-                self._outbox.add(slug, executor.recorder, executor.errors)
+                executor.warm_up(begin.plan.warmup)
+                self._outbox.add(slug, executor)
+            skipped = dict(self._workplace.skipped)
         except TailguardError as error:
             why = str(error)
         except Exception as error:  # noqa: BLE001  # the master is told, who else would wait for us until its limit
             why = f"{type(error).__name__}: {error}"
             log.error("Tailguard: %s", traceback.format_exc())  # noqa: TRY400  # one way of logging under gevent
-        self._send(Ready(run=begin.run, why=why))
+        self._send(Ready(run=begin.run, why=why, skipped=skipped))
 
     def _go(self) -> None:
         if self._workplace is None:
@@ -189,17 +190,22 @@ class Worker:
     def _settle(self, begun: Begin) -> None:
         assert self._workplace is not None
         held: dict[str, tuple[Invariant, ...]] = {}
+        unchecked: dict[str, str] = {}
         why = ""
         try:
             self._outbox.close_receipts()
             for slug in self._workplace.executors:
-                held[slug] = tuple(self._workplace.invariants(slug, self._outbox))
+                try:
+                    held[slug] = tuple(self._workplace.invariants(slug, self._outbox))
+                except SkippedError as skipped:
+                    unchecked[slug] = str(skipped)
         except Exception as error:  # noqa: BLE001  # the master is told, who else would wait for us until its limit
             why = f"{type(error).__name__}: {error}"
         self._ship()
         if begun.plan.keep_raw:
             self._keep_raw_receipts(begun, begun.plan.keep_raw)
-        self._send(Settled(run=begun.run, invariants=held, why=why, ledger=self._ledger(self._workplace)))
+        ledger = self._ledger(self._workplace)
+        self._send(Settled(run=begun.run, invariants=held, unchecked=unchecked, why=why, ledger=ledger))
 
     def _ledger(self, workplace: Workplace) -> Ledger:
         scenarios = {slug: executor.ledger() for slug, executor in workplace.executors.items()}
@@ -208,8 +214,8 @@ class Worker:
     def _keep_raw(self, begun: Begin, folder: str) -> None:
         """Write our own rows to files of our own, as the plan asks for it."""
         assert self._workplace is not None
-        for slug, executor in self._workplace.executors.items():
-            samples = self._outbox.samples(slug, executor.bound.scenario.steps)
+        for slug in self._workplace.executors:
+            samples = self._outbox.samples(slug)
             columns = (
                 samples.intended_ns,
                 samples.started_ns,

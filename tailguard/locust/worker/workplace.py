@@ -1,109 +1,104 @@
-"""A worker's workplace in a Locust run: the platform over HTTP, the scenarios' data, and what must hold of them."""
+"""A worker's workplace in a Locust run: the fixtures of this process, who plays the scenarios, and what must hold."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
-import psycopg
+import msgspec
 
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config, Setting
 from tailguard.config.option import Option
 from tailguard.config.suite_table import SuiteTable, find_file, require_suite, suite_in
-from tailguard.engine.scenario import Scenario
 from tailguard.http.connections import Exchange
-from tailguard.http.remote_target import Credential
 from tailguard.locust.messages import Begin, Plan
 from tailguard.locust.suite_hash import scenarios_sha256
 from tailguard.locust.worker.arrival_shard import ArrivalShard, ClosedShard, OpenShard
 from tailguard.locust.worker.outbox import Outbox
 from tailguard.locust.worker.receipts import Audience
-from tailguard.locust.worker.scenario_executor import BoundScenario, ScenarioExecutor, Tell
-from tailguard.pipeline.world import RemoteWorld, remote_world
+from tailguard.locust.worker.scenario_executor import ScenarioExecutor
+from tailguard.locust.worker.table import Tell
+from tailguard.pipeline.built_ins import built_ins
+from tailguard.pipeline.parts import Parts
 from tailguard.record.scenario import Invariant
-from tailguard.suite.parts import parts_of
-from tailguard.suite.registry import named_scenarios
+from tailguard.suite.discovery import open_suite
+from tailguard.suite.invariants import SkippedError
+from tailguard.suite.plan import plan_scenario
+from tailguard.suite.resolver import BoundScenario, Resolver
+from tailguard.suite.run import Run
+from tailguard.websocket.subscribers import Subscribers
 
-UNCHECKED, THROTTLED, EXHAUSTED = "invariants_unchecked", "throttled", "pool_exhausted"
 
-
-class HttpWorkplace:
-    """Opened as the master says, with one executor per scenario."""
+class FixtureWorkplace:
+    """Opened as the master says, with one executor per scenario that can be played here."""
 
     def __init__(self, begin: Begin, clock: Clock, tell: Tell, connections: Exchange) -> None:
-        """Raises UsageError if this worker's scenarios are not the master's, or the target does not answer."""
-        plan = begin.plan
-        self._suite = require_suite(suite_in(find_file()))
-        self._parts = parts_of(self._suite)
-        check_same(self._suite, plan.scenarios_sha256)
-        self._stack = ExitStack()
-        self._notes: dict[str, str] = {}
-        self._config = configuration(plan)
+        """Raises TailguardError if this worker's scenarios are not the master's, or a fixture cannot be made."""
+        self._begin, self._clock, self._tell = begin, clock, tell
+        self._config = configuration(begin.plan)
+        check_same(require_suite(self._config.suite), begin.plan.scenarios_sha256)
+        self._run = Run(begin.run, self._config.seed, begin.plan.planned)
+        self.executors: dict[str, ScenarioExecutor] = {}
+        self.skipped: dict[str, str] = {}
+        self._bound: dict[str, BoundScenario] = {}
         with ExitStack() as opening:
-            opening.callback(self._stack.close)
-            self.platform = self._parts.platform_of(plan.target, begin.shard, connections)
-            self._stack.callback(self.platform.close)
-            self._world = self._open_world(begin)
-            self.executors = {
-                each.slug: self._executor(each, begin, clock, tell)
-                for each in named_scenarios(self._suite, plan.scenarios)
-            }
-            opening.pop_all()
+            self._resolver = opening.enter_context(Resolver(msgspec.json.decode(begin.plan.run_values)))
+            self._bind_all(connections)
+            self._stack = opening.pop_all()
 
     @property
     def audiences(self) -> Mapping[str, Audience]:
         """The spectators of the scenarios that have such."""
-        data = {slug: each.bound.data for slug, each in self.executors.items()}
-        return {slug: each.subscribers for slug, each in data.items() if hasattr(each, "subscribers")}
+        found = {slug: bound.shared for slug, bound in self._bound.items()}
+        return {
+            slug: each for slug, values in found.items() for each in values if isinstance(each, Subscribers)
+        }
 
     def invariants(self, slug: str, outbox: Outbox) -> Sequence[Invariant]:
-        """Check a scenario by this worker's samples; none, with a note, if that needs what we cannot read."""
-        bound = self.executors[slug].bound
-        self._world.blind = False
-        samples = outbox.samples(slug, bound.scenario.steps)
-        held = bound.scenario.invariants(self._world, bound.data, samples)
-        if self._world.blind:
-            self._notes[UNCHECKED] = "the target's database is not ours to read"
-            return ()
-        return held
+        """Check a scenario by this worker's samples. Raises SkippedError if that needs what cannot be had here."""
+        bound = self._bound[slug]
+        if bound.unchecked:
+            raise SkippedError(bound.unchecked)
+        return bound.check(outbox.samples(slug))
 
     def notes(self) -> Mapping[str, str]:
-        """Return what a person must be told."""
-        lacks = getattr(self.platform, "lacks", ())
-        if lacks and UNCHECKED not in self._notes:
-            self._notes[UNCHECKED] = f"the target has no {', '.join(sorted(lacks))}"
-        told = {THROTTLED: self.platform.throttled, EXHAUSTED: getattr(self.platform, "exhausted", "")}
-        return self._notes | {kind: text for kind, text in told.items() if text}
-
-    def renew(self, credentials: Sequence[Credential]) -> None:
-        """Use new credentials from now on."""
-        if isinstance(self.platform, self._parts.MappedPlatform):
-            self.platform.credentials = credentials
+        """Return what was noted of the run, as far as it is text."""
+        return {name: note for name, note in self._run.notes.items() if isinstance(note, str)}
 
     def close(self) -> None:
-        """Hang up."""
+        """Take away the fixtures."""
         self._stack.close()
 
-    def _open_world(self, begin: Begin) -> RemoteWorld:
-        target, reader = begin.plan.target, None
-        if target.conninfo:
-            reader = self._stack.enter_context(psycopg.connect(target.conninfo, autocommit=True))
-        resources = self._stack.enter_context(ExitStack())
-        rows = self._parts.rows_of(target, begin.shard)
-        return remote_world(begin.run, self._config, self.platform, rows, resources, reader)
-
-    def _executor(self, scenario: Scenario, begin: Begin, clock: Clock, tell: Tell) -> ScenarioExecutor:
-        data = scenario.prepare(self._world, self._config.scenario(scenario.slug))
-        bound = BoundScenario(scenario, self.platform, data)
-        return ScenarioExecutor(bound, arrivals_of(scenario.slug, begin, clock), clock, tell)
+    def _bind_all(self, connections: Exchange) -> None:
+        plan, shard = self._begin.plan, self._begin.shard
+        parts = Parts(self._config, self._run.placement)  # opens nothing: those of the run are the master's
+        table = built_ins(self._config, self._run, plan.target, shard, parts, connections)
+        suite = open_suite(self._config)
+        for scenario in suite.choose(plan.scenarios):
+            try:
+                bound = self._resolver.bind(plan_scenario(scenario, suite.table(scenario, table)))
+            except SkippedError as skipped:
+                self.skipped[scenario.name] = str(skipped)
+                continue
+            bound = replace(bound, skipped=tuple(self._run.skipped_steps(scenario.name)))
+            self._bound[scenario.name] = bound
+            self.executors[scenario.name] = ScenarioExecutor(
+                bound,
+                arrivals_of(scenario.name, self._begin, self._clock),
+                self._clock,
+                self._tell,
+                run=self._run,
+                shard=shard,
+            )
 
 
 def configuration(plan: Plan) -> Config:
-    """Return the master's configuration: its values reach us with the plan, no file of ours is read."""
+    """Return the master's configuration: its values reach us with the plan, only the suite is our own."""
     settings = {
         name: Setting(Option(name, None), value, "the master", 0) for name, value in plan.settings.items()
     }
-    return Config.of(plan.profile, settings)
+    return Config.of(plan.profile, settings, suite_in(find_file()))
 
 
 def arrivals_of(slug: str, begin: Begin, clock: Clock) -> ArrivalShard:
