@@ -10,18 +10,17 @@ from perf.adapters.http import HttpPlatform, Note, Tokens
 from perf.adapters.in_process import InProcessPlatform
 from perf.platform import Closes
 from perf.reference import Reference
+from perf.secret import VARIABLE, secret_in
 from reference.tokens import Tokens as Signer
 from tailguard.http import Exchange
-
-SECRET_VARIABLE = "DELTACROWN_SECRET"  # noqa: S105  # the name of the variable that `tailguard serve` reads
 
 
 def secret_of_target() -> str:
     """Return what signs the tokens of a server of `tailguard serve`. Raises UsageError if it is not set."""
-    secret = os.environ.get(SECRET_VARIABLE, "")
+    secret = secret_in(os.environ)
     if not secret:
         raise tg.UsageError(
-            f"There is no way to log in at this target. For a server of `tailguard serve`, set {SECRET_VARIABLE} to "
+            f"There is no way to log in at this target. For a server of `tailguard serve`, set {VARIABLE} to "
             "the one it was started with; for a platform of yours, describe its routes and its log-in in a file "
             "(docs/examples/deltacrown.toml), under locust with --tailguard-target FILE."
         )

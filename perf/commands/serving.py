@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 import tailguard as tg
+from perf.secret import VARIABLE, secret_in
 from reference.certificates import (
     CertificateStorage,
     Flags,
@@ -32,7 +33,6 @@ from tailguard.postgres import Database, open_database
 from tailguard.s3 import S3Server, open_s3
 
 LOCAL_VARIABLE = "CERT_LOCAL_ROOT"
-SECRET_VARIABLE = "DELTACROWN_SECRET"  # noqa: S105  # the variable's name
 SHORTEST_SECRET_BYTES = 32  # as HS256 wants; reference.tokens refuses less
 
 
@@ -150,10 +150,10 @@ def read_throttle(environ: Mapping[str, str]) -> Throttle:
 
 def read_secret(environ: Mapping[str, str]) -> str:
     """Return the secret that signs tokens, or a new one. Raises UsageError if it is too short; never shows it."""
-    secret = environ.get(SECRET_VARIABLE) or secrets.token_hex(SHORTEST_SECRET_BYTES)
+    secret = secret_in(environ) or secrets.token_hex(SHORTEST_SECRET_BYTES)
     if len(secret.encode()) < SHORTEST_SECRET_BYTES:
         raise tg.UsageError(
-            f"{SECRET_VARIABLE} has {len(secret.encode())} bytes: give at least {SHORTEST_SECRET_BYTES}, "
+            f"{VARIABLE} has {len(secret.encode())} bytes: give at least {SHORTEST_SECRET_BYTES}, "
             "for example from `openssl rand -hex 32`, or leave it unset."
         )
     return secret

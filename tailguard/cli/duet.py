@@ -9,7 +9,6 @@ import click
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
 from tailguard.duet.side_spec import SideSpec
-from tailguard.duet.sides import sides_from
 
 
 @click.command()
@@ -78,6 +77,7 @@ def duet(**flags: Any) -> int:
     """
     from tailguard.compare.plain_margin import parse_plain  # noqa: PLC0415  # scipy and the servers: not for --help
     from tailguard.duet.session import run_duet  # noqa: PLC0415  # likewise
+    from tailguard.duet.sides import sides_from  # noqa: PLC0415  # likewise
     from tailguard.record.duet import Budget  # noqa: PLC0415  # likewise
 
     baseline, candidate = (_spec(side, flags) for side in ("baseline", "candidate"))

@@ -1,4 +1,4 @@
-"""One side of one block of a duet: a fresh process that builds its world, warms up, measures and says what it saw.
+"""One side of one block of a duet: a fresh process that makes the suite's fixtures, warms up, measures and reports.
 
 Run as `python -P -m tailguard.duet.block ORDER RESULT`, both JSON files (`tailguard.duet.order`). Tailguard and the
 suite are the caller's on both sides; all else comes from the side's own folder. What is measured goes to RESULT with
@@ -7,40 +7,46 @@ the suffix .samples (`tailguard.record.samples.pack`).
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from tailguard.base.errors import TailguardError
+from tailguard.base.errors import InvalidRunError, TailguardError, UsageError
 from tailguard.config.merge import Config, load_config
-from tailguard.duet.order import MeasuredScenario, Order, PhaseTimes, SideRecord
+from tailguard.duet.order import MeasuredScenario, Order, PhaseTimes, SideOrder, SideRecord
 from tailguard.duet.plans import explain_queries
-from tailguard.duet.remote_block import ITERATIONS_PER_BLOCK, later, open_remote
+from tailguard.duet.started_server import started
 from tailguard.duet.turns import TurnClient
 from tailguard.engine.measure import Pace, measure
 from tailguard.engine.placement import pinned
-from tailguard.engine.scenario import Scenario
-from tailguard.engine.workload import Measurement, Workload
-from tailguard.pipeline.loads import load_of
-from tailguard.pipeline.world import RemoteWorld, World
+from tailguard.engine.workload import Measurement
+from tailguard.pipeline.preparation import Prepared, prepared
+from tailguard.pipeline.target import platform_of
+from tailguard.postgres.database import Database
+from tailguard.record.doubt import SKIPPED_SCENARIO, Doubt
 from tailguard.record.duet import ExplainedQuery
 from tailguard.record.run_json import decode, encode
 from tailguard.record.samples.pack import pack_samples
-from tailguard.record.scenario import Invariant, ScenarioEnded
-from tailguard.suite.parts import parts_of
-from tailguard.suite.registry import load_scenarios
+from tailguard.record.scenario import ScenarioEnded
+from tailguard.suite.discovery import Suite, open_suite
+from tailguard.suite.invariants import SkippedError
+from tailguard.suite.resolver import BoundScenario
+from tailguard.suite.run import Run, Target
+from tailguard.trust.suite_doubts import EXHAUSTED, THROTTLED, doubts_of_notes, unchecked
+
+# More iterations than a block of any profile has; a multiple of every period that a scenario's iterations have.
+ITERATIONS_PER_BLOCK = 10_000
 
 
 def main(order_path: str, result_path: str) -> None:
     """Do as ordered; the result is written only if the block came to its end."""
     order = decode(Path(order_path).read_bytes(), Order)
-    if order.side.folder:
-        # Tailguard is imported already, and the suite's own folder comes before this one.
-        sys.path[:0] = [order.side.folder, str(Path(order.side.folder) / "src")]
     try:
         record = perform(order, Path(result_path).with_suffix(".samples"))
     except TailguardError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
     part = Path(result_path).with_suffix(".part")
     part.write_bytes(encode(record))
     part.replace(result_path)
@@ -51,27 +57,30 @@ def perform(order: Order, samples_path: Path) -> SideRecord:
     phases = Phases(order.ordered_ns)
     side = order.side
     config = load_config(side.profile, file=side.config_file, flags=side.settings, environ={})
-    scenarios = load_scenarios(config)
-    needs = frozenset[str]().union(*(scenario.needs for scenario in scenarios))
+    suite = _suite_of(config, side)
     phases.end("start")
     with ExitStack() as stack:
         held = stack.enter_context(ExitStack())
         held.enter_context(pinned(side.placement))
-        world = stack.enter_context(_world(config, needs, order, phases))
-        workloads = _workloads(config, _numbered(scenarios, order), world)
+        target = stack.enter_context(_target(side))
+        ready = stack.enter_context(prepared(config, suite, order.run_id, side.placement, target))
+        _refuse_skipped(ready)
+        check_origin(side)
         phases.end("prepare")
-        measured = _measure(workloads, config, order.turns, phases)
+        measured = _measure(ready, config, order, phases)
         held.close()  # nothing is timed any more: the checks may use every core
-        entries = {each.scenario.slug: _entry(each, world, measured) for each in workloads}
-        pack_samples(samples_path, {slug: each.samples for slug, each in measured.items()})
-        faults = tuple(world.faults)
-        plans = _plans(order, config, world)
+        _refuse_spoilt(ready.run)
+        pack_samples(samples_path, {name: each.samples for name, each in measured.items()})
+        doubts = [*ready.doubts, *doubts_of_notes(ready.run.notes)]
+        entries = {each.name: _entry(each, measured[each.name], doubts) for each in ready.scenarios}
+        plans = _plans(order, config, ready.parts.database)
         phases.end("check")
     phases.end("close")
     return SideRecord(
         scenarios=entries,
         platform=side.server.label if side.server else side.folder,
-        faults=faults,
+        faults=platform_of(config, ready.run).faults,
+        doubts=tuple(doubts),
         plans=plans,
         phases=PhaseTimes(**phases.seconds),
     )
@@ -91,48 +100,51 @@ class Phases:
         self._last_ns = now_ns
 
 
+def _suite_of(config: Config, side: SideOrder) -> Suite:
+    try:
+        return open_suite(config)
+    except UsageError as error:
+        told = str(error).replace(str(Path(side.config_file).parent), side.project)
+        raise UsageError(
+            f"{told}. Both sides are measured with the suite of your work tree, and bring all else themselves:"
+            " compare with a commit that has what the suite imports."
+        ) from error
+
+
 @contextmanager
-def _world(config: Config, needs: frozenset[str], order: Order, phases: Phases) -> Iterator[World]:
-    side = order.side
-    opened: AbstractContextManager[World]
-    if side.server:
-        opened = open_remote(config, side.server, order.run_id, side.placement)
-    else:
-        parts = parts_of(config.suite)
-        check_origin(side.project)
-        opened = parts.open_world(config, needs, order.run_id, placement=side.placement)
-    with opened as world:
-        phases.end("world")
-        yield world
-
-
-def _numbered(scenarios: Sequence[Scenario], order: Order) -> Sequence[Scenario]:
-    """Let a block at a server begin after the iterations of all others, as the server keeps what was done."""
-    server = order.side.server
+def _target(side: SideOrder) -> Iterator[Target]:
+    """Say where the side runs, started if it is a command; nowhere if its code is called here."""
+    server = side.server
     if server is None:
-        return scenarios
-    first = server.first_iteration + order.number * ITERATIONS_PER_BLOCK
-    return [later(scenario, first) for scenario in scenarios]
+        yield Target("")
+    elif server.url:
+        yield Target(server.url, server.target_file)
+    else:
+        with started(server.command, server.health, side.placement) as url:
+            yield Target(url, server.target_file)
 
 
-def _workloads(config: Config, scenarios: Sequence[Scenario], world: World) -> list[Workload]:
-    found = []
-    for scenario in scenarios:
-        settings = config.scenario(scenario.slug)
-        data = scenario.prepare(world, settings)
-        load = load_of(scenario.slug, settings, config.get("seed"))
-        found.append(Workload(scenario, world.platform, data, load))
-    return found
+def _refuse_skipped(ready: Prepared) -> None:
+    """Raise UsageError for a scenario that cannot be played: a duet that was asked for it would say nothing of it."""
+    skipped = [
+        f"{each.scenario} is {each.measured}" for each in ready.doubts if each.kind == SKIPPED_SCENARIO
+    ]
+    if skipped:
+        raise UsageError(f"{'; '.join(skipped)}. Choose others with --scenario.")
 
 
-def _measure(
-    workloads: Sequence[Workload], config: Config, turns: str, phases: Phases
-) -> dict[str, Measurement]:
+def _measure(ready: Prepared, config: Config, order: Order, phases: Phases) -> dict[str, Measurement]:
     """Measure all scenarios, slice by slice, each slice in a turn of its own."""
-    client = TurnClient(turns) if turns else None
+    client = TurnClient(order.turns) if order.turns else None
     watch = _Turns(client, phases)
     watch.take("wait")
-    measured = measure(workloads, pace=Pace(slice_s=config.get("load.slice_s")), on_progress=watch.next)
+    measured = measure(
+        [replace(each, first=first_iteration(order)) for each in ready.workloads],
+        on_progress=watch.next,
+        pace=Pace(slice_s=config.load.slice_s),
+        run_id=order.run_id,
+        seed=config.seed,
+    )
     watch.phases.end("measure")
     if any(each.ended_because is ScenarioEnded.INTERRUPTED for each in measured.values()):
         raise KeyboardInterrupt
@@ -141,6 +153,12 @@ def _measure(
         client.close()
     phases.end("wait")
     return measured
+
+
+def first_iteration(order: Order) -> int:
+    """Let a block at a server begin after the iterations of all others, as the server keeps what was done."""
+    server = order.side.server
+    return 0 if server is None else server.first_iteration + order.number * ITERATIONS_PER_BLOCK
 
 
 class _Turns:
@@ -161,50 +179,60 @@ class _Turns:
             self.phases.end("wait")
 
 
-def _entry(workload: Workload, world: World, measured: Mapping[str, Measurement]) -> MeasuredScenario:
-    measurement = measured[workload.scenario.slug]
-    held, unchecked = _invariants(workload, world, measurement)
+def _refuse_spoilt(run: Run) -> None:
+    """Raise TailguardError if a fixture noted that the target was not measured but its limiter, or our own supply."""
+    for name in (THROTTLED, EXHAUSTED):
+        if why := run.notes.get(name):
+            raise TailguardError(str(why))
+
+
+def _entry(scenario: BoundScenario, measurement: Measurement, doubts: list[Doubt]) -> MeasuredScenario:
+    """Check the invariants; that they are left out is one more doubt."""
+    invariants, why = [], scenario.unchecked
+    try:
+        if not why:
+            invariants = scenario.check(measurement.samples)
+    except SkippedError as skipped:
+        why = str(skipped)
+    if why:
+        doubts.append(unchecked(scenario.name, why))
     return MeasuredScenario(
-        title=workload.scenario.title,
+        title=scenario.title,
         schedule=measurement.schedule,
         warmup=measurement.warmup,
         offered_rate_per_s=measurement.offered_rate_per_s,
         measured_s=measurement.measured_s,
-        invariants=held,
-        unchecked=unchecked,
+        own_s=measurement.own_s,
+        invariants=tuple(invariants),
     )
 
 
-def _invariants(
-    workload: Workload, world: World, measurement: Measurement
-) -> tuple[tuple[Invariant, ...], str]:
-    """Return what held and what did not; nothing, and why, if that needs a database that is not ours to read."""
-    found = workload.scenario.invariants(world, workload.data, measurement.samples)
-    if spoilt := getattr(world.platform, "throttled", "") or getattr(world.platform, "exhausted", ""):
-        raise TailguardError(spoilt)
-    if isinstance(world, RemoteWorld) and world.blind:
-        world.blind = False
-        return (), "the server's database is not ours to read"
-    return tuple(found), ""
-
-
-def _plans(order: Order, config: Config, world: World) -> dict[str, ExplainedQuery]:
+def _plans(order: Order, config: Config, database: Database | None) -> dict[str, ExplainedQuery]:
     """Last of all, as it builds the side's indexes."""
-    folder = config.get("migrations.folder")
-    if not folder or not order.explain or order.side.server:
+    folder = config.migrations.folder
+    if not folder or not order.explain or database is None:
         return {}
-    return explain_queries(world.database, Path(order.side.folder) / folder)
+    return explain_queries(database, Path(order.side.folder) / folder)
 
 
-def check_origin(project: str) -> None:
-    """Raise TailguardError if a module was loaded from the project's own folder: then no side's code was measured."""
-    for name, module in list(sys.modules.items()):
-        file = Path(getattr(module, "__file__", None) or "/")
-        if project and file.is_relative_to(project) and "site-packages" not in file.parts:
-            raise TailguardError(
+def check_origin(side: SideOrder) -> None:
+    """Raise InvalidRunError if it is not the side's code that is called.
+
+    That is so if a module comes from the project's own folder, or none comes from the side's.
+    """
+    files = {name: Path(getattr(module, "__file__", None) or "/") for name, module in sys.modules.items()}
+    for name, file in files.items():
+        if side.project and file.is_relative_to(side.project) and "site-packages" not in file.parts:
+            raise InvalidRunError(
                 f"the module {name} was loaded from {file}, not from the side's folder: it would be the same on both"
                 " sides. Uninstall it, or keep its folder off PYTHONPATH."
             )
+    if side.folder and not any(file.is_relative_to(side.folder) for file in files.values()):
+        raise InvalidRunError(
+            "no module was loaded from the side's folder: both sides would be the same. Code that a duet compares lies"
+            " in the folder itself or in src/, and outside the suite's packages; a service of yours is compared with"
+            " --baseline-command and --candidate-command."
+        )
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ life: with the same pair throughout, 2 % of that alone raises 12 % false alarms.
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import TypeVar
 
-from tailguard.base.errors import TailguardError
+from tailguard.base.errors import InvalidRunError, TailguardError, UsageError
 from tailguard.base.processes import Child, Watchdog
 from tailguard.base.secrets import mask
 from tailguard.duet.order import Order, SideOrder, SideRecord
@@ -27,6 +27,10 @@ from tailguard.record.samples.parquet import write_samples
 # From the start of a process until it has seeded its data and may begin: 3 s here, ten times that on a busy machine.
 READY_TIMEOUT_S = 180.0
 FINISH_TIMEOUT_S = 180.0
+# Longer than any fixture and server has to be taken away.
+ENDING_TIMEOUT_S = 30.0
+# Exit codes of a process that named a mistake of the suite's, or code that is not the side's own: no matter of chance.
+LASTING = (UsageError.exit_code, InvalidRunError.exit_code)
 
 T = TypeVar("T")
 
@@ -72,11 +76,19 @@ class BlockResult:
 
 
 class BlockError(TailguardError):
-    """A side did not come to the end of a block; the block is lost. `side` names it."""
+    """A side did not come to the end of a block; the block is lost.
 
-    def __init__(self, side: SideName, message: str) -> None:
+    Attributes:
+        side: which one.
+        lasts: whether its process named a mistake that the next block would meet, too; `exit_code` is then its own.
+    """
+
+    def __init__(self, side: SideName, message: str, status: int | None) -> None:
         super().__init__(message)
         self.side = side
+        self.lasts = status in LASTING
+        if status in LASTING:
+            self.exit_code = status
 
 
 def measure_block(
@@ -144,10 +156,17 @@ class _Started:
         try:
             return what(self)
         except (TurnError, TimeoutExpired, OSError, ValueError, TailguardError) as error:
-            said = mask(self.child.log_tail(12))
+            status, said = self._status(), mask(self.child.log_tail(12))
+            why = said if status in LASTING else f"{error}\n{said}".rstrip()
             raise BlockError(
-                self.side.name, f"{self.side.name} ({self.side.label}): {error}\n{said}".rstrip()
+                self.side.name, f"{self.side.name} ({self.side.label}): {why}", status
             ) from error
+
+    def _status(self) -> int | None:
+        """Return the exit code of the process, None if it does not end."""
+        with suppress(TimeoutExpired):
+            return self.child.wait(ENDING_TIMEOUT_S)
+        return None
 
     def collect(self) -> SideResult:
         """Wait for the end of the process and read its result."""

@@ -38,14 +38,12 @@ def calibrate(config: Config, budget: Budget, command: Sequence[str]) -> int:
         created_utc=utc(datetime.now(UTC)),
         machine=machine_of(same.record.environment),
         profile=config.profile,
-        scenarios=tuple(config.get("scenarios")),
+        scenarios=tuple(config.scenarios),
         fault=FAULT,
         same_code=_duet_of(same),
         slower=_duet_of(slower),
     )
-    write_file(
-        Path(config.get("runs_dir")) / CALIBRATION, msgspec.json.format(encode(found), indent=1) + b"\n"
-    )
+    write_file(Path(config.runs_dir) / CALIBRATION, msgspec.json.format(encode(found), indent=1) + b"\n")
     for run in (same, slower):
         run.put_calibration(found)
         run.put_exit_code(run.record.deserved_exit_code)

@@ -1,10 +1,10 @@
 """The Python of a side: ours if it needs the same packages, else an environment of its own, kept by lock hash."""
 
+import logging
 import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,11 +15,13 @@ from tailguard.base.errors import TailguardError
 from tailguard.duet.sources import lock_hash
 from tailguard.pipeline.environment import DISTRIBUTION
 
+log = logging.getLogger(__name__)
+
 _READY = "tailguard-ready"  # written last: an environment without it was never finished
 _LOG_LINES = 15
 
 
-def python_for(folder: Path, own: Path, say: Callable[[str], None]) -> Path:
+def python_for(folder: Path, own: Path) -> Path:
     """Return the Python that runs the code in `folder`; `own` is the tree that the running one was installed for.
 
     Builds an environment if the two trees' lock files differ; a second call with the same lock takes it from the
@@ -30,7 +32,7 @@ def python_for(folder: Path, own: Path, say: Callable[[str], None]) -> Path:
         return Path(sys.executable)
     place = platformdirs.user_cache_path("tailguard") / "environments" / wanted[:16]
     if not (place / _READY).is_file():
-        say(f"installing the packages of {folder.name} into {place} (once for these requirements)")
+        log.info("installing the packages of %s into %s (once for these requirements)", folder.name, place)
         _build(place, _requirements(folder))
     return place / "bin" / "python"
 

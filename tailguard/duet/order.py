@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from tailguard.config.merge import Config
 from tailguard.config.option import OptionValue
-from tailguard.http.remote_target import MappedTarget
+from tailguard.record.doubt import Doubt
 from tailguard.record.duet import ExplainedQuery
 from tailguard.record.environment import Placement
-from tailguard.record.part import Document, Part
+from tailguard.record.part import Part
 from tailguard.record.scenario import Invariant, Schedule
 
 
@@ -16,27 +16,18 @@ def settings_of(config: Config) -> dict[str, OptionValue]:
     return {name: each.value for name, each in config.settings.items() if each.value is not None}
 
 
-class TargetTable(Part, frozen=True, kw_only=True, tag=True):
-    """The mapping of a server that is not there yet, so that nobody is logged in; `folder` has its files."""
-
-    source: str
-    table: Document
-    folder: str
-
-
 class ServerOrder(Part, frozen=True, kw_only=True):
     """A side that is a server: a URL that answers, or (`url` is "") a command that is started for each block.
 
-    `health` is the path that it must answer. `mapping` is None if the suite knows its routes; then `secret` signs its
-    tokens. Iterations of the duet are numbered from `first_iteration`.
+    `health` is the path that it must answer. `target_file` is the TOML file whose [target] describes it, "" if none
+    does. Iterations of the duet are numbered from `first_iteration`.
     """
 
     label: str
     url: str
     command: tuple[str, ...]
     health: str
-    secret: str
-    mapping: MappedTarget | TargetTable | None
+    target_file: str
     first_iteration: int
 
 
@@ -77,7 +68,6 @@ class PhaseTimes(Part, frozen=True, kw_only=True):
     """Where the time of a block's process went, in seconds; they add up to the whole."""
 
     start: float = 0.0
-    world: float = 0.0
     prepare: float = 0.0
     wait: float = 0.0
     measure: float = 0.0
@@ -86,22 +76,26 @@ class PhaseTimes(Part, frozen=True, kw_only=True):
 
 
 class MeasuredScenario(Part, frozen=True, kw_only=True):
-    """One scenario of one side of a block, without its samples. `unchecked` says why there are no invariants."""
+    """One scenario of one side of a block, without its samples."""
 
     title: str
     schedule: Schedule
     warmup: int
     offered_rate_per_s: float | None
     measured_s: float
+    own_s: float
     invariants: tuple[Invariant, ...]
-    unchecked: str = ""
 
 
 class SideRecord(Part, frozen=True, kw_only=True):
-    """What a side measured in a block, beside its samples; `plans` only if they were asked for."""
+    """What a side measured in a block, beside its samples; `plans` only if they were asked for.
+
+    `doubts` say what it left out.
+    """
 
     scenarios: Mapping[str, MeasuredScenario]
     platform: str
     faults: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
     plans: Mapping[str, ExplainedQuery]
     phases: PhaseTimes

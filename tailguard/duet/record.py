@@ -12,6 +12,7 @@ from tailguard.duet.blocks import BlockResult, SideResult
 from tailguard.engine.pooling import pool
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.workload import Measurement
+from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.duet import Block, Budget, Calibration, Duet, DuetSide, DuetTime, Quality, SideName
 from tailguard.record.objective import Margins
 from tailguard.record.run import Run
@@ -39,6 +40,7 @@ def keep_candidate(run: Run, results: Sequence[BlockResult]) -> None:
             offered_rate_per_s=first.offered_rate_per_s,
             achieved_rate_per_s=len(samples) / measured_s if measured_s else 0.0,
             measured_s=measured_s,
+            own_s=sum(side.record.scenarios[slug].own_s for side in sides),
             lateness_ns=np.empty(0, np.int64),
             ended_because=ScenarioEnded.MAX_SAMPLES,
         )
@@ -69,6 +71,16 @@ def describe_duet(
     )
 
 
+def doubts_of(results: Sequence[BlockResult], *, between_servers: bool) -> list[Doubt]:
+    """Return what the sides of the first block left out, and that the query plans of servers cannot be seen."""
+    found = [
+        doubt for result in results[:1] for side in result.sides.values() for doubt in side.record.doubts
+    ]
+    if between_servers:
+        found.append(_NO_PLANS)
+    return list({(doubt.kind, doubt.scenario, doubt.measured): doubt for doubt in found}.values())
+
+
 def time_split(results: Sequence[BlockResult]) -> DuetTime:
     """Return where the time of all blocks went.
 
@@ -83,7 +95,7 @@ def time_split(results: Sequence[BlockResult]) -> DuetTime:
         measuring_s=measuring_s,
         other_s=wall_s - measuring_s,
         starts_s=sum(max(each.start for each in both) for both in phases),
-        seeding_s=sum(max(each.world + each.prepare for each in both) for both in phases),
+        seeding_s=sum(max(each.prepare for each in both) for both in phases),
         checks_s=sum(max(each.check + each.close for each in both) for both in phases),
     )
 
@@ -95,7 +107,17 @@ def known_calibration(runs_dir: Path, machine: str, config: Config) -> Calibrati
     except (OSError, msgspec.DecodeError):
         return None
     same = (found.machine, found.profile, found.scenarios)
-    return found if same == (machine, config.profile, tuple(config.get("scenarios"))) else None
+    return found if same == (machine, config.profile, tuple(config.scenarios)) else None
+
+
+_NO_PLANS = Doubt(
+    kind="plans_not_compared",
+    scenario=None,
+    grade=Grade.NOTE,
+    measured="the servers' query plans cannot be seen",
+    limit="plans compared",
+    remedy="compare code: --baseline-ref",
+)
 
 
 def _side(name: SideName, label: str, results: Sequence[BlockResult]) -> DuetSide:

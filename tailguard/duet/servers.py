@@ -3,48 +3,52 @@
 Such a side is reached over HTTP. What needs its database - seeding, invariants, query plans - is not done, and said.
 """
 
-import os
+import logging
 import secrets
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
-from tailguard.config.suite_table import SuiteTable, find_file, require_suite
-from tailguard.duet.blocks import BlockResult, Side
-from tailguard.duet.order import ServerOrder, SideOrder, TargetTable, settings_of
-from tailguard.duet.remote_block import ask
+from tailguard.config.suite_table import SuiteTable, find_file, read_table
+from tailguard.duet.blocks import Side
+from tailguard.duet.order import ServerOrder, SideOrder, settings_of
 from tailguard.duet.shared_servers import SIDES, SharedServers
 from tailguard.duet.side_spec import SideSpec
+from tailguard.duet.started_server import ask
 from tailguard.http.connections import is_address
-from tailguard.http.remote_target import MappedTarget
-from tailguard.record.doubt import Doubt, Grade
+from tailguard.http.tls import read_tls
 from tailguard.record.duet import SideName
 from tailguard.record.environment import Placement
-from tailguard.record.part import Document
-from tailguard.suite.parts import parts_of
+
+log = logging.getLogger(__name__)
 
 # A duet's iterations are numbered from somewhere in this many: so far apart that two duets of one server seldom meet.
 ITERATIONS, ITERATIONS_OF_A_DUET = 4_000_000, 1_000_000
+# Where a server that we start and the suite find a secret that both know, to sign tokens with. Each side has its own.
+SECRET_VARIABLE = "TAILGUARD_TARGET_SECRET"  # noqa: S105  # the variable's name
+
+
+@dataclass(frozen=True, slots=True)
+class TargetTable:
+    """The [target] of `file`, "" if there is none, as far as a duet reads it: the path that a server must answer."""
+
+    file: str
+    health: str
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSide:
-    """A side that is a server, as `spec` asks for it. `mapping` is None if the suite knows its routes."""
+    """A side that is a server, as `spec` asks for it; `target` describes it."""
 
     name: SideName
     spec: SideSpec
-    mapping: MappedTarget | TargetTable | None
-    health: str
-    secret: str
+    target: TargetTable
     first_iteration: int
-    secret_variable: str
     suite: SuiteTable
 
     @property
@@ -61,16 +65,16 @@ class ServerSide:
             label=self.label,
             url=self.spec.url.rstrip("/"),
             command=tuple(words_of(self.spec.command)) if self.spec.command else (),
-            health=self.health,
-            secret=self.secret,
-            mapping=self.mapping,
+            health=self.target.health,
+            target_file=self.target.file,
             first_iteration=self.first_iteration,
         )
+        secret = {SECRET_VARIABLE: secrets.token_hex(32)} if self.spec.command else {}
         return Side(
             name=self.name,
             label=self.label,
             command=(sys.executable, "-P", "-m", "tailguard.duet.block"),
-            environ={**({self.secret_variable: self.secret} if self.secret else {}), **self.spec.environ},
+            environ={**secret, **self.spec.environ},
             cwd=Path.cwd(),
             order=SideOrder(
                 profile=config.profile,
@@ -82,76 +86,39 @@ class ServerSide:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSides:
-    """What a duet between servers needs beside them: the mapping of their routes, None if the suite knows them."""
-
-    config: Config
-    target: Any
-
-    @classmethod
-    def between(cls, specs: Mapping[SideName, SideSpec], target: str | None, config: Config) -> "ServerSides":
-        """Raises UsageError if the sides cannot be compared, or a scenario asks for what the mapping lacks."""
-        check_servers(specs)
-        found = target_from(target, parts_of(config.suite))
-        for slug, why in (found.skipped(config.get("scenarios")) if found else {}).items():
+def server_sides(
+    suite: SuiteTable, specs: Mapping[SideName, SideSpec], target: TargetTable
+) -> list[ServerSide]:
+    """Return the sides, in the order of `SIDES`. Raises UsageError if a URL is silent."""
+    first = secrets.randbelow((ITERATIONS - ITERATIONS_OF_A_DUET) // 100) * 100
+    for name in SIDES:
+        url = specs[name].url
+        if url and (reason := ask(url, target.health, read_tls(target.file).context())):
             raise UsageError(
-                f"{slug} cannot be played at these servers: {why}. Choose others with --scenario."
+                f"--{name}-url {url}: {reason}. Start the server first, and check host, port and TLS."
             )
-        return cls(config, found)
-
-    @contextmanager
-    def open(
-        self, specs: Mapping[SideName, SideSpec], say: Callable[[str], None]
-    ) -> Iterator[list[ServerSide]]:
-        """Return the sides, in the order of `SIDES`. Raises UsageError if a URL is silent or nobody may log in."""
-        first = secrets.randbelow((ITERATIONS - ITERATIONS_OF_A_DUET) // 100) * 100
-        found = [_server_side(name, specs[name], self.target, first, self.config) for name in SIDES]
-        for side in found:
-            say(
-                f"{side.name}: {side.label}; the seeding, invariants and query plans of external servers are not"
-                " checked"
-            )
-        yield found
-
-    def doubts(self, blocks: Sequence[BlockResult]) -> list[Doubt]:
-        """Return what could not be looked at, for the run's record."""
-        unchecked = {
-            slug: entry.unchecked
-            for block in blocks[:1]
-            for side in block.sides.values()
-            for slug, entry in side.record.scenarios.items()
-            if entry.unchecked
-        }
-        found = [
-            Doubt(
-                kind="invariants_unchecked",
-                scenario=slug,
-                grade=Grade.NOTE,
-                measured=why,
-                limit="every invariant checked",
-                remedy="check money, capacity and uniqueness on the servers themselves",
-            )
-            for slug, why in unchecked.items()
-        ]
-        plans = Doubt(
-            kind="plans_not_compared",
-            scenario=None,
-            grade=Grade.NOTE,
-            measured="the servers' query plans cannot be seen",
-            limit="plans compared",
-            remedy="compare code: --baseline-ref",
+    found = [ServerSide(name, specs[name], target, first, suite) for name in SIDES]
+    for side in found:
+        log.info(
+            "%s: %s; the seeding, invariants and query plans of external servers are not checked",
+            side.name,
+            side.label,
         )
-        return [*found, plans]
+    return found
 
 
-def target_from(path: str | None, parts: Any) -> Any:
-    """Return the mapping that `--target` or the configuration file has; None if the suite knows the routes."""
+def target_in(path: str | None) -> TargetTable:
+    """Return the [target] of the file that is given, else of the nearest configuration file.
+
+    Raises UsageError if a file is given and has none.
+    """
     file = find_file(path)
-    target = None if file is None else parts.load_target(file)
-    if target is None and path:
-        raise UsageError(f"{path} has no [target]: describe the servers' routes there")
-    return target
+    table = None if file is None else read_table(file)[0].get("target")
+    if file is None or not isinstance(table, Mapping):
+        if path:
+            raise UsageError(f"{path} has no [target]: describe the servers' routes there")
+        return TargetTable("", "/")
+    return TargetTable(str(file.resolve()), str(table.get("health") or "/"))
 
 
 def check_servers(sides: Mapping[SideName, SideSpec]) -> None:
@@ -179,41 +146,6 @@ def words_of(command: str) -> list[str]:
             "'tailguard serve --port {port}'"
         )
     return words
-
-
-def _server_side(name: SideName, spec: SideSpec, target: Any, first: int, config: Config) -> ServerSide:
-    parts, suite = parts_of(config.suite), require_suite(config.suite)
-    health = (target.health if target else "") or "/"
-    if spec.url and (reason := ask(spec.url, health, tls=parts.tls_of(target) if target else None)):
-        raise UsageError(
-            f"--{name}-url {spec.url}: {reason}. Start the server first, and check host, port and TLS."
-        )
-    secret = "" if target else _secret(name, spec, parts.SECRET_VARIABLE)
-    mapping = _mapping(spec, target, parts)
-    return ServerSide(name, spec, mapping, health, secret, first, parts.SECRET_VARIABLE, suite)
-
-
-def _mapping(spec: SideSpec, target: Any, parts: Any) -> MappedTarget | TargetTable | None:
-    """Return the mapping as blocks have it: with everybody logged in, if the server is there already."""
-    if target is None:
-        return None
-    if spec.url:
-        mapped: MappedTarget = parts.packed(target, spec.url.rstrip("/"))
-        return mapped
-    return TargetTable(
-        source=target.source, table=Document(target.table), folder=str(target.folder.resolve())
-    )
-
-
-def _secret(name: str, side: SideSpec, variable: str) -> str:
-    given = side.environ.get(variable) or os.environ.get(variable, "")
-    if not given and side.url:
-        raise UsageError(
-            f"There is no way to log in at --{name}-url {side.url}. For a server of `tailguard serve`, set "
-            f"{variable} to the one it was started with; for a platform of yours, describe its routes and its "
-            "log-in with --target FILE."
-        )
-    return given or secrets.token_hex(32)
 
 
 def _check_side(name: str, side: SideSpec) -> None:

@@ -1,7 +1,8 @@
 """One duet: sides, servers, blocks until it is decided, the record, the report and the exit code."""
 
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,24 +18,26 @@ from tailguard.compare.history import machine_of
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite
 from tailguard.duet.blocks import BlockError, BlockResult, Side, measure_block
-from tailguard.duet.record import BLOCKS, describe_duet, keep_candidate, known_calibration
-from tailguard.duet.servers import ServerSide, ServerSides
-from tailguard.duet.shared_servers import NO_SERVERS, open_shared_servers
+from tailguard.duet.record import BLOCKS, describe_duet, doubts_of, keep_candidate, known_calibration
+from tailguard.duet.servers import ServerSide, TargetTable, check_servers, server_sides, target_in
+from tailguard.duet.shared_servers import NO_SERVERS, SharedServers, open_shared_servers
 from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import CodeSide, open_sides
 from tailguard.engine.placement import choose_placement
 from tailguard.judge.objectives import configured_margins
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.finish import finish
-from tailguard.pipeline.loads import load_of
-from tailguard.pipeline.progress import Progress
+from tailguard.pipeline.preparation import loads_of
 from tailguard.record.duet import Budget, Quality, SideName
+from tailguard.record.environment import Placement
 from tailguard.record.objective import Margins
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.record.samples import Samples
 from tailguard.record.verdict import ChangeVerdict
-from tailguard.suite.registry import known_steps, load_scenarios
+from tailguard.suite.discovery import open_suite
+
+log = logging.getLogger(__name__)
 
 # A block that fails may be chance; three in a row are a broken side.
 MOST_FAILURES_IN_A_ROW = 3
@@ -42,14 +45,13 @@ MOST_FAILURES_IN_A_ROW = 3
 
 @dataclass(slots=True)
 class DuetExecution:
-    """A duet on its way; everything measured so far is in `results` and on disk."""
+    """A duet on its way; everything measured so far is in `results` and on disk. `target` is that of servers."""
 
     config: Config
     specs: Mapping[SideName, SideSpec]
     margins: Margins
     budget: Budget
-    say: Callable[[str], None]
-    servers: ServerSides | None = None
+    target: TargetTable | None = None
     run: Run = field(init=False)
     results: list[BlockResult] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -75,19 +77,10 @@ class DuetExecution:
 
     def _measure(self) -> str | None:
         """Measure block after block; returns why the run is incomplete, None if it is whole."""
-        scenarios = load_scenarios(self.config)
-        needs = frozenset[str]().union(*(scenario.needs for scenario in scenarios))
-        placement = choose_placement(pin=self.config.get("placement.pin"))
+        placement = choose_placement(pin=self.config.placement.pin)
         identity = self.run.record.id
         with ExitStack() as stack:
-            sides: Sequence[CodeSide | ServerSide]
-            if self.servers:
-                sides, shared = stack.enter_context(self.servers.open(self.specs, self.say)), NO_SERVERS
-            else:
-                suite = require_suite(self.config.suite)
-                sides = stack.enter_context(open_sides(suite, self.specs, self.say))
-                self.say("starting the servers")
-                shared = stack.enter_context(open_shared_servers(self.config, needs, placement, identity))
+            sides, shared = self._open(stack, placement, identity)
             self.run.put_environment(
                 describe_environment(placement=placement, postgres=shared.postgres, s3=shared.s3)
             )
@@ -96,6 +89,16 @@ class DuetExecution:
             self._put()
             self.run.save()
             return self._measure_blocks(ready, identity)
+
+    def _open(
+        self, stack: ExitStack, placement: Placement, identity: str
+    ) -> tuple[Sequence[CodeSide | ServerSide], SharedServers]:
+        suite = require_suite(self.config.suite)
+        if self.target:
+            return server_sides(suite, self.specs, self.target), NO_SERVERS
+        sides = stack.enter_context(open_sides(suite, self.specs))
+        log.info("starting the servers")
+        return sides, stack.enter_context(open_shared_servers(self.config, placement, identity))
 
     def _measure_blocks(self, sides: Sequence[Side], identity: str) -> str | None:
         ends_s = time.monotonic() + self.budget.minutes * 60
@@ -107,6 +110,8 @@ class DuetExecution:
                     number, sides, identity, self.run.folder / BLOCKS, explain=not self.results
                 )
             except BlockError as error:
+                if error.lasts and not self.results:
+                    raise
                 self._note_failure(number, error)
                 if self._in_a_row == MOST_FAILURES_IN_A_ROW:
                     return f"{MOST_FAILURES_IN_A_ROW} blocks in a row failed; the last: {_in_short(error)}"
@@ -122,16 +127,20 @@ class DuetExecution:
         self._compare()
         gated = [each for each in self.comparisons if each.gated]
         undecided = sum(each.state is State.INCONCLUSIVE for each in gated)
-        self.say(
-            f"pair {len(self.results)} of at most {self.budget.pairs}: {self.results[-1].wall_s:.1f} s,"
-            f" {undecided} of {len(gated)} metrics undecided"
+        log.info(
+            "pair %d of at most %d: %.1f s, %d of %d metrics undecided",
+            len(self.results),
+            self.budget.pairs,
+            self.results[-1].wall_s,
+            undecided,
+            len(gated),
         )
         return len(self.results) in LOOKS and decided(self.comparisons)
 
     def _note_failure(self, number: int, error: BlockError) -> None:
         self._in_a_row += 1
         self.failures.append(f"block {number}: {error}")
-        self.say(f"block {number} is discarded: {error}")
+        log.warning("block %d is discarded: %s", number, error)
 
     def _compare(self) -> None:
         self.comparisons = compare_blocks(self._of("baseline"), self._of("candidate"), self.margins)
@@ -159,8 +168,7 @@ class DuetExecution:
             self._compare()
             keep_candidate(self.run, self.results)
         self._put(self._quality() if self.results else None)
-        if self.servers:
-            self.run.put_doubts(self.servers.doubts(self.results))
+        self.run.put_doubts(doubts_of(self.results, between_servers=self.target is not None))
         self.run.finish(ended, because)
 
 
@@ -178,12 +186,13 @@ def run_duet(
     target: str | None,
 ) -> int:
     """Perform a duet, report it and return its exit code, which run.json keeps. `target` maps servers."""
-    servers = None
+    table = None
     if any(side.server for side in specs.values()):
-        servers = ServerSides.between(specs, target, config)
-    run = perform_duet(config, specs, budget, command, servers)
+        check_servers(specs)
+        table = target_in(target)
+    run = perform_duet(config, specs, budget, command, table)
     machine = machine_of(run.record.environment)
-    run.put_calibration(known_calibration(Path(config.get("runs_dir")), machine, config))
+    run.put_calibration(known_calibration(Path(config.runs_dir), machine, config))
     code = finish(run, config.suite)
     if run.record.duet and run.record.duet.quality:
         click.echo(f"This gate: {quality_sentence(run.record.duet.quality)}.")
@@ -195,11 +204,10 @@ def perform_duet(
     specs: Mapping[SideName, SideSpec],
     budget: Budget,
     command: Sequence[str],
-    servers: ServerSides | None = None,
+    target: TargetTable | None = None,
 ) -> Run:
-    """Perform a duet with progress on the terminal; returns its run, which is not judged yet."""
-    margins = configured_margins(config, known_steps(config.suite))
-    for slug in config.get("scenarios"):  # a block that finds an impossible one is only a block that failed
-        load_of(slug, config.scenario(slug), config.get("seed"))
-    with Progress() as lines:
-        return DuetExecution(config, specs, margins, budget, lines.say, servers).perform(command)
+    """Perform a duet; returns its run, which is not judged yet."""
+    suite = open_suite(config)
+    margins = configured_margins(config, suite.steps)
+    loads_of(config, suite)  # a block that finds an impossible one is only a block that failed
+    return DuetExecution(config, specs, margins, budget, target).perform(command)

@@ -2,22 +2,28 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tailguard.config.merge import Config
+from tailguard.pipeline.built_ins import built_ins
+from tailguard.pipeline.parts import Parts
 from tailguard.postgres import schema as schemas
 from tailguard.postgres.database import check
 from tailguard.postgres.location import DatabaseError, connect, locate
 from tailguard.postgres.server import embedded_postgres
 from tailguard.postgres.settings import postgres_record
 from tailguard.record.duet import SideName
-from tailguard.record.environment import Placement, PostgresServer, PostgresSource, S3Server
+from tailguard.record.environment import Placement, PostgresServer, PostgresSource
+from tailguard.record.environment import S3Server as S3Record
 from tailguard.s3.server import open_s3
-from tailguard.s3.store import s3_record
+from tailguard.s3.store import S3Server, s3_record
+from tailguard.suite.discovery import open_suite, plans_of
+from tailguard.suite.plan import walk
+from tailguard.suite.run import Run, Shard, Target
 
 SIDES: tuple[SideName, SideName] = ("baseline", "candidate")
 
@@ -30,7 +36,7 @@ class SharedServers:
     s3_endpoint: str
     environ: Mapping[str, str] = field(repr=False)
     postgres: PostgresServer | None
-    s3: S3Server | None
+    s3: S3Record | None
 
 
 # Under sides that are servers, which stand on their own.
@@ -38,41 +44,52 @@ NO_SERVERS = SharedServers({}, "", {}, None, None)
 
 
 @contextmanager
-def open_shared_servers(
-    config: Config, needs: frozenset[str], placement: Placement, identity: str
-) -> Iterator[SharedServers]:
-    """Start the servers, or take yours; all that the blocks left is gone at the end.
+def open_shared_servers(config: Config, placement: Placement, identity: str) -> Iterator[SharedServers]:
+    """Start the servers that the scenarios need, or take yours; all that the blocks left is gone at the end.
 
     Each block works in a schema of its side; in an embedded server the sides have a database each, too.
     """
+    needs, shared = _built_ins_needed(config), NO_SERVERS
     with ExitStack() as stack:
-        conninfos, postgres = _postgres(config, placement, identity, stack)
-        if "s3" not in needs:
-            yield SharedServers(conninfos, "", {}, postgres, None)
-            return
-        s3 = stack.enter_context(
-            open_s3(
-                config.get("s3.endpoint") or None,
-                None,
-                config.get("s3.region") or None,
-                cpus=placement.server,
+        if "postgres" in needs:
+            conninfos, record = _postgres(config, placement, identity, stack)
+            shared = replace(shared, conninfos=conninfos, postgres=record)
+        if "s3" in needs:
+            options = config.s3
+            s3 = stack.enter_context(
+                open_s3(options.endpoint or None, None, options.region or None, cpus=placement.server)
             )
-        )
-        environ = {"AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key}
-        if s3.session_token:
-            environ["AWS_SESSION_TOKEN"] = s3.session_token
-        yield SharedServers(conninfos, s3.endpoint, environ, postgres, s3_record(s3))
+            shared = replace(shared, s3_endpoint=s3.endpoint, environ=_keys(s3), s3=s3_record(s3))
+        yield shared
+
+
+def _built_ins_needed(config: Config) -> set[str]:
+    """Return the names of the built-in fixtures that the scenarios and their fixtures ask for; nothing is made.
+
+    Raises UsageError if the suite is wrong.
+    """
+    anywhere = Placement(generator=None, server=None, pinned=False)
+    table = built_ins(config, Run("", config.seed), Target(""), Shard(), Parts(config, anywhere))
+    plans = plans_of(config, open_suite(config), table)
+    asked = {node.fixture for plan in plans for node in walk({**plan.journey, **plan.check})}
+    return {name for name, fixture in table.items() if fixture in asked}
+
+
+def _keys(s3: S3Server) -> dict[str, str]:
+    keys = {"AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key}
+    return keys | ({"AWS_SESSION_TOKEN": s3.session_token} if s3.session_token else {})
 
 
 def _postgres(
     config: Config, placement: Placement, identity: str, stack: ExitStack
 ) -> tuple[dict[SideName, str], PostgresServer]:
     """Return where each side works, and what the record says of the server."""
-    place = locate(config.get("database.dsn") or None)
+    place = locate(config.database.dsn or None)
     source: PostgresSource = "yours"
     if place is None:
-        binaries = config.get("database.binaries") or None
-        server = stack.enter_context(embedded_postgres(binaries, cpus=placement.server))
+        server = stack.enter_context(
+            embedded_postgres(config.database.binaries or None, cpus=placement.server)
+        )
         conninfos, source = _databases(server.dsn), server.source
     else:
         conninfos = dict.fromkeys(SIDES, place.conninfo)

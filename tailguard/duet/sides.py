@@ -1,7 +1,8 @@
 """The two sides of a duet, from what the user asked for to processes that can be started."""
 
+import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sources import Source, copy_files, snapshot, unpack_ref, working_tree
 from tailguard.record.duet import SideName
 from tailguard.record.environment import Placement
+
+log = logging.getLogger(__name__)
 
 PRODUCT = Path(__file__).resolve().parent.parent
 
@@ -54,7 +57,7 @@ class CodeSide:
     def ready(self, config: Config, servers: SharedServers, placement: Placement, identity: str) -> Side:
         """Return the side as the engine starts it."""
         settings = settings_of(config) | {
-            "database.dsn": servers.conninfos[self.name],
+            "database.dsn": servers.conninfos.get(self.name, ""),
             "database.schema": schema_of(identity, self.name),
             "s3.endpoint": servers.s3_endpoint,
         }
@@ -63,13 +66,8 @@ class CodeSide:
         return Side(
             name=self.name,
             label=self.label,
-            # -P: what lies in the side's folder does not replace the instrument.
-            command=(str(self.python), "-P", "-m", "tailguard.duet.block"),
-            environ={
-                **servers.environ,
-                "PYTHONPATH": os.pathsep.join([str(self.instrument.product), *_python_path()]),
-                **self.spec.environ,
-            },
+            command=(str(self.python), "-m", "tailguard.duet.block"),
+            environ={**servers.environ, **self.spec.environ, **self._imports()},
             cwd=self.source.folder,
             order=SideOrder(
                 profile=config.profile,
@@ -81,11 +79,20 @@ class CodeSide:
             ),
         )
 
+    def _imports(self) -> dict[str, str]:
+        """Say where its process, and those that it starts, import from: the instrument first, then the side's folder.
+
+        The folder that a process is started in comes not before them.
+        """
+        folder = self.source.folder
+        own = (self.instrument.product, self.instrument.file.parent, folder, folder / "src")
+        given = self.spec.environ.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+        paths = [*map(str, own), *(part for part in given.split(os.pathsep) if part)]
+        return {"PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
+
 
 @contextmanager
-def open_sides(
-    suite: SuiteTable, specs: Mapping[SideName, SideSpec], say: Callable[[str], None]
-) -> Iterator[list[CodeSide]]:
+def open_sides(suite: SuiteTable, specs: Mapping[SideName, SideSpec]) -> Iterator[list[CodeSide]]:
     """Copy and install what the sides need, in the order of `SIDES`; the copies are gone at the end.
 
     Sides and instrument are copies, of a work tree too: what is edited meanwhile reaches none of them, and both sides
@@ -93,7 +100,7 @@ def open_sides(
     """
     with ExitStack() as stack:
         instrument = _instrument(suite, stack)
-        yield [_build(name, specs[name], instrument, stack, say) for name in SIDES]
+        yield [_build(name, specs[name], instrument, stack) for name in SIDES]
 
 
 def sides_from(
@@ -117,16 +124,14 @@ def sides_from(
     return dict(zip(SIDES, (baseline, candidate), strict=True))
 
 
-def _build(
-    name: SideName, spec: SideSpec, instrument: Instrument, stack: ExitStack, say: Callable[[str], None]
-) -> CodeSide:
+def _build(name: SideName, spec: SideSpec, instrument: Instrument, stack: ExitStack) -> CodeSide:
     into = _folder(name, stack)
     if spec.ref:
         source = unpack_ref(spec.ref, Path.cwd(), into)
     else:
         source = snapshot(working_tree(Path(spec.folder) if spec.folder else None), into)
-    say(f"{name}: {source.label}")
-    return CodeSide(name, spec, source, python_for(into, working_tree().folder, say), instrument)
+    log.info("%s: %s", name, source.label)
+    return CodeSide(name, spec, source, python_for(into, working_tree().folder), instrument)
 
 
 def _instrument(suite: SuiteTable, stack: ExitStack) -> Instrument:
@@ -147,7 +152,3 @@ def _files_of(package: Path) -> list[Path]:
 def _folder(name: str, stack: ExitStack) -> Path:
     """Return a new folder that is gone at the end, however we end."""
     return stack.enter_context(Watchdog()).folder(f"tailguard-{name}-")
-
-
-def _python_path() -> list[str]:
-    return [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]

@@ -1,0 +1,65 @@
+"""A server that is started for one block of a duet, and what is asked of any server before it is measured."""
+
+import http.client
+import os
+import ssl
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tailguard.base.errors import TailguardError
+from tailguard.base.ports import LOOPBACK, free_port
+from tailguard.base.processes import Child, Watchdog
+from tailguard.http.connections import HttpConnections
+from tailguard.record.environment import Placement
+
+# `tailguard serve` starts PostgreSQL and S3 and seeds within 5 s on an idle machine.
+START_TIMEOUT_S = 150.0
+STOP_TIMEOUT_S = 20.0
+ASK_TIMEOUT_S, ASK_AGAIN_S = 2.0, 0.1
+
+
+@contextmanager
+def started(command: Sequence[str], health: str, placement: Placement) -> Iterator[str]:
+    """Start a server on a free port, which takes the place of {port}; yields its URL once it answers.
+
+    Raises TailguardError with the server's log if it does not start.
+    """
+    port = free_port()
+    with Watchdog(patience_s=STOP_TIMEOUT_S) as watchdog:
+        log = watchdog.folder("tailguard-server-") / "log"
+        words = [word.replace("{port}", str(port)) for word in command]
+        child = watchdog.start(
+            words, log_path=log, cwd=Path.cwd(), cpus=placement.server, env=dict(os.environ)
+        )
+        url = f"http://{LOOPBACK}:{port}"
+        _await_answer(child, url, health)
+        yield url
+
+
+def ask(url: str, path: str, tls: ssl.SSLContext | None = None) -> str:
+    """Return why the server cannot be used, "" if it answers `path` with no failure of its own."""
+    connections = HttpConnections(tls, ASK_TIMEOUT_S)
+    try:
+        status, _, _ = connections.exchange(urlsplit(url), "GET", path, None, {})
+    except OSError as error:
+        return f"no answer ({error})"
+    finally:
+        connections.close()
+    return f"{path} answered {status}" if status >= http.client.INTERNAL_SERVER_ERROR else ""
+
+
+def _await_answer(child: Child, url: str, health: str) -> None:
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while reason := ask(url, health):
+        if not child.running:
+            raise TailguardError(
+                f"the server ended with exit code {child.wait(0)} before it answered:\n{child.log_tail()}"
+            )
+        if time.monotonic() > deadline_s:
+            raise TailguardError(
+                f"the server gave no good answer within {START_TIMEOUT_S:g} s: {reason}\n{child.log_tail()}"
+            )
+        time.sleep(ASK_AGAIN_S)
