@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tailguard.locust.bridge import JourneyUser
+    from tailguard.locust.journey_user import JourneyUser
 
 __all__ = ["users"]
 

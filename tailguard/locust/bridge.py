@@ -1,108 +1,51 @@
-"""Locust's side of a run: users, messages, events. The only file that imports locust, which patches the interpreter.
+"""Locust's side of a run: messages and events. Importing locust patches the interpreter.
 
 What a run is made of (fixtures, plan, judge, report) is handed in as `LoadTestHooks`, so that this file knows no
 scenario and no threshold. Events come in this order on the master: test_start, spawning_complete, test_stopping,
 test_stop, quitting, then the exit code is taken. Samples are fetched in `test_stopping`, while all workers still live.
 """
-# Long because only one file may import locust, and what listens to its events is one conversation.
+# Long because what listens to locust's events is one conversation.
 
 import inspect
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 import gevent  # type: ignore[import-untyped]  # ships no types
 import msgspec
-from geventhttpclient.client import HTTPClientPool
-from locust import User, between, events, tag, task
+from locust import User, events
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from tailguard.base.errors import InvalidRunError, TailguardError
-from tailguard.engine.scenario_execution import VirtualUser
-from tailguard.http.connections import TIMEOUT_S
-from tailguard.http.tls import Tls
 from tailguard.locust.clock import LoopClock
-from tailguard.locust.hooks import LoadTestHooks, choose_spawn_rate, keep_tagged, playable_users
-from tailguard.locust.http import FastHttpConnections
+from tailguard.locust.hooks import LoadTestHooks, RunHooks, choose_spawn_rate, keep_tagged, playable_users
 from tailguard.locust.master.master import Master
-from tailguard.locust.messages import Hello, Ready, ToMaster, ToWorker, for_master, for_worker, packed, run_of
+from tailguard.locust.messages import (
+    Hello,
+    Ready,
+    ToMaster,
+    ToWorker,
+    for_master,
+    for_worker,
+    packed,
+    run_of,
+)
 from tailguard.locust.worker.scenario_executor import ScenarioExecutor
 from tailguard.locust.worker.table import teller
 from tailguard.locust.worker.worker import Worker
 from tailguard.record.scenario import ScenarioEnded
-from tailguard.suite.scenario import Scenario
 
 # Locust's own names of our two kinds of messages.
 TO_WORKER, TO_MASTER = "tailguard.to_worker", "tailguard.to_master"
 LOCAL = "local"  # what locust calls the only node of a run without workers
 # A user without an iteration (the run has not begun, or is over) looks again after this.
 IDLE_S = 0.25
+TOO_SHORT = "this test ended before its run began, so nothing was measured. Give it a longer --run-time."
 # A look at all samples so far takes the master's loop: at most one part in so many of its time.
 LOOK_SHARE = 20
-# Closed users think between their iterations. With none, twenty of them saturate a server of one core and time its
-# queue. A p99 or a 1 % error rate is decided at 480 samples without a miss: with this, and an iteration of 15 ms, four
-# users bring 800 in 27 s. Half of the pause brought 1,000, and on two cores uploads that waited for each other.
-THINK_S = (0.08, 0.16)
-
-_think = between(*THINK_S)
-
-
-class JourneyUser(User):
-    """Plays one scenario, with fixtures of its own."""
-
-    abstract = True
-    scenario: ClassVar[Scenario[...]]
-    _executor: ScenarioExecutor | None = None
-    _user: VirtualUser | None = None
-
-    def on_start(self) -> None:
-        """Wait until the run goes, and take our part."""
-        self._lifetime = ExitStack()
-        self._executor = _bridge().executor(self.scenario.name)
-        if self._executor is None:
-            return
-        try:
-            self._user = self._lifetime.enter_context(self._executor.user())
-        except TailguardError as error:
-            self._executor.broken = str(error)
-
-    def on_stop(self) -> None:
-        """Take away what is our own."""
-        self._lifetime.close()
-
-    def play(self) -> None:
-        """Play an iteration."""
-        if self._executor is None or self._user is None or not self._executor.play(self._user):
-            gevent.sleep(IDLE_S)
-
-    def wait_time(self) -> float:
-        """Think, if the model is closed; a schedule has starts instead. In seconds."""
-        if self._executor is not None and not self._executor.thinks:
-            return 0.0
-        return float(_think(self))
-
-
-def user_class(scenario: Scenario[...]) -> type[JourneyUser]:
-    """Return the User of a scenario: registration gives RegistrationUser, tagged with its name."""
-    name = "".join(word.capitalize() for word in scenario.name.split("_")) + "User"
-
-    def iteration(user: JourneyUser) -> None:
-        user.play()
-
-    body = {
-        "scenario": scenario,
-        "abstract": False,
-        # Locust takes two classes of one name and one file for the same: this one is of the scenario's file.
-        "__module__": scenario.module,
-        "__doc__": scenario.title,
-        "iteration": tag(scenario.name)(task(iteration)),
-    }
-    return type(name, (JourneyUser,), body)
 
 
 class PlayableDispatcher(UsersDispatcher):
@@ -113,7 +56,7 @@ class PlayableDispatcher(UsersDispatcher):
     ) -> None:
         """Begin to dispatch so many users of the given classes or, as locust gives none, of all."""
         chosen = self._original_user_classes if user_classes is None else user_classes
-        super().new_dispatch(target_user_count, spawn_rate, _bridge().playable(chosen))
+        super().new_dispatch(target_user_count, spawn_rate, the_bridge().playable(chosen))
 
 
 class Bridge:
@@ -123,6 +66,7 @@ class Bridge:
         self.load_test = load_test
         self._worker: Worker | None = None
         self._master: Master | None = None
+        self._run: RunHooks | None = None  # from its plan to its verdicts
         self._faults: list[str] = []
         self._ended = ScenarioEnded.RUN_TIME
         self._clock = LoopClock()
@@ -139,7 +83,7 @@ class Bridge:
 
     def playable(self, users: Sequence[type[User]]) -> list[type[User]]:
         """Return the users that have something to do in the run at hand."""
-        return list(users) if self._master is None else playable_users(users, self._master.plan.scenarios)
+        return list(users) if self._run is None else playable_users(users, self._run.plan.scenarios)
 
     def executor(self, slug: str) -> ScenarioExecutor | None:
         """Return who plays a scenario in this process, once the run goes."""
@@ -163,6 +107,8 @@ class Bridge:
             runner.register_message(TO_WORKER, self._worker_takes, concurrent=True)
         if isinstance(runner, MasterRunner | LocalRunner):
             runner.register_message(TO_MASTER, self._master_takes)
+            if self._options.headless or self._options.autostart:  # before the clock of --run-time starts
+                self._begin_early()
             if web_ui is not None:
                 self.load_test.attach(web_ui)
         if isinstance(runner, WorkerRunner):
@@ -171,43 +117,58 @@ class Bridge:
         # counted on the loop's own clock, would end that much too early.
         gevent.get_hub().loop.update_now()
 
-    def _test_start(self, environment: Environment, **_: Any) -> None:
-        if not isinstance(environment.runner, MasterRunner | LocalRunner):
+    def _test_start(self, **_: Any) -> None:
+        if not isinstance(self._runner, MasterRunner | LocalRunner):
             return
-        slugs = [each.scenario.name for each in self._runner.user_classes if hasattr(each, "scenario")]
         try:
-            run, plan = self.load_test.begin(self._options, environment.host or "", slugs)
+            run = self._run = self._run or self._begin()
             self._faults, self._ended = [], ScenarioEnded.RUN_TIME
-            self._master = Master(run, plan, self._to_worker, self._alive)
+            self._master = Master(run.id, run.plan, self._to_worker, self._alive)
             self._master.open(self._workers())
             # Locust's stop asks who called it: its first inspect.stack() finds the source of every loaded module, for
             # 0.3 s in which all users stand still and their last iterations would be the platform's slowest. The
             # second one knows them.
             inspect.stack()
-            if not plan.schedules:
+            if not run.plan.schedules:
                 self._master.go()
-            gevent.spawn(self._watch, self._master)
+            gevent.spawn(self._watch, run, self._master)
         except TailguardError as error:
             self._refuse(error)
 
+    def _begin_early(self) -> None:
+        try:
+            self._run = self._begin()
+        except TailguardError as error:
+            _say(f"Error: {error}")
+            sys.exit(error.exit_code)
+
+    def _begin(self) -> RunHooks:
+        slugs = [each.scenario.name for each in self._runner.user_classes if hasattr(each, "scenario")]
+        return self.load_test.begin(self._options, self._environment.host or "", slugs)
+
     def _refuse(self, error: TailguardError) -> None:
-        _say(f"Error: {error}")
-        self.load_test.refuse(str(error))
-        self._master = None
-        self._environment.process_exit_code = error.exit_code
+        self._give_up(error)
         gevent.spawn(self._runner.quit if self._options.headless else self._runner.stop)
+
+    def _give_up(self, error: TailguardError) -> None:
+        """Keep why the run at hand ends before anything was measured."""
+        _say(f"Error: {error}")
+        run, self._run, self._master = self._run, None, None
+        if run is not None:
+            run.refuse(str(error))
+        self._environment.process_exit_code = error.exit_code
 
     def _spawned(self, user_count: int, **_: Any) -> None:
         if self._master is not None and self._master.went_ns is None:
             self._master.go()
 
-    def _watch(self, master: Master) -> None:
+    def _watch(self, run: RunHooks, master: Master) -> None:
         """Look at the samples now and then, and end the run once everything is decided."""
         cost_s = 0.0
         while self._master is master and master.closed_ns is None:
             gevent.sleep(max(1.0, LOOK_SHARE * cost_s))
             began_s = time.monotonic()
-            decided = master.went_ns is not None and self.load_test.look(master)
+            decided = master.went_ns is not None and run.look(master)
             cost_s = time.monotonic() - began_s
             if decided and master.closed_ns is None:
                 self._ended = ScenarioEnded.DECIDED
@@ -221,10 +182,10 @@ class Bridge:
             self._faults = self._master.settle()
 
     def _test_stop(self, **_: Any) -> None:
-        master, self._master = self._master, None
-        if master is not None:
-            code = self.load_test.finish(master, self._faults, self._ended)
-            self._environment.process_exit_code = code
+        run, master = self._run, self._master
+        if run is not None and master is not None:
+            self._run = self._master = None
+            self._environment.process_exit_code = run.finish(master, self._faults, self._ended)
 
     def _quitting(self, **_: Any) -> None:
         """Locust ends: by itself after a run, which is then collected already, or because it was told to."""
@@ -238,10 +199,7 @@ class Bridge:
         if not isinstance(self._runner, WorkerRunner):
             self.load_test.close()
             if self._environment.process_exit_code is None and self._options.headless:
-                _say(
-                    "Error: this test ended before its run began, so nothing was measured. Give it a longer --run-time."
-                )
-                self._environment.process_exit_code = InvalidRunError.exit_code
+                self._give_up(InvalidRunError(TOO_SHORT))
 
     def _workers(self) -> list[str]:
         if isinstance(self._runner, LocalRunner):
@@ -286,22 +244,8 @@ def install(load_test: Callable[[], LoadTestHooks]) -> None:
         _current[0].listen()
 
 
-def fast_connections(tls: Tls) -> FastHttpConnections:
-    """Return connections as FastHttpUser has them, which check certificates as `tls` says."""
-    context = cache(tls.context)
-
-    def pool() -> HTTPClientPool:
-        return HTTPClientPool(
-            concurrency=1,
-            ssl_context_factory=context,
-            connection_timeout=TIMEOUT_S,
-            network_timeout=TIMEOUT_S,
-        )
-
-    return FastHttpConnections(pool)
-
-
-def _bridge() -> Bridge:
+def the_bridge() -> Bridge:
+    """Return the one of this process."""
     return _current[0]
 
 

@@ -12,22 +12,17 @@ from tailguard.record.scenario import ScenarioEnded
 RAMP_SHARE = 0.1
 
 
-class LoadTestHooks(Protocol):
-    """What a run is made of."""
+class RunHooks(Protocol):
+    """A run that has begun."""
 
     @property
-    def open_workplace(self) -> OpenWorkplace:
-        """What opens a worker's workplace, as the master says."""
+    def id(self) -> str:
+        """Its id."""
         ...
 
-    def add_options(self, parser: Any) -> None:
-        """Add our command line options to locust's parser."""
-
-    def begin(self, options: Any, host: str, slugs: Sequence[str]) -> tuple[str, Plan]:
-        """Begin a run; returns its id and the plan for the workers. `host` is "" if none was given.
-
-        Raises TailguardError if it cannot begin.
-        """
+    @property
+    def plan(self) -> Plan:
+        """What the workers do."""
         ...
 
     def look(self, master: Master) -> bool:
@@ -39,7 +34,23 @@ class LoadTestHooks(Protocol):
         ...
 
     def refuse(self, because: str) -> None:
-        """Keep why a run ends before it began; nothing was measured, and nothing is reported."""
+        """Keep why it ends before anything was measured; nothing is reported."""
+
+
+class LoadTestHooks(Protocol):
+    """What runs are made of."""
+
+    @property
+    def open_workplace(self) -> OpenWorkplace:
+        """What opens a worker's workplace, as the master says."""
+        ...
+
+    def add_options(self, parser: Any) -> None:
+        """Add our command line options to locust's parser."""
+
+    def begin(self, options: Any, host: str, slugs: Sequence[str]) -> RunHooks:
+        """Begin a run; `host` is "" if none was given. Raises TailguardError if it cannot begin."""
+        ...
 
     def attach(self, web_ui: Any) -> None:
         """Add what is ours to locust's web page."""

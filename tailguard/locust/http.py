@@ -3,8 +3,12 @@
 import http.client
 import threading
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import SplitResult
+
+from tailguard.http.connections import TIMEOUT_S
+from tailguard.http.tls import Tls
 
 
 class FastHttpConnections:
@@ -37,3 +41,20 @@ class FastHttpConnections:
         pool = self._of_greenlet.__dict__.pop("pool", None)
         if pool is not None:
             pool.close()
+
+
+def fast_connections(tls: Tls) -> FastHttpConnections:
+    """Return connections as FastHttpUser has them, which check certificates as `tls` says."""
+    from geventhttpclient.client import HTTPClientPool  # noqa: PLC0415  # as above
+
+    context = cache(tls.context)
+
+    def pool() -> HTTPClientPool:
+        return HTTPClientPool(
+            concurrency=1,
+            ssl_context_factory=context,
+            connection_timeout=TIMEOUT_S,
+            network_timeout=TIMEOUT_S,
+        )
+
+    return FastHttpConnections(pool)

@@ -43,11 +43,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     scenarios_sha256: str
     target: Target
     tls: Tls
-    run_values: bytes
     planned: Mapping[str, int]
     profile: str
     settings: Mapping[str, OptionValue | None]
     warmup: int
+    run_values: bytes = b"{}"
     first_iteration: int = 0
     schedules: Mapping[str, ScheduleWords] = {}
     keep_raw: str | None = None

@@ -8,12 +8,17 @@ from typing import Any  # locust's options ship no types
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config, load_config
 from tailguard.config.option import OptionValue
-from tailguard.config.suite_table import find_file, read_table
-from tailguard.locust.messages import ScheduleWords
+from tailguard.config.suite_table import find_file, read_table, require_suite
+from tailguard.http.tls import read_tls
+from tailguard.locust.messages import Plan, ScheduleWords
 from tailguard.locust.options import Selection
 from tailguard.locust.schedule import parse_rates
+from tailguard.locust.suite_hash import scenarios_sha256
 from tailguard.pipeline import target
 from tailguard.suite.run import Target
+
+# Negative iterations of warm-up, one after the other on every worker and scenario: enough for connections and caches.
+MOST_WARMUP = 20
 
 
 def configure(selection: Selection, slugs: Sequence[str]) -> Config:
@@ -26,6 +31,26 @@ def configure(selection: Selection, slugs: Sequence[str]) -> Config:
         "chaos.faults": [],
     }
     return load_config(selection.profile, file=selection.file, sets=selection.sets, flags=flags)
+
+
+def plan_of(options: Any, selection: Selection, config: Config) -> Plan:
+    """Return the plan of a run of the configured scenarios, as far as it is known before its fixtures are made.
+
+    Raises UsageError for what cannot be.
+    """
+    schedules = schedules_of(options, config, config.scenarios)
+    target = target_of(selection, config)
+    return Plan(
+        scenarios_sha256=scenarios_sha256(require_suite(config.suite)),
+        target=target,
+        tls=read_tls(target.file),
+        planned=planned_of(config, config.scenarios, schedules),
+        profile=config.profile,
+        settings=settings_for_workers(config),
+        warmup=min(config.load.warmup, MOST_WARMUP),
+        schedules=schedules,
+        keep_raw=options.tailguard_keep_raw,
+    )
 
 
 def settings_for_workers(config: Config) -> dict[str, OptionValue | None]:

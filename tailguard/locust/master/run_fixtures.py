@@ -16,6 +16,7 @@ import msgspec
 from tailguard.base.errors import UsageError
 from tailguard.locust.options import Selection
 from tailguard.record.environment import Environment
+from tailguard.suite.data import Data, from_data
 from tailguard.suite.run import Target
 
 # What a server is given to end by itself.
@@ -45,6 +46,11 @@ class Made(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     notes: msgspec.Raw
     skipped: Mapping[str, str]
     environment: Environment
+
+    def noted(self) -> dict[str, object]:
+        """Return the notes themselves."""
+        notes: dict[str, Data] = msgspec.json.decode(self.notes)
+        return {name: from_data(value) for name, value in notes.items()}
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
