@@ -2,22 +2,18 @@
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from tailguard.base.state import State
 from tailguard.base.text_format import ratio
-from tailguard.engine.measure import measure
-from tailguard.engine.schedule import Closed
-from tailguard.engine.synthetic import LIMIT_MS, NAME, STEP, TimerPlatform
-from tailguard.engine.workload import Load, Workload
-from tailguard.judge.calibration import Tally, tally
 from tailguard.record.objective import Dependence
 from tailguard.record.part import Json
 from tailguard.record.scenario import ScenarioEnded
+
+if TYPE_CHECKING:
+    from tailguard.judge.calibration import Tally
 
 # Shares of exceedances over the allowed one: clearly met, the very edge, clearly breached.
 FACTORS = (0.4, 1.0, 2.0)
@@ -47,7 +43,15 @@ def calibrate(experiments: int, samples: int, dependence: Dependence, seed: int,
         _show(rows)
 
 
-def _try(factor: float, experiments: int, samples: int, dependence: Dependence, seed: int) -> Tally:
+def _try(factor: float, experiments: int, samples: int, dependence: Dependence, seed: int) -> "Tally":
+    import numpy as np
+
+    from tailguard.engine.measure import measure
+    from tailguard.engine.schedule import Closed
+    from tailguard.engine.synthetic import LIMIT_MS, NAME, STEP, TimerPlatform
+    from tailguard.engine.workload import Load, Workload
+    from tailguard.judge.calibration import tally
+
     platform = TimerPlatform(factor * ALLOWED, seed)
     load = Load(Closed(CLIENTS, MOST_SECONDS), max_samples=experiments * samples, max_seconds=MOST_SECONDS)
     measurement = measure([Workload(platform.scenario(), load)])[NAME]
@@ -65,7 +69,10 @@ def _try(factor: float, experiments: int, samples: int, dependence: Dependence, 
     )
 
 
-def _show(rows: Sequence[Tally]) -> None:
+def _show(rows: Sequence["Tally"]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title="A timer with a known p95, judged again and again on this machine")
     for name in (
         "true share",
@@ -92,7 +99,7 @@ def _show(rows: Sequence[Tally]) -> None:
     )
 
 
-def _entry(row: Tally) -> dict[str, Json]:
+def _entry(row: "Tally") -> dict[str, Json]:
     return {
         "factor": row.factor,
         "experiments": row.experiments,

@@ -8,7 +8,6 @@ import click
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
 from tailguard.record.files import write_file
-from tailguard.record.run import Run
 from tailguard.report.exports.formats import FORMATS, exported
 
 
@@ -23,6 +22,8 @@ from tailguard.report.exports.formats import FORMATS, exported
 )
 def export(where: str, names: Sequence[str], out: str | None, runs_dir: str | None) -> None:
     """Write RUN (a folder, run.json, an id or `latest`) as other tools read it; prints each file's path."""
+    from tailguard.record.run import Run
+
     run = Run.load(where, runs_dir or load_config().runs_dir)
     chosen = list(FORMATS) if "all" in names else list(names)
     files = {path: text for name in chosen for path, text in exported(run, name).items()}

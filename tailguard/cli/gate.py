@@ -4,19 +4,17 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State, worst
-from tailguard.compare.comparison import ComparedMetric
-from tailguard.compare.difference import as_recorded
-from tailguard.compare.run_comparison import TRUSTED, compare_runs, incomparable
-from tailguard.compare.run_sample import RunSample
 from tailguard.config.merge import load_config
-from tailguard.formats.run_samples import find_run_samples
-from tailguard.judge.objectives import configured_margins
 from tailguard.record.verdict import ChangeVerdict
+
+if TYPE_CHECKING:
+    from tailguard.compare.run_sample import RunSample
 
 BASELINE = "TAILGUARD_BASELINE"
 
@@ -55,6 +53,10 @@ def gate(
 
     Exits 0, 99 if a metric became slower, 75 if nothing can be said, 65 if the runs must not be compared.
     """
+    from tailguard.compare.run_comparison import TRUSTED, compare_runs, incomparable
+    from tailguard.formats.run_samples import find_run_samples
+    from tailguard.judge.objectives import configured_margins
+
     place = Path(runs_dir or load_config().runs_dir)
     named = _two(sides)
     baseline, candidate = (
@@ -95,15 +97,19 @@ def _two(sides: Sequence[str]) -> tuple[str, str]:
             )
 
 
-def _names(runs: Sequence[RunSample]) -> str:
+def _names(runs: Sequence["RunSample"]) -> str:
     return ", ".join(run.name for run in runs)
 
 
 def _line(each: ChangeVerdict) -> str:
+    from tailguard.compare.comparison import ComparedMetric
+
     return f"{each.state:<13} {ComparedMetric(each.scenario, each.step, each.q).title}: {each.why}"
 
 
 def _as_json(found: Sequence[ChangeVerdict], reasons: Sequence[str], state: State) -> str:
+    from tailguard.compare.difference import as_recorded
+
     report = {
         "exit_code": state.exit_code,
         "incomparable": list(reasons),

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from tailguard.base.errors import UsageError
-from tailguard.compare.history import NAME, finished_runs, merged, read_history, rows_of, write_history
 from tailguard.config.merge import load_config
 from tailguard.record.files import write_file
-from tailguard.report.views.history_view import change_points, lines_of, page_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @click.command()
@@ -37,6 +37,9 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     The sparkline and the change (newest against the median before) are for reading, not for judging: `tailguard duet`
     judges. Change points are reported if apache-otava is installed, as a second opinion, never as a gate.
     """
+    from tailguard.compare.history import NAME, finished_runs, merged, read_history, rows_of, write_history
+    from tailguard.report.views.history_view import page_of
+
     folder = runs_dir or Path(load_config().runs_dir)
     if runs_dir is not None and not imports and not runs_dir.is_dir():
         raise UsageError(f"There is no folder {runs_dir}: name the one of the runs with --runs-dir.")
@@ -57,6 +60,18 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     click.echo(
         f"{table['run'].nunique()} runs, {len(found.runs)} of them new; newest {table['created_utc'].iloc[-1]}."
     )
+    _show(table)
+    if html is not None:
+        write_file(html, page_of(table))
+        click.echo(html)
+
+
+def _show(table: "pd.DataFrame") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from tailguard.report.views.history_view import change_points, lines_of
+
     shown = Table("metric", "runs", "newest", "change", "", box=None)
     for line in lines_of(table):
         shown.add_row(line.metric, line.runs, line.newest, line.change, line.spark)
@@ -67,6 +82,3 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     )
     for point in points or ():
         click.echo(f"change point: {point}")
-    if html is not None:
-        write_file(html, page_of(table))
-        click.echo(html)

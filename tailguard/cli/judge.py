@@ -2,21 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
-from tailguard.base.state import State, worst
+from tailguard.base.state import worst
 from tailguard.base.text_format import duration_ms
-from tailguard.engine.quantiles import estimate
-from tailguard.formats.read_latencies import UNITS_MS, Latencies, read_latencies
-from tailguard.judge.budget import samples_for_pass
-from tailguard.judge.decision import CLUSTERED, Decision, judge_counts, judge_stream
-from tailguard.judge.evidence import cumulative, inflation
-from tailguard.judge.multiplicity import correct_fails
-from tailguard.judge.objective import parse_objective
+from tailguard.judge.objective import UNITS_MS, parse_objective
 from tailguard.record.objective import Dependence, Objective
 from tailguard.record.part import Json, Quantile
+
+if TYPE_CHECKING:
+    from tailguard.formats.read_latencies import Latencies
+    from tailguard.judge.decision import Decision
 
 
 @click.command()
@@ -57,10 +55,17 @@ def judge(
     Exits 0 if all objectives PASS, 99 if one FAILs, 75 if one is INCONCLUSIVE, 64 if FILE or an objective
     cannot be read.
     """
+    from tailguard.engine.quantiles import estimate
+    from tailguard.formats.read_latencies import read_latencies
+    from tailguard.judge.finished_stream import judge_finished
+    from tailguard.judge.multiplicity import correct_fails
+
     objectives = [parse_objective(text) for text in texts]
     latencies = read_latencies(file, column=column, unit=unit)
     alpha = round(1 - confidence, 12)
-    decisions = correct_fails([_judge(latencies, item, alpha, dependence) for item in objectives])
+    decisions = correct_fails(
+        [judge_finished(latencies.values_ms, item, alpha, dependence) for item in objectives]
+    )
     quantiles = [estimate(latencies.values_ms, item.q) for item in objectives if item.q is not None]
     entries = [_entry(*each, latencies) for each in zip(objectives, decisions, quantiles, strict=True)]
     if as_json:
@@ -73,33 +78,7 @@ def judge(
     return worst(each.state for each in decisions).exit_code
 
 
-def _judge(latencies: Latencies, objective: Objective, alpha: float, dependence: Dependence) -> Decision:
-    """Judge a finished file; if it has too few samples for any PASS, say how many that takes."""
-    assert objective.q is not None
-    decision = _by_rule(latencies, objective, alpha, dependence)
-    if decision.state is not State.INCONCLUSIVE:
-        return decision
-    rule = dependence if decision.rule == "sequential" else None
-    needed = samples_for_pass(round(1 - objective.q, 12), alpha, rule)
-    more = f"; a PASS needs at least {needed:,} samples" if decision.n < needed else ""
-    return replace(decision, why=decision.why + more)
-
-
-def _by_rule(latencies: Latencies, objective: Objective, alpha: float, dependence: Dependence) -> Decision:
-    """Judge independent samples by the exact binomial, which needs fewest, others in time order."""
-    assert objective.q is not None
-    assert objective.limit_ms is not None
-    values, limit = latencies.values_ms, objective.limit_ms
-    exceed = values >= limit if objective.strict else values > limit
-    if dependence == "bursty":
-        return judge_stream(exceed, objective.q, alpha=alpha, dependence=dependence)
-    decision = judge_counts(len(exceed), int(exceed.sum()), objective.q, alpha=alpha)
-    tau = inflation(cumulative(exceed), len(exceed)) if len(exceed) else 1.0
-    doubt = f"; but exceedances cluster (tau {tau:.1f}): are they independent?" if tau > CLUSTERED else ""
-    return replace(decision, tau=tau, why=decision.why + doubt)
-
-
-def _entry(objective: Objective, decision: Decision, found: Quantile, latencies: Latencies) -> Json:
+def _entry(objective: Objective, decision: "Decision", found: Quantile, latencies: "Latencies") -> Json:
     return {
         "verdict": str(decision.state),
         "objective": objective.name,
@@ -116,7 +95,7 @@ def _entry(objective: Objective, decision: Decision, found: Quantile, latencies:
     }
 
 
-def _sentence(objective: Objective, decision: Decision, found: Quantile) -> str:
+def _sentence(objective: Objective, decision: "Decision", found: Quantile) -> str:
     interval = f"[{duration_ms(found.low)}, {duration_ms(found.high)}]"
     return (
         f"{decision.state}  {objective.name}: {duration_ms(found.value)} {interval} at {found.level:g}; {decision.why}"

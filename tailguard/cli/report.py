@@ -1,27 +1,29 @@
 """`tailguard report`: render any finished run again."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from tailguard.config.merge import load_config
 from tailguard.record.files import write_file
-from tailguard.record.run import Run
-from tailguard.report.report import FILES, Format, rendered, write_report
-from tailguard.report.sections import sections_of
 
 
 @click.command()
 @click.argument("where", metavar="[RUN]", default="latest")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write this one file instead.")
 @click.option(
-    "--format", "kind", type=click.Choice(list(FILES)), help="html or md (default: both; by --out's name)."
+    "--format", "kind", type=click.Choice(["html", "md"]), help="html or md (default: both; by --out's name)."
 )
 @click.option(
     "--runs-dir", type=click.Path(), help="Where `latest` is looked for (default: the configured runs_dir)."
 )
-def report(where: str, out: Path | None, kind: Format | None, runs_dir: str | None) -> None:
+def report(where: str, out: Path | None, kind: Literal["html", "md"] | None, runs_dir: str | None) -> None:
     """Write report.html and run.md of RUN (a folder, run.json, an id or `latest`) again, and print where."""
+    from tailguard.record.run import Run
+    from tailguard.report.report import FILES, rendered, write_report
+    from tailguard.report.sections import sections_of
+
     config = load_config()
     run, sections = Run.load(where, runs_dir or config.runs_dir), sections_of(config.suite)
     if out is None and kind is None:

@@ -35,7 +35,7 @@ from tailguard.config.option import OptionValue
 def run(file: str | None, profile: str | None, sets: Sequence[str], **flags: Any) -> int:
     """Measure the platform, judge it, prove its migrations, write the report."""
     config = load_config(profile, file=file, sets=sets, flags=named(flags))
-    from tailguard.pipeline.session import run_session  # noqa: PLC0415  # scipy and pandas: not before the options are right
+    from tailguard.pipeline.session import run_session
 
     return run_session(config, command=["tailguard", *sys.argv[1:]])
 

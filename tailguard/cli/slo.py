@@ -1,17 +1,18 @@
 """`tailguard slo`: what the objectives are, whether a run can decide them, and limits that would notice something."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config, load_config
-from tailguard.judge.budget import SampleBudget, lint, needed_for
-from tailguard.judge.objectives import configured_objectives
-from tailguard.judge.suggest import as_toml, suggest
-from tailguard.record.objective import Objectives
-from tailguard.record.run import Run
-from tailguard.record.run_record import RunRecord
+
+if TYPE_CHECKING:
+    from tailguard.judge.budget import SampleBudget
+    from tailguard.record.objective import Objectives
+    from tailguard.record.run import Run
+    from tailguard.record.run_record import RunRecord
 
 
 @click.group()
@@ -33,6 +34,8 @@ def slo_lint(
     profile: str | None, file: str | None, objectives: str | None, sets: Sequence[str], *, strict: bool
 ) -> int:
     """Say which objectives the planned samples can never decide, and what would do."""
+    from tailguard.judge.budget import lint
+
     flags = {"objectives": objectives, "strict": strict or None}
     config = load_config(profile, file=file, sets=sets, flags=flags)
     chosen = known_objectives(config)
@@ -54,6 +57,8 @@ def slo_lint(
 @click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml).")
 def slo_show(profile: str | None, objectives: str | None) -> None:
     """List the objectives, the rule that judges each, and the samples a PASS needs at least."""
+    from tailguard.judge.budget import needed_for
+
     chosen = known_objectives(load_config(profile, flags={"objectives": objectives}))
     width = max(len(item.name) for item in chosen.items)
     for item in chosen.items:
@@ -69,6 +74,9 @@ def slo_show(profile: str | None, objectives: str | None) -> None:
 )
 def slo_suggest(runs: Sequence[str], headroom: float) -> None:
     """Propose p50, p95 and p99 limits from RUNS (folders, run.json, ids or `latest`), as TOML to paste."""
+    from tailguard.judge.suggest import as_toml, suggest
+    from tailguard.record.run import Run
+
     runs_dir = load_config().runs_dir
     records = [_complete(Run.load(run, runs_dir)) for run in runs]
     limits = as_toml(suggest(records, headroom))
@@ -78,15 +86,18 @@ def slo_suggest(runs: Sequence[str], headroom: float) -> None:
     click.echo(limits, nl=False)
 
 
-def known_objectives(config: Config) -> Objectives:
+def known_objectives(config: Config) -> "Objectives":
     """Return the objectives of a configuration, checked against the scenarios there are."""
-    from tailguard.suite.discovery import open_suite  # noqa: PLC0415  # loads the suite; `suggest` does without
+    from tailguard.judge.objectives import configured_objectives
+    from tailguard.suite.discovery import open_suite
 
     return configured_objectives(config, open_suite(config).steps)
 
 
-def budgets(config: Config) -> dict[str, SampleBudget]:
+def budgets(config: Config) -> "dict[str, SampleBudget]":
     """Return what a configuration means to spend on each of its scenarios."""
+    from tailguard.judge.budget import SampleBudget
+
     loads = {name: config.load_of(name) for name in config.scenarios}
     return {
         name: SampleBudget(load.rate_per_s, load.max_samples, load.max_seconds)
@@ -94,7 +105,7 @@ def budgets(config: Config) -> dict[str, SampleBudget]:
     }
 
 
-def _complete(run: Run) -> RunRecord:
+def _complete(run: "Run") -> "RunRecord":
     if not run.complete:
         raise UsageError(
             f"Run {run.record.id} is incomplete ({run.record.why_incomplete}): choose another,"

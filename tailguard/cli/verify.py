@@ -3,15 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from tailguard.base.state import State
-from tailguard.compare import verification
-from tailguard.compare.difference import Difference
 from tailguard.config.merge import load_config
 from tailguard.record.part import Json
-from tailguard.record.run import Run
+
+if TYPE_CHECKING:
+    from tailguard.compare.difference import Difference
+    from tailguard.record.run import Run
 
 SHOWN = 20  # differences printed; one changed sample can move a hundred numbers
 
@@ -32,18 +34,21 @@ def verify(where: str, runs_dir: str | None, *, as_json: bool) -> int:
     hash covers it. Whoever forges the samples and then recomputes everything, hashes included, cannot be found: keep
     the folder itself safe.
     """
+    from tailguard.compare import verification
+    from tailguard.record.run import Run
+
     run = Run.load(where, runs_dir or load_config().runs_dir)
     found = verification.verify(run)
     click.echo(_as_json(run, found) if as_json else _as_text(run, found))
     return State.INVALID.exit_code if found else 0
 
 
-def _as_json(run: Run, found: Sequence[Difference]) -> str:
+def _as_json(run: "Run", found: Sequence["Difference"]) -> str:
     report = {"run": run.record.id, "same": not found, "differences": [asdict(each) for each in found]}
     return json.dumps(report, ensure_ascii=False, indent=1)
 
 
-def _as_text(run: Run, found: Sequence[Difference]) -> str:
+def _as_text(run: "Run", found: Sequence["Difference"]) -> str:
     record = run.record
     if not found:
         files, parts, verdicts = len(record.files), len(record.scenarios), len(record.verdicts)

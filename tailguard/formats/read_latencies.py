@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
 from tailguard.formats.latency_files import Column, read_array, read_json, read_parquet, read_table, read_text
-
-# To milliseconds.
-UNITS_MS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1000.0}
+from tailguard.judge.objective import UNITS_MS
 
 _READERS: dict[str, Callable[[Path, str | None], Column]] = {
     ".parquet": read_parquet,

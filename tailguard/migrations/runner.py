@@ -26,6 +26,7 @@ from tailguard.migrations.checks import (
 )
 from tailguard.migrations.errors import MigrationStoppedError, OutOfTimeError
 from tailguard.migrations.index import Table, equivalents, find_index, find_table, indexes_of, wanted_shape
+from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration
 from tailguard.migrations.retry import Retry
 from tailguard.migrations.session import build_session, lock_table, wait_for_none
@@ -34,16 +35,6 @@ from tailguard.migrations.watch import Database, OnProgress, Watch
 # How long the clearing up after a failure may wait; what it cannot drop by then is named and healed next time.
 CLEAR_UP_S = 10.0
 Connection = psycopg.Connection[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a migration may take, and how long it may wait before it begins."""
-
-    deadline_s: float = 1800.0  # one statement; then it is cancelled
-    wait_s: float = 30.0  # for another runner on the table, for old transactions, for a server that went away
-    old_transaction_s: float = 5.0  # a transaction is old from this age on
-    attempts: int = 3
 
 
 @dataclass(frozen=True, slots=True)

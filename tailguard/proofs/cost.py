@@ -16,12 +16,11 @@ from tailguard.base.clock import Clock
 from tailguard.engine.quantiles import estimate
 from tailguard.migrations.index import Shape, Table, find_table, indexes_of
 from tailguard.migrations.sql import IndexStatement
+from tailguard.proofs.live_options import COPY_ROWS
 from tailguard.proofs.load.copy import copy_rows
 from tailguard.proofs.load.statements import Statements, statements_for
 from tailguard.record.migration import IndexCost, WalBytes, WriteCost, WriteKind, WriteTimes
 
-# Rows of a copy: an index of this size has the depth of one of ten times as many, and is made in a second or two.
-COPY_ROWS = 200_000
 # Ten ratios of medians have a 99 % interval (eight are the least); each median is of this many writes.
 BLOCKS, WRITES = 10, 80
 WAL_ROWS = 1000

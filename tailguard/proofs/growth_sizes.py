@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from tailguard.migrations.migration import Migration
-from tailguard.migrations.runner import Limits, Runner
+from tailguard.migrations.limits import Limits
+from tailguard.migrations.runner import Runner
 from tailguard.postgres.database import Database
 from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.growth import growth_row

@@ -20,9 +20,10 @@ from tailguard.judge.proof.responses import quiet_impact, responses_during, wind
 from tailguard.judge.proof.under_load import ENOUGH
 from tailguard.migrations.index import Table, find_table, wanted_shape
 from tailguard.migrations.migration import Migration
-from tailguard.migrations.runner import Limits, Outcome, Runner
+from tailguard.migrations.runner import Outcome, Runner
 from tailguard.migrations.watch import Database
-from tailguard.proofs.cost import COPY_ROWS, measure_cost
+from tailguard.proofs.cost import measure_cost
+from tailguard.proofs.live_options import LiveOptions
 from tailguard.proofs.load.generator import Crowd, calibrate, crowds, open_window
 from tailguard.proofs.load.reader import long_reader
 from tailguard.proofs.load.statements import statements_for
@@ -37,21 +38,6 @@ DRAIN_S, DRAIN_SHARE = 0.5, 0.5
 # How long the reader stays whom a drop has to wait for: some hundred requests meet each drop.
 READER_S = 1.0
 CONTROL = "tailguard_control"  # the index that is built plainly
-
-
-@dataclass(frozen=True, slots=True)
-class LiveOptions:
-    """How long and how hard a proof under load works."""
-
-    rate_per_s: float = 200.0  # of writers and of readers, at most; calibrated below
-    calibration_s: float = 1.5
-    baseline_s: float = 3.0
-    fewest_builds: int = 3
-    most_builds: int = 8
-    cost_rows: int = COPY_ROWS
-    control: bool = True
-    seed: int = 1
-    limits: Limits = field(default_factory=Limits)
 
 
 def prove_under_load(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from tailguard.cli.lazy import LazyGroup
 from tailguard.cli.main import cli
 
 # A command a line, with its options and arguments. Whoever changes this file tells it in the changelog.
@@ -36,7 +37,16 @@ def test_every_command_has_the_options_that_it_is_known_for():
     assert sorted(commands(cli, "tailguard")) == KNOWN.read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"]])
+def names(command, parent=None):
+    """Yield the words of each command and of each group."""
+    context = click.Context(command, parent=parent)
+    yield []
+    if isinstance(command, LazyGroup):
+        for each in command.commands_at:
+            yield from ([each, *words] for words in names(command.get_command(context, each), context))
+
+
+@pytest.mark.parametrize("words", [[*words, "--help"] for words in names(cli)], ids=" ".join)
 def test_help_waits_for_no_heavy_library(words):
     """Their imports are what made `--help` take seconds."""
     code = (

@@ -9,12 +9,13 @@ from tailguard.base.clock import MonotonicClock
 from tailguard.base.errors import UsageError
 from tailguard.base.state import worst
 from tailguard.migrations.index import find_table, wanted_shape
-from tailguard.migrations.runner import Limits
-from tailguard.proofs.cost import COPY_ROWS, measure_cost
+from tailguard.migrations.limits import Limits
+from tailguard.proofs.cost import measure_cost
 from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.load.statements import statements_for
 from tailguard.proofs.proof import Evidence, Proof
-from tailguard.proofs.under_load import LiveOptions, prove_under_load
+from tailguard.proofs.live_options import COPY_ROWS, LiveOptions
+from tailguard.proofs.under_load import prove_under_load
 from tailguard.record.migration import (
     Blocks,
     IndexCost,

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 
 from tailguard.migrations.migration import Migration, Query
-from tailguard.migrations.runner import Limits, Runner
+from tailguard.migrations.limits import Limits
+from tailguard.migrations.runner import Runner
 from tailguard.migrations.sql import created_index
 from tailguard.postgres.database import Database
 

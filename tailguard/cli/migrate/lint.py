@@ -8,7 +8,6 @@ import click
 
 from tailguard.migrations.lint import Finding, lint_folder
 from tailguard.migrations.migration import chosen_folder
-from tailguard.migrations.squawk import find_squawk, squawk_findings
 
 EXIT_FOUND = 65
 WITHOUT_SQUAWK = "squawk is not installed (pip install squawk-cli): only Tailguard's own rules were checked."
@@ -22,6 +21,8 @@ WITHOUT_SQUAWK = "squawk is not installed (pip install squawk-cli): only Tailgua
 @click.option("--strict", is_flag=True, help="End with 65 for warnings too.")
 def lint(folder: Path | None, *, github: bool | None, strict: bool) -> int:
     """Check the files of a folder: our own rules for concurrent builds, and squawk's if it is installed."""
+    from tailguard.migrations.squawk import find_squawk, squawk_findings
+
     folder = chosen_folder(folder)
     findings = lint_folder(folder)
     squawk = find_squawk()

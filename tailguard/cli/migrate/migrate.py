@@ -5,22 +5,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import psycopg
 
 from tailguard.base.errors import UsageError
 from tailguard.base.text_format import duration_s
 from tailguard.cli.lazy import Command, LazyGroup
-from tailguard.cli.migrate.progress_line import ProgressLine
-from tailguard.cli.migrate.target import migration_target
-from tailguard.migrations.blockers import Blocker, old_transactions
-from tailguard.migrations.index import find_table
+from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration, chosen_folder, find_migration, load_migrations
-from tailguard.migrations.runner import Limits, Outcome, Runner
-from tailguard.migrations.status import Status, status_of
-from tailguard.postgres.database import Database
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from tailguard.migrations.blockers import Blocker
+    from tailguard.migrations.runner import Outcome, Runner
+    from tailguard.migrations.status import Status
 
 COMMANDS = {
     "plan": Command("tailguard.cli.migrate.migrate:plan", "Say what `up` would do, and change nothing."),
@@ -83,8 +83,10 @@ def _limited(command: Callable[..., Any]) -> Callable[..., Any]:
 @_target
 def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None) -> None:
     """Say what `up` would do, and change nothing."""
+    from tailguard.migrations.status import status_of
+
     chosen = _chosen(folder, slugs)
-    with migration_target(dsn, schema) as database, database.connect() as connection:
+    with _connection(dsn, schema) as connection:
         for migration in chosen:
             status = status_of(connection, migration)
             click.echo(
@@ -104,7 +106,7 @@ def up(  # click passes by name
 ) -> None:  # fmt: skip
     """Build the indexes, or drop what a removal names, one after the other."""
     chosen = _chosen(folder, slugs)
-    with migration_target(dsn, schema) as database, _runner(database, limits) as runner:
+    with _runner(dsn, schema, limits) as runner:
         for migration in chosen:
             _tell(migration, runner.up(migration, allow_equivalent=allow_equivalent))
 
@@ -121,7 +123,7 @@ def down(  # click passes by name
     if bool(slugs) == everything:
         raise UsageError("Name the migrations to take back, or say --all.")
     chosen = _chosen(folder, slugs)
-    with migration_target(dsn, schema) as database, _runner(database, limits) as runner:
+    with _runner(dsn, schema, limits) as runner:
         for migration in reversed(chosen):
             _tell(migration, runner.down(migration))
 
@@ -134,7 +136,7 @@ def heal(  # click passes by name
 ) -> None:
     """Drop the INVALID indexes that failed builds and rebuilds left."""
     chosen = _chosen(folder, slugs)
-    with migration_target(dsn, schema) as database, _runner(database, limits) as runner:
+    with _runner(dsn, schema, limits) as runner:
         for migration in chosen:
             _tell(migration, runner.heal(migration))
 
@@ -153,16 +155,21 @@ def status(
     check: bool,
 ) -> int:
     """Show what the catalogue has and what the ledger says."""
+    from tailguard.migrations.status import status_of
+
     chosen = _chosen(folder, slugs)
-    with migration_target(dsn, schema) as database, database.connect() as connection:
+    with _connection(dsn, schema) as connection:
         found = [status_of(connection, migration) for migration in chosen]
     for one in found:
         click.echo(json.dumps(asdict(one), ensure_ascii=False) if as_json else _status_line(one))
     return EXIT_NOT_VALID if check and any(one.next_step != "nothing" for one in found) else 0
 
 
-def _held_up_by(connection: psycopg.Connection[Any], migration: Migration) -> list[Blocker]:
+def _held_up_by(connection: "Connection[Any]", migration: Migration) -> list["Blocker"]:
     """Return the transactions that a build would wait for at this moment; none if there is no table yet."""
+    from tailguard.migrations.blockers import old_transactions
+    from tailguard.migrations.index import find_table
+
     try:
         table = find_table(connection, migration.build.table)
     except UsageError:
@@ -178,16 +185,28 @@ def _chosen(folder: Path | None, slugs: Sequence[str]) -> list[Migration]:
 
 
 @contextmanager
-def _runner(database: Database, given: Mapping[str, float]) -> Iterator[Runner]:
-    line = ProgressLine()
-    try:
-        limits = Limits(given["deadline"], given["wait"], given["old_transaction"])
-        yield Runner(database, limits, line)
-    finally:
-        line.close()
+def _runner(dsn: str | None, schema: str | None, given: Mapping[str, float]) -> Iterator["Runner"]:
+    from tailguard.cli.migrate.progress_line import ProgressLine
+    from tailguard.cli.migrate.target import migration_target
+    from tailguard.migrations.runner import Runner
+
+    limits, line = Limits(given["deadline"], given["wait"], given["old_transaction"]), ProgressLine()
+    with migration_target(dsn, schema) as database:
+        try:
+            yield Runner(database, limits, line)
+        finally:
+            line.close()
 
 
-def _tell(migration: Migration, outcome: Outcome) -> None:
+@contextmanager
+def _connection(dsn: str | None, schema: str | None) -> Iterator["Connection[Any]"]:
+    from tailguard.cli.migrate.target import migration_target
+
+    with migration_target(dsn, schema) as database, database.connect() as connection:
+        yield connection
+
+
+def _tell(migration: Migration, outcome: "Outcome") -> None:
     healed = f" (dropped before: {', '.join(outcome.healed)})" if outcome.healed else ""
     tried = (
         f" (after {len(outcome.failures)} failed: {'; '.join(outcome.failures)})" if outcome.failures else ""
@@ -196,7 +215,7 @@ def _tell(migration: Migration, outcome: Outcome) -> None:
     click.echo(f"{migration.name}: {outcome.done}{took}{healed}{tried}")
 
 
-def _status_line(status: Status) -> str:
+def _status_line(status: "Status") -> str:
     left = f", left behind: {', '.join(status.leftovers)}" if status.leftovers else ""
     changed = ", the files changed since" if status.changed else ""
     return f"{status.name}: {status.state}{left}; ledger: {status.recorded}{changed}; up would do: {status.next_step}"

@@ -1,32 +1,30 @@
 """`tailguard migrate prove`: a migration under live load: whom it stalls, what it gains, what it costs."""
 
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
-from tailguard.judge.proof_verdicts import proof_verdicts
+from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration, chosen_folder, find_migration, load_migrations, what_if
-from tailguard.migrations.runner import Limits, Runner
-from tailguard.pipeline.environment import describe_environment
-from tailguard.pipeline.finish import finish
-from tailguard.postgres.database import Database
-from tailguard.proofs.evidence.evidence import prove_small
-from tailguard.proofs.growth import LARGEST, SIZES, growth_row
-from tailguard.proofs.growth_sizes import growth_rows
-from tailguard.proofs.proof import Proof
-from tailguard.proofs.target import prove_target
-from tailguard.proofs.under_load import LiveOptions, prove_under_load
-from tailguard.record.run import Run
+from tailguard.proofs.live_options import LiveOptions
 from tailguard.record.run_record import Ended
-from tailguard.report.text.proof_lines import proof_lines
+
+if TYPE_CHECKING:
+    from tailguard.postgres.database import Database
+    from tailguard.proofs.proof import Proof
+    from tailguard.record.run import Run
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -66,12 +64,21 @@ def prove(  # one parameter per option
     A migration that removes an index is proved by what each write saves, by no known query getting worse, and by nobody
     waiting while it is dropped behind a reader who takes his time.
     """
+    from tailguard.judge.proof_verdicts import proof_verdicts
+    from tailguard.pipeline.environment import describe_environment
+    from tailguard.pipeline.finish import finish
+    from tailguard.proofs.growth import LARGEST, SIZES
+    from tailguard.proofs.growth_sizes import growth_rows
+    from tailguard.proofs.target import prove_target
+    from tailguard.record.run import Run
+    from tailguard.report.text.proof_lines import proof_lines
+
     migration = _migration(slug, folder, what_if_sql, query, parameters)
     if dump is not None and dsn is not None:
         raise UsageError("--dump is for the embedded server, --dsn names your own: give one of them.")
     config = load_config(flags={"runs_dir": runs_dir} if runs_dir else {})
     options = LiveOptions(rate_per_s=rate, control=not no_control, limits=Limits(deadline_s=600.0))
-    target = partial(prove_target, migration, dsn=dsn, schema=schema, say=_say, folder=folder, dump=dump)
+    target = partial(prove_target, migration, dsn=dsn, schema=schema, folder=folder, dump=dump)
     with target(rows) as database:
         run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment())
         with _ending(run):
@@ -80,7 +87,7 @@ def prove(  # one parameter per option
             if growth and proof.growth:
                 sizes = [*SIZES, LARGEST] if config.profile == "full" else SIZES
                 others = [size for size in sizes if size != rows]
-                proof.growth += growth_rows(migration, others, target, _say)
+                proof.growth += growth_rows(migration, others, target)
                 proof.growth.sort(key=attrgetter("rows"))
                 _save(run, proof)
     live = run.live_samples()
@@ -90,24 +97,29 @@ def prove(  # one parameter per option
 
 
 def _proved(
-    run: Run, database: Database, migration: Migration, known: list[Migration], options: LiveOptions
-) -> Proof:
+    run: "Run", database: "Database", migration: Migration, known: list[Migration], options: LiveOptions
+) -> "Proof":
     """Prove the migration, saving what is known after each part."""
+    from tailguard.migrations.runner import Runner
+    from tailguard.proofs.evidence.evidence import prove_small
+    from tailguard.proofs.growth import growth_row
+    from tailguard.proofs.under_load import prove_under_load
+
     plans = run.folder / "plans"
-    (proof,) = prove_small(database, [migration], on_progress=_say, plans_dir=plans, known_migrations=known)
+    (proof,) = prove_small(database, [migration], plans_dir=plans, known_migrations=known)
     _save(run, proof)
     if proof.evidence is None:
         return proof
     if not migration.removal:
-        _say("the query with a cold cache")
+        log.info("the query with a cold cache")
         runner = Runner(database, options.limits)
         proof.growth.append(growth_row(database, migration, proof.evidence, runner))
-    run.write_live(prove_under_load(proof, database, options, _say))
+    run.write_live(prove_under_load(proof, database, options))
     _save(run, proof)
     return proof
 
 
-def _save(run: Run, proof: Proof) -> None:
+def _save(run: "Run", proof: "Proof") -> None:
     run.put_migrations([proof.entry])
     run.save()
 
@@ -132,7 +144,7 @@ def _migration(
 
 
 @contextmanager
-def _ending(run: Run) -> Iterator[None]:
+def _ending(run: "Run") -> Iterator[None]:
     """Say in the run how the block ended. An interrupted proof is judged and reported like any other."""
     try:
         yield
@@ -143,7 +155,3 @@ def _ending(run: Run) -> Iterator[None]:
         raise
     else:
         run.finish(Ended.COMPLETE)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

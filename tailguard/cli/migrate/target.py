@@ -1,9 +1,9 @@
 """The database that `tailguard migrate` works on: yours, or a workbench of ours that is kept from call to call."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
 import psycopg
 from psycopg import sql
 
@@ -15,6 +15,8 @@ from tailguard.postgres.database import Database
 from tailguard.postgres.location import connect, locate, with_options
 from tailguard.postgres.server import embedded_postgres, workbench_dir
 from tailguard.proofs.tables import MakeTables, table_maker
+
+log = logging.getLogger(__name__)
 
 WORKBENCH_SCHEMA = "workbench"
 # The comment of the schema, written last: without it the seeding was interrupted, and is done again.
@@ -33,8 +35,9 @@ def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
         with connect(conninfo) as connection:
             found = _current_schema(connection, schema)
             version = str(connection.info.server_version // 10_000)
-        _say(
-            f"Database: {place.address} (by {place.named_by}), schema {found}. The ledger is {found}.{LEDGER}."
+        ledger = f"{found}.{LEDGER}"
+        log.info(
+            "Database: %s (by %s), schema %s. The ledger is %s.", place.address, place.named_by, found, ledger
         )
         with told_plainly():
             yield Database(conninfo, found, version, "yours")
@@ -46,15 +49,10 @@ def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
     make_tables = table_maker(load_config())
     with embedded_postgres(data_dir=workbench_dir("workbench")) as server:
         conninfo = with_options(server.dsn, f"search_path={WORKBENCH_SCHEMA}")
-        _say(f"No database is named, so this is the workbench in {workbench_dir('workbench')}.")
+        log.info("No database is named, so this is the workbench in %s.", workbench_dir("workbench"))
         _seed_once(server.dsn, make_tables)
         with told_plainly():
             yield Database(conninfo, WORKBENCH_SCHEMA, server.version, server.source, server.bin_dir)
-
-
-def _say(line: str) -> None:
-    """Say it beside the results: standard output holds what was asked for."""
-    click.echo(line, err=True)
 
 
 def _current_schema(connection: "psycopg.Connection[tuple[object, ...]]", schema: str | None) -> str:
@@ -72,7 +70,7 @@ def _seed_once(dsn: str, make_tables: MakeTables) -> None:
         row = connection.execute("SELECT obj_description(to_regnamespace(%s))", [WORKBENCH_SCHEMA]).fetchone()
         if row == (SEEDED,):
             return
-        _say("Seeding it once.")
+        log.info("Seeding it once.")
         name = sql.Identifier(WORKBENCH_SCHEMA)
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
         make_tables(dsn, schema=WORKBENCH_SCHEMA)

@@ -1,8 +1,10 @@
 """The formats there are: name -> module and function. A format costs its import only when it is asked for."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from tailguard.record.run import Run
+if TYPE_CHECKING:
+    from tailguard.record.run import Run
 
 FORMATS = {
     "pytest-benchmark": "pytest_benchmark:export",
@@ -22,7 +24,7 @@ FORMATS = {
 }
 
 
-def exported(run: Run, name: str) -> dict[str, str]:
+def exported(run: "Run", name: str) -> dict[str, str]:
     """Return the files of one format: name -> text. KeyError for a format that does not exist."""
     module, function = FORMATS[name].split(":")
     files: dict[str, str] = getattr(import_module(f"tailguard.report.exports.{module}"), function)(run)
