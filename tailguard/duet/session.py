@@ -97,7 +97,6 @@ class DuetExecution:
         if self.target:
             return server_sides(suite, self.specs, self.target), NO_SERVERS
         sides = stack.enter_context(open_sides(suite, self.specs))
-        log.info("starting the servers")
         return sides, stack.enter_context(open_shared_servers(self.config, placement, identity))
 
     def _measure_blocks(self, sides: Sequence[Side], identity: str) -> str | None:

@@ -1,5 +1,6 @@
 """What both sides of a duet stand on: one PostgreSQL server with a database each, one S3 server."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from tailguard.s3.store import S3Server, s3_record
 from tailguard.suite.discovery import open_suite, plans_of
 from tailguard.suite.plan import walk
 from tailguard.suite.run import Run, Shard, Target
+
+log = logging.getLogger(__name__)
 
 SIDES: tuple[SideName, SideName] = ("baseline", "candidate")
 
@@ -52,9 +55,11 @@ def open_shared_servers(config: Config, placement: Placement, identity: str) -> 
     needs, shared = _built_ins_needed(config), NO_SERVERS
     with ExitStack() as stack:
         if "postgres" in needs:
+            log.info("starting PostgreSQL")
             conninfos, record = _postgres(config, placement, identity, stack)
             shared = replace(shared, conninfos=conninfos, postgres=record)
         if "s3" in needs:
+            log.info("starting S3")
             options = config.s3
             s3 = stack.enter_context(
                 open_s3(options.endpoint or None, None, options.region or None, cpus=placement.server)

@@ -1,6 +1,7 @@
 """One side of one block, on a real server: what it says of itself, and that the platform is the side's own."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,10 @@ import pytest
 from tailguard.config.merge import load_config
 from tailguard.duet.block import perform
 from tailguard.duet.order import Order, SideOrder, SideRecord, settings_of
-from tailguard.duet.sides import _instrument
+from tailguard.duet.shared_servers import SharedServers
+from tailguard.duet.side_spec import SideSpec
+from tailguard.duet.sides import CodeSide, _instrument
+from tailguard.duet.sources import Source
 from tailguard.postgres.server import Server
 from tailguard.record.environment import Placement
 from tailguard.record.run_json import decode, encode
@@ -33,21 +37,24 @@ SMALL = {
 }
 
 
-def order(postgres: Server, folder: str, config_file: Path = SUITE.file, *, explain: bool = False) -> Order:
+ANYWHERE = Placement(generator=None, server=None, pinned=False)
+
+
+def order(postgres: Server, folder: str) -> Order:
     config = load_config("duet", flags=SMALL | {"database.dsn": postgres.dsn}, environ={})
     side = SideOrder(
         profile="duet",
         settings=settings_of(config),
-        config_file=str(config_file),
-        placement=Placement(generator=None, server=None, pinned=False),
+        config_file=str(SUITE.file),
+        placement=ANYWHERE,
         folder=folder,
     )
-    return Order(side=side, run_id="abc-1", number=1, ordered_ns=time.monotonic_ns(), explain=explain)
+    return Order(side=side, run_id="abc-1", number=1, ordered_ns=time.monotonic_ns(), explain=True)
 
 
 def test_a_block_measures_checks_and_says_where_its_time_went(postgres: Server, tmp_path: Path) -> None:
     began_s = time.monotonic()
-    found = perform(order(postgres, str(ROOT), explain=True), tmp_path / "samples")
+    found = perform(order(postgres, str(ROOT)), tmp_path / "samples")
     wall_s = time.monotonic() - began_s
     assert len(unpack_samples(tmp_path / "samples")["registration"]) == 60
     assert found.scenarios["registration"].invariants
@@ -71,20 +78,19 @@ def test_a_sides_own_folder_replaces_the_platform_and_never_the_instrument(
         file.write("\nprint('the reference of the side')\n")
     (side / "perf").mkdir()
     (side / "perf" / "__init__.py").write_text("raise SystemExit('the wrong instrument')\n", encoding="utf-8")
-    path = tmp_path / "order.json"
+    path, result = tmp_path / "order.json", tmp_path / "result.json"
+    config = load_config("duet", flags=SMALL, environ={})
+    servers = SharedServers({"baseline": postgres.dsn}, "", {}, None, None)
     with ExitStack() as stack:
-        instrument = _instrument(SUITE, stack)
-        path.write_bytes(encode(order(postgres, str(side), instrument.file)))
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "tailguard.duet.block",
-            str(path),
-            str(tmp_path / "result.json"),
-        ]
-        environ = {"PYTHONPATH": str(instrument.product)}
-        done = subprocess.run(command, cwd=side, capture_output=True, text=True, check=False, env=environ)
+        source = Source(side, "the side", commit=None, dirty=False)
+        code = CodeSide("baseline", SideSpec(), source, Path(sys.executable), _instrument(SUITE, stack))
+        told = code.ready(config, servers, ANYWHERE, "abc")
+        path.write_bytes(
+            encode(Order(side=told.order, run_id="abc-1", number=1, ordered_ns=time.monotonic_ns()))
+        )
+        command = [*told.command, str(path), str(result)]
+        environ = {**os.environ, **told.environ}
+        done = subprocess.run(command, cwd=told.cwd, capture_output=True, text=True, check=False, env=environ)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "the reference of the side\n"
-    assert decode((tmp_path / "result.json").read_bytes(), SideRecord).platform == str(side)
+    assert decode(result.read_bytes(), SideRecord).platform == str(side)

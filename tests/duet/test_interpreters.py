@@ -22,25 +22,22 @@ def trees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     return tmp_path / "own", tmp_path / "other"
 
 
-def silent(_: str) -> None:
-    """Say nothing."""
-
-
 def test_a_tree_with_the_same_locks_runs_in_our_python(trees: tuple[Path, Path]) -> None:
     own, other = trees
     (other / "pyproject.toml").write_bytes((own / "pyproject.toml").read_bytes())
-    assert python_for(other, own, silent) == Path(sys.executable)
+    assert python_for(other, own) == Path(sys.executable)
 
 
 def test_a_tree_that_names_no_packages_runs_in_our_python(trees: tuple[Path, Path]) -> None:
     own, other = trees
     (other / "pyproject.toml").unlink()
-    assert python_for(other, own, silent) == Path(sys.executable)
+    assert python_for(other, own) == Path(sys.executable)
 
 
 def test_an_environment_is_built_once_for_the_same_locks(
-    trees: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    trees: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "tailguard")
     own, other = trees
     built: list[list[str]] = []
 
@@ -50,10 +47,9 @@ def test_an_environment_is_built_once_for_the_same_locks(
         (place / "tailguard-ready").touch()
 
     monkeypatch.setattr(interpreters, "_build", build)
-    said: list[str] = []
-    first, second = (python_for(other, own, said.append) for _ in range(2))
+    first, second = (python_for(other, own) for _ in range(2))
     assert first == second != Path(sys.executable)
-    assert len(built) == len(said) == 1
+    assert len(built) == len(caplog.messages) == 1
     assert "other" in built[0], "the tree's own requirement"
     assert any(line.startswith("numpy") for line in built[0]), "and the instrument's"
 
@@ -66,5 +62,5 @@ def test_what_cannot_be_installed_ends_with_the_installers_own_words(
     own, other = trees
     monkeypatch.setattr(interpreters, "_requirements", lambda _: ["/no/such/package"])
     with pytest.raises(TailguardError, match=r"could not be built:\n.*no/such/package"):
-        python_for(other, own, silent)
+        python_for(other, own)
     assert not list(own.parent.glob("cache/environments/*/tailguard-ready")), "a half-built one is not kept"

@@ -61,7 +61,7 @@ def perform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Perform:
             "duet", flags={"runs_dir": str(tmp_path), "scenarios": ["registration"]}, environ={}
         )
         budget = Budget(pairs=pairs, minutes=5.0)
-        performed = DuetExecution(config, {}, MARGINS, budget, lambda _: None).perform(["tailguard", "duet"])
+        performed = DuetExecution(config, {}, MARGINS, budget).perform(["tailguard", "duet"])
         return Run.load(performed.folder)
 
     return run

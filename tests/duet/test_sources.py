@@ -1,6 +1,5 @@
 """Where a side's code comes from: commits and folders, copied, with the repository left alone."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,14 +8,7 @@ from tailguard.base.errors import UsageError
 from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import sides_from
 from tailguard.duet.sources import lock_hash, snapshot, unpack_ref, working_tree
-
-
-def git(folder: Path, *words: str) -> str:
-    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-    done = subprocess.run(
-        ["git", "-C", folder, *identity, *words], check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
+from tests.support.repository import git
 
 
 @pytest.fixture

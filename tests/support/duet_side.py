@@ -59,12 +59,14 @@ def record(*, held: bool) -> SideRecord:
         warmup=0,
         offered_rate_per_s=1.0,
         measured_s=1.0,
+        own_s=0.0,
         invariants=(Invariant(name="nobody twice", held=held, expected="0", observed="1"),),
     )
     return SideRecord(
         scenarios={"registration": entry},
         platform="here",
         faults=(),
+        doubts=(),
         plans={},
         phases=PhaseTimes(measure=0.1),
     )
