@@ -43,6 +43,7 @@ class ScenarioExecution:
         errors: the kinds of failures and refusals so far.
         lateness_ns: how late iterations began although a user was free.
         users: all virtual users so far.
+        unserved: samples of iterations that nobody began.
     """
 
     def __init__(self, scenario: Playable, clock: Clock, *, run_id: str = "", seed: int = 1) -> None:
@@ -57,7 +58,7 @@ class ScenarioExecution:
         self._context = IterationContext(
             run_id, seed, scenario.name, clock, self.steps, Refusals(scenario.refusals), self.errors
         )
-        self._unserved = Recorder()
+        self.unserved = Recorder()
 
     @contextmanager
     def user(self, number: int) -> Iterator[VirtualUser]:
@@ -102,16 +103,16 @@ class ScenarioExecution:
             code = pack_code(0, ERROR, 0, self.errors.number(NOT_SERVED))
             now_ns = self._clock.now_ns()
             for due_ns in unserved:
-                self._unserved.append(due_ns, now_ns, now_ns, code)
+                self.unserved.append(due_ns, now_ns, now_ns, code)
 
     def samples(self) -> Samples:
         """All samples so far."""
-        recorders = [self._unserved, *(user.recorder for user in self.users)]
+        recorders = [self.unserved, *(user.recorder for user in self.users)]
         return merge(recorders, self.name, self.steps.names(), self.errors.names())
 
     def drain(self) -> bytearray:
         """Return the rows of all iterations that have ended, and forget them; for greenlets, which share a thread."""
-        rows = self._unserved.drain()
+        rows = self.unserved.drain()
         for user in self.users:
             if not user.playing:
                 rows += user.recorder.drain()

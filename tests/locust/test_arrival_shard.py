@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tailguard.base.errors import UsageError
 from tailguard.engine.schedule import Poisson
-from tailguard.http.remote_target import Shard
 from tailguard.locust.messages import ScheduleWords
 from tailguard.locust.schedule import parse_rates, parse_schedule
 from tailguard.locust.worker.arrival_shard import BLOCK, ClosedShard, OpenShard, block_iteration
+from tailguard.suite.run import Shard
 
 
 class SteppedClock:
@@ -51,7 +51,7 @@ def test_open_shards_together_are_the_schedule(count):
         mine = OpenShard(starts, Shard(index, count), SteppedClock())
         mine.begin(0)
         while (start := mine.claim()) is not None:
-            seen.append((start.iteration, start.due_ns))
+            seen.append((start.number, start.due_ns))
     assert sorted(seen) == list(enumerate(starts.tolist()))
 
 
@@ -94,7 +94,7 @@ def test_a_start_that_somebody_was_waiting_for_when_the_shard_closed_is_not_due_
 
 def test_a_closed_shard_offers_what_it_hands_out():
     shard = ClosedShard(Shard(), SteppedClock())
-    assert [shard.claim().iteration for _ in range(3)] == [0, 1, 2]
+    assert [shard.claim().number for _ in range(3)] == [0, 1, 2]
     assert shard.offered == 3
     shard.close()
     assert shard.claim() is None

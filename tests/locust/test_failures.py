@@ -20,6 +20,7 @@ def found(kind, errors, ok=0, said="POST /x: no"):
         offered=errors + ok,
         ended=errors + ok,
         warmup=0,
+        own_s=0.0,
         cut_off=0,
         broken="",
         said={kind: said},

@@ -4,8 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tailguard.base.errors import UsageError
-from tailguard.locust.hooks import choose_spawn_rate, keep_playable
+from tailguard.locust.hooks import choose_spawn_rate, playable_users
 
 
 def chosen(**options):
@@ -28,13 +27,7 @@ def test_what_was_said_or_cannot_be_known_is_left_to_locust(options):
     assert chosen(**options) == options.get("spawn_rate")
 
 
-def users(*slugs):
-    return [SimpleNamespace(scenario=SimpleNamespace(slug=slug)) for slug in slugs]
-
-
-def test_a_target_that_lacks_everything_leaves_nothing_to_measure():
-    environment = SimpleNamespace(user_classes=users("a", "b"))
-    keep_playable(environment, lambda slugs: slugs[:1])
-    assert [each.scenario.slug for each in environment.user_classes] == ["a"]
-    with pytest.raises(UsageError, match="nothing to measure"):
-        keep_playable(environment, lambda slugs: [])
+def test_only_users_of_scenarios_that_can_be_played_are_dispatched_beside_those_that_are_not_ours():
+    ours = [SimpleNamespace(scenario=SimpleNamespace(name=name)) for name in ("a", "b")]
+    yours = SimpleNamespace()
+    assert playable_users([*ours, yours], ["a"]) == [ours[0], yours]

@@ -12,8 +12,9 @@ from tailguard.engine.recorder import ErrorKinds, Recorder, merge
 from tailguard.locust.clock import ClockPair
 from tailguard.locust.master.inbox import Inbox
 from tailguard.locust.messages import Chunk, Ledger, for_master, packed
-from tailguard.locust.worker.outbox import DrainedRecorder, Outbox
+from tailguard.locust.worker.outbox import Outbox
 from tailguard.record.samples import CONFLICT, ERROR, OK, pack_code
+from tests.support.measured import Measured
 
 STEPS = ("upload", "presigned_read")
 KINDS = ["TimedOut", "NotFound", "DeadlockDetected (40P01)"]
@@ -40,11 +41,11 @@ def keep(recorder, errors, sample):
 def sent_by_workers(shares, cuts=3):
     """(worker, message) of several workers, each sending its share in some cuts and then its ledger."""
     for number, share in enumerate(shares):
-        outbox, recorder, errors = Outbox("run"), DrainedRecorder(), ErrorKinds()
-        outbox.add("upload", recorder, errors)
+        outbox, source = Outbox("run"), Measured(STEPS)
+        outbox.add("upload", source)
         for start in range(0, len(share), max(1, len(share) // cuts)):
             for sample in share[start : start + max(1, len(share) // cuts)]:
-                keep(recorder, errors, sample)
+                keep(source.recorder, source.errors, sample)
             yield from ((f"w{number}", message) for message in outbox.cut())
         yield f"w{number}", outbox.ledger({}, {}, None)
 
@@ -102,6 +103,21 @@ def test_a_dropped_repeated_or_reordered_message_is_noticed(seed, mishap):
             next(place for place, (_, message) in enumerate(messages) if isinstance(message, Ledger))
         ]
     assert received(messages, 2).faults() != []
+
+
+def test_steps_of_the_same_name_become_one_whatever_their_numbers_are_on_a_worker():
+    inbox = Inbox("run")
+    for worker, names in (("w0", ("cart", "pay")), ("w1", ("pay", "cart", "cancel"))):
+        outbox, source = Outbox("run"), Measured(names)
+        outbox.add("shop", source)
+        for number in range(len(names)):
+            keep(source.recorder, source.errors, (number, 0, 1 + number, number, OK, 0, ""))
+        for message in outbox.cut():
+            inbox.take_chunk(worker, message)
+    merged = inbox.samples("shop", ("pay",))
+    assert merged.steps == ("pay", "cart", "cancel")
+    counts = {step: len(merged.response_ms(step)) for step in merged.steps}
+    assert counts == {"pay": 2, "cart": 2, "cancel": 1}
 
 
 def test_a_worker_that_never_answered_is_a_fault_and_what_it_had_sent_is_kept():

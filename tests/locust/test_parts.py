@@ -9,8 +9,8 @@ import pytest
 
 from tailguard.base.clock import MonotonicClock
 from tailguard.base.errors import UsageError
-from tailguard.engine.scenario import Scenario
-from tailguard.http.remote_target import Credential, RemoteTarget
+from tailguard.engine.workload import PlainScenario
+from tailguard.http.tls import Tls
 from tailguard.locust.master.master import Master
 from tailguard.locust.messages import (
     Chunk,
@@ -23,20 +23,17 @@ from tailguard.locust.messages import (
     run_of,
 )
 from tailguard.locust.worker.arrival_shard import ClosedShard, OpenShard
-from tailguard.locust.worker.scenario_executor import BoundScenario, ScenarioExecutor
+from tailguard.locust.worker.scenario_executor import ScenarioExecutor
 from tailguard.locust.worker.worker import Worker
 from tailguard.record.scenario import Invariant
+from tailguard.suite.invariants import SkippedError
+from tailguard.suite.run import Run, Target
 from tailguard.websocket.subscribers import BroadcastLostError
-
-
-def journey(session, platform, data):
-    session.step("step", platform, session.turn)
 
 
 def walk(platform):
     """A scenario of one step that asks this platform."""
-    scenario = Scenario("walk", "Walk", ("step",), frozenset(), journey, lambda *_: None, lambda *_: [])
-    return BoundScenario(scenario, platform, None)
+    return PlainScenario("walk", lambda it: it.step("step", platform, it.number), ("step",))
 
 
 class Place:
@@ -47,18 +44,17 @@ class Place:
         arrivals = ClosedShard(begin.shard, clock)
         if words is not None:
             arrivals = OpenShard(words.schedule().starts_ns(), begin.shard, clock)
-        self.executors = {"walk": ScenarioExecutor(walk(platform), arrivals, clock, tell)}
-        self.held, self.closed, self.audiences = held, False, {}
+        run = Run(begin.run, 1)
+        executor = ScenarioExecutor(walk(platform), arrivals, clock, tell, run=run, shard=begin.shard)
+        self.executors = {"walk": executor}
+        self.held, self.closed, self.audiences, self.skipped = held, False, {}, {}
 
     def invariants(self, slug, outbox):
-        observed = str(len(outbox.samples(slug, ("step",))))
+        observed = str(len(outbox.samples(slug)))
         return [Invariant(name="all came back", held=self.held, expected="all", observed=observed)]
 
     def notes(self):
         return {"throttled": "lift it"}
-
-    def renew(self, credentials):
-        self.renewed = credentials
 
     def close(self):
         self.closed = True
@@ -67,10 +63,11 @@ class Place:
 def plan(**more):
     return Plan(
         scenarios_sha256="",
-        target=RemoteTarget(host="http://there", secret="", mapping=None),
+        target=Target("http://there"),
+        tls=Tls(),
+        planned={"walk": 100},
         profile="smoke",
         settings={"seed": 1, "scenarios": ["walk"], "load.slice_s": 0.5, "database.dsn": None},
-        scenarios=("walk",),
         warmup=2,
         **more,
     )
@@ -123,9 +120,9 @@ class Net:
 
     def _user(self, worker):
         executor = worker.executor("walk")
-        session = executor.session()
-        while executor.play(session):
-            time.sleep(0.001)
+        with executor.user() as user:
+            while executor.play(user):
+                time.sleep(0.001)
 
     def samples(self):
         return self.master.inbox.samples("walk", ("step",))
@@ -134,9 +131,9 @@ class Net:
         return {name: ledger.scenarios["walk"] for name, ledger in self.master.inbox.ledgers().items()}
 
 
-def answering(turn):
+def answering(number):
     time.sleep(0.001)
-    return turn
+    return number
 
 
 def test_what_all_workers_measured_arrives_and_their_invariants_too():
@@ -149,7 +146,7 @@ def test_what_all_workers_measured_arrives_and_their_invariants_too():
     assert len(samples) == ended == len([each for each in net.told if each[0] == "walk.step"])
     assert len(samples) > 50
     assert [each.held for each in net.master.invariants["walk"]] == [True]
-    assert net.master.notes() == {"throttled": ["lift it"]}
+    assert net.master.notes() == {"throttled": "lift it"}
     assert (np.diff(samples.intended_ns) >= 0).all()
 
 
@@ -161,13 +158,25 @@ def test_one_worker_whose_invariant_broke_breaks_it_for_all():
     assert [each.held for each in net.master.invariants["walk"]] == [False]
 
 
-def test_new_credentials_reach_every_worker():
+def test_what_a_worker_leaves_out_reaches_the_master_with_the_reason():
     net = Net(2, answering)
+    usual = net.workers["w1"]._open
+
+    def left_out(*_):
+        raise SkippedError("the target's database is not ours to read")
+
+    def place(*given):
+        found = usual(*given)
+        found.skipped, found.invariants = {"swim": "there is no water"}, left_out
+        return found
+
+    net.workers["w1"]._open = place
     net.play(0.05)
-    new = Credential(headers={"Authorization": "Bearer new"}, token="new")
-    net.master.renew([new])
     net.master.collect()
-    assert [worker._workplace.renewed for worker in net.workers.values()] == [(new,), (new,)]
+    assert net.master.settle() == []
+    assert net.master.skipped == {"swim": "there is no water"}
+    assert net.master.unchecked == {"walk": "the target's database is not ours to read"}
+    assert [each.held for each in net.master.invariants["walk"]] == [True]
 
 
 def test_a_worker_that_dies_is_a_fault_and_is_not_waited_for():

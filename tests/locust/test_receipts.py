@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tailguard.engine.recorder import ErrorKinds
 from tailguard.locust.clock import ClockPair
 from tailguard.locust.master.broadcasts import LOST
 from tailguard.locust.master.inbox import Inbox
 from tailguard.locust.messages import ReceiptChunk, WatchedLedger
-from tailguard.locust.worker.outbox import DrainedRecorder, Outbox
+from tailguard.locust.worker.outbox import Outbox
 from tailguard.locust.worker.receipts import ReceiptLog
 from tailguard.record.samples import ERROR, OK, pack_code
 from tailguard.websocket.messages import Receipt, Totals
+from tests.support.measured import Measured
 
 STEPS = ("broadcast",)
 SPECTATORS = 3
@@ -80,8 +80,9 @@ class Node:
 
     def __init__(self, since_ns=0):
         self.crowd, self.clock = Spectators(), Stopped(since_ns)
-        self.recorder, self.errors, self.outbox = DrainedRecorder(), ErrorKinds(), Outbox("run")
-        self.outbox.add("b", self.recorder, self.errors)
+        self.measured, self.outbox = Measured(STEPS), Outbox("run")
+        self.recorder, self.errors = self.measured.recorder, self.measured.errors
+        self.outbox.add("b", self.measured)
         self.outbox.add_receipts("b", ReceiptLog(self.crowd, self.clock))
 
     def sent(self, sent_ns, receipt):

@@ -36,8 +36,7 @@ class ScenarioExecutor:
         self.broken = ""
         self._execution = ScenarioExecution(scenario, clock, run_id=run.id, seed=run.seed)
         self._clock, self._tell, self._shard = clock, tell, shard
-        self._settled = False
-        self._last_rows = bytearray()
+        self._playing: dict[VirtualUser, int] = {}  # with how many bytes of their rows were told
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -60,16 +59,17 @@ class ScenarioExecutor:
         start = self.arrivals.claim()
         if start is None or self.broken:
             return False
-        kept = len(user.recorder.buffer)
+        self._playing[user] = len(user.recorder.buffer)
         try:
             self._execution.play(user, start)
         except UsageError as error:
             self.broken = str(error)
         except BaseException:
             # Locust ends a user by throwing into it: an iteration that is ended in the middle has no sample.
-            self.cut_off += not self._settled
+            self.cut_off += user in self._playing
             raise
-        tell_rows(self._tell, self._execution, user.recorder.buffer[kept:])
+        finally:
+            self._tell_newest(user)
         self.ended += 1
         return True
 
@@ -90,19 +90,16 @@ class ScenarioExecutor:
         """Close the arrivals, give what is in progress time to end, and record what did not end or was never begun."""
         self.arrivals.close()
         give_up_ns = self._clock.now_ns() + int(drain_s * 1e9)
-        while any(user.playing for user in self._execution.users) and self._clock.now_ns() < give_up_ns:
+        while self._playing and self._clock.now_ns() < give_up_ns:
             self._clock.sleep_until_ns(self._clock.now_ns() + _POLL_NS)
-        ended = self._execution.drain()
         self._execution.settle(self.arrivals)
-        self._settled = True
-        left = self._execution.drain()
-        tell_rows(self._tell, self._execution, left)
-        self._last_rows = ended + left
+        for user in tuple(self._playing):
+            self._tell_newest(user)
+        tell_rows(self._tell, self._execution, self._execution.unserved.buffer)
 
     def drain(self) -> bytearray:
         """Return the rows of all iterations that have ended since the last time, and forget them."""
-        last, self._last_rows = self._last_rows, bytearray()
-        return last + self._execution.drain()
+        return self._execution.drain()
 
     def ledger(self) -> ScenarioLedger:
         """Return what the master must know beside the samples."""
@@ -117,3 +114,9 @@ class ScenarioExecutor:
             said=self.errors.said,
             lateness_ns=self._execution.lateness_ns.tobytes(),
         )
+
+    def _tell_newest(self, user: VirtualUser) -> None:
+        """Tell the samples of the user's iteration, which is over."""
+        told = self._playing.pop(user, None)
+        if told is not None:
+            tell_rows(self._tell, self._execution, user.recorder.buffer[told:])
