@@ -11,11 +11,12 @@ from importlib import import_module
 import msgspec
 
 from tailguard.base.errors import UsageError
+from tailguard.suite.invariants import SkippedError
 
 Data = None | bool | int | float | str | list["Data"] | dict[str, "Data"]
 
 # Keys that tell a copy's other kinds from dictionaries.
-_TUPLE, _RANGE, _CLASS, _FIELDS = "$tuple", "$range", "$class", "$fields"
+_TUPLE, _RANGE, _CLASS, _FIELDS, _SKIPPED = "$tuple", "$range", "$class", "$fields", "$skipped"
 
 
 def to_data(value: object, path: str) -> Data:
@@ -33,13 +34,23 @@ def to_data(value: object, path: str) -> Data:
     return _instance(value, path)
 
 
+def skipped_data(why: str) -> Data:
+    """Return what stands for a value that was skipped."""
+    return {_SKIPPED: why}
+
+
 def from_data(data: Data) -> object:
-    """Return the value that `to_data` copied. Raises UsageError if its class is not the one it was copied from."""
+    """Return the value that `to_data` copied.
+
+    Raises UsageError if its class is not the one it was copied from, SkippedError if it was skipped there.
+    """
     if isinstance(data, list):
         return [from_data(item) for item in data]
     if not isinstance(data, dict):
         return data
     match data:
+        case {"$skipped": str(why)}:
+            raise SkippedError(why)
         case {"$tuple": list(items)}:
             return tuple(from_data(item) for item in items)
         case {"$range": [int(start), int(stop), int(step)]}:

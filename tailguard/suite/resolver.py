@@ -1,7 +1,7 @@
 """The resolver: makes the fixtures of the chosen scenarios, in this process and for its virtual users."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +9,8 @@ from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusal
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import Invariant
-from tailguard.suite.data import Data, from_data, to_data
+from tailguard.suite.data import Data, from_data, skipped_data, to_data
+from tailguard.suite.fixture import Scope
 from tailguard.suite.invariants import SkippedError, checked
 from tailguard.suite.lifetime import Lifetime
 from tailguard.suite.plan import SAMPLES, Node, Nodes, Plan, walk
@@ -27,11 +28,15 @@ class Resolver(Lifetime):
         self._exported: dict[str, Data] = {}
 
     def export(self, plans: Iterable[Plan]) -> dict[str, Data]:
-        """Make all fixtures of scope "run" that the plans need; return their values for the run's other processes."""
+        """Make all fixtures of scope "run" that the plans need; return their values for the run's other processes.
+
+        Raises:
+            SkippedError: a fixture that a journey needs called `skip`. What only invariants need is left out instead.
+        """
         for plan in plans:
-            for node in walk({**plan.journey, **plan.check}):
-                if node.fixture.scope == "run":
-                    self.value(node)
+            self._make(plan.journey, "run")
+            with suppress(SkippedError):
+                self._make(plan.check, "run")
         return self._exported
 
     def bind(self, plan: Plan) -> "BoundScenario":
@@ -40,17 +45,17 @@ class Resolver(Lifetime):
         Raises:
             SkippedError: a fixture that the journey needs called `skip`.
         """
-        self._make_shared(plan.journey)
+        self._make(plan.journey, "run", "process")
         unchecked = ""
         try:
-            self._make_shared(plan.check)
+            self._make(plan.check, "run", "process")
         except SkippedError as skipped:
             unchecked = str(skipped)
         return BoundScenario(plan, self, unchecked)
 
-    def _make_shared(self, nodes: Nodes) -> None:
+    def _make(self, nodes: Nodes, *scopes: Scope) -> None:
         for node in walk(nodes):
-            if node.fixture.scope != "user":
+            if node.fixture.scope in scopes:
                 self.value(node)
 
     def _new(self, node: Node) -> object:
@@ -58,7 +63,11 @@ class Resolver(Lifetime):
             return super()._new(node)
         if self._run_values is not None:
             return from_data(self._run_values[node.key])
-        value = super()._new(node)
+        try:
+            value = super()._new(node)
+        except SkippedError as skipped:
+            self._exported[node.key] = skipped_data(str(skipped))
+            raise
         self._exported[node.key] = to_data(value, f"{node.fixture.place}: fixture {node.fixture.name!r}")
         return value
 

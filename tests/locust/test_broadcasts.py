@@ -6,7 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from perf.seeded_shard import seeded_for
+from perf.offer import rows_of
+from reference.seed import Seeded, SeedSize
 from tailguard.locust.master.master import SPARE_SHARDS
 from tailguard.record.samples import ERROR, OK
 from tests.support.locust_runs import ROOT, TAILGUARD, processes, served_platform
@@ -21,9 +22,8 @@ MISSED = 12  # the event of each worker's that one spectator misses: after the w
 
 def shard_of():
     """Shard by match id: each worker submits the results of matches of its own."""
-    shards = WORKERS + SPARE_SHARDS
-    live = seeded_for(0, shards).live_tournaments[0]
-    return {match: shard for shard in range(shards) for match in seeded_for(shard, shards).matches_of(live)}
+    watched = rows_of(Seeded.of(SeedSize())).watched
+    return {match: number % (WORKERS + SPARE_SHARDS) for number, (match, _) in enumerate(watched)}
 
 
 def dropping():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perf.mapping.target import NEEDED
+from perf.platform import NEEDED
 from tests.support.locust_runs import LOCUST, ROOT
 
 USERS = {
@@ -44,8 +44,8 @@ def test_locust_lists_one_user_for_each_scenario_that_http_can_play():
 @pytest.mark.system
 def test_in_process_the_scenarios_load_without_locust_and_have_no_users():
     code = (
-        "import sys; from tailguard.config.suite_table import find_file, suite_in;"
-        "from tailguard.suite.registry import known_steps; known_steps(suite_in(find_file()));"
+        "import sys; from tailguard.config.merge import load_config;"
+        "from tailguard.suite.discovery import open_suite; open_suite(load_config());"
         "import scenarios.locust_users as u; print(sorted(n for n in vars(u) if n.endswith('User')));"
         "print({'locust', 'gevent'} & set(sys.modules))"
     )

@@ -10,7 +10,7 @@ import pytest
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.suite import lifetime
 from tailguard.suite.fixture import Fixture, fixture, given
-from tailguard.suite.invariants import expect
+from tailguard.suite.invariants import SkippedError, expect, skip
 from tailguard.suite.plan import plan_scenario
 from tailguard.suite.resolver import Resolver
 from tailguard.suite.scenario import scenario
@@ -259,3 +259,55 @@ def test_one_that_hangs_while_it_is_taken_away_is_named_and_left(log, caplog, mo
     assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
         "fixture 'stuck' was left after 0.05 s"
     ]
+
+
+@pytest.fixture
+def unreadable():
+    """A scenario whose invariants need a database that nobody may read, planned; its journey needs an address."""
+
+    @fixture(scope="run")
+    def address():
+        return "http://shop"
+
+    @fixture(scope="run")
+    def shop_db():
+        skip("the database is not ours to read")
+
+    @fixture
+    def reader(shop_db):
+        return object()
+
+    @scenario
+    def buy(it, address):
+        it.append(address)
+
+    @buy.invariants
+    def holds(reader):
+        yield expect("all are sold", 3, 3)
+
+    return plan_scenario(buy, table(address, shop_db, reader))
+
+
+def test_what_only_the_invariants_need_is_left_out_in_every_process_with_the_reason(unreadable):
+    with Resolver() as started:
+        exported = started.export([unreadable])
+    with Resolver(exported) as elsewhere:
+        bound = elsewhere.bind(unreadable)
+        played = []
+        with bound.user() as journey:
+            journey(played)
+    assert played == ["http://shop"]
+    assert bound.unchecked == "the database is not ours to read"
+
+
+def test_a_fixture_of_the_run_that_a_journey_needs_skips_the_scenario_as_soon_as_it_is_exported():
+    @fixture(scope="run")
+    def seats():
+        skip("the target has no seats")
+
+    @scenario
+    def sit(it, seats): ...
+
+    plan = plan_scenario(sit, table(seats))
+    with Resolver() as started, pytest.raises(SkippedError, match="no seats"):
+        started.export([plan])
