@@ -53,3 +53,10 @@ def s3_server() -> Iterator[S3Server]:
 def own_suite(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> None:
     """Each test works on this repository's suite, wherever its present folder is."""
     monkeypatch.setenv("TAILGUARD_CONFIG", str(pytestconfig.rootpath / "tailguard.toml"))
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What is told while the test runs, as `said.messages`."""
+    caplog.set_level("INFO", "tailguard")
+    return caplog

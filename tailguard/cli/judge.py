@@ -57,7 +57,7 @@ def judge(
     """
     from tailguard.engine.quantiles import estimate
     from tailguard.formats.read_latencies import read_latencies
-    from tailguard.judge.finished_stream import judge_finished
+    from tailguard.judge.decision import judge_finished
     from tailguard.judge.multiplicity import correct_fails
 
     objectives = [parse_objective(text) for text in texts]

@@ -49,20 +49,6 @@ class Config(Options):
         """Return the configuration of merged settings, by dotted key."""
         return cls(**_filled(Options, settings, ""), profile=profile, settings=settings, suite=suite)
 
-    def get(self, name: str) -> Any:
-        """Return the value of a dotted key; KeyError if there is no such key."""
-        return self.settings[name].value
-
-    def scenario(self, slug: str) -> dict[str, Any]:
-        """Return the [load] values overlaid by those of [scenario.<slug>]."""
-        tables = ("load.", f"scenario.{slug}.")
-        return {
-            name.removeprefix(prefix): setting.value
-            for prefix in tables
-            for name, setting in self.settings.items()
-            if name.startswith(prefix)
-        }
-
     def read(self, table: str, kind: type[T]) -> T:
         """Fill a dataclass from a table, such as "certificates" or "scenario.checkout".
 

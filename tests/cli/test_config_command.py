@@ -46,7 +46,7 @@ def test_json_has_the_same_values_and_the_hash_of_a_run(capsys):
     record = json.loads(shown(capsys, "--json", "--profile", "full"))
     config = load_config("full")
     assert (record["profile"], record["sha256"]) == ("full", config.sha256)
-    assert record["values"]["load.max_samples"]["value"] == config.get("load.max_samples")
+    assert record["values"]["load.max_samples"]["value"] == config.load.max_samples
     assert record["values"]["load.max_samples"]["source"] == "profile full"
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from tailguard.base.errors import UsageError
 from tailguard.cli.main import run_cli
-from tailguard.cli.migrate import lint as migrate_lint
 from tailguard.cli.migrate.lint import WITHOUT_SQUAWK, annotation, plain
 from tailguard.migrations import squawk as squawk_module
 from tailguard.migrations.lint import Finding, lint_folder, located_statements
@@ -142,7 +141,7 @@ def test_the_command_ends_with_65_and_prints_annotations_inside_of_github(
 
 
 def test_the_shipped_migrations_pass_and_a_missing_squawk_is_said(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(migrate_lint, "find_squawk", lambda: None)
+    monkeypatch.setattr(squawk_module, "find_squawk", lambda: None)
     assert run_cli(["migrate", "lint", "--strict"]) == 0
     assert WITHOUT_SQUAWK in capsys.readouterr().err
     monkeypatch.undo()

@@ -46,41 +46,43 @@ def test_each_place_overrides_the_one_before(tmp_path):
     (tmp_path / "tailguard.toml").write_text("seed = 3\n\n[load]\nwarmup = 3\n", encoding="utf-8")
     assert (load("smoke").settings["load.workers"].source) == "default"
     assert load("ci").settings["load.max_samples"].source == "profile ci"
-    assert (load("ci").get(key), load("ci").settings[key].source) == (3, "tailguard.toml, line 4")
+    assert (load("ci").settings[key].value, load("ci").settings[key].source) == (3, "tailguard.toml, line 4")
     environ = {"TAILGUARD_LOAD__WARMUP": "4"}
     by_variable = load("ci", environ)
-    assert (by_variable.get(key), by_variable.settings[key].source) == (4, "TAILGUARD_LOAD__WARMUP")
+    assert (by_variable.settings[key].value, by_variable.settings[key].source) == (
+        4,
+        "TAILGUARD_LOAD__WARMUP",
+    )
     by_flag = load("ci", environ, flags={key: 5, "seed": None})
-    assert (by_flag.get(key), by_flag.settings[key].source) == (5, "flag")
-    assert by_flag.get("seed") == 3, "a flag that was not given changes nothing"
+    assert (by_flag.settings[key].value, by_flag.settings[key].source) == (5, "flag")
+    assert by_flag.seed == 3, "a flag that was not given changes nothing"
     by_set = load("ci", environ, flags={key: 5}, sets=["load.warmup=6"])
-    assert (by_set.get(key), by_set.settings[key].source) == (6, "--set")
+    assert (by_set.settings[key].value, by_set.settings[key].source) == (6, "--set")
 
 
 def test_a_scenario_reads_load_overlaid_by_its_own():
     config = load_suite("smoke", sets=["scenario.registration.workers=3", "load.slice_s=2"])
-    registration = config.scenario("registration")
-    assert registration["workers"] == 3
-    assert registration["slice_s"] == 2.0
+    registration = config.load_of("registration")
+    assert registration.workers == 3
+    assert registration.slice_s == 2.0
     assert (
-        registration["rate_per_s"]
-        == SUITE_TABLES["profile"]["smoke"]["scenario"]["registration"]["rate_per_s"]
+        registration.rate_per_s == SUITE_TABLES["profile"]["smoke"]["scenario"]["registration"]["rate_per_s"]
     )
-    assert config.scenario("economy_transfer")["workers"] == config.get("load.workers")
+    assert config.load_of("economy_transfer").workers == config.load.workers
 
 
 def test_a_later_load_value_beats_an_earlier_scenario_value():
     """`--set load.rate_per_s=10` means every scenario, also those to which the profile gave a rate of their own."""
     config = load_suite("smoke", sets=["load.rate_per_s=10"])
-    assert {config.scenario(slug)["rate_per_s"] for slug in SLUGS} == {10.0}
+    assert {config.load_of(slug).rate_per_s for slug in SLUGS} == {10.0}
     both = load_suite("smoke", sets=["load.rate_per_s=10", "scenario.registration.rate_per_s=20"])
-    assert both.scenario("registration")["rate_per_s"] == 20.0
+    assert both.load_of("registration").rate_per_s == 20.0
 
 
 def test_only_the_broadcast_has_subscribers():
     config = load_suite()
-    assert config.scenario("websocket_broadcast")["subscribers"] == 50
-    assert "subscribers" not in config.scenario("registration")
+    assert config.read("scenario.websocket_broadcast", Broadcast).subscribers == 50
+    assert "scenario.registration.subscribers" not in config.settings
     assert "unknown key 'scenario.registration.subscribers'" in refusal(
         file=ROOT / "tailguard.toml", sets=["scenario.registration.subscribers=2"]
     )
@@ -88,7 +90,7 @@ def test_only_the_broadcast_has_subscribers():
 
 def test_a_scenario_of_ones_own_takes_load_keys():
     config = load(sets=["scenarios=checkout", "scenario.checkout.rate_per_s=7"])
-    assert config.scenario("checkout")["rate_per_s"] == 7.0
+    assert config.load_of("checkout").rate_per_s == 7.0
 
 
 def test_the_file_may_choose_a_profile_and_flag_and_variable_win(tmp_path):
@@ -101,18 +103,18 @@ def test_the_file_may_choose_a_profile_and_flag_and_variable_win(tmp_path):
 def test_the_file_may_define_and_extend_profiles(tmp_path):
     text = "[profile.mine]\nload.workers = 2\n[profile.ci]\nload.workers = 4\n"
     (tmp_path / "tailguard.toml").write_text(text, encoding="utf-8")
-    assert load("mine").get("load.workers") == 2
+    assert load("mine").load.workers == 2
     ci = load("ci")
-    assert ci.get("load.workers") == 4
+    assert ci.load.workers == 4
     assert ci.settings["load.workers"].source == "tailguard.toml, line 4"
-    assert ci.get("load.max_samples") == 5000, "the shipped profile still holds"
+    assert ci.load.max_samples == 5000, "the shipped profile still holds"
 
 
 def test_another_file_is_named_by_argument_or_variable(tmp_path):
     other = tmp_path / "other.toml"
     other.write_text("seed = 9\n", encoding="utf-8")
-    assert load(file=other).get("seed") == 9
-    assert load(environ={"TAILGUARD_CONFIG": str(other)}).get("seed") == 9
+    assert load(file=other).seed == 9
+    assert load(environ={"TAILGUARD_CONFIG": str(other)}).seed == 9
     assert "missing.toml: No such file" in refusal(file="missing.toml")
 
 
@@ -188,20 +190,20 @@ def test_variables_of_other_rooms_are_left_alone():
 def test_a_secret_is_used_but_never_shown():
     dsn = "postgresql://guard:hunter22@db.example/arena"
     config = load(sets=[f"database.dsn={dsn}"])
-    assert config.get("database.dsn") == dsn
+    assert config.database.dsn == dsn
     assert config.frozen()["database"]["dsn"] == "postgresql://guard:***@db.example/arena"
     bare = load(sets=["database.dsn=hunter22"])
     assert bare.frozen()["database"]["dsn"] == "***"
     keywords = load(sets=["database.dsn=host=db user=guard password=hunter22"])
     assert keywords.frozen()["database"]["dsn"] == "host=db user=guard password=***"
-    assert keywords.get("database.dsn").endswith("hunter22")
+    assert keywords.database.dsn.endswith("hunter22")
 
 
 def test_a_key_without_a_default_is_unset_until_somebody_sets_it():
     """The confidence then is that of the objectives file."""
-    assert load("smoke").get("slo.confidence") is None
+    assert load("smoke").slo.confidence is None
     assert load("smoke").frozen()["slo"]["confidence"] is None
-    assert load("smoke", sets=["slo.confidence=0.95"]).get("slo.confidence") == 0.95
+    assert load("smoke", sets=["slo.confidence=0.95"]).slo.confidence == 0.95
 
 
 def test_the_hash_is_of_the_values_not_of_their_sources():
@@ -227,10 +229,10 @@ def test_every_shipped_rule_and_profile_value_is_about_a_key():
 
 def test_the_smoke_profile_measures_less_than_a_minute():
     config = load_suite("smoke")
-    settings = [config.scenario(slug) for slug in SLUGS]
-    assert sum(s["max_seconds"] for s in settings) < 60
-    for slug, s in zip(SLUGS, settings, strict=True):
-        assert s["rate_per_s"] * s["max_seconds"] > s["min_samples"] * 1.3, (
+    loads = {slug: config.load_of(slug) for slug in SLUGS}
+    assert sum(each.max_seconds for each in loads.values()) < 60
+    for slug, each in loads.items():
+        assert each.rate_per_s * each.max_seconds > each.min_samples * 1.3, (
             f"{slug} has room on a slow machine"
         )
 
@@ -239,7 +241,7 @@ def test_the_smoke_profile_measures_less_than_a_minute():
 @given(st.dictionaries(st.sampled_from(["seed", "load.workers", "load.warmup"]), st.integers(1, 10**6)))
 def test_what_is_set_is_what_is_read(values):
     config = load(sets=[f"{name}={value}" for name, value in values.items()])
-    assert {name: config.get(name) for name in values} == values
+    assert {name: config.settings[name].value for name in values} == values
 
 
 def test_the_merge_order_in_the_comment_is_the_one_that_holds():

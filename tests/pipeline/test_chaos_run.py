@@ -110,7 +110,7 @@ def test_a_stopped_postgres_and_dropped_subscribers_cost_no_acknowledged_write(w
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ("subscribers_dropped=0.5:1", "needs the scenario websocket_broadcast"),
+        ("subscribers_dropped=0.5:1", "needs a scenario with subscribers"),
         ("s3_down:1", "needs a scenario that uses S3"),
     ],
 )

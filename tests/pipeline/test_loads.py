@@ -22,7 +22,7 @@ SEED = zlib.crc32(b"1/registration")
 def load(**settings: object) -> Schedule:
     flags = {f"load.{name}": value for name, value in settings.items()} | {"load.max_seconds": 10.0}
     config = load_config("smoke", flags=flags, environ={})
-    return load_of("registration", config.scenario("registration"), seed=1).schedule.describe(workers=8)
+    return load_of("registration", config.load_of("registration"), seed=1).schedule.describe(workers=8)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_step_that_cannot_be_read_is_shown_with_an_example() -> None:
 
 
 def test_arrivals_of_a_scenario_depend_on_the_seed_and_its_own_name() -> None:
-    settings = load_config("smoke", environ={}).scenario("registration")
-    found = [load_of(slug, settings, seed).schedule for slug in ("a", "b") for seed in (1, 2)]
+    options = load_config("smoke", environ={}).load_of("registration")
+    found = [load_of(name, options, seed).schedule for name in ("a", "b") for seed in (1, 2)]
     assert len(set(found)) == 4
-    assert load_of("a", settings, 1).schedule == found[0]
+    assert load_of("a", options, 1).schedule == found[0]

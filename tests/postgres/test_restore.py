@@ -43,18 +43,19 @@ def dump(postgres: Server, database: Database, tmp_path: Path) -> Iterator[Dump]
 
 
 @pytest.mark.parametrize("kind", ["plain", "custom", "tar", "directory"])
-def test_a_dump_of_any_format_becomes_a_table_to_prove_on(dump: Dump, database: Database, kind: str) -> None:
-    said: list[str] = []
+def test_a_dump_of_any_format_becomes_a_table_to_prove_on(
+    dump: Dump, database: Database, kind: str, said: pytest.LogCaptureFixture
+) -> None:
     migration = what_if(
         "CREATE INDEX CONCURRENTLY i ON ledger (wallet)", "SELECT id FROM ledger WHERE wallet = 1", {}
     )
     with (
-        prove_target(migration, 300, None, database.schema, said.append, dump=dump(kind)) as target,
+        prove_target(migration, 300, None, database.schema, dump=dump(kind)) as target,
         target.connect() as connection,
     ):
         assert connection.execute("SELECT count(*) FROM ledger").fetchone() == (300,)
         assert target.schema != database.schema
-    assert any("Restoring" in line for line in said)
+    assert any("Restoring" in line for line in said.messages)
 
 
 def test_a_role_that_our_server_lacks_is_told_and_stops_nothing(dump: Dump) -> None:

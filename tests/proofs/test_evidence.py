@@ -63,9 +63,10 @@ def held(proof: Proof) -> dict[str, bool]:
     return {name: verdict.state == "PASS" for name, verdict in answers(proof).items()}
 
 
-def test_a_good_index_is_proved_once_round(database: Database, tmp_path: Path) -> None:
-    said: list[str] = []
-    (proof,) = prove_small(database, [migration()], 8, said.append, tmp_path / "plans")
+def test_a_good_index_is_proved_once_round(
+    database: Database, tmp_path: Path, said: pytest.LogCaptureFixture
+) -> None:
+    (proof,) = prove_small(database, [migration()], 8, tmp_path / "plans")
     assert state_of(proof) == "PASS", why_of(proof)
     assert set(held(proof)) == {
         "Index Scan on the new index",
@@ -87,7 +88,7 @@ def test_a_good_index_is_proved_once_round(database: Database, tmp_path: Path) -
     assert found.rows == ROWS
     assert found.index_bytes > 100_000
     assert found.build_s == proof.cycle[0].seconds > 0
-    assert len(said) == 5
+    assert len(said.messages) == 5
     assert state(database) == (True, True)
 
 

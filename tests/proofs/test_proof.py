@@ -12,9 +12,9 @@ from tailguard.migrations.index import find_table, wanted_shape
 from tailguard.migrations.limits import Limits
 from tailguard.proofs.cost import measure_cost
 from tailguard.proofs.evidence.evidence import prove_small
+from tailguard.proofs.live_options import COPY_ROWS, LiveOptions
 from tailguard.proofs.load.statements import statements_for
 from tailguard.proofs.proof import Evidence, Proof
-from tailguard.proofs.live_options import COPY_ROWS, LiveOptions
 from tailguard.proofs.under_load import prove_under_load
 from tailguard.record.migration import (
     Blocks,
@@ -195,14 +195,13 @@ def test_what_it_is_worth_is_one_sentence_that_claims_no_more_than_was_seen(rati
     assert ("one query in 800 inserts" in sentence) == (ratio.low > 1)
 
 
-def test_the_whole_proof_goes_round_and_leaves_the_index(entries):
+def test_the_whole_proof_goes_round_and_leaves_the_index(entries, said):
     """A small one, for its course: its builds are too short to be judged, and it says so."""
-    said = []
     options = LiveOptions(
         rate_per_s=50.0, calibration_s=0.2, baseline_s=0.3, fewest_builds=1, most_builds=1, control=False
     )
     proof = Proof(migration())
-    sent = prove_under_load(proof, entries, options, said.append)
+    sent = prove_under_load(proof, entries, options)
     assert state(entries) == (True, True)
     assert proof.live is not None
     assert [build.seconds > 0 for build in proof.live.builds] == [True]
@@ -212,7 +211,7 @@ def test_the_whole_proof_goes_round_and_leaves_the_index(entries):
     assert state_of(proof, sent) in ("INCONCLUSIVE", "FAIL")
     windows = {name.removeprefix("0009/").rsplit("_", 1)[0] for name in sent}
     assert windows == {"baseline", "build_1", "after"}
-    assert any("build 1 under load" in line for line in said)
+    assert any("build 1 under load" in line for line in said.messages)
 
 
 SORTS = f"CREATE INDEX CONCURRENTLY {INDEX} ON ledger (wallet_id)"

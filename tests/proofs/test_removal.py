@@ -14,9 +14,9 @@ from tailguard.migrations.sql import statements
 from tailguard.migrations.status import status_of
 from tailguard.postgres.database import Database
 from tailguard.proofs.evidence.evidence import on_the_same_table, prove_small
+from tailguard.proofs.live_options import LiveOptions
 from tailguard.proofs.load.reader import long_reader
 from tailguard.proofs.proof import Proof
-from tailguard.proofs.live_options import LiveOptions
 from tailguard.proofs.under_load import prove_under_load
 from tailguard.record.migration import IndexCost, MigrationEntry, WalBytes, WriteCost, WriteTimes
 from tailguard.record.part import Quantile

@@ -108,7 +108,7 @@ def test_what_is_saved_after_one_scenario_is_there_when_the_next_one_dies(run, c
     run.save()
     add(run, some_samples("economy_transfer", seed=2))
     # ... and here the process ends without another save.
-    found = Run.load("latest", config.get("runs_dir"))
+    found = Run.load("latest", config.runs_dir)
     assert list(found.samples()) == ["registration"] == list(found.record.scenarios)
     assert same(found.samples()["registration"], first)
     assert not found.complete
@@ -222,14 +222,14 @@ def test_a_run_is_judged_by_what_it_started_with_unless_it_is_judged_anew(config
 
 
 def test_a_run_is_found_by_folder_file_id_and_latest(run, config):
-    runs_dir = config.get("runs_dir")
+    runs_dir = config.runs_dir
     for where in (run.folder, run.folder / "run.json", run.record.id, "latest", Path(runs_dir) / "latest"):
         assert Run.load(where, runs_dir).folder == run.folder.resolve()
 
 
 def test_latest_is_the_newest_and_moves_on(run, config):
     second = start(config)
-    assert Run.load("latest", config.get("runs_dir")).folder == second.folder.resolve()
+    assert Run.load("latest", config.runs_dir).folder == second.folder.resolve()
 
 
 def test_where_links_cannot_be_made_latest_is_a_file_with_the_name(run, config, monkeypatch):
@@ -238,15 +238,15 @@ def test_where_links_cannot_be_made_latest_is_a_file_with_the_name(run, config, 
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
     point_latest(run.folder)
-    assert (Path(config.get("runs_dir")) / "latest").is_file()
-    assert Run.load("latest", config.get("runs_dir")).folder == run.folder.resolve()
+    assert (Path(config.runs_dir) / "latest").is_file()
+    assert Run.load("latest", config.runs_dir).folder == run.folder.resolve()
 
 
 def test_latest_survives_the_removal_of_the_run_it_points_to(run, config):
-    link = Path(config.get("runs_dir")) / "latest"
+    link = Path(config.runs_dir) / "latest"
     link.unlink()
     link.symlink_to("20990101T000000Z-gone00")
-    assert Run.load("latest", config.get("runs_dir")).folder == run.folder.resolve()
+    assert Run.load("latest", config.runs_dir).folder == run.folder.resolve()
 
 
 @pytest.mark.parametrize(

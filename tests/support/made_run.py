@@ -141,6 +141,7 @@ def _scenario(frame: pd.DataFrame, slug: str) -> ScenarioEntry:
         offered_rate_per_s=100.1,
         achieved_rate_per_s=100.0,
         measured_s=round(float(first.intended_ns.max()) / 1e9, 3),
+        own_s=0.0,
         ended_because=ScenarioEnded.DECIDED,
         lateness_ms=_quantiles((first.started_ns - first.intended_ns).to_numpy() / 1e6),
         counts=counts,

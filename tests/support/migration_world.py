@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from tailguard.migrations.migration import Migration, Query
 from tailguard.migrations.limits import Limits
+from tailguard.migrations.migration import Migration, Query
 from tailguard.migrations.runner import Runner
 from tailguard.migrations.sql import created_index
 from tailguard.postgres.database import Database

@@ -59,6 +59,7 @@ def entry_of(samples: Samples, invariants: Sequence[Invariant] = (HELD,)) -> Sce
         offered_rate_per_s=100.0,
         achieved_rate_per_s=100.0,
         measured_s=len(samples) / 100,
+        own_s=0.0,
         lateness_ns=np.full(len(samples), 80_000, np.int64),
         ended_because=ScenarioEnded.DECIDED,
     )
