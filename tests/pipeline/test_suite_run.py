@@ -9,8 +9,9 @@ import pytest
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
+from tailguard.engine.measure import Progress
 from tailguard.pipeline.suite_run import Watch, run_suite
-from tailguard.postgres.server import Server
+from tailguard.postgres.server import Server, embedded_postgres
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 
@@ -143,7 +144,7 @@ def test_an_unknown_fault_is_named(suite: Suite) -> None:
 
 
 def test_what_was_measured_before_an_interrupt_is_saved_and_marked(suite: Suite) -> None:
-    def interrupt(progress: Any) -> None:
+    def interrupt(progress: Progress) -> None:
         if len(progress.samples) >= 50:
             raise KeyboardInterrupt
 
@@ -152,23 +153,17 @@ def test_what_was_measured_before_an_interrupt_is_saved_and_marked(suite: Suite)
     assert len(pd.read_parquet(run.folder / "samples.parquet")) >= 50
 
 
-def test_a_database_that_dies_leaves_an_incomplete_run_with_its_samples(
-    suite: Suite, postgres: Server
-) -> None:
-    import psycopg
+def test_a_database_that_dies_leaves_an_incomplete_run_with_its_samples(suite: Suite) -> None:
+    with embedded_postgres(settings={"shared_buffers": "16MB"}) as mortal:
 
-    def kill(progress: Any) -> None:
-        if len(progress.samples) >= 60:
-            with psycopg.connect(postgres.dsn, autocommit=True) as admin:
-                admin.execute("DROP SCHEMA IF EXISTS nothing_of_ours CASCADE")
-                admin.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                    "AND application_name LIKE 'tailguard%' AND backend_type = 'client backend'"
-                )
+        def kill(progress: Progress) -> None:
+            if len(progress.samples) >= 60:
+                mortal.control.off()
 
-    run = suite("registration", watch=Watch(on_progress=kill), load__slice_s=0.3)
+        watch = Watch(on_progress=kill)
+        run = suite("registration", watch=watch, load__slice_s=0.3, database__dsn=mortal.dsn)
     assert not run.complete
-    assert "database" in run.record.why_incomplete
+    assert "the database could not be read any more" in run.record.why_incomplete
     assert len(pd.read_parquet(run.folder / "samples.parquet")) >= 60
 
 
