@@ -91,7 +91,8 @@ def known_objectives(config: Config) -> "Objectives":
     from tailguard.judge.objectives import configured_objectives
     from tailguard.suite.discovery import open_suite
 
-    return configured_objectives(config, open_suite(config).steps)
+    suite = open_suite(config)
+    return configured_objectives(config, suite.steps, suite.limits)
 
 
 def budgets(config: Config) -> "dict[str, SampleBudget]":

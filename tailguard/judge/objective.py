@@ -18,6 +18,7 @@ DEFAULT_MARGINS = Margins(
 )
 
 _BOUND = re.compile(r"\s*(<=|<|≤)\s*([0-9.eE+-]+)\s*(%|[a-zµ]+)?\s*")
+_LIMIT = re.compile(r"\s*(?:(.*\S)\s+)?(p\d[\d.]*|error rate|retry rate)\s*([<≤].*)")
 _QUANTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
 
 
@@ -80,6 +81,20 @@ def parse_objective(text: str) -> Objective:
         return parse_latency(match[1], match[2])
     except UsageError as error:
         raise UsageError(f"objective {text!r} does not parse: {error}") from None
+
+
+def parse_limit(text: str) -> tuple[str, str, str]:
+    """Return step, key and bound of a scenario's own limit: ("pay", "p99", "<= 1s") for "pay p99 <= 1s".
+
+    The step is "" if none is named, the key as in an objectives file. Raises UsageError quoting what does not parse.
+    """
+    match = _LIMIT.fullmatch(text)
+    if not match:
+        raise UsageError(
+            f"limit {text!r} does not parse: write 'STEP p95 <= 250ms', 'error rate < 1%' or 'retry rate < 2%'"
+        )
+    step, metric, bound = match.groups("")
+    return step, metric.replace(" ", "_"), bound
 
 
 def parse_share(text: str) -> float:

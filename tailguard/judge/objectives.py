@@ -10,7 +10,7 @@ from pathlib import Path
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite
-from tailguard.judge.objective import DEFAULT_MARGINS, parse_latency, parse_margins, parse_rate
+from tailguard.judge.objective import DEFAULT_MARGINS, parse_latency, parse_limit, parse_margins, parse_rate
 from tailguard.judge.sequential import checked_rule
 from tailguard.record.objective import Margins, Metric, Objective, Objectives, Rule
 from tailguard.record.part import Json
@@ -20,6 +20,8 @@ _DEFAULTS = ("confidence", "dependence", "error_rate")
 _SCENARIO = ("step", "steps", "dependence", "first_look", "error_rate", "retry_rate")
 _GATE = ("floor", "floors")
 CONFIDENCE = 0.99
+# Of scenarios that state their limits themselves, if there is no file: fast and wrong is a failure.
+_WITHOUT_FILE: Mapping[str, Json] = {"defaults": {"error_rate": "< 1%"}}
 
 Known = Mapping[str, Sequence[str]]
 
@@ -73,11 +75,23 @@ def assuming(
     return Objectives(items=objectives.items, rules=rules, source=objectives.source)
 
 
-def configured_objectives(config: Config, known: Known | None = None) -> Objectives:
-    """Return the objectives of a run: the file, scenarios, dependence and confidence that its configuration names."""
+def configured_objectives(
+    config: Config, known: Known | None = None, stated: Mapping[str, Sequence[str]] | None = None
+) -> Objectives:
+    """Return the objectives of a run: the file, scenarios, dependence and confidence that its configuration names.
+
+    `stated` are the limits that scenarios state themselves, beside those of the file.
+    """
     slugs = config.scenarios or list(known or ())
+    stated = {name: texts for name, texts in (stated or {}).items() if texts}
+    if stated and not _names_a_file(config):
+        document, source = _WITHOUT_FILE, ""
+    else:
+        file = objectives_file(config)
+        document, source = _read(file), str(file)
+    document = _with_stated(document, stated, known or {}, source)
     return assuming(
-        only(load_objectives(objectives_file(config), known), slugs),
+        only(parse_objectives(document, source, known), slugs),
         dependence=config.slo.dependence,
         confidence=config.slo.confidence,
         first_looks={slug: config.load_of(slug).min_samples for slug in slugs},
@@ -86,7 +100,7 @@ def configured_objectives(config: Config, known: Known | None = None) -> Objecti
 
 def configured_margins(config: Config, known: Known | None = None) -> Margins:
     """Return the margins of the configured objectives; the usual ones if there is no file of objectives."""
-    if not config.objectives and (config.suite is None or not config.suite.objectives):
+    if not _names_a_file(config):
         return DEFAULT_MARGINS
     return load_margins(objectives_file(config), known)
 
@@ -107,6 +121,28 @@ def objectives_file(config: Config) -> Path:
             f"The suite in {suite.root} names no objectives: add them to [suite], or give --objectives."
         )
     return suite.root / suite.objectives
+
+
+def _names_a_file(config: Config) -> bool:
+    return bool(config.objectives or (config.suite and config.suite.objectives))
+
+
+def _with_stated(
+    document: Mapping[str, Json], stated: Mapping[str, Sequence[str]], known: Known, where: str
+) -> Mapping[str, Json]:
+    """Return the document with the limits that scenarios state; UsageError for one that the file has otherwise."""
+    tables = _tables(document, "scenarios", where)
+    for name, texts in stated.items():
+        table = tables.setdefault(name, {})
+        first, steps = table.get("step", next(iter(known[name]), "")), _tables(table, "steps", where)
+        for step, key, bound in map(parse_limit, texts):
+            of_step = table if step in ("", first) else steps.setdefault(step, {})
+            if of_step.setdefault(key, bound) != bound:
+                raise UsageError(
+                    f"scenario {name!r} states {key} {bound}, and {where} {key} {of_step[key]}: leave one out"
+                )
+        table["steps"] = {**steps}
+    return {**document, "scenarios": {**tables}}
 
 
 def _read(path: Path) -> Mapping[str, Json]:
@@ -150,8 +186,7 @@ def _scenario_tables(
 
     "Every scenario" has the error rate of the defaults: also a known one that the file does not name.
     """
-    given = _table(document, "scenarios", where)
-    tables = {slug: dict(_table(given, slug, f"{where}: [scenarios]")) for slug in given}
+    tables = _tables(document, "scenarios", f"{where}: [scenarios]")
     if known is None:
         return tables
     _expect(tables, known, f"{where}: [scenarios]")
@@ -222,6 +257,11 @@ def _table(parent: Mapping[str, Json], key: str, at: str) -> Mapping[str, Json]:
     if not isinstance(table, dict):
         raise UsageError(f"{at}: {key} is {table!r}; it is a table, such as [scenarios.registration]")
     return table
+
+
+def _tables(parent: Mapping[str, Json], key: str, at: str) -> dict[str, dict[str, Json]]:
+    inner = _table(parent, key, at)
+    return {name: dict(_table(inner, name, at)) for name in inner}
 
 
 def _whole(table: Mapping[str, Json], key: str) -> int:

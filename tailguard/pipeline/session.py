@@ -26,7 +26,8 @@ from tailguard.suite.discovery import open_suite
 def run_session(config: Config, command: Sequence[str]) -> int:
     """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else."""
     # What is misspelt is named before anything starts.
-    objectives = configured_objectives(config, open_suite(config).steps)
+    suite = open_suite(config)
+    objectives = configured_objectives(config, suite.steps, suite.limits)
     warn_undecidable(config, objectives)
     rule = StoppingRule(objectives)
     with Lines() as lines:

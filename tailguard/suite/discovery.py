@@ -36,6 +36,11 @@ class Suite:
         """The declared steps of each scenario."""
         return {name: each.steps for name, each in self.scenarios.items()}
 
+    @property
+    def limits(self) -> dict[str, tuple[str, ...]]:
+        """The limits that each scenario states itself."""
+        return {name: each.slo for name, each in self.scenarios.items()}
+
     def choose(self, names: Iterable[str]) -> list[Scenario[...]]:
         """Return the named scenarios in that order. Raises UsageError for an unknown one, a double, or none."""
         wanted, known = list(names), sorted(self.scenarios)

@@ -1,0 +1,122 @@
+"""Somebody else's folder with a tailguard.toml and one scenario file: their service is measured, judged, reported."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from textwrap import dedent
+from threading import Thread
+
+import pytest
+
+from tailguard.record.run import Run
+
+pytestmark = pytest.mark.system
+
+SUITE = """
+    [suite]
+    scenarios = ["perf_shop.py"]
+"""
+SCENARIO = """
+    from urllib.request import urlopen
+
+    import tailguard as tg
+
+
+    @tg.scenario(slo=["search p95 <= 200ms"])
+    def search(it: tg.Iteration, target: tg.Target):
+        it.step("search", urlopen, f"{target.url}/search")
+"""
+
+
+@contextmanager
+def shop(takes_s: float = 0.0, broken_every: int = 0) -> Iterator[str]:
+    """Serve a shop's search; yields its URL. Every so many answers are a 503."""
+    numbers = count(1)
+
+    class Search(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(takes_s)
+            broken = broken_every and next(numbers) % broken_every == 0
+            self.send_response(503 if broken else 200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"[]")
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Search) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+Tailguard = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def tailguard(tmp_path: Path) -> Tailguard:
+    """Runs the installed command in the folder of the suite, which nobody's configuration but its own reaches."""
+    (tmp_path / "tailguard.toml").write_text(dedent(SUITE), encoding="utf-8")
+    (tmp_path / "perf_shop.py").write_text(dedent(SCENARIO), encoding="utf-8")
+    ours = ("TAILGUARD", "PG", "DATABASE", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [Path(sys.executable).with_name("tailguard"), *words]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False
+        )
+
+    return run
+
+
+def test_a_service_is_measured_judged_and_reported_by_one_scenario_file(
+    tailguard: Tailguard, tmp_path: Path
+) -> None:
+    with shop() as url:
+        done = tailguard("run", "--target", url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All 2 objectives are met" in done.stdout
+    run = Run.load("latest", tmp_path / "runs")
+    assert [verdict.name for verdict in run.record.verdicts] == [
+        "search search p95 <= 200ms",
+        "search error rate < 1%",
+    ]
+    assert run.record.platform.host == url
+    assert run.record.environment.postgres is None, "nothing is started that nobody asked for"
+    assert (run.folder / "report.html").exists()
+    assert tailguard("verify").returncode == 0
+
+
+def test_a_service_that_is_too_slow_fails_and_is_named(tailguard: Tailguard) -> None:
+    with shop(takes_s=0.3) as url:
+        done = tailguard("run", "--target", url, "--set", "load.rate_per_s=20")
+    assert done.returncode == 99, done.stdout + done.stderr
+    assert "search search p95 <= 200ms" in done.stdout
+
+
+def test_a_service_that_answers_with_errors_fails_however_fast_it_is(
+    tailguard: Tailguard, tmp_path: Path
+) -> None:
+    with shop(broken_every=5) as url:
+        done = tailguard("run", "--target", url)
+    assert done.returncode == 99, done.stdout + done.stderr
+    record = Run.load("latest", tmp_path / "runs").record
+    entry = record.scenarios["search"]
+    assert entry.errors == {"HTTPError": entry.counts.error}
+    failed = [verdict.name for verdict in record.verdicts if verdict.state == "FAIL"]
+    assert failed == ["search error rate < 1%"]
+
+
+def test_an_address_that_is_none_is_refused_before_there_is_a_run(
+    tailguard: Tailguard, tmp_path: Path
+) -> None:
+    done = tailguard("run", "--target", "127.0.0.1:8000")
+    assert (done.returncode, "write http://host:port" in done.stderr) == (64, True)
+    assert not (tmp_path / "runs").exists()
