@@ -1,5 +1,6 @@
 """Who holds a build up: transactions that it has to wait for, sessions that block it, builds still alive."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,7 +120,7 @@ def progress(connection: Connection[Any], pid: int, elapsed_s: float) -> Progres
     return Progress(elapsed_s, phase, done or 0, total or 0, tuple(blockers))
 
 
-def _blockers(connection: Connection[Any], query: str, parameters: dict[str, Any]) -> list[Blocker]:
+def _blockers(connection: Connection[Any], query: str, parameters: Mapping[str, float]) -> list[Blocker]:
     rows = connection.execute(query, parameters)
     return [
         Blocker(pid, user or "", name or "", state, age, command or "")

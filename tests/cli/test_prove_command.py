@@ -155,8 +155,8 @@ def test_ctrl_c_leaves_no_schema_behind_and_says_in_the_run_that_it_was_interrup
         said = iter(process.stderr.readline, "")
         assert any("build 1 under load" in line for line in said)
         process.send_signal(signal.SIGINT)
-        process.stderr.read()
-    assert process.returncode == 130
+        rest = process.stderr.read()
+    assert process.returncode == 130, rest
     record = Run.load(tmp_path / "latest").record
     assert (record.ended, record.exit_code) == (Ended.INTERRUPTED, 130)
     with ledger.connect() as connection:

@@ -1,10 +1,12 @@
 """What clients met during a build, and how that is judged."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from tailguard.base.errors import UsageError
 from tailguard.base.state import State, worst
 from tailguard.judge.proof.responses import Responses, pooled, responses_during
 from tailguard.judge.proof.under_load import (
@@ -14,20 +16,32 @@ from tailguard.judge.proof.under_load import (
     judge_p99,
     judge_stall,
 )
-from tailguard.record.migration import MigrationEntry
+from tailguard.judge.proof_verdicts import proof_verdicts
+from tailguard.record.migration import Act, CycleStep, IndexState, MigrationEntry, Unproved
 from tailguard.record.samples import ERROR, pack_code, samples_from_rows
+from tests.support import made_proof
 
-ENTRY = MigrationEntry(
-    number="0001",
-    slug="newest",
-    table="ledger",
-    index="newest",
-    act="build",
-    parameters={},
-    up_sql="",
-    down_sql="",
-    query_sql="",
-)
+
+def entry(
+    cycle: tuple[CycleStep, ...] = (), unproved: Unproved | None = None, act: Act = "build"
+) -> MigrationEntry:
+    return MigrationEntry(
+        number="0001",
+        slug="newest",
+        table="ledger",
+        index="newest",
+        act=act,
+        parameters={},
+        up_sql="",
+        down_sql="",
+        query_sql="",
+        cycle=cycle,
+        unproved=unproved,
+    )
+
+
+ENTRY = entry()
+USABLE, INVALID = IndexState(valid=True, ready=True), IndexState(valid=False, ready=True)
 
 
 def responses(*response_ms: float, build_s: float = 1.0, errors: int = 0) -> Responses:
@@ -120,3 +134,37 @@ def test_everybody_who_wanted_something_while_the_build_ran_is_counted() -> None
     both = pooled([found, found])
     assert len(both) == 6
     assert both.errors == 2
+
+
+@pytest.mark.parametrize(
+    ("act", "found", "states"),
+    [
+        ("build", [USABLE, None, USABLE], ["PASS", "PASS", "PASS"]),
+        ("build", [INVALID, USABLE, None], ["FAIL", "FAIL", "FAIL"]),
+        ("drop", [None, USABLE, None], ["PASS", "PASS", "PASS"]),
+        ("drop", [USABLE, INVALID, None], ["FAIL", "FAIL", "PASS"]),
+    ],
+)
+def test_after_each_way_the_index_is_usable_or_gone(
+    act: Act, found: list[IndexState | None], states: list[str]
+) -> None:
+    actions = ("up", "down", "up")
+    steps = (
+        CycleStep(action=way, seconds=1.0, index=index) for way, index in zip(actions, found, strict=True)
+    )
+    assert [verdict.state for verdict in proof_verdicts(entry(tuple(steps), act=act), {})] == states
+
+
+@pytest.mark.parametrize(("stopped", "state"), [(True, "INCONCLUSIVE"), (False, "INVALID")])
+def test_a_proof_that_broke_off_says_why_and_never_passes(stopped: bool, state: str) -> None:
+    unproved = Unproved(because="no table", stopped=stopped, under_load=True)
+    (verdict,) = proof_verdicts(entry(unproved=unproved), {})
+    assert (verdict.state, verdict.why) == (state, "under load: no table")
+
+
+def test_a_window_that_is_missing_from_the_raw_samples_is_named() -> None:
+    there = made_proof.samples()
+    lost = {name: one for name, one in there.items() if name != "0001/build_2_writers"}
+    assert len(proof_verdicts(made_proof.proved(), there)) > 9
+    with pytest.raises(UsageError, match=r"live.parquet has no window 0001/build_2_writers"):
+        proof_verdicts(made_proof.proved(), lost)

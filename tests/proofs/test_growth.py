@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from reference.database import create_tables
 from reference.seed import SeedSize, seed_histories
@@ -13,9 +14,9 @@ from tailguard.postgres.server import Server
 from tailguard.proofs.cold import CannotEvictError, measure_cold
 from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.growth import growth_row
-from tailguard.record.migration import Blocks, GrowthRow, GrowthSide, MigrationEntry
-from tailguard.record.part import Quantile
 from tailguard.report.text.proof_lines import proof_lines
+from tests.support.made_migration import migration
+from tests.support.made_proof import growth_row as made_row
 from tests.support.suite import MIGRATIONS
 
 LEDGER = Query(
@@ -67,10 +68,10 @@ def test_a_user_who_may_not_evict_is_told_what_it_needs(seeded: Database) -> Non
 
 
 def test_a_row_holds_both_sides_and_leaves_the_index_built(seeded: Database) -> None:
-    migration = find_migration(load_migrations(MIGRATIONS), "0001")
-    (proof,) = prove_small(seeded, [migration], repeats=8)
+    wallet = find_migration(load_migrations(MIGRATIONS), "0001")
+    (proof,) = prove_small(seeded, [wallet], repeats=8)
     assert proof.evidence is not None
-    row = growth_row(seeded, migration, proof.evidence, Runner(seeded))
+    row = growth_row(seeded, wallet, proof.evidence, Runner(seeded))
     assert row.rows == 20_000
     assert row.table_bytes > row.index_bytes > 0
     assert row.before.blocks.total > 3 * row.after.blocks.total
@@ -79,27 +80,15 @@ def test_a_row_holds_both_sides_and_leaves_the_index_built(seeded: Database) -> 
     else:
         assert "needs PostgreSQL 18" in row.before.cold_absent
     with seeded.connect() as connection:
-        table = find_table(connection, migration.build.table)
-        index = find_index(connection, table, migration.index)
+        table = find_table(connection, wallet.build.table)
+        index = find_index(connection, table, wallet.index)
     assert index is not None
     assert index.usable
 
 
 def test_a_size_without_cold_times_shows_a_dash() -> None:
-    took = Quantile(q=0.5, value=2.0, low=None, high=None, level=0.99, n=8)
-    side = GrowthSide(server_ms=took, blocks=Blocks(hit=9, read=0), cold=None, cold_absent="no")
-    row = GrowthRow(rows=90_000, table_bytes=None, index_bytes=1, build_s=0.1, before=side, after=side)
-    entry = MigrationEntry(
-        number="1",
-        slug="x",
-        table="t",
-        index="x",
-        act="build",
-        parameters={},
-        up_sql="",
-        down_sql="",
-        query_sql="",
-        growth=(row,),
-    )
+    row = made_row()
+    same = replace(row, after=row.before)
+    entry = replace(migration(), growth=(same,))
     lines = list(proof_lines(entry, ()))
-    assert any(line.split() == ["90,000", "2", "ms", "2", "ms", "—", "—"] for line in lines)
+    assert any(line.split() == ["90,000", "10", "ms", "10", "ms", "—", "—"] for line in lines)

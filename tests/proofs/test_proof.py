@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from tailguard.base.clock import MonotonicClock
 from tailguard.base.errors import UsageError
@@ -14,6 +15,7 @@ from tailguard.proofs.cost import measure_cost
 from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.live_options import COPY_ROWS, LiveOptions
 from tailguard.proofs.load.statements import statements_for
+<<<<<<< HEAD
 from tailguard.proofs.proof import Evidence, Proof
 from tailguard.proofs.under_load import prove_under_load
 from tailguard.record.migration import (
@@ -25,8 +27,15 @@ from tailguard.record.migration import (
     WriteTimes,
 )
 from tailguard.record.part import Document, Quantile
+=======
+from tailguard.proofs.proof import Proof
+from tailguard.proofs.under_load import LiveOptions, prove_under_load
+from tailguard.record.migration import WriteCost, WriteTimes
+>>>>>>> main
 from tailguard.report.views.proof.sentences import worth
+from tests.support import made_proof
 from tests.support.judged_proof import answers, state_of, why_of
+from tests.support.made_migration import median
 from tests.support.migration_world import INDEX, UP, make_ledger, migration, open_transaction, runner, state
 
 pytestmark = pytest.mark.system
@@ -148,48 +157,33 @@ def test_the_cost_is_that_of_the_index_alone(entries, built):
         assert found.ratio.low <= found.ratio.value <= found.ratio.high
 
 
-def quantile(value, low=None, high=None):
-    return Quantile(q=0.5, value=value, low=low, high=high, level=0.99, n=10)
-
-
-def evidence(server_ms):
-    return QueryEvidence(
-        server_ms=quantile(server_ms),
-        client_ms=quantile(server_ms),
-        planning_ms=None,
-        blocks=Blocks(hit=9, read=0),
-        rows=5,
-        shapes=1,
-        explained=Document({"Plan": {"Node Type": "Result"}}),
-    )
-
-
-def measured(before_ms, after_ms):
-    """A proof whose query took so long before and after."""
-    before, after = evidence(before_ms), evidence(after_ms)
-    return Proof(migration(), evidence=Evidence(20_000, 0.1, 100_000, before, after))
+def ratio_of(value, low, high):
+    return replace(median(value), low=low, high=high)
 
 
 @pytest.mark.parametrize(
     ("ratio", "expected"),
     [
         (
-            quantile(1.2, 1.1, 1.3),
+            ratio_of(1.2, 1.1, 1.3),
             "each insert costs 10 µs more (p50, +20%): the index is worth it from one",
         ),
-        (quantile(1.2, 0.9, 1.5), "cannot be told from this machine's noise"),
+        (ratio_of(1.2, 0.9, 1.5), "cannot be told from this machine's noise"),
     ],
     ids=["clear", "noise"],
 )
 def test_what_it_is_worth_is_one_sentence_that_claims_no_more_than_was_seen(ratio, expected):
-    times = WriteTimes(p50=quantile(0.05), p95=quantile(0.05), hot=None)
-    proof = measured(9.0, 1.0)
-    proof.cost = IndexCost(
-        rows=1000,
-        writes={"insert": WriteCost(before=times, after=times, ratio=ratio)},
-        wal_bytes_per_row=WalBytes(before=None, after=None),
+    took = WriteTimes(p50=median(0.05), p95=median(0.05), hot=None)
+    insert = WriteCost(before=took, after=took, ratio=ratio)
+    entry = made_proof.proved()
+    sentence = worth(
+        replace(
+            entry,
+            before=replace(entry.before, server_ms=median(9.0)),
+            after=replace(entry.after, server_ms=median(1.0)),
+            cost=replace(entry.cost, writes={"insert": insert}),
+        )
     )
-    sentence = worth(proof.entry)
     assert sentence.startswith("Each query saves 8 ms of the server")
     assert expected in sentence
     assert ("one query in 800 inserts" in sentence) == (ratio.low > 1)

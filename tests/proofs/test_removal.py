@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tailguard.base.errors import UsageError
 from tailguard.migrations.index import find_index, find_table
@@ -17,11 +18,18 @@ from tailguard.proofs.evidence.evidence import on_the_same_table, prove_small
 from tailguard.proofs.live_options import LiveOptions
 from tailguard.proofs.load.reader import long_reader
 from tailguard.proofs.proof import Proof
+<<<<<<< HEAD
 from tailguard.proofs.under_load import prove_under_load
 from tailguard.record.migration import IndexCost, MigrationEntry, WalBytes, WriteCost, WriteTimes
 from tailguard.record.part import Quantile
+=======
+from tailguard.proofs.under_load import LiveOptions, prove_under_load
+from tailguard.record.migration import IndexCost, WalBytes, WriteCost, WriteTimes
+>>>>>>> main
 from tailguard.report.views.proof.sentences import saving
+from tests.support import made_proof
 from tests.support.judged_proof import answers, state_of, why_of
+from tests.support.made_migration import median
 from tests.support.migration_world import eventually
 
 pytestmark = pytest.mark.system
@@ -45,22 +53,6 @@ def example(name: str) -> Migration:
 def proof(database: Database, migration: Migration) -> Proof:
     (proved,) = prove_small(database, [migration], repeats=3, known_migrations=load_migrations(EXAMPLES))
     return proved
-
-
-def removed(index_bytes: int) -> MigrationEntry:
-    """A removal in the record, of an index of this size."""
-    return MigrationEntry(
-        number="0002",
-        slug="drop",
-        table="ledger",
-        index="ledger_wallet",
-        act="drop",
-        parameters={},
-        up_sql="",
-        down_sql="",
-        query_sql="",
-        index_bytes=index_bytes,
-    )
 
 
 def present(database: Database, migration: Migration) -> bool:
@@ -168,15 +160,14 @@ def test_a_reader_who_takes_his_time_is_gone_after_it_and_when_nobody_waits_any_
 
 
 def test_noise_is_told_as_noise() -> None:
-    took = Quantile(q=0.5, value=0.05, low=None, high=None, level=0.99, n=10)
-    ratio = Quantile(q=0.5, value=1.04, low=0.91, high=1.07, level=0.99, n=10)
-    times = WriteTimes(p50=took, p95=took, hot=None)
+    took = WriteTimes(p50=median(0.05), p95=median(0.05), hot=None)
+    ratio = structs.replace(median(1.04), low=0.91, high=1.07)
     cost = IndexCost(
         rows=1000,
-        writes={"insert": WriteCost(before=times, after=times, ratio=ratio)},
+        writes={"insert": WriteCost(before=took, after=took, ratio=ratio)},
         wal_bytes_per_row=WalBytes(before=500.0, after=575.0),
     )
-    text = saving(removed(index_bytes=2 * 2**20), cost)
+    text = saving(structs.replace(made_proof.removed(), index_bytes=2 * 2**20), cost)
     assert "2 MiB of disk, 75 B of WAL per row (13 %)" in text
     assert "noise hides" in text
 

@@ -90,9 +90,8 @@ def prove(  # one parameter per option
                 proof.growth += growth_rows(migration, others, target)
                 proof.growth.sort(key=attrgetter("rows"))
                 _save(run, proof)
-    live = run.live_samples()
-    for entry in run.record.migrations:
-        click.echo("\n".join(proof_lines(entry, proof_verdicts(entry, live))))
+            entry = proof.entry
+            click.echo("\n".join(proof_lines(entry, proof_verdicts(entry, run.live_samples()))))
     return finish(run, config.suite)
 
 
