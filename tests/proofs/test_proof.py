@@ -15,23 +15,12 @@ from tailguard.proofs.cost import measure_cost
 from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.live_options import COPY_ROWS, LiveOptions
 from tailguard.proofs.load.statements import statements_for
-<<<<<<< HEAD
-from tailguard.proofs.proof import Evidence, Proof
+from tailguard.proofs.proof import Proof
 from tailguard.proofs.under_load import prove_under_load
 from tailguard.record.migration import (
-    Blocks,
-    IndexCost,
-    QueryEvidence,
-    WalBytes,
     WriteCost,
     WriteTimes,
 )
-from tailguard.record.part import Document, Quantile
-=======
-from tailguard.proofs.proof import Proof
-from tailguard.proofs.under_load import LiveOptions, prove_under_load
-from tailguard.record.migration import WriteCost, WriteTimes
->>>>>>> main
 from tailguard.report.views.proof.sentences import worth
 from tests.support import made_proof
 from tests.support.judged_proof import answers, state_of, why_of

@@ -18,14 +18,8 @@ from tailguard.proofs.evidence.evidence import on_the_same_table, prove_small
 from tailguard.proofs.live_options import LiveOptions
 from tailguard.proofs.load.reader import long_reader
 from tailguard.proofs.proof import Proof
-<<<<<<< HEAD
 from tailguard.proofs.under_load import prove_under_load
-from tailguard.record.migration import IndexCost, MigrationEntry, WalBytes, WriteCost, WriteTimes
-from tailguard.record.part import Quantile
-=======
-from tailguard.proofs.under_load import LiveOptions, prove_under_load
 from tailguard.record.migration import IndexCost, WalBytes, WriteCost, WriteTimes
->>>>>>> main
 from tailguard.report.views.proof.sentences import saving
 from tests.support import made_proof
 from tests.support.judged_proof import answers, state_of, why_of
