@@ -9,7 +9,7 @@ from tailguard.judge.evidence import cumulative
 from tailguard.judge.exceedance import exceedances, observed_quantile, observed_ratio
 from tailguard.judge.multiplicity import correct_fails
 from tailguard.judge.sequential import looks
-from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
+from tailguard.record.doubt import LATE_GENERATOR, SKIPPED_SCENARIO, Doubt, Grade
 from tailguard.record.objective import Objective, Objectives, Rule
 from tailguard.record.part import Estimate
 from tailguard.record.run import Run
@@ -22,14 +22,18 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
     """Judge a run on disk by its samples and record; the same run gives the same verdicts everywhere.
 
     INVALID: a scenario or all its samples are missing, the run is incomplete, a doubt is grave, an invariant
-    broke. In a run under faults a late generator takes only the latencies away: whether an answer was an error
-    there is the faults' doing, not a matter of milliseconds.
+    broke. INCONCLUSIVE: too little was measured, or nothing, as the scenario was skipped. In a run under faults a
+    late generator takes only the latencies away: whether an answer was an error there is the faults' doing, not a
+    matter of milliseconds.
     """
     record = run.record
     samples = run.samples() if record.scenarios else {}
     rules, faulty = objectives.rules, record.chaos is not None
+    skipped = {each.scenario: each.measured for each in record.doubts if each.kind == SKIPPED_SCENARIO}
     alone = [
-        _judge(item, samples.get(item.scenario), rules[item.scenario], planned=faulty)
+        _not_judged(skipped[item.scenario], rules[item.scenario])
+        if item.scenario in skipped
+        else _judge(item, samples.get(item.scenario), rules[item.scenario], planned=faulty)
         for item in objectives.items
     ]
     return tuple(
@@ -71,6 +75,10 @@ def _judge(objective: Objective, samples: Samples | None, rule: Rule, *, planned
     if planned and objective.metric != "latency":
         return judge_counts(len(counts) - 1, int(counts[-1]), p0=objective.p0, alpha=rule.alpha)
     return judge_looks(looks(counts, objective.p0, rule), rule, objective.p0)
+
+
+def _not_judged(why: str, rule: Rule) -> Decision:
+    return Decision(State.INCONCLUSIVE, 0, 0, why, "sequential", rule.dependence, rule.alpha)
 
 
 def _observed(objective: Objective, samples: Samples | None) -> Estimate | None:

@@ -117,8 +117,8 @@ class Bridge:
         # counted on the loop's own clock, would end that much too early.
         gevent.get_hub().loop.update_now()
 
-    def _test_start(self, **_: Any) -> None:
-        if not isinstance(self._runner, MasterRunner | LocalRunner):
+    def _test_start(self, environment: Environment, **_: Any) -> None:
+        if not isinstance(environment.runner, MasterRunner | LocalRunner):
             return
         try:
             run = self._run = self._run or self._begin()

@@ -4,7 +4,7 @@ import pytest
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
-from tailguard.judge.objective import parse_latency, parse_objective, parse_rate
+from tailguard.judge.objective import parse_latency, parse_limit, parse_objective, parse_rate
 from tailguard.judge.objectives import (
     assuming,
     configured_objectives,
@@ -241,3 +241,55 @@ def test_a_configuration_chooses_scenarios_and_file(monkeypatch, tmp_path):
         "smoke", flags={"objectives": "mine.toml", "scenarios": ["registration"]}, environ={}
     )
     assert [item.name for item in configured_objectives(config, KNOWN).items] == ["registration p95 <= 1ms"]
+
+
+STATED = {
+    "registration": ("p95 <= 1ms", "error rate < 2%"),
+    "certificate_upload": ("presigned_read p99 <= 9ms",),
+}
+
+
+def test_a_scenario_may_state_its_limits_itself_beside_those_of_the_file(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text(
+        "[defaults]\nerror_rate = '< 1%'\n[scenarios.registration]\np99='< 1s'", "utf-8"
+    )
+    names = ["registration", "certificate_upload"]
+    config = load_config("smoke", flags={"objectives": "mine.toml", "scenarios": names}, environ={})
+    assert {item.name for item in configured_objectives(config, KNOWN, STATED).items} == {
+        "registration p95 <= 1ms",
+        "registration p99 < 1s",
+        "registration error rate < 2%",
+        "certificate_upload presigned_read p99 <= 9ms",
+        "certificate_upload error rate < 1%",
+    }
+
+
+def test_without_a_file_what_scenarios_state_is_judged_and_their_error_rate_too(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tailguard.toml").write_text("[suite]\n", "utf-8")
+    config = load_config("smoke", environ={})
+    objectives = configured_objectives(
+        config, {"search": (), "pay": ("pay",)}, {"search": ("find it p95<=2s",)}
+    )
+    assert [item.name for item in objectives.items] == [
+        "search find it p95 <= 2s",
+        "search error rate < 1%",
+        "pay error rate < 1%",
+    ]
+
+
+def test_a_limit_that_the_file_states_otherwise_is_refused_with_both(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text("[scenarios.registration]\np95='<= 2ms'", "utf-8")
+    config = load_config(
+        "smoke", flags={"objectives": "mine.toml", "scenarios": ["registration"]}, environ={}
+    )
+    with pytest.raises(UsageError, match=r"states p95 <= 1ms, and mine.toml p95 <= 2ms: leave one out"):
+        configured_objectives(config, KNOWN, STATED)
+
+
+@pytest.mark.parametrize("text", ["p95", "95 <= 1ms", "search average <= 1ms", "p95 >= 1ms", ""])
+def test_a_stated_limit_that_does_not_parse_is_quoted(text):
+    with pytest.raises(UsageError, match=r"does not parse: write 'STEP p95 <= 250ms'"):
+        parse_limit(text)

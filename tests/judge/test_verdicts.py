@@ -12,6 +12,7 @@ from tailguard.record.chaos import Chaos, FaultWindow
 from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
 from tailguard.record.run import Run
 from tailguard.record.run_json import plain
+from tailguard.trust.suite_doubts import skipped_scenario
 from tests.support.runs_by_hand import HELD, made_run, samples_of
 
 OBJECTIVES = parse_objectives(
@@ -216,6 +217,15 @@ def test_a_missing_scenario_is_invalid(tmp_path):
     run = made_run(tmp_path, other=samples_of("other", ("put",), np.full(600, 1.0)))
     assert set(states(run).values()) == {"INVALID"}
     assert "missing" in judge_run(run, OBJECTIVES)[0].why
+
+
+def test_a_scenario_that_was_skipped_is_not_judged_and_says_why(tmp_path):
+    """Nobody failed, and nothing was shown: neither PASS nor FAIL."""
+    run = made_run(tmp_path, registration=samples_of("registration", ("register",), np.full(600, 1.0)))
+    run.put_doubts([skipped_scenario("upload", "the target has no S3")])
+    found = judge_run(run, OBJECTIVES)
+    assert {verdict.state for verdict in found} == {State.INCONCLUSIVE}
+    assert {verdict.why for verdict in found} == {"not measured: the target has no S3"}
 
 
 def test_a_missing_step_and_zero_ok_samples_are_invalid(tmp_path):
