@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,11 +75,16 @@ def open_target(
         environ.get("AWS_SESSION_TOKEN") or None,
     )
     metrics = Metrics()
-    database = Database(conninfo)
+    storage = S3Storage(client, name, prefix, metrics=metrics)
+    with closing(client), closing(Database(conninfo)) as database, _failures_said():
+        yield Target(database, LocalStorage(Path(root)), storage, metrics)
+
+
+@contextmanager
+def _failures_said() -> Iterator[None]:
+    """Turn a failure of the database or of the platform into one sentence."""
     try:
-        yield Target(
-            database, LocalStorage(Path(root)), S3Storage(client, name, prefix, metrics=metrics), metrics
-        )
+        yield
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise tg.TailguardError(
@@ -87,9 +92,6 @@ def open_target(
         ) from None
     except PlatformError as error:
         raise tg.TailguardError(f"{error} ({error.code})") from None
-    finally:
-        database.close()
-        client.close()
 
 
 def _conninfo(dsn: str | None, schema: str | None) -> str:

@@ -73,10 +73,7 @@ def gate(
     click.echo(f"{_names(baseline)} (baseline) against {_names(candidate)} (candidate)")
     if trust_single_run and len(baseline) == len(candidate) == 1:
         click.echo(f"WARNING: {TRUSTED}.", err=True)
-    for reason in reasons:
-        click.echo(f"INVALID  {reason}")
-    for each in found:
-        click.echo(_line(each))
+    click.echo("\n".join([*(f"INVALID  {reason}" for reason in reasons), *map(_line, found)]))
     return state.exit_code
 
 

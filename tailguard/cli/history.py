@@ -40,11 +40,8 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     from tailguard.compare.history import NAME, finished_runs, merged, read_history, rows_of, write_history
     from tailguard.report.views.history_view import page_of
 
+    _check_paths(runs_dir, imports)
     folder = runs_dir or Path(load_config().runs_dir)
-    if runs_dir is not None and not imports and not runs_dir.is_dir():
-        raise UsageError(f"There is no folder {runs_dir}: name the one of the runs with --runs-dir.")
-    if lost := [path for path in imports if not path.is_file()]:
-        raise UsageError(f"There is no history to import at {lost[0]}: download the artifact first.")
     known = merged(*(read_history(path) for path in imports), read_history(folder / NAME))
     found = finished_runs(folder, known["run"])
     table = merged(known, *(rows_of(run) for run in found.runs))
@@ -64,6 +61,14 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     if html is not None:
         write_file(html, page_of(table))
         click.echo(html)
+
+
+def _check_paths(runs_dir: Path | None, imports: Sequence[Path]) -> None:
+    if runs_dir is not None and not imports and not runs_dir.is_dir():
+        raise UsageError(f"There is no folder {runs_dir}: name the one of the runs with --runs-dir.")
+    for path in imports:
+        if not path.is_file():
+            raise UsageError(f"There is no history to import at {path}: download the artifact first.")
 
 
 def _show(table: "pd.DataFrame") -> None:

@@ -145,19 +145,24 @@ def _compare(
         return metric.invalid(RULE, f"{metric.scenario} {metric.step} is missing on the {missing}'s side")
     if metric.q is None:
         return _compare_errors(metric, sides[0], sides[1])
+    return _compare_latencies(metric, metric.q, sides, margins)
+
+
+def _compare_latencies(
+    metric: ComparedMetric, q: float, sides: Sequence[Sequence[Samples]], margins: Margins
+) -> ChangeVerdict:
     rows = [[samples.response_ms(metric.step) for samples in side] for side in sides]
     kept = [(a, b) for a, b in zip(*rows, strict=True) if min(len(a), len(b)) >= FEWEST]
     if not kept:
         return metric.invalid(RULE, f"no pair has {FEWEST} ok samples on both sides")
     a, b = [pair[0] for pair in kept], [pair[1] for pair in kept]
-    allowed, gated = allowed_change(margins, metric.q)
-    change = gate_blocks(
-        a, b, q=metric.q, delta=allowed, alpha=ALPHA, floor_ms=margins.floor_of(metric.scenario)
-    )
+    allowed, gated = allowed_change(margins, q)
+    floor_ms = margins.floor_of(metric.scenario)
+    change = gate_blocks(a, b, q=q, delta=allowed, alpha=ALPHA, floor_ms=floor_ms)
     short = len(rows[0]) - len(kept)
     left_out = f"; {short} pairs left out: under {FEWEST} ok samples" if short else ""
     why = change.why + left_out + ("" if gated else WATCHED_WHY)
-    return _of_change(metric, change, _quantiles(a, metric.q), _quantiles(b, metric.q), gated=gated, why=why)
+    return _of_change(metric, change, _quantiles(a, q), _quantiles(b, q), gated=gated, why=why)
 
 
 def allowed_change(margins: Margins, q: float) -> tuple[float, bool]:

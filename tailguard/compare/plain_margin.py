@@ -17,6 +17,7 @@ from tailguard.compare.comparison import Block, error_rate, metric_name
 from tailguard.compare.gate import inverted_cdf
 from tailguard.judge.objective import parse_quantile, parse_share
 from tailguard.record.objective import Margin
+from tailguard.record.samples import Samples
 from tailguard.record.verdict import ChangeVerdict
 
 LABEL: Final = "plain margin: no error rate known"
@@ -44,11 +45,17 @@ def plain_verdicts(
             if margin.q is None:
                 a, b = (float(np.mean([error_rate(part) for part in side])) for side in sides)
                 yield _verdict(slug, "", margin, a, b, b - a)
-                continue
-            for step in samples.steps:
-                pooled = [np.concatenate([part.response_ms(step) for part in side]) for side in sides]
-                if all(len(values) for values in pooled):
-                    yield _latency(slug, step, margin, margin.q, pooled)
+            else:
+                yield from _latencies(slug, samples.steps, margin, margin.q, sides)
+
+
+def _latencies(
+    slug: str, steps: Sequence[str], margin: Margin, q: float, sides: Sequence[Sequence[Samples]]
+) -> Iterator[ChangeVerdict]:
+    for step in steps:
+        pooled = [np.concatenate([part.response_ms(step) for part in side]) for side in sides]
+        if all(len(values) for values in pooled):
+            yield _latency(slug, step, margin, q, pooled)
 
 
 def _latency(

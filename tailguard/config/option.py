@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from difflib import get_close_matches
+from operator import ge, gt, lt
 from typing import Any, TypeAlias
 
 from tailguard.base.errors import UsageError
@@ -76,12 +77,10 @@ class Option:
     def _broken_rule(self, value: Any) -> str | None:
         if self.one_of and value not in self.one_of:
             return "must be one of " + ", ".join(word or '""' for word in self.one_of)
-        if self.above is not None and not value > self.above:
-            return f"must be above {self.above:g}"
-        if self.below is not None and not value < self.below:
-            return f"must be below {self.below:g}"
-        if self.at_least is not None and not value >= self.at_least:
-            return f"must be at least {self.at_least:g}"
+        bounds = ((self.above, gt, "above"), (self.below, lt, "below"), (self.at_least, ge, "at least"))
+        for bound, holds, words in bounds:
+            if bound is not None and not holds(value, bound):
+                return f"must be {words} {bound:g}"
         return None
 
     def _refused(self, value: object, source: str, why: str) -> UsageError:

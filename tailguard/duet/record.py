@@ -1,6 +1,6 @@
 """What a duet's run keeps beside its verdicts: the candidate's samples, the blocks, where the time went."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,6 +9,7 @@ import numpy as np
 from tailguard.compare.gate import looks_at
 from tailguard.config.merge import Config
 from tailguard.duet.blocks import BlockResult, SideResult
+from tailguard.duet.order import PhaseTimes
 from tailguard.engine.pooling import pool
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.workload import Measurement
@@ -90,13 +91,17 @@ def time_split(results: Sequence[BlockResult]) -> DuetTime:
     wall_s = sum(result.wall_s for result in results)
     phases = [[side.record.phases for side in result.sides.values()] for result in results]
     measuring_s = sum(each.measure for both in phases for each in both)
+
+    def longer_s(of: Callable[[PhaseTimes], float]) -> float:
+        return sum(max(map(of, both)) for both in phases)
+
     return DuetTime(
         wall_s=wall_s,
         measuring_s=measuring_s,
         other_s=wall_s - measuring_s,
-        starts_s=sum(max(each.start for each in both) for both in phases),
-        seeding_s=sum(max(each.prepare for each in both) for both in phases),
-        checks_s=sum(max(each.check + each.close for each in both) for both in phases),
+        starts_s=longer_s(lambda side: side.start),
+        seeding_s=longer_s(lambda side: side.prepare),
+        checks_s=longer_s(lambda side: side.check + side.close),
     )
 
 

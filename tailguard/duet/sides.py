@@ -112,8 +112,7 @@ def sides_from(
     """
     named = environ.get("TAILGUARD_BASELINE", "")
     if not baseline.given and named and not candidate.server:
-        here = Path(named).is_dir()
-        baseline = SideSpec(ref="" if here else named, folder=named if here else "")
+        baseline = SideSpec(folder=named) if Path(named).is_dir() else SideSpec(ref=named)
     elif not baseline.given and not (candidate.environ or candidate.platform or candidate.server):
         raise UsageError(
             "There is no baseline to compare with: give --baseline-ref (such as origin/main), --baseline-folder, "

@@ -88,10 +88,7 @@ def read_json(path: Path, column: str | None) -> Column:
     rows = _json_rows(path.read_text(encoding="utf-8"))
     if not rows or not isinstance(rows[0], dict):
         return Column(pd.Series(rows, dtype=object))
-    objects = [row for row in rows if isinstance(row, dict)]
-    if len(objects) < len(rows):
-        wrong = next(i for i, row in enumerate(rows) if not isinstance(row, dict))
-        raise UsageError(f"row {wrong + 1} is {rows[wrong]!r}, not an object with a latency")
+    objects = _objects(rows)
     if any(row.get("type") == "Point" for row in objects):
         return _k6(objects, column)
     if {"latencies", "requests"} <= rows[0].keys() or "metrics" in rows[0]:
@@ -100,16 +97,23 @@ def read_json(path: Path, column: str | None) -> Column:
         )
     table = pd.DataFrame(rows)
     if {"latency", "timestamp", "code"} <= set(table.columns):
-        failed = (
-            table["error"].fillna("") != "" if "error" in table else pd.Series(data=False, index=table.index)
-        )
-        return Column(
-            _named(table, column or "latency"),
-            "ns",
-            pd.to_datetime(table["timestamp"]),
-            ~failed.to_numpy(bool),
-        )
+        return _vegeta(table, column)
     return _from_table(table, column)
+
+
+def _objects(rows: Sequence[Json]) -> list[dict[str, Json]]:
+    objects = []
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise UsageError(f"row {number} is {row!r}, not an object with a latency")
+        objects.append(row)
+    return objects
+
+
+def _vegeta(table: pd.DataFrame, column: str | None) -> Column:
+    failed = table["error"].fillna("") != "" if "error" in table else pd.Series(data=False, index=table.index)
+    times = pd.to_datetime(table["timestamp"])
+    return Column(_named(table, column or "latency"), "ns", times, ~failed.to_numpy(bool))
 
 
 def read_array(path: Path, column: str | None) -> Column:

@@ -53,8 +53,6 @@ def read_latencies(path: str | Path, *, column: str | None = None, unit: str | N
 
 
 def _checked(path: Path, found: Column, unit: str | None) -> Latencies:
-    if len(found.values) == 0:
-        raise UsageError(f"{path} is empty: it has no latency to judge")
     values = pd.to_numeric(found.values, errors="coerce").to_numpy(float)
     _refuse(path, found, values)
     notes = list(found.notes)
@@ -63,13 +61,12 @@ def _checked(path: Path, found: Column, unit: str | None) -> Latencies:
     scale = UNITS_MS[unit or found.unit or "ms"]
     # Division by a whole number is exact, multiplication by 1e-6 is not: 215,000,000 ns is 215 ms, not a bit more.
     values = values / round(1 / scale) if scale < 1 else values * scale
+    ok = np.ones(len(values), bool) if found.ok is None else found.ok
     if found.times is not None and not found.times.is_monotonic_increasing:
         notes.append("rows were not in time order: sorted by their time")
         order = np.argsort(found.times.to_numpy(), kind="stable")
-        values, ok = values[order], found.ok[order] if found.ok is not None else None
-    else:
-        ok = found.ok
-    if ok is not None and not ok.all():
+        values, ok = values[order], ok[order]
+    if not ok.all():
         notes.append(
             f"{int((~ok).sum())} of {len(ok)} samples failed: left out of the latency, judge them as errors"
         )
@@ -78,7 +75,9 @@ def _checked(path: Path, found: Column, unit: str | None) -> Latencies:
 
 
 def _refuse(path: Path, found: Column, values: NDArray[np.float64]) -> None:
-    """Raise for the first value that is not a latency, as it stands in the file."""
+    """Raise for no value at all, and for the first that is not a latency, as it stands in the file."""
+    if len(values) == 0:
+        raise UsageError(f"{path} is empty: it has no latency to judge")
     wrong = np.flatnonzero(~np.isfinite(values) | (values < 0))
     if wrong.size:
         row = int(wrong[0])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tailguard.base.errors import UsageError
 from tailguard.judge.budget import samples_for_pass
+from tailguard.record.part import Quantile
 from tailguard.record.run_record import RunRecord
 
 
@@ -57,12 +58,16 @@ def _of_scenario(slug: str, records: Sequence[RunRecord], headroom: float) -> It
     for step in dict.fromkeys(step for entry in entries for step in entry.steps):
         measured = [entry.steps[step].response_ms for entry in entries if step in entry.steps]
         for found in zip(*((each.p50, each.p95, each.p99) for each in measured), strict=True):
-            bounded = [each.high for each in found if each.high is not None]
-            worst = max(bounded) if len(bounded) == len(found) else None
-            q = found[0].q
-            needed = samples_for_pass(round(1 - q, 12), dependence="independent")
-            limit = None if worst is None else _rounded_up(headroom * worst)
-            yield Suggestion(slug, step, f"p{q * 100:g}", limit, worst, min(each.n for each in found), needed)
+            yield _of_quantile(slug, step, found, headroom)
+
+
+def _of_quantile(slug: str, step: str, found: Sequence[Quantile], headroom: float) -> Suggestion:
+    bounded = [each.high for each in found if each.high is not None]
+    worst = max(bounded) if len(bounded) == len(found) else None
+    q = found[0].q
+    needed = samples_for_pass(round(1 - q, 12), dependence="independent")
+    limit = None if worst is None else _rounded_up(headroom * worst)
+    return Suggestion(slug, step, f"p{q * 100:g}", limit, worst, min(each.n for each in found), needed)
 
 
 def _line(each: Suggestion) -> str:

@@ -16,16 +16,21 @@ def parse_schedule(text: str, rate_per_s: float, duration_s: float, seed: int) -
     """
     kind, _, rest = text.partition(":")
     ramp = re.fullmatch(f"{_NUMBER}-{_NUMBER}", rest)
-    steps = [re.fullmatch(f"{_NUMBER}x{_NUMBER}", step) for step in rest.split(",")]
     if kind == "poisson" and not rest:
         return Poisson(rate_per_s, duration_s, seed)
     if kind == "constant" and not rest:
         return Constant(rate_per_s, duration_s)
     if kind == "ramp" and ramp:
         return Ramp(float(ramp[1]), float(ramp[2]), duration_s, seed)
-    if kind == "steps" and all(steps):
-        return Steps(tuple((float(each[1]), float(each[2])) for each in steps if each), seed)
+    if kind == "steps" and (steps := _steps(rest)):
+        return Steps(steps, seed)
     raise UsageError(f"--tailguard-schedule {text!r} is not a schedule: write {KINDS}.")
+
+
+def _steps(text: str) -> tuple[tuple[float, float], ...]:
+    """Return the rate and the seconds of each step; none if a part of `text` is not a step."""
+    found = [re.fullmatch(f"{_NUMBER}x{_NUMBER}", step) for step in text.split(",")]
+    return tuple((float(each[1]), float(each[2])) for each in found if each) if all(found) else ()
 
 
 def parse_rates(text: str, slugs: list[str]) -> dict[str, float]:

@@ -145,20 +145,24 @@ def equivalents(indexes: list[Index], wanted: Shape) -> list[Equivalent]:
 
 def _turn(shape: Shape, wanted: Shape) -> tuple[int, bool] | None:
     """Return (keys compared with =, read backward) with which `shape` serves `wanted`, or None."""
-    width = len(wanted.keys)
-    if wanted.unique and (shape.unique, shape.definition) != (True, wanted.definition):
-        return None
-    if shape.method != wanted.method or shape.predicate not in (None, wanted.predicate):
-        return None
-    if shape.keys[:width] != wanted.keys or not set(wanted.columns) <= set(shape.columns):
+    if not _covers(shape, wanted):
         return None
     flips = [have ^ want for have, want in zip(shape.options, wanted.options, strict=False)]
     if flips[-1] not in (0, BACKWARD):
         return None
-    equality = width
+    equality = len(wanted.keys)
     while equality and flips[equality - 1] == flips[-1]:
         equality -= 1
     return equality, flips[-1] == BACKWARD
+
+
+def _covers(shape: Shape, wanted: Shape) -> bool:
+    """Whether `shape` has the wanted keys, columns and rows, whatever the directions."""
+    if wanted.unique and (shape.unique, shape.definition) != (True, wanted.definition):
+        return False
+    if shape.method != wanted.method or shape.predicate not in (None, wanted.predicate):
+        return False
+    return shape.keys[: len(wanted.keys)] == wanted.keys and set(wanted.columns) <= set(shape.columns)
 
 
 def _index(row: tuple[Any, ...]) -> Index:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from tailguard.base.errors import UsageError
 from tailguard.migrations.migration import FILE_NAME, PARTS, read_query
-from tailguard.migrations.sql import TOKEN, created_index, dropped_index, folded
+from tailguard.migrations.sql import TOKEN, IndexStatement, created_index, dropped_index, folded
 
 Severity = Literal["error", "warning"]
 CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
@@ -138,8 +138,11 @@ def _shape_findings(path: Path, part: str, statements: Sequence[tuple[int, str]]
             path, line, "error", "shape", f"The runner takes one {what}; it finds: {statement[:60]}"
         )
     other = path.with_name(path.name.replace(f".{part}.sql", f".{'down' if part == 'up' else 'up'}.sql"))
-    if dropped is None or not other.exists():
-        return
+    if dropped is not None and other.exists():
+        yield from _pair_findings(path, line, dropped, other)
+
+
+def _pair_findings(path: Path, line: int, dropped: IndexStatement, other: Path) -> Iterator[Finding]:
     built = _built_by(other)
     if built is None:
         yield Finding(

@@ -155,21 +155,31 @@ def _load(number: str, slug: str, parts: Mapping[str, Path]) -> Migration:
     removal = dropped_index(up) is not None
     built, gone = (parts["down"], parts["up"]) if removal else (parts["up"], parts["down"])
     creating, dropping = (down, up) if removal else (up, down)
-    build, drop = created_index(creating), dropped_index(dropping)
+    build = _built(built, creating)
+    _check_drop(gone, dropping, build.index, built)
+    return Migration(number, slug, up, down, read_query(parts["query"]), build, removal)
+
+
+def _built(path: Path, statement: str) -> IndexStatement:
+    build = created_index(statement)
     if build is None or not build.concurrently:
         raise UsageError(
-            f"{built}: expected CREATE [UNIQUE] INDEX CONCURRENTLY name ON table ..., found: {creating[:80]}"
+            f"{path}: expected CREATE [UNIQUE] INDEX CONCURRENTLY name ON table ..., found: {statement[:80]}"
         )
     if build.lenient:
         raise UsageError(
-            f"{built}: IF NOT EXISTS takes an INVALID leftover for success."
+            f"{path}: IF NOT EXISTS takes an INVALID leftover for success."
             " Leave it out: the runner reads pg_index."
         )
+    return build
+
+
+def _check_drop(path: Path, statement: str, index: str, built: Path) -> None:
+    drop = dropped_index(statement)
     if drop is None or not drop.concurrently:
-        raise UsageError(f"{gone}: expected DROP INDEX CONCURRENTLY {build.index}, found: {dropping[:80]}")
-    if folded(drop.index.split(".")[-1].strip()) != folded(build.index):
-        raise UsageError(f"{gone}: drops {drop.index}, but {built.name} builds {build.index}.")
-    return Migration(number, slug, up, down, read_query(parts["query"]), build, removal)
+        raise UsageError(f"{path}: expected DROP INDEX CONCURRENTLY {index}, found: {statement[:80]}")
+    if folded(drop.index.split(".")[-1].strip()) != folded(index):
+        raise UsageError(f"{path}: drops {drop.index}, but {built.name} builds {index}.")
 
 
 def _single_statement(path: Path) -> str:

@@ -45,16 +45,18 @@ def status_of(connection: psycopg.Connection[Any], migration: Migration) -> Stat
     recorded = "never" if entry is None else f"{entry.action} {entry.recorded:%Y-%m-%d %H:%M:%S%z}"
     changed = entry is not None and entry.sha256 != migration.sha256
     if present is not None and present.usable:
-        right = (present.shape.unique, present.shape.definition) == (wanted.unique, wanted.definition)
-        ready = "drop it" if migration.removal else "nothing"
-        state, step = (
-            ("valid", ready) if right else ("another index", f"stop: it is {present.shape.definition}")
-        )
+        state, step = _usable(present.shape, wanted, "drop it" if migration.removal else "nothing")
     else:
         state = "absent" if present is None else "INVALID"
         served = wanted_served(connection, table, wanted)
         step = _removal_step(left) if migration.removal else _way_up(connection, table, served, left)
     return Status(migration.name, state, step, left, recorded, changed)
+
+
+def _usable(shape: Shape, wanted: Shape, ready: str) -> tuple[str, str]:
+    if (shape.unique, shape.definition) == (wanted.unique, wanted.definition):
+        return "valid", ready
+    return "another index", f"stop: it is {shape.definition}"
 
 
 def wanted_served(connection: psycopg.Connection[Any], table: Table, wanted: Shape) -> str:

@@ -71,15 +71,7 @@ def your_s3(
     A missing bucket is made and removed again; in one that was there we touch only our own prefix.
     """
     env = os.environ if environ is None else environ
-    missing = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not env.get(name)]
-    if missing:
-        raise StorageError(
-            f"--s3-endpoint {_shown(endpoint)} needs {' and '.join(missing)} in the environment"
-        )
-    if "@" in endpoint:
-        raise StorageError(f"--s3-endpoint {_shown(endpoint)}: give keys in AWS_* variables, not in the URL")
-    if not endpoint.startswith(("http://", "https://")):
-        raise StorageError(f"--s3-endpoint {_shown(endpoint)} is no URL: write https://host:port")
+    _check_yours(endpoint, env)
     server = S3Server(
         endpoint=endpoint,
         region=region or env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or EMBEDDED_REGION,
@@ -96,6 +88,18 @@ def your_s3(
         yield replace(server, version=software(server))
     finally:
         remove_ours(server, bucket_too=made)
+
+
+def _check_yours(endpoint: str, env: Mapping[str, str]) -> None:
+    missing = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not env.get(name)]
+    if missing:
+        raise StorageError(
+            f"--s3-endpoint {_shown(endpoint)} needs {' and '.join(missing)} in the environment"
+        )
+    if "@" in endpoint:
+        raise StorageError(f"--s3-endpoint {_shown(endpoint)}: give keys in AWS_* variables, not in the URL")
+    if not endpoint.startswith(("http://", "https://")):
+        raise StorageError(f"--s3-endpoint {_shown(endpoint)} is no URL: write https://host:port")
 
 
 def start_until_it_answers(

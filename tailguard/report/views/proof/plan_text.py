@@ -112,22 +112,29 @@ def _measures(raw: Raw) -> str:
 
 def _details(raw: Raw) -> Iterator[str]:
     for key in DETAILS:
-        if key in raw and not (key in UNSAID_AT_ZERO and not raw[key]):
-            value = raw[key]
-            yield f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        if key in raw and (raw[key] or key not in UNSAID_AT_ZERO):
+            yield f"{key}: {_joined(raw[key])}"
     if "Sort Method" in raw:
         space = f"{raw['Sort Space Type']}: {raw['Sort Space Used']}kB"
         yield f"Sort Method: {raw['Sort Method']}  {space}"
-    heap = [(word.lower(), raw.get(f"{word} Heap Blocks")) for word in ("Exact", "Lossy")]
-    if any(blocks for _, blocks in heap):
-        yield f"Heap Blocks: {' '.join(f'{word}={blocks}' for word, blocks in heap if blocks)}"
+    counts = ((word.lower(), raw.get(f"{word} Heap Blocks")) for word in ("Exact", "Lossy"))
+    if heap := [f"{word}={blocks}" for word, blocks in counts if blocks]:
+        yield f"Heap Blocks: {' '.join(heap)}"
+    yield from _hashing(raw)
+    if buffers := _buffers(raw):
+        yield buffers
+
+
+def _joined(value: Json) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _hashing(raw: Raw) -> Iterator[str]:
     memory = f"Memory Usage: {raw.get('Peak Memory Usage')}kB"
     if "Hash Buckets" in raw:
         yield f"Buckets: {raw['Hash Buckets']}  Batches: {raw['Hash Batches']}  {memory}"
     elif "HashAgg Batches" in raw:
         yield f"Batches: {raw['HashAgg Batches']}  {memory}"
-    if buffers := _buffers(raw):
-        yield buffers
 
 
 def _buffers(raw: Raw) -> str:
