@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
-from tailguard.migrations.migration import configured_folder, load_migrations
 from tailguard.migrations.limits import Limits
+from tailguard.migrations.migration import configured_folder, load_migrations
 from tailguard.pipeline.parts import Parts
 from tailguard.postgres.database import Database, schema_on
 from tailguard.proofs.evidence.evidence import prove_small
+from tailguard.proofs.live_options import LiveOptions
 from tailguard.proofs.proof import Proof
 from tailguard.proofs.tables import table_maker
-from tailguard.proofs.live_options import LiveOptions
 from tailguard.proofs.under_load import prove_under_load
 from tailguard.record.run import Run
 

@@ -125,7 +125,7 @@ def test_a_short_run_writes_record_samples_and_reports_in_any_locale(
     assert done.returncode in {0, 65, 75}, done.stderr
     folder = tmp_path / "runs" / "latest"
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    assert record["complete"]
+    assert record["ended"] == "complete"
     assert record["exit_code"] == done.returncode
     assert {path.name for path in folder.iterdir()} >= {
         "run.json",
@@ -224,7 +224,7 @@ def test_ctrl_c_saves_what_was_measured_and_leaves_nothing_behind(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     record = json.loads((tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8"))
-    assert record["incomplete_because"] == "interrupted by the user"
+    assert record["ended"] == "interrupted"
     assert record["scenarios"]["registration"]["counts"]["ok"] > 0
     assert eventually(
         lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in family), 10
@@ -284,5 +284,5 @@ def test_a_database_that_is_killed_in_mid_run_ends_with_65_and_the_samples_befor
     assert process.returncode == 65, errors
     assert "Traceback" not in errors
     record = json.loads((tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8"))
-    assert "database" in record["incomplete_because"]
+    assert "database" in record["because"]
     assert record["scenarios"]["registration"]["counts"]["ok"] > 0
