@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from tailguard.migrations.migration import Migration
 from tailguard.migrations.limits import Limits
+from tailguard.migrations.migration import Migration
 from tailguard.migrations.runner import Runner
 from tailguard.postgres.database import Database
 from tailguard.proofs.evidence.evidence import prove_small

@@ -12,8 +12,8 @@ from psycopg import sql
 from tailguard.base.clock import Clock, MonotonicClock
 from tailguard.base.errors import TailguardError
 from tailguard.migrations.index import Index, Table, find_index, find_table, wanted_shape
-from tailguard.migrations.migration import Migration, Query
 from tailguard.migrations.limits import Limits
+from tailguard.migrations.migration import Migration, Query
 from tailguard.migrations.runner import Runner
 from tailguard.migrations.sql import folded
 from tailguard.migrations.watch import Database
