@@ -2,10 +2,10 @@
 
     python benchmarks/locust_overhead.py [--seconds 10] [--rounds 5] [--rows 10000000]
 
-All sides run the same users (one POST a turn, no think time, 8 users, one process) against the same small server, in
-turns: `ours` with Session and recorder, `bare` the same without them (the same connections, the same event for locust's
-own table), `plain` locust's FastHttpUser as it comes. What counts is the ratio of throughputs in one round; absolute
-numbers are this machine's. The merge is timed in a process of its own, whose peak memory is read.
+All sides run the same users (one POST an iteration, no think time, 8 users, one process) against the same small
+server, in turns: `ours` with our iterations and recorder, `bare` the same without them (the same connections, the same
+event for locust's own table), `plain` locust's FastHttpUser as it comes. What counts is the ratio of throughputs in one
+round; absolute numbers are this machine's. The merge is timed in a process of its own, whose peak memory is read.
 """
 
 import argparse
@@ -36,68 +36,73 @@ async def serve():
 asyncio.run(serve())
 """
 
-# The same turn for both: one POST, its answer parsed. `ours` adds what Tailguard adds, `plain` is Locust's own way.
+# The same iteration for all: one POST, its answer parsed. `ours` adds what Tailguard adds, `plain` is Locust's own way.
 USERS = """
 import json, sys, time
 sys.path.insert(0, {root!r})
 from urllib.parse import urlsplit
-from locust import FastHttpUser, constant, events, task
+from locust import FastHttpUser, User, constant, events, task
 from tailguard.base.clock import MonotonicClock
-from tailguard.locust.worker.table import teller
-from tailguard.http.remote_target import Shard
+from tailguard.engine.workload import PlainScenario
+from tailguard.http.tls import Tls
+from tailguard.locust.http import fast_connections
 from tailguard.locust.worker.arrival_shard import ClosedShard
-from tailguard.locust.worker.scenario_executor import BoundScenario, ScenarioExecutor
-from tailguard.locust.http import FastHttpConnections, use_pool
-from tailguard.engine.scenario import Scenario
+from tailguard.locust.worker.scenario_executor import ScenarioExecutor
+from tailguard.locust.worker.table import teller
+from tailguard.suite.run import Run, Shard
 
 BODY = json.dumps({{"tournament_id": 1}}).encode()
 HEADERS = {{"Content-Type": "application/json"}}
 
 class Platform:
     def __init__(self, host):
-        self.base, self.connections = urlsplit(host), FastHttpConnections(lambda: None)
+        self.base, self.connections = urlsplit(host), fast_connections(Tls())
     def register(self):
         status, _, content = self.connections.exchange(self.base, "POST", "/register", BODY, HEADERS)
         if status != 200:
             raise OSError(status)
         return json.loads(content)
 
-SCENARIO = Scenario("registration", "Registration", ("register",), frozenset(),
-    lambda session, platform, data: session.step("register", platform.register), lambda *_: None, lambda *_: [])
-EXECUTORS = []
+PLATFORMS, EXECUTORS = [], []
 
-class OursUser(FastHttpUser):
+class KeptUser(User):
+    abstract = True
     wait_time = constant(0)
-    concurrency = 1
     def on_start(self):
-        use_pool(self.client.client.clientpool)
+        if not PLATFORMS:
+            PLATFORMS.append(Platform(self.host))
+
+class OursUser(KeptUser):
+    def on_start(self):
+        super().on_start()
         if not EXECUTORS:
-            tell = teller(events.request.fire)
-            clock = MonotonicClock()
-            bound = BoundScenario(SCENARIO, Platform(self.host), None)
-            EXECUTORS.append(ScenarioExecutor(bound, ClosedShard(Shard(), clock), clock, tell))
-        self.session = EXECUTORS[0].session()
+            register = PLATFORMS[0].register
+            scenario = PlainScenario("registration", lambda it: it.step("register", register), ("register",))
+            clock, tell = MonotonicClock(), teller(events.request.fire)
+            shard = Shard()
+            EXECUTORS.append(
+                ScenarioExecutor(scenario, ClosedShard(shard, clock), clock, tell, run=Run("r", 1), shard=shard))
+        self.lifetime = EXECUTORS[0].user()
+        self.virtual_user = self.lifetime.__enter__()
     @task
     def iteration(self):
-        EXECUTORS[0].play(self.session)
+        EXECUTORS[0].play(self.virtual_user)
 
-class BareUser(FastHttpUser):
-    wait_time = constant(0)
-    concurrency = 1
+class BareUser(KeptUser):
     def on_start(self):
-        use_pool(self.client.client.clientpool)
-        self.platform, self.tell = Platform(self.host), teller(events.request.fire)
+        super().on_start()
+        self.tell = teller(events.request.fire)
     @task
-    def turn(self):
+    def iteration(self):
         began_ns = time.monotonic_ns()
-        self.platform.register()
+        PLATFORMS[0].register()
         self.tell("registration.register", (time.monotonic_ns() - began_ns) / 1e6, "")
 
 class PlainUser(FastHttpUser):
     wait_time = constant(0)
     concurrency = 1
     @task
-    def turn(self):
+    def iteration(self):
         answer = self.client.post("/register", data=BODY, headers=HEADERS, name="registration.register")
         if answer.status_code != 200:
             raise OSError(answer.status_code)
@@ -122,14 +127,14 @@ for worker in range(workers):
         begun = at + np.cumsum(rng.integers(0, 2_000, size))
         at = int(begun[-1])
         table["instants"] = np.column_stack([begun, begun, begun + rng.integers(10**6, 10**8, size)])
-        chunk = Chunk(run="run", number=number, scenario="s", rows=table.tobytes(), errors=("",))
+        chunk = Chunk(run="run", number=number, scenario="s", rows=table.tobytes(), steps=("step",), errors=("",))
         inbox.take_chunk(f"w{worker}", chunk)
         left, number = left - size, number + 1
     ledger = Ledger(run="run", chunks=number, rows={"s": rows // workers}, watched={}, clock=ClockPair.now(),
         scenarios={}, notes={}, load=None)
     inbox.take_ledger(f"w{worker}", ledger)
 began = time.perf_counter()
-samples = inbox.samples("s", ("step",), last=True)
+samples = inbox.samples("s", last=True)
 took = time.perf_counter() - began
 unit = 1 if sys.platform == "darwin" else 1024
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
@@ -141,25 +146,25 @@ print(json.dumps({"seconds": took, "peak_bytes": peak}))
 SIDES = ("ours", "bare", "plain")
 
 
-# What a turn costs beside its request, on a platform that does nothing: Session and recorder, without locust's event.
-SESSION = """
+# What an iteration costs beside its request, on a platform that does nothing: without locust's event.
+ITERATION = """
 import json, time
 from tailguard.base.clock import MonotonicClock
-from tailguard.http.remote_target import Shard
+from tailguard.engine.workload import PlainScenario
 from tailguard.locust.worker.arrival_shard import ClosedShard
-from tailguard.locust.worker.scenario_executor import BoundScenario, ScenarioExecutor
-from tailguard.engine.scenario import Scenario
-scenario = Scenario("s", "S", ("step",), frozenset(),
-    lambda session, platform, data: session.step("step", platform), lambda *_: None, lambda *_: [])
-clock = MonotonicClock()
-bound = BoundScenario(scenario, lambda: None, None)
-executor = ScenarioExecutor(bound, ClosedShard(Shard(), clock), clock, lambda *_: None)
-session, best = executor.session(), float("inf")
-for _ in range(30):
-    began = time.perf_counter()
-    for _ in range(5_000):
-        executor.play(session)
-    best = min(best, (time.perf_counter() - began) / 5_000)
+from tailguard.locust.worker.scenario_executor import ScenarioExecutor
+from tailguard.suite.run import Run, Shard
+platform = lambda: None
+scenario = PlainScenario("s", lambda it: it.step("step", platform), ("step",))
+clock, shard, best = MonotonicClock(), Shard(), float("inf")
+executor = ScenarioExecutor(
+    scenario, ClosedShard(shard, clock), clock, lambda *_: None, run=Run("r", 1), shard=shard)
+with executor.user() as user:
+    for _ in range(30):
+        began = time.perf_counter()
+        for _ in range(5_000):
+            executor.play(user)
+        best = min(best, (time.perf_counter() - began) / 5_000)
 print(json.dumps(best * 1e6))
 """
 
@@ -182,10 +187,10 @@ def main() -> None:
         print(
             f"ours / {other}, median of {len(ratios)}: {ratio:.3f} (aim: at least 0.97): {verdict(good=ratio >= 0.97)}"
         )
-    ours_us, turn_us = json.loads(run([sys.executable, "-c", SESSION])), 1e6 / max(rates["bare"])
+    ours_us, bare_us = json.loads(run([sys.executable, "-c", ITERATION])), 1e6 / max(rates["bare"])
     print(
-        f"Session and recorder alone: {ours_us:.1f} us a turn, {ours_us / turn_us:.1%} of the fastest bare turn "
-        f"({turn_us:.0f} us, aim: at most 3 %): {verdict(good=ours_us / turn_us <= 0.03)}"
+        f"Iteration and recorder alone: {ours_us:.1f} us, {ours_us / bare_us:.1%} of the fastest bare iteration "
+        f"({bare_us:.0f} us, aim: at most 3 %): {verdict(good=ours_us / bare_us <= 0.03)}"
     )
     merged = json.loads(run([sys.executable, "-c", MERGE, str(options.rows)]))
     good = merged["seconds"] < 5 and merged["peak_bytes"] < 2**30

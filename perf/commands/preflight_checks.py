@@ -40,7 +40,7 @@ class Preflight:
     def __init__(self, mapping: TargetMapping, host: str, dsn: str | None, burst: int) -> None:
         """Look at `host` as `mapping` describes it; `dsn` is its database, if one may look there."""
         self._mapping, self._host, self._dsn, self._burst = mapping, host, dsn, burst
-        self._connections = HttpConnections(mapping.tls())
+        self._connections = HttpConnections(mapping.tls.context())
 
     def run(self) -> Iterator[Check]:
         """Yield each check as it is done; if the target does not live or lets nobody in, the rest is left out."""

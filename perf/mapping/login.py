@@ -60,7 +60,7 @@ def log_in(mapping: TargetMapping, login: Login, host: str, users: Sequence[Row]
 
     Raises LoginError with the user, the status and what to do, UsageError for a file that cannot be read.
     """
-    connections = HttpConnections(mapping.tls())
+    connections = HttpConnections(mapping.tls.context())
     one = _ways(_Door(mapping, login, host, connections))[login.kind]
     try:
         with ThreadPoolExecutor(CLIENTS) as clients:

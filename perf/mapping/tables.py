@@ -19,7 +19,8 @@ def read_target(path: Path) -> Table | None:
     try:
         file = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise tg.UsageError(f"cannot read {path}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise tg.UsageError(f"cannot read {path}: {reason}") from error
     return table_of(file["target"], f"{path}: [target]") if "target" in file else None
 
 

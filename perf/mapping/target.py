@@ -3,7 +3,6 @@
 docs/examples/deltacrown.toml has every part of it, explained.
 """
 
-import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from perf.mapping.tables import (
 )
 from perf.mapping.template import Json, places
 from perf.platform import NEEDED
+from tailguard.http import Tls, tls_in
 
 # What a step may say of itself, and what each of ours has to fill its places with.
 _STEP_KEYS = (
@@ -115,8 +115,7 @@ class TargetMapping:
     folder: str
     health: str
     headers: Mapping[str, str]
-    verify_tls: bool
-    ca_pem: str
+    tls: Tls
     throttled: tuple[int, ...]
     login: Table = field(repr=False)
     pools: Mapping[str, Table]
@@ -140,14 +139,6 @@ class TargetMapping:
             for scenario in scenarios
         }
         return {scenario: "; ".join(why) for scenario, why in reasons.items() if why}
-
-    def tls(self) -> ssl.SSLContext | None:
-        """Return how the target's certificate is checked; None is the machine's own way."""
-        if not self.verify_tls:
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            return context
-        return ssl.create_default_context(cadata=self.ca_pem) if self.ca_pem else None
 
 
 def load_mapping(path: Path) -> TargetMapping | None:
@@ -177,8 +168,7 @@ def parse_mapping(table: Table, source: str, folder: Path) -> TargetMapping:
         folder=str(folder),
         health=text_in(table, "health"),
         headers=texts_in(table, "headers", where),
-        verify_tls=table.get("verify_tls", True) is not False,
-        ca_pem=_read_ca(folder / text_in(table, "ca_file"), where) if "ca_file" in table else "",
+        tls=tls_in(table, folder, where),
         throttled=statuses_in(table, "throttled", (429,), where),
         login=table_of(table.get("login", {}), f"{source}: [target.login]"),
         pools=tables_in(table, "pools", f"{source}: [target.pools]"),
@@ -239,10 +229,3 @@ def _feed(value: Json, where: str) -> FeedMapping:
         text_in(table, "event_type", "score_updated"),
         text_in(table, "key_path", "data.match_id"),
     )
-
-
-def _read_ca(path: Path, where: str) -> str:
-    try:
-        return path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise tg.UsageError(f"{where}: cannot read the certificates in ca_file {path}: {error}") from error

@@ -48,15 +48,18 @@ class SuiteTable:
         return self.file.parent
 
     @property
-    def packages(self) -> tuple[str, ...]:
-        """The top-level packages that the suite itself consists of."""
-        named = [
-            *(folder.split("/")[0] for folder in self.scenarios),
-            *self.fixtures,
-            *self.report,
-            *self.commands.values(),
-        ]
-        return tuple(dict.fromkeys(name.split(":")[0].split(".")[0] for name in named))
+    def files(self) -> list[Path]:
+        """The files of the modules and packages that the suite itself consists of, sorted."""
+        scenarios = [Path(name).as_posix().split("/")[0] for name in self.scenarios]
+        named = [*scenarios, *self.fixtures, *self.report, *self.commands.values()]
+        tops = dict.fromkeys(name.split(":")[0].split(".")[0] for name in named)
+        found = {path for top in tops for path in _code_of(self.root, top)}
+        return sorted(path for path in found if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _code_of(root: Path, top: str) -> list[Path]:
+    """Return the module or package of a name; for "" the modules beside the suite's file."""
+    return [root / f"{top}.py", *(root / top).rglob("*")] if top else list(root.glob("*.py"))
 
 
 def find_file(given: Path | str | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:

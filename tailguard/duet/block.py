@@ -101,10 +101,13 @@ class Phases:
 
 
 def _suite_of(config: Config, side: SideOrder) -> Suite:
+    """Import the suite. What a side lacks is the user's to mend; a side that breaks while it is imported is not."""
     try:
         return open_suite(config)
     except UsageError as error:
         told = str(error).replace(str(Path(side.config_file).parent), side.project)
+        if not isinstance(error.__cause__, ImportError):
+            raise TailguardError(told) from error
         raise UsageError(
             f"{told}. Both sides are measured with the suite of your work tree, and bring all else themselves:"
             " compare with a commit that has what the suite imports."

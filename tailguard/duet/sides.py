@@ -134,18 +134,13 @@ def _build(name: SideName, spec: SideSpec, instrument: Instrument, stack: ExitSt
 
 
 def _instrument(suite: SuiteTable, stack: ExitStack) -> Instrument:
-    """Copy Tailguard and the suite: the packages it consists of, its files of objectives and profiles, its table."""
+    """Copy Tailguard and the suite: its own code, its files of objectives and profiles, its table."""
     product, copied = _folder("product", stack), _folder("suite", stack)
-    copy_files(PRODUCT.parent, _files_of(PRODUCT), product)
-    packages = [path for name in suite.packages for path in _files_of(suite.root / name)]
+    code = [path for path in PRODUCT.rglob("*") if "__pycache__" not in path.parts]
+    copy_files(PRODUCT.parent, [path.relative_to(PRODUCT.parent) for path in code], product)
     named = [Path(name) for name in (suite.objectives, suite.profiles, suite.file.name) if name]
-    copy_files(suite.root, [*packages, *named], copied)
+    copy_files(suite.root, [*(path.relative_to(suite.root) for path in suite.files), *named], copied)
     return Instrument(product, copied / suite.file.name, suite.root)
-
-
-def _files_of(package: Path) -> list[Path]:
-    found = [path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    return [path.relative_to(package.parent) for path in found]
 
 
 def _folder(name: str, stack: ExitStack) -> Path:

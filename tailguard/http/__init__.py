@@ -1,5 +1,6 @@
 """HTTP: connections that are kept for each thread, or by whoever makes the load."""
 
 from tailguard.http.connections import Exchange, HttpConnections, is_address
+from tailguard.http.tls import Tls, tls_in
 
-__all__ = ["Exchange", "HttpConnections", "is_address"]
+__all__ = ["Exchange", "HttpConnections", "Tls", "is_address", "tls_in"]

@@ -1,7 +1,8 @@
-"""How a target's TLS certificate is checked: `verify_tls` and `ca_file` of its file's [target]."""
+"""How a target's TLS certificate is checked: `verify_tls` and `ca_file` of the [target] in its file."""
 
 import ssl
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -23,16 +24,26 @@ class Tls(msgspec.Struct, frozen=True):
         return context
 
 
+def tls_in(target: Mapping[str, object], folder: Path, where: str) -> Tls:
+    """Return what a [target] says; `folder` is that of its file. Raises UsageError for authorities it cannot read."""
+    verify, authorities = target.get("verify_tls", True) is not False, ""
+    if "ca_file" in target:
+        path = folder / str(target["ca_file"])
+        try:
+            authorities = path.read_text(encoding="ascii")
+            ssl.create_default_context(cadata=authorities)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{where}: cannot read the certificates in ca_file {path}: {error}") from error
+    return Tls(verify, authorities)
+
+
 def read_tls(file: str) -> Tls:
-    """Return what a target's file says of its certificate, "" for no file. Raises UsageError naming the file."""
+    """Return what the [target] of a file says, "" for no file. Raises UsageError for what cannot be read."""
     if not file:
         return Tls()
     path = Path(file)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("target", {})
-        authorities = (
-            (path.parent / table["ca_file"]).read_text(encoding="ascii") if "ca_file" in table else ""
-        )
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: [target] cannot be read: {error}") from error
-    return Tls(verify=table.get("verify_tls", True) is not False, ca_pem=authorities)
+        raise UsageError(f"cannot read {path}: {error}") from error
+    return tls_in(table, path.parent, f"{path}: [target]")

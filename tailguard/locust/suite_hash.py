@@ -9,10 +9,10 @@ PRODUCT = Path(__file__).resolve().parent.parent
 
 
 def scenarios_sha256(suite: SuiteTable) -> str:
-    """Return the SHA-256 of all Python files of Tailguard and of the suite's packages."""
+    """Return the SHA-256 of all Python files of Tailguard and of the suite."""
     digest = hashlib.sha256()
-    for package in (PRODUCT, *(suite.root / name for name in suite.packages)):
-        for path in sorted(package.rglob("*.py")):
-            digest.update(f"{path.relative_to(package.parent).as_posix()}\0".encode())
+    for root, files in ((PRODUCT.parent, sorted(PRODUCT.rglob("*.py"))), (suite.root, suite.files)):
+        for path in (each for each in files if each.suffix == ".py"):
+            digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
             digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()

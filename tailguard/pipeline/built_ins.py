@@ -6,6 +6,7 @@ from pathlib import Path
 from tailguard.base.processes import Watchdog
 from tailguard.config.merge import Config
 from tailguard.http.connections import Exchange, HttpConnections
+from tailguard.http.tls import read_tls
 from tailguard.pipeline.parts import Parts
 from tailguard.postgres.reader import Postgres
 from tailguard.s3.store import S3Server
@@ -45,7 +46,7 @@ def built_ins(
         given("target", target),
         given("shard", shard, "process"),
         _FOLDER,
-        given("connections", connections, "process") if connections else _CONNECTIONS,
+        given("connections", connections, "process") if connections else _connections_to(target),
         postgres,
         s3,
     )
@@ -58,12 +59,15 @@ def _folder() -> Iterator[Path]:
         yield watchdog.folder("tailguard-")
 
 
-def _connections() -> Iterator[Exchange]:
-    """HTTP connections, kept for each thread."""
-    connections = HttpConnections()
-    yield connections
-    connections.close()
+def _connections_to(target: Target) -> Fixture[Iterator[Exchange]]:
+    @fixture
+    def connections() -> Iterator[Exchange]:
+        """HTTP connections, kept for each thread; certificates are checked as the target's file says."""
+        kept = HttpConnections(read_tls(target.file).context())
+        yield kept
+        kept.close()
+
+    return connections
 
 
 _FOLDER: Fixture[Path] = Fixture("folder", "run", _folder, (), is_given=True)
-_CONNECTIONS: Fixture[Exchange] = Fixture("connections", "process", _connections, ())

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import psycopg
 
@@ -17,16 +18,16 @@ from tailguard.pipeline.chaos import chaos_of, faults_on
 from tailguard.pipeline.database_loss_monitor import DatabaseLossMonitor
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.migrations import check_live_rows, prove_migrations
-from tailguard.pipeline.preparation import Prepared, loads_of, prepared
+from tailguard.pipeline.preparation import Prepared, prepared
 from tailguard.pipeline.settling import settle
 from tailguard.pipeline.target import platform_of, target_of
 from tailguard.postgres.attribution import Attribution, attributed
+from tailguard.record.files import check_writable
 from tailguard.record.objective import Objectives
-from tailguard.record.run import Run
+from tailguard.record.run import Run, new_id
 from tailguard.record.run_record import Ended
 from tailguard.record.scenario import ScenarioEnded
-from tailguard.suite.discovery import Suite, open_suite
-from tailguard.suite.run import Target
+from tailguard.suite.discovery import open_suite
 from tailguard.trust.doubts import find_doubts
 from tailguard.trust.suite_doubts import doubts_of_notes
 
@@ -50,24 +51,24 @@ def run_suite(
 
     It is not judged yet: `tailguard.pipeline.finish.finish` does that, by `objectives`. A run that was interrupted,
     or that lost its database on the way, is saved as such. Raises `UsageError` if a part that a scenario needs cannot
-    be had, after saying so in the run.
+    be had; then there is no run.
     """
     check_live_rows(config)
-    suite, target = open_suite(config), target_of(config)
-    loads_of(config, suite)  # what is misspelt or impossible is named before there is a run
-    run = Run.start(config, environment=describe_environment(), command=command, objectives=objectives)
-    ended, because = Ended.BROKE_OFF, None
-    try:
-        ended, because = SuiteRun(config, suite, target, watch or Watch(), run).measure_all()
-    except KeyboardInterrupt:
-        ended = Ended.INTERRUPTED
-    except TailguardError as error:
-        because = str(error)
-        raise
-    except psycopg.Error as error:
-        because = f"the database could not be read any more: {error}".strip()
-    finally:
-        run.finish(ended, because)
+    check_writable(Path(config.runs_dir))
+    suite, target, identity = open_suite(config), target_of(config), new_id()
+    placement = choose_placement(pin=config.placement.pin)
+    with pinned(placement), prepared(config, suite, identity, placement, target) as ready:
+        run = Run.start(
+            config,
+            environment=describe_environment(
+                placement=placement, postgres=ready.parts.postgres_record, s3=ready.parts.s3_record
+            ),
+            command=command,
+            identity=identity,
+            platform=platform_of(config, ready.run),
+            objectives=objectives,
+        )
+        SuiteRun(config, watch or Watch(), run, ready).perform()
     return run
 
 
@@ -76,38 +77,43 @@ class SuiteRun:
     """The one place that puts together what the parts of a run return, and saves it."""
 
     config: Config
-    suite: Suite
-    target: Target
     watch: Watch
     run: Run
+    ready: Prepared
 
-    def measure_all(self) -> tuple[Ended, str | None]:
+    def perform(self) -> None:
+        """Measure, settle, prove the migrations; the run says how it ended."""
+        ended, because = Ended.BROKE_OFF, None
+        try:
+            ended, because = self._measure_all()
+        except KeyboardInterrupt:
+            ended = Ended.INTERRUPTED
+        except TailguardError as error:
+            because = str(error)
+            raise
+        except psycopg.Error as error:
+            because = f"the database could not be read any more: {error}".strip()
+        finally:
+            self.run.finish(ended, because)
+
+    def _measure_all(self) -> tuple[Ended, str | None]:
         """Do everything; returns how the run ended and, if it broke off, why."""
-        placement = choose_placement(pin=self.config.placement.pin)
-        with (
-            pinned(placement),
-            prepared(self.config, self.suite, self.run.record.id, placement, self.target) as ready,
-        ):
-            parts = ready.parts
-            self.run.put_environment(
-                describe_environment(placement=placement, postgres=parts.postgres_record, s3=parts.s3_record)
-            )
-            self.run.put_platform(platform_of(self.config, ready.run))
-            monitor = DatabaseLossMonitor(parts.database)
-            measured = self._measure(ready, monitor)
-            if monitor.gone:
-                return Ended.BROKE_OFF, monitor.gone
-            if any(each.ended_because is ScenarioEnded.INTERRUPTED for each in measured.values()):
-                return Ended.INTERRUPTED, None
-            for scenario in ready.scenarios:
-                unsettled = settle(self.run, scenario, measured[scenario.name].samples)
-                self.run.put_doubts([*self.run.record.doubts, *unsettled])
-                self.run.save()
-            prove_migrations(self.run, parts, self.config)
+        monitor = DatabaseLossMonitor(self.ready.parts.database)
+        measured = self._measure(monitor)
+        if monitor.gone:
+            return Ended.BROKE_OFF, monitor.gone
+        if any(each.ended_because is ScenarioEnded.INTERRUPTED for each in measured.values()):
+            return Ended.INTERRUPTED, None
+        for scenario in self.ready.scenarios:
+            unsettled = settle(self.run, scenario, measured[scenario.name].samples)
+            self.run.put_doubts([*self.run.record.doubts, *unsettled])
+            self.run.save()
+        prove_migrations(self.run, self.ready.parts, self.config)
         return Ended.COMPLETE, None
 
-    def _measure(self, ready: Prepared, monitor: DatabaseLossMonitor) -> dict[str, Measurement]:
+    def _measure(self, monitor: DatabaseLossMonitor) -> dict[str, Measurement]:
         """Measure under the ordered faults; put in what was found of machine, faults and server."""
+        ready = self.ready
         telemetry = Telemetry(ready.run.placement.generator)
         with attributed(ready.parts.database, ready.workloads) as attribution:
             with faults_on(self.config, ready.parts, ready.run) as injector:
@@ -116,7 +122,7 @@ class SuiteRun:
                 measured = measure(
                     ready.workloads,
                     done=self.watch.done,
-                    save=partial(self._save, ready),
+                    save=self._save,
                     on_progress=partial(self._heard, attribution, monitor),
                     stop=monitor.stop,
                     pace=Pace(slice_s=self.config.load.slice_s),
@@ -145,7 +151,7 @@ class SuiteRun:
             self.watch.on_progress(progress)
         monitor.look(progress.samples)
 
-    def _save(self, ready: Prepared, name: str, measurement: Measurement) -> None:
-        title = next(each.title for each in ready.scenarios if each.name == name)
+    def _save(self, name: str, measurement: Measurement) -> None:
+        title = next(each.title for each in self.ready.scenarios if each.name == name)
         self.run.add_scenario(name, scenario_entry(title, measurement), measurement.samples)
         self.run.save()

@@ -70,6 +70,15 @@ def unstage(*staged: Path) -> None:
         _sync_folder(folder)
 
 
+def check_writable(runs_dir: Path) -> None:
+    """Raise UsageError if runs cannot be written there: before minutes of measuring are lost for it."""
+    there = next(path for path in (runs_dir, *runs_dir.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UsageError(
+            f"Runs cannot be written to {runs_dir}: {there} is not a folder that you may write to."
+        )
+
+
 def point_latest(folder: Path) -> None:
     """Let `latest` beside `folder` point to it: a link, or a file with its name if there are no links."""
     latest = folder.parent / LATEST

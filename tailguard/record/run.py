@@ -47,6 +47,11 @@ SAMPLES, LIVE = "samples.parquet", "live.parquet"  # of the scenarios; of a proo
 MORE_FILES = ("plans/*.json", "blocks/*.parquet")
 
 
+def new_id() -> str:
+    """Return an identity for a run that is about to be."""
+    return secrets.token_hex(3)
+
+
 @dataclass(slots=True)
 class Run:
     """`record` is what run.json holds. A `put_...` takes a part in place of what was there; `save` writes it all."""
@@ -65,14 +70,16 @@ class Run:
         *,
         environment: Environment,
         command: Sequence[str] = (),
-        faults: Sequence[str] = (),
+        identity: str = "",
+        platform: Platform | None = None,
         objectives: Objectives | None = None,
     ) -> "Run":
         """Make the folder `runs/<UTC stamp>-<id>/`, save the empty run there and let `latest` point to it.
 
-        Raises UsageError naming the folder if it cannot be written.
+        `identity` is what `new_id` returned, if it was needed before. Raises UsageError naming the folder if it cannot
+        be written.
         """
-        created, identity = datetime.now(UTC), secrets.token_hex(3)
+        created, identity = datetime.now(UTC), identity or new_id()
         folder = Path(config.runs_dir) / f"{created:%Y%m%dT%H%M%SZ}-{identity}"
         with saving(folder):
             folder.mkdir(parents=True)
@@ -85,7 +92,7 @@ class Run:
             config=Document(config.frozen()),
             config_sha256=config.sha256,
             environment=environment,
-            platform=Platform(adapter=config.platform, faults=tuple(faults)),
+            platform=platform or Platform(adapter=config.platform),
             objectives=objectives,
         )
         run = cls(folder, record)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tailguard.base.errors import TailguardError
+from tailguard.base.errors import TailguardError, UsageError
 from tailguard.config.merge import load_config
 from tailguard.duet.block import first_iteration, perform
 from tailguard.duet.order import Order, ServerOrder, SideOrder, settings_of
@@ -20,7 +20,6 @@ pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {
-    "scenarios": ["economy_transfer"],
     "platform": "http",
     "load.max_samples": 20,
     "load.min_samples": 20,
@@ -36,8 +35,9 @@ def other(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield served
 
 
-def order(number: int = 1, **server: Any) -> Order:
-    config = load_config("duet_http", file=ROOT / "tailguard.toml", flags=SMALL, environ={})
+def order(number: int = 1, scenario: str = "economy_transfer", **server: Any) -> Order:
+    flags = SMALL | {"scenarios": [scenario]}
+    config = load_config("duet_http", file=ROOT / "tailguard.toml", flags=flags, environ={})
     given = {"url": "", "target_file": "", "first_iteration": 0, **server}
     side = SideOrder(
         profile="duet_http",
@@ -70,6 +70,15 @@ def test_a_server_that_throttles_spoils_the_block(other: Any, tmp_path: Path) ->
     told = order(url=url, target_file=str(write_mapping(tmp_path)))
     state.most_requests = state.requests + 10
     with pytest.raises(TailguardError, match="throttle"):
+        perform(told, tmp_path / "samples")
+
+
+def test_a_scenario_that_the_server_cannot_serve_is_refused_with_the_reason(
+    other: Any, tmp_path: Path
+) -> None:
+    url, _ = other
+    told = order(scenario="websocket_broadcast", url=url, target_file=str(write_mapping(tmp_path)))
+    with pytest.raises(UsageError, match="this platform has no WebSocket"):
         perform(told, tmp_path / "samples")
 
 

@@ -13,7 +13,7 @@ from tailguard.compare.verdicts import verdicts_of
 from tailguard.compare.verification import verify
 from tailguard.config.merge import load_config
 from tailguard.duet import session as duet_session
-from tailguard.duet.blocks import Side
+from tailguard.duet.blocks import BlockError, Side
 from tailguard.duet.session import DuetExecution
 from tailguard.duet.shared_servers import NO_SERVERS
 from tailguard.record.duet import Budget, Duet, SideName
@@ -116,6 +116,26 @@ def test_a_block_that_fails_is_discarded_counted_and_measured_again(perform: Per
     [discarded] = duet_of(run).discarded
     assert "block 2: candidate" in discarded
     assert "out of memory" in discarded
+
+
+def test_a_mistake_that_every_block_would_meet_ends_the_duet_at_once(
+    perform: Perform, tmp_path: Path
+) -> None:
+    with pytest.raises(BlockError) as failure:
+        perform(baseline="names a mistake")
+    assert str(failure.value) == (
+        "baseline (baseline names a mistake): the suite asks for a table that is not there"
+    )
+    assert failure.value.exit_code == 64
+    run = Run.load("latest", tmp_path)
+    assert run.record.ended is Ended.BROKE_OFF
+    assert duet_of(run).discarded == ()
+
+
+def test_a_mistake_that_no_earlier_block_met_costs_one_block(perform: Perform) -> None:
+    run = perform(candidate="names a mistake in block 2", pairs=3)
+    assert run.complete
+    assert [block.number for block in duet_of(run).blocks] == [1, 3, 4]
 
 
 def test_three_failures_in_a_row_are_invalid_and_shown_with_the_log(perform: Perform) -> None:

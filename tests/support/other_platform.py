@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 import urllib.parse
 from collections import defaultdict
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ class State:
         self.entries, self.results, self.files = set(), {}, {}
         self.balances = defaultdict(lambda: 100)
         self.most_requests = None  # after so many, 503 with a header: this platform's way of throttling
-        self.requests = 0
+        self.requests = self.log_ins = 0
+        self.session_s, self.entered_s = None, {}  # how long a log-in is good for, and when each player's was
         self.lock = threading.Lock()
 
 
@@ -68,8 +70,11 @@ class Handler(BaseHTTPRequestHandler):
         cookies = dict(
             part.split("=", 1) for part in (self.headers.get("Cookie") or "").split("; ") if "=" in part
         )
+        state, player = self.server.state, cookies.get("seat")
+        if state.session_s is not None and time.monotonic() > state.entered_s[player] + state.session_s:
+            return None
         good = self.headers.get("X-Guard") == cookies.get("guard") and cookies.get("guard")
-        return cookies.get("seat") if good or self.command == "GET" else None
+        return player if good or self.command == "GET" else None
 
     def alive(self):
         self.reply(200, {})
@@ -81,6 +86,9 @@ class Handler(BaseHTTPRequestHandler):
         fields = dict(urllib.parse.parse_qsl(self.body.decode()))
         if fields.get("guard") != "g1" or fields.get("pass") != "open sesame":
             return self.reply(403, {})
+        with self.server.state.lock:
+            self.server.state.log_ins += 1
+            self.server.state.entered_s[fields["nick"]] = time.monotonic()
         return self.reply(200, {}, {"Set-Cookie": f"seat={fields['nick']}; Path=/"})
 
     def join(self, cup):
@@ -100,6 +108,8 @@ class Handler(BaseHTTPRequestHandler):
         return self.reply(204, b"")
 
     def move(self):
+        if self.who() is None:
+            return self.reply(403, {})
         asked, balances = json.loads(self.body), self.server.state.balances
         balances[asked["src"]] -= asked["coins"]
         balances[asked["dst"]] += asked["coins"]

@@ -58,7 +58,7 @@ class LoadTest:
         chosen = selection(options, host)
         config = configure(chosen, slugs)
         suite = open_suite(config)
-        objectives = configured_objectives(config, suite.steps)
+        objectives = configured_objectives(config, suite.steps, suite.limits)
         plan = plan_of(options, chosen, config)
         run = Run.start(
             config,

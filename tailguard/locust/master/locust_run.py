@@ -112,6 +112,8 @@ class LocustRun:
     def _keep(self, master: Master, ended: ScenarioEnded) -> None:
         """Put into the run what has come of each scenario."""
         for slug in self.plan.scenarios:
+            if slug in master.skipped:
+                continue
             scenario, skipped = self.suite.scenarios[slug], self.noted.skipped_steps(slug)
             steps = [step for step in scenario.steps if step not in skipped]
             measurement = measurement_of(slug, steps, master, ended)

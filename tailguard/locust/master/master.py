@@ -87,7 +87,7 @@ class Master:
     def open(self, workers: Sequence[str]) -> None:
         """Let all workers prepare and wait until they have.
 
-        Raises UsageError if one refuses or does not answer, with its reason.
+        Raises UsageError, with the reason, if one refuses or does not answer, or no scenario can be played.
         """
         self._count = len(workers) + (SPARE_SHARDS if len(workers) > 1 else 0)
         for worker in workers:
@@ -97,6 +97,8 @@ class Master:
         )
         refused = {each: self._ready.get(each, "it does not answer") for each in workers}
         reasons = [f"worker {each}: {why}" for each, why in refused.items() if why]
+        if not reasons and not self.plan.planned.keys() - self.skipped.keys():
+            reasons = [f"{slug}: {why}" for slug, why in self.skipped.items()]
         if reasons:
             raise UsageError("This run cannot begin. " + "\n".join(reasons))
 

@@ -37,13 +37,8 @@ class Crowd:
     connections: Sequence[psycopg.Connection[Any]]
     statements: Statements
 
-    def scenario(self) -> PlainScenario:
-        """Return it as the engine plays it: one statement per iteration."""
-        return PlainScenario(
-            self.who, self._journey, tuple(step for step, _ in self.queries), f"The table's {self.who}"
-        )
-
-    def _journey(self, it: Iteration) -> None:
+    def play(self, it: Iteration) -> None:
+        """Execute one statement."""
         step, query = self.queries[it.number % len(self.queries)]
         execute: Callable[..., object] = self.connections[it.user].execute
         it.step(step, execute, query, self.statements.parameters(abs(it.number)))
@@ -71,7 +66,7 @@ def crowds(database: Database, statements: Statements) -> Iterator[list[Crowd]]:
 
 @contextmanager
 def open_window(crowds: Sequence[Crowd], rate_per_s: float, seed: int) -> Iterator[Window]:
-    """Drive every crowd at `rate_per_s` while the block runs.
+    """Drive every crowd at `rate_per_s` while the block runs, which begins when all are at work.
 
     Leave the block only when what was held up had time to end: what is due and unserved at its end is not counted.
     """
@@ -80,6 +75,8 @@ def open_window(crowds: Sequence[Crowd], rate_per_s: float, seed: int) -> Iterat
     try:
         for thread in threads:
             thread.start()
+        for thread in threads:
+            thread.wait_until_at_work()
         yield window
     finally:
         stop.set()
@@ -109,7 +106,10 @@ class _Driver(Thread):
         load = Load(schedule, WORKERS, WARM_UP, max_samples=10_000_000, max_seconds=longest_s)
         # One slice: a build has no pauses either.
         self._pace = Pace(slice_s=longest_s)
-        self._workload = Workload(crowd.scenario(), load)
+        steps = tuple(step for step, _ in crowd.queries)
+        scenario = PlainScenario(crowd.who, self._play, steps, f"The table's {crowd.who}")
+        self._workload = Workload(scenario, load)
+        self._at_work = Event()
         self._stop_event = stop
         self._measured: Measurement | None = None
         self._failure: BaseException | None = None
@@ -121,12 +121,22 @@ class _Driver(Thread):
         except BaseException as failure:  # noqa: BLE001  # carried to whoever asks for the result
             self._failure = failure
 
+    def wait_until_at_work(self) -> None:
+        """Wait for the first iteration after the warm-up, or for the end of what cannot begin."""
+        while self.is_alive() and not self._at_work.wait(0.01):
+            pass
+
     def result(self) -> Measurement:
         """Return what was measured, or raise what broke it."""
         if self._failure is not None:
             raise self._failure
         assert self._measured is not None  # the thread has ended
         return self._measured
+
+    def _play(self, it: Iteration) -> None:
+        if it.number == 0:
+            self._at_work.set()
+        self.crowd.play(it)
 
 
 def _crowd(
