@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from tests.support.repository import git
 
 from tailguard.base.errors import UsageError
 from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import sides_from
 from tailguard.duet.sources import lock_hash, snapshot, unpack_ref, working_tree
+from tests.support.repository import git
 
 
 @pytest.fixture
