@@ -95,4 +95,4 @@ def test_one_iteration_of_a_scenario(
 
 
 def test_every_default_scenario_has_its_unit_cost() -> None:
-    assert tuple(load_config("smoke", environ={}).get("scenarios")) == IN_PROCESS
+    assert tuple(load_config("smoke", environ={}).scenarios) == IN_PROCESS

@@ -75,10 +75,10 @@ def duet(**flags: Any) -> int:
     Exits 0 if no metric became slower, 99 if one did, 75 if the budget could not tell, 65 if a side kept failing or an
     invariant broke.
     """
-    from tailguard.compare.plain_margin import parse_plain  # scipy and the servers: not for --help
-    from tailguard.duet.session import run_duet  # likewise
-    from tailguard.duet.sides import sides_from  # likewise
-    from tailguard.record.duet import Budget  # likewise
+    from tailguard.compare.plain_margin import parse_plain
+    from tailguard.duet.session import run_duet
+    from tailguard.duet.sides import sides_from
+    from tailguard.record.duet import Budget
 
     baseline, candidate = (_spec(side, flags) for side in ("baseline", "candidate"))
     servers = baseline.server or candidate.server
@@ -93,7 +93,7 @@ def duet(**flags: Any) -> int:
     budget = Budget(pairs=flags["pairs"], minutes=flags["minutes"], plain=plain)
     command = ["tailguard", *sys.argv[1:]]
     if flags["calibrate"]:
-        from tailguard.duet.calibration import calibrate  # likewise
+        from tailguard.duet.calibration import calibrate
 
         return calibrate(config, budget, command)
     return run_duet(config, sides_from(baseline, candidate), budget, command, flags["target"])

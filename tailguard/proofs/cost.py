@@ -112,10 +112,10 @@ def _block(
 ) -> tuple[list[float], list[float]]:
     """Time one block; who goes first alternates, for the second one finds the server's caches warm."""
     times: tuple[list[float], list[float]] = ([], [])
-    for turn in range(block * WRITES, (block + 1) * WRITES):
-        for side in (0, 1) if turn % 2 else (1, 0):
+    for number in range(block * WRITES, (block + 1) * WRITES):
+        for side in (0, 1) if number % 2 else (1, 0):
             statements = copies[side].statements
-            statement, parameters = statements.writes[kind], statements.parameters(turn)
+            statement, parameters = statements.writes[kind], statements.parameters(number)
             started_ns = clock.now_ns()
             connection.execute(statement, parameters)
             times[side].append((clock.now_ns() - started_ns) / 1e6)

@@ -79,10 +79,10 @@ def _below_offered(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterato
 
 
 def _queued_for_a_worker(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doubt]:
-    turns = round(entry.achieved_rate_per_s * entry.measured_s)
-    if entry.offered_rate_per_s is None or not turns:
+    iterations = round(entry.achieved_rate_per_s * entry.measured_s)
+    if entry.offered_rate_per_s is None or not iterations:
         return
-    share = max(turns - entry.lateness_ms.p50.n, 0) / turns
+    share = max(iterations - entry.lateness_ms.p50.n, 0) / iterations
     if share > WARN_QUEUED:
         yield Doubt(
             kind="queued_for_a_worker",
@@ -102,8 +102,8 @@ def _unanswered(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[D
             kind="unanswered",
             scenario=slug,
             grade=Grade.WARN,
-            measured=f"{counts[TIMED_OUT]} turns never came back and {counts[NOT_SERVED]} could not begin in time",
-            limit="0 turns",
+            measured=f"{counts[TIMED_OUT]} iterations never came back and {counts[NOT_SERVED]} could not begin in time",
+            limit="0 iterations",
             remedy="they count as errors; look for a lock or a lost connection in the platform's log",
         )
 
@@ -150,7 +150,7 @@ def _not_warm(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Dou
             grade=Grade.WARN,
             measured=f"the first {cut} of {len(times_ms)} samples took {ratio:.1f} times as long as the rest (MSER-5)",
             limit=f"a quarter of the samples, {COLD_RATIO:g} times as long",
-            remedy=f"declare a longer warm-up than {entry.warmup} turns, or measure longer",
+            remedy=f"declare a longer warm-up than {entry.warmup} iterations, or measure longer",
         )
 
 

@@ -48,10 +48,10 @@ def _client_times(
     connection: Connection[Any], query: Query, repeats: int, clock: Clock
 ) -> tuple[list[float], int]:
     times_ms, rows = [], 0
-    for turn in range(WARM_UPS + repeats):
+    for number in range(WARM_UPS + repeats):
         started_ns = clock.now_ns()
         rows = len(connection.execute(query.sql, query.parameters).fetchall())
-        if turn >= WARM_UPS:
+        if number >= WARM_UPS:
             times_ms.append((clock.now_ns() - started_ns) / 1e6)
     return times_ms, rows
 

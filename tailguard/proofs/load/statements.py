@@ -61,9 +61,9 @@ class Statements:
         )
         return {kind: statement for kind, statement in possible if statement is not None}
 
-    def parameters(self, turn: int) -> dict[str, int]:
-        """Return the parameters of a turn: two keys, scattered over the table."""
-        return {"key": self._key(turn), "other": self._key(turn + 1)}
+    def parameters(self, number: int) -> dict[str, int]:
+        """Return the parameters of an iteration: two keys, scattered over the table."""
+        return {"key": self._key(number), "other": self._key(number + 1)}
 
     def _key(self, number: int) -> int:
         return self.low + number * SCATTER % (self.high - self.low + 1)
