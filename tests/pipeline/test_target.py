@@ -1,0 +1,45 @@
+"""What a run measures: a service that runs already, or what the suite starts itself."""
+
+import pytest
+
+from tailguard.base.errors import UsageError
+from tailguard.config.merge import Config, load_config
+from tailguard.pipeline.target import platform_of, target_of
+from tailguard.record.run_record import Platform
+from tailguard.suite.run import Run, Target
+
+
+def config(url: str = "", platform: str | None = None) -> Config:
+    return load_config(flags={"target.url": url, "platform": platform}, environ={})
+
+
+def test_without_an_address_there_is_no_target() -> None:
+    assert target_of(config()) == Target("")
+
+
+def test_a_target_is_known_by_its_address_and_the_file_that_describes_it(pytestconfig: pytest.Config) -> None:
+    file = str(pytestconfig.rootpath / "tailguard.toml")
+    assert target_of(config("http://shop.example:8000/")) == Target("http://shop.example:8000", file)
+
+
+@pytest.mark.parametrize("url", ["shop.example", "ftp://shop.example", "http://:80"])
+def test_what_is_not_an_address_is_named(url: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"target\.url .* is not an address of a service; write http://host:port"
+    ):
+        target_of(config(url))
+
+
+def test_the_record_says_how_the_platform_was_reached_and_what_was_made_to_fail_in_it() -> None:
+    run = Run("r1", 1)
+    assert platform_of(config(), run) == Platform(adapter="in-process")
+    assert platform_of(config("http://shop"), run) == Platform(adapter="http", host="http://shop")
+    assert platform_of(config("http://shop", "acme:Shop"), run).adapter == "acme:Shop"
+    run.note("faults", ("capacity",))
+    assert platform_of(config(), run).faults == ("capacity",)
+
+
+def test_a_password_in_the_address_stays_out_of_the_record() -> None:
+    url = "http://guard:hunter22@shop"
+    assert target_of(config(url)).url == url
+    assert platform_of(config(url), Run("r1", 1)).host == "http://guard:***@shop"
