@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -61,9 +62,11 @@ class Telemetry:
         """What was seen up to the last look."""
         seen = self._seen
         watched_s = max(self._ended_ns - self._began_ns, 1) / 1e9
-        total, busy, steal = (
-            after - before for after, before in zip(self._cpu_s(), self._cpu_before, strict=True)
+        # The kernel may count a core's wait for I/O backwards.
+        idle, busy, steal = (
+            max(after - before, 0.0) for after, before in zip(self._cpu_s(), self._cpu_before, strict=True)
         )
+        total = idle + busy
         queued = seen.run_ns + seen.wait_ns
         return MachineReading(
             watched_s=watched_s,
@@ -91,12 +94,15 @@ class Telemetry:
             _count_threads(seen, counting=True)
 
     def _cpu_s(self) -> tuple[float, float, float]:
-        """Seconds of our cores since boot: in all, busy, stolen."""
+        """Seconds of our cores since boot: idle, busy, stolen (which is busy, too).
+
+        Each is a sum of its own: the difference of two large sums can come out below zero.
+        """
         cores = psutil.cpu_times(percpu=True)
         chosen = cores if self._cores is None else [cores[core] for core in self._cores if core < len(cores)]
-        total = sum(sum(_exclusive(core)) for core in chosen)
         idle = sum(core.idle + getattr(core, "iowait", 0.0) for core in chosen)
-        return total, total - idle, sum(getattr(core, "steal", 0.0) for core in chosen)
+        busy = sum(sum(_busy(core)) for core in chosen)
+        return idle, busy, sum(getattr(core, "steal", 0.0) for core in chosen)
 
     def _time_collection(self, phase: str, info: dict[str, Any]) -> None:  # Any: the collector's own numbers
         now_ns = time.monotonic_ns()
@@ -108,9 +114,10 @@ class Telemetry:
         self._seen.gc_longest_ns = max(self._seen.gc_longest_ns, pause_ns)
 
 
-def _exclusive(core: Any) -> tuple[float, ...]:
-    """Times that do not hold each other: Linux counts guests within user and nice."""
-    return tuple(getattr(core, name) for name in core._fields if not name.startswith("guest"))
+def _busy(core: Any) -> Iterator[float]:
+    """Yield the times of work that do not hold each other: Linux counts guests within user and nice."""
+    idle = ("idle", "iowait", "guest", "guest_nice")
+    return (getattr(core, name) for name in core._fields if name not in idle)
 
 
 def _count_threads(seen: _Seen, *, counting: bool) -> None:

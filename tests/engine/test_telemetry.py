@@ -2,8 +2,12 @@
 
 import gc
 import time
+from types import SimpleNamespace
 
+import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tailguard.engine.telemetry import Telemetry
 
@@ -43,3 +47,23 @@ def test_some_cores_or_all_of_them_can_be_watched(cores):
     with Telemetry(cores) as telemetry:
         pass
     assert 0 <= telemetry.reading().busy <= 1
+
+
+@given(
+    busy_s=st.floats(0, 1e6),
+    idle_s=st.floats(0, 1e6),
+    worked_s=st.sampled_from([0.0, 0.01]),
+    rested_s=st.sampled_from([0.0, 0.01, 0.02]),
+)
+def test_a_share_of_the_machine_is_a_share_however_long_it_has_been_up(busy_s, idle_s, worked_s, rested_s):
+    looks = iter([(busy_s, idle_s), (busy_s + worked_s, idle_s + rested_s)])
+
+    def cpu_times(percpu):
+        user, idle = next(looks)
+        return [SimpleNamespace(_fields=("user", "idle"), user=user, idle=idle)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psutil, "cpu_times", cpu_times)
+        with Telemetry() as telemetry:
+            pass
+        assert 0 <= telemetry.reading().busy <= 1
