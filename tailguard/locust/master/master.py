@@ -95,12 +95,17 @@ class Master:
         self._await(
             lambda: [each for each in workers if each not in self._ready and self._alive(each)], READY_S
         )
-        refused = {each: self._ready.get(each, "it does not answer") for each in workers}
-        reasons = [f"worker {each}: {why}" for each, why in refused.items() if why]
-        if not reasons and not self.plan.planned.keys() - self.skipped.keys():
-            reasons = [f"{slug}: {why}" for slug, why in self.skipped.items()]
-        if reasons:
+        if reasons := self._refusals(workers) or self._nothing_to_play():
             raise UsageError("This run cannot begin. " + "\n".join(reasons))
+
+    def _refusals(self, workers: Sequence[str]) -> list[str]:
+        answers = {each: self._ready.get(each, "it does not answer") for each in workers}
+        return [f"worker {each}: {why}" for each, why in answers.items() if why]
+
+    def _nothing_to_play(self) -> list[str]:
+        if self.plan.planned.keys() - self.skipped.keys():
+            return []
+        return [f"{slug}: {why}" for slug, why in self.skipped.items()]
 
     def go(self) -> None:
         """Let the users play."""
