@@ -1,6 +1,6 @@
 """The platform through our engine against pgbench with the same transactions, in turns on one server.
 
-    python benchmarks/against_pgbench.py [--seconds 1] [--rounds 9] [--clients 8] [--unpinned]
+    python -m benchmarks.against_pgbench [--seconds 1] [--rounds 9] [--clients 8] [--unpinned]
 
 Both sides run closed with as many clients, a thread each, over the same rows, and are placed as a run places them:
 clients on the generator's cores, the server on the others. synchronous_commit is off: with it on, the disk hides what

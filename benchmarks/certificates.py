@@ -1,6 +1,6 @@
 """What our certificate storage and backfill cost over bare boto3, side by side on one server in one run.
 
-Run it: python benchmarks/certificates.py [--count 10000]. Upload: bare `put_object`, our S3 storage and the dual write
+Run it: python -m benchmarks.certificates [--count 10000]. Upload: bare `put_object`, our S3 storage and the dual write
 take turns call by call. Backfill: the same bytes put by a bare thread pool of the same width and by the backfill take
 turns round by round. Targets: upload at most 1.15x at p50; backfill at least 0.8x of the bare puts' rate; with
 `--count`, memory that does not grow with the number of certificates.

@@ -1,6 +1,6 @@
 """Who sees a stall? A platform that stops for 1 s in every 10, at 200 arrivals a second, measured in one run.
 
-Run it: python benchmarks/coordinated_omission.py [--seconds 30]. Each way has that long: ours with even arrivals in
+Run it: python -m benchmarks.coordinated_omission [--seconds 30]. Each way has that long: ours with even arrivals in
 slices as a run has them, ours with Poisson arrivals in one piece (slices shift the schedule against the stalls by
 milliseconds, and other Poisson arrivals then meet them), a closed loop through the same engine, and Locust with users
 of constant throughput. Ours are compared with the exact quantiles of their arrivals: one takes SERVICE_MS, plus the

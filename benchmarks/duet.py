@@ -1,6 +1,6 @@
 """How good the regression gate is on this machine: duets of the same code, and of code made worse on purpose.
 
-`python benchmarks/duet.py [--tries 10] [--pairs 20] [--until HH:MM] [--scenario NAME ...]`; cases in turn, so that an
+`python -m benchmarks.duet [--tries 10] [--pairs 20] [--until HH:MM] [--scenario NAME ...]`; cases in turn, so that an
 early end leaves as many tries of each. Each try is a whole `tailguard duet`, judged by its exit code.
 """
 

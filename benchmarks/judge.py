@@ -1,4 +1,4 @@
-"""What a look and a whole decision of the judge cost: `python benchmarks/judge.py`, or pytest -m benchmark on it.
+"""What a look and a whole decision of the judge cost: `python -m benchmarks.judge`, or pytest -m benchmark on it.
 
 Aims: a look at 20,000 samples below 5 ms, a whole sequential decision over them below 50 ms.
 """

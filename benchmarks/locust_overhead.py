@@ -1,6 +1,6 @@
 """What our recorder costs inside Locust, and how fast 10 million samples merge.
 
-    python benchmarks/locust_overhead.py [--seconds 10] [--rounds 5] [--rows 10000000]
+    python -m benchmarks.locust_overhead [--seconds 10] [--rounds 5] [--rows 10000000]
 
 All sides run the same users (one POST an iteration, no think time, 8 users, one process) against the same small
 server, in turns: `ours` with our iterations and recorder, `bare` the same without them (the same connections, the same

@@ -1,6 +1,6 @@
 """What keeping one sample costs, side by side in one run: a list of tuples, ours, and locust's statistics.
 
-Run it: python benchmarks/recorder.py. Each row keeps fresh instants, as a measurement does, through the real call; the
+Run it: python -m benchmarks.recorder. Each row keeps fresh instants, as a measurement does, through the real call; the
 loop's own cost is taken off. Every way has 25 turns in rotation and its best one counts, so that a noisy moment of the
 machine hits all alike. Targets: at most 2x list.append((t0, dt)), at least 5x cheaper than StatsEntry.log, 32 bytes.
 """

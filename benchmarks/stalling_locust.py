@@ -1,6 +1,6 @@
 """Locust before the stalling platform, in a process of its own: prints its p50, p95 and p99 in ms as JSON.
 
-Run it: python benchmarks/stalling_locust.py SECONDS USERS. The users keep a constant throughput together.
+Run it: python -m benchmarks.stalling_locust SECONDS USERS. The users keep a constant throughput together.
 """
 
 import json
