@@ -55,7 +55,9 @@ def cutover(walk: Walk, postgres: Postgres, s3: S3Server, folder: Path) -> Itera
 
 
 @tg.scenario(
-    steps=[f"{action}_{stage}" for stage in STAGES for action in ("upload", "read")], refusals=REFUSALS
+    rate="100/s",
+    steps=[f"{action}_{stage}" for stage in STAGES for action in ("upload", "read")],
+    refusals=REFUSALS,
 )
 def certificate_migration(it: tg.Iteration, cutover: Cutover) -> None:
     """Store one, read one."""

@@ -50,7 +50,7 @@ def fallback(
     return open_fallback(platform, store, postgres, certificates.set_apart(LOST_BY_S3))
 
 
-@tg.scenario(steps=["upload", "presigned_read", "fallback_read"], refusals=REFUSALS)
+@tg.scenario(rate="100/s", steps=["upload", "presigned_read", "fallback_read"], refusals=REFUSALS)
 def certificate_upload(
     it: tg.Iteration, platform: Certifies, certificates: Certificates, fallback: Fallback | None
 ) -> None:

@@ -73,7 +73,7 @@ def opening_money(database: Reader) -> object:
     return database.value(MONEY)
 
 
-@tg.scenario(steps=["transfer"], refusals=REFUSALS)
+@tg.scenario(rate="100/s", steps=["transfer"], refusals=REFUSALS)
 def economy_transfer(it: tg.Iteration, platform: Transfers, orders: Orders) -> None:
     """Transfer."""
     it.step("transfer", counted(platform.transfer), *orders.at(it.number))

@@ -55,7 +55,7 @@ def entries(offer: Offer) -> Entries:
     return Entries(rows.users, rows.open_tournaments, rows.hot_tournament, rows.small_tournaments[:SMALL])
 
 
-@tg.scenario(steps=["register"], refusals=REFUSALS)
+@tg.scenario(rate="100/s", steps=["register"], refusals=REFUSALS)
 def registration(it: tg.Iteration, platform: Registers, entries: Entries) -> None:
     """Join."""
     it.step("register", platform.register, *entries.at(it.number))

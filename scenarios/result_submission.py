@@ -29,7 +29,7 @@ def matches(played: Sequence[Played], shard: tg.Shard) -> Matches:
     return Matches(played[shard.index :: shard.count])
 
 
-@tg.scenario(steps=["submit"], refusals=REFUSALS)
+@tg.scenario(rate="100/s", steps=["submit"], refusals=REFUSALS)
 def result_submission(it: tg.Iteration, platform: SubmitsResults, matches: Matches) -> None:
     """Submit."""
     stale = it.number % STALE_EVERY == STALE_EVERY - 1

@@ -81,7 +81,7 @@ def broadcast(
     return tg.Timed(receipt, ended_ns=receipt.ended_ns)
 
 
-@tg.scenario(title="WebSocket broadcast", steps=["broadcast"], refusals=REFUSALS)
+@tg.scenario(title="WebSocket broadcast", rate="100/s", steps=["broadcast"], refusals=REFUSALS)
 def websocket_broadcast(
     it: tg.Iteration, platform: Broadcasts, matches: Matches, subscribers: Subscribers
 ) -> None:

@@ -155,7 +155,7 @@ def _measured(config: Config) -> Run:
     from tailguard.pipeline.suite_run import Watch, run_suite  # noqa: PLC0415  # likewise
     from tailguard.suite.discovery import open_suite  # noqa: PLC0415  # likewise
 
-    objectives = configured_objectives(config, open_suite(config).steps)
+    objectives = configured_objectives(config, open_suite(config)[1].steps)
     watch = Watch(done=StoppingRule(objectives))
     run = run_suite(config, watch, objectives=objectives, command=["pytest", "-m", "performance"])
     finish(run, config.suite)

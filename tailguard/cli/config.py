@@ -35,10 +35,15 @@ def show(
     """Print each value with its source.
 
     \b
-    Merge order, later wins: defaults < profile < tailguard.toml or --config < TAILGUARD_... < flags < --set.
+    Merge order, later wins:
+    defaults < what a scenario states < profile < tailguard.toml or --config < TAILGUARD_... < flags < --set.
     A variable writes a dot as two underscores: TAILGUARD_LOAD__RATE_PER_S is load.rate_per_s.
     """
     merged = load_config(profile, file=file, sets=sets)
+    if merged.suite:
+        from tailguard.suite.discovery import open_suite
+
+        merged, _ = open_suite(merged)
     click.echo(_as_json(merged) if as_json else _as_table(merged, explain=explain))
 
 

@@ -6,11 +6,15 @@ from typing import Any
 
 import click
 
+from tailguard.base.errors import UsageError
+from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
 from tailguard.config.option import OptionValue
+from tailguard.config.stated_load import stated_rate, stated_seconds
 
 
 @click.command()
+@click.argument("paths", nargs=-1, metavar="[FILE|FOLDER|MODULE][::SCENARIO]...")
 @click.option("--profile", help="smoke (default), ci, full, chaos, or one of your own.")
 @click.option(
     "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
@@ -19,6 +23,10 @@ from tailguard.config.option import OptionValue
 @click.option(
     "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
 )
+@click.option(
+    "--rate", help="Load of each scenario: 50/s, 'ramp 10/s to 200/s', '50/s for 10s, 100/s for 20s'."
+)
+@click.option("--duration", metavar="SECONDS", help="Most seconds of each scenario, such as 30s or 2m.")
 @click.option("--seed", type=int, help="Seed of the schedules and the data.")
 @click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
 @click.option("--s3-endpoint", help="Your S3 (with the usual AWS variables; default: an embedded one).")
@@ -32,9 +40,16 @@ from tailguard.config.option import OptionValue
 @click.option(
     "--migrations/--no-migrations", default=None, help="Prove the index migrations too (default: yes)."
 )
-def run(file: str | None, profile: str | None, sets: Sequence[str], **flags: Any) -> int:
-    """Measure the platform, judge it, prove its migrations, write the report."""
-    config = load_config(profile, file=file, sets=sets, flags=named(flags))
+def run(
+    paths: Sequence[str], file: str | None, profile: str | None, sets: Sequence[str], **flags: Any
+) -> int:
+    """Measure the scenarios of a file, a folder or, without one, of the whole suite; judge them, write the report."""
+    if paths and file:
+        raise UsageError(
+            "Give files of scenarios or --config, not both: a file's suite is the one that it lies in."
+        )
+    suite = asked_suite(paths) if paths else None
+    config = load_config(profile, file=file, sets=sets, flags=named(flags), suite=suite)
     from tailguard.pipeline.session import run_session
 
     return run_session(config, command=["tailguard", *sys.argv[1:]])
@@ -58,4 +73,8 @@ def named(flags: Mapping[str, Any]) -> dict[str, OptionValue]:
     }
     if flags.get("scenarios"):
         given["scenarios"] = list(flags["scenarios"])
+    if flags.get("rate"):
+        given |= {f"load.{key}": value for key, value in stated_rate(flags["rate"]).items()}
+    if flags.get("duration"):
+        given["load.max_seconds"] = stated_seconds(flags["duration"])
     return given

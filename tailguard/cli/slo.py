@@ -37,8 +37,7 @@ def slo_lint(
     from tailguard.judge.budget import lint
 
     flags = {"objectives": objectives, "strict": strict or None}
-    config = load_config(profile, file=file, sets=sets, flags=flags)
-    chosen = known_objectives(config)
+    config, chosen = known_objectives(load_config(profile, file=file, sets=sets, flags=flags))
     found = lint(chosen, budgets(config))
     for each in found:
         click.echo(f"cannot decide {each}")
@@ -59,7 +58,7 @@ def slo_show(profile: str | None, objectives: str | None) -> None:
     """List the objectives, the rule that judges each, and the samples a PASS needs at least."""
     from tailguard.judge.budget import needed_for
 
-    chosen = known_objectives(load_config(profile, flags={"objectives": objectives}))
+    chosen = known_objectives(load_config(profile, flags={"objectives": objectives}))[1]
     width = max(len(item.name) for item in chosen.items)
     for item in chosen.items:
         rule = chosen.rules[item.scenario]
@@ -86,13 +85,13 @@ def slo_suggest(runs: Sequence[str], headroom: float) -> None:
     click.echo(limits, nl=False)
 
 
-def known_objectives(config: Config) -> "Objectives":
-    """Return the objectives of a configuration, checked against the scenarios there are."""
+def known_objectives(config: Config) -> "tuple[Config, Objectives]":
+    """Return a configuration with what the scenarios state, and its objectives, checked against them."""
     from tailguard.judge.objectives import configured_objectives
     from tailguard.suite.discovery import open_suite
 
-    suite = open_suite(config)
-    return configured_objectives(config, suite.steps, suite.limits)
+    config, suite = open_suite(config)
+    return config, configured_objectives(config, suite.steps, suite.limits)
 
 
 def budgets(config: Config) -> "dict[str, SampleBudget]":

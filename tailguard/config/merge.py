@@ -37,17 +37,66 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """What a configuration is merged of, kept until the suite's scenarios say what they state themselves.
+
+    Attributes:
+        keys: defaults, rules and profiles.
+        layers: the places from the first to the last; the first one is the defaults.
+    """
+
+    keys: Mapping[str, Any]
+    layers: tuple[Layer, ...]
+
+    def settings(self, stated: Layer | None = None, scenarios: Sequence[str] = ()) -> dict[str, Setting]:
+        """Return the merged values; what scenarios state lies above the defaults and below all else."""
+        layers = [self.layers[0], *([stated] if stated else []), *self.layers[1:]]
+        return _merged(layers, _schema(self.keys, {*_slugs(layers), *scenarios}))
+
+
+@dataclass(frozen=True, slots=True)
 class Config(Options):
     """The merged configuration, typed (`config.load.rate_per_s`); `settings` says where each value came from."""
 
     profile: str
     settings: Mapping[str, Setting]
     suite: SuiteTable | None = None
+    merge: Merge | None = None  # None: the values are final, such as those that a worker got
 
     @classmethod
-    def of(cls, profile: str, settings: Mapping[str, Setting], suite: SuiteTable | None = None) -> "Config":
+    def of(
+        cls,
+        profile: str,
+        settings: Mapping[str, Setting],
+        suite: SuiteTable | None = None,
+        merge: Merge | None = None,
+    ) -> "Config":
         """Return the configuration of merged settings, by dotted key."""
-        return cls(**_filled(Options, settings, ""), profile=profile, settings=settings, suite=suite)
+        return cls(
+            **_filled(Options, settings, ""), profile=profile, settings=settings, suite=suite, merge=merge
+        )
+
+    def stating(self, stated: Layer, scenarios: Sequence[str], chosen: Sequence[str] = ()) -> "Config":
+        """Return the configuration with what the suite's scenarios state themselves.
+
+        `scenarios` are all of the suite; `chosen` are those to be played, if the configuration does not say it.
+
+        Raises:
+            UsageError: a [scenario.NAME] of a scenario that there is not.
+        """
+        if self.merge is None:
+            return self
+        for layer in self.merge.layers:
+            for name in layer.values:
+                slug = _slug(name)
+                if slug and slug not in scenarios:
+                    raise UsageError(
+                        f"{layer.source_of(name)}: there is no scenario {slug!r}.{did_you_mean(slug, list(scenarios))}"
+                    )
+        merge = self.merge
+        if chosen:
+            merge = replace(merge, layers=(*merge.layers, Layer("flag", {"scenarios": list(chosen)})))
+        return Config.of(self.profile, merge.settings(stated, scenarios), self.suite, merge)
 
     def read(self, table: str, kind: type[T]) -> T:
         """Fill a dataclass from a table, such as "certificates" or "scenario.checkout".
@@ -109,23 +158,27 @@ def load_config(
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     shipped: Path = SHIPPED,
+    suite: SuiteTable | None = None,
 ) -> Config:
     """Merge all layers. A flag that is None was not given; `file` defaults to the nearest tailguard.toml, if any.
+
+    `suite` is one that was found already, in place of the one that the file describes.
 
     Raises UsageError, naming place, key and value, for an unknown key, a wrong type or a broken file.
     """
     environ = os.environ if environ is None else environ
-    path = find_file(file, environ)
-    suite = suite_in(path)
+    path = find_file(file, environ) if suite is None else suite.existing_file
+    suite = suite_in(path) if suite is None else suite
     keys = _with_profiles(read_toml(shipped)[0], suite)
     own, own_layer = _own_file(path)
     name = profile or environ.get("TAILGUARD_PROFILE") or own.pop("profile", None) or DEFAULT_PROFILE
     early = [Layer("default", dict(flatten(keys["defaults"]))), *_profile_layers(name, keys, own), own_layer]
     given = Layer("flag", {key: value for key, value in (flags or {}).items() if value is not None})
     late = [given, set_layer(sets)]
-    schema = _schema(keys, _scenarios_named([*early, *late], environ.get("TAILGUARD_SCENARIOS", "")))
-    environment = environment_layer(environ, keys["environment"]["reserved"], list(schema))
-    return Config.of(name, _merged([*early, environment, *late], schema), suite)
+    named = {*_slugs([*early, *late]), *_slugs_of_variables(environ)}
+    environment = environment_layer(environ, keys["environment"]["reserved"], list(_schema(keys, named)))
+    merge = Merge(keys, (*early, environment, *late))
+    return Config.of(name, merge.settings(), suite, merge)
 
 
 def _with_profiles(shipped: dict[str, Any], suite: SuiteTable | None) -> dict[str, Any]:
@@ -171,11 +224,25 @@ def _profile_layers(name: str, shipped: Mapping[str, Any], own: Mapping[str, Any
     return [layer for layer in layers if layer is not None]
 
 
-def _scenarios_named(layers: Sequence[Layer], variable: str) -> set[str]:
-    """Return all slugs that the layers choose: each may have a [scenario.<slug>] table."""
-    chosen = [layer.values.get("scenarios", []) for layer in layers] + [variable]
+def _slugs(layers: Sequence[Layer]) -> set[str]:
+    """Return all scenarios that the layers choose or have a table of: each may have a [scenario.NAME]."""
+    chosen = [layer.values.get("scenarios", []) for layer in layers]
     lists = [value.split(",") if isinstance(value, str) else value for value in chosen]
-    return {str(slug).strip() for slugs in lists if isinstance(slugs, list | tuple) for slug in slugs} - {""}
+    named = {str(slug).strip() for slugs in lists if isinstance(slugs, list | tuple) for slug in slugs}
+    return {*named, *(_slug(name) for layer in layers for name in layer.values)} - {""}
+
+
+def _slugs_of_variables(environ: Mapping[str, str]) -> set[str]:
+    """Return those that the environment names: TAILGUARD_SCENARIOS, TAILGUARD_SCENARIO__NAME__KEY."""
+    names = [name.lower().split("__") for name in environ if name.startswith("TAILGUARD_SCENARIO__")]
+    chosen = environ.get("TAILGUARD_SCENARIOS", "").split(",")
+    return {*(name.strip() for name in chosen), *(parts[1] for parts in names)} - {""}
+
+
+def _slug(name: str) -> str:
+    """Return the scenario that a key such as `scenario.checkout.workers` is of, "" for any other."""
+    table, _, rest = name.partition(".")
+    return rest.partition(".")[0] if table == "scenario" and "." in rest else ""
 
 
 def _schema(shipped: Mapping[str, Any], slugs: set[str]) -> dict[str, Option]:

@@ -17,8 +17,8 @@ PYPROJECT = "pyproject.toml"
 
 NO_SUITE = (
     "There is no suite here: no tailguard.toml with a [suite] in {place} or above it. "
-    "`tailguard init --example deltacrown` writes an example to run and to read; "
-    "--config FILE names the tailguard.toml of a suite elsewhere."
+    "Name a file of scenarios, `tailguard run perf_search.py`; `tailguard init --example deltacrown` writes a whole "
+    "suite to run and to read; --config FILE names the tailguard.toml of a suite elsewhere."
 )
 
 
@@ -32,6 +32,8 @@ class SuiteTable:
         objectives, profiles: files, "" for none.
         report: `module:function` of own sections of the report.
         commands: own commands by name, each a `module:attribute`.
+        asked: the only files and folders whose scenarios are meant, from the root, each with an optional `::scenario`;
+            none: all of `scenarios`.
     """
 
     file: Path
@@ -41,6 +43,12 @@ class SuiteTable:
     profiles: str = ""
     report: tuple[str, ...] = ()
     commands: Mapping[str, str] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+
+    @property
+    def existing_file(self) -> Path | None:
+        """The file, if there is one: a scenario file alone is a suite, too."""
+        return self.file if self.file.is_file() else None
 
     @property
     def root(self) -> Path:
@@ -101,7 +109,7 @@ def suite_in(path: Path | None) -> SuiteTable | None:
         return None
     if not isinstance(table, Mapping):
         raise UsageError(f"{path}: suite must be a table [suite], not {table!r}.")
-    known = {each.name for each in fields(SuiteTable)} - {"file"}
+    known = {each.name for each in fields(SuiteTable)} - {"file", "asked"}
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in known:

@@ -57,7 +57,7 @@ def perform(order: Order, samples_path: Path) -> SideRecord:
     phases = Phases(order.ordered_ns)
     side = order.side
     config = load_config(side.profile, file=side.config_file, flags=side.settings, environ={})
-    suite = _suite_of(config, side)
+    config, suite = _suite_of(config, side)
     phases.end("start")
     with ExitStack() as stack:
         held = stack.enter_context(ExitStack())
@@ -100,7 +100,7 @@ class Phases:
         self._last_ns = now_ns
 
 
-def _suite_of(config: Config, side: SideOrder) -> Suite:
+def _suite_of(config: Config, side: SideOrder) -> tuple[Config, Suite]:
     """Import the suite. What a side lacks is the user's to mend; a side that breaks while it is imported is not."""
     try:
         return open_suite(config)

@@ -206,7 +206,7 @@ def perform_duet(
     target: TargetTable | None = None,
 ) -> Run:
     """Perform a duet; returns its run, which is not judged yet."""
-    suite = open_suite(config)
+    config, suite = open_suite(config)
     margins = configured_margins(config, suite.steps)
     loads_of(config, suite)  # a block that finds an impossible one is only a block that failed
     return DuetExecution(config, specs, margins, budget, target).perform(command)

@@ -75,7 +75,7 @@ def _built_ins_needed(config: Config) -> set[str]:
     """
     anywhere = Placement(generator=None, server=None, pinned=False)
     table = built_ins(config, Run("", config.seed), Target(""), Shard(), Parts(config, anywhere))
-    plans = plans_of(config, open_suite(config), table)
+    plans = plans_of(*open_suite(config), table)
     asked = {node.fixture for plan in plans for node in walk({**plan.journey, **plan.check})}
     return {name for name, fixture in table.items() if fixture in asked}
 

@@ -26,7 +26,7 @@ from tailguard.suite.discovery import open_suite
 def run_session(config: Config, command: Sequence[str]) -> int:
     """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else."""
     # What is misspelt is named before anything starts.
-    suite = open_suite(config)
+    config, suite = open_suite(config)
     suite.choose(config.scenarios or suite.scenarios)
     objectives = configured_objectives(config, suite.steps, suite.limits)
     warn_undecidable(config, objectives)

@@ -55,7 +55,8 @@ def run_suite(
     """
     check_live_rows(config)
     check_writable(Path(config.runs_dir))
-    suite, target, identity = open_suite(config), target_of(config), new_id()
+    config, suite = open_suite(config)
+    target, identity = target_of(config), new_id()
     placement = choose_placement(pin=config.placement.pin)
     with pinned(placement), prepared(config, suite, identity, placement, target) as ready:
         run = Run.start(

@@ -8,8 +8,10 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from tailguard.base.errors import UsageError
+from tailguard.config.layers import Layer
 from tailguard.config.merge import Config
-from tailguard.config.option import did_you_mean
+from tailguard.config.option import OptionValue, did_you_mean
+from tailguard.config.stated_load import stated_load
 from tailguard.config.suite_table import require_suite
 from tailguard.suite.fixture import Fixture
 from tailguard.suite.plan import Plan, Table, plan_scenario
@@ -53,15 +55,46 @@ class Suite:
                 raise UsageError(f"Scenario {name!r} is named twice: name each one once.")
         return [self.scenarios[name] for name in wanted]
 
+    def asked(self, path: str) -> list[str]:
+        """Return the scenarios of a file or folder, from the root, or the one that is named behind `::`.
+
+        Raises UsageError if it has no such scenario.
+        """
+        place, _, wanted = path.partition("::")
+        module = ".".join(Path(place.removesuffix(".py")).parts)
+        found = [
+            name
+            for name, each in self.scenarios.items()
+            if not module or each.module == module or each.module.startswith(f"{module}.")
+        ]
+        if wanted and wanted not in found:
+            raise UsageError(f"{place} has no scenario {wanted!r}.{did_you_mean(wanted, found)}")
+        return [wanted] if wanted else found
+
     def table(self, scenario: Scenario[...], built_ins: Table) -> Table:
         """Return the fixtures that a scenario may ask for: its file's own, then the shared ones, then the built-ins."""
         return ChainMap(*map(dict, (self.of_module.get(scenario.module, {}), self.shared, built_ins)))
 
 
-def open_suite(config: Config) -> Suite:
-    """Return the suite that a configuration names. Raises UsageError if there is none, or as `discover` does."""
-    suite = require_suite(config.suite)
-    return discover(suite.root, suite.scenarios, suite.fixtures)
+def open_suite(config: Config) -> tuple[Config, Suite]:
+    """Return the suite that a configuration names, and the configuration with what its scenarios state themselves.
+
+    Raises UsageError if there is none, for a [scenario.NAME] of none, or as `discover` does.
+    """
+    table = require_suite(config.suite)
+    suite = discover(table.root, table.scenarios, table.fixtures)
+    asked = [name for each in table.asked for name in suite.asked(each)]
+    return config.stating(_stated(suite), list(suite.scenarios), asked), suite
+
+
+def _stated(suite: Suite) -> Layer:
+    values: dict[str, OptionValue] = {}
+    sources: dict[str, str] = {}
+    for scenario in suite.scenarios.values():
+        for key, value in stated_load(scenario.rate, scenario.users).items():
+            name = f"scenario.{scenario.name}.{key}"
+            values[name], sources[name] = value, scenario.place
+    return Layer("scenario", values, sources)
 
 
 def plans_of(config: Config, suite: Suite, built_ins: Table) -> list[Plan]:

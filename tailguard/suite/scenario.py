@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Concatenate, Generic, ParamSpec, overload
 
 from tailguard.base.errors import UsageError
+from tailguard.config.stated_load import stated_load
 from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusal, Refusals
 from tailguard.engine.iteration.step_names import StepNames
@@ -25,8 +26,8 @@ class Scenario(Generic[P]):
         name: its name in files, tables and on the command line.
         title: its name for people.
         journey: one iteration; takes the iteration, then the fixtures that it needs.
-        rate: starts in an open model, such as "50/s"; "" if the suite states none.
-        users: most iterations at once; 0 if the suite states none.
+        rate: starts in an open model, such as "50/s"; "" for a closed one, in which each user begins again at once.
+        users: most iterations at once; 0 for the usual number, in a closed model 1.
         steps: names of the timed steps in order; none if they are found while the journey runs.
         slo: limits, such as "checkout p95 <= 250ms".
         refusals: clean, expected refusals, each with the share that is expected, "" if none is stated.
@@ -143,6 +144,7 @@ def _check_declared(made: Scenario[P]) -> None:
     if made.users < 0:
         raise UsageError(f"{made.place}: users is {made.users}; give 1 or more")
     try:
+        stated_load(made.rate, made.users)
         StepNames(made.steps)
         Refusals(made.refusals)
     except UsageError as error:

@@ -9,6 +9,7 @@ import pytest
 
 from tailguard.cli.main import run_cli
 from tailguard.config.merge import load_config
+from tailguard.suite.discovery import open_suite
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +26,7 @@ def test_each_key_is_a_line_with_value_and_source(capsys):
     lines = shown(capsys, "--profile", "ci", "--set", "load.workers=3").splitlines()
     assert lines[0].startswith("profile ci, sha256 ")
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines[2:] if not line.startswith(" ")}
-    assert set(rows) == set(load_config("ci").settings)
+    assert set(rows) == set(open_suite(load_config("ci"))[0].settings)
     assert rows["load.workers"] == ["3", "--set"]
     assert rows["load.max_samples"] == ["5000", "profile ci"]
     assert rows["seed"] == ["1", "default"]
@@ -44,7 +45,7 @@ def test_explain_says_what_a_key_means(capsys):
 
 def test_json_has_the_same_values_and_the_hash_of_a_run(capsys):
     record = json.loads(shown(capsys, "--json", "--profile", "full"))
-    config = load_config("full")
+    config, _ = open_suite(load_config("full"))
     assert (record["profile"], record["sha256"]) == ("full", config.sha256)
     assert record["values"]["load.max_samples"]["value"] == config.load.max_samples
     assert record["values"]["load.max_samples"]["source"] == "profile full"

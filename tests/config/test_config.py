@@ -125,7 +125,7 @@ def test_another_file_is_named_by_argument_or_variable(tmp_path):
         ({"profile": "zzz"}, "full, smoke."),
         ({"sets": ["load.rate=1"]}, "--set: unknown key 'load.rate'. Did you mean 'load.rate_per_s'?"),
         (
-            {"sets": ["scenarios=registration", "scenario.registation.workers=2"]},
+            {"sets": ["scenarios=registration", "scenario.registration.wokers=2"]},
             "Did you mean 'scenario.registration.workers'?",
         ),
         ({"sets": ["load.workers"]}, "--set 'load.workers': write it as key=value"),

@@ -28,7 +28,7 @@ SCENARIO = """
     import tailguard as tg
 
 
-    @tg.scenario(slo=["search p95 <= 200ms"])
+    @tg.scenario(rate="200/s", slo=["search p95 <= 200ms"])
     def search(it: tg.Iteration, target: tg.Target):
         it.step("search", urlopen, f"{target.url}/search")
 """
@@ -94,9 +94,18 @@ def test_a_service_is_measured_judged_and_reported_by_one_scenario_file(
     assert tailguard("verify").returncode == 0
 
 
+def test_a_scenario_file_alone_is_enough(tailguard: Tailguard, tmp_path: Path) -> None:
+    (tmp_path / "tailguard.toml").unlink()
+    with shop() as url:
+        done = tailguard("run", "perf_shop.py", "--target", url, "--rate", "250/s", "--duration", "30s")
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = Run.load("latest", tmp_path / "runs").record
+    assert (record.scenarios["search"].schedule.rate_per_s, record.complete) == (250, True)
+
+
 def test_a_service_that_is_too_slow_fails_and_is_named(tailguard: Tailguard) -> None:
     with shop(takes_s=0.3) as url:
-        done = tailguard("run", "--target", url, "--set", "load.rate_per_s=20")
+        done = tailguard("run", "--target", url, "--rate", "20/s", "--duration", "8s")
     assert done.returncode == 99, done.stdout + done.stderr
     assert "search search p95 <= 200ms" in done.stdout
 

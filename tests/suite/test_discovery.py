@@ -7,7 +7,9 @@ from textwrap import dedent
 import pytest
 
 from tailguard.base.errors import UsageError
-from tailguard.suite.discovery import discover
+from tailguard.config.asked_suite import asked_suite
+from tailguard.config.merge import load_config
+from tailguard.suite.discovery import discover, open_suite
 from tailguard.suite.fixture import given
 
 SCENARIO = """
@@ -180,3 +182,51 @@ def test_discovery_loads_neither_a_load_tool_nor_a_database_driver():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"locust", "gevent", "pytest", "psycopg", "scipy", "pandas"} & set(loaded)
+
+
+STATED = """
+    from tailguard.suite.scenario import scenario
+
+    @scenario(rate="50/s", users=3)
+    def browse(it): ...
+
+    @scenario
+    def buy(it): ...
+"""
+
+
+def opened(project, *paths, **kw):
+    return open_suite(
+        load_config(suite=asked_suite([str(project / path) for path in paths]), environ={}, **kw)
+    )
+
+
+def test_the_load_that_a_scenario_states_is_its_own_unless_a_profile_or_a_flag_says_otherwise(project):
+    write(project / "shop.py", STATED)
+    config, _ = opened(project, "shop.py")
+    assert config.scenarios == ["browse", "buy"]
+    browse, buy = config.load_of("browse"), config.load_of("buy")
+    assert (browse.schedule, browse.rate_per_s, browse.workers) == ("poisson", 50, 3)
+    assert (buy.schedule, buy.workers) == ("closed", 1)
+    assert config.settings["scenario.browse.rate_per_s"].source.endswith("shop.py, line 4")
+    flagged, _ = opened(project, "shop.py", flags={"load.rate_per_s": 7.0})
+    assert flagged.load_of("browse").rate_per_s == 7
+    (project / "tailguard.toml").write_text("[scenario.browse]\nrate_per_s = 9.0", encoding="utf-8")
+    assert opened(project, "shop.py")[0].load_of("browse").rate_per_s == 9
+
+
+def test_one_scenario_of_a_file_may_be_asked_for(project):
+    write(project / "shop.py", STATED)
+    assert opened(project, "shop.py::buy")[0].scenarios == ["buy"]
+    assert opened(project, ".")[0].scenarios == ["browse", "buy"]
+    with pytest.raises(UsageError, match=r"shop.py has no scenario 'by'. Did you mean 'buy'\?"):
+        opened(project, "shop.py::by")
+
+
+def test_a_table_of_a_scenario_that_there_is_not_is_named_with_its_line(project):
+    write(project / "shop.py", STATED)
+    (project / "tailguard.toml").write_text("\n[scenario.bowse]\nworkers = 9", encoding="utf-8")
+    with pytest.raises(
+        UsageError, match=r"tailguard.toml, line 3: there is no scenario 'bowse'. Did you mean 'browse'"
+    ):
+        opened(project, "shop.py")

@@ -57,7 +57,7 @@ class LoadTest:
         self.close()
         chosen = selection(options, host)
         config = configure(chosen, slugs)
-        suite = open_suite(config)
+        config, suite = open_suite(config)
         objectives = configured_objectives(config, suite.steps, suite.limits)
         plan = plan_of(options, chosen, config)
         run = Run.start(

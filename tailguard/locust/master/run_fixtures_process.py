@@ -43,7 +43,7 @@ def _make(order: Order, stack: ExitStack) -> Made:
     resolver = stack.enter_context(Resolver())
     table = built_ins(config, run, order.target, Shard(), parts)
     skipped = {}
-    for plan in plans_of(config, open_suite(config), table):
+    for plan in plans_of(*open_suite(config), table):
         try:
             resolver.export([plan])
         except SkippedError as error:

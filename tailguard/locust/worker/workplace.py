@@ -74,7 +74,7 @@ class FixtureWorkplace:
         plan, shard = self._begin.plan, self._begin.shard
         parts = Parts(self._config, self._run.placement)  # opens nothing: those of the run are the master's
         table = built_ins(self._config, self._run, plan.target, shard, parts, connections)
-        suite = open_suite(self._config)
+        suite = open_suite(self._config)[1]
         for scenario in suite.choose(plan.scenarios):
             try:
                 bound = self._resolver.bind(plan_scenario(scenario, suite.table(scenario, table)))

@@ -1,0 +1,51 @@
+"""A suite by the files that a command names: `tailguard run perf_search.py`, a folder, a module, one `::scenario`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tailguard.base.errors import UsageError
+from tailguard.config.suite_table import FILE_NAME, SuiteTable, nearest_file, suite_in
+
+
+def asked_suite(names: Sequence[str]) -> SuiteTable:
+    """Return the suite that files, folders or modules belong to, with them alone to be played.
+
+    Its root is the folder of the nearest configuration file at or above the first one; without any, that one's folder.
+
+    Raises:
+        UsageError: a name that is neither, or one that lies outside of the root.
+    """
+    paths = [_path_of(name) for name in names]
+    first = paths[0] if paths[0].is_dir() else paths[0].parent
+    file = nearest_file(first) or first / FILE_NAME
+    suite = suite_in(file if file.is_file() else None) or SuiteTable(file.resolve())
+    inside = [_below(path, suite.root) for path in paths]
+    asked = tuple(f"{path}{_scenario_of(name)}" for path, name in zip(inside, names, strict=True))
+    return replace(suite, scenarios=(*suite.scenarios, *inside), asked=asked)
+
+
+def _path_of(name: str) -> Path:
+    """Return the file or folder that a name or a dotted module stands for."""
+    text = name.partition("::")[0]
+    as_module = Path(*text.split("."))
+    for path in (Path(text), as_module.with_suffix(".py"), as_module):
+        if text and path.exists():
+            return path.resolve()
+    raise UsageError(
+        f"There is no file, folder or module {text!r} in {Path.cwd()}: name a Python file with scenarios, such as "
+        "perf_search.py, or one of them, perf_search.py::search."
+    )
+
+
+def _below(path: Path, root: Path) -> str:
+    if not path.is_relative_to(root):
+        raise UsageError(
+            f"{path} does not lie in {root}, the suite's folder: run it in a command of its own."
+        )
+    return path.relative_to(root).as_posix()
+
+
+def _scenario_of(name: str) -> str:
+    scenario = name.partition("::")[2]
+    return f"::{scenario}" if scenario else ""
