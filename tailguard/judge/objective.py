@@ -1,8 +1,13 @@
-"""The words in which people write objectives and margins: "95 % of uploads within 75 ms" is p95 <= 75ms."""
+"""The words in which people write objectives and margins: "95 % of uploads within 75 ms" is p95 <= 75ms.
+
+One grammar for all: `[STEP or NAME] METRIC (< or <=) LIMIT`, read from the right, so that names may hold spaces:
+"GET /cart p95 <= 120ms", "error rate < 1%".
+"""
 
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from tailguard.base.errors import UsageError
 from tailguard.record.objective import Margin, Margins, Metric, Objective
@@ -17,9 +22,56 @@ DEFAULT_MARGINS = Margins(
     quantiles=(Margin(q=0.5, most=0.05), Margin(q=0.95, most=0.10)), floor_ms=DEFAULT_FLOOR_MS
 )
 
+# Shares of samples that may be limited, as people write them, and as the record names them.
+RATES: Mapping[str, Metric] = {"error rate": "error_rate", "retry rate": "retry_rate"}
+
+_OBJECTIVE = re.compile(r"(.*?)(<=|>=|[<>≤≥])([^<>=≤≥]*)", re.DOTALL)
+_METRIC = re.compile(rf"(?:(.*\S)\s+)?(p\d[\d.]*|{'|'.join(RATES)})", re.DOTALL)
+_K6_QUANTILE = re.compile(r"p\((\d+(?:\.\d+)?)\)")
+
+_AVERAGE = "an average hides the slow ones"
+_LOAD = "how much was sent is the load that was asked for, not a promise; judged are latencies and errors"
+# What other tools limit and this one does not: why, and the form that is meant.
+_FOREIGN = {
+    **dict.fromkeys(("avg", "mean", "average"), (_AVERAGE, "p50 <= 200ms' or 'p95 <= 200ms")),
+    **dict.fromkeys(("med", "median"), ("it is called p50 here", "p50 <= 200ms")),
+    **dict.fromkeys(("max", "maximum"), ("a maximum only grows with the samples", "p99.9 <= 1s")),
+    **dict.fromkeys(("min", "minimum"), ("the fastest one tells of no user", "p50 <= 200ms")),
+    **dict.fromkeys(("rps", "throughput", "count", "rate", "tps"), (_LOAD, "p95 <= 200ms")),
+    **dict.fromkeys(("errors", "error", "failures", "http_req_failed"), ("it is a rate", "error rate < 1%")),
+}
 _BOUND = re.compile(r"\s*(<=|<|≤)\s*([0-9.eE+-]+)\s*(%|[a-zµ]+)?\s*")
-_LIMIT = re.compile(r"\s*(?:(.*\S)\s+)?(p\d[\d.]*|error rate|retry rate)\s*([<≤].*)")
 _QUANTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """An objective's parts: the step or name ("" for none), what is limited, and the limit, such as "<= 1s".
+
+    `key` is what an objectives file calls it: a quantile such as p95, or the rate's own name.
+    """
+
+    name: str
+    metric: Metric
+    key: str
+    bound: str
+
+
+def parse_stated(text: str) -> Stated:
+    """Take an objective apart. Raises UsageError with the reason, and with the form that is meant."""
+    match = _OBJECTIVE.fullmatch(text)
+    if not match:
+        raise UsageError("it has no limit; write 'p95 <= 215ms' or 'error rate < 1%'")
+    left, relation, limit = (part.strip() for part in match.groups())
+    metric = _METRIC.fullmatch(left)
+    if not metric:
+        raise UsageError(_not_a_metric(left, relation, limit))
+    if relation in {">", ">=", "≥"}:
+        raise UsageError(f"{relation!r} sets no limit to what is too much; write '<=' or '<'")
+    name, key = metric.groups("")
+    return Stated(
+        name, RATES.get(key, "latency"), RATES.get(key, key), f"{relation.replace('≤', '<=')} {limit}"
+    )
 
 
 def parse_latency(
@@ -46,16 +98,18 @@ def parse_latency(
     )
 
 
-def parse_rate(metric: Metric, bound: str, *, scenario: str = "", step: str = "") -> Objective:
+def parse_rate(
+    metric: Metric, bound: str, *, scenario: str = "", step: str = "", titled: bool = False
+) -> Objective:
     """Return the objective of an error or retry rate and its `bound`, a percentage ("< 1%").
 
-    Raises UsageError naming the text that does not parse.
+    The step is part of the name if it is `titled`. Raises UsageError naming the text that does not parse.
     """
     relation, number, unit = _bound(bound)
     if unit != "%" or not 0 < number / 100 < 1:
         raise UsageError(f"{metric} {bound!r} is not a percentage between 0 and 100; write '< 1%'")
     return Objective(
-        name=_name([scenario, metric.replace("_", " "), relation, f"{number:.10g}%"]),
+        name=_name([scenario, step if titled else "", metric.replace("_", " "), relation, f"{number:.10g}%"]),
         scenario=scenario,
         step=step,
         metric=metric,
@@ -73,12 +127,15 @@ def parse_quantile(key: str) -> float:
 
 
 def parse_objective(text: str) -> Objective:
-    """Return the objective of a command line: "p95<=215ms". Raises UsageError quoting what does not parse."""
-    match = re.fullmatch(r"\s*([^<≤\s]*)\s*([<≤].*)", text)
-    if not match:
-        raise UsageError(f"objective {text!r} has no limit; write 'p95<=215ms' or 'p99 < 1s'")
+    """Return the objective of a command line: "p95<=215ms", "GET /cart p99 < 1s", "error rate < 1%".
+
+    Its step is the name that it has. Raises UsageError quoting what does not parse.
+    """
     try:
-        return parse_latency(match[1], match[2])
+        stated = parse_stated(text)
+        if stated.metric == "latency":
+            return parse_latency(stated.key, stated.bound, step=stated.name, titled=True)
+        return parse_rate(stated.metric, stated.bound, step=stated.name, titled=True)
     except UsageError as error:
         raise UsageError(f"objective {text!r} does not parse: {error}") from None
 
@@ -88,13 +145,14 @@ def parse_limit(text: str) -> tuple[str, str, str]:
 
     The step is "" if none is named, the key as in an objectives file. Raises UsageError quoting what does not parse.
     """
-    match = _LIMIT.fullmatch(text)
-    if not match:
+    try:
+        stated = parse_stated(text)
+    except UsageError as error:
         raise UsageError(
             f"limit {text!r} does not parse: write 'STEP p95 <= 250ms', 'error rate < 1%' or 'retry rate < 2%'"
-        )
-    step, metric, bound = match.groups("")
-    return step, metric.replace(" ", "_"), bound
+            f" ({error})"
+        ) from None
+    return stated.name, stated.key, stated.bound
 
 
 def parse_share(text: str) -> float:
@@ -125,6 +183,18 @@ def parse_margins(shares: Mapping[str, str], floor: str | None, floors: Mapping[
         floor_ms=DEFAULT_FLOOR_MS if floor is None else parse_duration_ms(floor),
         floors_ms={slug: parse_duration_ms(text) for slug, text in floors.items()},
     )
+
+
+def _not_a_metric(left: str, relation: str, limit: str) -> str:
+    word = left.rsplit(maxsplit=1)[-1] if left else ""
+    if quantile := _K6_QUANTILE.fullmatch(word):
+        unit = "" if limit.endswith("s") else "ms"
+        form = f"{left[: -len(word)]}p{quantile[1]} {relation} {limit}{unit}"
+        return f"{word!r} is how k6 writes it; write '{form}'"
+    if word.lower() in _FOREIGN:
+        why, form = _FOREIGN[word.lower()]
+        return f"{word!r} is not a quantile or a rate that is judged: {why}; write '{form}'"
+    return f"{word!r} is not a quantile; write p50, p95, p99 or p99.9, or one of {', '.join(RATES)}"
 
 
 def _bound(text: str) -> tuple[str, float, str]:

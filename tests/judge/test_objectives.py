@@ -91,7 +91,7 @@ def test_an_objective_is_read_as_people_write_it(text, q, limit_ms, strict):
     [
         ("p95 < 215", "no unit"),
         ("p95 < 215 parsecs", "'parsecs'"),
-        ("p95 > 215ms", "no limit"),
+        ("p95 > 215ms", "sets no limit"),
         ("p95", "no limit"),
         ("", "no limit"),
         ("p95 <= ms", "not a limit"),
