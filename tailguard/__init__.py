@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tailguard.record.scenario import Invariant
     from tailguard.suite.fixture import fixture
     from tailguard.suite.invariants import expect, skip
+    from tailguard.suite.rows import rows
     from tailguard.suite.run import Run, Shard, Target
     from tailguard.suite.scenario import scenario
 
@@ -32,6 +33,7 @@ __all__ = [
     "expect",
     "fixture",
     "main",
+    "rows",
     "scenario",
     "skip",
 ]
@@ -53,6 +55,7 @@ _MODULES = {
     "UsageError": "tailguard.base.errors",
     "expect": "tailguard.suite.invariants",
     "fixture": "tailguard.suite.fixture",
+    "rows": "tailguard.suite.rows",
     "scenario": "tailguard.suite.scenario",
     "skip": "tailguard.suite.invariants",
 }

@@ -77,7 +77,7 @@ def test_one_iteration_of_a_scenario(
     with (
         pinned(choose_placement()),
         bound(name, given, seeded=seeded) as scenario,
-        scenario.user() as journey,
+        scenario.user(0) as journey,
     ):
         clock, recorder, numbers = MonotonicClock(), Recorder(), iter(range(10**6))
         names, refusals = StepNames(scenario.steps), Refusals(scenario.refusals)

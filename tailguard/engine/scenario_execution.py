@@ -63,7 +63,7 @@ class ScenarioExecution:
     @contextmanager
     def user(self, number: int) -> Iterator[VirtualUser]:
         """Make a virtual user in this thread, and take it away in this thread."""
-        with self._scenario.user() as journey:
+        with self._scenario.user(number) as journey:
             user = self._timed(journey, number)
             self.users.append(user)
             yield user

@@ -43,7 +43,7 @@ class Playable(Protocol):
         """Clean, expected refusals."""
         ...
 
-    def user(self) -> AbstractContextManager[Journey]:
+    def user(self, number: int) -> AbstractContextManager[Journey]:
         """Make what is one virtual user's own, in the thread that is the user; taken away in the same thread."""
         ...
 
@@ -58,7 +58,7 @@ class PlainScenario:
     title: str = ""
     refusals: tuple[Refusal, ...] = ()
 
-    def user(self) -> AbstractContextManager[Journey]:
+    def user(self, number: int) -> AbstractContextManager[Journey]:  # all users are alike
         """The same journey for all."""
         return nullcontext(self.journey)
 
@@ -75,6 +75,7 @@ class Load:
         min_samples: ok samples that each step met so far must have before anybody is asked whether that is enough.
         max_samples: iterations after which the scenario ends.
         max_seconds: time of its own after which the scenario ends.
+        rows_used_up: whether `max_samples` is where its rows end.
     """
 
     schedule: Schedule
@@ -83,6 +84,7 @@ class Load:
     min_samples: int = 1
     max_samples: int = 20_000
     max_seconds: float = 60.0
+    rows_used_up: bool = False
 
     def __post_init__(self) -> None:
         if not (isfinite(self.max_seconds) and self.max_seconds > 0):

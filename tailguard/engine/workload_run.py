@@ -134,7 +134,7 @@ class WorkloadRun:
     def _end_if_spent(self) -> None:
         load = self._workload.load
         if self._next_index >= load.max_samples:
-            self.end(ScenarioEnded.MAX_SAMPLES)
+            self.end(ScenarioEnded.ROWS_USED_UP if load.rows_used_up else ScenarioEnded.MAX_SAMPLES)
         elif self.measured_s > load.max_seconds - SHORTEST_SLICE_S:
             self.end(ScenarioEnded.MAX_SECONDS)
         elif self._schedule_ended:

@@ -18,6 +18,7 @@ from tailguard.suite.discovery import Suite, plans_of
 from tailguard.suite.invariants import SkippedError
 from tailguard.suite.plan import Plan
 from tailguard.suite.resolver import BoundScenario, Resolver
+from tailguard.suite.rows import REMEDY
 from tailguard.suite.run import Run, Shard, Target
 from tailguard.trust.suite_doubts import skipped_scenario, skipped_step
 
@@ -68,10 +69,38 @@ def prepared(
     )
     with Parts(config, placement) as parts:
         plans = plans_of(config, suite, built_ins(config, run, target, Shard(), parts))
-        with Resolver() as resolver:
+        loads = {plan.scenario.name: within_rows(plan, loads[plan.scenario.name]) for plan in plans}
+        with Resolver(seed=config.seed) as resolver:
             scenarios, doubts = _bound(plans, resolver, run)
             workloads = [Workload(each, loads[each.name]) for each in scenarios]
             yield Prepared(run, parts, scenarios, workloads, doubts)
+
+
+def within_rows(plan: Plan, load: Load) -> Load:
+    """Return the load with no more iterations than there are rows to use once, those of the warm-up left out.
+
+    Raises UsageError if not even the fewest samples, or the users, have a row each.
+    """
+    for each in plan.user_rows:
+        if each.use == "once" and len(each.values) < load.users:
+            raise UsageError(f"{each.few()} for {load.users} users of {plan.scenario.name}: {REMEDY}")
+    once = [each for each in plan.rows.values() if each.use == "once"]
+    if not once:
+        return load
+    fewest = min(once, key=lambda each: len(each.values))
+    left = len(fewest.values) - load.warmup
+    if left < load.min_samples:
+        raise UsageError(
+            f"{fewest.few()}: {plan.scenario.name} needs {load.warmup} for its warm-up and {load.min_samples} for its "
+            f"fewest samples: {REMEDY}"
+        )
+    if left >= load.planned:
+        return load
+    log.warning(
+        "%s: %s plays at most %d iterations of up to %d: %s",
+        fewest.few(), plan.scenario.name, left, load.planned, REMEDY,
+    )  # fmt: skip
+    return replace(load, max_samples=left, rows_used_up=True)
 
 
 def _bound(plans: Sequence[Plan], resolver: Resolver, run: Run) -> tuple[list[BoundScenario], list[Doubt]]:

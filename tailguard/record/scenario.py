@@ -14,6 +14,7 @@ class ScenarioEnded(StrEnum):
     DECIDED = "decided"
     MAX_SAMPLES = "max_samples"
     MAX_SECONDS = "max_seconds"
+    ROWS_USED_UP = "rows used up"
     SCHEDULE_ENDED = "schedule ended"
     RUN_TIME = "run time"  # Locust's --run-time
     INTERRUPTED = "interrupted"

@@ -13,9 +13,10 @@ from tailguard.config.merge import Config
 from tailguard.config.option import OptionValue, did_you_mean
 from tailguard.config.stated_load import stated_load
 from tailguard.config.suite_table import require_suite
-from tailguard.suite.fixture import Fixture
-from tailguard.suite.plan import Plan, Table, plan_scenario
+from tailguard.suite.fixture import Fixture, fixture_of_rows
+from tailguard.suite.plan import AnyFixture, Plan, Table, plan_scenario
 from tailguard.suite.root import load_module
+from tailguard.suite.rows import Rows
 from tailguard.suite.scenario import Scenario
 from tailguard.suite.signature import short
 
@@ -117,14 +118,14 @@ def discover(root: Path, paths: Sequence[str | Path], fixtures: Sequence[str] = 
     Raises:
         UsageError: a path that is not there, a file that cannot be imported, a scenario that is there twice.
     """
-    shared: dict[str, Fixture[Any]] = {}
+    shared: dict[str, AnyFixture] = {}
     for name in fixtures:
-        shared |= _made_in(load_module(root, name), Fixture)
+        shared |= _fixtures_in(load_module(root, name))
     scenarios: dict[str, Scenario[...]] = {}
     of_module = {}
     for file in dict.fromkeys(file for path in paths for file in _files(root / path)):
         module = load_module(root, _dotted(file, root), file)
-        of_module[module.__name__] = _made_in(module, Fixture)
+        of_module[module.__name__] = _fixtures_in(module)
         for name, found in _made_in(module, Scenario).items():
             if other := scenarios.get(name):
                 raise UsageError(
@@ -156,6 +157,16 @@ def _dotted(file: Path, root: Path) -> str:
             "must be named with letters, digits and _."
         )
     return ".".join(parts)
+
+
+def _fixtures_in(module: ModuleType) -> dict[str, AnyFixture]:
+    """Return the fixtures of a module; rows are one by the name of their variable."""
+    rows = {
+        name: fixture_of_rows(name, each)
+        for name, each in vars(module).items()
+        if isinstance(each, Rows) and each.module == module.__name__
+    }
+    return {**_made_in(module, Fixture), **rows}
 
 
 def _made_in(module: ModuleType, kind: type[Made]) -> dict[str, Made]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar, get_args, overload
 
 from tailguard.base.errors import UsageError
+from tailguard.suite.rows import Row, Rows
 from tailguard.suite.signature import checked_name, place_of, refuse_async, wanted
 
 T = TypeVar("T")
@@ -19,7 +20,8 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 class Fixture(Generic[T]):
     """How to make a value and, if `make` is a generator function, how to take it away again.
 
-    `is_given` says that each process has the value already: it need not be data, whatever its scope.
+    `is_given` says that each process has the value already: it need not be data, whatever its scope. The value of
+    `rows` is a user's or, in a journey, an iteration's.
     """
 
     name: str
@@ -27,16 +29,17 @@ class Fixture(Generic[T]):
     make: Callable[..., object]
     needs: tuple[str, ...]
     is_given: bool = False
+    rows: Rows | None = None  # what a journey gets anew in each iteration
 
     @property
     def module(self) -> str:
         """Name of the module that it was written in."""
-        return self.make.__module__
+        return self.rows.module if self.rows else self.make.__module__
 
     @property
     def place(self) -> str:
         """File and line, for messages."""
-        return place_of(self.make)
+        return self.rows.place if self.rows else place_of(self.make)
 
 
 @overload
@@ -72,3 +75,8 @@ def _fixture(make: Callable[..., T], scope: Scope) -> Fixture[T]:
 def given(name: str, value: T, scope: Scope = "run") -> Fixture[T]:
     """Return the fixture of a value that each process has already: how a suite is handed its built-ins."""
     return Fixture(name, scope, lambda: value, (), is_given=True)
+
+
+def fixture_of_rows(name: str, rows: Rows) -> Fixture[Row]:
+    """Return the fixture of the rows that a variable of that name holds; `make` takes the user's number."""
+    return Fixture(name, "user", rows.at, (), rows=rows)

@@ -7,6 +7,7 @@ from typing import Any
 from tailguard.base.errors import UsageError
 from tailguard.config.option import did_you_mean
 from tailguard.suite.fixture import SCOPES, Fixture
+from tailguard.suite.rows import Rows
 from tailguard.suite.scenario import Scenario
 
 SAMPLES = "samples"  # what invariants may take beside fixtures
@@ -40,6 +41,17 @@ class Plan:
     journey: Nodes
     check: Nodes
 
+    @property
+    def rows(self) -> dict[str, Rows]:
+        """What the journey gets anew in each iteration, by the name of the argument."""
+        return {name: node.fixture.rows for name, node in self.journey.items() if node.fixture.rows}
+
+    @property
+    def user_rows(self) -> list[Rows]:
+        """The rows that each virtual user has one of."""
+        kept = {name: node for name, node in self.journey.items() if not node.fixture.rows}
+        return [node.fixture.rows for node in walk(kept) if node.fixture.rows]
+
 
 def plan_scenario(scenario: Scenario[...], table: Table) -> Plan:
     """Look up everything that a scenario needs, by name.
@@ -51,11 +63,16 @@ def plan_scenario(scenario: Scenario[...], table: Table) -> Plan:
     check_needs = [name for name in scenario.check_needs if name != SAMPLES]
     planner = _Planner(table)
     asks = f"{scenario.place}: scenario {scenario.name!r}"
-    return Plan(
+    found = Plan(
         scenario,
         {name: planner.node(name, asks) for name in scenario.journey_needs},
         {name: planner.node(name, f"{asks}: its invariants") for name in check_needs},
     )
+    if taken := [node.fixture.name for node in walk(found.check) if node.fixture.rows]:
+        raise UsageError(
+            f"{asks}: its invariants ask for {taken[0]!r}: a row belongs to an iteration or a user"
+        )
+    return found
 
 
 class _Planner:

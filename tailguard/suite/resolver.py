@@ -19,11 +19,13 @@ from tailguard.suite.plan import SAMPLES, Node, Nodes, Plan, walk
 class Resolver(Lifetime):
     """A process's fixtures of scope "run" and "process": a context manager, to be used in the main thread.
 
-    `run_values` is what `export` returned in the process that was started; None in that process itself.
+    `run_values` is what `export` returned in the process that was started; None in that process itself. `seed` is the
+    run's.
     """
 
-    def __init__(self, run_values: Mapping[str, Data] | None = None) -> None:
+    def __init__(self, run_values: Mapping[str, Data] | None = None, seed: int = 1) -> None:
         super().__init__()
+        self._seed = seed
         self._run_values = run_values
         self._exported: dict[str, Data] = {}
 
@@ -51,7 +53,7 @@ class Resolver(Lifetime):
             self._make(plan.check, "run", "process")
         except SkippedError as skipped:
             unchecked = str(skipped)
-        return BoundScenario(plan, self, unchecked)
+        return BoundScenario(plan, self, unchecked, self._seed)
 
     def _make(self, nodes: Nodes, *scopes: Scope) -> None:
         for node in walk(nodes):
@@ -75,11 +77,13 @@ class Resolver(Lifetime):
 class UserLifetime(Lifetime):
     """A virtual user's own fixtures, on top of its process's."""
 
-    def __init__(self, process: Resolver) -> None:
+    def __init__(self, process: Resolver, number: int, seed: int = 1) -> None:
         super().__init__()
-        self._process = process
+        self._process, self._number, self._seed = process, number, seed
 
     def _new(self, node: Node) -> object:
+        if node.fixture.rows:
+            return node.fixture.rows.at(self._number, self._seed)
         return super()._new(node) if node.fixture.scope == "user" else self._process.value(node)
 
 
@@ -94,6 +98,7 @@ class BoundScenario:
     plan: Plan
     resolver: Resolver
     unchecked: str
+    seed: int
     skipped: tuple[str, ...] = ()
 
     @property
@@ -122,11 +127,23 @@ class BoundScenario:
         return self.resolver.made(walk({**self.plan.journey, **self.plan.check}))
 
     @contextmanager
-    def user(self) -> Iterator[Callable[[Iteration], object]]:
+    def user(self, number: int) -> Iterator[Callable[[Iteration], object]]:
         """Make one virtual user's fixtures in this thread; yield the journey, to be called for each iteration."""
-        with UserLifetime(self.resolver) as own:
-            arguments = {name: own.value(node) for name, node in self.plan.journey.items()}
-            yield partial(self.plan.scenario.journey, **arguments)
+        journey, rows, seed = self.plan.scenario.journey, self.plan.rows, self.seed
+        with UserLifetime(self.resolver, number, seed) as own:
+            arguments = {
+                name: own.value(node) for name, node in self.plan.journey.items() if name not in rows
+            }
+            if not rows:
+                yield partial(journey, **arguments)
+                return
+
+            def play(it: Iteration) -> object:
+                return journey(
+                    it, **arguments, **{name: each.at(it.number, seed) for name, each in rows.items()}
+                )
+
+            yield play
 
     def check(self, samples: Samples) -> list[Invariant]:
         """Return what held and what did not; none if the scenario has no invariants.
@@ -137,7 +154,7 @@ class BoundScenario:
         scenario = self.plan.scenario
         if scenario.check is None:
             return []
-        with UserLifetime(self.resolver) as own:
+        with UserLifetime(self.resolver, 0) as own:
             arguments = {name: own.value(node) for name, node in self.plan.check.items()}
             if SAMPLES in scenario.check_needs:
                 arguments[SAMPLES] = samples

@@ -7,7 +7,7 @@ import numpy as np
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
 from tailguard.record.samples import Samples
-from tailguard.record.scenario import ScenarioEntry
+from tailguard.record.scenario import ScenarioEnded, ScenarioEntry
 from tailguard.trust.stationarity import drift_z, mser5_cut
 
 # A start is at most 0.1 ms late at the median, on a loaded machine too; ten times that is no measurement to trust.
@@ -59,6 +59,18 @@ def _late_generator(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterat
             limit=f"p99 {WARN_P99_LATENESS_MS:g} ms; grave above {GRAVE_P99_LATENESS_MS:g} ms or a median of "
             f"{GRAVE_MEDIAN_LATENESS_MS:g} ms that is {GRAVE_SHARE:.0%} of the response time",
             remedy="stop what else runs on the generator's cores, lower the rate, or run on a machine with more cores",
+        )
+
+
+def _rows_used_up(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doubt]:
+    if entry.ended_because is ScenarioEnded.ROWS_USED_UP:
+        yield Doubt(
+            kind="rows_used_up",
+            scenario=slug,
+            grade=Grade.GRAVE,
+            measured=f"its rows ended after {len(samples)} samples, before its limits were decided",
+            limit="a row for each iteration",
+            remedy='give the file more rows, or state use="cycle"',
         )
 
 
@@ -192,6 +204,7 @@ def _count_errors(samples: Samples, kind: str) -> int:
 
 _LOOKS: Mapping[str, Callable[[str, ScenarioEntry, Samples], Iterator[Doubt]]] = {
     LATE_GENERATOR: _late_generator,
+    "rows_used_up": _rows_used_up,
     "below_offered_rate": _below_offered,
     "queued_for_a_worker": _queued_for_a_worker,
     "unanswered": _unanswered,

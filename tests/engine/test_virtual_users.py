@@ -36,7 +36,7 @@ class Scenario(PlainScenario):
     __slots__ = ("log",)
 
     @contextmanager
-    def user(self):
+    def user(self, number):
         self.log.note(f"{self.name} comes")
         yield self.play
         self.log.note(f"{self.name} goes")
@@ -88,10 +88,10 @@ def test_a_user_that_cannot_be_made_ends_it_before_anything_is_played_and_the_ot
 
     class Broken(Scenario):
         @contextmanager
-        def user(self):
+        def user(self, number):
             if current_thread().name == "worker-1":
                 raise UsageError("fixture 'client' could not be made")
-            with super().user() as journey:
+            with super().user(number) as journey:
                 yield journey
 
     with pytest.raises(UsageError, match="'client' could not be made"):
@@ -115,7 +115,7 @@ def test_a_user_that_does_not_go_is_named_and_left(caplog, monkeypatch):
 
     class Stuck(Scenario):
         @contextmanager
-        def user(self):
+        def user(self, number):
             yield self.play
             released.wait()
 

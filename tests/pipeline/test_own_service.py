@@ -123,6 +123,25 @@ def test_a_service_that_answers_with_errors_fails_however_fast_it_is(
     assert failed == ["search error rate < 1%"]
 
 
+def test_a_run_whose_rows_are_used_up_before_it_is_decided_never_passes(
+    tailguard: Tailguard, tmp_path: Path
+) -> None:
+    (tmp_path / "perf_shop.py").write_text(
+        dedent(SCENARIO)
+        .replace("p95", "p99")
+        .replace("target: tg.Target)", "target: tg.Target, word)")
+        .replace("/search", "/search?q={word['word']}")
+        .replace("@tg", 'word = tg.rows("words.csv")\n\n\n@tg'),
+        encoding="utf-8",
+    )
+    (tmp_path / "words.csv").write_text("word\n" + "shoes\n" * 300, encoding="utf-8")
+    with shop() as url:
+        done = tailguard("run", "--target", url)
+    assert done.returncode == 65, done.stdout + done.stderr
+    assert "words.csv has 300 rows: search plays at most 290 iterations" in done.stderr
+    assert Run.load("latest", tmp_path / "runs").record.scenarios["search"].ended_because == "rows used up"
+
+
 def test_an_address_that_is_none_is_refused_before_there_is_a_run(
     tailguard: Tailguard, tmp_path: Path
 ) -> None:

@@ -72,7 +72,7 @@ def stand(log):
 def test_what_is_needed_is_started_once_and_taken_away_in_reverse(stand, log):
     with Resolver() as resolver:
         first, second = resolver.bind(stand), resolver.bind(stand)
-        with first.user() as journey, second.user() as other:
+        with first.user(0) as journey, second.user(0) as other:
             journey("one")
             journey("two")
             other("three")
@@ -105,7 +105,7 @@ def test_users_share_what_is_the_processes_and_have_their_own_made_in_their_own_
         bound = resolver.bind(plan_scenario(buy, table(client, shop)))
 
         def work():
-            with bound.user() as journey:
+            with bound.user(0) as journey:
                 journey(None)
                 journey(None)
 
@@ -139,7 +139,7 @@ def test_another_process_gets_the_runs_values_as_data_and_starts_only_its_own(lo
     with Resolver() as master:
         values = master.export([plan(0)])
         assert log == ["+database"]
-        with Resolver(values) as worker, worker.bind(plan(1)).user() as journey:
+        with Resolver(values) as worker, worker.bind(plan(1)).user(0) as journey:
             journey(None)
     assert log == ["+database", "shop 1 on postgres://here", "-database"]
 
@@ -216,7 +216,7 @@ def test_a_fixture_that_does_not_yield_is_refused():
 
 
 def test_fixtures_are_taken_away_after_ctrl_c(stand, log):
-    with pytest.raises(KeyboardInterrupt), Resolver() as resolver, resolver.bind(stand).user():
+    with pytest.raises(KeyboardInterrupt), Resolver() as resolver, resolver.bind(stand).user(0):
         raise KeyboardInterrupt
     assert log[-3:] == ["-client", "-shop", "-database"]
 
@@ -294,7 +294,7 @@ def test_what_only_the_invariants_need_is_left_out_in_every_process_with_the_rea
     with Resolver(exported) as elsewhere:
         bound = elsewhere.bind(unreadable)
         played = []
-        with bound.user() as journey:
+        with bound.user(0) as journey:
             journey(played)
     assert played == ["http://shop"]
     assert bound.unchecked == "the database is not ours to read"

@@ -43,7 +43,8 @@ class FixtureWorkplace:
         self.skipped: dict[str, str] = {}
         self._bound: dict[str, BoundScenario] = {}
         with ExitStack() as opening:
-            self._resolver = opening.enter_context(Resolver(msgspec.json.decode(begin.plan.run_values)))
+            values = msgspec.json.decode(begin.plan.run_values)
+            self._resolver = opening.enter_context(Resolver(values, self._config.seed))
             self._bind_all(connections)
             self._stack = opening.pop_all()
 
