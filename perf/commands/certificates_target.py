@@ -14,7 +14,7 @@ import tailguard as tg
 from reference.certificates import LocalStorage, Metrics, S3Storage, connect_s3
 from reference.database import Database
 from reference.errors import PlatformError
-from tailguard.postgres import connect, locate, with_options
+from tailguard.postgres import connect, for_session, locate
 
 F = TypeVar("F", bound=Callable[..., Any])
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -98,10 +98,10 @@ def _conninfo(dsn: str | None, schema: str | None) -> str:
     place = locate(dsn)
     if place is None:
         raise tg.UsageError("No database is named: give --dsn, DATABASE_URL or PG*.")
-    conninfo = with_options(place.conninfo, f"search_path={schema}") if schema else place.conninfo
+    conninfo = for_session(place.conninfo, schema) if schema else place.conninfo
     with connect(conninfo) as connection:
         table = connection.execute(
-            "SELECT to_regclass('tournament_engine_certificate_certificate')"
+            "SELECT pg_catalog.to_regclass('tournament_engine_certificate_certificate')"
         ).fetchone()
     if table is None or table[0] is None:
         raise tg.UsageError(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import urlsplit
 
 import psycopg
@@ -16,6 +16,7 @@ from perf.mapping.target import STEPS, TargetMapping
 from perf.offer import Rows
 from perf.platform import RefusedError
 from tailguard.http import HttpConnections
+from tailguard.postgres import connect
 from tailguard.websocket import BroadcastLostError, Subscribers
 
 # A welcome later than this, before any load, means that subscribers will time out under it.
@@ -133,15 +134,15 @@ class Preflight:
         if not self._dsn:
             return Check("connections", "skip", "no --dsn was given")
         try:
-            with psycopg.connect(self._dsn, autocommit=True) as connection:
+            with connect(self._dsn) as connection:
                 row = connection.execute(
-                    "SELECT current_setting('max_connections')::int, count(*) FROM pg_stat_activity "
-                    "WHERE backend_type = 'client backend'"
+                    "SELECT pg_catalog.current_setting('max_connections')::int, pg_catalog.count(*)"
+                    " FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'"
                 ).fetchone()
-        except psycopg.Error as error:
+        except (psycopg.Error, tg.UsageError) as error:
             return Check("connections", "fail", f"the database cannot be asked: {type(error).__name__}")
         assert row is not None
-        most, used = row
+        most, used = cast("tuple[int, int]", row)
         told = f"{used} of {most} connections in use"
         if most - used < LEAST_CONNECTIONS:
             remedy = (

@@ -9,30 +9,32 @@ from psycopg import Connection
 # What a session is doing is told by its first word alone: the rest may hold personal data or a password.
 SESSION = """
 SELECT a.pid, a.usename, a.application_name, coalesce(a.state, a.backend_type, 'unknown'),
-       extract(epoch FROM clock_timestamp() - a.xact_start)::float8, upper(split_part(ltrim(a.query), ' ', 1))
-FROM pg_stat_activity a
+       extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::float8,
+       pg_catalog.upper(pg_catalog.split_part(pg_catalog.ltrim(a.query), ' ', 1))
+FROM pg_catalog.pg_stat_activity a
 """
 # A prepared transaction has no session: nobody's end ends it. It holds no snapshot either, so only its locks count.
 PREPARED = """
-SELECT 0, p.owner, format('prepared transaction %%L', p.gid),
-       format('prepared, ends only by COMMIT PREPARED %%1$L or ROLLBACK PREPARED %%1$L', p.gid),
-       extract(epoch FROM clock_timestamp() - p.prepared)::float8, ''
-FROM pg_prepared_xacts p
+SELECT 0, p.owner, pg_catalog.format('prepared transaction %%L', p.gid),
+       pg_catalog.format('prepared, ends only by COMMIT PREPARED %%1$L or ROLLBACK PREPARED %%1$L', p.gid),
+       extract(epoch FROM pg_catalog.clock_timestamp() - p.prepared)::float8, ''
+FROM pg_catalog.pg_prepared_xacts p
 """
 # A build waits for every snapshot of its database older than its own, whatever table that transaction uses. Builds on
 # other tables are not waited for (since PostgreSQL 14), so they are no reason to hold this one back.
 OLD_TRANSACTIONS = (
     SESSION
     + """
-WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
-  AND a.xact_start < clock_timestamp() - make_interval(secs => %(older_than_s)s)
-  AND a.pid NOT IN (SELECT pid FROM pg_stat_progress_create_index)
+WHERE a.datname = current_catalog AND a.pid <> pg_catalog.pg_backend_pid() AND a.backend_type = 'client backend'
+  AND a.xact_start < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(older_than_s)s)
+  AND a.pid NOT IN (SELECT pid FROM pg_catalog.pg_stat_progress_create_index)
 UNION ALL
 """
     + PREPARED
     + """
-WHERE p.database = current_database() AND p.prepared < clock_timestamp() - make_interval(secs => %(older_than_s)s)
-  AND EXISTS (SELECT FROM pg_locks l JOIN pg_locks own USING (virtualtransaction)
+WHERE p.database = current_catalog
+  AND p.prepared < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(older_than_s)s)
+  AND EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_locks own USING (virtualtransaction)
               WHERE own.transactionid = p.transaction AND own.pid IS NULL AND l.pid IS NULL
                 AND l.relation = %(table)s AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'ShareLock'))
 ORDER BY 5 DESC
@@ -41,12 +43,12 @@ ORDER BY 5 DESC
 BLOCKING = (
     SESSION
     + """
-WHERE a.pid = ANY(pg_blocking_pids(%(pid)s)) OR a.pid = %(locker)s
+WHERE a.pid = ANY(pg_catalog.pg_blocking_pids(%(pid)s)) OR a.pid = %(locker)s
 UNION ALL
 """
     + PREPARED
     + """
-WHERE p.transaction IN (SELECT transactionid FROM pg_locks WHERE pid = %(pid)s AND NOT granted)
+WHERE p.transaction IN (SELECT transactionid FROM pg_catalog.pg_locks WHERE pid = %(pid)s AND NOT granted)
 ORDER BY 5 DESC NULLS LAST
 """
 )
@@ -55,14 +57,15 @@ ORDER BY 5 DESC NULLS LAST
 LIVE_BUILDS = (
     SESSION
     + """
-JOIN pg_locks l USING (pid)
-WHERE l.relation = %(table)s AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted AND a.pid <> pg_backend_pid()
+JOIN pg_catalog.pg_locks l USING (pid)
+WHERE l.relation = %(table)s AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_catalog)
+  AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted AND a.pid <> pg_catalog.pg_backend_pid()
   AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
 """
 )
 PROGRESS = """
-SELECT phase, blocks_done, blocks_total, current_locker_pid FROM pg_stat_progress_create_index WHERE pid = %(pid)s
+SELECT phase, blocks_done, blocks_total, current_locker_pid
+FROM pg_catalog.pg_stat_progress_create_index WHERE pid = %(pid)s
 """
 
 

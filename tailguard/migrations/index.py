@@ -7,17 +7,19 @@ from psycopg import Connection, Rollback, sql
 
 from tailguard.base.errors import UsageError
 from tailguard.migrations.sql import IndexStatement
+from tailguard.postgres.session import users_path
 
 INDEX_ROWS = """
 SELECT c.oid, n.nspname, c.relname, i.indisvalid, i.indisready, i.indisunique,
-       split_part(pg_get_indexdef(c.oid), ' USING ', 2),
-       ARRAY(SELECT pg_get_indexdef(c.oid, k, false) FROM generate_series(1, i.indnatts) k ORDER BY k),
+       pg_catalog.split_part(pg_catalog.pg_get_indexdef(c.oid), ' USING ', 2),
+       ARRAY(SELECT pg_catalog.pg_get_indexdef(c.oid, k, false)
+             FROM pg_catalog.generate_series(1, i.indnatts) k ORDER BY k),
        i.indnkeyatts, i.indoption::int2[], i.indclass::oid[], i.indcollation::oid[],
-       am.amname, pg_get_expr(i.indpred, i.indrelid), pg_relation_size(c.oid)
-FROM pg_index i
-JOIN pg_class c ON c.oid = i.indexrelid
-JOIN pg_am am ON am.oid = c.relam
-JOIN pg_namespace n ON n.oid = c.relnamespace
+       am.amname, pg_catalog.pg_get_expr(i.indpred, i.indrelid), pg_catalog.pg_relation_size(c.oid)
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_am am ON am.oid = c.relam
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE i.indrelid = %s
 ORDER BY c.relname
 """
@@ -79,18 +81,22 @@ class Equivalent:
 
 def find_table(connection: Connection[Any], name: str) -> Table:
     """Return the table called `name`, as written in SQL. Raises UsageError if no index can be built on it."""
+    with users_path(connection):
+        found = connection.execute(
+            "SELECT pg_catalog.to_regclass(%s)::oid, pg_catalog.current_schemas(false)", [name]
+        ).fetchone()
+    assert found is not None  # the query always has one row
+    oid, schemas = found
     row = connection.execute(
-        "SELECT c.oid, n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, c.relkind, current_schemas(false)"
-        " FROM (SELECT to_regclass(%s) AS oid) t LEFT JOIN pg_class c USING (oid)"
-        " LEFT JOIN pg_namespace n ON n.oid = c.relnamespace",
-        [name],
+        "SELECT n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, c.relkind"
+        " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s",
+        [oid],
     ).fetchone()
-    assert row is not None  # the query always has one row
-    oid, schema, table, rows, kind, schemas = row
-    if oid is None:
+    if row is None:
         raise UsageError(
             f"There is no table {name} in the schemas {', '.join(schemas) or '(none)'}. Name its schema with --schema."
         )
+    schema, table, rows, kind = row
     if kind not in PLAIN_TABLES:
         raise UsageError(
             f"{schema}.{table} is a {'partitioned table' if kind == 'p' else 'relation without indexes'}: CONCURRENTLY"
@@ -124,7 +130,8 @@ def wanted_shape(connection: Connection[Any], table: Table, build: IndexStatemen
         )
         unique = sql.SQL("UNIQUE " if build.unique else "")
         shape = sql.SQL(build.shape)
-        connection.execute(sql.SQL("CREATE {}INDEX ON {} {}").format(unique, copy, shape))
+        with users_path(connection):
+            connection.execute(sql.SQL("CREATE {}INDEX ON {} {}").format(unique, copy, shape))
         row = connection.execute(INDEX_ROWS.replace("%s", "'pg_temp.tailguard_shape'::regclass")).fetchone()
         assert row is not None  # the index was just created
         raise Rollback

@@ -69,5 +69,5 @@ def last_entry(connection: Connection[Any], schema: str, migration: Migration) -
 
 
 def _exists(connection: Connection[Any], schema: str) -> bool:
-    query = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = %s"
+    query = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = %s AND tablename = %s"
     return connection.execute(query, [schema, LEDGER]).fetchone() is not None

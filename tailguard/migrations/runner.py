@@ -31,6 +31,7 @@ from tailguard.migrations.migration import Migration
 from tailguard.migrations.retry import Retry
 from tailguard.migrations.session import build_session, lock_table, wait_for_none
 from tailguard.migrations.watch import Database, OnProgress, Watch
+from tailguard.postgres.session import users_path
 
 # How long the clearing up after a failure may wait; what it cannot drop by then is named and healed next time.
 CLEAR_UP_S = 10.0
@@ -181,7 +182,7 @@ class Runner:
         deadline_ns = self.clock.now_ns() + int(deadline_s * 1e9)
         watch = Watch(self.database, connection.info.backend_pid, deadline_ns, self.clock, self.on_progress)
         try:
-            with watch:
+            with users_path(connection), watch:
                 connection.execute(statement)
         except psycopg.errors.QueryCanceled as error:
             if watch.out_of_time:

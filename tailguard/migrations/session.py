@@ -12,6 +12,7 @@ from tailguard.migrations.errors import MigrationStoppedError
 from tailguard.migrations.index import Table
 from tailguard.migrations.watch import Database
 from tailguard.postgres.pooler import refuse_pooler
+from tailguard.postgres.session import keep_to_catalogue
 
 # Bounded by our own watcher instead: any of these ends a build half way and leaves an INVALID index behind.
 TIMEOUTS = ["statement_timeout", "lock_timeout", "idle_session_timeout", "transaction_timeout"]
@@ -28,8 +29,10 @@ def build_session(database: Database) -> Iterator[psycopg.Connection[Any]]:
     connection = database.connect()
     try:
         refuse_pooler(connection)
+        keep_to_catalogue(connection)
         connection.execute(
-            "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY(%s)", [TIMEOUTS]
+            "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = ANY(%s)",
+            [TIMEOUTS],
         )
         connection.execute("SET application_name = 'tailguard migrate'")
         with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # not on every platform
@@ -47,7 +50,9 @@ def lock_table(connection: psycopg.Connection[Any], table: Table, clock: Clock, 
     """
 
     def holders() -> list[Blocker]:
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_SPACE | table.oid]).fetchone()
+        row = connection.execute(
+            "SELECT pg_catalog.pg_try_advisory_lock(%s)", [LOCK_SPACE | table.oid]
+        ).fetchone()
         return [] if row == (True,) else _holders(connection, table)
 
     wait_for_none(holders, clock, wait_s, f"another migration runs on {table.schema}.{table.name}")
@@ -70,8 +75,8 @@ def _holders(connection: psycopg.Connection[Any], table: Table) -> list[Blocker]
     key = LOCK_SPACE | table.oid
     rows = connection.execute(
         "SELECT a.pid, a.usename, a.application_name, coalesce(a.state, 'unknown'),"
-        " extract(epoch FROM clock_timestamp() - a.xact_start)::float8, ''"
-        " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::float8, ''"
+        " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)"
         " WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.classid = %s AND l.objid = %s",
         [key >> 32, key & 0xFFFFFFFF],
     )

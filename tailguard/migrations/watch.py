@@ -10,6 +10,7 @@ import psycopg
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
 from tailguard.migrations.blockers import Blocker, Progress, progress
+from tailguard.postgres.session import keep_to_catalogue
 
 # Often enough that a phase of a quick build is seen, seldom enough to cost the server nothing (about 1 ms a look).
 LOOK_EVERY_S = 0.1
@@ -60,6 +61,7 @@ class Watch:
         while not self._finished.is_set():
             try:
                 with self._database.connect() as connection:
+                    keep_to_catalogue(connection)
                     while not self._finished.wait(LOOK_EVERY_S):
                         self._look(connection)
             except (psycopg.OperationalError, UsageError):
@@ -74,7 +76,7 @@ class Watch:
             self._on_progress(seen)
         if self._clock.now_ns() >= self._deadline_ns and not self._finished.is_set():
             self.out_of_time = True
-            connection.execute("SELECT pg_cancel_backend(%s)", [self._pid])
+            connection.execute("SELECT pg_catalog.pg_cancel_backend(%s)", [self._pid])
 
 
 def _story(look: Progress) -> tuple[str, list[int]]:

@@ -19,8 +19,8 @@ _BACK_S = 30.0  # a crashed PostgreSQL replays its log; here that takes less tha
 _CONNECT_S = 2  # a server that is coming back answers at once, or refuses
 # Everybody else's connections of our own user to our own server.
 _TERMINATE = """
-SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+SELECT pg_catalog.count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity
+WHERE datname = current_catalog AND backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()
 """
 
 

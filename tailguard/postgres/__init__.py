@@ -1,16 +1,17 @@
 """PostgreSQL: servers, plans, index migrations."""
 
 from tailguard.postgres.database import Database, open_database, schema_on
-from tailguard.postgres.location import connect, locate, with_options
+from tailguard.postgres.location import connect, locate
 from tailguard.postgres.reader import Postgres, Reader
+from tailguard.postgres.session import for_session
 
 __all__ = [
     "Database",
     "Postgres",
     "Reader",
     "connect",
+    "for_session",
     "locate",
     "open_database",
     "schema_on",
-    "with_options",
 ]

@@ -11,13 +11,25 @@ import psycopg
 
 from tailguard.postgres import schema as schemas
 from tailguard.postgres.binaries import OLDEST_MAJOR
-from tailguard.postgres.location import DatabaseError, Location, address, connect, locate, with_options
+from tailguard.postgres.location import (
+    DatabaseError,
+    Location,
+    address,
+    connect,
+    connect_to_catalogue,
+    locate,
+)
 from tailguard.postgres.pooler import refuse_pooler
 from tailguard.postgres.server import Server, embedded_postgres
 from tailguard.postgres.server_control import ServerControl
+from tailguard.postgres.session import for_session
 from tailguard.record.environment import PostgresSource
 
 _LOG = logging.getLogger(__name__)
+_EVENT_TRIGGERS = """
+SELECT pg_catalog.string_agg(pg_catalog.format('%I (%s)', evtname, evtevent), ', ' ORDER BY evtname)
+FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,7 @@ class Database:
 
     def conninfo_for(self, schema: str) -> str:
         """Return a connection string to the same database with `schema` as the search path."""
-        return with_options(self.conninfo, f"search_path={schema}")
+        return for_session(self.conninfo, schema)
 
 
 @contextmanager
@@ -75,12 +87,12 @@ def schema_on(conninfo: str, schema: str | None = None, server: Server | None = 
     Raises DatabaseError if the server is too old, read-only, or the user may not create schemas.
     """
     name = schema or schemas.new_name()
-    with connect(conninfo) as keeper:  # its advisory lock says that we live
+    with connect_to_catalogue(conninfo) as keeper:  # its advisory lock says that we live
         check(keeper)
         _mention_leftovers(keeper)
         schemas.create(keeper, name)
         version = keeper.info.parameter_status("server_version") or "unknown"
-        own = with_options(conninfo, f"search_path={name}")
+        own = for_session(conninfo, name, major=keeper.info.server_version // 10_000)
         found = (server.source, server.bin_dir, server.control) if server else ("yours",)
         try:
             yield Database(own, name, version.split()[0], *found)
@@ -96,8 +108,8 @@ def check(connection: psycopg.Connection[Any]) -> None:
         raise DatabaseError(f"{where} is version {major}: {OLDEST_MAJOR} or newer is needed")
     refuse_pooler(connection)
     row = connection.execute(
-        "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, "
-        "has_database_privilege(current_database(), 'CREATE'), current_user, current_database()"
+        "SELECT pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('transaction_read_only')::bool, "
+        "pg_catalog.has_database_privilege(current_catalog, 'CREATE'), current_user, current_catalog"
     ).fetchone()
     assert row is not None
     read_only, may_create, user, database = row
@@ -108,6 +120,27 @@ def check(connection: psycopg.Connection[Any]) -> None:
             f"the user {user} may not create a schema in {where}: "
             f'GRANT CREATE ON DATABASE "{database}" TO "{user}", or use another user'
         )
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        raise DatabaseError(
+            f"{where} has the encoding SQL_ASCII, so nobody knows what its text means: "
+            "use a database made with ENCODING 'UTF8'"
+        )
+    _check_ddl(connection, where)
+
+
+def _check_ddl(connection: psycopg.Connection[Any], where: str) -> None:
+    try:
+        schemas.rehearse(connection)
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        (triggers,) = connection.execute(_EVENT_TRIGGERS).fetchone() or (None,)
+        reason = (error.diag.message_primary or str(error)).strip()
+        named = f" Its event triggers: {triggers}." if triggers else ""
+        raise DatabaseError(
+            f"{where} refuses to make and drop the tables of a run (SQLSTATE {error.sqlstate}): {reason}.{named} "
+            "Use another database, or ask its owner to let this user make tables"
+        ) from error
 
 
 def _where(connection: psycopg.Connection[Any]) -> str:
@@ -121,7 +154,7 @@ def _drop(keeper: psycopg.Connection[Any], conninfo: str, name: str) -> None:
         try:
             schemas.drop(keeper, name)
         except psycopg.OperationalError:
-            with connect(conninfo) as again:
+            with connect_to_catalogue(conninfo) as again:
                 schemas.drop(again, name)
     except (psycopg.Error, DatabaseError) as error:
         _LOG.warning("schema %s stays behind, the server is gone: %s", name, error)

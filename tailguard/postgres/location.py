@@ -9,6 +9,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tailguard.base.errors import UsageError
+from tailguard.postgres.session import CATALOGUE, for_session
 
 APPLICATION = "tailguard"
 # Any of these alone points libpq to a server; the password and the options only refine it.
@@ -57,21 +58,25 @@ def locate(dsn: str | None = None, environ: Mapping[str, str] | None = None) -> 
 
 
 def connect(conninfo: str, **options: object) -> "psycopg.Connection[tuple[object, ...]]":
-    """Connect in autocommit. Raises DatabaseError with host and port, never the password."""
+    """Connect in autocommit, with the settings of all our sessions (`session.py`) and the search path of `conninfo`.
+
+    Every connection of ours is opened here. Raises DatabaseError with host and port, never the password.
+    """
     defaults: dict[str, object] = {"autocommit": True, "connect_timeout": _CONNECT_TIMEOUT_S}
     try:
-        return psycopg.connect(conninfo, **(defaults | options))  # type: ignore[arg-type]  # libpq's own words
+        return psycopg.connect(
+            for_session(conninfo),
+            **(defaults | options),  # type: ignore[arg-type]  # libpq's own words
+        )
     except psycopg.OperationalError as error:
         reason = _reason(error, conninfo)
         remedy = POOLERS_REMEDY if "unsupported startup parameter" in reason else _REMEDY
         raise DatabaseError(f"PostgreSQL at {address(conninfo)} cannot be used: {reason} {remedy}") from None
 
 
-def with_options(conninfo: str, *settings: str) -> str:
-    """Return `conninfo` with server settings ("search_path=x") added to those it has."""
-    known = conninfo_to_dict(conninfo).get("options") or os.environ.get("PGOPTIONS", "")
-    added = " ".join(f"-c {setting}" for setting in settings)
-    return make_conninfo(conninfo, options=f"{known} {added}".strip())
+def connect_to_catalogue(conninfo: str) -> "psycopg.Connection[tuple[object, ...]]":
+    """Connect to read or change the catalogue: no schema that others may write in is on the search path."""
+    return connect(for_session(conninfo, *CATALOGUE))
 
 
 def address(conninfo: str) -> str:

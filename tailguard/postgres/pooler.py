@@ -12,7 +12,7 @@ def refuse_pooler(connection: Connection[Any]) -> None:
 
     A pooler tells each client a process number of its own making, as the key for cancelling; the server its true one.
     """
-    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
     if row is None or row[0] == connection.info.backend_pid:
         return
     info = connection.info

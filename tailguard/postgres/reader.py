@@ -8,7 +8,7 @@ import psycopg
 
 from tailguard.postgres.location import connect
 
-_DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+_DEADLOCKS = "SELECT deadlocks FROM pg_catalog.pg_stat_database WHERE datname = current_catalog"
 
 
 @dataclass(frozen=True, slots=True)

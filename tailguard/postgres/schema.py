@@ -1,6 +1,5 @@
 """A schema of our own in somebody's database: made, marked and dropped by us, and nothing else touched."""
 
-import json
 import logging
 import os
 import re
@@ -8,8 +7,9 @@ import secrets
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import psycopg
 from psycopg import sql
 
@@ -26,7 +26,19 @@ LEFTOVER_AGE_S = 600.0
 _LOCK_TIMEOUT_MS = 10_000  # a stray connection of a killed run may hold a table; do not wait for ever
 _LOG = logging.getLogger(__name__)
 
+# Ours has about 200 characters; a comment may have a gigabyte.
+_COMMENT = "pg_catalog.left(pg_catalog.obj_description(oid, 'pg_namespace'), 1000)"
+_LARGEST_PID = 2**31 - 1  # of a pid_t
+
 Connection = psycopg.Connection[Any]
+
+
+class Marker(msgspec.Struct, frozen=True):
+    """What the comment of a schema of ours says after `MARKER`. Anybody may write such a comment."""
+
+    made_utc: Annotated[datetime, msgspec.Meta(tz=True)]
+    host: Annotated[str, msgspec.Meta(max_length=255)]
+    pid: Annotated[int, msgspec.Meta(ge=1, le=_LARGEST_PID)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +68,8 @@ def create(connection: Connection, name: str) -> None:
             f"(small letters, digits, _), for example {PREFIX}nightly"
         )
     _make_way(connection, name)
-    marker = {"made_utc": datetime.now(UTC).isoformat(timespec="seconds"), "host": socket.gethostname()}
-    text = MARKER + json.dumps(marker | {"pid": os.getpid()})
+    marker = Marker(datetime.now(UTC).replace(microsecond=0), socket.gethostname(), os.getpid())
+    text = MARKER + msgspec.json.encode(marker).decode()
     with connection.transaction():  # never a schema without its marker
         try:
             connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
@@ -68,7 +80,23 @@ def create(connection: Connection, name: str) -> None:
         connection.execute(
             sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(name), sql.Literal(text))
         )
-        connection.execute("SELECT pg_advisory_lock(%s)", (_lock_key(connection, name),))
+        connection.execute("SELECT pg_catalog.pg_advisory_lock(%s)", (_lock_key(connection, name),))
+
+
+def rehearse(connection: Connection) -> None:
+    """Make a schema, a table and an index, and drop them, all in one transaction: nothing of it is ever seen.
+
+    Raises psycopg.Error if the server refuses it, as an event trigger may.
+    """
+    name = new_name()
+    with connection.transaction():
+        for statement in (
+            "CREATE SCHEMA {0}",
+            "CREATE TABLE {0}.rehearsal (id int PRIMARY KEY, other int)",
+            "CREATE INDEX ON {0}.rehearsal (other)",
+            "DROP SCHEMA {0} CASCADE",
+        ):
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
 
 def drop(connection: Connection, name: str) -> bool:
@@ -77,7 +105,7 @@ def drop(connection: Connection, name: str) -> bool:
     A refusal is logged with the statement to run by hand, not raised: what was measured is worth more.
     Raises psycopg.OperationalError if the connection is broken.
     """
-    if _marker(connection, name) is None:
+    if _owner(connection, name) is None:
         return False
     try:
         with connection.transaction():
@@ -94,12 +122,16 @@ def drop(connection: Connection, name: str) -> bool:
 def leftovers(connection: Connection, older_than_s: float = LEFTOVER_AGE_S) -> list[Leftover]:
     """Return the marked schemas of this database that are old and whose owner's lock is free."""
     rows = connection.execute(
-        "SELECT nspname, obj_description(oid, 'pg_namespace') FROM pg_namespace "
-        "WHERE starts_with(nspname, %s) AND starts_with(obj_description(oid, 'pg_namespace'), %s) ORDER BY 1",
-        (PREFIX, MARKER),
+        f"SELECT nspname, {_COMMENT} FROM pg_catalog.pg_namespace WHERE pg_catalog.starts_with(nspname, %s)"
+        " ORDER BY 1",
+        (PREFIX,),
     ).fetchall()
-    found = [_parsed(name, comment) for name, comment in rows]
-    return [item for item in found if item.age_s >= older_than_s and _owner_is_gone(connection, item)]
+    found = [_made_by(name, comment) for name, comment in rows if _NAME.fullmatch(name)]
+    return [
+        item
+        for item in found
+        if item is not None and item.age_s >= older_than_s and _owner_is_gone(connection, item)
+    ]
 
 
 def drop_leftovers(connection: Connection, older_than_s: float = LEFTOVER_AGE_S) -> list[str]:
@@ -108,12 +140,13 @@ def drop_leftovers(connection: Connection, older_than_s: float = LEFTOVER_AGE_S)
 
 
 def _make_way(connection: Connection, name: str) -> None:
-    exists = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (name,)).fetchone()
+    exists = connection.execute(
+        "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s", (name,)
+    ).fetchone()
     if not exists:
         return
-    if (comment := _marker(connection, name)) is None:
+    if (owner := _owner(connection, name)) is None:
         raise DatabaseError(f"the schema {name} exists and was not made by tailguard: choose another name")
-    owner = _parsed(name, comment)
     if not _owner_is_gone(connection, owner):
         raise DatabaseError(
             f"the schema {name} is in use by another run (process {owner.pid} on {owner.host}): "
@@ -123,12 +156,23 @@ def _make_way(connection: Connection, name: str) -> None:
         raise DatabaseError(f"the schema {name} of an earlier run cannot be dropped: choose another name")
 
 
-def _marker(connection: Connection, name: str) -> str | None:
+def _owner(connection: Connection, name: str) -> Leftover | None:
+    """Return who made the schema; None if its comment is not exactly what we write: then it is not ours."""
     row = connection.execute(
-        "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s", (name,)
+        f"SELECT {_COMMENT} FROM pg_catalog.pg_namespace WHERE nspname = %s", (name,)
     ).fetchone()
-    comment = row[0] if row else None
-    return comment if comment and comment.startswith(MARKER) else None
+    return _made_by(name, row[0]) if row else None
+
+
+def _made_by(name: str, comment: str | None) -> Leftover | None:
+    if comment is None or not comment.startswith(MARKER):
+        return None
+    try:
+        marker = msgspec.json.decode(comment.removeprefix(MARKER), type=Marker)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    age_s = (datetime.now(UTC) - marker.made_utc).total_seconds()
+    return Leftover(name, age_s, marker.host, marker.pid)
 
 
 def _owner_is_gone(connection: Connection, item: Leftover) -> bool:
@@ -138,10 +182,10 @@ def _owner_is_gone(connection: Connection, item: Leftover) -> bool:
     if item.host == socket.gethostname() and _process_lives(item.pid):
         return False
     key = _lock_key(connection, item.name)
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
+    row = connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (key,)).fetchone()
     if not row or not row[0]:
         return False
-    connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
+    connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", (key,))
     return True
 
 
@@ -156,15 +200,7 @@ def _process_lives(pid: int) -> bool:
 
 
 def _lock_key(connection: Connection, name: str) -> int:
-    row = connection.execute("SELECT oid::bigint FROM pg_namespace WHERE nspname = %s", (name,)).fetchone()
+    row = connection.execute(
+        "SELECT oid::bigint FROM pg_catalog.pg_namespace WHERE nspname = %s", (name,)
+    ).fetchone()
     return (_LOCK_CLASS << 32) | int(row[0] if row else 0)
-
-
-def _parsed(name: str, comment: str) -> Leftover:
-    try:
-        marker = json.loads(comment.removeprefix(MARKER))
-        age_s = (datetime.now(UTC) - datetime.fromisoformat(marker["made_utc"])).total_seconds()
-        return Leftover(name, age_s, str(marker["host"]), int(marker["pid"]))
-    except (ValueError, KeyError, TypeError):
-        # Somebody edited the marker: never old enough to drop, and its owner, process 1, lives.
-        return Leftover(name, -1.0, socket.gethostname(), 1)

@@ -18,7 +18,7 @@ _OURS = frozenset({"application_name", "search_path", "client_encoding", "port"}
 def changed_settings(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """Return the settings that differ from PostgreSQL's built-in values, with their units ("1GB"), by name."""
     rows = connection.execute(
-        "SELECT name, current_setting(name, true) FROM pg_settings "
+        "SELECT name, pg_catalog.current_setting(name, true) FROM pg_catalog.pg_settings "
         "WHERE source NOT IN ('default', 'override', 'client', 'session') AND setting IS DISTINCT FROM boot_val "
         "ORDER BY name"
     ).fetchall()

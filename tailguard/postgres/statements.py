@@ -98,7 +98,7 @@ class Statements:
     @property
     def _ours(self) -> sql.SQL:
         return sql.SQL(
-            "dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            "dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_catalog)"
             " AND userid = current_user::regrole"
         )
 
@@ -107,7 +107,8 @@ class Statements:
 
     def _find_schema(self) -> str:
         row = self._connection.execute(
-            "SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = %s", [EXTENSION]
+            "SELECT extnamespace::regnamespace::text FROM pg_catalog.pg_extension WHERE extname = %s",
+            [EXTENSION],
         ).fetchone()
         if row is None:
             raise StatementsAbsentError(

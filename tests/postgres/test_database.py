@@ -132,7 +132,7 @@ def test_a_server_that_dies_meanwhile_does_not_hide_what_was_measured(monkeypatc
     with ExitStack() as stack:
         database = stack.enter_context(schema_on(postgres.dsn))
         with connect(postgres.dsn) as admin:
-            monkeypatch.setattr("tailguard.postgres.database.connect", dead)
+            monkeypatch.setattr("tailguard.postgres.database.connect_to_catalogue", dead)
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             )

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tailguard.postgres.location import DatabaseError, address, connect, locate, with_options
+from tailguard.postgres.location import DatabaseError, address, connect, locate
+from tailguard.postgres.session import for_session
 
 URL = "postgresql://ana:s3cret@db.example.org:6543/arena"
 
@@ -87,11 +88,9 @@ def test_a_wrong_password_is_not_repeated(postgres):
 
 
 def test_a_search_path_is_added_to_the_options_that_are_there(postgres):
-    with connect(
-        with_options(make_conninfo(postgres.dsn, options="-c work_mem=5MB"), "search_path=a")
-    ) as connection:
+    with connect(for_session(make_conninfo(postgres.dsn, options="-c work_mem=5MB"), "a")) as connection:
         assert connection.execute("SHOW work_mem").fetchone() == ("5MB",)
-        assert connection.execute("SHOW search_path").fetchone() == ("a",)
+        assert connection.execute("SHOW search_path").fetchone() == ('"a"',)
 
 
 @given(password=st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=6))

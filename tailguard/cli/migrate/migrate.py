@@ -201,8 +201,10 @@ def _runner(dsn: str | None, schema: str | None, given: Mapping[str, float]) -> 
 @contextmanager
 def _connection(dsn: str | None, schema: str | None) -> Iterator["Connection[Any]"]:
     from tailguard.cli.migrate.target import migration_target
+    from tailguard.postgres.session import keep_to_catalogue
 
     with migration_target(dsn, schema) as database, database.connect() as connection:
+        keep_to_catalogue(connection)
         yield connection
 
 

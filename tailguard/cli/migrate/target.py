@@ -4,16 +4,16 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
-from psycopg import sql
+from psycopg import Connection, sql
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
 from tailguard.migrations.checks import told_plainly
 from tailguard.migrations.ledger import LEDGER
 from tailguard.postgres.database import Database
-from tailguard.postgres.location import connect, locate, with_options
+from tailguard.postgres.location import connect, connect_to_catalogue, locate
 from tailguard.postgres.server import embedded_postgres, workbench_dir
+from tailguard.postgres.session import for_session
 from tailguard.proofs.tables import MakeTables, table_maker
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
     """
     place = locate(dsn)
     if place is not None:
-        conninfo = with_options(place.conninfo, f"search_path={schema}") if schema else place.conninfo
+        conninfo = for_session(place.conninfo, schema) if schema else place.conninfo
         with connect(conninfo) as connection:
             found = _current_schema(connection, schema)
             version = str(connection.info.server_version // 10_000)
@@ -48,14 +48,14 @@ def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
         )
     make_tables = table_maker(load_config())
     with embedded_postgres(data_dir=workbench_dir("workbench")) as server:
-        conninfo = with_options(server.dsn, f"search_path={WORKBENCH_SCHEMA}")
+        conninfo = for_session(server.dsn, WORKBENCH_SCHEMA)
         log.info("No database is named, so this is the workbench in %s.", workbench_dir("workbench"))
         _seed_once(server.dsn, make_tables)
         with told_plainly():
             yield Database(conninfo, WORKBENCH_SCHEMA, server.version, server.source, server.bin_dir)
 
 
-def _current_schema(connection: "psycopg.Connection[tuple[object, ...]]", schema: str | None) -> str:
+def _current_schema(connection: Connection[tuple[object, ...]], schema: str | None) -> str:
     row = connection.execute("SELECT current_schema()").fetchone()
     if row is None or row[0] is None:
         named = (
@@ -66,8 +66,10 @@ def _current_schema(connection: "psycopg.Connection[tuple[object, ...]]", schema
 
 
 def _seed_once(dsn: str, make_tables: MakeTables) -> None:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        row = connection.execute("SELECT obj_description(to_regnamespace(%s))", [WORKBENCH_SCHEMA]).fetchone()
+    with connect_to_catalogue(dsn) as connection:
+        row = connection.execute(
+            "SELECT pg_catalog.obj_description(pg_catalog.to_regnamespace(%s))", [WORKBENCH_SCHEMA]
+        ).fetchone()
         if row == (SEEDED,):
             return
         log.info("Seeding it once.")
