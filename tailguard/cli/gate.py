@@ -10,11 +10,13 @@ import click
 
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State, worst
+from tailguard.cli.file_options import file_options
 from tailguard.config.merge import load_config
 from tailguard.record.verdict import ChangeVerdict
 
 if TYPE_CHECKING:
     from tailguard.compare.run_sample import RunSample
+    from tailguard.formats.content import Unit
 
 BASELINE = "TAILGUARD_BASELINE"
 
@@ -36,31 +38,39 @@ BASELINE = "TAILGUARD_BASELINE"
     is_flag=True,
     help="Decide from one run a side, although nobody can: 15-35 % false alarms.",
 )
+@file_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def gate(
     sides: Sequence[str],
     objectives: str | None,
     runs_dir: str | None,
+    column: str | None,
+    unit: "Unit | None",
+    name: str,
     *,
+    skip_bad_rows: bool,
     trust_single_run: bool,
     as_json: bool,
 ) -> int:
     """Compare runs on disk or latency files of any tool: is CANDIDATE slower than BASELINE?
 
-    Each side is a run's folder, id, `latest`, a date, a folder of runs or a file; several are separated by commas.
+    Each side is a run's folder, id, `latest`, a date, a folder of runs or a file of another tool, as `judge` reads
+    them; several are separated by commas. Each name in a file is compared on its own, and so are its errors.
     BASELINE may be left out if TAILGUARD_BASELINE names it. From three runs a side the runs are the units of a
     Welch test; with fewer the answer is INCONCLUSIVE and says what would do.
 
     Exits 0, 99 if a metric became slower, 75 if nothing can be said, 65 if the runs must not be compared.
     """
     from tailguard.compare.run_comparison import TRUSTED, compare_runs, incomparable
-    from tailguard.formats.run_samples import find_run_samples
+    from tailguard.formats.content import Options
+    from tailguard.formats.run_samples import FileOptions, find_run_samples
     from tailguard.judge.objectives import configured_margins
 
     place = Path(runs_dir or load_config().runs_dir)
     named = _two(sides)
+    files = FileOptions(Options(column=column, unit=unit, skip_bad_rows=skip_bad_rows), name)
     baseline, candidate = (
-        find_run_samples(spec, side, place)
+        find_run_samples(spec, side, place, files)
         for spec, side in zip(named, ("baseline", "candidate"), strict=True)
     )
     reasons = incomparable(baseline, candidate)

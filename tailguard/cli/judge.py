@@ -1,4 +1,4 @@
-"""`tailguard judge`: latencies that any tool wrote, against an objective."""
+"""`tailguard judge`: latencies that any tool wrote, against objectives."""
 
 import json
 from collections.abc import Sequence
@@ -7,20 +7,26 @@ from typing import TYPE_CHECKING
 import click
 
 from tailguard.base.state import worst
-from tailguard.base.text_format import duration_ms
-from tailguard.judge.objective import UNITS_MS, parse_objective
-from tailguard.record.objective import Dependence, Objective
-from tailguard.record.part import Json, Quantile
+from tailguard.base.text_format import duration_ms, per_cent
+from tailguard.cli.file_options import file_options
+from tailguard.judge.objective import parse_objective
+from tailguard.record.objective import Dependence
+from tailguard.record.part import Json
 
 if TYPE_CHECKING:
-    from tailguard.formats.read_latencies import Latencies
-    from tailguard.judge.decision import Decision
+    from tailguard.formats.checked import Counted, Latencies
+    from tailguard.formats.content import Unit
+    from tailguard.formats.judged import FileVerdict
 
 
 @click.command()
 @click.argument("file", type=click.Path())
 @click.option(
-    "--objective", "texts", multiple=True, required=True, help="Such as 'p95<=215ms'; may be given again."
+    "--objective",
+    "texts",
+    multiple=True,
+    required=True,
+    help="Such as 'p95<=215ms', 'GET /cart p99 < 1s' or 'error rate < 1%'; may be given again.",
 )
 @click.option(
     "--dependence",
@@ -29,10 +35,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whether slow samples may come in bursts (stalls, queues) or the samples are independent.",
 )
-@click.option("--column", help="Column, k6 metric, array, or scenario/step of our samples.parquet.")
-@click.option(
-    "--unit", type=click.Choice([*UNITS_MS]), help="Unit of the numbers, if the file does not say it."
-)
+@file_options
 @click.option(
     "--confidence",
     type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
@@ -45,59 +48,79 @@ def judge(
     texts: Sequence[str],
     dependence: Dependence,
     column: str | None,
-    unit: str | None,
+    unit: "Unit | None",
+    name: str,
     confidence: float,
     *,
+    skip_bad_rows: bool,
     as_json: bool,
 ) -> int:
-    """Judge the latencies in FILE: parquet, CSV, JTL, k6 JSON or CSV, vegeta JSON, .npy, .npz, or plain numbers.
+    """Judge the latencies in FILE, which another tool wrote: JMeter, k6, Locust, vegeta, hey, oha, Gatling, ab, warp,
+    wrk2, HdrHistogram, pytest-benchmark, hyperfine, Parquet, numpy, any CSV or JSON, also packed by gzip.
 
-    Exits 0 if all objectives PASS, 99 if one FAILs, 75 if one is INCONCLUSIVE, 64 if FILE or an objective
-    cannot be read.
+    What stands in FILE decides how it is read. Failed requests are judged by 'error rate < 1%' and are in no latency.
+
+    Exits 0 if all objectives PASS, 99 if one FAILs, 75 if one is INCONCLUSIVE, 65 if one is INVALID (every request
+    failed, or 5 % and more did and no objective says how many may), 64 if FILE or an objective cannot be read.
     """
-    from tailguard.engine.quantiles import estimate
-    from tailguard.formats.read_latencies import read_latencies
-    from tailguard.judge.decision import judge_finished
-    from tailguard.judge.multiplicity import correct_fails
+    from tailguard.formats.content import Options
+    from tailguard.formats.judged import Assumed, judge_file
+    from tailguard.formats.read_latencies import naming, read_latencies
 
     objectives = [parse_objective(text) for text in texts]
-    latencies = read_latencies(file, column=column, unit=unit)
-    alpha = round(1 - confidence, 12)
-    decisions = correct_fails(
-        [judge_finished(latencies.values_ms, item, alpha, dependence) for item in objectives]
-    )
-    quantiles = [estimate(latencies.values_ms, item.q) for item in objectives if item.q is not None]
-    entries = [_entry(*each, latencies) for each in zip(objectives, decisions, quantiles, strict=True)]
+    options = Options(column=column, unit=unit, skip_bad_rows=skip_bad_rows)
+    found = read_latencies(file, options)
+    if not as_json:
+        for note in found.notes:
+            click.echo(f"note: {note}", err=True)
+    with naming(file):
+        verdicts = judge_file(found, objectives, Assumed(round(1 - confidence, 12), dependence), name)
     if as_json:
+        entries = [_entry(each, found) for each in verdicts]
         click.echo(json.dumps(entries[0] if len(entries) == 1 else entries, ensure_ascii=False, indent=1))
     else:
-        for note in latencies.notes:
-            click.echo(f"note: {note}", err=True)
-        for each in zip(objectives, decisions, quantiles, strict=True):
-            click.echo(_sentence(*each))
-    return worst(each.state for each in decisions).exit_code
+        for each in verdicts:
+            click.echo(_sentence(each))
+    return worst(each.decision.state for each in verdicts).exit_code
 
 
-def _entry(objective: Objective, decision: "Decision", found: Quantile, latencies: "Latencies") -> Json:
+def _entry(each: "FileVerdict", found: "Latencies | Counted") -> Json:
+    decision, observed = each.decision, each.observed
+    interval: Json = None
+    if observed is not None:
+        interval = {
+            "value": observed.value,
+            "low": observed.low,
+            "high": observed.high,
+            "level": observed.level,
+        }
     return {
         "verdict": str(decision.state),
-        "objective": objective.name,
+        "objective": each.objective.name,
         "n": decision.n,
         "exceedances": decision.exceedances,
-        "quantile": {"value": found.value, "low": found.low, "high": found.high, "level": found.level},
+        "quantile" if each.objective.q is not None else "rate": interval,
         "tau": decision.tau,
         "why": decision.why,
         "rule": decision.rule,
         "dependence": decision.dependence,
         "alpha": decision.alpha,
-        "samples": len(latencies.values_ms),
-        "notes": list(latencies.notes),
+        "samples": each.requests - (each.failures or 0),
+        "failed": each.failures,
+        "notes": list(found.notes),
     }
 
 
-def _sentence(objective: Objective, decision: "Decision", found: Quantile) -> str:
-    interval = f"[{duration_ms(found.low)}, {duration_ms(found.high)}]"
-    return (
-        f"{decision.state}  {objective.name}: {duration_ms(found.value)} {interval} at {found.level:g}; {decision.why}"
-        f" ({decision.rule}, {decision.dependence})"
-    )
+def _sentence(each: "FileVerdict") -> str:
+    decision, observed = each.decision, each.observed
+    shown = duration_ms if each.objective.q is not None else _share
+    value = ""
+    if observed is not None:
+        value = (
+            f"{shown(observed.value)} [{shown(observed.low)}, {shown(observed.high)}] at {observed.level:g}; "
+        )
+    return f"{decision.state}  {each.objective.name}: {value}{decision.why} ({decision.rule}, {decision.dependence})"
+
+
+def _share(value: float | None) -> str:
+    return duration_ms(None) if value is None else f"{per_cent(value)} %"

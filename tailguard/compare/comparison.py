@@ -272,5 +272,6 @@ def _quantiles(blocks: Sequence[NDArray[np.float64]], q: float) -> NDArray[np.fl
 
 
 def _demoted(found: ChangeVerdict, metrics: int) -> ChangeVerdict:
-    why = f"{found.why}; but one of {metrics} metrics looks as bad by chance (p = {found.p_fail:.2g}): more pairs"
+    more = "more pairs" if found.rule == RULE else "more runs"
+    why = f"{found.why}; but one of {metrics} metrics looks as bad by chance (p = {found.p_fail:.2g}): {more}"
     return replace(found, state=State.INCONCLUSIVE, why=why)

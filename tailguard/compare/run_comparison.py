@@ -21,7 +21,7 @@ from tailguard.compare.comparison import (
 )
 from tailguard.compare.comparison import RULE as BLOCKS_RULE
 from tailguard.compare.gate import gate_blocks
-from tailguard.compare.run_sample import FILE_SCENARIO, FILE_STEP, RunSample
+from tailguard.compare.run_sample import FILE_SCENARIO, RunSample
 from tailguard.compare.unit_comparison import RULE as RUNS_RULE
 from tailguard.compare.unit_comparison import compare_units
 from tailguard.record.objective import Margins
@@ -151,5 +151,4 @@ def _compare_errors(
 
 def _floor_ms(metric: ComparedMetric, margins: Margins) -> float:
     """The floor is for scenarios: nobody named one for a file."""
-    of_file = (metric.scenario, metric.step) == (FILE_SCENARIO, FILE_STEP)
-    return 0.0 if of_file else margins.floor_of(metric.scenario)
+    return 0.0 if metric.scenario == FILE_SCENARIO else margins.floor_of(metric.scenario)

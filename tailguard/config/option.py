@@ -1,6 +1,7 @@
 """One key of the configuration: its type (that of its default), its rules, how it is read from text."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from operator import ge, gt, lt
@@ -88,8 +89,9 @@ class Option:
         return UsageError(f"{source}: {self.name} {why}, not {shown!r}.")
 
 
-def did_you_mean(word: str, known: list[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the nearest of `known`, or a list of all where none is near."""
+    known = list(known)
     near = get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return f" Did you mean {near[0]!r}?"

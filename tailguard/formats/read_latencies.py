@@ -1,87 +1,127 @@
 """Latencies that any tool wrote, in time order and ms. What cannot be a latency is refused with its row."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+import pyarrow as pa
 
 from tailguard.base.errors import UsageError
-from tailguard.formats.latency_files import Column, read_array, read_json, read_parquet, read_table, read_text
-from tailguard.judge.objective import UNITS_MS
+from tailguard.formats.arrays import read_npy, read_npz, read_parquet
+from tailguard.formats.checked import Counted, Latencies, check_histogram, check_rows
+from tailguard.formats.content import Histogram, Options, Rows
+from tailguard.formats.documents.lines import parse_json
+from tailguard.formats.known import DOCUMENTS, HISTOGRAMS, TABLES, TEXTS
+from tailguard.formats.opened import decoded, read_bytes, refuse_what_is_no_file
+from tailguard.formats.summaries import (
+    BINARIES,
+    GATLING_BINARY,
+    VEGETA_BINARY,
+    is_gatling_binary,
+    is_vegeta_binary,
+)
+from tailguard.formats.summaries import DOCUMENTS as SUMMARY_DOCUMENTS
+from tailguard.formats.summaries import TABLES as SUMMARY_TABLES
+from tailguard.formats.summaries import TEXTS as SUMMARY_TEXTS
+from tailguard.formats.table import parse_table
+from tailguard.formats.tables.plain import read_words
 
-_READERS: dict[str, Callable[[Path, str | None], Column]] = {
-    ".parquet": read_parquet,
-    ".csv": read_table,
-    ".jtl": read_table,
-    ".json": read_json,
-    ".jsonl": read_json,
-    ".ndjson": read_json,
-    ".npy": read_array,
-    ".npz": read_array,
+_ARRAYS = {b"PAR1": read_parquet, b"\x93NUM": read_npy, b"PK\x03\x04": read_npz}
+_NO_ARRAY = {
+    ".npy": "not an array file; numpy.save and numpy.savez write such",
+    ".npz": "not an array file; numpy.save and numpy.savez write such",
+    ".parquet": "not a parquet file",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Latencies:
-    """Latencies of successful requests in time order, and what a reader should know about them."""
+def read_latencies(path: str | Path, options: Options | None = None) -> Latencies | Counted:
+    """Read the file of any known tool, chosen by what stands in it.
 
-    values_ms: NDArray[np.float64]
-    notes: tuple[str, ...]
-
-
-def read_latencies(path: str | Path, *, column: str | None = None, unit: str | None = None) -> Latencies:
-    """Read parquet (ours too), CSV, JTL, k6 JSON or CSV, vegeta JSON, .npy, .npz, or text with numbers.
-
-    `column` names the column, metric, array or, in our samples.parquet, the "scenario/step"; if only one
-    fits it may be left out. `unit` is needed only if the file does not say it; ms is assumed, and said.
-    Raises UsageError for an empty or unreadable file, an unknown column or unit, and for NaN, negative or infinite
-    latencies with their row, counted from 1.
+    Raises UsageError for an empty or unreadable file, one of a summary, an unknown column, a unit that is neither said
+    nor known, and for the first row that is not a latency.
     """
-    path = Path(path)
-    if unit is not None and unit not in UNITS_MS:
-        raise UsageError(f"unit {unit!r} is unknown; it is one of {', '.join(UNITS_MS)}")
+    path, options = Path(path), options or Options()
+    with naming(path):
+        refuse_what_is_no_file(path)
+        found = _read(path, options)
+        if isinstance(found, Histogram):
+            return check_histogram(found, options)
+        return check_rows(found, options)
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Name the file in every mistake of the user's that is found in it."""
     try:
-        found = _READERS.get(path.suffix.lower(), read_text)(path, column)
+        yield
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}. Name a file with latencies.") from None
-    except (UsageError, ValueError, TypeError) as error:  # a time stamp that is not one, and the like
+    except MemoryError:
+        raise UsageError(f"{path}: it needs more memory than there is; give a part of it") from None
+    except (UsageError, ValueError, pa.ArrowException) as error:
         raise UsageError(f"{path}: {error}") from None
-    return _checked(path, found, unit)
 
 
-def _checked(path: Path, found: Column, unit: str | None) -> Latencies:
-    values = pd.to_numeric(found.values, errors="coerce").to_numpy(float)
-    _refuse(path, found, values)
-    notes = list(found.notes)
-    if not (unit or found.unit):
-        notes.append("the unit is not stated: taken as ms (--unit says otherwise)")
-    scale = UNITS_MS[unit or found.unit or "ms"]
-    # Division by a whole number is exact, multiplication by 1e-6 is not: 215,000,000 ns is 215 ms, not a bit more.
-    values = values / round(1 / scale) if scale < 1 else values * scale
-    ok = np.ones(len(values), bool) if found.ok is None else found.ok
-    if found.times is not None and not found.times.is_monotonic_increasing:
-        notes.append("rows were not in time order: sorted by their time")
-        order = np.argsort(found.times.to_numpy(), kind="stable")
-        values, ok = values[order], ok[order]
-    if not ok.all():
-        notes.append(
-            f"{int((~ok).sum())} of {len(ok)} samples failed: left out of the latency, judge them as errors"
-        )
-        values = values[ok]
-    return Latencies(values, tuple(notes))
+def _read(path: Path, options: Options) -> Rows | Histogram:
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if reader := _ARRAYS.get(magic):
+        return reader(path, options)
+    if path.suffix.lower() in _NO_ARRAY:
+        raise UsageError(_NO_ARRAY[path.suffix.lower()])
+    content, notes = read_bytes(path)
+    _refuse_what_is_not_text(content)
+    found = _of_text(decoded(content), options)
+    return _noting(found, notes)
 
 
-def _refuse(path: Path, found: Column, values: NDArray[np.float64]) -> None:
-    """Raise for no value at all, and for the first that is not a latency, as it stands in the file."""
-    if len(values) == 0:
-        raise UsageError(f"{path} is empty: it has no latency to judge")
-    wrong = np.flatnonzero(~np.isfinite(values) | (values < 0))
-    if wrong.size:
-        row = int(wrong[0])
-        value = found.values.tolist()[row]
+def _of_text(content: bytes, options: Options) -> Rows | Histogram:
+    start = content.lstrip()[:1]
+    if start == b"<":
         raise UsageError(
-            f"{path}, row {row + 1}: {value!r} is not a latency; it is a finite number of 0 or more"
+            "this is XML; save JMeter results as CSV (jmeter.save.saveservice.output_format=csv)"
         )
+    if start in (b"{", b"["):
+        return _of_json(content, options)
+    head = content[: 1 << 16].decode("utf-8", errors="replace")
+    for text_format in (*HISTOGRAMS, *TEXTS):
+        if text_format.fits(head):
+            return text_format.read(content.decode("utf-8", errors="replace"), options)
+    for summary in SUMMARY_TEXTS:
+        if summary.fits(head):
+            raise UsageError(summary.refusal)
+    if len(content) < 1 << 16 and _is_one_line_of_words(head):
+        return read_words(head, options)
+    table = parse_table(content)
+    for table_summary in SUMMARY_TABLES:
+        if table_summary.fits(table):
+            raise UsageError(table_summary.refusal)
+    return next(each for each in TABLES if each.fits(table)).read(table, options)
+
+
+def _of_json(content: bytes, options: Options) -> Rows | Histogram:
+    document = parse_json(content, skip_bad_rows=options.skip_bad_rows)
+    for summary in SUMMARY_DOCUMENTS:
+        if summary.fits(document):
+            raise UsageError(summary.refusal)
+    return next(each for each in DOCUMENTS if each.fits(document)).read(document, options)
+
+
+def _refuse_what_is_not_text(content: bytes) -> None:
+    if is_vegeta_binary(content):
+        raise UsageError(f"this is {VEGETA_BINARY}")
+    if is_gatling_binary(content):
+        raise UsageError(f"this is {GATLING_BINARY}")
+    for magic, what in BINARIES:
+        if content.startswith(magic):
+            raise UsageError(f"this is {what}")
+
+
+def _is_one_line_of_words(text: str) -> bool:
+    words = text.split()
+    return len(words) > 1 and "\n" not in text.strip() and not set(",;\t|") & set(text.strip())
+
+
+def _noting(found: Rows | Histogram, notes: tuple[str, ...]) -> Rows | Histogram:
+    return replace(found, notes=(*notes, *found.notes)) if notes else found

@@ -18,7 +18,7 @@ from tailguard.base.state import State
 from tailguard.judge.budget import samples_for_pass
 from tailguard.judge.evidence import cumulative, inflation
 from tailguard.judge.sequential import Look, checked_rule, looks
-from tailguard.record.objective import Dependence, Objective, Rule
+from tailguard.record.objective import Dependence, Rule
 
 # Independent samples show a tau up to this by chance; it is only named in the verdict beyond.
 CLUSTERED = 1.5
@@ -147,31 +147,30 @@ def _no_samples(rule: Rule, name: Literal["exact binomial", "sequential"]) -> De
     )
 
 
-def judge_finished(
-    values_ms: NDArray[np.float64], objective: Objective, alpha: float, dependence: Dependence
-) -> Decision:
-    """Judge latencies in time order; if they are too few for any PASS, say how many that takes."""
-    assert objective.q is not None
-    decision = _by_rule(values_ms, objective, alpha, dependence)
+def judge_finished(exceed: NDArray[np.bool_], p0: float, alpha: float, dependence: Dependence) -> Decision:
+    """Judge all that was ever measured, in time order: say how few of it were needed, or how many a PASS takes."""
+    decision = _by_rule(exceed, p0, alpha, dependence)
     if decision.state is not State.INCONCLUSIVE:
+        return replace(decision, why=decision.why + _rest(decision.n, len(exceed)))
+    needed, fixed = samples_for_pass(p0, alpha, dependence), samples_for_pass(p0, alpha)
+    if decision.rule == "exact binomial":
+        needed = fixed
+    if decision.n >= needed:
         return decision
-    rule = dependence if decision.rule == "sequential" else None
-    needed = samples_for_pass(round(1 - objective.q, 12), alpha, rule)
-    more = f"; a PASS needs at least {needed:,} samples" if decision.n < needed else ""
-    return replace(decision, why=decision.why + more)
+    sooner = f" ({fixed:,} with --dependence independent, if they are)" if dependence == "bursty" else ""
+    return replace(decision, why=f"{decision.why}; a PASS needs at least {needed:,} samples{sooner}")
 
 
-def _by_rule(
-    values_ms: NDArray[np.float64], objective: Objective, alpha: float, dependence: Dependence
-) -> Decision:
+def _rest(n: int, all_samples: int) -> str:
+    return f"; {n:,} of {all_samples:,} samples were needed" if n < all_samples else ""
+
+
+def _by_rule(exceed: NDArray[np.bool_], p0: float, alpha: float, dependence: Dependence) -> Decision:
     """Judge independent samples by the exact binomial, which needs fewest, others in time order."""
-    assert objective.q is not None
-    assert objective.limit_ms is not None
-    limit_ms = objective.limit_ms
-    exceed = values_ms >= limit_ms if objective.strict else values_ms > limit_ms
     if dependence == "bursty":
-        return judge_stream(exceed, objective.q, alpha=alpha, dependence=dependence)
-    decision = judge_counts(len(exceed), int(exceed.sum()), objective.q, alpha=alpha)
+        rule = checked_rule(alpha, dependence)
+        return judge_looks(looks(cumulative(exceed), p0, rule), rule, p0)
+    decision = judge_counts(len(exceed), int(exceed.sum()), p0=p0, alpha=alpha)
     tau = inflation(cumulative(exceed), len(exceed)) if len(exceed) else 1.0
     doubt = f"; but exceedances cluster (tau {tau:.1f}): are they independent?" if tau > CLUSTERED else ""
     return replace(decision, tau=tau, why=decision.why + doubt)

@@ -35,7 +35,11 @@ def observed_quantile(samples: Samples, objective: Objective) -> Estimate | None
 def observed_ratio(samples: Samples, objective: Objective) -> Estimate | None:
     """Return the objective's rate with its interval (Clopper & Pearson 1934); None without samples."""
     stream = exceedances(samples, objective)
-    n, k = len(stream), int(stream.sum())
+    return ratio_of(int(stream.sum()), len(stream))
+
+
+def ratio_of(k: int, n: int) -> Estimate | None:
+    """Return the share k of n with its interval (Clopper & Pearson 1934); None of nothing."""
     if n == 0:
         return None
     tail = (1 - LEVEL) / 2

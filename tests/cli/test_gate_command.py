@@ -34,7 +34,12 @@ def files(tmp_path: Path) -> Path:
     rng = np.random.default_rng(1)
     for i in range(5):
         for side, factor in (("old", 1.0), ("new", 1.5)):
-            np.savetxt(tmp_path / f"{side}{i}.txt", 5 * factor * rng.lognormal(0, 0.3, 400))
+            np.savetxt(
+                tmp_path / f"{side}{i}.txt",
+                5 * factor * rng.lognormal(0, 0.3, 400),
+                header="took_ms",
+                comments="",
+            )
     return tmp_path
 
 

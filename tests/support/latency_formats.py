@@ -7,8 +7,8 @@ import pandas as pd
 
 
 def write_csv(path, values, **columns):
-    """A CSV file with a `latency` column."""
-    pd.DataFrame({"latency": values, **columns}).to_csv(path, index=False)
+    """A CSV file with a `latency_ms` column."""
+    pd.DataFrame({"latency_ms": values, **columns}).to_csv(path, index=False)
     return path
 
 
@@ -54,6 +54,9 @@ def k6_csv(path, values):
         {"metric_name": names, "timestamp": np.repeat(np.arange(n), 2), "metric_value": np.repeat(values, 2)}
     ).to_csv(path, index=False)
 
+
+# Those that say no unit.
+BARE = {"array.npy", "arrays.npz", "numbers.txt", "numbers.csv", "array.json"}
 
 FORMATS = {
     "ours.parquet": lambda p, v: pd.DataFrame({"response_ms": v}).to_parquet(p),
