@@ -160,6 +160,7 @@ def _in_ms(values: NDArray[np.float64], unit: Unit) -> NDArray[np.float64]:
 
 
 def _unit(known: Unit | None, said: Unit | None, values: Cells) -> Unit:
+    said = "us" if said == "µs" else said
     if known and said and known != said:
         raise UsageError(f"its latencies are in {known}, not in {said}; leave --unit out")
     unit = known or said

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-Unit: TypeAlias = Literal["ns", "us", "ms", "s"]
+Unit: TypeAlias = Literal["ns", "us", "µs", "ms", "s"]
 # Cells as a file has them: Arrow's text, or numbers; Arrow and numpy ship no types for "a column of either".
 Cells: TypeAlias = Any
 # Instants on any scale: only their order counts.

@@ -69,6 +69,47 @@ def test_one_file_a_side_is_inconclusive_unless_trusted_aloud(files: Path) -> No
     assert "WARNING: one run a side, trusted on request" in trusted.stderr
 
 
+def requests(path: Path, failed: float, names: tuple[str, ...] = ("GET /cart",)) -> str:
+    """A request log of Locust: 400 requests a name, of which a share failed in a millisecond."""
+    rng = np.random.default_rng(len(path.name))
+    rows = [
+        f"{i},{name.replace(' ', ',')},{1 if bad else 5 * rng.lognormal(0, 0.1):.3f},9,200,{'HTTP 500' if bad else ''}"
+        for i in range(400)
+        for name in names
+        for bad in [i % 100 < failed * 100]
+    ]
+    header = "timestamp,request_type,name,response_time_ms,response_length,status_code,exception"
+    path.write_text("\n".join([header, *rows, ""]), encoding="utf-8")
+    return path.name
+
+
+def test_errors_of_files_are_compared_too(tmp_path: Path) -> None:
+    old, new = (
+        ",".join(requests(tmp_path / f"{side}{i}.csv", failed) for i in range(5))
+        for side, failed in (("old", 0.0), ("new", 0.5))
+    )
+    found = gate(old, new, cwd=tmp_path)
+    assert found.returncode == 99, found.stdout + found.stderr
+    assert "FAIL          file error rate" in found.stdout
+    assert "PASS          file p50" in found.stdout, "the quick failures are in no latency"
+
+
+def test_each_name_of_a_file_is_compared_on_its_own_or_the_named_one(tmp_path: Path) -> None:
+    names = ("GET /cart", "POST /pay")
+    old, new = (
+        ",".join(requests(tmp_path / f"{side}{i}.csv", 0.0, names) for i in range(5))
+        for side in ("old", "new")
+    )
+    for name, compared in (
+        ("", ["GET /cart", "POST /pay"]),
+        ("POST /pay", ["POST /pay"]),
+        ("*", ["latency"]),
+    ):
+        found = gate(old, new, *(["--name", name] if name else []), cwd=tmp_path)
+        shown = [word for word in (*names, "latency") if f"p50 of {word}:" in found.stdout]
+        assert shown == compared, found.stdout + found.stderr
+
+
 def test_the_baseline_may_come_from_the_environment(files: Path) -> None:
     found = gate(several("new"), cwd=files, TAILGUARD_BASELINE=several("old"))
     assert found.returncode == 99

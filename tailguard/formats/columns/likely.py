@@ -102,7 +102,7 @@ def unit_of(name: str) -> Unit | None:
     match = _SUFFIX.fullmatch(name.strip().lower())
     if match is None or (match[1] and name.strip().lower()[len(match[1])].isalnum()):
         return None
-    return next(unit for unit in _UNITS if unit == match[2])
+    return "us" if match[2] == "µs" else next(unit for unit in _UNITS if unit == match[2])
 
 
 def failure_columns(names: Sequence[str]) -> dict[str, Callable[[Cells], NDArray[np.bool_]]]:

@@ -81,7 +81,7 @@ def _count(pattern: re.Pattern[str], text: str) -> int:
 
 FORMAT = Format[str](
     title="HdrHistogram's percentile distribution (.hgrm), also wrk2's text",
-    made_by="tailguard export RUN --format hgrm; wrk2 --latency",
+    made_by="tailguard export RUN --format hgrm; wrk2 --latency URL",
     known_by="a line `Value Percentile TotalCount 1/(1-Percentile)`",
     unit="ms for our own export and for wrk2; else `--unit`",
     failed="wrk2 counts them (`Non-2xx or 3xx responses`, `Socket errors`); else it cannot be told",

@@ -51,7 +51,8 @@ def _benchmark(each: Distribution, verdicts: Sequence[ObjectiveVerdict]) -> Json
             "disable_gc": False, "timer": "monotonic_ns", "min_rounds": 1, "max_time": each.measured_s,
             "min_time": 0.0, "warmup": False,
         },
-        "stats": {name: getattr(stats, name) for name in _FIELDS} | {"iterations": 1},
+        "stats": {name: getattr(stats, name) for name in _FIELDS}
+        | {"iterations": 1, "data": (each.times_ms / 1e3).round(9).tolist()},
     }  # fmt: skip
 
 
