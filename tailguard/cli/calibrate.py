@@ -70,8 +70,9 @@ def _try(factor: float, experiments: int, samples: int, dependence: Dependence, 
 
 
 def _show(rows: Sequence["Tally"]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from tailguard.base.output import output_console
 
     table = Table(title="A timer with a known p95, judged again and again on this machine")
     for name in (
@@ -89,7 +90,7 @@ def _show(rows: Sequence["Tally"]) -> None:
         states = [str(row.states[state]) for state in (State.PASS, State.FAIL, State.INCONCLUSIVE)]
         shares = [ratio(row.drawn), ratio(row.measured)]
         table.add_row(*shares, *states, str(row.wrong), ratio(row.wrong_at_most), f"{row.mean_n:.0f}")
-    console = Console(highlight=False)
+    console = output_console()
     console.print(table)
     console.print(
         f"{sum(row.wrong for row in rows)} of {sum(row.experiments for row in rows)} verdicts were wrong; stated is at"

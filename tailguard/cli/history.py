@@ -72,15 +72,15 @@ def _check_paths(runs_dir: Path | None, imports: Sequence[Path]) -> None:
 
 
 def _show(table: "pd.DataFrame") -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from tailguard.base.output import output_console
     from tailguard.report.views.history_view import change_points, lines_of
 
     shown = Table("metric", "runs", "newest", "change", "", box=None)
     for line in lines_of(table):
         shown.add_row(line.metric, line.runs, line.newest, line.change, line.spark)
-    Console(highlight=False).print(shown)
+    output_console().print(shown)
     points = change_points(table)
     click.echo(
         "Change points: apache-otava is not installed (pip install apache-otava)." if points is None else ""

@@ -1,8 +1,8 @@
 """How every kind of run ends: judged, saved, reported, with the exit code that it deserves."""
 
 import click
-from rich.console import Console
 
+from tailguard.base.output import output_console
 from tailguard.config.suite_table import SuiteTable
 from tailguard.record.run import Run
 
@@ -24,6 +24,6 @@ def finish(run: Run, suite: SuiteTable | None) -> int:
     run.put_exit_code(code)
     run.save()
     page = write_report(run, sections_of(suite))
-    print_summary(view_of(run.record), Console(highlight=False))
+    print_summary(view_of(run.record), output_console())
     click.echo(f"\nReport: {page}")
     return code

@@ -52,6 +52,23 @@ def by_name(found):
     return {metric_name(each.step, each.q): each for each in found}
 
 
+def test_a_slowdown_that_many_metrics_may_explain_asks_for_more_runs():
+    """There are no pairs where runs are compared."""
+    a, b = units(1, 3, noise=0.01), units(2, 3, factor=1.10, noise=0.01)
+    many = [
+        [replaced(run, {(f"s{i}", "x"): run.latencies_ms[KEY] for i in range(40)}) for run in side]
+        for side in (a, b)
+    ]
+    found = [each for each in compare_runs(*many, MARGINS) if "looks as bad by chance" in each.why]
+    assert found
+    assert all(each.why.endswith("more runs") or "more runs" in each.why for each in found)
+    assert not any("more pairs" in each.why for each in found)
+
+
+def replaced(run, latencies):
+    return RunSample(run.name, latencies, {})
+
+
 def test_one_run_a_side_cannot_tell_and_says_what_would_do():
     found = by_name(compare_runs(units(1, 1), units(2, 1, factor=3.0), MARGINS))["p50 of register"]
     assert found.state == "INCONCLUSIVE"
