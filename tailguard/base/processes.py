@@ -1,14 +1,15 @@
 """Child processes that cannot outlive us, and folders that go with them.
 
-A shell holds the read end of a pipe whose only write end is ours. When we end, however we end (`kill -9` included),
-the pipe closes; the shell ends the child and removes its folder. This needs no signal handler, no `atexit` and no
-kernel feature: it works on Linux and macOS alike.
+A shell (guard.sh) holds the read end of a pipe whose only write end is ours. When we end, however we end (`kill -9`
+included), the pipe closes; the shell ends the child and removes its folder. This needs no signal handler, no `atexit`
+and no kernel feature: it works on Linux and macOS alike. Should both shells and we be killed, the next start sweeps.
 """
 
 import os
 import secrets
-import shutil
 import signal
+import stat
+import string
 import subprocess
 import tempfile
 import weakref
@@ -20,40 +21,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from tailguard.base.errors import TailguardError
+from tailguard.base.own_folder import PREFIX, OwnFolder, make, new_mark, sweep
 from tailguard.base.unprivileged_user import UnprivilegedUser
 
-# Words on the pipe: `folder PATH`, `file PATH` and `pid N` adopt, `done` lets go.
-# End of file without `done`: our owner is dead.
-# A zombie counts as gone: if process 1 does not reap, `kill -0` would see it for ever.
-# `rm` is repeated, as workers of a dying server may still write.
-_WATCH = r"""
-trap '' HUP INT TERM
-child= folder= signals=$1 patience=$2
-shift 2
-while read -r word value; do
-  case $word in
-    pid) child=$value ;;
-    folder) folder=$value ;;
-    file) set -- "$@" "$value" ;;
-    done) exit 0 ;;
-  esac
-done
-alive() {
-  kill -0 "$child" 2>/dev/null || return 1
-  [ -r "/proc/$child/stat" ] && read -r line <"/proc/$child/stat" || return 0
-  case $line in *") Z "*) return 1 ;; esac
-}
-for signal in $signals; do
-  [ -n "$child" ] && kill -s "$signal" "$child" || break
-  tries=$patience
-  while alive && [ "$tries" -gt 0 ]; do sleep 0.05; tries=$((tries - 1)); done
-done
-[ "$#" -eq 0 ] || rm -f -- "$@"
-tries=20
-[ -z "$folder" ] || until rm -rf -- "$folder" || [ "$tries" -le 0 ]; do sleep 0.1; tries=$((tries - 1)); done
-"""
-# The child tells the watchdog its id before it becomes the server, so there is no instant at which it is unguarded.
-_ANNOUNCE = 'echo "pid $$" >&0 && exec "$@" </dev/null'
+_GUARD = (Path(__file__).parent / "guard.sh").read_text(encoding="utf-8")
+# Two, each with a pipe of its own: if one is killed and then we, the other still does all.
+_GUARDS = 2
+_PLAIN = frozenset(string.ascii_letters + string.digits + "/_.-")
+# The child tells the guards its id before it becomes the server, so there is no instant at which it is unguarded.
+# Standard input and output are the two pipes at first.
+_ANNOUNCE = 'echo "pid $$" >&0 && echo "pid $$" && exec "$@" </dev/null >&2'
 _POLL_S = 0.05  # as in the script: its patience is counted in these
 _WATCHDOGS: "weakref.WeakSet[Watchdog]" = weakref.WeakSet()
 
@@ -107,32 +84,17 @@ class Watchdog:
         self._owner = os.getpid()
         self._child: Child | None = None
         self._again: Callable[[], Child] | None = None
-        self._folder: Path | None = None
-        self._files: list[Path] = []
+        self._folder: OwnFolder | None = None
+        self._sockets: list[Path] = []
+        self._guards: list[_Guard] = []
 
     def __enter__(self) -> Self:
-        read_end, self._pipe = os.pipe()
         try:
-            self._shell = subprocess.Popen(
-                [
-                    "/bin/sh",
-                    "-c",
-                    _WATCH,
-                    "sh",
-                    " ".join(self._signals),
-                    str(round(self._patience_s / _POLL_S)),
-                ],
-                stdin=read_end,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                start_new_session=True,
-            )
+            for _ in range(_GUARDS):
+                self._guards.append(_new_guard(self._signals, self._patience_s))
         except BaseException:
-            os.close(self._pipe)
+            self._close_pipes()
             raise
-        finally:
-            os.close(read_end)
         _WATCHDOGS.add(self)
         return self
 
@@ -141,33 +103,34 @@ class Watchdog:
             return  # a fork of our owner: the child is not ours to end
         try:
             self.stop()
-            for file in self._files:
-                file.unlink(missing_ok=True)
+            for socket in self._sockets:
+                _remove_socket(socket)
             if self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
-            if self._folder is None or not self._folder.exists():
+                self._folder.remove()
+            if self._folder is None or not self._folder.root.exists():
                 self._tell("done")
-        finally:  # interrupted or failed above: the shell does the rest
-            self._close_pipe()
-            self._shell.wait()
+        finally:  # interrupted or failed above: the shells do the rest
+            self._close_pipes()
+            for guard in self._guards:
+                guard.shell.wait()
 
-    def folder(self, prefix: str) -> Path:
-        """Return a new folder, private to the child's account, that is removed with us."""
+    def folder(self, name: str) -> Path:
+        """Return a new empty folder, private to the child's account, that is removed with us."""
         if self._folder is not None:
-            raise ValueError(f"this watchdog already guards the folder {self._folder}")
-        path = self._temporary_root() / f"{prefix}{secrets.token_hex(5)}"
-        self._tell(f"folder {path}")  # before it exists: a kill between the two leaves nothing behind
-        self._folder = path
-        path.mkdir(mode=0o700)
-        if self._account is not None:
-            os.chown(path, self._account.uid, self._account.gid)
-        return path
+            raise ValueError(f"this watchdog already guards the folder {self._folder.root}")
+        parent = self._temporary_root()
+        sweep(parent)
+        root, mark = parent / f"{PREFIX}{name}{secrets.token_hex(5)}", new_mark()
+        # Before it exists: a kill between the two leaves nothing behind.
+        self._tell(f"folder {_encoded(os.fsencode(root))} {_encoded(mark.encode())}")
+        self._folder = make(root, mark, self._account)
+        return self._folder.inner
 
-    def adopt_files(self, paths: Iterable[Path]) -> None:
-        """Remove these files, too, that the child makes outside the folder."""
+    def adopt_sockets(self, paths: Iterable[Path]) -> None:
+        """Remove these sockets, too, that the child makes outside the folder."""
         for path in paths:
-            self._tell(f"file {path}")
-            self._files.append(path)
+            self._tell(f"socket {_encoded(os.fsencode(path))}")
+            self._sockets.append(path)
 
     def start(
         self,
@@ -188,9 +151,9 @@ class Watchdog:
         with log_path.open("ab") as log, _bound_to(cpus):
             process: subprocess.Popen[bytes] = subprocess.Popen(
                 ["/bin/sh", "-c", _ANNOUNCE, "sh", *command],
-                stdin=self._pipe,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdin=self._guards[0].pipe,
+                stdout=self._guards[1].pipe,
+                stderr=log,
                 cwd=cwd,
                 env=_small_environment() if env is None else env,
                 start_new_session=True,
@@ -233,13 +196,56 @@ class Watchdog:
         return root if self._account is None or self._account.can_reach(root) else Path("/tmp")  # noqa: S108 - private folder inside
 
     def _tell(self, words: str) -> None:
-        with suppress(BrokenPipeError):  # somebody killed the watchdog: we still clean up ourselves
-            os.write(self._pipe, f"{words}\n".encode())
+        for guard in self._guards:
+            with suppress(BrokenPipeError):  # somebody killed it: there is another, and we clean up ourselves
+                os.write(guard.pipe, f"{words}\n".encode())
 
-    def _close_pipe(self) -> None:
+    def _close_pipes(self) -> None:
         _WATCHDOGS.discard(self)
-        with suppress(OSError):
-            os.close(self._pipe)
+        for guard in self._guards:
+            with suppress(OSError):
+                os.close(guard.pipe)
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """A shell that cleans up when its pipe is closed."""
+
+    shell: "subprocess.Popen[bytes]"
+    pipe: int
+
+
+def _new_guard(signals: Sequence[str], patience_s: float) -> _Guard:
+    read_end, pipe = os.pipe()
+    try:
+        arguments = [" ".join(signals), str(round(patience_s / _POLL_S))]
+        shell = subprocess.Popen(
+            ["/bin/sh", "-c", _GUARD, "sh", *arguments],
+            stdin=read_end,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(pipe)
+        raise
+    finally:
+        os.close(read_end)
+    return _Guard(shell, pipe)
+
+
+def _encoded(raw: bytes) -> str:
+    """Write bytes as one word for the shell's `printf %b`: a path may hold blanks and line breaks."""
+    return "".join(chr(byte) if chr(byte) in _PLAIN else f"\\0{byte:03o}" for byte in raw)
+
+
+def _remove_socket(path: Path) -> None:
+    """Remove a socket of ours; whatever else has that name is not."""
+    with suppress(FileNotFoundError):
+        status = path.lstat()
+        if stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid():
+            path.unlink()
 
 
 @contextmanager
@@ -263,7 +269,7 @@ def _small_environment() -> dict[str, str]:
 def _forget_in_fork() -> None:
     """A fork of us that outlives us must not hold the pipes open."""
     for watchdog in list(_WATCHDOGS):
-        watchdog._close_pipe()  # noqa: SLF001 - the same noun
+        watchdog._close_pipes()  # noqa: SLF001 - the same noun
 
 
 os.register_at_fork(after_in_child=_forget_in_fork)

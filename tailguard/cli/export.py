@@ -7,7 +7,7 @@ import click
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
-from tailguard.record.files import write_file
+from tailguard.record.files import plain_name, subfolder, write_file
 from tailguard.report.exports.formats import FORMATS, exported
 
 
@@ -34,13 +34,22 @@ def export(where: str, names: Sequence[str], out: str | None, runs_dir: str | No
             )
         click.echo(next(iter(files.values())), nl=False)
         return
-    folder = Path(out) if out else run.folder / "exports"
+    folder = _folder(out, run.folder)
+    for name, text in files.items():
+        path = folder / plain_name(name)
+        write_file(path, text)
+        click.echo(path)
+
+
+def _folder(out: str | None, run_folder: Path) -> Path:
+    """The folder that the user names, or one of the run's own: a link there may point anywhere."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if out is None:
+            return subfolder(run_folder, "exports")
+        Path(out).mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        folder = out or run_folder / "exports"
         raise UsageError(
             f"Cannot write to {folder}: {error.strerror}. Choose another folder with --out."
         ) from error
-    for name, text in files.items():
-        write_file(folder / name, text)
-        click.echo(folder / name)
+    return Path(out)

@@ -19,6 +19,7 @@ from tailguard.base.secrets import mask
 from tailguard.duet.order import Order, SideOrder, SideRecord
 from tailguard.duet.turns import TurnError, TurnServer
 from tailguard.record.duet import SideName
+from tailguard.record.files import stage, subfolder, unstage
 from tailguard.record.run_json import decode, encode
 from tailguard.record.samples import Samples
 from tailguard.record.samples.pack import unpack_samples
@@ -130,7 +131,7 @@ class _Started:
     ) -> None:
         self.side = side
         watchdog = stack.enter_context(Watchdog())
-        private = watchdog.folder("tailguard-block-")
+        private = watchdog.folder("block-")
         self._result = private / "result.json"
         self._kept = folder / f"{number:03}-{side.name}.parquet"
         order_path = private / "order.json"
@@ -175,6 +176,8 @@ class _Started:
             raise TurnError(f"it ended with exit code {status}")
         record = decode(self._result.read_bytes(), SideRecord)
         samples = unpack_samples(self._result.with_suffix(".samples"))
-        self._kept.parent.mkdir(parents=True, exist_ok=True)
-        write_samples(self._kept, samples)
+        subfolder(self._kept.parent.parent, self._kept.parent.name)
+        with stage(self._kept) as file:
+            write_samples(file, samples)
+        unstage(self._kept)
         return SideResult(record, samples, self._kept)

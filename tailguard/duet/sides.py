@@ -145,4 +145,4 @@ def _instrument(suite: SuiteTable, stack: ExitStack) -> Instrument:
 
 def _folder(name: str, stack: ExitStack) -> Path:
     """Return a new folder that is gone at the end, however we end."""
-    return stack.enter_context(Watchdog()).folder(f"tailguard-{name}-")
+    return stack.enter_context(Watchdog()).folder(f"{name}-")

@@ -29,7 +29,7 @@ def started(command: Sequence[str], health: str, placement: Placement) -> Iterat
     """
     port = free_port()
     with Watchdog(patience_s=STOP_TIMEOUT_S) as watchdog:
-        log = watchdog.folder("tailguard-server-") / "log"
+        log = watchdog.folder("server-") / "log"
         words = [word.replace("{port}", str(port)) for word in command]
         child = watchdog.start(
             words, log_path=log, cwd=Path.cwd(), cpus=placement.server, env=dict(os.environ)

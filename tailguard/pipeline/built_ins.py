@@ -56,7 +56,7 @@ def built_ins(
 def _folder() -> Iterator[Path]:
     """An empty folder; each process has its own, which is gone at its end, whatever that is."""
     with Watchdog() as watchdog:
-        yield watchdog.folder("tailguard-")
+        yield watchdog.folder("")
 
 
 def _connections_to(target: Target) -> Fixture[Iterator[Exchange]]:

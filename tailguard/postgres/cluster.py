@@ -92,6 +92,7 @@ def default_settings(binaries: Binaries) -> dict[str, Setting]:
     settings: dict[str, Setting] = {
         "listen_addresses": LOOPBACK,
         "unix_socket_directories": "",  # nothing outside our folder
+        "dynamic_shared_memory_type": "mmap",  # likewise: files of the folder, where /dev/shm would keep them
         "max_connections": 200,
         # The usual quarter of the memory is for a machine of its own; here the generator lives beside it.
         "shared_buffers": f"{min(1024, max(128, _memory_bytes() // 8 // _MIB))}MB",

@@ -60,7 +60,7 @@ def embedded_postgres(
             _check_reach(root, account)
         watchdog = stack.enter_context(Watchdog(*ending))
         if data_dir is None:
-            root = watchdog.folder("tailguard-postgres-")
+            root = watchdog.folder("postgres-")
         cluster = Cluster(root, account)
         cluster.prepare(found, settings or {}, watchdog)
         yield _start(cluster, found, watchdog, cpus)

@@ -1,17 +1,25 @@
-"""Files of a run: written beside, brought to the disk, then renamed: a reader never sees half a file."""
+"""Files of a run: written beside, brought to the disk, then renamed: a reader never sees half a file.
 
+A run's folder may come from a stranger, so a link in it is never written through: a staged file is made anew, and the
+renaming puts it in the place of whatever had its name.
+"""
+
+import errno
 import hashlib
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from tailguard.base.errors import UsageError
+from tailguard.base.own_folder import check_umask
 
 LATEST = "latest"
 RECORD = "run.json"
 PART = ".part"
+LONGEST_NAME = 200  # in characters: file systems allow 255 bytes, and an ending comes on top
 
 
 @contextmanager
@@ -29,20 +37,39 @@ def saving(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def staging(path: Path) -> Path:
+    """Return where a file is written before it takes its name."""
+    return path.with_name(path.name + PART)
+
+
 @contextmanager
-def stage(path: Path) -> Iterator[Path]:
-    """Yield the staging path of `path`; what was written there is on the disk when the block ends."""
-    staged = path.with_name(path.name + PART)
-    yield staged
-    with staged.open("rb") as file:
+def stage(path: Path) -> Iterator[BinaryIO]:
+    """Open the staging file of `path`; what was written is on the disk when the block ends. `unstage` names it.
+
+    Raises OSError if the file cannot be made.
+    """
+    staged = staging(path)
+    staged.unlink(missing_ok=True)  # of a killed writer, or a link that somebody put there
+    handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    with os.fdopen(handle, "wb") as file:
+        yield file
+        file.flush()
         os.fsync(file.fileno())
 
 
-def stage_bytes(path: Path, content: bytes) -> Path:
-    """Write `content` to the staging path of `path` and return that path."""
-    with stage(path) as staged:
-        staged.write_bytes(content)
-    return staged
+def subfolder(folder: Path, name: str) -> Path:
+    """Return the folder `name` of a run's folder; it is made if it is missing. Raises OSError if it is a link."""
+    path = folder / name
+    with suppress(FileExistsError):
+        path.mkdir()
+    if path.is_symlink() or not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "it is a link or a file", str(path))
+    return path
+
+
+def plain_name(text: str) -> str:
+    """Return `text`, which a record says and anybody may have written, as the name of a file in one folder."""
+    return re.sub(r"[^\w.+@-]+", "_", text).lstrip(".")[:LONGEST_NAME] or "_"
 
 
 def write_file(path: Path, content: str | bytes, remedy: str = "") -> None:
@@ -51,22 +78,22 @@ def write_file(path: Path, content: str | bytes, remedy: str = "") -> None:
     Unlike in `saving`, nothing else is touched: the folder is the user's. `remedy` is a next step beyond the folder's.
     """
     try:
-        with stage(path) as staged:
-            staged.write_bytes(content.encode() if isinstance(content, str) else content)
-        unstage(staged)
+        with stage(path) as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        unstage(path)
     except OSError as error:
         with suppress(OSError):
-            path.with_name(path.name + PART).unlink()
+            staging(path).unlink()
         raise UsageError(
             f"Cannot write {path}: {_reason(error)}. Is {path.parent} there, writable and not full? {remedy}".strip()
         ) from error
 
 
-def unstage(*staged: Path) -> None:
+def unstage(*paths: Path) -> None:
     """Give each staged file its name, in order, and bring the folders' entries to the disk."""
-    for path in staged:
-        path.replace(path.with_name(path.name.removesuffix(PART)))
-    for folder in {path.parent for path in staged}:
+    for path in paths:
+        staging(path).replace(path)
+    for folder in {path.parent for path in paths}:
         _sync_folder(folder)
 
 
@@ -77,16 +104,24 @@ def check_writable(runs_dir: Path) -> None:
         raise UsageError(
             f"Runs cannot be written to {runs_dir}: {there} is not a folder that you may write to."
         )
+    latest = runs_dir / LATEST
+    if latest.is_dir() and not latest.is_symlink():
+        raise UsageError(
+            f"{latest} is a folder, and Tailguard keeps a link to the newest run there: move it away,"
+            " or choose another folder with --set runs_dir=FOLDER."
+        )
+    check_umask()
 
 
 def point_latest(folder: Path) -> None:
     """Let `latest` beside `folder` point to it: a link, or a file with its name if there are no links."""
     latest = folder.parent / LATEST
-    fresh = folder.parent / f".{folder.name}{PART}"
+    fresh = staging(folder.parent / f".{folder.name}")
     try:
         fresh.symlink_to(folder.name)
     except (OSError, NotImplementedError):
-        fresh.write_text(folder.name + "\n", encoding="utf-8")
+        with stage(folder.parent / f".{folder.name}") as file:
+            file.write(f"{folder.name}\n".encode())
     try:
         fresh.replace(latest)
     finally:

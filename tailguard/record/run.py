@@ -18,14 +18,13 @@ from tailguard.record.duet import Calibration, Duet
 from tailguard.record.environment import Environment
 from tailguard.record.files import (
     LATEST,
-    PART,
     RECORD,
     find_run,
     point_latest,
     saving,
     sha256_of,
     stage,
-    stage_bytes,
+    staging,
     unstage,
 )
 from tailguard.record.locust import Locust
@@ -203,9 +202,9 @@ class Run:
     def write_live(self, samples: Mapping[str, Samples]) -> None:
         """Write what the clients of proofs under load sent, in place of what was there; `save` takes its hash."""
         with saving(self.folder):
-            with stage(self.folder / LIVE) as path:
-                write_samples(path, samples)
-            unstage(path)
+            with stage(self.folder / LIVE) as file:
+                write_samples(file, samples)
+            unstage(self.folder / LIVE)
 
     def finish(self, ended: Ended, because: str | None = None) -> None:
         """Say how the run ended and, if it broke off, why; save it."""
@@ -219,7 +218,9 @@ class Run:
             self._put(files=self._hashes(*staged))
             text = record_text(self.record)
             # Both are on the disk before either takes its name: a kill between the two is next to impossible.
-            unstage(*staged, stage_bytes(self.folder / RECORD, text))
+            with stage(self.folder / RECORD) as file:
+                file.write(text)
+            unstage(*staged, self.folder / RECORD)
             self._unsaved = False
 
     def _put(self, **parts: object) -> None:
@@ -230,11 +231,11 @@ class Run:
         self._put(scenarios={**self.record.scenarios, slug: entry})
 
     def _stage_samples(self) -> Path:
-        with stage(self.samples_path) as path:
-            write_samples(path, self._samples)
-        return path
+        with stage(self.samples_path) as file:
+            write_samples(file, self._samples)
+        return self.samples_path
 
     def _hashes(self, *staged: Path) -> dict[str, str]:
-        """Return the SHA-256 of each raw file, of a staged one under the name that it is about to take."""
-        files = self.raw_files() | {path.name.removesuffix(PART): path for path in staged}
+        """Return the SHA-256 of each raw file, of those that are `staged` as they are about to be."""
+        files = self.raw_files() | {path.name: staging(path) for path in staged}
         return {name: sha256_of(path) for name, path in files.items()}

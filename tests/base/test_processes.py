@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tailguard.base.own_folder import sweep
 from tailguard.base.processes import Watchdog
 from tailguard.base.unprivileged_user import find_unprivileged_user
 
@@ -17,28 +19,33 @@ from tailguard.base.unprivileged_user import find_unprivileged_user
 OWNER = """
 import sys, time
 from pathlib import Path
+from tailguard.base.own_folder import sweep
 from tailguard.base.processes import Watchdog
 with Watchdog({signals!r}, patience_s=0.5) as watchdog:
-    folder = watchdog.folder("tailguard-test-")
+    folder = watchdog.folder("test-")
     (folder / "file").write_text("x", encoding="utf-8")
-    watchdog.adopt_files([Path({extra!r})])
+    watchdog.adopt_sockets([Path({extra!r})])
     child = watchdog.start({command!r}, log_path=folder / "log", cwd=folder)
-    print(child.pid, folder, watchdog._shell.pid, flush=True)
+    print(child.pid, folder, *(guard.shell.pid for guard in watchdog._guards), flush=True)
     {then}
 """
 SLEEP = ["sleep", "60"]
 STUBBORN = ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"]
 
 
-def owner(tmp_path, then="time.sleep(60)", command=SLEEP, signals=("TERM", "KILL")):
+def owner(tmp_path, then="time.sleep(60)", command=SLEEP, signals=("TERM", "KILL"), temporary=None):
     text = OWNER.format(signals=signals, extra=str(tmp_path / "extra"), command=command, then=then)
-    (tmp_path / "extra").touch()
-    return subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    with socket.socket(socket.AF_UNIX) as extra:
+        extra.bind(str(tmp_path / "extra"))
+    environ = os.environ | ({"TMPDIR": str(temporary)} if temporary else {})
+    return subprocess.Popen(
+        [sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environ
+    )
 
 
 def started(process):
-    child, folder, shell = process.stdout.readline().split()
-    return int(child), Path(folder), int(shell)
+    child, folder, *guards = process.stdout.readline().split()
+    return int(child), Path(folder), [int(guard) for guard in guards]
 
 
 def alive(pid):
@@ -58,12 +65,12 @@ def within(seconds, condition):
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_survives_the_owner_however_it_ends(tmp_path, signal_number):
     with owner(tmp_path) as process:
-        child, folder, shell = started(process)
+        child, folder, guards = started(process)
         assert alive(child)
         process.send_signal(signal_number)
         process.wait(10)
     assert within(10, lambda: not alive(child) and not folder.exists())
-    assert within(10, lambda: not alive(shell))
+    assert within(10, lambda: not any(map(alive, guards)))
     assert not (tmp_path / "extra").exists()
 
 
@@ -97,12 +104,12 @@ def test_a_fork_of_the_owner_does_not_keep_the_child_alive(tmp_path):
 
 def test_closing_ends_the_child_and_reaps_it(tmp_path):
     with Watchdog() as watchdog:
-        folder = watchdog.folder("tailguard-test-")
+        folder = watchdog.folder("test-")
         child = watchdog.start(SLEEP, log_path=folder / "log", cwd=folder)
-        shell = watchdog._shell.pid
+        guards = [guard.shell.pid for guard in watchdog._guards]
         assert child.running
     assert not psutil.pid_exists(child.pid)
-    assert not psutil.pid_exists(shell)
+    assert not any(map(psutil.pid_exists, guards))
     assert not folder.exists()
 
 
@@ -150,10 +157,11 @@ def test_a_command_that_does_not_exist_ends_with_its_name_in_the_log(tmp_path):
 
 def test_the_owner_is_cleaned_up_after_even_when_somebody_killed_the_watchdog():
     with Watchdog() as watchdog:
-        folder = watchdog.folder("tailguard-test-")
+        folder = watchdog.folder("test-")
         child = watchdog.start(SLEEP, log_path=folder / "log", cwd=folder)
-        watchdog._shell.kill()
-        watchdog._shell.wait()
+        for guard in watchdog._guards:
+            guard.shell.kill()
+            guard.shell.wait()
     assert not psutil.pid_exists(child.pid)
     assert not folder.exists()
 
@@ -172,10 +180,99 @@ def test_the_child_is_bound_to_the_cores_and_we_are_not(tmp_path):
 def test_as_root_the_child_and_its_folder_belong_to_the_unprivileged_account(tmp_path):
     account = find_unprivileged_user()
     with Watchdog(account=account) as watchdog:
-        folder = watchdog.folder("tailguard-test-")
+        folder = watchdog.folder("test-")
         child = watchdog.start(["id", "-u"], log_path=folder / "log", cwd=folder)
         child.wait(10)
         assert child.log_tail() == str(account.uid)
         assert folder.stat().st_uid == account.uid
         assert folder.stat().st_mode & 0o777 == 0o700
         assert not account.can_reach(Path("/root/.profile"))
+
+
+@pytest.mark.parametrize(
+    "name", ["victim\n", "victim\ndone\n", " victim ", "-victim", "vi'ct\"im\\n", "öffentlich"]
+)
+def test_only_our_folder_goes_whatever_the_name_of_the_temporary_one(tmp_path, name):
+    (victim := tmp_path / "victim").mkdir()
+    (victim / "thesis").touch()
+    (temporary := tmp_path / name).mkdir(exist_ok=True)
+    then = "time.sleep(60)"
+    text = OWNER.replace("child.pid, folder,", "child.pid, 'hidden',")
+    text = text.format(signals=("KILL",), extra=str(tmp_path / "extra"), command=SLEEP, then=then)
+    environ = os.environ | {"TMPDIR": str(temporary)}
+    with subprocess.Popen(
+        [sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, env=environ
+    ) as process:
+        child = int(process.stdout.readline().split()[0])
+        assert list(temporary.iterdir())
+        process.kill()
+        process.wait(10)
+    assert within(10, lambda: not alive(child) and not list(temporary.iterdir()))
+    assert (victim / "thesis").exists()
+
+
+@pytest.mark.parametrize("ending", ["in order", "killed"])
+def test_what_stands_in_our_folders_place_is_not_removed(tmp_path, ending):
+    with owner(tmp_path, then="sys.stdin.read()" if ending == "killed" else "time.sleep(1)") as process:
+        child, folder, guards = started(process)
+        folder.parent.rename(tmp_path / "moved")
+        folder.mkdir(parents=True)
+        (folder / "theirs").touch()
+        if ending == "killed":
+            process.kill()
+        process.wait(10)
+        assert within(10, lambda: not any(map(alive, [child, *guards])))
+    assert (folder / "theirs").exists()
+    (folder / "theirs").unlink()
+    folder.rmdir()
+    folder.parent.rmdir()
+
+
+def test_a_file_that_took_the_name_of_our_socket_stays(tmp_path):
+    with Watchdog() as watchdog:
+        watchdog.adopt_sockets([tmp_path / "taken"])
+        (tmp_path / "taken").write_text("a letter", encoding="utf-8")
+    assert (tmp_path / "taken").exists()
+
+
+def test_one_guard_is_enough_if_the_other_is_killed_and_then_the_owner(tmp_path):
+    with owner(tmp_path) as process:
+        child, folder, guards = started(process)
+        os.kill(guards[0], signal.SIGKILL)
+        process.kill()
+        process.wait(10)
+    assert within(10, lambda: not alive(child) and not folder.parent.exists())
+
+
+def test_the_next_start_sweeps_what_was_left_when_all_of_them_were_killed(tmp_path):
+    (temporary := tmp_path / "tmp").mkdir()
+    (other := tmp_path / "other").mkdir()
+    (foreign := temporary / "tailguard-foreign").mkdir()
+    (foreign / ".tailguard").write_text("tailguard 1 never", encoding="utf-8")
+    with owner(tmp_path, temporary=temporary) as process, owner(other, temporary=temporary) as living:
+        child, folder, guards = started(process)
+        _, of_the_living, _ = started(living)
+        for guard in guards:
+            os.kill(guard, signal.SIGKILL)
+        process.kill()
+        process.wait(10)
+        assert alive(child)
+        assert sweep(temporary) == [folder.parent]
+        assert not folder.parent.exists()
+        assert within(10, lambda: not alive(child))
+        assert of_the_living.exists()
+        assert foreign.exists()
+        living.kill()
+
+
+def test_a_stopped_childs_own_stopped_children_end_with_it(tmp_path):
+    command = ["sh", "-c", "sleep 60 & echo $!; trap '' TERM; wait"]
+    with owner(tmp_path, command=command) as process:
+        child, folder, _ = started(process)
+        assert within(10, lambda: (folder / "log").read_text(encoding="utf-8").strip())
+        grandchild = int((folder / "log").read_text(encoding="utf-8"))
+        for pid in (child, grandchild):
+            os.kill(pid, signal.SIGSTOP)
+        process.kill()
+        process.wait(10)
+    assert within(20, lambda: not alive(child) and not alive(grandchild) and not folder.exists())

@@ -91,3 +91,25 @@ def test_the_installed_command_works_without_a_locale(run: Run) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "✅" in (run.folder / "run.md").read_text(encoding="utf-8")
+
+
+def forge_names(run: Run, prefix: str) -> None:
+    """Let a scenario's name begin with a way out of the folder."""
+    slug, samples = next(iter(run.samples().items()))
+    run.add_scenario(f"{prefix}{slug}", run.record.scenarios[slug], samples)
+    run.save()
+
+
+def test_no_scenario_name_takes_an_export_out_of_its_folder(run: Run, tmp_path: Path) -> None:
+    forge_names(run, "../../")
+    (out := tmp_path / "deep" / "out").mkdir(parents=True)
+    assert run_cli(["export", str(run.folder), "--format", "hgrm", "--out", str(out)]) == 0
+    assert {path.parent for path in tmp_path.rglob("*.hgrm")} == {out}
+
+
+def test_exports_that_point_elsewhere_are_refused(run: Run, tmp_path: Path, capsys) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (run.folder / "exports").symlink_to(elsewhere)
+    assert run_cli(["export", str(run.folder), "--format", "hgrm"]) == USAGE
+    assert "exports: it is a link or a file. Choose another folder with --out" in capsys.readouterr().err
+    assert not list(elsewhere.iterdir())

@@ -118,7 +118,7 @@ def test_no_process_port_or_folder_survives_the_owner(signal_number):
 
 def test_an_owner_killed_before_the_server_is_up_leaves_nothing_either(open_folder):
     with owner(TMPDIR=str(open_folder)) as process:
-        assert within(10, lambda: list(open_folder.glob("tailguard-postgres-*/data/base")))
+        assert within(10, lambda: list(open_folder.glob("tailguard-postgres-*/d/data/base")))
         process.kill()
         process.wait(10)
     assert within(10, lambda: not list(open_folder.glob("tailguard-*")))

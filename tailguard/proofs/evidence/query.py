@@ -12,6 +12,7 @@ from tailguard.engine.quantiles import estimate
 from tailguard.judge.proof.executions import summarise_executions
 from tailguard.migrations.migration import Query
 from tailguard.postgres.explain import explain
+from tailguard.record.files import stage, subfolder, unstage
 from tailguard.record.migration import QueryEvidence
 from tailguard.record.part import Document
 
@@ -58,7 +59,9 @@ def _client_times(
 
 def _written(plan_file: Path, explained: Sequence[Document]) -> str:
     """Write all documents, and return the file's path in the run's folder."""
-    plan_file.parent.mkdir(parents=True, exist_ok=True)
+    subfolder(plan_file.parent.parent, plan_file.parent.name)
     text = msgspec.json.encode([document.value for document in explained])
-    plan_file.write_bytes(msgspec.json.format(text, indent=1) + b"\n")
+    with stage(plan_file) as file:
+        file.write(msgspec.json.format(text, indent=1) + b"\n")
+    unstage(plan_file)
     return f"{plan_file.parent.name}/{plan_file.name}"

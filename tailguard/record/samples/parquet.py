@@ -7,7 +7,7 @@ intended_ns, started_ns, ended_ns (int64, one monotonic scale), retries (int32).
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ COLUMNS = ("scenario", "step", "intended_ns", "started_ns", "ended_ns", "outcome
 NAMES = b"tailguard.names"
 
 
-def write_samples(path: Path, samples: Mapping[str, Samples]) -> None:
+def write_samples(where: Path | BinaryIO, samples: Mapping[str, Samples]) -> None:
     """Write the samples of all scenarios to one Parquet file."""
     import pyarrow as pa  # noqa: PLC0415  # slow to import: only who touches the file waits for it
     import pyarrow.parquet as pq  # noqa: PLC0415
@@ -41,7 +41,7 @@ def write_samples(path: Path, samples: Mapping[str, Samples]) -> None:
     columns["retries"] = pa.array(_joined([s.retries for _, s in parts], np.int32))
     names = {slug: {"steps": list(s.steps), "errors": list(s.errors)} for slug, s in parts}
     table = pa.table(columns).replace_schema_metadata({NAMES: json.dumps(names)})
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, where, compression="zstd")
 
 
 def read_samples(path: Path) -> dict[str, Samples]:

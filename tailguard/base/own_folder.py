@@ -1,0 +1,150 @@
+"""A temporary folder of ours: marked, so that nobody's but ours is ever removed, and swept if its owner was killed."""
+
+import fcntl
+import logging
+import os
+import secrets
+import shutil
+import signal
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from tailguard.base.errors import UsageError
+from tailguard.base.unprivileged_user import UnprivilegedUser
+
+if TYPE_CHECKING:
+    import psutil
+
+log = logging.getLogger(__name__)
+
+PREFIX = "tailguard-"
+MARKER = ".tailguard"
+# What is stored lies one folder further down, so that it begins empty. Short: a socket's path has about 100 bytes.
+INNER = "d"
+_MARK = "tailguard {pid} {started} {token}\n"
+_LONGEST_MARK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFolder:
+    """A folder that we made, and the lock on its marker, which says that we live."""
+
+    root: Path
+    mark: str
+    identity: tuple[int, int]  # device and inode
+    lock: IO[bytes]
+
+    @property
+    def inner(self) -> Path:
+        """Return where things are stored."""
+        return self.root / INNER
+
+    def remove(self) -> None:
+        """Remove the folder, unless another stands at its place."""
+        with suppress(OSError):
+            status = self.root.lstat()
+            if (status.st_dev, status.st_ino) == self.identity and _mark_of(self.root) == self.mark:
+                shutil.rmtree(self.root, ignore_errors=True)
+        self.lock.close()
+
+
+def new_mark() -> str:
+    """Return what the marker of a folder of this process says."""
+    return _MARK.format(pid=os.getpid(), started=_started(os.getpid()), token=secrets.token_hex(16))
+
+
+def make(root: Path, mark: str, account: UnprivilegedUser | None) -> OwnFolder:
+    """Make the folder, private to `account`. Raises UsageError that names TMPDIR if it cannot be made."""
+    check_umask()
+    try:
+        root.mkdir(mode=0o700)
+        status = root.lstat()
+        (marker := root / MARKER).write_text(mark, encoding="utf-8")
+        lock = marker.open("rb")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        (root / INNER).mkdir(mode=0o700)
+        if account is not None:
+            for path in (root, root / INNER):
+                os.chown(path, account.uid, account.gid)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot make the temporary folder {root}: {error.strerror}."
+            " Free space there, or let TMPDIR name another folder."
+        ) from error
+    return OwnFolder(root, mark, (status.st_dev, status.st_ino), lock)
+
+
+def check_umask() -> None:
+    """Raise UsageError if we could not read the files that we are about to make."""
+    os.umask(mask := os.umask(0o077))
+    if mask & 0o700:
+        raise UsageError(
+            f"The umask {mask:03o} takes your own rights on every new file: run `umask 022`, then start again."
+        )
+
+
+def sweep(parent: Path) -> list[Path]:
+    """End the servers and remove the folders that owners left in `parent` who were killed with their guards."""
+    import psutil  # noqa: PLC0415  # most processes that import us start nothing
+
+    swept = list(_orphans(parent))
+    for folder in swept:
+        log.info("removing %s, which a killed run left", folder)
+        for process in _processes_in(folder):
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
+    return swept
+
+
+def _orphans(parent: Path) -> Iterator[Path]:
+    """Yield the folders whose marker is ours and whose owner is gone: no process of its start, nobody's lock."""
+    for marker in parent.glob(f"{PREFIX}*/{MARKER}"):
+        with suppress(OSError, ValueError):
+            word, pid, started, token = _mark_of(marker.parent).split()
+            if word == "tailguard" and token and _started(int(pid)) != started and _unlocked(marker):
+                yield marker.parent
+
+
+def _mark_of(folder: Path) -> str:
+    """Return what the marker says. Raises OSError or ValueError if it is not a file of ours."""
+    handle = os.open(folder / MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if folder.is_symlink() or not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise ValueError(f"{folder} is not ours")
+        return file.read(_LONGEST_MARK).decode("ascii")
+
+
+def _unlocked(marker: Path) -> bool:
+    """Tell whether nobody holds the marker: an owner in another container is not among our processes."""
+    with marker.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
+
+
+def _started(pid: int) -> str:
+    """Return when a process started, "" if there is none: its id alone may have been given away again."""
+    import psutil  # noqa: PLC0415  # as in `sweep`
+
+    try:
+        return f"{psutil.Process(pid).create_time():.2f}"
+    except psutil.Error:
+        return ""
+
+
+def _processes_in(folder: Path) -> "Iterator[psutil.Process]":
+    """Yield the processes that work in a folder: of a server of ours, all of them do."""
+    import psutil  # noqa: PLC0415  # as in `sweep`
+
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if Path(process.cwd()).is_relative_to(folder.resolve()):
+                yield process
