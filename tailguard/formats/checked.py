@@ -119,8 +119,6 @@ def check_rows(found: Rows, options: Options) -> Latencies:
 def check_histogram(found: Histogram, options: Options) -> Counted:
     """Return a histogram in ms. Raises UsageError if its unit is neither said nor known."""
     unit = _unit(found.unit, options.unit, found.values)
-    if options.column is not None:
-        raise UsageError(f"a histogram has no column {options.column!r}; leave --column out")
     values = _in_ms(found.values, unit)
     if values[-1] > LONGEST_MS:
         raise UsageError(f"its largest value would be {duration_ms(float(values[-1]))}; is its unit {unit}?")
@@ -194,7 +192,7 @@ def _of_skipped(skipped: Sequence[str]) -> list[str]:
     if not skipped:
         return []
     rest = f", and {len(skipped) - _SHOWN:,} more" if len(skipped) > _SHOWN else ""
-    return [f"{len(skipped):,} bad rows are left out: {'; '.join(dict.fromkeys(skipped[:_SHOWN]))}{rest}"]
+    return [f"bad rows left out: {len(skipped):,}: {'; '.join(dict.fromkeys(skipped[:_SHOWN]))}{rest}"]
 
 
 def _refuse_absurd(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from tailguard.base.errors import UsageError
 from tailguard.formats.content import Histogram, Options, Rows
 
 Shape = TypeVar("Shape")
@@ -17,6 +18,7 @@ class Format(Generic[Shape]):
         title: what it is; `made_by` is the command that writes it.
         known_by: how it is told from others, in words; `fits` does it.
         unit, failed, names: where each comes from, in words.
+        columns: that may be named instead of its own; None: any.
         example: a short file of it, which its test reads with `options`; `latencies_ms` are the good ones in it.
     """
 
@@ -30,7 +32,17 @@ class Format(Generic[Shape]):
     latencies_ms: tuple[float, ...]
     fits: Callable[[Shape], bool] = field(repr=False)
     read: Callable[[Shape, Options], Rows | Histogram] = field(repr=False)
+    columns: tuple[str, ...] | None = ()
     options: Options = field(default_factory=Options)
+
+    def read_as_asked(self, content: Shape, options: Options) -> Rows | Histogram:
+        """Read the file, unless a column is named that the format does not have."""
+        if options.column is not None and self.columns is not None and options.column not in self.columns:
+            others = f"; it may be {' or '.join(self.columns)}" if self.columns else ""
+            raise UsageError(
+                f"{self.title}: its latency is known; leave --column {options.column!r} out{others}"
+            )
+        return self.read(content, options)
 
 
 @dataclass(frozen=True)

@@ -76,11 +76,10 @@ def names_table(found: Latencies) -> str:
     failed = found.failed if found.failed is not None else np.zeros(len(found.values_ms), bool)
     failures = np.bincount(found.names.codes[failed], minlength=len(found.labels))
     order = np.argsort(-requests, kind="stable")[:_SHOWN]
-    lines = [
-        f"  {requests[i]:>9,} requests, {failures[i]:>7,} failed  {found.labels[i]}" for i in order.tolist()
-    ]
+    lines = [f"  {requests[i]:>12,}  {failures[i]:>10,}  {found.labels[i]}" for i in order.tolist()]
     more = len(found.labels) - len(lines)
-    return "\n".join([*lines, f"  and {more:,} more names"] if more else lines)
+    head = f"  {'requests':>12}  {'failed':>10}  name"
+    return "\n".join([head, *lines, *([f"  and {more:,} more names"] if more else [])])
 
 
 def _of(objective: Objective, name: str) -> Objective:
@@ -123,7 +122,7 @@ def _label(found: Latencies, objective: Objective) -> str | None:
 
 def _latency(found: Latencies, population: Population, objective: Objective, assumed: Assumed) -> Decision:
     if not len(population.ok_ms):
-        why = f"every one of {population.requests:,} requests failed: there is no latency to judge"
+        why = f"every request failed ({population.requests:,}): there is no latency to judge"
         return Decision(State.INVALID, 0, 0, why, dependence=assumed.dependence, alpha=assumed.alpha)
     limit_ms = objective.limit
     ok_ms = population.ok_ms
@@ -166,7 +165,7 @@ def _told(decision: Decision, found: Latencies, population: Population | None) -
             f"{population.failures:,} of {population.requests:,} requests failed and are not among them"
         )
     if found.skipped:
-        more.append(f"{found.skipped:,} bad rows are left out")
+        more.append(f"bad rows left out: {found.skipped:,}")
     return replace(decision, why="; ".join([decision.why, *more]))
 
 

@@ -87,7 +87,7 @@ def _of_text(content: bytes, options: Options) -> Rows | Histogram:
     head = content[: 1 << 16].decode("utf-8", errors="replace")
     for text_format in (*HISTOGRAMS, *TEXTS):
         if text_format.fits(head):
-            return text_format.read(content.decode("utf-8", errors="replace"), options)
+            return text_format.read_as_asked(content.decode("utf-8", errors="replace"), options)
     for summary in SUMMARY_TEXTS:
         if summary.fits(head):
             raise UsageError(summary.refusal)
@@ -97,7 +97,7 @@ def _of_text(content: bytes, options: Options) -> Rows | Histogram:
     for table_summary in SUMMARY_TABLES:
         if table_summary.fits(table):
             raise UsageError(table_summary.refusal)
-    return next(each for each in TABLES if each.fits(table)).read(table, options)
+    return next(each for each in TABLES if each.fits(table)).read_as_asked(table, options)
 
 
 def _of_json(content: bytes, options: Options) -> Rows | Histogram:
@@ -105,7 +105,7 @@ def _of_json(content: bytes, options: Options) -> Rows | Histogram:
     for summary in SUMMARY_DOCUMENTS:
         if summary.fits(document):
             raise UsageError(summary.refusal)
-    return next(each for each in DOCUMENTS if each.fits(document)).read(document, options)
+    return next(each for each in DOCUMENTS if each.fits(document)).read_as_asked(document, options)
 
 
 def _refuse_what_is_not_text(content: bytes) -> None:

@@ -1,6 +1,7 @@
 """Text of rows and fields, whatever separates them: each row as wide as the first, only the asked columns in memory."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -8,10 +9,12 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from tailguard.base.errors import UsageError
+from tailguard.config.option import did_you_mean
 from tailguard.formats.content import Cells
 
 # In this order if the first row has equally many of two.
 _DELIMITERS = "\t;,|"
+_WITH_UNIT = re.compile(r"\d[\d.,]*\s*(ns|us|µs|ms|s|sec)")
 # Of this many bytes, the first row is taken: far more than any header has.
 _HEAD = 1 << 20
 
@@ -44,11 +47,13 @@ class Table:
 
     @property
     def has_header(self) -> bool:
-        """Whether the first row names columns: a header has no number among its names."""
-        return not any(is_number(cell) for cell in self.first)
+        """Whether the first row names columns: a header has no number among its names, with a unit or without."""
+        return not any(is_number(cell) or _WITH_UNIT.fullmatch(cell) for cell in self.first)
 
     def read(self, names: Sequence[str], *, skip_bad_rows: bool) -> Columns:
         """Return columns by the names in the header."""
+        if missing := next((name for name in names if name not in self.first), None):
+            raise UsageError(f"column {missing!r} is unknown.{did_you_mean(missing, self.first[:20])}")
         return self._columns({name: self.first.index(name) for name in names}, 1, skip_bad_rows)
 
     def read_numbered(self, indices: Mapping[str, int], *, skip_bad_rows: bool) -> Columns:
@@ -126,7 +131,8 @@ def parse_table(content: bytes) -> Table:
         raise UsageError("it is neither a known format nor text")
     delimiter = max(_DELIMITERS, key=_unquoted(line).count)
     if delimiter not in line:
-        delimiter = ","
+        words = line.split()
+        delimiter = " " if len(words) > 1 and all(map(is_number, words)) else ","
     try:
         parts = line.split("\t") if delimiter == "\t" else next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error as error:

@@ -81,4 +81,5 @@ FORMAT = Format[Document](
     latencies_ms=(84.25,),
     fits=_fits,
     read=_read,
+    columns=None,
 )

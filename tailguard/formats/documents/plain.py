@@ -59,4 +59,5 @@ FORMAT = Format[Document](
     latencies_ms=(84.25,),
     fits=lambda document: True,
     read=_read,
+    columns=None,
 )

@@ -18,7 +18,7 @@ EXAMPLE = """\
 def _read(document: Document, options: Options) -> Rows:
     rows = objects(document.rows)
     return Rows(
-        [row.get(options.column or "latency") for row in rows],
+        [row.get("latency") for row in rows],
         unit="ns",
         failed=either(by_status(text_column(rows, "code")), by_error(text_column(rows, "error"))),
         names=names_of(text_column(rows, "method"), text_column(rows, "url")),

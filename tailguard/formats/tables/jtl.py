@@ -85,4 +85,5 @@ FORMAT = Format[Table](
     latencies_ms=(84, 76),
     fits=_fits,
     read=_read,
+    columns=("elapsed", "Latency", "Connect"),
 )

@@ -44,4 +44,5 @@ FORMAT = Format[Table](
     latencies_ms=(84.25,),
     fits=lambda table: table.has("metric_name", "timestamp", "metric_value"),
     read=_read,
+    columns=None,
 )

@@ -109,4 +109,5 @@ FORMAT = Format[Table](
     latencies_ms=(84.25, 76.5),
     fits=lambda table: True,
     read=_read,
+    columns=None,
 )
