@@ -18,6 +18,7 @@ from tailguard.judge.objective import UNITS_MS
 LONGEST_MS = 24 * 3600 * 1000.0
 # So many rows in a row that rise, or rise by the same step, do so for a reason.
 _RISING = 20
+_UNTOLD = "the file does not say which requests failed: all are taken as good"
 # Of rows that were left out, so many are shown.
 _SHOWN = 3
 
@@ -107,6 +108,8 @@ def check_rows(found: Rows, options: Options) -> Latencies:
     unit = _unit(found.unit, options.unit, found.values)
     values = _in_ms(values, unit)
     notes = [*found.notes, *_of_skipped(skipped)]
+    if failed is None:
+        notes.append(_UNTOLD)
     _refuse_absurd(found, values, failed, unit)
     ordered = found.ordered and (times is not None or not _is_sorted(values))
     if not ordered:
@@ -122,7 +125,8 @@ def check_histogram(found: Histogram, options: Options) -> Counted:
     values = _in_ms(found.values, unit)
     if values[-1] > LONGEST_MS:
         raise UsageError(f"its largest value would be {duration_ms(float(values[-1]))}; is its unit {unit}?")
-    notes = (*found.notes, f"a histogram: its values are known to {found.error:.2%}")
+    untold = (_UNTOLD,) if found.failed_within is None else ()
+    notes = (*found.notes, f"a histogram: its values are known to {found.error:.2%}", *untold)
     return Counted(
         values, found.counts, found.error, found.complete, found.failed_within, found.failed_beside, notes
     )

@@ -54,6 +54,8 @@ class Table:
         """Return columns by the names in the header."""
         if missing := next((name for name in names if name not in self.first), None):
             raise UsageError(f"column {missing!r} is unknown.{did_you_mean(missing, self.first[:20])}")
+        if twice := next((name for name in names if self.first.count(name) > 1), None):
+            raise UsageError(f"two columns are named {twice!r}; rename the one that is not meant")
         return self._columns({name: self.first.index(name) for name in names}, 1, skip_bad_rows)
 
     def read_numbered(self, indices: Mapping[str, int], *, skip_bad_rows: bool) -> Columns:

@@ -6,7 +6,7 @@ import io
 import json
 import os
 import zipfile
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailguard.base.errors import UsageError
+from tailguard.cli.main import run_cli
 from tailguard.formats.checked import Counted
 from tailguard.formats.content import Options
 from tailguard.formats.known import DOCUMENTS, HISTOGRAMS, TABLES, TEXTS
@@ -119,6 +120,8 @@ def test_stamps_in_the_forms_of_many_countries_give_an_order(tmp_path, stamp, re
         ("Value(ms)  Percentile\n", "vegeta's plot"),
         ("1 2\n3 4\n", "it has no header and 2 columns"),
         ("12 ms\n13 ms\n", "row 1: '12 ms'"),
+        ("latency_ms,url,url\n1,2,3\n", "two columns are named 'url'"),
+        ("timeStamp,elapsed,success,SampleCount\n1,9000,true,100\n", "rows that sum up 100 samples"),
     ],
 )
 def test_what_is_not_a_file_of_latencies_is_told_with_a_way_on(tmp_path, text, said):
@@ -127,6 +130,33 @@ def test_what_is_not_a_file_of_latencies_is_told_with_a_way_on(tmp_path, text, s
     with pytest.raises(UsageError) as error:
         read_latencies(path)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "words", "failed"),
+    [
+        ("status", ["200", "200 OK", "HTTP 204", "301.0", "ok", "2xx", "0", "503", "KO", "timeout", ""], 5),
+        ("error", ["", "null", "None", "false", "0", "refused", "EOF"], 2),
+        ("Success", ["true", "True", "1", "false", "0", ""], 3),
+        ("is_fine", ["no"], 0),
+    ],
+)
+def test_a_column_that_says_who_failed_is_read_by_its_words(tmp_path, column, words, failed):
+    path = tmp_path / "results.csv"
+    path.write_text("\n".join([f"latency_ms,{column}", *(f"5,{word}" for word in words), ""]))
+    found = read_latencies(path)
+    assert found.of().failures == failed
+    assert any("does not say which requests failed" in note for note in found.notes) == (column == "is_fine")
+
+
+def test_a_status_of_0_is_a_success_of_grpc_alone(tmp_path):
+    path = tmp_path / "results.csv"
+    rows = [
+        f"{metric},1,5,{status}" for metric in ("grpc_req_duration", "http_req_duration") for status in (0, 2)
+    ]
+    path.write_text("\n".join(["metric_name,timestamp,metric_value,status", *rows, ""]))
+    assert read_latencies(path, Options(column="grpc_req_duration")).failed.tolist() == [False, True]
+    assert read_latencies(path).failed.tolist() == [True, False]
 
 
 def test_sorted_latencies_have_lost_their_order_and_a_constant_is_not_sorted(tmp_path):
@@ -180,17 +210,25 @@ def test_json_nested_without_end_is_refused(tmp_path, text):
         read_latencies(tmp_path / "a.json")
 
 
+TOLD = {0, 99, 75, 65, 64}
+
+
+def code_of(path, *options) -> int:
+    """Judge it as the command line does; 70 would be a fault of ours."""
+    objectives = ["--objective", "p95<=1s", "--objective", "error rate < 1%"]
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        return run_cli(["judge", str(path), "--name", "*", *objectives, *options])
+
+
 HEADS = [b"", *[form.example[:60].encode() for form in ALL], b"PAR1", b"\x93NUMPY\x01\x00", b"PK\x03\x04"]
 HEADS += [b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", codecs.BOM_UTF16_LE, b"[", b'{"', b"latency_ms,code\n"]
 
 
 @given(head=st.sampled_from(HEADS), rest=st.binary(max_size=300), skip=st.booleans())
 def test_no_bytes_whatever_are_our_own_fault(tmp_path_factory, head, rest, skip):
-    """Latencies, or a mistake that is told: 64."""
     path = tmp_path_factory.mktemp("any") / "file"
     path.write_bytes(head + rest)
-    with suppress(UsageError):
-        read_latencies(path, Options(unit=None if skip else "ms", skip_bad_rows=skip))
+    assert code_of(path, *(["--skip-bad-rows"] if skip else ["--unit", "ms"])) in TOLD
 
 
 @given(
@@ -202,8 +240,7 @@ def test_no_bytes_whatever_are_our_own_fault(tmp_path_factory, head, rest, skip)
 def test_no_damage_to_a_known_file_is_our_own_fault(tmp_path_factory, form, cut, put, skip):
     path = tmp_path_factory.mktemp("any") / "file"
     path.write_text(form.example[:cut] + put + form.example[cut + 1 :], encoding="utf-8")
-    with suppress(UsageError):
-        read_latencies(path, Options(skip_bad_rows=skip))
+    assert code_of(path, *(["--skip-bad-rows"] if skip else [])) in TOLD
 
 
 def test_zip_archives_without_arrays_are_named(tmp_path):

@@ -1,5 +1,6 @@
 """Which requests failed, by the words of a status, an error or a success column."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -12,8 +13,23 @@ from tailguard.formats.content import Cells
 # HTTP's first status that is an error; 0 is what tools write if no answer came.
 FIRST_ERROR = 400
 
+# "200", "200.0", "200 OK", "HTTP 200".
+_STATUS = re.compile(r"(?:http\S* )?(\d{1,3})(?:\.0)?\b")
 _NOTHING = ("", "0", "false", "none", "null", "nil", "no", "n/a", "-", "ok", "nan")
-_SUCCESS = ("true", "1", "ok", "success", "successful", "succeeded", "pass", "passed", "yes", "y")
+_SUCCESS = (
+    "true",
+    "1",
+    "ok",
+    "success",
+    "successful",
+    "succeeded",
+    "pass",
+    "passed",
+    "yes",
+    "y",
+    "2xx",
+    "3xx",
+)
 
 
 def by_status(cells: Cells) -> NDArray[np.bool_]:
@@ -36,11 +52,14 @@ def either(*failed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(np.logical_or.reduce(failed), np.bool_)
 
 
+def by_grpc_status(cells: Cells) -> NDArray[np.bool_]:
+    """Failed is every status but 0, which is gRPC's OK."""
+    return _of_words(cells, lambda word: word not in ("0", "ok"))
+
+
 def _is_good_status(word: str) -> bool:
-    try:
-        return 0 < float(word) < FIRST_ERROR
-    except ValueError:
-        return word in _SUCCESS
+    number = _STATUS.match(word)
+    return 0 < int(number[1]) < FIRST_ERROR if number else word in _SUCCESS
 
 
 def _of_words(cells: Cells, is_failure: Callable[[str], bool]) -> NDArray[np.bool_]:

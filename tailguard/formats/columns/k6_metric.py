@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
 from tailguard.config.option import did_you_mean
-from tailguard.formats.columns.failures import by_error, by_status, by_success, either
+from tailguard.formats.columns.failures import by_error, by_grpc_status, by_status, by_success, either
 from tailguard.formats.columns.likely import unit_of
 from tailguard.formats.content import Cells, Names, Unit, names_of
 
@@ -51,7 +51,7 @@ def k6_names(tags: Mapping[str, Cells]) -> Names | None:
     return names_of(*columns) if columns else None
 
 
-def k6_failed(tags: Mapping[str, Cells]) -> NDArray[np.bool_] | None:
+def k6_failed(tags: Mapping[str, Cells], metric: str | None) -> NDArray[np.bool_] | None:
     """Return which samples k6 did not expect; None if the metric has none of the tags that say so."""
     found = []
     if "error" in tags:
@@ -59,7 +59,8 @@ def k6_failed(tags: Mapping[str, Cells]) -> NDArray[np.bool_] | None:
     if "expected_response" in tags and not _all_empty(tags["expected_response"]):
         found.append(by_success(tags["expected_response"]))
     elif "status" in tags and not _all_empty(tags["status"]):
-        found.append(by_status(tags["status"]))
+        of_status = by_grpc_status if (metric or DEFAULT).startswith("grpc_") else by_status
+        found.append(of_status(tags["status"]))
     elif not found or not found[0].any():
         return None
     return either(*found)

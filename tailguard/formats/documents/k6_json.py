@@ -46,7 +46,7 @@ def _read(document: Document, options: Options) -> Rows:
         [each.value for each in chosen],
         unit=_unit(document, options.column),
         counted_as="sample",
-        failed=k6_failed(tags),
+        failed=k6_failed(tags, options.column),
         names=k6_names(tags),
         times=stamps(texts([each.time for each in chosen])),
         notes=(*document.notes, *notes),

@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pyarrow.compute as pc
 
+from tailguard.base.errors import UsageError
 from tailguard.formats.columns.failures import by_success
 from tailguard.formats.columns.stamps import stamps
-from tailguard.formats.content import Options, Rows, names_of
+from tailguard.formats.content import Cells, Options, Rows, names_of
 from tailguard.formats.format import Format
 from tailguard.formats.table import Columns, Table
 
@@ -42,7 +43,7 @@ def _without_header(table: Table) -> bool:
 
 
 def _read(table: Table, options: Options) -> Rows:
-    wanted = [name for name in _PLACES if table.has(name)]
+    wanted = [name for name in (*_PLACES, "SampleCount") if table.has(name)]
     elapsed = options.column or "elapsed"
     if table.has("timeStamp"):
         columns = table.read(list({*wanted, elapsed}), skip_bad_rows=options.skip_bad_rows)
@@ -62,6 +63,8 @@ def _rows(columns: Columns, elapsed: str) -> Rows:
                 f"{count:,} rows of transactions are left out: they hold the time of their own samplers"
             )
             cells = {name: column.filter(pc.invert(parents)) for name, column in cells.items()}
+    if "SampleCount" in cells:
+        _refuse_sums(cells["SampleCount"])
     return Rows(
         cells[elapsed],
         unit="ms",
@@ -72,6 +75,15 @@ def _rows(columns: Columns, elapsed: str) -> Rows:
         notes=tuple(notes),
         skipped=columns.skipped,
     )
+
+
+def _refuse_sums(counts: Cells) -> None:
+    """A remote engine in a statistical mode writes one row for many samples, with the time of them all."""
+    sums = [count for count in pc.unique(counts).to_pylist() if count not in ("", "0", "1")]
+    if sums:
+        raise UsageError(
+            f"it has rows that sum up {sums[0]} samples (SampleCount); measure again with mode=Standard"
+        )
 
 
 FORMAT = Format[Table](

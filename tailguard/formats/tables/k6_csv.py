@@ -24,7 +24,7 @@ def _read(table: Table, options: Options) -> Rows:
     return Rows(
         cells["metric_value"],
         unit=k6_unit(options.column),
-        failed=k6_failed(cells),
+        failed=k6_failed(cells, options.column),
         names=k6_names({name: cells[name] for name in TAGS if name in cells}),
         times=stamps(cells["timestamp"]),
         counted_as="sample",
