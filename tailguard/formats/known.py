@@ -27,8 +27,8 @@ TABLES = (
     warp.FORMAT,
     plain.FORMAT,
 )
+LINES = (k6_json.FORMAT,)
 DOCUMENTS = (
-    k6_json.FORMAT,
     vegeta_json.FORMAT,
     benchmarks.PYTEST_BENCHMARK,
     benchmarks.HYPERFINE,

@@ -12,7 +12,7 @@ from tailguard.formats.arrays import read_npy, read_npz, read_parquet
 from tailguard.formats.checked import Counted, Latencies, check_histogram, check_rows
 from tailguard.formats.content import Histogram, Options, Rows
 from tailguard.formats.documents.lines import parse_json
-from tailguard.formats.known import DOCUMENTS, HISTOGRAMS, TABLES, TEXTS
+from tailguard.formats.known import DOCUMENTS, HISTOGRAMS, LINES, TABLES, TEXTS
 from tailguard.formats.opened import decoded, read_bytes, refuse_what_is_no_file
 from tailguard.formats.summaries import (
     BINARIES,
@@ -101,6 +101,9 @@ def _of_text(content: bytes, options: Options) -> Rows | Histogram:
 
 
 def _of_json(content: bytes, options: Options) -> Rows | Histogram:
+    for lines in LINES:
+        if lines.fits(content):
+            return lines.read_as_asked(content, options)
     document = parse_json(content, skip_bad_rows=options.skip_bad_rows)
     for summary in SUMMARY_DOCUMENTS:
         if summary.fits(document):

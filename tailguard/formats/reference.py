@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any  # a format of any shape of file
 from tailguard.formats.checked import LONGEST_MS
 from tailguard.formats.format import Format, Summary
 from tailguard.formats.judged import UNSTATED_FAILURES
-from tailguard.formats.known import DOCUMENTS, HISTOGRAMS, TABLES, TEXTS
+from tailguard.formats.known import DOCUMENTS, HISTOGRAMS, LINES, TABLES, TEXTS
 from tailguard.formats.summaries import DOCUMENTS as SUMMARY_DOCUMENTS
 from tailguard.formats.summaries import GATLING_BINARY, VEGETA_BINARY
 from tailguard.formats.summaries import TABLES as SUMMARY_TABLES
@@ -50,7 +50,7 @@ _ARRAYS = """\
 
 def page() -> str:
     """Return the page as Markdown."""
-    every: tuple[Format[Any], ...] = (*TABLES, *DOCUMENTS, *TEXTS, *HISTOGRAMS)
+    every: tuple[Format[Any], ...] = (*TABLES, *LINES, *DOCUMENTS, *TEXTS, *HISTOGRAMS)
     formats = "\n".join(_section(form) for form in every)
     return f"{_BEGINNING}\n{formats}\n{_ARRAYS}\n{_summaries()}"
 

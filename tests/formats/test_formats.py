@@ -18,10 +18,10 @@ from tailguard.base.errors import UsageError
 from tailguard.cli.main import run_cli
 from tailguard.formats.checked import Counted
 from tailguard.formats.content import Options
-from tailguard.formats.known import DOCUMENTS, HISTOGRAMS, TABLES, TEXTS
+from tailguard.formats.known import DOCUMENTS, HISTOGRAMS, LINES, TABLES, TEXTS
 from tailguard.formats.read_latencies import read_latencies
 
-ALL = [*TABLES, *DOCUMENTS, *TEXTS, *HISTOGRAMS]
+ALL = [*TABLES, *LINES, *DOCUMENTS, *TEXTS, *HISTOGRAMS]
 
 
 @pytest.mark.parametrize("form", ALL, ids=lambda form: form.title)

@@ -1,6 +1,6 @@
 """What k6's two formats of samples have in common: metrics, tags, failures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,12 @@ def chosen_metric(metrics: Cells, named: str | None) -> tuple[Cells, tuple[str, 
 
     Raises UsageError if it has no sample.
     """
-    known = [str(name) for name in pc.unique(metrics).to_pylist()]
+    notes = others_of([str(name) for name in pc.unique(metrics).to_pylist()], named)
+    return pc.equal(metrics, named or DEFAULT), notes
+
+
+def others_of(known: Sequence[str], named: str | None) -> tuple[str, ...]:
+    """Say which other times there are. Raises UsageError if the metric that is judged has no sample."""
     metric = named or DEFAULT
     if metric not in known:
         others = ", ".join(sorted(known)[:12]) or "none"
@@ -33,8 +38,7 @@ def chosen_metric(metrics: Cells, named: str | None) -> tuple[Cells, tuple[str, 
             f"metric {metric!r} has no samples.{hint} Name one with --column; there are: {others}"
         )
     durations = [name for name in known if name != metric and name.endswith("duration")]
-    note = (f"only {metric} is judged, not {', '.join(sorted(durations))} (--column)",) if durations else ()
-    return pc.equal(metrics, metric), note
+    return (f"only {metric} is judged, not {', '.join(sorted(durations))} (--column)",) if durations else ()
 
 
 def k6_unit(metric: str | None) -> Unit | None:

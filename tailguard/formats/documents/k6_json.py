@@ -2,13 +2,12 @@
 
 import msgspec
 
-from tailguard.base.errors import UsageError
-from tailguard.formats.columns.k6_metric import TAGS, chosen_metric, k6_failed, k6_names, k6_unit
+from tailguard.formats.columns.k6_metric import DEFAULT, k6_failed, k6_names, k6_unit, others_of
 from tailguard.formats.columns.stamps import stamps
-from tailguard.formats.content import Options, Rows, Unit, texts
-from tailguard.formats.documents.lines import Document
+from tailguard.formats.content import Options, Rows, texts
+from tailguard.formats.documents.lines import Heard, decoded_lines
 from tailguard.formats.format import Format
-from tailguard.record.part import Json, Scalar
+from tailguard.record.part import Scalar
 
 EXAMPLE = """\
 {"type":"Metric","metric":"http_req_duration","data":{"type":"trend","contains":"time"}}
@@ -19,58 +18,69 @@ EXAMPLE = """\
 """
 
 
-class _Sample(msgspec.Struct):
-    """A sample; its value is checked with all others."""
+class _Tags(msgspec.Struct, gc=False):
+    """The tags that are asked for; those of a script are passed over."""
 
-    value: Scalar
-    time: str
-    tags: dict[str, Scalar] | None = None
+    scenario: Scalar | None = None
+    group: Scalar | None = None
+    method: Scalar | None = None
+    name: Scalar | None = None
+    status: Scalar | None = None
+    error: Scalar | None = None
+    expected_response: Scalar | None = None
 
 
-class _Point(msgspec.Struct):
+class _Data(msgspec.Struct, gc=False):
+    """Of a sample its value and time, checked with all others; of a declaration what the metric holds."""
+
+    value: Scalar | None = None
+    time: str = ""
+    tags: _Tags | None = None
+    contains: str = ""
+
+
+class _Line(msgspec.Struct, gc=False):
+    type: str
     metric: str
-    data: _Sample
+    data: _Data
 
 
-def _fits(document: Document) -> bool:
-    return document.has("type", "metric", "data") and document.first["type"] in ("Point", "Metric")
+def _fits(content: bytes) -> bool:
+    first = content[: 1 << 16].lstrip().splitlines()[0]
+    return first.startswith(b"{") and b'"metric"' in first and (b'"Point"' in first or b'"Metric"' in first)
 
 
-def _read(document: Document, options: Options) -> Rows:
-    points = [_point(row) for row in document.rows if isinstance(row, dict) and row.get("type") == "Point"]
-    of_metric, notes = chosen_metric(texts([point.metric for point in points]), options.column)
-    chosen = [point.data for point, kept in zip(points, of_metric.to_pylist(), strict=True) if kept]
-    names = [*TAGS, "status", "error", "expected_response"]
-    tags = {name: texts([(each.tags or {}).get(name) for each in chosen]) for name in names}
+def _read(content: bytes, options: Options) -> Rows:
+    """Keep no more than the samples of one metric: a run of minutes has millions of lines."""
+    heard, decoder = Heard(), msgspec.json.Decoder(_Line)
+    metric = options.column or DEFAULT
+    unit = k6_unit(metric)
+    known: dict[str, None] = {}
+    samples: list[_Data] = []
+    for line in decoded_lines(content, decoder, heard, skip_bad_rows=options.skip_bad_rows):
+        if line.type == "Point":
+            known[line.metric] = None
+            if line.metric == metric:
+                samples.append(line.data)
+        elif line.metric == metric and line.data.contains == "time":
+            unit = "ms"
+    notes = others_of(list(known), options.column)
+    tags = {
+        name: texts([getattr(each.tags, name, None) for each in samples]) for name in _Tags.__struct_fields__
+    }
     return Rows(
-        [each.value for each in chosen],
-        unit=_unit(document, options.column),
+        [each.value for each in samples],
+        unit=unit,
         counted_as="sample",
         failed=k6_failed(tags, options.column),
         names=k6_names(tags),
-        times=stamps(texts([each.time for each in chosen])),
-        notes=(*document.notes, *notes),
-        skipped=document.skipped,
+        times=stamps(texts([each.time for each in samples])),
+        notes=(*heard.notes, *notes),
+        skipped=tuple(heard.skipped),
     )
 
 
-def _unit(document: Document, metric: str | None) -> Unit | None:
-    """A script's own metric is a time if its declaration says so."""
-    declared = (row for row in document.rows if isinstance(row, dict) and row.get("type") == "Metric")
-    times = {
-        row.get("metric") for row in declared if '"time"' in msgspec.json.encode(row.get("data")).decode()
-    }
-    return "ms" if metric in times else k6_unit(metric)
-
-
-def _point(row: dict[str, Json]) -> _Point:
-    try:
-        return msgspec.convert(row, _Point)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"a point is not one of k6's: {error}") from None
-
-
-FORMAT = Format[Document](
+FORMAT = Format[bytes](
     title="k6 samples as JSON (also .gz)",
     made_by="k6 run --out json=results.json script.js",
     known_by='lines with `"type": "Point"` and `"metric"`',

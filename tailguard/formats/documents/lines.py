@@ -1,12 +1,17 @@
 """JSON: one document, or one on each line."""
 
+import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
 from tailguard.base.errors import UsageError
 from tailguard.record.part import Json
+
+_Line = TypeVar("_Line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +58,42 @@ def _with_nan(content: bytes) -> Json:
     return whole
 
 
-def _lines(content: bytes, *, skip_bad_rows: bool) -> Document:
-    rows: list[Json] = []
-    skipped: list[str] = []
-    notes: list[str] = []
-    lines = content.splitlines()
-    decoder = msgspec.json.Decoder()
-    for number, line in enumerate(lines, 1):
+@dataclass(slots=True)
+class Heard:
+    """What is to be said of lines, while they are read."""
+
+    skipped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def decoded_lines(
+    content: bytes, decoder: msgspec.json.Decoder[_Line], heard: Heard, *, skip_bad_rows: bool
+) -> Iterator[_Line]:
+    """Yield the document of each line; the last one may be cut off. Raises UsageError with the line that is none."""
+    begun = False
+    for number, line in enumerate(io.BytesIO(content), 1):
         if not line.strip():
             continue
         try:
-            rows.append(decoder.decode(line))
+            yield decoder.decode(line)
+            begun = True
         except (msgspec.DecodeError, RecursionError) as error:
-            if not rows and not skipped:
+            if not begun and not heard.skipped:
                 raise _not_lines(content, error) from None
-            if number == len(lines) and not content.endswith(b"\n"):
-                notes.append("the last line is cut off: what comes before is judged")
+            if not line.endswith(b"\n"):
+                heard.notes.append("the last line is cut off: what comes before is judged")
                 continue
-            wrong = f"row {number} is not JSON: {error}"
+            wrong = f"row {number} is not JSON that fits: {error}"
             if not skip_bad_rows:
                 raise UsageError(f"{wrong}; mend it, or leave it out with --skip-bad-rows") from None
-            skipped.append(wrong)
-    return Document(tuple(rows), whole=False, notes=tuple(notes), skipped=tuple(skipped))
+            heard.skipped.append(wrong)
+
+
+def _lines(content: bytes, *, skip_bad_rows: bool) -> Document:
+    heard = Heard()
+    decoder: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
+    rows = tuple(decoded_lines(content, decoder, heard, skip_bad_rows=skip_bad_rows))
+    return Document(rows, whole=False, notes=tuple(heard.notes), skipped=tuple(heard.skipped))
 
 
 def _not_lines(content: bytes, error: Exception) -> UsageError:
