@@ -1,14 +1,17 @@
 """The `tailguard` command, awake to Ctrl-C before anything heavy is imported; what it can do is in cli.py."""
 
-import signal
 import sys
 
-from tailguard.base.errors import InterruptedRunError
+from tailguard.base.errors import InterruptedRunError, UsageError
+from tailguard.base.interrupts import Interrupts
+from tailguard.base.streams import Streams
 
 
 def main() -> None:
     """Entry point of the `tailguard` command. SIGTERM ends it as Ctrl-C does: in good order, with all saved."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    Interrupts().install()
+    streams = Streams()
+    streams.install()
     try:
         from tailguard.cli.main import run_cli  # noqa: PLC0415  # click takes long enough for a Ctrl-C to meet it
 
@@ -16,6 +19,9 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         code = InterruptedRunError.exit_code
+    if lost := streams.lost():
+        print(f"Error: Cannot write to standard output: {lost}. Nothing else was lost.", file=sys.stderr)
+        code = UsageError.exit_code
     sys.exit(code)
 
 

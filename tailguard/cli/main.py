@@ -69,8 +69,6 @@ def explain(error: Exception) -> int:
         case TailguardError():
             click.echo(f"Error: {mask(str(error))}", err=True)
             return error.exit_code
-        case BrokenPipeError():  # `tailguard ... | head`: the reader has what it wanted
-            return 0
     click.echo(mask("".join(traceback.format_exception(error))), err=True)
     click.echo(
         "Internal error: this is Tailguard's fault, not yours. Please report the lines above.", err=True

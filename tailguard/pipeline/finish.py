@@ -2,6 +2,7 @@
 
 import click
 
+from tailguard.base.interrupts import left_behind
 from tailguard.base.output import output_console
 from tailguard.config.suite_table import SuiteTable
 from tailguard.record.run import Run
@@ -19,11 +20,16 @@ def finish(run: Run, suite: SuiteTable | None) -> int:
     from tailguard.report.text.terminal import print_summary  # noqa: PLC0415
     from tailguard.report.views.view import view_of  # noqa: PLC0415
 
-    run.put_verdicts(verdicts_of(run))
-    code = run.record.deserved_exit_code
-    run.put_exit_code(code)
-    run.save()
-    page = write_report(run, sections_of(suite))
+    with left_behind(f"{run.folder} without a report: `tailguard report {run.folder}` writes it"):
+        try:
+            run.put_verdicts(verdicts_of(run))
+            code = run.record.deserved_exit_code
+            run.put_exit_code(code)
+            run.save()
+            page = write_report(run, sections_of(suite))
+        except KeyboardInterrupt:
+            click.echo(f"All is saved; `tailguard report {run.folder}` writes the report.", err=True)
+            raise
     print_summary(view_of(run.record), output_console())
     click.echo(f"\nReport: {page}")
     return code

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from tailguard.base.interrupts import left_behind
 from tailguard.postgres import schema as schemas
 from tailguard.postgres.binaries import OLDEST_MAJOR
 from tailguard.postgres.location import (
@@ -94,10 +95,12 @@ def schema_on(conninfo: str, schema: str | None = None, server: Server | None = 
         version = keeper.info.parameter_status("server_version") or "unknown"
         own = for_session(conninfo, name, major=keeper.info.server_version // 10_000)
         found = (server.source, server.bin_dir, server.control) if server else ("yours",)
-        try:
-            yield Database(own, name, version.split()[0], *found)
-        finally:
-            _drop(keeper, conninfo, name)
+        place = f"schema {name} in {_where(keeper)}: DROP SCHEMA {name} CASCADE"
+        with nullcontext() if server else left_behind(place):
+            try:
+                yield Database(own, name, version.split()[0], *found)
+            finally:
+                _drop(keeper, conninfo, name)
 
 
 def check(connection: psycopg.Connection[Any]) -> None:

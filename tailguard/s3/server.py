@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.interrupts import left_behind
 from tailguard.base.processes import Child, Watchdog
 from tailguard.s3.embedded import EMBEDDED_REGION, Start, find_weed, moto, seaweedfs
 from tailguard.s3.store import S3Server, StorageError, ensure_bucket, remove_ours, software
@@ -84,10 +85,11 @@ def your_s3(
         session_token=env.get("AWS_SESSION_TOKEN") or None,
     )
     made = ensure_bucket(server)
-    try:
-        yield replace(server, version=software(server))
-    finally:
-        remove_ours(server, bucket_too=made)
+    with left_behind(f"objects of ours in the bucket {server.bucket} below {server.prefix}: remove them"):
+        try:
+            yield replace(server, version=software(server))
+        finally:
+            remove_ours(server, bucket_too=made)
 
 
 def _check_yours(endpoint: str, env: Mapping[str, str]) -> None:

@@ -4,12 +4,12 @@ import inspect
 import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from signal import SIGINT, pthread_kill
 from threading import Event, Timer, current_thread, get_ident, main_thread
 from types import TracebackType
 from typing import Self
 
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.interrupts import interrupt
 from tailguard.base.secrets import mask
 from tailguard.suite.plan import AnyFixture, Node
 from tailguard.suite.signature import line_of_failure
@@ -104,7 +104,7 @@ def _interrupted_after(seconds: float, fixture: AnyFixture) -> Iterator[None]:
         expired.set()
         log.warning("%s: fixture %r was left after %g s", fixture.place, fixture.name, seconds)
         if in_main:
-            pthread_kill(thread, SIGINT)  # a real one, so that a wait in the kernel ends, too
+            interrupt(thread)
 
     timer = Timer(seconds, leave)
     timer.daemon = True
