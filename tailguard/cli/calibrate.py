@@ -72,7 +72,7 @@ def _try(factor: float, experiments: int, samples: int, dependence: Dependence, 
 def _show(rows: Sequence["Tally"]) -> None:
     from rich.table import Table
 
-    from tailguard.base.output import output_console
+    from tailguard.base.console import output_console
 
     table = Table(title="A timer with a known p95, judged again and again on this machine")
     for name in (

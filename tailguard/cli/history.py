@@ -74,7 +74,7 @@ def _check_paths(runs_dir: Path | None, imports: Sequence[Path]) -> None:
 def _show(table: "pd.DataFrame") -> None:
     from rich.table import Table
 
-    from tailguard.base.output import output_console
+    from tailguard.base.console import output_console
     from tailguard.report.views.history_view import change_points, lines_of
 
     shown = Table("metric", "runs", "newest", "change", "", box=None)

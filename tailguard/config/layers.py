@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tailguard.base.errors import UsageError
+from tailguard.base.regular_file import read_text
 from tailguard.config.option import did_you_mean
 
 PREFIX = "TAILGUARD_"
@@ -38,7 +39,7 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     """Return the parsed file and its text; raise UsageError with file and line where it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError(f"Cannot read the configuration file {path}: {reason}.") from error

@@ -1,7 +1,6 @@
 """A file as bytes of UTF-8 text: a regular one, unpacked and decoded."""
 
 import codecs
-import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,15 +17,6 @@ MOST_BYTES = 8 << 30
 _CHUNK = 1 << 20
 # Tells zlib that gzip's header stands before the data.
 _GZIP_WINDOW = 31
-
-
-def refuse_what_is_no_file(path: Path) -> None:
-    """Raise UsageError for a pipe, a device or a folder: they have no end, or no content."""
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise UsageError("it is a folder; name one file of latencies in it")
-    if not stat.S_ISREG(mode):
-        raise UsageError("it is a pipe or a device, which may never end; save it in a file and name that")
 
 
 def read_bytes(path: Path) -> tuple[bytes, tuple[str, ...]]:

@@ -8,12 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from tailguard.base.errors import UsageError
+from tailguard.base.regular_file import why_not_a_file
 from tailguard.formats.arrays import read_npy, read_npz, read_parquet
 from tailguard.formats.checked import Counted, Latencies, check_histogram, check_rows
 from tailguard.formats.content import Histogram, Options, Rows
 from tailguard.formats.documents.lines import parse_json
 from tailguard.formats.known import DOCUMENTS, HISTOGRAMS, LINES, TABLES, TEXTS
-from tailguard.formats.opened import decoded, read_bytes, refuse_what_is_no_file
+from tailguard.formats.opened import decoded, read_bytes
 from tailguard.formats.summaries import (
     BINARIES,
     GATLING_BINARY,
@@ -43,7 +44,8 @@ def read_latencies(path: str | Path, options: Options | None = None) -> Latencie
     """
     path, options = Path(path), options or Options()
     with naming(path):
-        refuse_what_is_no_file(path)
+        if why := why_not_a_file(path):
+            raise UsageError(why)
         found = _read(path, options)
         if isinstance(found, Histogram):
             return check_histogram(found, options)

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tailguard.base.errors import UsageError
+from tailguard.base.regular_file import read_text
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -43,7 +44,7 @@ def read_tls(file: str) -> Tls:
         return Tls()
     path = Path(file)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("target", {})
+        table = tomllib.loads(read_text(path)).get("target", {})
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
     return tls_in(table, path.parent, f"{path}: [target]")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tailguard.base.errors import UsageError
+from tailguard.base.regular_file import read_text
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite
 from tailguard.judge.objective import DEFAULT_MARGINS, parse_latency, parse_limit, parse_margins, parse_rate
@@ -147,7 +148,7 @@ def _with_stated(
 
 def _read(path: Path) -> Mapping[str, Json]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except OSError as error:
         raise UsageError(f"objectives file {path}: {error.strerror}; name one with --objectives") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

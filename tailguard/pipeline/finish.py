@@ -2,8 +2,8 @@
 
 import click
 
+from tailguard.base.console import output_console
 from tailguard.base.interrupts import left_behind
-from tailguard.base.output import output_console
 from tailguard.config.suite_table import SuiteTable
 from tailguard.record.run import Run
 
