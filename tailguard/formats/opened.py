@@ -15,6 +15,8 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 # What a packed file may unpack to: ten times the largest file of samples seen, and far below what fills a machine.
 MOST_BYTES = 8 << 30
 _CHUNK = 1 << 20
+# Of so many bytes, text of a country's own code page has few that are not ASCII.
+_HEAD = 1 << 10
 # Tells zlib that gzip's header stands before the data.
 _GZIP_WINDOW = 31
 
@@ -54,7 +56,8 @@ def _checked(content: bytes) -> bytes:
             decoder.decode(content[at : at + _CHUNK], final=at + _CHUNK >= len(content))
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, at + error.start) + 1
-            if b"\0" in content[:_CHUNK] or line == 1:
+            head = content[:_HEAD]
+            if b"\0" in head or sum(byte > 0x7F for byte in head) > len(head) // 3:  # noqa: PLR2004  # not ASCII
                 raise UsageError("it is neither a known format nor text") from None
             raise UsageError(f"line {line} is not UTF-8; save the file as UTF-8") from None
     return content

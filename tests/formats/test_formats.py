@@ -132,6 +132,13 @@ def test_what_is_not_a_file_of_latencies_is_told_with_a_way_on(tmp_path, text, s
     assert said in str(error.value)
 
 
+def test_text_of_another_code_page_is_told_with_its_line(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_bytes("Größe;Antwortzeit_ms\n1;5\n".encode("cp1252"))
+    with pytest.raises(UsageError, match="line 1 is not UTF-8; save the file as UTF-8"):
+        read_latencies(path)
+
+
 @pytest.mark.parametrize(
     ("column", "words", "failed"),
     [
