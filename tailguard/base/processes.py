@@ -177,7 +177,7 @@ class Watchdog:
         for signal_name in signals:
             if not self._child.running:
                 break
-            self._child.process.send_signal(signal.Signals[f"SIG{signal_name}"])
+            _send(self._child.process, signal.Signals[f"SIG{signal_name}"])
             with suppress(subprocess.TimeoutExpired):
                 self._child.wait(self._patience_s)
         if self._child.running:
@@ -246,6 +246,20 @@ def _remove_socket(path: Path) -> None:
         status = path.lstat()
         if stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid():
             path.unlink()
+
+
+def _send(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    """Send a signal that is heard: stopped processes go on, and a kill takes the child's own children along."""
+    import psutil  # noqa: PLC0415  # most processes that import us end nothing
+
+    children: list[psutil.Process] = []
+    with suppress(psutil.Error):
+        children = psutil.Process(process.pid).children()
+    process.send_signal(number)
+    for child in children:
+        with suppress(psutil.Error):
+            child.send_signal(number if number == signal.SIGKILL else signal.SIGCONT)
+    process.send_signal(signal.SIGCONT)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from threading import Event
 import psycopg
 
 from tailguard.postgres.database import Database
-from tailguard.postgres.location import DatabaseError
+from tailguard.postgres.location import ANSWER_WITHIN_S, DatabaseError
 from tailguard.record.samples import ERROR, Samples
 
 # So many failures in a row make us ask the database itself; fewer may be the platform's own bad moment.
@@ -36,7 +36,7 @@ class DatabaseLossMonitor:
         if self.database is None:
             return
         try:
-            with self.database.connect() as connection:
+            with self.database.connect(answer_within_s=ANSWER_WITHIN_S) as connection:
                 connection.execute("SELECT 1")
         except (psycopg.Error, DatabaseError) as error:
             self.gone = f"the database could not be read any more: {error}".strip()

@@ -8,6 +8,7 @@ from typing import Self
 from tailguard.config.merge import Config
 from tailguard.faults.s3_switches import S3Switches, open_switched_s3
 from tailguard.postgres.database import Database, open_database
+from tailguard.postgres.location import ANSWER_WITHIN_S
 from tailguard.postgres.settings import postgres_record
 from tailguard.record.environment import Placement, PostgresServer
 from tailguard.record.environment import S3Server as S3Record
@@ -56,7 +57,7 @@ class Parts:
                     cpus=self._cpus,
                 )
             )
-            with self.database.connect() as connection:
+            with self.database.connect(answer_within_s=ANSWER_WITHIN_S) as connection:
                 self.postgres_record = postgres_record(connection, self.database.source)
         return self.database
 

@@ -17,6 +17,7 @@ from tailguard.base.secrets import mask
 from tailguard.engine.measure import Progress
 from tailguard.engine.workload import Workload
 from tailguard.postgres.database import Database
+from tailguard.postgres.location import ANSWER_WITHIN_S
 from tailguard.postgres.statements import Statements, StatementsAbsentError, StatementsRejectedError
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import (
@@ -131,7 +132,9 @@ def attributed(database: Database | None, workloads: Sequence[Workload]) -> Iter
     if database is None:
         yield Attribution(None, workloads, "no PostgreSQL of this run is used")
         return
-    with database.connect(application_name="tailguard statements") as connection:
+    with database.connect(
+        application_name="tailguard statements", answer_within_s=ANSWER_WITHIN_S
+    ) as connection:
         try:
             statements = Statements(connection, create=database.source != "yours")
         except StatementsAbsentError as error:

@@ -4,9 +4,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import _WaitTimeout  # psycopg has no public name for it
 
 from tailguard.base.errors import UsageError
 from tailguard.postgres.session import CATALOGUE, for_session
@@ -17,6 +19,16 @@ _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 # SQLAlchemy and Django write the driver into the scheme.
 _DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
 _CONNECT_TIMEOUT_S = 10
+# A question of ours takes milliseconds, the drop of a large schema seconds; a server that is silent for longer hangs.
+ANSWER_WITHIN_S = 30.0
+# A host that is gone, unlike a server that is stopped, is noticed by the kernel: libpq's own words.
+_DEAD_LINK: dict[str, object] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+_WAKE_S = 0.1  # psycopg's own: how often a wait looks for signals
 _REMEDY = (
     "Check that it runs and that host, port, user and database are right, or leave --dsn, DATABASE_URL "
     "and PG* away for an embedded server"
@@ -57,14 +69,36 @@ def locate(dsn: str | None = None, environ: Mapping[str, str] | None = None) -> 
     return None
 
 
-def connect(conninfo: str, **options: object) -> "psycopg.Connection[tuple[object, ...]]":
+class LimitedConnection(psycopg.Connection[Any]):
+    """A connection that does not wait for ever: a server that is stopped keeps its sockets open and says nothing."""
+
+    answer_within_s: float | None = None
+
+    def wait(self, gen: Any, interval: float = _WAKE_S, timeout: float | None = None) -> Any:
+        """As psycopg's own, within `answer_within_s` unless the caller says less; then the connection is closed."""
+        limit = self.answer_within_s if timeout is None else timeout
+        try:
+            return super().wait(gen, interval, limit)
+        except _WaitTimeout:
+            if timeout is not None:
+                raise
+            self.pgconn.finish()
+            raise psycopg.OperationalError(
+                f"the server has not answered within {limit:g} s: is it stopped, or out of reach?"
+            ) from None
+
+
+def connect(
+    conninfo: str, *, answer_within_s: float | None = None, **options: object
+) -> "psycopg.Connection[tuple[object, ...]]":
     """Connect in autocommit, with the settings of all our sessions (`session.py`) and the search path of `conninfo`.
 
-    Every connection of ours is opened here. Raises DatabaseError with host and port, never the password.
+    Every connection of ours is opened here. `answer_within_s` bounds each statement; None is for builds and seeds,
+    whose owners bound them. Raises DatabaseError with host and port, never the password.
     """
-    defaults: dict[str, object] = {"autocommit": True, "connect_timeout": _CONNECT_TIMEOUT_S}
+    defaults: dict[str, object] = {"autocommit": True, "connect_timeout": _CONNECT_TIMEOUT_S} | _DEAD_LINK
     try:
-        return psycopg.connect(
+        connection = LimitedConnection.connect(
             for_session(conninfo),
             **(defaults | options),  # type: ignore[arg-type]  # libpq's own words
         )
@@ -72,11 +106,13 @@ def connect(conninfo: str, **options: object) -> "psycopg.Connection[tuple[objec
         reason = _reason(error, conninfo)
         remedy = POOLERS_REMEDY if "unsupported startup parameter" in reason else _REMEDY
         raise DatabaseError(f"PostgreSQL at {address(conninfo)} cannot be used: {reason} {remedy}") from None
+    connection.answer_within_s = answer_within_s
+    return connection
 
 
 def connect_to_catalogue(conninfo: str) -> "psycopg.Connection[tuple[object, ...]]":
     """Connect to read or change the catalogue: no schema that others may write in is on the search path."""
-    return connect(for_session(conninfo, *CATALOGUE))
+    return connect(for_session(conninfo, *CATALOGUE), answer_within_s=ANSWER_WITHIN_S)
 
 
 def address(conninfo: str) -> str:

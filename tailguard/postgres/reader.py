@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from tailguard.postgres.location import connect
+from tailguard.postgres.location import ANSWER_WITHIN_S, connect
 
 _DEADLOCKS = "SELECT deadlocks FROM pg_catalog.pg_stat_database WHERE datname = current_catalog"
 
@@ -35,7 +35,7 @@ class Reader:
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
-        self._connection = connect(conninfo)
+        self._connection = connect(conninfo, answer_within_s=ANSWER_WITHIN_S)
         self._deadlocks_before = self._count_deadlocks()
 
     def value(self, query: str, *parameters: object) -> object:
@@ -45,7 +45,7 @@ class Reader:
         except psycopg.OperationalError:
             if not self._connection.closed:
                 raise
-        self._connection = connect(self._conninfo)
+        self._connection = connect(self._conninfo, answer_within_s=ANSWER_WITHIN_S)
         return self._read(query, parameters)
 
     def deadlocks(self) -> int:

@@ -9,8 +9,9 @@ import time
 import pytest
 
 STUBBORN = """
-import sys, time
+import ctypes, sys, time
 from tailguard.base.interrupts import Interrupts, left_behind
+libc = ctypes.CDLL(None)
 Interrupts().install()
 print("ready", flush=True)
 with left_behind("the schema tailguard_x: DROP SCHEMA tailguard_x"):
@@ -22,7 +23,7 @@ with left_behind("the schema tailguard_x: DROP SCHEMA tailguard_x"):
 """
 IN_A_LIBRARY = "time.sleep(60)"
 # One call that never looks at signals and gives the interpreter away, as a native library does.
-IN_NATIVE_CODE = "import ctypes; [ctypes.CDLL(None).pause() for _ in range(60)]"
+IN_NATIVE_CODE = "[libc.pause() for _ in range(60)]"
 
 
 def stubborn(wait=IN_A_LIBRARY):
