@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tailguard.config.merge import Config
     from tailguard.engine.iteration import Iteration
     from tailguard.engine.iteration.answers import RetriedError, StatusError, Timed
+    from tailguard.engine.iteration.async_iteration import AsyncIteration
     from tailguard.record.samples import Samples
     from tailguard.record.scenario import Invariant
     from tailguard.suite.fixture import fixture
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tailguard.suite.scenario import scenario
 
 __all__ = [
+    "AsyncIteration",
     "Config",
     "Invariant",
     "Iteration",
@@ -41,6 +43,7 @@ __all__ = [
 # Where each name comes from, once somebody asks for it: pytest loads this package in every project that has it
 # installed, and NumPy alone would add tenths of a second to each of its runs.
 _MODULES = {
+    "AsyncIteration": "tailguard.engine.iteration.async_iteration",
     "Config": "tailguard.config.merge",
     "Invariant": "tailguard.record.scenario",
     "Iteration": "tailguard.engine.iteration",

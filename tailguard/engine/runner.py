@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from tailguard.base.clock import sharpen_timers
 from tailguard.base.errors import UsageError
@@ -65,6 +65,18 @@ class Job:
 Task = Callable[[VirtualUsers], None]
 
 
+class Windowed(Protocol):
+    """What the first `users` workers do in a window."""
+
+    @property
+    def users(self) -> int: ...  # as in `Job`
+
+    @property
+    def window(self) -> DispatchWindow: ...  # as in `Job`
+
+    def __call__(self, users: VirtualUsers, /) -> None: ...  # as in `Job`
+
+
 class Runner:
     """Worker threads that live as long as the `with` block. At its end each one takes away its virtual users."""
 
@@ -99,7 +111,7 @@ class Runner:
         if failures:
             raise failures[0]
 
-    def run(self, job: Job, *, stop: Event | None = None, drain_s: float = 10.0) -> None:
+    def run(self, job: Windowed, *, stop: Event | None = None, drain_s: float = 10.0) -> None:
         """Run one window to its end.
 
         `drain_s` bounds the time from the window's end to the end of its last iteration. A worker that is not back by
@@ -126,7 +138,9 @@ class Runner:
         if failures:
             raise failures[0]
 
-    def _supervise(self, job: Job, working: set[int], stop: Event, drain_s: float) -> list[BaseException]:
+    def _supervise(
+        self, job: Windowed, working: set[int], stop: Event, drain_s: float
+    ) -> list[BaseException]:
         """Wait until all have ended or must be left behind (those stay in `working`); return what broke any."""
         failures: list[BaseException] = []
         give_up_s = leave_s = inf
@@ -140,7 +154,7 @@ class Runner:
                 leave_s = min(leave_s, monotonic() + GRACE_S)
         return failures
 
-    def _receive(self, job: Job, working: set[int], wait_s: float) -> list[BaseException]:
+    def _receive(self, job: Windowed, working: set[int], wait_s: float) -> list[BaseException]:
         """Take one worker's result, if any comes in time; results of those left behind earlier are not for us."""
         try:
             of_task, worker, failure = self._results.get(timeout=wait_s)

@@ -1,8 +1,8 @@
 """One scenario in one process: its virtual users play arrivals, by one set of rules whoever hands those out."""
 
 from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from tailguard.base.clock import Clock
@@ -10,9 +10,10 @@ from tailguard.base.errors import UsageError
 from tailguard.engine.arrivals import Arrivals, Start
 from tailguard.engine.iteration import Iteration, IterationContext
 from tailguard.engine.iteration.answers import Refusals
+from tailguard.engine.iteration.async_iteration import AsyncIteration
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.recorder import ErrorKinds, Recorder, merge
-from tailguard.engine.workload import Journey, Playable
+from tailguard.engine.workload import OnLoop, Playable
 from tailguard.record.samples import ERROR, Samples, pack_code
 
 # Error kinds of our own: an iteration that did not come back, and one that was due but found no user in time.
@@ -28,7 +29,7 @@ class VirtualUser:
         playing: whether an iteration is in progress.
     """
 
-    journey: Journey
+    journey: Callable[..., object]
     iteration: Iteration
     recorder: Recorder
     playing: bool = False
@@ -68,17 +69,52 @@ class ScenarioExecution:
             self.users.append(user)
             yield user
 
+    @property
+    def on_loop(self) -> OnLoop | None:
+        """The scenario's."""
+        return self._scenario.on_loop
+
+    @asynccontextmanager
+    async def user_on_loop(self, scenario: OnLoop, number: int) -> AsyncIterator[VirtualUser]:
+        """Make a virtual user on the loop, and take it away there."""
+        async with scenario.user(number) as journey:
+            user = self._timed(journey, number)
+            self.users.append(user)
+            yield user
+
+    def replaced(self, user: VirtualUser) -> VirtualUser:
+        """Return a new user in place of one that was left, with the same things of its own."""
+        new = self._timed(user.journey, user.iteration.user)
+        self.users.append(new)
+        return new
+
+    def now_ns(self) -> int:
+        """Return the present instant."""
+        return self._clock.now_ns()
+
+    async def play_on_loop(self, user: VirtualUser, start: Start) -> None:
+        """Play one iteration of an async journey, as `play` does. A cancelled one stays in progress, to be settled."""
+        self._begin(user, start)
+        iteration = user.iteration
+        assert isinstance(iteration, AsyncIteration)  # the journey is async
+        try:
+            await user.journey(iteration)  # type: ignore[misc]  # an async journey returns an awaitable
+            iteration.end()
+        except UsageError:
+            user.playing = False
+            raise
+        except Exception as failure:  # noqa: BLE001  # a failing journey is a sample, never the run's end
+            iteration.fail(failure)
+        user.playing = False
+
     def warming_up(self, user: VirtualUser) -> VirtualUser:
         """Return the same user, whose samples are not kept."""
         return self._timed(user.journey, user.iteration.user)
 
     def play(self, user: VirtualUser, start: Start) -> None:
         """Play one iteration; whatever the platform does is a sample. Raises UsageError if the scenario is wrong."""
-        if start.late_ns >= 0:
-            self.lateness_ns.append(start.late_ns)
+        self._begin(user, start)
         iteration = user.iteration
-        iteration.begin(start.number, start.due_ns, start.began_ns)
-        user.playing = True
         try:
             user.journey(iteration)
         except UsageError:
@@ -123,6 +159,13 @@ class ScenarioExecution:
         """Time of the journeys' own code before their first steps, over all iterations so far."""
         return sum(user.iteration.own_ns for user in self.users) / 1e9
 
-    def _timed(self, journey: Journey, number: int) -> VirtualUser:
+    def _begin(self, user: VirtualUser, start: Start) -> None:
+        if start.late_ns >= 0:
+            self.lateness_ns.append(start.late_ns)
+        user.iteration.begin(start.number, start.due_ns, start.began_ns)
+        user.playing = True
+
+    def _timed(self, journey: Callable[..., object], number: int) -> VirtualUser:
         recorder = Recorder()
-        return VirtualUser(journey, Iteration(self._context, recorder, number), recorder)
+        kind = AsyncIteration if self.on_loop else Iteration
+        return VirtualUser(journey, kind(self._context, recorder, number), recorder)

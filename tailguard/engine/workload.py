@@ -1,7 +1,7 @@
 """A workload: a scenario with the load that drives it, and what was measured."""
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import isfinite
 from typing import Protocol
@@ -12,12 +12,26 @@ from numpy.typing import NDArray
 from tailguard.base.errors import UsageError
 from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusal
+from tailguard.engine.iteration.async_iteration import AsyncIteration
 from tailguard.engine.schedule import Closed, Schedule
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import ScenarioEnded
 from tailguard.record.scenario import Schedule as RecordedSchedule
 
 Journey = Callable[[Iteration], object]
+AsyncJourney = Callable[[AsyncIteration], Awaitable[object]]
+
+
+class OnLoop(Protocol):
+    """What an async scenario needs of its event loop."""
+
+    def shared(self) -> AbstractAsyncContextManager[None]:
+        """Make what its users share."""
+        ...
+
+    def user(self, number: int) -> AbstractAsyncContextManager[AsyncJourney]:
+        """Make what is one virtual user's own."""
+        ...
 
 
 class Playable(Protocol):
@@ -43,6 +57,11 @@ class Playable(Protocol):
         """Clean, expected refusals."""
         ...
 
+    @property
+    def on_loop(self) -> OnLoop | None:
+        """How its users are made on an event loop; None if they are threads."""
+        ...
+
     def user(self, number: int) -> AbstractContextManager[Journey]:
         """Make what is one virtual user's own, in the thread that is the user; taken away in the same thread."""
         ...
@@ -57,6 +76,7 @@ class PlainScenario:
     steps: tuple[str, ...] = ()
     title: str = ""
     refusals: tuple[Refusal, ...] = ()
+    on_loop: OnLoop | None = None
 
     def user(self, number: int) -> AbstractContextManager[Journey]:  # all users are alike
         """The same journey for all."""

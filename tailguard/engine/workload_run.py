@@ -1,11 +1,13 @@
 """A workload on its way: its schedule, run window by window, until its budget is spent."""
 
+from dataclasses import dataclass
 from threading import Event
 
 import numpy as np
 
 from tailguard.base.clock import Clock
 from tailguard.engine.dispatch_window import DispatchWindow, WindowSpec
+from tailguard.engine.event_loop import AsyncJob, EventLoop
 from tailguard.engine.runner import Job, Runner
 from tailguard.engine.scenario_execution import ScenarioExecution
 from tailguard.engine.workload import Measurement, Pace, Workload
@@ -14,6 +16,25 @@ from tailguard.record.scenario import ScenarioEnded
 
 # A rest of the budget shorter than this is not worth a slice, and one that rounds to nothing would never be spent.
 SHORTEST_SLICE_S = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Players:
+    """Who plays: worker threads, and an event loop if there is an async scenario."""
+
+    runner: Runner
+    loop: EventLoop | None
+
+    def job(self, execution: ScenarioExecution, users: int, window: DispatchWindow) -> Job | AsyncJob:
+        """Return what the workers do in a window."""
+        if self.loop is None or execution.on_loop is None:
+            return Job(execution, users, window)
+        return AsyncJob(self.loop.users(execution), window)
+
+    def cancel(self, execution: ScenarioExecution) -> None:
+        """End what is still in flight on the loop after it was settled."""
+        if self.loop is not None and execution.on_loop is not None:
+            self.loop.users(execution).cancel()
 
 
 class WorkloadRun:
@@ -40,11 +61,16 @@ class WorkloadRun:
         """The scenario's."""
         return self.execution.name
 
-    def run_slice(self, runner: Runner, stop: Event, pace: Pace) -> None:
+    @property
+    def threads(self) -> int:
+        """How many worker threads it takes: one for each user, or one that hands starts to an event loop."""
+        return 1 if self.execution.on_loop else self.users
+
+    def run_slice(self, players: Players, stop: Event, pace: Pace) -> None:
         """Run the next piece of the schedule (the warm-up before the first); end if the budget is spent."""
         load = self._workload.load
         if self._warmed_up < load.warmup:
-            self._warm_up(runner, stop, pace.drain_s)
+            self._warm_up(players, stop, pace.drain_s)
         length_s = min(pace.slice_s, max(load.max_seconds - self.measured_s, 0.0))
         spec = WindowSpec(
             starts_ns=self._starts_ns,
@@ -57,8 +83,10 @@ class WorkloadRun:
         )
         window = DispatchWindow(spec, self._clock)
         try:
-            runner.run(Job(self.execution, self.users, window), stop=stop, drain_s=pace.drain_s)
+            job = players.job(self.execution, self.users, window)
+            players.runner.run(job, stop=stop, drain_s=pace.drain_s)
             self.execution.settle(window, interrupted=stop.is_set())
+            players.cancel(self.execution)
         finally:
             self._advance(window)
         self._end_if_spent()
@@ -107,7 +135,7 @@ class WorkloadRun:
         """Time that the budget still allows, in seconds of this scenario's own."""
         return 0.0 if self.ended else max(self._workload.load.max_seconds - self.measured_s, 0.0)
 
-    def _warm_up(self, runner: Runner, stop: Event, drain_s: float) -> None:
+    def _warm_up(self, players: Players, stop: Event, drain_s: float) -> None:
         """Run the declared warm-up iterations: counted, not kept."""
         load = self._workload.load
         spec = WindowSpec(
@@ -121,7 +149,8 @@ class WorkloadRun:
             warmup=True,
         )
         window = DispatchWindow(spec, self._clock)
-        runner.run(Job(self.execution, self.users, window), stop=stop, drain_s=drain_s)
+        players.runner.run(players.job(self.execution, self.users, window), stop=stop, drain_s=drain_s)
+        players.cancel(self.execution)
         self._warmed_up = window.next_index
 
     def _advance(self, window: DispatchWindow) -> None:

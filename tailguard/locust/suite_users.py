@@ -26,6 +26,12 @@ def user_classes(file: str, without: Collection[str]) -> dict[str, type[JourneyU
                 f"There is no scenario {name!r} to leave out.{did_you_mean(name, [*suite.scenarios])}"
             )
     install(LoadTest)
+    for name, each in suite.scenarios.items():
+        if each.is_async and name not in without:
+            raise UsageError(
+                f"{each.place}: scenario {name!r} is async, which Locust's greenlets do not play: leave it out, and "
+                f"play it with `tailguard run {Path(each.journey.__code__.co_filename).name}::{name}`"
+            )
     found = [
         user_class(each)
         for name, each in suite.scenarios.items()

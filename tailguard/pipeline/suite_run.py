@@ -9,6 +9,7 @@ import psycopg
 
 from tailguard.base.errors import TailguardError
 from tailguard.config.merge import Config
+from tailguard.engine.event_loop.watch import Hold
 from tailguard.engine.measure import Done, Pace, Progress, measure
 from tailguard.engine.placement import choose_placement, pinned
 from tailguard.engine.summary import scenario_entry
@@ -29,7 +30,7 @@ from tailguard.record.run_record import Ended
 from tailguard.record.scenario import ScenarioEnded
 from tailguard.suite.discovery import open_suite
 from tailguard.trust.doubts import find_doubts
-from tailguard.trust.suite_doubts import doubts_of_notes
+from tailguard.trust.suite_doubts import HELD_LOOP, doubts_of_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ class SuiteRun:
                     stop=monitor.stop,
                     pace=Pace(slice_s=self.config.load.slice_s),
                     telemetry=telemetry,
+                    on_held=self._held,
                     run_id=ready.run.id,
                     seed=ready.run.seed,
                 )
@@ -151,6 +153,12 @@ class SuiteRun:
         if self.watch.on_progress is not None:
             self.watch.on_progress(progress)
         monitor.look(progress.samples)
+
+    def _held(self, hold: Hold) -> None:
+        self.ready.run.note(
+            HELD_LOOP,
+            f"a journey's own code held the event loop for {hold.held_s * 1e3:.0f} ms at {hold.place}",
+        )
 
     def _save(self, name: str, measurement: Measurement) -> None:
         title = next(each.title for each in self.ready.scenarios if each.name == name)

@@ -22,6 +22,9 @@ from tailguard.suite.signature import short
 
 Made = TypeVar("Made", Fixture[Any], Scenario[...])  # Any: of every type of value
 
+# Iterations of an async scenario that are in flight at most, if it states none: they cost a loop little.
+ASYNC_USERS = 64
+
 # Files of a suite's folder that are read by somebody else.
 NOT_SCENARIOS = ("_", "test_", "conftest", "locust_")
 
@@ -92,7 +95,8 @@ def _stated(suite: Suite) -> Layer:
     values: dict[str, OptionValue] = {}
     sources: dict[str, str] = {}
     for scenario in suite.scenarios.values():
-        for key, value in stated_load(scenario.rate, scenario.users).items():
+        users = scenario.users or (ASYNC_USERS if scenario.rate and scenario.is_async else 0)
+        for key, value in stated_load(scenario.rate, users).items():
             name = f"scenario.{scenario.name}.{key}"
             values[name], sources[name] = value, scenario.place
     return Layer("scenario", values, sources)

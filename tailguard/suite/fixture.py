@@ -6,7 +6,7 @@ from typing import Generic, Literal, TypeVar, get_args, overload
 
 from tailguard.base.errors import UsageError
 from tailguard.suite.rows import Row, Rows
-from tailguard.suite.signature import checked_name, place_of, refuse_async, wanted
+from tailguard.suite.signature import checked_name, is_async, place_of, wanted
 
 T = TypeVar("T")
 
@@ -30,6 +30,11 @@ class Fixture(Generic[T]):
     needs: tuple[str, ...]
     is_given: bool = False
     rows: Rows | None = None  # what a journey gets anew in each iteration
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it is made on an event loop."""
+        return is_async(self.make)
 
     @property
     def module(self) -> str:
@@ -56,6 +61,7 @@ def fixture(
         scope: "run": once, in the process that was started; the value is plain data, as other processes get a copy.
             "process": once in each process that makes load, shared by its threads.
             "user": once for each virtual user, made and taken away in its own thread.
+            An `async def` one, for async journeys, is made on their event loop.
 
     Raises:
         UsageError: an unknown scope, or a function that cannot be a fixture.
@@ -68,7 +74,11 @@ def fixture(
 def _fixture(make: Callable[..., T], scope: Scope) -> Fixture[T]:
     if scope not in SCOPES:
         raise UsageError(f"{place_of(make)}: scope {scope!r} is not one of {', '.join(SCOPES)}")
-    refuse_async(make)
+    if scope == "run" and is_async(make):
+        raise UsageError(
+            f"{place_of(make)}: {make.__name__} is async; a fixture of scope 'run' is made where no event loop runs: "
+            "write it as a plain `def`"
+        )
     return Fixture(checked_name("fixture", make), scope, make, wanted(make))
 
 

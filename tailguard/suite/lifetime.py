@@ -56,23 +56,30 @@ class Lifetime:
 
     def make(self, fixture: AnyFixture, arguments: dict[str, object]) -> object:
         """Call a fixture and remember how to take away what it made."""
-        try:
+        with naming(fixture):
             made = fixture.make(**arguments)
             if not inspect.isgeneratorfunction(fixture.make):
                 return made
             assert isinstance(made, Generator)  # a generator function was called
             value = next(made)
-        except StopIteration:
-            raise UsageError(f"{fixture.place}: fixture {fixture.name!r} ended without a yield") from None
-        except TailguardError:
-            raise
-        except Exception as failure:
-            line = line_of_failure(failure, fixture.make.__code__.co_filename)
-            raise UsageError(
-                f"{line}: fixture {fixture.name!r} could not be made: {type(failure).__name__}: {mask(str(failure))}"
-            ) from failure
         self._stack.callback(_take_away, fixture, made)
         return value
+
+
+@contextmanager
+def naming(fixture: AnyFixture) -> Iterator[None]:
+    """Raise what a fixture raises while it is made as UsageError, with its file and line."""
+    try:
+        yield
+    except (StopIteration, StopAsyncIteration):
+        raise UsageError(f"{fixture.place}: fixture {fixture.name!r} ended without a yield") from None
+    except TailguardError:
+        raise
+    except Exception as failure:
+        line = line_of_failure(failure, fixture.make.__code__.co_filename)
+        raise UsageError(
+            f"{line}: fixture {fixture.name!r} could not be made: {type(failure).__name__}: {mask(str(failure))}"
+        ) from failure
 
 
 def _take_away(fixture: AnyFixture, generator: Generator[object, None, None]) -> None:

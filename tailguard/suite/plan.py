@@ -24,6 +24,11 @@ class Node:
     needs: tuple["Node", ...]
 
     @property
+    def on_loop(self) -> bool:
+        """Whether it is made on an event loop, as it is async or needs what is."""
+        return self.fixture.is_async or any(need.on_loop for need in self.needs)
+
+    @property
     def key(self) -> str:
         """A name that is the same in every process of a run."""
         needs = f"({','.join(need.key for need in self.needs)})" if self.needs else ""
@@ -68,11 +73,25 @@ def plan_scenario(scenario: Scenario[...], table: Table) -> Plan:
         {name: planner.node(name, asks) for name in scenario.journey_needs},
         {name: planner.node(name, f"{asks}: its invariants") for name in check_needs},
     )
+    _refuse_on_loop(found, asks)
     if taken := [node.fixture.name for node in walk(found.check) if node.fixture.rows]:
         raise UsageError(
             f"{asks}: its invariants ask for {taken[0]!r}: a row belongs to an iteration or a user"
         )
     return found
+
+
+def _refuse_on_loop(plan: Plan, asks: str) -> None:
+    """Raise UsageError for an async fixture where no event loop runs."""
+    without_loop = {"its invariants, which are": plan.check}
+    if not plan.scenario.is_async:
+        without_loop["a journey that is"] = plan.journey
+    for what, nodes in without_loop.items():
+        for node in walk(nodes):
+            if node.fixture.is_async:
+                raise UsageError(
+                    f"{node.fixture.place}: fixture {node.fixture.name!r} is async and is needed by {what} not: {asks}"
+                )
 
 
 class _Planner:

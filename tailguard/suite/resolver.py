@@ -13,6 +13,7 @@ from tailguard.suite.data import Data, from_data, skipped_data, to_data
 from tailguard.suite.fixture import Scope
 from tailguard.suite.invariants import SkippedError, checked
 from tailguard.suite.lifetime import Lifetime
+from tailguard.suite.loop_lifetime import LoopLifetime, ScenarioOnLoop
 from tailguard.suite.plan import SAMPLES, Node, Nodes, Plan, walk
 
 
@@ -25,7 +26,8 @@ class Resolver(Lifetime):
 
     def __init__(self, run_values: Mapping[str, Data] | None = None, seed: int = 1) -> None:
         super().__init__()
-        self._seed = seed
+        self.seed = seed
+        self.on_loop: LoopLifetime | None = None
         self._run_values = run_values
         self._exported: dict[str, Data] = {}
 
@@ -53,11 +55,11 @@ class Resolver(Lifetime):
             self._make(plan.check, "run", "process")
         except SkippedError as skipped:
             unchecked = str(skipped)
-        return BoundScenario(plan, self, unchecked, self._seed)
+        return BoundScenario(plan, self, unchecked)
 
     def _make(self, nodes: Nodes, *scopes: Scope) -> None:
         for node in walk(nodes):
-            if node.fixture.scope in scopes:
+            if node.fixture.scope in scopes and not node.on_loop:
                 self.value(node)
 
     def _new(self, node: Node) -> object:
@@ -77,13 +79,13 @@ class Resolver(Lifetime):
 class UserLifetime(Lifetime):
     """A virtual user's own fixtures, on top of its process's."""
 
-    def __init__(self, process: Resolver, number: int, seed: int = 1) -> None:
+    def __init__(self, process: Resolver, number: int) -> None:
         super().__init__()
-        self._process, self._number, self._seed = process, number, seed
+        self._process, self._number = process, number
 
     def _new(self, node: Node) -> object:
         if node.fixture.rows:
-            return node.fixture.rows.at(self._number, self._seed)
+            return node.fixture.rows.at(self._number, self._process.seed)
         return super()._new(node) if node.fixture.scope == "user" else self._process.value(node)
 
 
@@ -98,7 +100,6 @@ class BoundScenario:
     plan: Plan
     resolver: Resolver
     unchecked: str
-    seed: int
     skipped: tuple[str, ...] = ()
 
     @property
@@ -122,6 +123,11 @@ class BoundScenario:
         return self.plan.scenario.refusals
 
     @property
+    def on_loop(self) -> ScenarioOnLoop | None:
+        """How its users are made on an event loop; None if its journey is not async."""
+        return ScenarioOnLoop(self.plan, self.resolver) if self.plan.scenario.is_async else None
+
+    @property
     def shared(self) -> list[object]:
         """The values of all fixtures that its users share, those of its invariants too."""
         return self.resolver.made(walk({**self.plan.journey, **self.plan.check}))
@@ -129,8 +135,8 @@ class BoundScenario:
     @contextmanager
     def user(self, number: int) -> Iterator[Callable[[Iteration], object]]:
         """Make one virtual user's fixtures in this thread; yield the journey, to be called for each iteration."""
-        journey, rows, seed = self.plan.scenario.journey, self.plan.rows, self.seed
-        with UserLifetime(self.resolver, number, seed) as own:
+        journey, rows, seed = self.plan.scenario.journey, self.plan.rows, self.resolver.seed
+        with UserLifetime(self.resolver, number) as own:
             arguments = {
                 name: own.value(node) for name, node in self.plan.journey.items() if name not in rows
             }

@@ -3,11 +3,10 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Concatenate, Generic, ParamSpec, overload
+from typing import Any, Concatenate, Generic, ParamSpec, overload
 
 from tailguard.base.errors import UsageError
 from tailguard.config.stated_load import stated_load
-from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusal, Refusals
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.record.scenario import Invariant
@@ -16,6 +15,7 @@ from tailguard.suite.signature import checked_name, place_of, refuse_async, want
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 Check = Callable[Q, Iterable[Invariant]]
+Journey = Callable[Concatenate[Any, P], object]  # Any: an Iteration, of an async journey an AsyncIteration
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,7 @@ class Scenario(Generic[P]):
 
     name: str
     title: str
-    journey: Callable[Concatenate[Iteration, P], object]
+    journey: Journey[P]
     rate: str
     users: int
     steps: tuple[str, ...]
@@ -64,6 +64,11 @@ class Scenario(Generic[P]):
         return self._checks[0] if self._checks else None
 
     @property
+    def is_async(self) -> bool:
+        """Whether the journey is awaited, on an event loop."""
+        return inspect.iscoroutinefunction(self.journey)
+
+    @property
     def module(self) -> str:
         """Name of the module that it was written in."""
         return self.journey.__module__
@@ -85,7 +90,7 @@ class Scenario(Generic[P]):
 
 
 @overload
-def scenario(journey: Callable[Concatenate[Iteration, P], object], /) -> Scenario[P]: ...
+def scenario(journey: Journey[P], /) -> Scenario[P]: ...
 @overload
 def scenario(
     *,
@@ -95,9 +100,9 @@ def scenario(
     steps: Sequence[str] = (),
     slo: Sequence[str] = (),
     refusals: Mapping[Refusal, str] | Sequence[Refusal] = (),
-) -> Callable[[Callable[Concatenate[Iteration, P], object]], Scenario[P]]: ...
+) -> Callable[[Journey[P]], Scenario[P]]: ...
 def scenario(
-    journey: Callable[Concatenate[Iteration, P], object] | None = None,
+    journey: Journey[P] | None = None,
     /,
     *,
     title: str = "",
@@ -106,7 +111,7 @@ def scenario(
     steps: Sequence[str] = (),
     slo: Sequence[str] = (),
     refusals: Mapping[Refusal, str] | Sequence[Refusal] = (),
-) -> Scenario[P] | Callable[[Callable[Concatenate[Iteration, P], object]], Scenario[P]]:
+) -> Scenario[P] | Callable[[Journey[P]], Scenario[P]]:
     """Make a function a scenario: the attributes of `Scenario` say what the arguments mean.
 
     The title is made of the function's name unless it is given. `refusals` without shares may be a plain sequence.
@@ -115,7 +120,7 @@ def scenario(
         UsageError: file and line, and what of it cannot be.
     """
 
-    def declare(journey: Callable[Concatenate[Iteration, P], object]) -> Scenario[P]:
+    def declare(journey: Journey[P]) -> Scenario[P]:
         name = checked_name("scenario", journey)
         shares = refusals if isinstance(refusals, Mapping) else dict.fromkeys(refusals, "")
         made = Scenario(
@@ -135,9 +140,10 @@ def scenario(
 
 
 def _check_declared(made: Scenario[P]) -> None:
-    refuse_async(made.journey)
-    if inspect.isgeneratorfunction(made.journey):
-        raise UsageError(f"{made.place}: scenario {made.name!r} yields: a journey is a plain function")
+    if inspect.isgeneratorfunction(made.journey) or inspect.isasyncgenfunction(made.journey):
+        raise UsageError(
+            f"{made.place}: scenario {made.name!r} yields: a journey is a plain function, or an async one"
+        )
     _ = made.journey_needs
     if set(map(len, made.slo)) == {1}:
         raise UsageError(f"{made.place}: slo is one text; write it as a list: slo=[...]")

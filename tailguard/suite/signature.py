@@ -62,7 +62,12 @@ def wanted(function: Callable[..., object], *, after: int = 0) -> tuple[str, ...
     return tuple(names)
 
 
+def is_async(function: Callable[..., object]) -> bool:
+    """Whether a function needs an event loop to do its work."""
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
 def refuse_async(function: Callable[..., object]) -> None:
     """Raise UsageError for what would not run when it is called."""
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    if is_async(function):
         raise UsageError(f"{place_of(function)}: {function.__name__} is async; write it as a plain `def`")

@@ -7,9 +7,12 @@ from tailguard.record.doubt import SKIPPED_SCENARIO, Doubt, Grade
 # What a fixture notes (`run.note`) if the target's limiter answered instead of it, or a pool of rows ran out.
 THROTTLED, EXHAUSTED = "throttled", "pool_exhausted"
 UNCHECKED = "invariants_unchecked"
-_GRAVE = {
-    THROTTLED: ("no answer 429", "lift the rate on the target, then measure again"),
-    EXHAUSTED: ("a row for each iteration", "give the pool more rows, or end sooner"),
+# What a run notes if a journey's own code blocked the event loop that all its users share.
+HELD_LOOP = "held_loop"
+_NOTED = {
+    THROTTLED: (Grade.GRAVE, "no answer 429", "lift the rate on the target, then measure again"),
+    EXHAUSTED: (Grade.GRAVE, "a row for each iteration", "give the pool more rows, or end sooner"),
+    HELD_LOOP: (Grade.WARN, "the loop comes back within 50 ms", "await what waits there, or make it a step"),
 }
 
 
@@ -54,8 +57,8 @@ def doubts_of_notes(notes: Mapping[str, object]) -> Iterator[Doubt]:
     for name, value in notes.items():
         if name == UNCHECKED:
             yield unchecked(None, str(value))
-        elif name in _GRAVE:
-            limit, remedy = _GRAVE[name]
+        elif name in _NOTED:
+            grade, limit, remedy = _NOTED[name]
             yield Doubt(
-                kind=name, scenario=None, grade=Grade.GRAVE, measured=str(value), limit=limit, remedy=remedy
+                kind=name, scenario=None, grade=grade, measured=str(value), limit=limit, remedy=remedy
             )

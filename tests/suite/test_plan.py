@@ -109,9 +109,11 @@ def test_a_fixture_with_a_wrong_scope_or_form_is_refused_with_its_line():
         @fixture(scope="session")
         def one(): ...
 
-    with pytest.raises(UsageError, match="two is async"):
+    with pytest.raises(
+        UsageError, match="two is async; a fixture of scope 'run' is made where no event loop runs"
+    ):
 
-        @fixture
+        @fixture(scope="run")
         async def two(): ...
 
 

@@ -72,9 +72,10 @@ def test_one_function_yields_all_invariants():
         def second(samples): ...
 
 
-def async_journey():
+def async_generator():
     @scenario
-    async def buy(it): ...
+    async def buy(it):
+        yield
 
 
 def generator():
@@ -116,7 +117,7 @@ def bare_limit():
 @pytest.mark.parametrize(
     ("declare", "why"),
     [
-        (async_journey, "buy is async"),
+        (async_generator, "'buy' yields"),
         (generator, "'buy' yields"),
         (no_iteration, "has no argument for the iteration"),
         (starred, r"takes \*things"),

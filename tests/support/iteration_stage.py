@@ -1,5 +1,6 @@
 """An iteration on a fake clock, for the tests of iterations."""
 
+import asyncio
 from types import SimpleNamespace
 
 from tailguard.base.errors import UsageError
@@ -30,15 +31,31 @@ class Answer(SimpleNamespace):
 class Stage:
     """An iteration on a fake clock, and what it recorded."""
 
-    def __init__(self, steps=("one", "two"), refusals=(RefusedError,)):
+    def __init__(self, steps=("one", "two"), refusals=(RefusedError,), kind=Iteration):
         self.clock = FakeClock(1000)
         self.recorder = Recorder()
         self.context = IterationContext("run", 7, "shop", self.clock, StepNames(steps), Refusals(refusals))
-        self.iteration = Iteration(self.context, self.recorder, user=3)
+        self.iteration = kind(self.context, self.recorder, user=3)
 
     def begin(self, number=0, due_ns=1000):
         self.iteration.begin(number, due_ns, self.clock.now_ns())
         return self.iteration
+
+    def play_async(self, journey, due_ns=1000):
+        """Play one iteration of an async journey, as an execution does."""
+
+        async def played():
+            it = self.begin(0, due_ns)
+            try:
+                await journey(it)
+            except UsageError:
+                raise
+            except Exception as failure:  # noqa: BLE001  # as the loop does
+                it.fail(failure)
+            else:
+                it.end()
+
+        asyncio.run(played())
 
     def samples(self):
         return self.recorder.samples("shop", self.context.steps.names(), self.context.errors.names())

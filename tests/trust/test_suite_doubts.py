@@ -26,3 +26,12 @@ def test_what_was_skipped_is_named_with_its_reason():
     assert skipped_scenario("buy", "no till").measured == "not measured: no till"
     assert skipped_step("buy", "pay", "no till").measured == "pay was not measured: no till"
     assert unchecked("buy", "no till").scenario == "buy"
+
+
+def test_a_journey_that_held_the_event_loop_is_a_warning():
+    (doubt,) = doubts_of_notes({"held_loop": "held for 200 ms at shop.py, line 3"})
+    assert (doubt.kind, doubt.grade, doubt.measured) == (
+        "held_loop",
+        Grade.WARN,
+        "held for 200 ms at shop.py, line 3",
+    )

@@ -1,0 +1,163 @@
+"""Async scenarios: one event loop in a thread of its own, on which many virtual users' iterations are in flight."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from threading import Semaphore, Thread
+from types import TracebackType
+from typing import Self, TypeVar
+
+from tailguard.base.errors import UsageError
+from tailguard.engine.arrivals import Start
+from tailguard.engine.dispatch_window import DispatchWindow
+from tailguard.engine.event_loop.watch import HeldLoopWatch, Hold
+from tailguard.engine.scenario_execution import ScenarioExecution, VirtualUser
+from tailguard.engine.workload import OnLoop
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+# What the virtual users are given to take away what is their own: a server that has not answered by then will not.
+LEAVE_S = 10.0
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop of uvloop if it is installed, else of asyncio."""
+    try:
+        import uvloop  # noqa: PLC0415  # only some have it
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+class EventLoop:
+    """A loop in its own thread, as long as the `with` block; the users that were made on it are taken away there."""
+
+    def __init__(self) -> None:
+        self.loop = new_loop()
+        # A daemon: a journey that holds the loop must not keep the process alive.
+        self._thread = Thread(target=self.loop.run_forever, name="event-loop", daemon=True)
+        self._stack = AsyncExitStack()
+        self._pools: dict[ScenarioExecution, AsyncUsers] = {}
+        self._watch = HeldLoopWatch(self.loop, self._thread)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watch.stop()
+        try:
+            self._run(asyncio.wait_for(self._stack.aclose(), LEAVE_S), LEAVE_S + 1.0)
+        except TimeoutError:
+            log.warning("async virtual users were left: their own was not taken away within %g s", LEAVE_S)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(1.0)
+        if not self._thread.is_alive():
+            self.loop.close()
+
+    def enter(self, executions: Mapping[ScenarioExecution, int]) -> None:
+        """Make so many virtual users of each scenario. Raises what broke one."""
+        for execution, users in executions.items():
+            if (scenario := execution.on_loop) is not None:
+                self._run(self._enter(execution, scenario, users), None)
+        self._watch.start()
+
+    @property
+    def longest_hold(self) -> Hold | None:
+        """Where a journey's own code held the loop longest, if any did."""
+        return max(self._watch.holds.values(), key=lambda hold: hold.held_s, default=None)
+
+    def users(self, execution: ScenarioExecution) -> "AsyncUsers":
+        """Return the users of a scenario."""
+        return self._pools[execution]
+
+    async def _enter(self, execution: ScenarioExecution, scenario: OnLoop, users: int) -> None:
+        await self._stack.enter_async_context(scenario.shared())
+        made = [
+            await self._stack.enter_async_context(execution.user_on_loop(scenario, number))
+            for number in range(users)
+        ]
+        self._pools[execution] = AsyncUsers(execution, self.loop, made)
+
+    def _run(self, work: Coroutine[object, object, T], timeout_s: float | None) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout_s)
+
+
+class AsyncUsers:
+    """The virtual users of an async scenario.
+
+    A thread hands out the starts: the loop's own timers are 1 ms coarse.
+    """
+
+    def __init__(
+        self, execution: ScenarioExecution, loop: asyncio.AbstractEventLoop, users: list[VirtualUser]
+    ) -> None:
+        self._execution, self._loop = execution, loop
+        self._idle, self._count = users, len(users)
+        self._free = Semaphore(len(users))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: UsageError | None = None
+
+    def play(self, window: DispatchWindow) -> None:
+        """Play all starts of a window, and wait for the last one's end. Raises UsageError for a wrong scenario."""
+        while True:
+            self._free.acquire()
+            start = window.claim()
+            if start is None:
+                self._free.release()
+                break
+            self._loop.call_soon_threadsafe(self._begin, start, window)
+        for _ in range(self._count):
+            self._free.acquire()
+        self._free.release(self._count)
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def cancel(self) -> None:
+        """Cancel what is still in flight: it was settled."""
+        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+
+    def _begin(self, start: Start, window: DispatchWindow) -> None:
+        began_ns = self._execution.now_ns()
+        late_ns = began_ns - start.due_ns if start.late_ns >= 0 else -1
+        own = self._idle.pop()
+        task = self._loop.create_task(
+            self._play(own, replace(start, began_ns=began_ns, late_ns=late_ns), window)
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _play(self, own: VirtualUser, start: Start, window: DispatchWindow) -> None:
+        try:
+            user = self._execution.warming_up(own) if window.spec.warmup else own
+            await self._execution.play_on_loop(user, start)
+        except UsageError as error:
+            self._failure = error
+            window.close()
+        except asyncio.CancelledError:
+            own = self._execution.replaced(own)  # what the old one still does is not kept
+        finally:
+            window.release()
+            self._idle.append(own)
+            self._free.release()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AsyncJob:
+    """What one worker thread does in one window: hand its starts to the loop."""
+
+    pool: AsyncUsers
+    window: DispatchWindow
+    users: int = 1
+
+    def __call__(self, _: object) -> None:
+        """Do it, in the worker's thread."""
+        self.pool.play(self.window)
