@@ -14,10 +14,15 @@ def users(file: str, *, without: Collection[str] = ()) -> "dict[str, type[Journe
     """Return a User class for each scenario beside `file`, by its name: for `globals().update(users(__file__))`.
 
     `without` names scenarios that are left out. Returns {} unless Locust is running: in-process nothing of it is
-    loaded, as it patches the interpreter.
+    loaded, as it patches the interpreter. A mistake in the suite ends the process with its sentence and 64.
     """
     if "locust" not in sys.modules:
         return {}
+    from tailguard.base.errors import UsageError  # noqa: PLC0415  # see above
     from tailguard.locust.suite_users import user_classes  # noqa: PLC0415  # see above
 
-    return user_classes(file, without)
+    try:
+        return user_classes(file, without)
+    except UsageError as error:
+        print(f"Error: {error}", file=sys.stderr)  # locust would print a traceback
+        raise SystemExit(64) from None

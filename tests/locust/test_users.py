@@ -52,6 +52,29 @@ def test_in_process_the_scenarios_load_without_locust_and_have_no_users():
     assert run(sys.executable, "-c", code).split() == ["[]", "set()"]
 
 
+@pytest.mark.system
+def test_an_async_scenario_is_refused_by_name_with_the_command_that_plays_it(tmp_path):
+    (tmp_path / "tailguard.toml").write_text('[suite]\nscenarios = ["shop.py"]', encoding="utf-8")
+    (tmp_path / "shop.py").write_text(
+        "import tailguard as tg\n@tg.scenario\nasync def find(it): ...\n", encoding="utf-8"
+    )
+    (tmp_path / "locust_users.py").write_text(
+        "from tailguard.locust import users\nglobals().update(users(__file__))\n", encoding="utf-8"
+    )
+    done = subprocess.run(
+        [LOCUST, "-f", "locust_users.py", "--list"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith("TAILGUARD")},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 64
+    assert "scenario 'find' is async, which Locust's greenlets do not play" in done.stderr
+    assert "play it with `tailguard run shop.py::find`" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.proof
 def test_a_wrong_objectives_file_ends_before_anything_starts(tmp_path):
     path = tmp_path / "o.toml"
