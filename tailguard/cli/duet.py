@@ -45,7 +45,7 @@ from tailguard.duet.side_spec import SideSpec
     help="TOML file with the servers' routes, log-in and data (default: ./tailguard.toml).",
 )
 @click.option(
-    "--pairs", type=click.IntRange(9), default=40, show_default=True, help="Pairs of blocks at most."
+    "--pairs", type=click.IntRange(1), default=40, show_default=True, help="Pairs of blocks at most."
 )
 @click.option(
     "--minutes",

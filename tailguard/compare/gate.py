@@ -72,6 +72,14 @@ def looks_at(pairs: int) -> list[int]:
     return [*(look for look in LOOKS if look < pairs), pairs]
 
 
+def fewest_pairs(metrics: int, alpha: float) -> int:
+    """Return the fewest pairs at which one of so many metrics can FAIL.
+
+    If the candidate is slower in all n pairs, p = SHARES * 2^-n; Holm's step-down (1979) asks for p <= alpha / metrics.
+    """
+    return math.ceil(math.log2(SHARES * metrics / alpha))
+
+
 def hodges_lehmann(d: NDArray[np.float64], alpha: float) -> tuple[float, float, float]:
     """Return estimate, lower and upper bound of the centre of d, each bound wrong with at most alpha.
 
@@ -97,7 +105,7 @@ def _decide(d: NDArray[np.float64], margin: float, alpha: float) -> Change:
     elif high < margin:
         state, claim = State.PASS, f"not slower by {math.expm1(margin):.1%}"
     elif math.isinf(low):
-        fewest = math.ceil(math.log2(SHARES / alpha))
+        fewest = fewest_pairs(1, alpha)
         state, claim = State.INCONCLUSIVE, f"too few pairs to say anything: at least {fewest} are needed"
     else:
         state, claim = State.INCONCLUSIVE, f"neither slower nor within {math.expm1(margin):.1%}"

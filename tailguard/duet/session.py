@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from tailguard.base.errors import TailguardError
+from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.state import State
-from tailguard.compare.comparison import compare_blocks, decided
-from tailguard.compare.gate import LOOKS
+from tailguard.compare.comparison import ALPHA, compare_blocks, compared_quantiles, decided
+from tailguard.compare.gate import LOOKS, fewest_pairs
 from tailguard.compare.gate_quality import gate_quality, quality_sentence, ratios_of
 from tailguard.compare.history import machine_of
 from tailguard.config.merge import Config
@@ -209,4 +209,16 @@ def perform_duet(
     config, suite = open_suite(config)
     margins = configured_margins(config, suite.steps)
     loads_of(config, suite)  # a block that finds an impossible one is only a block that failed
+    check_pairs(budget.pairs, [suite.steps[name] for name in config.scenarios or suite.scenarios], margins)
     return DuetExecution(config, specs, margins, budget, target).perform(command)
+
+
+def check_pairs(pairs: int, steps: Sequence[Sequence[str]], margins: Margins) -> None:
+    """Raise UsageError if so many pairs can never FAIL, with the fewest that can; `steps` are each scenario's."""
+    metrics = sum(max(len(names), 1) * len(compared_quantiles(margins)) + 1 for names in steps)
+    fewest = fewest_pairs(metrics, ALPHA)
+    if pairs < fewest:
+        raise UsageError(
+            f"--pairs {pairs}: with {metrics} metrics {fewest} pairs are the fewest that can find a slowdown, however "
+            f"large. Give --pairs {fewest} or more, or compare fewer scenarios with --scenario."
+        )

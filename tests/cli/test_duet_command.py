@@ -62,7 +62,10 @@ def latest(tmp_path: Path) -> tuple[RunRecord, Duet]:
         ),
         (["--candidate-env", "FAULTS"], "'FAULTS' is not a variable: write it as NAME=VALUE"),
         (["--baseline-ref", "HEAD", "--scenario", "registraton"], "Did you mean"),
-        (["--baseline-ref", "HEAD", "--pairs", "3"], "--pairs"),
+        (
+            ["--baseline-ref", "HEAD", "--pairs", "10", "--scenario", "registration"],
+            "--pairs 10: with 4 metrics 11 pairs are the fewest that can find a slowdown",
+        ),
         (
             ["--baseline-ref", "HEAD", "--set", "load.min_samples=5000"],
             "The load of registration is impossible",

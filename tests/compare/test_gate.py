@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
 from tailguard.base.errors import UsageError
-from tailguard.compare.gate import gate_blocks, hodges_lehmann, inverted_cdf
+from tailguard.compare.gate import fewest_pairs, gate_blocks, hodges_lehmann, inverted_cdf, p_slower
+from tailguard.judge.multiplicity import holm
 
 differences = st.integers(9, 40).flatmap(
     lambda n: st.lists(
@@ -150,3 +151,16 @@ def _duet(rng, slower, q, delta):
     ab = np.arange(40)[:, None] % 2 == 0  # AB, BA, AB, ...
     a, b = np.where(ab, first, second), np.where(ab, second, first) * (1 + slower)
     return gate_blocks(list(a), list(b), q=q, delta=delta).state
+
+
+@given(st.integers(1, 60))
+def test_one_of_so_many_metrics_can_fail_at_the_fewest_pairs_and_never_at_one_less(metrics):
+    def grants(n):
+        return holm([p_slower(np.ones(n)), *[1.0] * (metrics - 1)], 0.01)[0]
+
+    fewest = fewest_pairs(metrics, 0.01)
+    assert (grants(fewest), grants(fewest - 1)) == (True, False)
+
+
+def test_the_fewest_pairs_are_those_of_the_exact_test():
+    assert [fewest_pairs(metrics, 0.01) for metrics in (1, 4, 23)] == [9, 11, 13]

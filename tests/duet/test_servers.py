@@ -22,7 +22,7 @@ SECRET = "a secret that is only for this test, thirty-two bytes"
 SERVE = f"{TAILGUARD} serve --port {{port}}"
 SMALL = (
     *("--scenario", "registration", "--set", "load.max_samples=30", "--set", "load.min_samples=30"),
-    *("--set", "load.warmup=5", "--pairs", "9"),
+    *("--set", "load.warmup=5", "--pairs", "11"),
 )
 
 
