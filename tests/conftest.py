@@ -55,6 +55,12 @@ def own_suite(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> N
     monkeypatch.setenv("TAILGUARD_CONFIG", str(pytestconfig.rootpath / "tailguard.toml"))
 
 
+@pytest.fixture(autouse=True)
+def no_secrets_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test masks what another one was given."""
+    monkeypatch.setattr("tailguard.base.secrets._known", {})
+
+
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """What is told while the test runs, as `said.messages`."""

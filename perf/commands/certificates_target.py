@@ -14,7 +14,7 @@ import tailguard as tg
 from reference.certificates import LocalStorage, Metrics, S3Storage, connect_s3
 from reference.database import Database
 from reference.errors import PlatformError
-from tailguard.postgres import connect, for_session, locate
+from tailguard.postgres import address, connect, for_session, locate
 
 F = TypeVar("F", bound=Callable[..., Any])
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -103,9 +103,10 @@ def _conninfo(dsn: str | None, schema: str | None) -> str:
         table = connection.execute(
             "SELECT pg_catalog.to_regclass('tournament_engine_certificate_certificate')"
         ).fetchone()
+        where = address(connection)
     if table is None or table[0] is None:
         raise tg.UsageError(
-            f"{place.address} has no table tournament_engine_certificate_certificate"
+            f"{where} has no table tournament_engine_certificate_certificate"
             f"{f' in schema {schema}' if schema else ''}: name the schema with --schema."
         )
     return conninfo

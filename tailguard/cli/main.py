@@ -1,5 +1,7 @@
 """The command line. This table is the whole of it: a command, the file it lives in."""
 
+import os
+import sys
 import traceback
 from collections.abc import Sequence
 
@@ -7,7 +9,7 @@ import click
 
 from tailguard.base.errors import InterruptedRunError, TailguardError
 from tailguard.base.log_lines import shown_lines
-from tailguard.base.secrets import mask
+from tailguard.base.secrets import mask, remember
 from tailguard.cli.lazy import Command, SuiteGroup
 
 COMMANDS = {
@@ -47,6 +49,7 @@ def cli() -> None:
 def run_cli(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. A user's own mistake never ends in a traceback."""
     args = None if arguments is None else list(arguments)
+    remember(*(sys.argv[1:] if args is None else args), os.environ.get("DATABASE_URL", ""))
     try:
         with shown_lines():
             code = cli.main(args=args, prog_name="tailguard", standalone_mode=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tailguard.base.errors import UsageError
+from tailguard.base.secrets import remember
 from tailguard.config.layers import Layer, environment_layer, file_layer, flatten, read_toml, set_layer
 from tailguard.config.option import Option, did_you_mean
 from tailguard.config.suite_table import FILE_NAME, SuiteTable, find_file, read_table, suite_in
@@ -268,6 +269,7 @@ def _merged(layers: Sequence[Layer], schema: Mapping[str, Option]) -> dict[str, 
             source = layer.source_of(name)
             if name not in schema:
                 raise UsageError(f"{source}: unknown key {name!r}.{_hint(name, schema)}")
+            remember(*(text for text in (raw if isinstance(raw, list) else [raw]) if isinstance(text, str)))
             from_text = isinstance(raw, str) and layer.source in {"environment", "flag", "--set"}
             value = schema[name].parse(raw, source) if from_text else schema[name].accept(raw, source)
             settings[name] = Setting(schema[name], value, source, rank)

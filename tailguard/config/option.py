@@ -8,7 +8,7 @@ from operator import ge, gt, lt
 from typing import Any, TypeAlias
 
 from tailguard.base.errors import UsageError
-from tailguard.base.secrets import MASK, mask
+from tailguard.base.secrets import MASK, mask, mask_all
 
 OptionValue: TypeAlias = bool | int | float | str | list[str]  # what TOML knows and we use
 
@@ -73,7 +73,7 @@ class Option:
 
     def shown(self, value: object) -> object:
         """Return `value` as it may be shown and saved."""
-        return _masked(str(value)) if self.secret and value else value
+        return _masked(str(value)) if self.secret and value else mask_all(value)
 
     def _broken_rule(self, value: Any) -> str | None:
         if self.one_of and value not in self.one_of:

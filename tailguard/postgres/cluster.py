@@ -12,6 +12,7 @@ from pathlib import Path
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.ports import LOOPBACK
 from tailguard.base.processes import Watchdog
+from tailguard.base.secrets import keep_secret
 from tailguard.base.unprivileged_user import UnprivilegedUser
 from tailguard.postgres.binaries import Binaries
 
@@ -41,7 +42,9 @@ class Cluster:
     @property
     def password(self) -> str:
         """Return the superuser's password, made when the cluster was."""
-        return (self.root / "password").read_text(encoding="utf-8").strip()
+        password = (self.root / "password").read_text(encoding="utf-8").strip()
+        keep_secret(password)
+        return password
 
     def prepare(self, binaries: Binaries, settings: Mapping[str, Setting], watchdog: Watchdog) -> None:
         """Make the data directory if there is none, and write its configuration."""

@@ -44,11 +44,6 @@ class Database:
     bin_dir: Path | None = None  # psql and pgbench, if the server is embedded
     control: ServerControl | None = field(default=None, repr=False)  # likewise: yours is never stopped
 
-    @property
-    def address(self) -> str:
-        """Return "host:port/database", never the password."""
-        return address(self.conninfo)
-
     def connect(self, **options: Any) -> psycopg.Connection[Any]:
         """Connect in autocommit with our schema as the search path. Raises DatabaseError with host and port."""
         return connect(self.conninfo, **options)
@@ -95,7 +90,7 @@ def schema_on(conninfo: str, schema: str | None = None, server: Server | None = 
         version = keeper.info.parameter_status("server_version") or "unknown"
         own = for_session(conninfo, name, major=keeper.info.server_version // 10_000)
         found = (server.source, server.bin_dir, server.control) if server else ("yours",)
-        place = f"schema {name} in {_where(keeper)}: DROP SCHEMA {name} CASCADE"
+        place = f"schema {name} in {address(keeper)}: DROP SCHEMA {name} CASCADE"
         with nullcontext() if server else left_behind(place):
             try:
                 yield Database(own, name, version.split()[0], *found)
@@ -105,7 +100,7 @@ def schema_on(conninfo: str, schema: str | None = None, server: Server | None = 
 
 def check(connection: psycopg.Connection[Any]) -> None:
     """Raise DatabaseError if we cannot work on this server, before anything is made."""
-    where = f"PostgreSQL at {_where(connection)}"
+    where = f"PostgreSQL at {address(connection)}"
     major = connection.info.server_version // 10_000
     if major < OLDEST_MAJOR:
         raise DatabaseError(f"{where} is version {major}: {OLDEST_MAJOR} or newer is needed")
@@ -146,11 +141,6 @@ def _check_ddl(connection: psycopg.Connection[Any], where: str) -> None:
         ) from error
 
 
-def _where(connection: psycopg.Connection[Any]) -> str:
-    info = connection.info
-    return f"{info.host or 'localhost'}:{info.port}/{info.dbname}"
-
-
 def _drop(keeper: psycopg.Connection[Any], conninfo: str, name: str) -> None:
     """Drop the schema, over a new connection if the keeper's is broken (one sees that only by using it)."""
     try:
@@ -166,4 +156,4 @@ def _drop(keeper: psycopg.Connection[Any], conninfo: str, name: str) -> None:
 def _mention_leftovers(keeper: psycopg.Connection[Any]) -> None:
     """Say what killed runs left in somebody's database. It is not ours to drop unasked: see `schema.leftovers`."""
     if names := ", ".join(item.name for item in schemas.leftovers(keeper)):
-        _LOG.warning("killed runs left schemas in %s: DROP SCHEMA %s CASCADE", _where(keeper), names)
+        _LOG.warning("killed runs left schemas in %s: DROP SCHEMA %s CASCADE", address(keeper), names)

@@ -16,7 +16,7 @@ from tailguard.migrations.index import find_table
 from tailguard.migrations.migration import Migration
 from tailguard.migrations.sql import folded, statements
 from tailguard.postgres.database import Database, open_database, schema_on
-from tailguard.postgres.location import connect, locate
+from tailguard.postgres.location import address, connect, locate
 from tailguard.postgres.restore import restore
 from tailguard.postgres.server import embedded_postgres
 from tailguard.proofs.load.copy import copy_rows
@@ -60,11 +60,10 @@ def prove_target(
             log.info("Seeding %s rows on an embedded PostgreSQL %s.", f"{rows:,}", database.version)
             _seed(database, migration, rows, sorted((folder or Path()).glob("seed/*.sql")) if folder else [])
         else:
+            with database.connect() as connection:
+                where = address(connection)
             log.info(
-                "Copying up to %s rows of yours to the schema %s at %s.",
-                f"{rows:,}",
-                database.schema,
-                database.address,
+                "Copying up to %s rows of yours to the schema %s at %s.", f"{rows:,}", database.schema, where
             )
             log.info("Your own table is only read; the load runs on this server all the same.")
             _copy(database, migration, rows, schema or _first_schema(place.conninfo))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tailguard.base.secrets import mask
+from tailguard.base.secrets import mask, remember
 from tailguard.base.text_format import utc
 from tailguard.config.merge import Config
 from tailguard.record.chaos import Chaos
@@ -78,6 +78,7 @@ class Run:
         `identity` is what `new_id` returned, if it was needed before. Raises UsageError naming the folder if it cannot
         be written.
         """
+        remember(*command)
         created, identity = datetime.now(UTC), identity or new_id()
         folder = Path(config.runs_dir) / f"{created:%Y%m%dT%H%M%SZ}-{identity}"
         with saving(folder):

@@ -14,7 +14,7 @@ from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.interrupts import left_behind
 from tailguard.base.processes import Child, Watchdog
 from tailguard.s3.embedded import EMBEDDED_REGION, Start, find_weed, moto, seaweedfs
-from tailguard.s3.store import S3Server, StorageError, ensure_bucket, remove_ours, software
+from tailguard.s3.store import S3Server, StorageError, check_answer, ensure_bucket, remove_ours, software
 
 DEFAULT_BUCKET = "tailguard"
 _START_TIMEOUT_S = 60.0  # 1 s here
@@ -84,6 +84,7 @@ def your_s3(
         secret_key=env["AWS_SECRET_ACCESS_KEY"],
         session_token=env.get("AWS_SESSION_TOKEN") or None,
     )
+    check_answer(server)
     made = ensure_bucket(server)
     with left_behind(f"objects of ours in the bucket {server.bucket} below {server.prefix}: remove them"):
         try:
@@ -101,7 +102,7 @@ def _check_yours(endpoint: str, env: Mapping[str, str]) -> None:
     if "@" in endpoint:
         raise StorageError(f"--s3-endpoint {_shown(endpoint)}: give keys in AWS_* variables, not in the URL")
     if not endpoint.startswith(("http://", "https://")):
-        raise StorageError(f"--s3-endpoint {_shown(endpoint)} is no URL: write https://host:port")
+        raise StorageError(f"--s3-endpoint {_shown(endpoint)} is not a URL: write https://host:port")
 
 
 def start_until_it_answers(

@@ -1,17 +1,22 @@
 """An S3 endpoint to store on: where it is, how to sign, and what in it is ours."""
 
 import logging
-import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import boto3
+import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tailguard.base.errors import UsageError
+from tailguard.base.secrets import keep_secret
+from tailguard.base.text_format import duration_s
 from tailguard.record import environment as record
 
 if TYPE_CHECKING:
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 5, 30
 _LOG = logging.getLogger(__name__)
+_REDIRECT = 3  # the hundreds of 301, 302, 307, 308
+_SKEW_S = 15 * 60  # a signature of another time than this is refused, as by Amazon's
 _MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
 
 
@@ -52,6 +59,10 @@ class S3Server:
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
     session_token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Have the keys masked wherever they turn up."""
+        keep_secret(self.secret_key, self.session_token)
 
     def client(self, **config: Any) -> "S3Client":
         """Return a boto3 client, path style and SigV4; `config` goes to botocore's Config."""
@@ -92,11 +103,7 @@ def ensure_bucket(server: S3Server, **config: Any) -> bool:
             return False
         client.create_bucket(Bucket=server.bucket, **_where(server.region))
     except ClientError as error:
-        code = error.response["Error"].get("Code", "unknown")
-        raise StorageError(
-            f"S3 at {server.address} refuses the bucket {server.bucket!r} ({code}): check AWS_ACCESS_KEY_ID, "
-            "AWS_SECRET_ACCESS_KEY and the bucket's name and rights"
-        ) from None
+        raise StorageError(f"S3 at {server.address} {_refused(error, server.bucket)}") from None
     except (BotoCoreError, ValueError) as error:
         raise StorageError(
             f"S3 at {server.address} cannot be reached ({type(error).__name__}): check that it runs and that "
@@ -105,6 +112,48 @@ def ensure_bucket(server: S3Server, **config: Any) -> bool:
     finally:
         client.close()
     return True
+
+
+def check_answer(server: S3Server) -> None:
+    """Ask once without a key. Raises StorageError if the server sends us elsewhere: botocore would follow for ever."""
+    url = f"{server.endpoint.rstrip('/')}/{server.bucket}"
+    try:
+        answer = urllib3.request("HEAD", url, redirect=False, retries=False, timeout=_CONNECT_TIMEOUT_S)
+    except urllib3.exceptions.HTTPError:  # `ensure_bucket` will say it, or has other certificates
+        return
+    if answer.status // 100 != _REDIRECT:
+        return
+    place = urlsplit(answer.headers.get("Location", ""))
+    region = answer.headers.get("x-amz-bucket-region")
+    if place.netloc and f"{place.scheme}://{place.netloc}" != server.endpoint.rstrip("/"):
+        remedy = f"to {place.scheme}://{place.netloc}: give that as --s3-endpoint"
+    elif region:
+        remedy = f"because the bucket is in the region {region}: give that region's endpoint, and s3.region"
+    else:
+        remedy = "and does not say where: give the endpoint of the bucket's region, and s3.region"
+    raise StorageError(f"S3 at {server.address} sends us elsewhere ({answer.status}) {remedy}")
+
+
+def _refused(error: ClientError, bucket: str) -> str:
+    code = error.response["Error"].get("Code", "unknown")
+    told = error.response["ResponseMetadata"].get("HTTPHeaders", {}).get("date", "")
+    apart_s = _apart_s(told)
+    if code == "RequestTimeTooSkewed" or apart_s > _SKEW_S:
+        return (
+            f"refuses us because its clock says {told or 'another time'}, which is {duration_s(apart_s)} from ours:"
+            " set the clock of this machine, or of that one"
+        )
+    return (
+        f"refuses the bucket {bucket!r} ({code}): check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's name"
+        " and rights"
+    )
+
+
+def _apart_s(told: str) -> float:
+    try:
+        return abs((parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):  # no date, or one without a zone
+        return 0.0
 
 
 def software(server: S3Server) -> str:
@@ -152,14 +201,6 @@ def _delete(client: "S3Client", bucket: str, keys: list[str]) -> None:
     except ClientError:
         for key in keys:
             client.delete_object(Bucket=bucket, Key=key)
-
-
-def masked(text: str, server: S3Server) -> str:
-    """Return `text` without the server's keys."""
-    for secret in (server.secret_key, server.session_token, server.access_key):
-        if secret:
-            text = text.replace(secret, "***")
-    return re.sub(r"(X-Amz-Signature=)[0-9a-f]+", r"\1***", text)
 
 
 def _exists(client: "S3Client", bucket: str) -> bool:

@@ -4,10 +4,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
@@ -16,10 +18,11 @@ from botocore.exceptions import ClientError
 
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.ports import free_ports
+from tailguard.base.secrets import keep_secret, mask
 from tailguard.s3 import embedded
 from tailguard.s3 import server as server_module
 from tailguard.s3.server import embedded_s3, open_s3, your_s3
-from tailguard.s3.store import S3Server, StorageError, ensure_bucket, masked, remove_ours
+from tailguard.s3.store import S3Server, StorageError, ensure_bucket, remove_ours
 
 pytestmark = pytest.mark.system
 
@@ -126,7 +129,7 @@ def test_an_unreachable_endpoint_is_named_without_the_keys():
     ("endpoint", "environ", "said"),
     [
         ("http://127.0.0.1:9", {}, "needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
-        ("127.0.0.1:9", {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "is no URL"),
+        ("127.0.0.1:9", {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "is not a URL"),
     ],
 )
 def test_what_is_missing_is_named_before_anything_is_tried(endpoint, environ, said):
@@ -231,9 +234,59 @@ def test_an_endpoint_with_a_password_in_it_is_refused_and_shown_without(environ)
     assert "s3cret" not in str(refused.value)
 
 
+class Answering(BaseHTTPRequestHandler):
+    """Answers every request alike, as `answer` says: the status and the headers."""
+
+    answer: tuple[int, dict[str, str]] = (200, {})
+
+    def do_HEAD(self):
+        status, headers = self.answer
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def answering():
+    """A server of a few lines, by its endpoint; `Answering.answer` is what it says."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("answer", "help_"),
+    [
+        (
+            (301, {"Location": "https://store.example.org/tailguard"}),
+            "to https://store.example.org: give that as",
+        ),
+        ((301, {"x-amz-bucket-region": "eu-west-1"}), "is in the region eu-west-1"),
+        ((307, {}), "does not say where"),
+        ((403, {"Date": "Wed, 01 Jan 2020 00:00:00 GMT"}), "its clock says Wed, 01 Jan 2020 00:00:00 GMT"),
+        ((403, {}), "check AWS_ACCESS_KEY_ID"),
+    ],
+)
+def test_a_server_that_sends_us_elsewhere_or_has_another_time_is_told_as_that(
+    answering, monkeypatch, answer, help_
+):
+    monkeypatch.setattr(Answering, "answer", answer)
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s3cret"}
+    with pytest.raises(StorageError) as refused, your_s3(answering, environ=keys):
+        pass
+    assert help_ in str(refused.value)
+    assert refused.value.exit_code == 64
+
+
 def test_keys_and_signatures_are_masked_in_any_text(s3_server, client):
     url = client.generate_presigned_url("get_object", Params={"Bucket": s3_server.bucket, "Key": "k"})
-    shown = masked(f"{url} {s3_server.secret_key}", s3_server)
+    keep_secret(s3_server.secret_key)
+    shown = mask(f"{url} {s3_server.secret_key}")
     assert s3_server.secret_key not in shown
     assert s3_server.access_key not in shown
     assert "X-Amz-Signature=***" in shown

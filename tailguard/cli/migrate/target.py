@@ -11,7 +11,7 @@ from tailguard.config.merge import load_config
 from tailguard.migrations.checks import told_plainly
 from tailguard.migrations.ledger import LEDGER
 from tailguard.postgres.database import Database
-from tailguard.postgres.location import connect, connect_to_catalogue, locate
+from tailguard.postgres.location import address, connect, connect_to_catalogue, locate
 from tailguard.postgres.server import embedded_postgres, workbench_dir
 from tailguard.postgres.session import for_session
 from tailguard.proofs.tables import MakeTables, table_maker
@@ -35,10 +35,9 @@ def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
         with connect(conninfo) as connection:
             found = _current_schema(connection, schema)
             version = str(connection.info.server_version // 10_000)
+            where = address(connection)
         ledger = f"{found}.{LEDGER}"
-        log.info(
-            "Database: %s (by %s), schema %s. The ledger is %s.", place.address, place.named_by, found, ledger
-        )
+        log.info("Database: %s (by %s), schema %s. The ledger is %s.", where, place.named_by, found, ledger)
         with told_plainly():
             yield Database(conninfo, found, version, "yours")
         return

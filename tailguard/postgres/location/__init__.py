@@ -1,23 +1,19 @@
 """Which PostgreSQL to work on: the one you name, the one your environment names, or an embedded one."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import _WaitTimeout  # psycopg has no public name for it
 
 from tailguard.base.errors import UsageError
+from tailguard.postgres.location.connection_string import checked
 from tailguard.postgres.session import CATALOGUE, for_session
 
-APPLICATION = "tailguard"
 # Any of these alone points libpq to a server; the password and the options only refine it.
 _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
-# SQLAlchemy and Django write the driver into the scheme.
-_DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
 _CONNECT_TIMEOUT_S = 10
 # A question of ours takes milliseconds, the drop of a large schema seconds; a server that is silent for longer hangs.
 ANSWER_WITHIN_S = 30.0
@@ -48,22 +44,17 @@ class Location:
     conninfo: str = field(repr=False)
     named_by: str
 
-    @property
-    def address(self) -> str:
-        """Return "host:port/database" for people, never the password."""
-        return address(self.conninfo)
-
 
 def locate(dsn: str | None = None, environ: Mapping[str, str] | None = None) -> Location | None:
     """Return the database named by `dsn`, else by DATABASE_URL, else by libpq's PG* variables; None if none is.
 
-    Raises DatabaseError if the text is no connection string.
+    Raises UsageError if the text is not a connection string.
     """
     env = os.environ if environ is None else environ
     if dsn:
-        return Location(_checked(dsn, "--dsn"), "--dsn")
+        return Location(checked(dsn, "--dsn"), "--dsn")
     if url := env.get("DATABASE_URL"):
-        return Location(_checked(url, "DATABASE_URL"), "DATABASE_URL")
+        return Location(checked(url, "DATABASE_URL"), "DATABASE_URL")
     if named := [name for name in _LIBPQ if env.get(name)]:
         return Location("", ", ".join(named))
     return None
@@ -103,9 +94,7 @@ def connect(
             **(defaults | options),  # type: ignore[arg-type]  # libpq's own words
         )
     except psycopg.OperationalError as error:
-        reason = _reason(error, conninfo)
-        remedy = POOLERS_REMEDY if "unsupported startup parameter" in reason else _REMEDY
-        raise DatabaseError(f"PostgreSQL at {address(conninfo)} cannot be used: {reason} {remedy}") from None
+        raise DatabaseError(_refused(error)) from None
     connection.answer_within_s = answer_within_s
     return connection
 
@@ -115,40 +104,21 @@ def connect_to_catalogue(conninfo: str) -> "psycopg.Connection[tuple[object, ...
     return connect(for_session(conninfo, *CATALOGUE), answer_within_s=ANSWER_WITHIN_S)
 
 
-def address(conninfo: str) -> str:
-    """Return "host:port/database" of a connection string as libpq would complete it."""
-    known = _completed(conninfo)
-    host = known.get("host") or known.get("hostaddr") or "localhost"
-    return f"{host}:{known.get('port') or 5432}/{known.get('dbname') or known.get('user') or ''}"
+def address(connection: "psycopg.Connection[Any]") -> str:
+    """Return "host:port/database" of what was reached, whoever named it: a service, one of many hosts."""
+    info = connection.info
+    return f"{info.host or 'localhost'}:{info.port}/{info.dbname}"
 
 
-def _completed(conninfo: str) -> dict[str, str]:
-    """Overlay `conninfo` on what libpq takes from the environment."""
-    defaults = {
-        str(option.keyword.decode()): option.val.decode()
-        for option in psycopg.pq.Conninfo.get_defaults()
-        if option.val is not None
-    }
-    return defaults | {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}
-
-
-def _checked(text: str, named_by: str) -> str:
-    normal = _DRIVER.sub(r"\1://", text.strip())
-    try:
-        conninfo_to_dict(normal)
-    except psycopg.ProgrammingError:
-        # libpq's own message may quote the text, and the text holds a password.
-        raise DatabaseError(
-            f"{named_by} is no PostgreSQL connection string: write postgresql://user@host:5432/database"
-        ) from None
-    return make_conninfo(
-        normal, application_name=conninfo_to_dict(normal).get("application_name") or APPLICATION
-    )
-
-
-def _reason(error: psycopg.OperationalError, conninfo: str) -> str:
-    """Return libpq's last words as sentences on one line, with the password taken out should they hold it."""
-    words = " ".join(str(error).split())
-    words += "" if words.endswith((".", "?")) else "."
-    password = _completed(conninfo).get("password")
-    return words.replace(password, "***") if password else words
+def _refused(error: psycopg.OperationalError) -> str:
+    """Say by libpq's own words why there is no connection, as sentences on one line."""
+    lines = (line.strip() for line in str(error).splitlines())
+    words = " ".join(line if line.endswith((".", "?", ":")) else f"{line}." for line in lines if line)
+    words = words.rpartition("All failures were: ")[
+        2
+    ]  # of many hosts; before that, the last one stands twice
+    remedy = POOLERS_REMEDY if "unsupported startup parameter" in words else _REMEDY
+    tried = error.pgconn
+    parts = [part.decode() for part in (tried.host, tried.port, tried.db)] if tried else []
+    place = " at {}:{}/{}".format(*parts) if all(parts) and parts else ""
+    return f"PostgreSQL{place} cannot be used: {words} {remedy}"
