@@ -17,7 +17,7 @@ told = []
 with left_behind("the schema tailguard_x: DROP SCHEMA tailguard_x"):
     while True:
         try:
-            told or told.append(print("ready", flush=True))
+            told or (told.append(True), print("ready", flush=True))
             {wait}
         except KeyboardInterrupt:
             print("raised", flush=True)
