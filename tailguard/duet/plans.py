@@ -33,6 +33,6 @@ def explain_queries(database: Database, folder: Path) -> dict[str, ExplainedQuer
                 explain(connection, query.sql, query.parameters)  # the first fills caches and sets hint bits
                 document = explain(connection, query.sql, query.parameters)
                 found[migration.slug] = ExplainedQuery(document=document)
-            except psycopg.Error as error:
+            except (psycopg.Error, UsageError) as error:
                 found[migration.slug] = ExplainedQuery(document=None, error=mask(str(error).strip()))
     return found

@@ -9,18 +9,38 @@ import psycopg
 from psycopg import sql
 
 from tailguard.base.errors import UsageError
-from tailguard.migrations.errors import MigrationStoppedError, WrongIndexError
-from tailguard.migrations.index import Equivalent, Index, Shape, Table, indexes_of
+from tailguard.migrations.errors import MigrationStoppedError
+from tailguard.migrations.index import (
+    Index,
+    Shape,
+    Table,
+    UnknownShapeError,
+    catalogue_name,
+    indexes_of,
+    wanted_shape,
+)
 from tailguard.migrations.migration import Migration
+from tailguard.migrations.refusals import other_shape, refuse
+from tailguard.migrations.text.sql import LONGEST_NAME, IndexStatement, cut
 from tailguard.migrations.watch import Watch
 
+HALF = re.compile(r"_cc(?:new|old)\d*$")
 
-def leftovers(connection: psycopg.Connection[Any], table: Table, index: str) -> list[Index]:
-    """Return the INVALID indexes called `index`, or as REINDEX CONCURRENTLY calls its halves (_ccnew, _ccold)."""
-    name = re.compile(re.escape(index) + r"(_cc(new|old)\d*)?")
+
+def leftovers(connection: psycopg.Connection[Any], table: Table, written: str) -> list[Index]:
+    """Return the INVALID indexes of a name, and those that REINDEX CONCURRENTLY named after it (_ccnew, _ccold)."""
+    index = catalogue_name(connection, written)
     return [
-        found for found in indexes_of(connection, table) if not found.usable and name.fullmatch(found.name)
+        found
+        for found in indexes_of(connection, table)
+        if not found.usable and (found.name == index or _is_half_of(found.name, index))
     ]
+
+
+def _is_half_of(name: str, index: str) -> bool:
+    """Whether PostgreSQL would call a half of a rebuild so: it cuts a long name to make room for the ending."""
+    half = HALF.search(name)
+    return half is not None and name == cut(index, LONGEST_NAME - len(half[0])) + half[0]
 
 
 def dropping(index: Index) -> sql.Composed:
@@ -28,43 +48,27 @@ def dropping(index: Index) -> sql.Composed:
     return sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(index.schema, index.name))
 
 
-def check_built(built: Index | None, migration: Migration, wanted: Shape) -> None:
-    """Raise unless the index is there, valid, ready and of the wanted shape: no error is not yet success."""
+def known_shape(
+    connection: psycopg.Connection[Any], table: Table, build: IndexStatement
+) -> tuple[Shape | None, str]:
+    """Return the shape that a statement asks for, or None and why PostgreSQL cannot tell."""
+    try:
+        return wanted_shape(connection, table, build), ""
+    except UnknownShapeError as error:
+        return None, str(error)
+
+
+def check_built(built: Index | None, migration: Migration, wanted: Shape | None) -> None:
+    """Raise unless the index is there, valid, ready and of the wanted shape, if that is known: no error is not yet
+    success.
+    """
     if built is None or not built.usable:
         state = "absent" if built is None else f"INVALID (valid={built.valid}, ready={built.ready})"
         raise MigrationStoppedError(
             f"{migration.name}: PostgreSQL reported success, but the index is {state}."
             " Somebody else changed it meanwhile: see `tailguard migrate status`, then run up again."
         )
-    refuse_other_shape(built, wanted)
-
-
-def refuse_other_shape(present: Index, wanted: Shape) -> None:
-    """Raise WrongIndexError if the index of the wanted name indexes something else."""
-    have, want = present.shape, wanted
-    if (have.unique, have.definition) != (want.unique, want.definition):
-        raise WrongIndexError(
-            f"{present.schema}.{present.name} exists and is another index: {_words(have)}; wanted: {_words(want)}."
-            " Rename or drop the one that is there, or give the migration another name."
-        )
-
-
-def refuse_equivalent(migration: Migration, found: list[Equivalent]) -> None:
-    """Raise WrongIndexError if another index already serves what the new one would."""
-    if found:
-        raise WrongIndexError(
-            f"{migration.name} was not built: {describe(found[0])}."
-            " A second one would cost every write and gain no read. Build it all the same with --allow-equivalent."
-        )
-
-
-def describe(equivalent: Equivalent) -> str:
-    """Say in words why an index already serves the wanted one."""
-    turned = ", read backward" if equivalent.backward else ""
-    condition = (
-        f", if its first {equivalent.equality} column(s) are compared with =" if equivalent.equality else ""
-    )
-    return f"{equivalent.name} ({equivalent.definition}) already serves it{turned}{condition}"
+    refuse(other_shape(built, wanted))
 
 
 def out_of_time(watch: Watch, deadline_s: float) -> str:
@@ -81,13 +85,15 @@ def told_plainly() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-        raise UsageError(f"PostgreSQL refuses{state}: {first_line(error)}.") from error
+        raise UsageError(f"PostgreSQL refuses{state}: {in_full(error)}") from error
+
+
+def in_full(error: psycopg.Error) -> str:
+    """Return PostgreSQL's own message with its detail and its hint, as sentences."""
+    parts = (first_line(error), error.diag.message_detail, error.diag.message_hint)
+    return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
 
 
 def first_line(error: psycopg.Error) -> str:
     """Return PostgreSQL's own message in one line."""
     return error.diag.message_primary or next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _words(shape: Shape) -> str:
-    return f"{'UNIQUE ' if shape.unique else ''}{shape.definition}"

@@ -1,52 +1,50 @@
 """A migration: an index built or removed concurrently, the way back, and the query that it is for."""
 
 import hashlib
-import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config, load_config
-from tailguard.migrations.sql import IndexStatement, created_index, dropped_index, folded, statements
-from tailguard.record.migration import Act, Parameter
+from tailguard.migrations.text.query import Query, query_of, read_query
+from tailguard.migrations.text.sql import (
+    IndexStatement,
+    created_index,
+    dropped_index,
+    folded,
+    read_sql,
+    statements,
+)
+from tailguard.record.migration import Act
 
 FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<slug>[a-z0-9_]+)\.(?P<part>up|down|query)\.sql")
-PARTS = ("up", "down", "query")
-PARAMETERS = re.compile(r"^--\s*parameters:\s*(?P<json>.*)$", re.MULTILINE)
-ALSO = re.compile(r"^--\s*also:\s*(?P<json>.*)$", re.MULTILINE)
-PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """The query a migration is for: psycopg named parameters, and the example values that it is measured with.
-
-    `also` holds more example values (a rare one, an absent one), for which the query must not get worse.
-    """
-
-    sql: str
-    parameters: Mapping[str, Parameter]
-    also: tuple[Mapping[str, Parameter], ...] = ()
+WAYS = ("up", "down")
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One numbered index: `up` and `down` are a single statement each, `build` is what the creating one says.
 
-    A `removal` drops the index on its way up, and builds it again on its way down.
+    A `removal` drops the index on its way up, and builds it again on its way down. `stated_query` is what the index is
+    for, or why that is not known: only a proof needs it.
     """
 
     number: str
     slug: str
     up: str
     down: str
-    query: Query
+    stated_query: Query | UsageError
     build: IndexStatement
     removal: bool = False
+
+    @property
+    def query(self) -> Query:
+        """The query that the index is for. Raises UsageError if none is stated, or none that can be measured."""
+        if isinstance(self.stated_query, UsageError):
+            raise self.stated_query
+        return self.stated_query
 
     @property
     def act(self) -> Act:
@@ -65,13 +63,29 @@ class Migration:
 
     @property
     def index(self) -> str:
-        """The index's name as the catalogue has it."""
+        """The index's name as a catalogue in UTF-8 has it; a server is asked itself (`index.catalogue_name`)."""
         return folded(self.build.index)
 
     @property
     def sha256(self) -> str:
         """What identifies the content in the ledger: the hash of the way up and the way down."""
         return hashlib.sha256(f"{self.up}\0{self.down}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class BadMigration:
+    """A migration that cannot be used, or a file that is none, and why. It stops no other one."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationFolder:
+    """What a folder holds, in the order of the numbers."""
+
+    migrations: tuple[Migration, ...]
+    bad: tuple[BadMigration, ...] = ()
 
 
 def configured_folder(config: Config) -> Path | None:
@@ -92,35 +106,51 @@ def chosen_folder(given: Path | None) -> Path:
     return folder
 
 
-def load_migrations(folder: Path) -> list[Migration]:
-    """Read and check all migrations of a folder, in order of their numbers.
-
-    Raises UsageError, naming the file, if one is missing, wrongly named or not what a concurrent migration may be.
-    """
+def read_folder(folder: Path) -> MigrationFolder:
+    """Read all migrations of a folder, each by itself. Raises UsageError if there is no such folder."""
     if not folder.is_dir():
         raise UsageError(f"The migrations folder {folder} does not exist.")
     files: dict[tuple[str, str], dict[str, Path]] = {}
+    bad: list[BadMigration] = []
     for path in sorted(folder.glob("*.sql")):
         match = FILE_NAME.fullmatch(path.name)
         if match is None:
-            raise UsageError(
-                f"{path}: not a migration's name. Call it NNNN_slug.up.sql, .down.sql or .query.sql."
-            )
-        files.setdefault((match["number"], match["slug"]), {})[match["part"]] = path
-    _refuse_shared_numbers(folder, list(files))
-    return [_load(number, slug, parts) for (number, slug), parts in sorted(files.items())]
+            why = f"{path}: not a migration's name. Call it NNNN_slug.up.sql, .down.sql or .query.sql."
+            bad.append(BadMigration(path.name, why))
+        else:
+            files.setdefault((match["number"], match["slug"]), {})[match["part"]] = path
+    found: list[Migration] = []
+    for (number, slug), parts in sorted(files.items()):
+        try:
+            _refuse_shared_number(folder, number, files)
+            found.append(_load(number, slug, parts))
+        except UsageError as error:
+            bad.append(BadMigration(f"{number}_{slug}", str(error)))
+    return MigrationFolder(tuple(found), tuple(bad))
 
 
-def find_migration(migrations: Sequence[Migration], name: str) -> Migration:
-    """Return the migration called `name`: its number, its slug, or both. Raises UsageError if there is none."""
-    for migration in migrations:
+def load_migrations(folder: Path) -> list[Migration]:
+    """Read all migrations of a folder. Raises UsageError for the first that cannot be used: for who needs them all."""
+    read = read_folder(folder)
+    for bad in read.bad:
+        raise UsageError(bad.why)
+    return list(read.migrations)
+
+
+def find_migration(folder: MigrationFolder, name: str) -> Migration:
+    """Return the migration called `name`: its number, its slug, or both. Raises UsageError if none can be used."""
+    for migration in folder.migrations:
         if name in (migration.name, migration.slug, migration.number):
             return migration
-    known = ", ".join(migration.name for migration in migrations) or "none"
+    for bad in folder.bad:
+        number, _, slug = bad.name.partition("_")
+        if name in (bad.name, number, slug):
+            raise UsageError(bad.why)
+    known = ", ".join(migration.name for migration in folder.migrations) or "none"
     raise UsageError(f"There is no migration {name!r}. Known: {known}.")
 
 
-def what_if(up: str, query: str, parameters: object) -> Migration:
+def what_if(up: str, query: str, parameters: str) -> Migration:
     """Make a migration of a statement that is not in a file yet. Raises UsageError as `load_migrations` does."""
     found = statements(up)
     build = created_index(found[0]) if len(found) == 1 else None
@@ -131,33 +161,44 @@ def what_if(up: str, query: str, parameters: object) -> Migration:
         )
     down = f"DROP INDEX CONCURRENTLY {build.index}"
     return Migration(
-        "what-if", folded(build.index), found[0], down, _query("--query", query, parameters), build
+        "what-if", folded(build.index), found[0], down, query_of("--query", query, parameters), build
     )
 
 
-def _refuse_shared_numbers(folder: Path, keys: list[tuple[str, str]]) -> None:
-    numbers = [number for number, _ in keys]
-    for number, slug in keys:
-        if numbers.count(number) > 1:
-            raise UsageError(
-                f"{folder}: two migrations have the number {number}, {slug} is one. Renumber the newer one."
-            )
+def _refuse_shared_number(folder: Path, number: str, keys: Iterable[tuple[str, str]]) -> None:
+    sharing = [f"{number}_{slug}" for each, slug in sorted(keys) if each == number]
+    if len(sharing) > 1:
+        raise UsageError(
+            f"{folder}: two migrations have the number {number}: {' and '.join(sharing)}. Renumber the newer one."
+        )
 
 
 def _load(number: str, slug: str, parts: Mapping[str, Path]) -> Migration:
-    missing = [part for part in PARTS if part not in parts]
-    if missing:
-        present = next(iter(parts.values()))
-        raise UsageError(
-            f"{present.parent / f'{number}_{slug}.{missing[0]}.sql'} is missing; write it beside {present.name}."
-        )
+    present = next(iter(parts.values()))
+    for part in WAYS:
+        if part not in parts:
+            missing = present.with_name(f"{number}_{slug}.{part}.sql")
+            raise UsageError(f"{missing} is missing; write it beside {present.name}.")
     up, down = _single_statement(parts["up"]), _single_statement(parts["down"])
     removal = dropped_index(up) is not None
     built, gone = (parts["down"], parts["up"]) if removal else (parts["up"], parts["down"])
     creating, dropping = (down, up) if removal else (up, down)
     build = _built(built, creating)
     _check_drop(gone, dropping, build.index, built)
-    return Migration(number, slug, up, down, read_query(parts["query"]), build, removal)
+    query = _stated_query(parts.get("query", present.with_name(f"{number}_{slug}.query.sql")))
+    return Migration(number, slug, up, down, query, build, removal)
+
+
+def _stated_query(path: Path) -> Query | UsageError:
+    if not path.exists():
+        return UsageError(
+            f"{path} is missing: write the query there that the index is for. A proof measures it; up, down and status"
+            " do without."
+        )
+    try:
+        return read_query(path)
+    except UsageError as error:
+        return error
 
 
 def _built(path: Path, statement: str) -> IndexStatement:
@@ -171,6 +212,11 @@ def _built(path: Path, statement: str) -> IndexStatement:
             f"{path}: IF NOT EXISTS takes an INVALID leftover for success."
             " Leave it out: the runner reads pg_index."
         )
+    if build.index_schema:
+        raise UsageError(
+            f"{path}: an index takes its table's schema: write {build.index} without {build.index_schema}, and if need"
+            f" be the schema before the table: ON {build.index_schema}.{build.table} ..."
+        )
     return build
 
 
@@ -178,48 +224,15 @@ def _check_drop(path: Path, statement: str, index: str, built: Path) -> None:
     drop = dropped_index(statement)
     if drop is None or not drop.concurrently:
         raise UsageError(f"{path}: expected DROP INDEX CONCURRENTLY {index}, found: {statement[:80]}")
-    if folded(drop.index.split(".")[-1].strip()) != folded(index):
+    if folded(drop.index) != folded(index):
         raise UsageError(f"{path}: drops {drop.index}, but {built.name} builds {index}.")
 
 
 def _single_statement(path: Path) -> str:
-    found = statements(path.read_text(encoding="utf-8"))
+    found = statements(read_sql(path))
     if len(found) != 1:
         raise UsageError(
             f"{path}: {len(found)} statements. CONCURRENTLY cannot share a file: several statements in one call are"
             " one transaction (SQLSTATE 25001). Write one statement."
         )
     return found[0]
-
-
-def read_query(path: Path) -> Query:
-    """Read a query file. Raises UsageError if the declared parameters and the placeholders differ."""
-    text = path.read_text(encoding="utf-8")
-    found = statements(text)
-    if len(found) != 1:
-        raise UsageError(f"{path}: {len(found)} statements. Write the one query that the index is for.")
-    declared = PARAMETERS.search(text)
-    try:
-        parameters = json.loads(declared["json"]) if declared else {}
-        also = [json.loads(line["json"]) for line in ALSO.finditer(text)]
-    except json.JSONDecodeError as error:
-        raise UsageError(
-            f"{path}: the line '-- parameters: ...' or '-- also: ...' is not JSON: {error}."
-        ) from error
-    more = tuple(_query(str(path), found[0], values).parameters for values in also)
-    return replace(_query(str(path), found[0], parameters), also=more)
-
-
-def _query(source: str, sql: str, parameters: object) -> Query:
-    wanted = set(PLACEHOLDER.findall(sql))
-    try:
-        declared = msgspec.convert(parameters, dict[str, Parameter])
-    except msgspec.ValidationError:
-        declared = None
-    if declared is None or wanted != set(declared):
-        raise UsageError(
-            f"{source}: the query has the parameters {sorted(wanted)}, declared are {parameters}. Declare an example,"
-            ' a plain value or a list of such, for each: in a file by a line such as -- parameters: {"user_id": 42},'
-            " on the command line by --parameters."
-        )
-    return Query(sql, declared)

@@ -8,8 +8,8 @@ from typing import TypeVar
 import psycopg
 
 from tailguard.base.clock import Clock
-from tailguard.base.errors import UsageError
-from tailguard.migrations.checks import first_line
+from tailguard.base.errors import InterruptedRunError, UsageError
+from tailguard.migrations.checks import first_line, in_full
 from tailguard.migrations.errors import DuplicateValuesError, MigrationStoppedError, OutOfTimeError
 from tailguard.postgres.location import DatabaseError
 
@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """`name` is the migration's; `clear_up` drops what a failure left and returns a sentence on what it could not.
+    """`name` is the migration's; `clear_up` drops what a failure left within so many seconds each time it waits, and
+    returns a sentence on what it could not. `clear_up_s` is for a failure, and for Ctrl-C.
 
     A server that went away is waited for up to `wait_s`, recovery after a crash included; that is not an attempt.
     """
@@ -30,7 +31,8 @@ class Retry:
     attempts: int
     clock: Clock
     wait_s: float
-    clear_up: Callable[[], str]
+    clear_up: Callable[[float], str]
+    clear_up_s: tuple[float, float]
 
     def run(self, attempt: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
         """Return what `attempt` returned in the end, and how the attempts before it failed.
@@ -41,7 +43,8 @@ class Retry:
         try:
             return self._until_done(attempt)
         except KeyboardInterrupt:  # while it waits for the next attempt, too
-            self.clear_up()
+            if left := self.clear_up(self.clear_up_s[1]):
+                raise InterruptedRunError(f"{self.name}: interrupted.{left}") from None
             raise
 
     def _until_done(self, attempt: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
@@ -63,19 +66,18 @@ class Retry:
                     raise self._given_up([*failures, str(error)]) from error
                 self._pause(FIRST_PAUSE_S)
             except OutOfTimeError as error:
-                raise MigrationStoppedError(f"{self.name}: {error}{self.clear_up()}") from error
+                raise MigrationStoppedError(f"{self.name}: {error}{self._cleared_up()}") from error
 
     def _refuse_hopeless(self, error: psycopg.Error) -> None:
         state = error.sqlstate
         if state is None or state in WORTH_RETRYING or state.startswith("08"):
             return
-        left, said = self.clear_up(), first_line(error)
+        left, said = self._cleared_up(), in_full(error)
         if isinstance(error, psycopg.errors.UniqueViolation):
-            detail = error.diag.message_detail or ""
             raise DuplicateValuesError(
-                f"{self.name}: {said}. {detail} Remove the duplicates, then run up again.{left}"
+                f"{self.name}: {said} Remove the duplicates, then run up again.{left}"
             ) from error
-        raise UsageError(f"{self.name}: PostgreSQL refuses it (SQLSTATE {state}): {said}.{left}") from error
+        raise UsageError(f"{self.name}: PostgreSQL refuses it (SQLSTATE {state}): {said}{left}") from error
 
     def _pause_or_stop(self, failures: list[str]) -> None:
         if len(failures) >= self.attempts:
@@ -85,8 +87,11 @@ class Retry:
     def _given_up(self, failures: list[str]) -> MigrationStoppedError:
         told = "; ".join(failures)
         return MigrationStoppedError(
-            f"{self.name}: given up after {len(failures)} attempts: {told}.{self.clear_up()}"
+            f"{self.name}: given up after {len(failures)} attempts: {told}.{self._cleared_up()}"
         )
+
+    def _cleared_up(self) -> str:
+        return self.clear_up(self.clear_up_s[0])
 
     def _pause(self, seconds: float) -> None:
         self.clock.sleep_until_ns(self.clock.now_ns() + int(seconds * 1e9))

@@ -14,20 +14,21 @@ from psycopg import sql
 
 from tailguard.base.clock import Clock, MonotonicClock
 from tailguard.base.errors import UsageError
+from tailguard.base.interrupts import left_behind
 from tailguard.migrations import ledger
 from tailguard.migrations.blockers import Blocker, Progress, live_builds, old_transactions
 from tailguard.migrations.checks import (
     check_built,
     dropping,
+    known_shape,
     leftovers,
     out_of_time,
-    refuse_equivalent,
-    refuse_other_shape,
 )
 from tailguard.migrations.errors import MigrationStoppedError, OutOfTimeError
-from tailguard.migrations.index import Table, equivalents, find_index, find_table, indexes_of, wanted_shape
+from tailguard.migrations.index import Table, find_index, find_table
 from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration
+from tailguard.migrations.refusals import against_building, against_dropping, other_shape, refuse
 from tailguard.migrations.retry import Retry
 from tailguard.migrations.session import build_session, lock_table, wait_for_none
 from tailguard.migrations.watch import Database, OnProgress, Watch
@@ -35,6 +36,8 @@ from tailguard.postgres.session import users_path
 
 # How long the clearing up after a failure may wait; what it cannot drop by then is named and healed next time.
 CLEAR_UP_S = 10.0
+# Likewise after Ctrl-C, for each of its three waits: the prompt is back within five seconds.
+INTERRUPTED_S = 1.0
 Connection = psycopg.Connection[Any]
 
 
@@ -98,12 +101,18 @@ class Runner:
         """Drop what failed builds and rebuilds of the migration's index left behind, and nothing else."""
 
         def step(connection: Connection, table: Table) -> Outcome:
-            healed = self._drop_leftovers(connection, table, migration, self.limits.deadline_s)
+            healed = self._drop_leftovers(connection, table, migration, self.limits)
             return Outcome(f"dropped {', '.join(healed)}" if healed else "nothing to heal", healed=healed)
 
-        return self._alone_on_table(migration, step)
+        # What heal could not do in its own time, clearing up after it cannot do either.
+        return self._alone_on_table(migration, step, lambda _: " Nothing was changed: run heal again later.")
 
-    def _alone_on_table(self, migration: Migration, step: Callable[[Connection, Table], Outcome]) -> Outcome:
+    def _alone_on_table(
+        self,
+        migration: Migration,
+        step: Callable[[Connection, Table], Outcome],
+        clear_up: Callable[[float], str] | None = None,
+    ) -> Outcome:
         """Run `step` with the table's lock, in a new session for each attempt."""
 
         def attempt() -> Outcome:
@@ -117,7 +126,8 @@ class Runner:
             self.limits.attempts,
             self.clock,
             self.limits.wait_s,
-            lambda: self._clear_up(migration),
+            clear_up or (lambda within_s: self._clear_up(migration, within_s)),
+            (CLEAR_UP_S, INTERRUPTED_S),
         )
         outcome, failures = retry.run(attempt)
         return replace(outcome, failures=failures)
@@ -125,46 +135,58 @@ class Runner:
     def _build(
         self, connection: Connection, table: Table, migration: Migration, *, allow_equivalent: bool
     ) -> Outcome:
-        wanted = wanted_shape(connection, table, migration.build)
+        wanted, unknown = known_shape(connection, table, migration.build)
+        present = find_index(connection, table, migration.build.index)
+        if present is None or not present.usable:
+            refuse(against_building(connection, table, migration, wanted, allow_equivalent=allow_equivalent))
         ledger.open_ledger(connection, table.schema)
-        healed = self._drop_leftovers(connection, table, migration, self.limits.deadline_s)
-        present = find_index(connection, table, migration.index)
+        healed = self._drop_leftovers(connection, table, migration, self.limits)
+        present = find_index(connection, table, migration.build.index)
         if present is not None:
-            refuse_other_shape(present, wanted)
+            refuse(other_shape(present, wanted))
             if not migration.removal:
                 ledger.record_found(connection, table.schema, migration)
-            return Outcome("already there, valid", healed=healed)
-        if not allow_equivalent:
-            refuse_equivalent(migration, equivalents(indexes_of(connection, table), wanted))
+            uncompared = f", but not compared with the file: {unknown}" if unknown else ""
+            return Outcome(f"already there, valid{uncompared}", healed=healed)
         self._wait_for_old_transactions(connection, table)
-        watch = self._watched(connection, migration.creating, self.limits.deadline_s)
-        check_built(find_index(connection, table, migration.index), migration, wanted)
+        with left_behind(f"INVALID {table.schema}.{migration.index}: {_healing(migration)}"):
+            watch = self._watched(connection, migration.creating, self.limits.deadline_s)
+        check_built(find_index(connection, table, migration.build.index), migration, wanted)
         ledger.record(connection, table.schema, migration, _way(migration, built=True), watch.seconds)
         return Outcome("built, valid", watch.started_ns, watch.seconds, healed, tuple(watch.looks))
 
     def _drop_built(self, connection: Connection, table: Table, migration: Migration) -> Outcome:
+        present = find_index(connection, table, migration.build.index)
+        if present is not None:
+            refuse(against_dropping(connection, table, present))
         ledger.open_ledger(connection, table.schema)
-        healed = self._drop_leftovers(connection, table, migration, self.limits.deadline_s)
-        present = find_index(connection, table, migration.index)
+        healed = self._drop_leftovers(connection, table, migration, self.limits)
+        present = find_index(connection, table, migration.build.index)
         if present is None:
             return Outcome("already gone", healed=healed)
-        refuse_other_shape(present, wanted_shape(connection, table, migration.build))
+        wanted, _ = known_shape(connection, table, migration.build)
+        refuse(other_shape(present, wanted))
         watch = self._watched(connection, dropping(present), self.limits.deadline_s)
-        assert find_index(connection, table, migration.index) is None, "a dropped index is in the catalogue"
+        assert find_index(connection, table, migration.build.index) is None, (
+            "a dropped index is in the catalogue"
+        )
         ledger.record(connection, table.schema, migration, _way(migration, built=False), watch.seconds)
         return Outcome("dropped", watch.started_ns, watch.seconds, healed, tuple(watch.looks))
 
     def _drop_leftovers(
-        self, connection: Connection, table: Table, migration: Migration, deadline_s: float
+        self, connection: Connection, table: Table, migration: Migration, limits: Limits
     ) -> tuple[str, ...]:
-        """Drop the INVALID indexes of this name and of its rebuilds, unless a living build owns them."""
-        if not leftovers(connection, table, migration.index):
+        """Drop the INVALID indexes of this name and its rebuilds in time, unless a living build owns them."""
+        if not leftovers(connection, table, migration.build.index):
             return ()
         building = f"a build, rebuild or VACUUM runs on {table.schema}.{table.name}"
-        wait_for_none(lambda: live_builds(connection, table.oid), self.clock, self.limits.wait_s, building)
-        found = leftovers(connection, table, migration.index)  # what was being built may be valid by now
+        wait_for_none(lambda: live_builds(connection, table.oid), self.clock, limits.wait_s, building)
+        found = leftovers(
+            connection, table, migration.build.index
+        )  # what was being built may be valid by now
+        end_ns = self.clock.now_ns() + int(limits.deadline_s * 1e9)
         for leftover in found:
-            self._watched(connection, dropping(leftover), deadline_s)
+            self._watched(connection, dropping(leftover), limits.deadline_s, end_ns)
         return tuple(leftover.name for leftover in found)
 
     def _wait_for_old_transactions(self, connection: Connection, table: Table) -> None:
@@ -177,10 +199,12 @@ class Runner:
 
         wait_for_none(look, self.clock, self.limits.wait_s, what)
 
-    def _watched(self, connection: Connection, statement: str | sql.Composed, deadline_s: float) -> Watch:
-        """Execute one statement under a watch. Raises OutOfTimeError if our own deadline ended it."""
-        deadline_ns = self.clock.now_ns() + int(deadline_s * 1e9)
-        watch = Watch(self.database, connection.info.backend_pid, deadline_ns, self.clock, self.on_progress)
+    def _watched(
+        self, connection: Connection, statement: str | sql.Composed, deadline_s: float, end_ns: int = 0
+    ) -> Watch:
+        """Execute one statement under a watch, or until `end_ns`. Raises OutOfTimeError if our deadline ended it."""
+        ends_ns = end_ns or self.clock.now_ns() + int(deadline_s * 1e9)
+        watch = Watch(self.database, connection.info.backend_pid, ends_ns, self.clock, self.on_progress)
         try:
             with users_path(connection), watch:
                 connection.execute(statement)
@@ -190,17 +214,22 @@ class Runner:
             raise
         return watch
 
-    def _clear_up(self, migration: Migration) -> str:
+    def _clear_up(self, migration: Migration, within_s: float) -> str:
         """Drop what a failed attempt left. Returns a sentence on what could not be dropped; never raises for it."""
         try:
             with build_session(self.database) as connection:
                 table = find_table(connection, migration.build.table)
-                if leftovers(connection, table, migration.index):
-                    lock_table(connection, table, self.clock, CLEAR_UP_S)
-                    self._drop_leftovers(connection, table, migration, CLEAR_UP_S)
+                if leftovers(connection, table, migration.build.index):
+                    lock_table(connection, table, self.clock, within_s)
+                    limits = Limits(deadline_s=within_s, wait_s=within_s)
+                    self._drop_leftovers(connection, table, migration, limits)
         except (psycopg.Error, MigrationStoppedError, UsageError):
-            return f" An INVALID {migration.index} may be left: `tailguard migrate heal {migration.name}` drops it."
+            return f" An INVALID {migration.index} may be left: {_healing(migration)}."
         return ""
+
+
+def _healing(migration: Migration) -> str:
+    return f"`tailguard migrate heal {migration.name}` drops it"
 
 
 def _way(migration: Migration, *, built: bool) -> str:

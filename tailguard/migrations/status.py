@@ -7,22 +7,20 @@ import psycopg
 
 from tailguard.base.errors import UsageError
 from tailguard.migrations import ledger
-from tailguard.migrations.checks import describe, leftovers
-from tailguard.migrations.index import (
-    Shape,
-    Table,
-    equivalents,
-    find_index,
-    find_table,
-    indexes_of,
-    wanted_shape,
-)
-from tailguard.migrations.migration import Migration
+from tailguard.migrations.checks import known_shape, leftovers
+from tailguard.migrations.index import Index, Shape, Table, find_index, find_table
+from tailguard.migrations.migration import BadMigration, Migration
+from tailguard.migrations.refusals import against_building, against_dropping, other_shape
+
+STOP = "stop: "
+NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`state` is "absent", "valid", "INVALID", "another index" or "no table"; `next_step` is what `up` would do."""
+    """`state` is "absent", "valid", "INVALID", "another index", "no table" or "bad file"; `next_step` is what `up`
+    would do.
+    """
 
     name: str
     state: str
@@ -30,6 +28,17 @@ class Status:
     leftovers: tuple[str, ...] = ()
     recorded: str = "never"
     changed: bool = False  # the files were edited since the ledger's entry
+    uncompared: str = ""  # why the index was not compared with the file
+
+    @property
+    def stops(self) -> bool:
+        """Whether `up` would do nothing but say why."""
+        return self.next_step.startswith(STOP)
+
+
+def status_of_bad(bad: BadMigration) -> Status:
+    """Say that files cannot be used."""
+    return Status(bad.name, "bad file", f"{STOP}{bad.why.rstrip('.')}")
 
 
 def status_of(connection: psycopg.Connection[Any], migration: Migration) -> Status:
@@ -37,40 +46,59 @@ def status_of(connection: psycopg.Connection[Any], migration: Migration) -> Stat
     try:
         table = find_table(connection, migration.build.table)
     except UsageError as error:
-        return Status(migration.name, "no table", str(error))
-    wanted = wanted_shape(connection, table, migration.build)
-    present = find_index(connection, table, migration.index)
-    left = tuple(index.name for index in leftovers(connection, table, migration.index))
-    entry = ledger.last_entry(connection, table.schema, migration)
-    recorded = "never" if entry is None else f"{entry.action} {entry.recorded:%Y-%m-%d %H:%M:%S%z}"
-    changed = entry is not None and entry.sha256 != migration.sha256
-    if present is not None and present.usable:
-        state, step = _usable(present.shape, wanted, "drop it" if migration.removal else "nothing")
-    else:
-        state = "absent" if present is None else "INVALID"
-        served = wanted_served(connection, table, wanted)
-        step = _removal_step(left) if migration.removal else _way_up(connection, table, served, left)
-    return Status(migration.name, state, step, left, recorded, changed)
+        return Status(migration.name, "no table", f"{STOP}{str(error).rstrip('.')}")
+    wanted, unknown = known_shape(connection, table, migration.build)
+    present = find_index(connection, table, migration.build.index)
+    left = tuple(index.name for index in leftovers(connection, table, migration.build.index))
+    recorded, changed = _ledger(connection, table, migration)
+    return Status(
+        migration.name,
+        _state(present, wanted),
+        _next_step(connection, table, migration, present, wanted, left),
+        left,
+        recorded,
+        changed,
+        unknown if present is not None else "",
+    )
 
 
-def _usable(shape: Shape, wanted: Shape, ready: str) -> tuple[str, str]:
-    if (shape.unique, shape.definition) == (wanted.unique, wanted.definition):
-        return "valid", ready
-    return "another index", f"stop: it is {shape.definition}"
+def _ledger(connection: psycopg.Connection[Any], table: Table, migration: Migration) -> tuple[str, bool]:
+    """Say what the ledger knows, and whether the files were edited since."""
+    try:
+        entry = ledger.last_entry(connection, table.schema, migration)
+    except psycopg.errors.InsufficientPrivilege:
+        return "not readable by this role", False
+    if entry is None:
+        return "never", False
+    return f"{entry.action} {entry.recorded:%Y-%m-%d %H:%M:%S%z}", entry.sha256 != migration.sha256
 
 
-def wanted_served(connection: psycopg.Connection[Any], table: Table, wanted: Shape) -> str:
-    """Say which index already serves what is wanted; empty if none does."""
-    found = equivalents(indexes_of(connection, table), wanted)
-    return describe(found[0]) if found else ""
+def _state(present: Index | None, wanted: Shape | None) -> str:
+    if present is None:
+        return "absent"
+    if not present.usable:
+        return "INVALID"
+    return "another index" if other_shape(present, wanted) else "valid"
 
 
-def _removal_step(left: tuple[str, ...]) -> str:
-    return f"drop {', '.join(left)}" if left else "nothing"
-
-
-def _way_up(connection: psycopg.Connection[Any], table: Table, served: str, left: tuple[str, ...]) -> str:
+def _next_step(
+    connection: psycopg.Connection[Any],
+    table: Table,
+    migration: Migration,
+    present: Index | None,
+    wanted: Shape | None,
+    left: tuple[str, ...],
+) -> str:
+    usable = present is not None and present.usable
+    if usable and present is not None and (other := other_shape(present, wanted)):
+        return STOP + other
+    if migration.removal:
+        going = [present.name] if usable and present is not None else list(left)
+        reason = against_dropping(connection, table, present) if present is not None else ""
+        return STOP + reason if reason else (f"drop {', '.join(going)}" if going else NOTHING)
+    if usable:
+        return NOTHING
+    if reason := against_building(connection, table, migration, wanted, allow_equivalent=False):
+        return STOP + reason
     healing = f"drop {', '.join(left)}, then " if left else ""
-    if served:
-        return f"stop: {served}"
     return f"{healing}build on {table.schema}.{table.name}, about {table.rows:,} rows"

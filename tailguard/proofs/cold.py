@@ -12,7 +12,7 @@ from tailguard.base.errors import TailguardError
 from tailguard.engine.quantiles import estimate
 from tailguard.judge.plan import parse_plan
 from tailguard.migrations.index import Table, indexes_of
-from tailguard.migrations.migration import Query
+from tailguard.migrations.text.query import Query
 from tailguard.postgres.explain import explain
 from tailguard.record.migration import ColdTime
 

@@ -15,7 +15,7 @@ from psycopg import Connection, sql
 from tailguard.base.clock import Clock
 from tailguard.engine.quantiles import estimate
 from tailguard.migrations.index import Shape, Table, find_table, indexes_of
-from tailguard.migrations.sql import IndexStatement
+from tailguard.migrations.text.sql import IndexStatement
 from tailguard.proofs.live_options import COPY_ROWS
 from tailguard.proofs.load.copy import copy_rows
 from tailguard.proofs.load.statements import Statements, statements_for

@@ -5,8 +5,9 @@ from typing import Any
 import psycopg
 
 from tailguard.migrations.index import Table, find_table
-from tailguard.migrations.migration import Migration, Query
+from tailguard.migrations.migration import Migration
 from tailguard.migrations.runner import Runner
+from tailguard.migrations.text.query import Query
 from tailguard.postgres.database import Database
 from tailguard.proofs.cold import CannotEvictError, measure_cold
 from tailguard.proofs.proof import Evidence

@@ -6,6 +6,7 @@ from typing import final
 from tailguard.migrations.errors import MigrationStoppedError
 from tailguard.migrations.index import Index
 from tailguard.migrations.migration import Migration
+from tailguard.migrations.text.query import Query
 from tailguard.record.migration import (
     CycleStep,
     GrowthRow,
@@ -49,16 +50,18 @@ class Proof:
     def entry(self) -> MigrationEntry:
         """What the record keeps of it."""
         migration, evidence = self.migration, self.evidence
+        stated = migration.stated_query
+        query = stated if isinstance(stated, Query) else Query("", {})  # then `unproved` says why
         return MigrationEntry(
             number=migration.number,
             slug=migration.slug,
             table=migration.build.table,
             index=migration.index,
             act=migration.act,
-            parameters=migration.query.parameters,
+            parameters=query.parameters,
             up_sql=migration.up,
             down_sql=migration.down,
-            query_sql=migration.query.sql,
+            query_sql=query.sql,
             rows=evidence and evidence.rows,
             build_s=evidence and evidence.build_s,
             index_bytes=evidence and evidence.index_bytes,

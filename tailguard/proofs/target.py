@@ -14,7 +14,7 @@ from tailguard.config.merge import load_config
 from tailguard.migrations.checks import told_plainly
 from tailguard.migrations.index import find_table
 from tailguard.migrations.migration import Migration
-from tailguard.migrations.sql import folded, statements
+from tailguard.migrations.text.sql import folded, name_parts, read_sql, statements
 from tailguard.postgres.database import Database, open_database, schema_on
 from tailguard.postgres.location import address, connect, locate
 from tailguard.postgres.restore import restore
@@ -45,7 +45,7 @@ def prove_target(
 
     Raises UsageError if the table is not there, or names its schema (the proof works on a copy in another one).
     """
-    if "." in migration.build.table:
+    if len(name_parts(migration.build.table)) > 1:
         raise UsageError(
             f"{migration.name}: {migration.build.table} names its schema. The proof works on a copy in a schema of its"
             " own: write the table's bare name and give --schema."
@@ -90,7 +90,7 @@ def _restored(dump: Path, schema: str, migration: Migration, rows: int) -> Itera
 def _seed(database: Database, migration: Migration, rows: int, files: Sequence[Path]) -> None:
     if files:
         with told_plainly(), database.connect() as connection:
-            for statement in (one for file in files for one in statements(file.read_text(encoding="utf-8"))):
+            for statement in (one for file in files for one in statements(read_sql(file))):
                 connection.execute(statement.encode(), {"rows": rows} if "%(rows)s" in statement else None)
         return
     table_maker(load_config())(database.conninfo, table=folded(migration.build.table), rows=rows)

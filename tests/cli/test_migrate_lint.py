@@ -7,9 +7,9 @@ import pytest
 from tailguard.base.errors import UsageError
 from tailguard.cli.main import run_cli
 from tailguard.cli.migrate.lint import WITHOUT_SQUAWK, annotation, plain
-from tailguard.migrations import squawk as squawk_module
-from tailguard.migrations.lint import Finding, lint_folder, located_statements
-from tailguard.migrations.squawk import find_squawk, squawk_findings
+from tailguard.migrations.lint import squawk as squawk_module
+from tailguard.migrations.lint.rules import Finding, lint_folder, located_statements
+from tailguard.migrations.lint.squawk import find_squawk, squawk_findings
 
 UP = "CREATE INDEX CONCURRENTLY i ON t (a);\n"
 DOWN = "DROP INDEX CONCURRENTLY i;\n"
@@ -43,7 +43,8 @@ def test_a_good_migration_has_no_finding(tmp_path: Path) -> None:
         ("CREATE INDEX CONCURRENTLY ON t (a);", 1, "named-index"),
         ("CREATE INDEX i ON t (a);", 1, "concurrently"),
         ("\n\nSET lock_timeout = '5s';\nCREATE INDEX CONCURRENTLY i ON t (a);", 3, "no-timeout"),
-        ("SET SESSION statement_timeout = 0;", 1, "no-timeout"),
+        ("SET SESSION statement_timeout = 0; CREATE INDEX CONCURRENTLY i ON t (a)", 1, "no-timeout"),
+        ("SET SESSION statement_timeout = 0;", 1, "shape"),
         ("BEGIN;\nCREATE INDEX CONCURRENTLY i ON t (a);\nCOMMIT;", 1, "no-transaction"),
         ("DO $$ BEGIN EXECUTE 'CREATE INDEX CONCURRENTLY i ON t (a)'; END $$;", 1, "no-function"),
         ("CREATE INDEX CONCURRENTLY i ON t (a);\nANALYZE t;", 2, "one-statement"),
@@ -75,6 +76,67 @@ def test_missing_parts_wrong_names_and_shared_numbers_are_found(tmp_path: Path) 
     (tmp_path / "0001_i.query.sql").unlink()
     (tmp_path / "notes.sql").write_text("SELECT 1", encoding="utf-8")
     assert {rule for _, _, rule in found(tmp_path)} >= {"complete", "file-name", "number"}
+
+
+def test_a_concurrent_build_beside_no_other_statement_is_asked_for_no_timeout(tmp_path: Path) -> None:
+    """What is right beside most statements is wrong beside a concurrent build alone."""
+    up = "SET lock_timeout = '5s';\nALTER TABLE t ADD x int;"
+    assert {rule for _, _, rule in found(write(tmp_path, up=up))} == {"way-back"}
+
+
+@pytest.mark.parametrize("query", ["SELECT a FROM t WHERE a LIKE 'x%';\n", "SELECT a FROM t WHERE a = $1;\n"])
+def test_a_placeholder_that_a_proof_would_stumble_over_is_found(tmp_path: Path, query: str) -> None:
+    assert found(write(tmp_path, query=query)) == [("0001_i.query.sql", 1, "query")]
+
+
+PLAIN, CONCURRENT = "CREATE INDEX i ON t (a);\n", "CREATE INDEX CONCURRENTLY i ON t (a);\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "findings"),
+    [
+        ("000001_add.up.sql", PLAIN, [(1, "concurrently")]),
+        ("000001_add.up.sql", "ALTER TABLE t ADD x int;", []),
+        ("000001_add.up.sql", CONCURRENT + "ANALYZE t;", [(2, "one-statement")]),
+        ("20240101120000_add.sql", PLAIN, [(1, "concurrently")]),
+        ("20240101120000_add.sql", "-- no-transaction\n" + CONCURRENT, []),
+        ("20240101120000_add.sql", CONCURRENT, [(1, "no-transaction")]),
+        ("V1_2__add.sql", "ANALYZE t;\n" + PLAIN, [(2, "concurrently")]),
+        ("V1_2__add.sql", CONCURRENT + "ANALYZE t;", []),
+        ("20240101_add/migration.sql", "-- CreateIndex\n" + PLAIN, [(2, "concurrently")]),
+        ("1_add.sql", f"-- migrate:up\n{PLAIN}-- migrate:down\n{PLAIN}", [(2, "concurrently"), (4, "concurrently")]),
+        ("1_add.sql", f"-- migrate:up\n{CONCURRENT}", [(2, "no-transaction")]),
+        ("1_add.sql", f"-- migrate:up transaction:false\n{CONCURRENT}-- migrate:down\nDROP TABLE t;", []),
+        ("1_add.sql", f"-- +goose NO TRANSACTION\n-- +goose Up\n{CONCURRENT}ANALYZE t;", []),
+    ],
+)  # fmt: skip
+def test_files_of_other_tools_are_read_and_called_as_they_are(
+    tmp_path: Path, name: str, text: str, findings: list[tuple[int, str]]
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert [(line, rule) for _, line, rule in found(tmp_path)] == findings
+
+
+def test_errors_come_first_and_each_file_has_a_line_of_its_own(tmp_path: Path, capsys) -> None:
+    write(tmp_path, name="0001_i")
+    (tmp_path / "0001_i.query.sql").unlink()
+    write(
+        tmp_path,
+        up=UP.replace("INDEX CONCURRENTLY i", "INDEX j"),
+        down=DOWN.replace("i;", "j;"),
+        name="0002_j",
+    )
+    assert run_cli(["migrate", "lint", "--no-github", "--folder", str(tmp_path)]) == 65
+    lines = [line.removeprefix(f"{tmp_path}/") for line in capsys.readouterr().out.splitlines()]
+    assert [line.split(": ")[1] for line in lines[:3]] == ["error", "warning", "warning"]
+    assert lines[3:] == [
+        "0001_i.down.sql: 1 warning",
+        "0001_i.up.sql: ok",
+        "0002_j.down.sql: ok",
+        "0002_j.query.sql: ok",
+        "0002_j.up.sql: 1 error, 1 warning",  # squawk's, of the same line
+    ]
 
 
 def test_text_that_is_not_utf_8_is_found(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def ledger(database):
 
 
 def proposed():
-    return what_if(UP, QUERY, {"wallet": 7})
+    return what_if(UP, QUERY, '{"wallet": 7}')
 
 
 def test_the_users_table_is_copied_and_only_read(ledger, postgres, said):
@@ -81,7 +81,7 @@ def test_the_users_table_is_copied_and_only_read(ledger, postgres, said):
     ],
 )
 def test_a_table_that_cannot_be_copied_is_named(ledger, postgres, up, message):
-    proposal = what_if(up, "SELECT 1", {})
+    proposal = what_if(up, "SELECT 1", "{}")
     with (
         pytest.raises(UsageError, match=message),
         prove_target(proposal, 10, postgres.dsn, ledger.schema),
@@ -96,8 +96,8 @@ def test_a_table_that_cannot_be_copied_is_named(ledger, postgres, up, message):
         (["0001", "--what-if", UP], "Name one migration, or give --what-if"),
         (["--what-if", UP], "--what-if needs --query"),
         (["--what-if", UP, "--query", QUERY], "the query has the parameters ['wallet']"),
-        (["--what-if", UP, "--query", QUERY, "--parameters", "7"], "declared are 7"),
-        (["--what-if", UP, "--query", QUERY, "--parameters", "wallet=7"], "is not JSON"),
+        (["--what-if", UP, "--query", QUERY, "--parameters", "7"], "not a JSON object"),
+        (["--what-if", UP, "--query", QUERY, "--parameters", "wallet=7"], "not a JSON object"),
         (
             ["--what-if", "CREATE INDEX i ON t (a)", "--query", "SELECT 1"],
             "takes one CREATE INDEX CONCURRENTLY",

@@ -3,7 +3,7 @@
 import pytest
 
 from tailguard.migrations.index import equivalents, find_index, find_table, indexes_of, wanted_shape
-from tailguard.migrations.sql import created_index
+from tailguard.migrations.text.sql import created_index
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from tailguard.base.clock import Clock
+from tailguard.base.errors import InterruptedRunError
 from tailguard.base.testing import FakeClock
 from tailguard.migrations.errors import MigrationStoppedError
 from tailguard.migrations.retry import Retry
@@ -27,12 +28,13 @@ class Attempts:
 
 
 def retry(clock: Clock, cleared: list[bool] | None = None) -> Retry:
-    def clear_up() -> str:
+    def clear_up(within_s: float) -> str:
+        assert within_s in (10.0, 1.0)
         if cleared is not None:
             cleared.append(True)
         return " Left."
 
-    return Retry("0009", 3, clock, 30.0, clear_up)
+    return Retry("0009", 3, clock, 30.0, clear_up, (10.0, 1.0))
 
 
 def test_a_server_that_stays_away_is_waited_for_so_long_and_no_longer() -> None:
@@ -71,6 +73,6 @@ def test_an_interrupt_clears_up_whenever_it_comes(clock: Clock) -> None:
         raise LOST if isinstance(clock, Interrupted) else KeyboardInterrupt
 
     cleared: list[bool] = []
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(InterruptedRunError, match=r"0009: interrupted\. Left\."):
         retry(clock, cleared).run(attempt)
     assert cleared == [True]

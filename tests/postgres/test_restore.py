@@ -1,5 +1,6 @@
 """A user's dump, restored into a server of our own and proved on."""
 
+import gzip
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,12 +43,38 @@ def dump(postgres: Server, database: Database, tmp_path: Path) -> Iterator[Dump]
         connection.execute("DROP ROLE somebody_else")
 
 
+def packed(path: Path) -> Path:
+    (there := path.with_name(f"{path.name}.gz")).write_bytes(gzip.compress(path.read_bytes()))
+    return there
+
+
+@pytest.mark.parametrize("kind", ["plain", "custom"])
+def test_a_dump_that_gzip_packed_is_unpacked(dump: Dump, database: Database, kind: str) -> None:
+    with embedded_postgres() as server:
+        restore(packed(dump(kind)), server)
+        with psycopg.connect(server.dsn) as connection:
+            query = f"SELECT count(*) FROM {database.schema}.ledger"
+            assert connection.execute(query.encode()).fetchone() == (500,)
+
+
+def test_a_packed_dump_that_is_cut_off_or_packed_otherwise_is_named(
+    dump: Dump, postgres: Server, tmp_path: Path
+) -> None:
+    cut = packed(dump("plain"))
+    cut.write_bytes(cut.read_bytes()[:-20])
+    with pytest.raises(UsageError, match=r"cannot be unpacked.*cut off"):
+        restore(cut, postgres)
+    (other := tmp_path / "dump.sql.zst").write_bytes(b"\x28\xb5\x2f\xfd\x00\x00\x00\x00")
+    with pytest.raises(UsageError, match="unpack it first with `zstd -d`"):
+        restore(other, postgres)
+
+
 @pytest.mark.parametrize("kind", ["plain", "custom", "tar", "directory"])
 def test_a_dump_of_any_format_becomes_a_table_to_prove_on(
     dump: Dump, database: Database, kind: str, said: pytest.LogCaptureFixture
 ) -> None:
     migration = what_if(
-        "CREATE INDEX CONCURRENTLY i ON ledger (wallet)", "SELECT id FROM ledger WHERE wallet = 1", {}
+        "CREATE INDEX CONCURRENTLY i ON ledger (wallet)", "SELECT id FROM ledger WHERE wallet = 1", "{}"
     )
     with (
         prove_target(migration, 300, None, database.schema, dump=dump(kind)) as target,

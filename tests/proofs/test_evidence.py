@@ -11,7 +11,8 @@ import pytest
 from tailguard.compare.plan_comparison import match_plans
 from tailguard.engine.quantiles import estimate
 from tailguard.judge.plan import describe, parse_plan
-from tailguard.migrations.migration import Migration, Query
+from tailguard.migrations.migration import Migration
+from tailguard.migrations.text.query import Query
 from tailguard.postgres.database import Database
 from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.proof import Evidence, Proof
@@ -163,7 +164,7 @@ def test_an_index_that_was_there_is_taken_away_for_the_measurement_before(databa
 
 def other(query: str) -> Migration:
     """Another migration on the same table, with a query of its own."""
-    return replace(migration(), number="0010", slug="other", query=Query(query, {}))
+    return replace(migration(), number="0010", slug="other", stated_query=Query(query, {}))
 
 
 def test_other_known_queries_of_the_table_are_watched(database: Database) -> None:

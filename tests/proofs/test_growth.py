@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from reference.database import create_tables
 from reference.seed import SeedSize, seed_histories
 from tailguard.migrations.index import find_index, find_table
-from tailguard.migrations.migration import Query, find_migration, load_migrations
+from tailguard.migrations.migration import find_migration, read_folder
 from tailguard.migrations.runner import Runner
+from tailguard.migrations.text.query import Query
 from tailguard.postgres.database import Database
 from tailguard.postgres.server import Server
 from tailguard.proofs.cold import CannotEvictError, measure_cold
@@ -68,7 +69,7 @@ def test_a_user_who_may_not_evict_is_told_what_it_needs(seeded: Database) -> Non
 
 
 def test_a_row_holds_both_sides_and_leaves_the_index_built(seeded: Database) -> None:
-    wallet = find_migration(load_migrations(MIGRATIONS), "0001")
+    wallet = find_migration(read_folder(MIGRATIONS), "0001")
     (proof,) = prove_small(seeded, [wallet], repeats=8)
     assert proof.evidence is not None
     row = growth_row(seeded, wallet, proof.evidence, Runner(seeded))

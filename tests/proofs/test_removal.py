@@ -8,11 +8,11 @@ from msgspec import structs
 
 from tailguard.base.errors import UsageError
 from tailguard.migrations.index import find_index, find_table
-from tailguard.migrations.lint import lint_folder
-from tailguard.migrations.migration import Migration, find_migration, load_migrations
+from tailguard.migrations.lint.rules import lint_folder
+from tailguard.migrations.migration import Migration, find_migration, load_migrations, read_folder
 from tailguard.migrations.runner import Runner
-from tailguard.migrations.sql import statements
 from tailguard.migrations.status import status_of
+from tailguard.migrations.text.sql import statements
 from tailguard.postgres.database import Database
 from tailguard.proofs.evidence.evidence import on_the_same_table, prove_small
 from tailguard.proofs.live_options import LiveOptions
@@ -41,7 +41,7 @@ def ledger(database: Database) -> Database:
 
 
 def example(name: str) -> Migration:
-    return find_migration(load_migrations(EXAMPLES), name)
+    return find_migration(read_folder(EXAMPLES), name)
 
 
 def proof(database: Database, migration: Migration) -> Proof:
@@ -74,7 +74,7 @@ def test_a_rare_and_an_absent_ref_gain_the_most_from_the_audit_index(ledger) -> 
 def test_up_of_a_removal_drops_and_down_builds_again_though_another_index_serves_the_same(ledger) -> None:
     migration, runner = example("0002"), Runner(ledger)
     with ledger.connect() as connection:
-        assert status_of(connection, migration).next_step == "drop it"
+        assert status_of(connection, migration).next_step == "drop ledger_wallet"
         assert runner.up(migration).done == "dropped"
         done = status_of(connection, migration)
         assert (done.state, done.next_step, done.recorded.split()[0]) == ("absent", "nothing", "up")
@@ -190,8 +190,8 @@ def test_more_example_values_are_watched_and_must_name_the_same_parameters(tmp_p
     )
     for part, text in files.items():
         (tmp_path / f"0001_i.{part}.sql").write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError, match=r"declared are \{'b': 3\}"):
-        load_migrations(tmp_path)
+    with pytest.raises(UsageError, match=r"declared are \['b'\]"):
+        _ = load_migrations(tmp_path)[0].query
     query = files["query"].replace('-- also: {"b": 3}\n', "")
     (tmp_path / "0001_i.query.sql").write_text(query, encoding="utf-8")
     (migration,) = load_migrations(tmp_path)

@@ -57,7 +57,7 @@ def test_an_index_that_does_not_help_its_query_fails_with_the_reason(guard, data
         connection.execute("CREATE TABLE t AS SELECT n AS a, n AS b FROM generate_series(1, 5000) n")
         connection.execute("ANALYZE t")
     useless = what_if(
-        "CREATE INDEX CONCURRENTLY idx_t_a ON t (a)", "SELECT a FROM t WHERE b = %(b)s", {"b": 7}
+        "CREATE INDEX CONCURRENTLY idx_t_a ON t (a)", "SELECT a FROM t WHERE b = %(b)s", '{"b": 7}'
     )
     result = guard(*(proof.entry for proof in prove_small(database, [useless], repeats=2)))
     result.assert_outcomes(failed=1)

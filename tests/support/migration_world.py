@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 
 from tailguard.migrations.limits import Limits
-from tailguard.migrations.migration import Migration, Query
+from tailguard.migrations.migration import Migration
 from tailguard.migrations.runner import Runner
-from tailguard.migrations.sql import created_index
+from tailguard.migrations.text.query import Query
+from tailguard.migrations.text.sql import created_index
 from tailguard.postgres.database import Database
 
 INDEX = "idx_ledger_newest"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tailguard.migrations.lint import Finding, lint_folder
+from tailguard.migrations.lint.rules import Finding, in_order, lint_folder, linted_files
 from tailguard.migrations.migration import chosen_folder
 
 EXIT_FOUND = 65
@@ -21,7 +21,7 @@ WITHOUT_SQUAWK = "squawk is not installed (pip install squawk-cli): only Tailgua
 @click.option("--strict", is_flag=True, help="End with 65 for warnings too.")
 def lint(folder: Path | None, *, github: bool | None, strict: bool) -> int:
     """Check the files of a folder: our own rules for concurrent builds, and squawk's if it is installed."""
-    from tailguard.migrations.squawk import find_squawk, squawk_findings
+    from tailguard.migrations.lint.squawk import find_squawk, squawk_findings
 
     folder = chosen_folder(folder)
     findings = lint_folder(folder)
@@ -29,13 +29,14 @@ def lint(folder: Path | None, *, github: bool | None, strict: bool) -> int:
     if squawk is None:
         click.echo(WITHOUT_SQUAWK, err=True)
     else:
-        paths = [path for path in sorted(folder.glob("*.sql")) if not path.name.endswith(".query.sql")]
-        findings = sorted(
-            [*findings, *squawk_findings(squawk, paths)], key=lambda one: (str(one.path), one.line)
-        )
+        paths = [path for path in linted_files(folder) if not path.name.endswith(".query.sql")]
+        findings = in_order([*findings, *squawk_findings(squawk, paths)])
     as_annotations = os.environ.get("GITHUB_ACTIONS") == "true" if github is None else github
     for finding in findings:
         click.echo(annotation(finding) if as_annotations else plain(finding))
+    if not as_annotations:
+        for path in linted_files(folder):
+            click.echo(f"{path}: {_counts([one for one in findings if one.path == path])}")
     click.echo(_tally(findings), err=True)
     bad = [one for one in findings if strict or one.severity == "error"]
     return EXIT_FOUND if bad else 0
@@ -64,6 +65,13 @@ def _data(text: str) -> str:
 
 def _escaped(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _counts(findings: Sequence[Finding]) -> str:
+    """Write what one file has: "ok", or its numbers."""
+    numbers = {word: sum(one.severity == word for one in findings) for word in ("error", "warning")}
+    told = [f"{number} {word}{'' if number == 1 else 's'}" for word, number in numbers.items() if number]
+    return ", ".join(told) or "ok"
 
 
 def _tally(findings: Sequence[Finding]) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from tailguard.base.errors import UsageError
 from tailguard.base.text_format import duration_s
 from tailguard.cli.lazy import Command, LazyGroup
 from tailguard.migrations.limits import Limits
-from tailguard.migrations.migration import Migration, chosen_folder, find_migration, load_migrations
+from tailguard.migrations.migration import Migration, chosen_folder, find_migration, read_folder
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -36,6 +37,7 @@ COMMANDS = {
     ),
 }
 EXIT_NOT_VALID = 65
+EXIT_STOPS = UsageError.exit_code  # as `up` itself would end
 DEFAULT = Limits()
 
 _folder = click.option(
@@ -49,7 +51,7 @@ _dsn = click.option(
 _schema = click.option("--schema", help="Schema of your tables (default: the connection's own search path).")
 _deadline = click.option(
     "--deadline", type=click.FloatRange(min=0.1), default=DEFAULT.deadline_s, show_default=True, metavar="SECONDS",
-    help="Cancel a build that takes longer.",
+    help="Cancel a build or a drop that takes longer; clearing up after a build may take 10 s more.",
 )  # fmt: skip
 _wait = click.option(
     "--wait", type=click.FloatRange(min=0), default=DEFAULT.wait_s, show_default=True, metavar="SECONDS",
@@ -81,19 +83,24 @@ def _limited(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @_target
-def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None) -> None:
-    """Say what `up` would do, and change nothing."""
+def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None) -> int:
+    """Say what `up` would do, and change nothing. Ends with 64 if `up` would stop."""
     from tailguard.migrations.status import status_of
 
-    chosen = _chosen(folder, slugs)
-    with _connection(dsn, schema) as connection:
+    chosen, bad = _chosen_and_bad(folder, slugs)
+    stops = False
+    for status in bad:
+        click.echo(f"\n{status.name}: {status.state}. Up would do: {status.next_step}.")
+    with _connection(dsn, schema, chosen) as connection:
         for migration in chosen:
             status = status_of(connection, migration)
             click.echo(
                 f"\n{status.name}: {status.state}. Up would do: {status.next_step}.\n{_indented(migration.up)}"
             )
+            stops = stops or status.stops
             for blocker in _held_up_by(connection, migration):
                 click.echo(f"\nA build would wait for {blocker}.")
+    return EXIT_STOPS if stops or bad else 0
 
 
 @click.command()
@@ -106,7 +113,7 @@ def up(  # click passes by name
 ) -> None:  # fmt: skip
     """Build the indexes, or drop what a removal names, one after the other."""
     chosen = _chosen(folder, slugs)
-    with _runner(dsn, schema, limits) as runner:
+    with _runner(dsn, schema, chosen, limits) as runner:
         for migration in chosen:
             _tell(migration, runner.up(migration, allow_equivalent=allow_equivalent))
 
@@ -123,7 +130,7 @@ def down(  # click passes by name
     if bool(slugs) == everything:
         raise UsageError("Name the migrations to take back, or say --all.")
     chosen = _chosen(folder, slugs)
-    with _runner(dsn, schema, limits) as runner:
+    with _runner(dsn, schema, chosen, limits) as runner:
         for migration in reversed(chosen):
             _tell(migration, runner.down(migration))
 
@@ -136,7 +143,7 @@ def heal(  # click passes by name
 ) -> None:
     """Drop the INVALID indexes that failed builds and rebuilds left."""
     chosen = _chosen(folder, slugs)
-    with _runner(dsn, schema, limits) as runner:
+    with _runner(dsn, schema, chosen, limits) as runner:
         for migration in chosen:
             _tell(migration, runner.heal(migration))
 
@@ -155,14 +162,16 @@ def status(
     check: bool,
 ) -> int:
     """Show what the catalogue has and what the ledger says."""
-    from tailguard.migrations.status import status_of
+    from tailguard.migrations.status import NOTHING, status_of
 
-    chosen = _chosen(folder, slugs)
-    with _connection(dsn, schema) as connection:
-        found = [status_of(connection, migration) for migration in chosen]
+    chosen, bad = _chosen_and_bad(folder, slugs)
+    with _connection(dsn, schema, chosen) as connection:
+        found = sorted(
+            [*bad, *(status_of(connection, migration) for migration in chosen)], key=attrgetter("name")
+        )
     for one in found:
         click.echo(json.dumps(asdict(one), ensure_ascii=False) if as_json else _status_line(one))
-    return EXIT_NOT_VALID if check and any(one.next_step != "nothing" for one in found) else 0
+    return EXIT_NOT_VALID if check and any(one.next_step != NOTHING for one in found) else 0
 
 
 def _held_up_by(connection: "Connection[Any]", migration: Migration) -> list["Blocker"]:
@@ -178,20 +187,39 @@ def _held_up_by(connection: "Connection[Any]", migration: Migration) -> list["Bl
 
 
 def _chosen(folder: Path | None, slugs: Sequence[str]) -> list[Migration]:
-    """Return the named migrations, or all, in the order of their numbers. Raises UsageError for an unknown name."""
-    known = load_migrations(chosen_folder(folder))
-    named = {find_migration(known, slug).name for slug in slugs}
-    return [migration for migration in known if not slugs or migration.name in named]
+    """Return the named migrations, or all, in the order of their numbers.
+
+    Raises UsageError for an unknown name, and for a file that cannot be used unless others are named.
+    """
+    known = read_folder(chosen_folder(folder))
+    if slugs:
+        named = {find_migration(known, slug).name for slug in slugs}
+        return [migration for migration in known.migrations if migration.name in named]
+    for bad in known.bad:
+        raise UsageError(f"{bad.why} Name the migrations that are meant, to leave this one out.")
+    return list(known.migrations)
+
+
+def _chosen_and_bad(folder: Path | None, slugs: Sequence[str]) -> tuple[list[Migration], list["Status"]]:
+    """Return the named migrations, or all, and without names what is said of the files that cannot be used."""
+    from tailguard.migrations.status import status_of_bad
+
+    if slugs:
+        return _chosen(folder, slugs), []
+    known = read_folder(chosen_folder(folder))
+    return list(known.migrations), [status_of_bad(bad) for bad in known.bad]
 
 
 @contextmanager
-def _runner(dsn: str | None, schema: str | None, given: Mapping[str, float]) -> Iterator["Runner"]:
+def _runner(
+    dsn: str | None, schema: str | None, chosen: Sequence[Migration], given: Mapping[str, float]
+) -> Iterator["Runner"]:
     from tailguard.cli.migrate.progress_line import ProgressLine
     from tailguard.cli.migrate.target import migration_target
     from tailguard.migrations.runner import Runner
 
     limits, line = Limits(given["deadline"], given["wait"], given["old_transaction"]), ProgressLine()
-    with migration_target(dsn, schema) as database:
+    with migration_target(dsn, schema, [migration.build.table for migration in chosen]) as database:
         try:
             yield Runner(database, limits, line)
         finally:
@@ -199,11 +227,14 @@ def _runner(dsn: str | None, schema: str | None, given: Mapping[str, float]) -> 
 
 
 @contextmanager
-def _connection(dsn: str | None, schema: str | None) -> Iterator["Connection[Any]"]:
+def _connection(
+    dsn: str | None, schema: str | None, chosen: Sequence[Migration]
+) -> Iterator["Connection[Any]"]:
     from tailguard.cli.migrate.target import migration_target
     from tailguard.postgres.session import keep_to_catalogue
 
-    with migration_target(dsn, schema) as database, database.connect() as connection:
+    tables = [migration.build.table for migration in chosen]
+    with migration_target(dsn, schema, tables) as database, database.connect() as connection:
         keep_to_catalogue(connection)
         yield connection
 
@@ -220,7 +251,9 @@ def _tell(migration: Migration, outcome: "Outcome") -> None:
 def _status_line(status: "Status") -> str:
     left = f", left behind: {', '.join(status.leftovers)}" if status.leftovers else ""
     changed = ", the files changed since" if status.changed else ""
-    return f"{status.name}: {status.state}{left}; ledger: {status.recorded}{changed}; up would do: {status.next_step}"
+    uncompared = f", not compared: {status.uncompared}" if status.uncompared else ""
+    known = f"{status.state}{uncompared}{left}; ledger: {status.recorded}{changed}"
+    return f"{status.name}: {known}; up would do: {status.next_step}"
 
 
 def _indented(text: str) -> str:

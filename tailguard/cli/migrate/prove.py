@@ -1,6 +1,5 @@
 """`tailguard migrate prove`: a migration under live load: whom it stalls, what it gains, what it costs."""
 
-import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import click
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
 from tailguard.migrations.limits import Limits
-from tailguard.migrations.migration import Migration, chosen_folder, find_migration, load_migrations, what_if
+from tailguard.migrations.migration import Migration, chosen_folder, find_migration, read_folder, what_if
 from tailguard.proofs.live_options import LiveOptions
 from tailguard.record.run_record import Ended
 
@@ -82,7 +81,7 @@ def prove(  # one parameter per option
     with target(rows) as database:
         run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment())
         with _ending(run):
-            known = [] if what_if_sql else load_migrations(chosen_folder(folder))
+            known = [] if what_if_sql else [*read_folder(chosen_folder(folder)).migrations]
             proof = _proved(run, database, migration, known, options)
             if growth and proof.growth:
                 sizes = [*SIZES, LARGEST] if config.profile == "full" else SIZES
@@ -133,13 +132,12 @@ def _migration(
         )
     if sql is None:
         assert slug is not None  # one of the two is given
-        return find_migration(load_migrations(chosen_folder(folder)), slug)
+        found = find_migration(read_folder(chosen_folder(folder)), slug)
+        _ = found.query  # without one there is nothing to prove
+        return found
     if query is None:
         raise UsageError("--what-if needs --query: an index is worth what it does for a query.")
-    try:
-        return what_if(sql, query, json.loads(parameters))
-    except json.JSONDecodeError as error:
-        raise UsageError(f"--parameters {parameters!r} is not JSON: {error}.") from error
+    return what_if(sql, query, parameters)
 
 
 @contextmanager

@@ -1,14 +1,15 @@
 """The database that `tailguard migrate` works on: yours, or a workbench of ours that is kept from call to call."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from psycopg import Connection, sql
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import load_config
 from tailguard.migrations.checks import told_plainly
+from tailguard.migrations.index import find_table
 from tailguard.migrations.ledger import LEDGER
 from tailguard.postgres.database import Database
 from tailguard.postgres.location import address, connect, connect_to_catalogue, locate
@@ -24,7 +25,7 @@ SEEDED = "seeded by tailguard"
 
 
 @contextmanager
-def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
+def migration_target(dsn: str | None, schema: str | None, tables: Sequence[str]) -> Iterator[Database]:
     """Open the user's database if one is named, else the workbench, and say aloud which it is.
 
     Raises UsageError if it cannot be reached, or has no such schema.
@@ -32,12 +33,12 @@ def migration_target(dsn: str | None, schema: str | None) -> Iterator[Database]:
     place = locate(dsn)
     if place is not None:
         conninfo = for_session(place.conninfo, schema) if schema else place.conninfo
-        with connect(conninfo) as connection:
+        with told_plainly(), connect(conninfo) as connection:
             found = _current_schema(connection, schema)
             version = str(connection.info.server_version // 10_000)
             where = address(connection)
-        ledger = f"{found}.{LEDGER}"
-        log.info("Database: %s (by %s), schema %s. The ledger is %s.", where, place.named_by, found, ledger)
+            ledgers = " and ".join(f"{home}.{LEDGER}" for home in _homes(connection, tables) or [found])
+        log.info("Database: %s (by %s), schema %s. The ledger is %s.", where, place.named_by, found, ledgers)
         with told_plainly():
             yield Database(conninfo, found, version, "yours")
         return
@@ -62,6 +63,15 @@ def _current_schema(connection: Connection[tuple[object, ...]], schema: str | No
         )
         raise UsageError(f"{named}. Name one with --schema.")
     return str(row[0])
+
+
+def _homes(connection: Connection[tuple[object, ...]], tables: Sequence[str]) -> list[str]:
+    """Return the schemas of the tables that are there, each once: a ledger stands beside its tables."""
+    homes = set()
+    for table in tables:
+        with suppress(UsageError):  # told where it matters, not in a line above
+            homes.add(find_table(connection, table).schema)
+    return sorted(homes)
 
 
 def _seed_once(dsn: str, make_tables: MakeTables) -> None:

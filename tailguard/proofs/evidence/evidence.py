@@ -13,9 +13,10 @@ from tailguard.base.clock import Clock, MonotonicClock
 from tailguard.base.errors import TailguardError
 from tailguard.migrations.index import Index, Table, find_index, find_table, wanted_shape
 from tailguard.migrations.limits import Limits
-from tailguard.migrations.migration import Migration, Query
+from tailguard.migrations.migration import Migration
 from tailguard.migrations.runner import Runner
-from tailguard.migrations.sql import folded
+from tailguard.migrations.text.query import Query
+from tailguard.migrations.text.sql import folded, name_parts
 from tailguard.migrations.watch import Database
 from tailguard.postgres.explain import explain
 from tailguard.proofs.cost import measure_cost
@@ -82,7 +83,7 @@ class _SmallProof:
         rows = _count(connection, table)
         if not migration.removal:
             self._runner().down(migration)
-        first = find_index(connection, table, migration.index)
+        first = find_index(connection, table, migration.build.index)
         proof.found = index_state(first)
         before, others_before = self._query(connection, "before"), self._others(connection)
         up = self._go(connection, table, "up")
@@ -124,7 +125,7 @@ class _SmallProof:
         log.info("%s: %s", self.migration.name, action)
         runner = self._runner()
         outcome = runner.up(self.migration) if action == "up" else runner.down(self.migration)
-        index = find_index(connection, table, self.migration.index)
+        index = find_index(connection, table, self.migration.build.index)
         self.proof.cycle.append(CycleStep(action=action, seconds=outcome.seconds, index=index_state(index)))
         return index
 
@@ -134,14 +135,22 @@ class _SmallProof:
 
 def on_the_same_table(migration: Migration, known: Mapping[str, Migration]) -> dict[str, Query]:
     """Return the other known queries of a migration's table, and its own with other values, by name."""
-    table = folded(migration.build.table)
-    same = [m for m in known.values() if folded(m.build.table) == table]
-    found = {other.name: other.query for other in same if other.name != migration.name}
-    return found | {
-        f"{one.name} with {_told(values)}": Query(one.query.sql, values)
-        for one in same
-        for values in one.query.also
+    table = _table_of(migration)
+    same = {
+        one.name: one.stated_query
+        for one in known.values()
+        if _table_of(one) == table and isinstance(one.stated_query, Query)
     }
+    found = {name: query for name, query in same.items() if name != migration.name}
+    return found | {
+        f"{name} with {_told(values)}": Query(query.sql, values)
+        for name, query in same.items()
+        for values in query.also
+    }
+
+
+def _table_of(migration: Migration) -> list[str]:
+    return [folded(part) for part in name_parts(migration.build.table)]
 
 
 def _told(parameters: Mapping[str, Parameter]) -> str:

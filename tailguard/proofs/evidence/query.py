@@ -10,7 +10,7 @@ from psycopg import Connection
 from tailguard.base.clock import Clock
 from tailguard.engine.quantiles import estimate
 from tailguard.judge.proof.executions import summarise_executions
-from tailguard.migrations.migration import Query
+from tailguard.migrations.text.query import Query
 from tailguard.postgres.explain import explain
 from tailguard.record.files import stage, subfolder, unstage
 from tailguard.record.migration import QueryEvidence

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from tailguard.base.errors import UsageError
-from tailguard.migrations.lint import CONCURRENTLY, Finding, Severity, located_statements
+from tailguard.migrations.lint.rules import CONCURRENTLY, INDEX_WORK, Finding, Severity
+from tailguard.migrations.text.sql import located_statements
 from tailguard.postgres.binaries import OLDEST_MAJOR
 
 HARMFUL = frozenset({"prefer-robust-stmts", "require-lock-timeout", "require-statement-timeout"})
@@ -56,13 +57,17 @@ def squawk_findings(squawk: str, paths: Sequence[Path]) -> list[Finding]:
         raise UsageError(
             f"{squawk} ended with {done.returncode} and no JSON that we know: {said or 'nothing'}."
         ) from error
-    builds = {path for path in paths if _has_concurrent(path)}
+    builds = {path for path in paths if _has_index_work(path)}
     findings = [one.finding for one in found]
     return [
         one for one in findings if not (one.path in builds and one.rule.removeprefix("squawk:") in HARMFUL)
     ]
 
 
-def _has_concurrent(path: Path) -> bool:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return any(CONCURRENTLY.search(statement) for _, statement in located_statements(text))
+def _has_index_work(path: Path) -> bool:
+    """Whether a file builds or drops an index; what is not concurrent yet, our own rules want so."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    return any(
+        CONCURRENTLY.search(statement) or INDEX_WORK.match(statement)
+        for _, statement in located_statements(text)
+    )
