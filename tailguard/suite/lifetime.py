@@ -91,14 +91,19 @@ def _take_away(fixture: AnyFixture, generator: Generator[object, None, None]) ->
     except StopIteration:
         return
     except Exception as failure:  # noqa: BLE001  # whatever it met, the fixtures before it have their turn
-        line = line_of_failure(failure, fixture.make.__code__.co_filename)
-        log.warning(
-            "%s: fixture %r could not be taken away: %s: %s",
-            line,
-            fixture.name,
-            type(failure).__name__,
-            mask(str(failure)),
-        )
+        say_left(fixture, failure)
+
+
+def say_left(fixture: AnyFixture, failure: Exception) -> None:
+    """Say in the log why a fixture could not be taken away."""
+    line = line_of_failure(failure, fixture.make.__code__.co_filename)
+    log.warning(
+        "%s: fixture %r could not be taken away: %s: %s",
+        line,
+        fixture.name,
+        type(failure).__name__,
+        mask(str(failure)),
+    )
 
 
 @contextmanager

@@ -9,12 +9,10 @@ from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
-from tailguard.base.secrets import mask
 from tailguard.engine.iteration.async_iteration import AsyncIteration
 from tailguard.engine.workload import AsyncJourney
-from tailguard.suite.lifetime import TEARDOWN_S, naming
+from tailguard.suite.lifetime import TEARDOWN_S, naming, say_left
 from tailguard.suite.plan import AnyFixture, Node, Plan, walk
-from tailguard.suite.signature import line_of_failure
 
 log = logging.getLogger(__name__)
 
@@ -142,11 +140,4 @@ async def _take_away(fixture: AnyFixture, ending: Awaitable[object]) -> None:
     except TimeoutError:
         log.warning("%s: fixture %r was left after %g s", fixture.place, fixture.name, TEARDOWN_S)
     except Exception as failure:  # noqa: BLE001  # whatever it met, the fixtures before it have their turn
-        line = line_of_failure(failure, fixture.make.__code__.co_filename)
-        log.warning(
-            "%s: fixture %r could not be taken away: %s: %s",
-            line,
-            fixture.name,
-            type(failure).__name__,
-            mask(str(failure)),
-        )
+        say_left(fixture, failure)
