@@ -82,10 +82,12 @@ def _doubts(run: Run) -> Iterator[Difference]:
     """Those that follow from a scenario's samples. Nobody looks for them in a duet, or before the end."""
     if not run.complete or run.record.duet is not None:
         return
-    samples = _samples(run)
+    samples, by_locust = _samples(run), run.record.locust is not None
     for slug, entry in run.record.scenarios.items():
         recorded = [each for each in run.record.doubts if each.scenario == slug and each.kind in KINDS]
-        again = [*doubts_of_scenario(slug, entry, samples[slug])] if slug in samples else []
+        again = (
+            [*doubts_of_scenario(slug, entry, samples[slug], by_locust=by_locust)] if slug in samples else []
+        )
         yield from list_differences(recorded, again, f"doubts.{slug}")
 
 

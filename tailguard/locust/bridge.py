@@ -21,7 +21,14 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from tailguard.base.errors import InvalidRunError, TailguardError
 from tailguard.locust.clock import LoopClock
-from tailguard.locust.hooks import LoadTestHooks, RunHooks, choose_spawn_rate, keep_tagged, playable_users
+from tailguard.locust.hooks import (
+    LoadTestHooks,
+    RunHooks,
+    choose_spawn_rate,
+    keep_tagged,
+    playable_users,
+    take_run_time,
+)
 from tailguard.locust.master.master import Master
 from tailguard.locust.messages import (
     Hello,
@@ -44,6 +51,8 @@ LOCAL = "local"  # what locust calls the only node of a run without workers
 # A user without an iteration (the run has not begun, or is over) looks again after this.
 IDLE_S = 0.25
 TOO_SHORT = "this test ended before its run began, so nothing was measured. Give it a longer --run-time."
+# How exactly a run's time is taken; and what its last users are given to come after the time that their rate needs.
+GONE_S, USERS_S = 0.02, 60.0
 # A look at all samples so far takes the master's loop: at most one part in so many of its time.
 LOOK_SHARE = 20
 
@@ -70,6 +79,7 @@ class Bridge:
         self._faults: list[str] = []
         self._ended = ScenarioEnded.RUN_TIME
         self._clock = LoopClock()
+        self._run_time_s: float | None = None  # what --run-time leaves to us
 
     def listen(self) -> None:
         """Take part in whatever locust does in this process."""
@@ -109,6 +119,8 @@ class Bridge:
             runner.register_message(TO_MASTER, self._master_takes)
             if self._options.headless or self._options.autostart:  # before the clock of --run-time starts
                 self._begin_early()
+            if environment.shape_class is None:
+                self._run_time_s = take_run_time(self._options)
             if web_ui is not None:
                 self.load_test.attach(web_ui)
         if isinstance(runner, WorkerRunner):
@@ -132,6 +144,8 @@ class Bridge:
             if not run.plan.schedules:
                 self._master.go()
             gevent.spawn(self._watch, run, self._master)
+            if self._run_time_s:
+                gevent.spawn(self._count_down, self._master, self._run_time_s)
         except TailguardError as error:
             self._refuse(error)
 
@@ -161,6 +175,15 @@ class Bridge:
     def _spawned(self, user_count: int, **_: Any) -> None:
         if self._master is not None and self._master.went_ns is None:
             self._master.go()
+
+    def _count_down(self, master: Master, run_time_s: float) -> None:
+        """End the run after its --run-time, which begins with the first iteration."""
+        until_s = time.monotonic() + USERS_S + self._options.num_users / self._options.spawn_rate
+        while master.went_ns is None and time.monotonic() < until_s:
+            gevent.sleep(GONE_S)
+        _say(f"Everybody is there: the --run-time of {run_time_s:g} s begins.")
+        gevent.sleep(run_time_s)
+        self._runner.quit()
 
     def _watch(self, run: RunHooks, master: Master) -> None:
         """Look at the samples now and then, and end the run once everything is decided."""

@@ -1,5 +1,6 @@
 """What the bridge to locust is handed: what a run is made of. So the bridge knows no scenario and no threshold."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Protocol  # locust's options, environment and page ship no types
 
@@ -67,6 +68,20 @@ def choose_spawn_rate(options: Any) -> None:
     """
     if options.headless and options.spawn_rate is None and options.num_users and options.run_time:
         options.spawn_rate = max(1.0, options.num_users / (RAMP_SHARE * options.run_time))
+
+
+def take_run_time(options: Any) -> float | None:
+    """Return --run-time in seconds and take it from locust, which would count log-in, warm-up and arrivals as load.
+
+    None, and locust keeps it, if a test is started by hand on its page: there its own clock runs.
+    """
+    run_time_s: float | None = options.run_time
+    if not options.headless or not run_time_s:
+        return None
+    options.run_time = None
+    # It would say that there is no limit.
+    logging.getLogger("locust.main").addFilter(lambda line: not line.msg.startswith("No run time limit"))
+    return run_time_s
 
 
 def playable_users(users: Sequence[Any], scenarios: Sequence[str]) -> list[Any]:

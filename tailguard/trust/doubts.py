@@ -17,9 +17,13 @@ def find_doubts(
     scenarios: Mapping[str, ScenarioEntry],
     samples: Mapping[str, Samples],
     reading: MachineReading | None = None,
+    *,
+    by_locust: bool = False,
 ) -> list[Doubt]:
     """Look at each scenario of a record and, if it was watched, at the machine."""
     found = [
-        doubt for slug, entry in scenarios.items() for doubt in doubts_of_scenario(slug, entry, samples[slug])
+        doubt
+        for slug, entry in scenarios.items()
+        for doubt in doubts_of_scenario(slug, entry, samples[slug], by_locust=by_locust)
     ]
     return found if reading is None else [*found, *doubts_of_machine(reading)]

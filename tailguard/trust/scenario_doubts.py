@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
+from msgspec.structs import replace
 
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
@@ -34,10 +35,30 @@ WARN_OWN_CODE = 0.10
 COLD_SHARE, COLD_RATIO = 0.25, 1.5
 
 
-def doubts_of_scenario(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doubt]:
-    """Look for everything that may be wrong with what was measured: the entry is of these samples."""
+# What to do about them in a Locust run, whose load is chosen by other options.
+_BY_LOCUST: Mapping[str, str] = {
+    LATE_GENERATOR: "stop what else runs on the workers' cores, lower --tailguard-rate, or start more workers "
+    "(--processes)",
+    "below_offered_rate": "the platform is overloaded at this rate: lower --tailguard-rate to measure latency, or take "
+    "this as its capacity",
+    "queued_for_a_worker": "their response time holds that wait: give more --users, or lower --tailguard-rate if the "
+    "platform is the one that queues",
+    "too_few_samples": "give a longer --run-time, more --users or a higher --tailguard-rate",
+    "not_warm": "give a longer --run-time; or a longer warm-up, --tailguard-set load.warmup=20 at most",
+    "drift": "growing: an overload, a leak or tables that grow; falling: a longer --run-time",
+}
+
+
+def doubts_of_scenario(
+    slug: str, entry: ScenarioEntry, samples: Samples, *, by_locust: bool = False
+) -> Iterator[Doubt]:
+    """Look for everything that may be wrong with what was measured: the entry is of these samples.
+
+    The remedies of a run `by_locust` name its options.
+    """
     for look in _LOOKS.values():
-        yield from look(slug, entry, samples)
+        for doubt in look(slug, entry, samples):
+            yield replace(doubt, remedy=_BY_LOCUST.get(doubt.kind, doubt.remedy)) if by_locust else doubt
 
 
 def _late_generator(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doubt]:

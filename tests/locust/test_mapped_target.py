@@ -50,3 +50,20 @@ def test_a_target_without_any_step_of_the_chosen_scenarios_ends_before_anything_
         words = ("-u", "1", "-t", "4s", "--tailguard-target", str(write_mapping(tmp_path)))
         assert locust.alone("none", *words, "WebsocketBroadcastUser").wait(LIMIT_S) == 64, locust.log("none")
         assert "there is nothing to measure" in locust.log("none")
+
+
+def test_the_run_time_begins_once_everybody_is_there(tmp_path):
+    """Log-ins, a warm-up of 4 s and users that come one a second are not part of it."""
+    with (
+        other_platform() as (url, state),
+        processes(tmp_path, url, {**os.environ, "OTHER_PASSWORD": "open sesame"}) as locust,
+    ):
+        state.coins_s = 0.2
+        words = ("--tailguard-target", str(write_mapping(tmp_path)), "--tailguard-set", "load.warmup=20")
+        one = locust.alone("one", "-u", "3", "-r", "1", "-t", "5s", *words, "EconomyTransferUser")
+        locust.ends(one, "one", 75)
+        record, log = locust.run().record, locust.log("one")
+    assert record.scenarios["economy_transfer"].measured_s >= 5.0
+    assert "the --run-time of 5 s begins" in log
+    assert "No run time limit" not in log
+    assert "short_measurement" not in {each.kind for each in record.doubts}

@@ -11,6 +11,7 @@ from tailguard.base.clock import MonotonicClock
 from tailguard.base.errors import UsageError
 from tailguard.engine.workload import PlainScenario
 from tailguard.http.tls import Tls
+from tailguard.locust.master.doubts import doubts_of_run_time
 from tailguard.locust.master.master import Master
 from tailguard.locust.messages import (
     Chunk,
@@ -272,3 +273,16 @@ def test_a_message_of_another_version_is_refused_and_still_says_whose_run_it_is(
     with pytest.raises(msgspec.ValidationError, match="missing required field"):
         for_worker(newer)
     assert run_of(newer) == "a1b2c3"
+
+
+@pytest.mark.parametrize(
+    ("went_s", "closed_s", "told"),
+    [(31, 60, "29.0 s of the --run-time of 60 s"), (3, 60, ""), (31, 50, ""), (31, 91, "")],
+    ids=["short", "a little short", "ended by somebody", "headless, counted from the first iteration"],
+)
+def test_a_test_whose_start_took_a_good_part_of_its_run_time_is_doubted(went_s, closed_s, told):
+    master = Master("run", plan(), lambda *_: None, lambda _: True)
+    master.opened_ns, master.went_ns, master.closed_ns = 1, went_s * 10**9, closed_s * 10**9 + 1
+    found = [each.measured for each in doubts_of_run_time(60.0, master)]
+    assert len(found) == bool(told)
+    assert all(told in each for each in found)

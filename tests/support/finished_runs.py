@@ -75,10 +75,12 @@ def _uploads() -> Samples:
     )
 
 
-def _measured(folder: Path, *, more: tuple[Doubt, ...] = (), chaos: Chaos | None = None) -> Run:
+def _measured(
+    folder: Path, *, more: tuple[Doubt, ...] = (), chaos: Chaos | None = None, by_locust: bool = False
+) -> Run:
     uploads = _uploads()
     recovered = recovery_invariants(chaos, "upload") if chaos else []
-    doubts = find_doubts({"upload": entry_of(uploads)}, {"upload": uploads})
+    doubts = find_doubts({"upload": entry_of(uploads)}, {"upload": uploads}, by_locust=by_locust)
     return made_run(
         folder,
         upload=uploads,
@@ -105,7 +107,7 @@ def _chaos(folder: Path) -> Run:
 
 
 def _locust(folder: Path) -> Run:
-    run = _measured(folder, more=(LATE_WORKER,))
+    run = _measured(folder, more=(LATE_WORKER,), by_locust=True)
     run.put_locust(
         Locust(
             scenarios_sha256="ab" * 32,

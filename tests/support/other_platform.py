@@ -17,6 +17,7 @@ class State:
         self.most_requests = None  # after so many, 503 with a header: this platform's way of throttling
         self.requests = self.log_ins = 0
         self.session_s, self.entered_s = None, {}  # how long a log-in is good for, and when each player's was
+        self.coins_s = 0.0  # what moving coins takes
         self.lock = threading.Lock()
 
 
@@ -110,6 +111,7 @@ class Handler(BaseHTTPRequestHandler):
     def move(self):
         if self.who() is None:
             return self.reply(403, {})
+        time.sleep(self.server.state.coins_s)
         asked, balances = json.loads(self.body), self.server.state.balances
         balances[asked["src"]] -= asked["coins"]
         balances[asked["dst"]] += asked["coins"]

@@ -1,5 +1,6 @@
 """Each doubt rings where its reason is there, keeps quiet where it is not, and is grave only for a bad measurement."""
 
+import re
 import subprocess
 import sys
 import time
@@ -200,3 +201,26 @@ def test_a_generator_starved_by_busy_processes_on_its_core_is_doubted_gravely():
                 hog.wait()
     grades = {doubt.kind: doubt.grade for doubt in doubts_of(result["some"], telemetry.reading())}
     assert grades["starved_generator"] == "grave"
+
+
+def test_the_remedies_of_a_locust_run_are_options_that_locust_has():
+    cold = np.r_[np.full(400, 9.0), np.full(600, 1.0)]
+    bad = [
+        measured(np.ones(20)),
+        measured(cold),
+        measured(np.linspace(1, 9, 1000)),
+        measured(lateness_ms=np.full(1000, 60.0)),
+        measured(achieved_rate_per_s=50.0),
+        measured(lateness_ms=np.full(100, 0.1)),
+    ]
+    found = {}
+    for each in bad:
+        entry = scenario_entry("Some", each)
+        doubts = find_doubts({"some": entry}, {"some": each.samples}, by_locust=True)
+        found |= {doubt.kind: doubt.remedy for doubt in doubts}
+    assert found.keys() >= {
+        "too_few_samples", "not_warm", "drift", "late_generator", "below_offered_rate", "queued_for_a_worker",
+    }  # fmt: skip
+    assert "--run-time" in found["too_few_samples"]
+    for kind, remedy in found.items():
+        assert not re.search("max_s|the rate|the workers,|measure longer", remedy), kind

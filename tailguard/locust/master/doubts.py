@@ -13,6 +13,9 @@ from tailguard.suite.run import Run
 from tailguard.trust.doubts import find_doubts
 from tailguard.trust.suite_doubts import UNCHECKED, doubts_of_notes, skipped_scenario, skipped_step, unchecked
 
+# Of a test started on locust's page; one of 30 s there spends 2 or 3 s on warm-up and arrivals.
+LEAST_OF_RUN_TIME = 0.9
+
 
 def doubts_of(
     scenarios: Mapping[str, ScenarioEntry],
@@ -31,7 +34,7 @@ def doubts_of(
         *(skipped_scenario(slug, why) for slug, why in skipped.items()),
         *_of_skipped_steps(run, scenarios),
         *doubts_of_failures(samples, list(ledgers.values()), master.plan.target.url),
-        *find_doubts(scenarios, samples),
+        *find_doubts(scenarios, samples, by_locust=True),
         *doubts_of_workers({worker: told.load for worker, told in ledgers.items()}),
         *doubts_of_notes(run.notes),
         *(unchecked(slug, why) for slug, why in master.unchecked.items()),
@@ -39,6 +42,23 @@ def doubts_of(
         *_of_iterations(master),
         *_of_broadcasts(broadcasts),
     ]
+
+
+def doubts_of_run_time(run_time_s: float | None, master: Master) -> Iterator[Doubt]:
+    """Yield one if log-ins, warm-up and arrivals took a good part of the time that locust itself counts."""
+    if not run_time_s or not (master.opened_ns and master.went_ns and master.closed_ns):
+        return
+    measured_s, all_s = ((master.closed_ns - since) / 1e9 for since in (master.went_ns, master.opened_ns))
+    if measured_s < LEAST_OF_RUN_TIME * run_time_s <= run_time_s <= all_s:
+        yield Doubt(
+            kind="short_measurement",
+            scenario=None,
+            grade=Grade.WARN,
+            measured=f"{measured_s:.1f} s of the --run-time of {run_time_s:g} s were measured: warm-up, joining and "
+            "the arrival of users took the rest",
+            limit=f"{LEAST_OF_RUN_TIME:.0%} of --run-time",
+            remedy="use --headless, where --run-time begins with the first iteration, or a longer --run-time",
+        )
 
 
 def _of_skipped_steps(run: Run, scenarios: Collection[str]) -> Iterator[Doubt]:

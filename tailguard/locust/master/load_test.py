@@ -83,6 +83,7 @@ class LoadTest:
             objectives=objectives,
             noted=noted,
             skipped=made.skipped,
+            run_time_s=options.run_time,
             until_decided=bool(options.tailguard_until_decided),
             watched=self._watched,
         )

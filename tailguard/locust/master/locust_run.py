@@ -8,7 +8,7 @@ from tailguard.config.merge import Config
 from tailguard.engine.summary import scenario_entry
 from tailguard.judge.exceedance import exceedances, observed_quantile, observed_ratio
 from tailguard.judge.stopping_rule import StoppingRule
-from tailguard.locust.master.doubts import doubts_of
+from tailguard.locust.master.doubts import doubts_of, doubts_of_run_time
 from tailguard.locust.master.live import nothing_yet, row
 from tailguard.locust.master.master import Master
 from tailguard.locust.master.measurement import broadcasts_of, measurement_of
@@ -35,6 +35,7 @@ class LocustRun:
         plan: what the workers do.
         noted: what was noted of it when its fixtures were made.
         skipped: why a scenario cannot be played.
+        run_time_s: how long it is to measure, if that was said.
         until_decided: whether it ends once everything is decided.
         watched: whether somebody looks at where it stands.
         live: where each objective stands, ready to show.
@@ -47,6 +48,7 @@ class LocustRun:
     objectives: Objectives
     noted: suite_run.Run
     skipped: Mapping[str, str]
+    run_time_s: float | None
     until_decided: bool
     watched: bool
     live: list[dict[str, str]] = field(init=False)
@@ -85,7 +87,10 @@ class LocustRun:
         run, broadcasts = self.run, broadcasts_of(master)
         skipped = {**self.skipped, **master.skipped}
         run.put_doubts(
-            doubts_of(run.record.scenarios, run.samples(), master, self.noted, skipped, broadcasts)
+            [
+                *doubts_of(run.record.scenarios, run.samples(), master, self.noted, skipped, broadcasts),
+                *doubts_of_run_time(self.run_time_s, master),
+            ]
         )
         run.put_locust(
             Locust(

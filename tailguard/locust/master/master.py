@@ -57,6 +57,7 @@ class Master:
         self.late: list[str] = []
         self.skipped: dict[str, str] = {}
         self.unchecked: dict[str, str] = {}
+        self.opened_ns: int | None = None
         self.went_ns: int | None = None
         self.closed_ns: int | None = None
         self._heard = threading.Event()
@@ -89,6 +90,7 @@ class Master:
 
         Raises UsageError, with the reason, if one refuses or does not answer, or no scenario can be played.
         """
+        self.opened_ns = time.monotonic_ns()
         self._count = len(workers) + (SPARE_SHARDS if len(workers) > 1 else 0)
         for worker in workers:
             self._begin(worker, len(workers) if self.plan.schedules else self._count)
