@@ -13,10 +13,9 @@ from perf.mapping.opened import MappedTarget, open_target
 from perf.mapping.target import load_mapping
 from perf.offer import Offer, rows_of
 from perf.platform import NEEDED
-from perf.reference import Reference
+from perf.reference import Reference, make_tables
 from perf.reference_process import served
 from perf.store import Store
-from reference.database import create_tables
 from reference.faults import Faults
 from reference.seed import Seeded, SeedSize, seed_platform
 from tailguard.http import Exchange
@@ -68,7 +67,7 @@ def seeded(postgres: Postgres, config: tg.Config, run: tg.Run) -> Seeded:
         return Seeded.of(SeedSize())
     histories = config.read("migrations", Histories)
     size = SeedSize(ledger_rows=histories.economy_rows, moderation_rows=histories.moderation_rows)
-    create_tables(postgres.conninfo)
+    make_tables(postgres.conninfo)
     try:
         return seed_platform(postgres.conninfo, size=size, seed=run.seed)
     except ValueError as error:

@@ -1,7 +1,7 @@
 """The tables of the index migrations: the ledger and the moderation log, filled without the rest of the platform."""
 
 import tailguard as tg
-from reference.database import create_tables
+from perf.reference import make_tables
 from reference.seed import LEDGER_ROWS, MODERATION_ROWS, SeedSize, seed_histories
 
 LEDGER, MODERATION = "economy_economytransaction", "support_moderationaction"
@@ -20,7 +20,7 @@ def ledger_tables(
         ledger_rows=rows if rows is not None and table in ("", LEDGER) else LEDGER_ROWS,
         moderation_rows=rows if rows is not None and table in ("", MODERATION) else MODERATION_ROWS,
     )
-    create_tables(conninfo, schema)
+    make_tables(conninfo, schema)
     try:
         seed_histories(conninfo, schema, size=size)
     except ValueError as error:

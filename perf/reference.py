@@ -4,10 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import psycopg
+
+import tailguard as tg
 from perf.store import Store
 from reference.certificates import Metrics
+from reference.database import create_tables
 from reference.faults import Faults
 from reference.platform import DeltaCrown
+from reference.seed import NAMES
+from tailguard.postgres import connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +38,17 @@ class Reference:
             yield platform, metrics
         finally:
             platform.close()
+
+
+def make_tables(conninfo: str, schema: str | None = None) -> None:
+    """Create the platform's tables; before that, refuse a database whose encoding lacks letters (UsageError)."""
+    with connect(conninfo) as connection:
+        try:
+            connection.execute("SELECT %s::text", [" ".join(NAMES)])
+        except psycopg.errors.UntranslatableCharacter as error:
+            encoding = connection.info.parameter_status("server_encoding")
+            raise tg.UsageError(
+                f"The database {connection.info.dbname} has the encoding {encoding}, which lacks letters of the seeded "
+                f"names, such as {NAMES[1]}: use a database made with ENCODING 'UTF8'."
+            ) from error
+    create_tables(conninfo, schema)

@@ -2,12 +2,15 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from tailguard.postgres.database import Database, schema_on
+from tailguard.postgres.location import connect
 from tailguard.postgres.server import Server, embedded_postgres
 from tailguard.s3.server import embedded_s3
 from tailguard.s3.store import S3Server
@@ -33,6 +36,26 @@ def database(postgres: Server) -> Iterator[Database]:
     """A fresh schema on the session's server, dropped after the test."""
     with schema_on(postgres.dsn, server=postgres) as fresh:
         yield fresh
+
+
+@pytest.fixture
+def own_database(postgres: Server) -> Iterator[Callable[..., str]]:
+    """Make a database with the given words after its name; returns the superuser's conninfo. Dropped afterwards."""
+    made: list[str] = []
+
+    def make(name: str, *settings: str) -> str:
+        with connect(postgres.dsn) as admin:
+            admin.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ").format(sql.Identifier(name))
+                + sql.SQL(" ".join(settings))
+            )
+        made.append(name)
+        return make_conninfo(postgres.dsn, dbname=name)
+
+    yield make
+    with connect(postgres.dsn) as admin:
+        for name in made:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="module")

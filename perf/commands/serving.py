@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 import tailguard as tg
+from perf.reference import make_tables
 from perf.secret import VARIABLE, secret_in
 from reference.certificates import (
     CertificateStorage,
@@ -21,7 +22,6 @@ from reference.certificates import (
     MigratingStorage,
     S3Storage,
 )
-from reference.database import create_tables
 from reference.faults import Faults
 from reference.platform import DeltaCrown
 from reference.seed import seed_platform
@@ -47,7 +47,7 @@ def serve_platform(host: str, port: int, dsn: str | None, s3_endpoint: str | Non
         database = stack.enter_context(open_database(dsn))
         s3 = stack.enter_context(open_s3(s3_endpoint))
         click.echo("Seeding the platform ...")
-        create_tables(database.conninfo)
+        make_tables(database.conninfo)
         seed_platform(database.conninfo)
         metrics = Metrics()
         storage = certificate_storage(s3, metrics, flags, os.environ)

@@ -16,6 +16,7 @@ import urllib3
 import tailguard as tg
 from perf.certificate_pool import body_of, order_of, rendered_certificates
 from perf.cutover.copying import Copying
+from perf.reference import make_tables
 from reference.certificates import (
     Certificate,
     Flags,
@@ -28,7 +29,6 @@ from reference.certificates import (
 )
 from reference.certificates.backfill import Backfill, BackfillPlan
 from reference.certificates.consistency import ConsistencyCheck, ConsistencyReport
-from reference.database import create_tables
 from reference.platform import DeltaCrown
 from reference.seed import Seeded, SeedSize, seed_platform
 from tailguard.postgres import Postgres, schema_on
@@ -210,7 +210,7 @@ class Cutover:
 def open_cutover(walk: Walk, postgres: Postgres, s3: S3Server, folder: Path) -> Iterator[Cutover]:
     """Make a schema, a folder and a prefix of the bucket, and store what is from before, with all flags off."""
     with schema_on(postgres.conninfo) as own:
-        create_tables(own.conninfo)
+        make_tables(own.conninfo)
         seeded = seed_platform(own.conninfo, size=_size(walk), seed=walk.seed)
         cutover = _made(walk, own.conninfo, seeded, _storage(s3, LocalStorage(folder)))
         try:

@@ -1,4 +1,4 @@
-"""One attempt's connection: no time-outs but our own, alone on its table, gone when its runner is gone."""
+"""One attempt's connection: bounded by our own watcher alone, alone on its table, gone when its runner is gone."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -14,8 +14,6 @@ from tailguard.migrations.watch import Database
 from tailguard.postgres.pooler import refuse_pooler
 from tailguard.postgres.session import keep_to_catalogue
 
-# Bounded by our own watcher instead: any of these ends a build half way and leaves an INVALID index behind.
-TIMEOUTS = ["statement_timeout", "lock_timeout", "idle_session_timeout", "transaction_timeout"]
 # How soon the server notices in mid-build that the runner was killed; it then stops, as nobody watches any more.
 NOTICE_DEATH_MS = 500
 # Advisory locks are numbers: four letters of our own in the upper half, the table's oid in the lower one.
@@ -25,15 +23,11 @@ POLL_S = 0.1
 
 @contextlib.contextmanager
 def build_session(database: Database) -> Iterator[psycopg.Connection[Any]]:
-    """Connect for a long statement: autocommit, without time-outs of the server's or the role's."""
+    """Connect for a long statement; as in all our sessions, no timeout of the server or the role ends it half way."""
     connection = database.connect()
     try:
         refuse_pooler(connection)
         keep_to_catalogue(connection)
-        connection.execute(
-            "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = ANY(%s)",
-            [TIMEOUTS],
-        )
         connection.execute("SET application_name = 'tailguard migrate'")
         with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # not on every platform
             connection.execute(f"SET client_connection_check_interval = {NOTICE_DEATH_MS}")

@@ -31,12 +31,17 @@ def for_session(conninfo: str, *schemas: str, major: int = 0) -> str:
     `major` is the server's version, if it is known by now.
     """
     known = str(conninfo_to_dict(conninfo).get("options") or os.environ.get("PGOPTIONS", ""))
-    settings = SETTINGS | {name: value for since, name, value in NEWER_SETTINGS if major >= since}
+    settings = SETTINGS | newer_settings(major)
     if schemas:
         settings["search_path"] = ",".join(quoted(schema) for schema in schemas)
     added = [f"-c {name}={_escaped(value)}" for name, value in settings.items()]
     options = [known, *(one for one in added if one not in known)]
     return make_conninfo(conninfo, client_encoding=ENCODING, options=" ".join(options).strip())
+
+
+def newer_settings(major: int) -> dict[str, str]:
+    """Return the settings of ours that a server of this version knows, and the oldest ones do not."""
+    return {name: value for since, name, value in NEWER_SETTINGS if major >= since}
 
 
 def quoted(schema: str) -> str:

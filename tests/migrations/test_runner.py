@@ -3,13 +3,16 @@
 import contextlib
 import os
 import signal
+from dataclasses import replace
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tailguard.migrations import ledger
 from tailguard.migrations.errors import DuplicateValuesError, MigrationStoppedError
 from tailguard.postgres.database import schema_on
+from tailguard.postgres.location import connect
 from tailguard.postgres.server import embedded_postgres
 from tests.support.migration_world import (
     INDEX,
@@ -130,16 +133,26 @@ def test_attempts_are_bounded_and_the_error_tells_each_of_them(database):
     assert state(database) is None
 
 
-@pytest.mark.parametrize("timeout", ["statement_timeout", "lock_timeout"])
-def test_time_outs_of_the_role_do_not_end_a_build_half_way(database, timeout):
+@pytest.fixture
+def hasty(postgres):
+    """The name of a superuser of the session's server, whose own settings a test may change."""
+    with connect(postgres.dsn) as admin:
+        admin.execute("CREATE ROLE hasty LOGIN SUPERUSER PASSWORD 'hasty-password'")
+        yield "hasty"
+        admin.execute("DROP OWNED BY hasty")
+        admin.execute("DROP ROLE hasty")
+
+
+@pytest.mark.parametrize("timeout", ["statement_timeout", "lock_timeout", "transaction_timeout"])
+def test_time_outs_of_the_role_do_not_end_a_build_half_way(database, hasty, timeout):
     """The role's time-out is shorter than the wait for the open writer; ours alone counts."""
-
-    class Impatient:
-        def connect(self, **options):
-            return database.connect(options=f"-c search_path={database.schema} -c {timeout}=300", **options)
-
+    with database.connect() as admin:
+        admin.execute(f"ALTER ROLE {hasty} SET {timeout} = '300ms'")
+    theirs = replace(
+        database, conninfo=make_conninfo(database.conninfo, user=hasty, password="hasty-password")
+    )
     with open_transaction(database, OPEN_WRITER) as writer:
-        build = InBackground(lambda: runner(Impatient()).apply(migration()))
+        build = InBackground(lambda: runner(theirs).apply(migration()))
         builder_pid(database)
         assert build.join(0.6) is None
         assert build.is_alive()

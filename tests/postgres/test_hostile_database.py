@@ -57,26 +57,6 @@ CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = int2, FUNCTION = public.trap
 """
 
 
-@pytest.fixture
-def own_database(postgres):
-    """Make a database with the given words after its name; returns the superuser's conninfo. Dropped afterwards."""
-    made = []
-
-    def make(name, *settings):
-        with connect(postgres.dsn) as admin:
-            admin.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ").format(sql.Identifier(name))
-                + sql.SQL(" ".join(settings))
-            )
-        made.append(name)
-        return make_conninfo(postgres.dsn, dbname=name)
-
-    yield make
-    with connect(postgres.dsn) as admin:
-        for name in made:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
 def set_traps(conninfo):
     """Place a function in `public` beside each of PostgreSQL's own that we call, for types that fit better."""
     with connect(conninfo) as admin:
@@ -145,6 +125,7 @@ def test_no_function_of_somebody_elses_is_called_by_a_migration_in_public(own_da
         "lock_timeout = '1ms'",
         "idle_in_transaction_session_timeout = '1ms'",
         "idle_session_timeout = '50ms'",
+        "transaction_timeout = '50ms'",
         "client_encoding = 'LATIN1'",
         "search_path = 'information_schema, public'",
     ],
@@ -154,7 +135,10 @@ def test_a_setting_of_the_role_does_not_reach_our_sessions(postgres, setting):
         admin.execute("CREATE ROLE hasty LOGIN SUPERUSER PASSWORD 'hasty-password'")
         admin.execute(f"ALTER ROLE hasty SET {setting}")
         try:
-            with schema_on(make_conninfo(postgres.dsn, user="hasty", password="hasty-password")) as database:
+            theirs = make_conninfo(postgres.dsn, user="hasty", password="hasty-password")
+            with connect(theirs) as session:
+                session.execute("SELECT pg_sleep(0.1)")
+            with schema_on(theirs) as database:
                 keeps_working(database)
                 name = database.schema
             assert admin.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [name]).fetchone() is None
@@ -190,6 +174,15 @@ def test_text_that_latin1_has_is_written_and_read_there(own_database):
     conninfo = own_database("latin", "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
     with schema_on(conninfo) as database, database.connect() as connection:
         assert connection.execute("SELECT %s::text", ["naïve"]).fetchone() == ("naïve",)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_an_index_is_built_in_a_database_of_any_encoding(own_database, encoding):
+    conninfo = own_database("indexed", f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'")
+    theirs = Database(for_session(conninfo, "public"), "public", "18", "yours")
+    make_ledger(theirs)
+    assert Runner(theirs).up(migration()).done == "built, valid"
+    assert Runner(theirs).down(migration()).done == "dropped"
 
 
 @pytest.mark.parametrize("tag", ["CREATE SCHEMA", "CREATE TABLE", "CREATE INDEX", "DROP SCHEMA"])

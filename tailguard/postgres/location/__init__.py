@@ -10,7 +10,7 @@ from psycopg.errors import _WaitTimeout  # psycopg has no public name for it
 
 from tailguard.base.errors import UsageError
 from tailguard.postgres.location.connection_string import checked
-from tailguard.postgres.session import CATALOGUE, for_session
+from tailguard.postgres.session import CATALOGUE, for_session, newer_settings
 
 # Any of these alone points libpq to a server; the password and the options only refine it.
 _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
@@ -87,16 +87,27 @@ def connect(
     Every connection of ours is opened here. `answer_within_s` bounds each statement; None is for builds and seeds,
     whose owners bound them. Raises DatabaseError with host and port, never the password.
     """
-    defaults: dict[str, object] = {"autocommit": True, "connect_timeout": _CONNECT_TIMEOUT_S} | _DEAD_LINK
+    defaults: dict[str, object] = {"connect_timeout": _CONNECT_TIMEOUT_S} | _DEAD_LINK
+    own = for_session(conninfo)
     try:
         connection = LimitedConnection.connect(
-            for_session(conninfo),
-            **(defaults | options),  # type: ignore[arg-type]  # libpq's own words
+            own,
+            **(defaults | options | {"autocommit": True}),  # type: ignore[arg-type]  # libpq's own words
         )
+        _set_newer(connection, own)
     except psycopg.OperationalError as error:
         raise DatabaseError(_refused(error)) from None
+    connection.autocommit = bool(options.get("autocommit", True))
     connection.answer_within_s = answer_within_s
     return connection
+
+
+def _set_newer(connection: LimitedConnection, own: str) -> None:
+    """Set what the connection string could not hold while the server's version was unknown."""
+    connection.answer_within_s = ANSWER_WITHIN_S
+    for name, value in newer_settings(connection.info.server_version // 10_000).items():
+        if name not in own:
+            connection.execute(f"SET {name} = {value}".encode())
 
 
 def connect_to_catalogue(conninfo: str) -> "psycopg.Connection[tuple[object, ...]]":
