@@ -13,7 +13,7 @@ from tailguard.compare.comparison import Block, compare_blocks
 from tailguard.compare.gate_quality import ratios_of
 from tailguard.compare.plain_margin import plain_verdicts
 from tailguard.compare.plan_comparison import compare_plans
-from tailguard.judge.proof_verdicts import proof_verdicts
+from tailguard.judge.proof.verdicts import proof_verdicts
 from tailguard.judge.verdicts import judge_run
 from tailguard.record.duet import Duet
 from tailguard.record.run import Run

@@ -1,22 +1,31 @@
 """The objectives file: read, and checked against the scenarios there are."""
 
-import difflib
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tailguard.base.errors import UsageError
 from tailguard.base.regular_file import read_text
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite
+from tailguard.judge.checked_table import (
+    expect_words,
+    saying_where,
+    subtable,
+    subtables,
+    text_of,
+    whole_of,
+)
 from tailguard.judge.objective import DEFAULT_MARGINS, parse_latency, parse_limit, parse_margins, parse_rate
+from tailguard.judge.proof.wait_limits import parse_wait_limits
 from tailguard.judge.sequential import checked_rule
+from tailguard.record.migration import WaitLimits
 from tailguard.record.objective import Margins, Metric, Objective, Objectives, Rule
 from tailguard.record.part import Json
 
-_TABLES = ("defaults", "scenarios", "gate")
+_TABLES = ("defaults", "scenarios", "gate", "migrations")
 _DEFAULTS = ("confidence", "dependence", "error_rate")
 _SCENARIO = ("step", "steps", "dependence", "first_look", "error_rate", "retry_rate")
 _GATE = ("floor", "floors")
@@ -27,24 +36,32 @@ _WITHOUT_FILE: Mapping[str, Json] = {"defaults": {"error_rate": "< 1%"}}
 Known = Mapping[str, Sequence[str]]
 
 
+class _File(NamedTuple):
+    """All that an objectives file says."""
+
+    objectives: Objectives
+    margins: Margins
+    wait_limits: WaitLimits
+
+
 def load_objectives(path: str | Path, known: Known | None = None) -> Objectives:
     """Read an objectives file. `known` names the scenarios there are, and the steps of each.
 
     Raises UsageError with the file and the line or entry, and the nearest right word.
     """
-    return _parsed(_read(Path(path)), str(path), known)[0]
+    return _parsed(_read(Path(path)), str(path), known).objectives
 
 
 def load_margins(path: str | Path, known: Known | None = None) -> Margins:
     """Read the margins of an objectives file; raises as `load_objectives` does."""
-    return _parsed(_read(Path(path)), str(path), known)[1]
+    return _parsed(_read(Path(path)), str(path), known).margins
 
 
 def parse_objectives(
     document: Mapping[str, Json], source: str = "", known: Known | None = None
 ) -> Objectives:
     """Return the objectives of a parsed file; see `load_objectives`."""
-    return _parsed(document, source, known)[0]
+    return _parsed(document, source, known).objectives
 
 
 def only(objectives: Objectives, scenarios: Collection[str]) -> Objectives:
@@ -106,6 +123,14 @@ def configured_margins(config: Config, known: Known | None = None) -> Margins:
     return load_margins(objectives_file(config), known)
 
 
+def configured_wait_limits(config: Config) -> WaitLimits:
+    """Return what clients of a build may wait, as the configured objectives say; the usual if there is no file."""
+    if not _names_a_file(config):
+        return WaitLimits()
+    file = objectives_file(config)
+    return _parsed(_read(file), str(file), None).wait_limits
+
+
 def objectives_file(config: Config) -> Path:
     """Return the path of the objectives: the configured file, here or below the suite's root, else the suite's own.
 
@@ -132,10 +157,10 @@ def _with_stated(
     document: Mapping[str, Json], stated: Mapping[str, Sequence[str]], known: Known, where: str
 ) -> Mapping[str, Json]:
     """Return the document with the limits that scenarios state; UsageError for one that the file has otherwise."""
-    tables = _tables(document, "scenarios", where)
+    tables = subtables(document, "scenarios", where)
     for name, texts in stated.items():
         table = tables.setdefault(name, {})
-        first, steps = table.get("step", next(iter(known[name]), "")), _tables(table, "steps", where)
+        first, steps = table.get("step", next(iter(known[name]), "")), subtables(table, "steps", where)
         for step, key, bound in map(parse_limit, texts):
             of_step = table if step in ("", first) else steps.setdefault(step, {})
             if of_step.setdefault(key, bound) != bound:
@@ -155,12 +180,12 @@ def _read(path: Path) -> Mapping[str, Json]:
         raise UsageError(f"objectives file {path} is not TOML: {error}") from None
 
 
-def _parsed(document: Mapping[str, Json], source: str, known: Known | None) -> tuple[Objectives, Margins]:
+def _parsed(document: Mapping[str, Json], source: str, known: Known | None) -> _File:
     """Read the whole file whichever part is wanted: nothing that is misspelt is left out in silence."""
     where = source or "objectives"
-    _expect(document, _TABLES, where)
-    defaults = _table(document, "defaults", where)
-    _expect(defaults, _DEFAULTS, f"{where}: [defaults]")
+    expect_words(document, _TABLES, where)
+    defaults = subtable(document, "defaults", where)
+    expect_words(defaults, _DEFAULTS, f"{where}: [defaults]")
     items: list[Objective] = []
     rules: dict[str, Rule] = {}
     for slug, table in _scenario_tables(document, defaults, where, known).items():
@@ -170,8 +195,9 @@ def _parsed(document: Mapping[str, Json], source: str, known: Known | None) -> t
         items += _scenario(slug, with_rate, at, known[slug] if known else ())
     if not items:
         raise _nothing(source)
-    margins = _margins(_table(document, "gate", where), f"{where}: [gate]", known)
-    return Objectives(items=tuple(items), rules=rules, source=source), margins
+    margins = _margins(subtable(document, "gate", where), f"{where}: [gate]", known)
+    wait_limits = parse_wait_limits(subtable(document, "migrations", where), f"{where}: [migrations]")
+    return _File(Objectives(items=tuple(items), rules=rules, source=source), margins, wait_limits)
 
 
 def _nothing(source: str) -> UsageError:
@@ -187,10 +213,10 @@ def _scenario_tables(
 
     "Every scenario" has the error rate of the defaults: also a known one that the file does not name.
     """
-    tables = _tables(document, "scenarios", f"{where}: [scenarios]")
+    tables = subtables(document, "scenarios", f"{where}: [scenarios]")
     if known is None:
         return tables
-    _expect(tables, known, f"{where}: [scenarios]")
+    expect_words(tables, known, f"{where}: [scenarios]")
     unnamed = [slug for slug in known if slug not in tables and "error_rate" in defaults]
     tables |= {slug: {} for slug in unnamed}
     firsts = {slug: {"step": steps[0]} for slug, steps in known.items() if steps}
@@ -199,17 +225,20 @@ def _scenario_tables(
 
 def _scenario(slug: str, table: Mapping[str, Json], at: str, steps: Sequence[str]) -> Iterator[Objective]:
     """Yield the objectives of one table: its first step's, those of its other steps, its rates'."""
-    step, others = _text(table, "step", at, "'upload'") if "step" in table else "", _table(table, "steps", at)
+    step, others = (
+        text_of(table, "step", at, "'upload'") if "step" in table else "",
+        subtable(table, "steps", at),
+    )
     if steps:
-        _expect([step, *others], steps, f"{at} step")
+        expect_words([step, *others], steps, f"{at} step")
     yield from _latencies(slug, {k: v for k, v in table.items() if k not in _SCENARIO}, at, step)
     for name in others:
-        yield from _latencies(slug, _table(others, name, at), f"{at[:-1]}.steps.{name}]", name, titled=True)
+        yield from _latencies(slug, subtable(others, name, at), f"{at[:-1]}.steps.{name}]", name, titled=True)
     rates: tuple[Metric, ...] = ("retry_rate", "error_rate")
     for rate in rates:
         if table.get(rate) is not None:
-            bound = _text(table, rate, at)
-            with _naming(at):  # an error rate is the whole scenario's, a retry rate its first step's
+            bound = text_of(table, rate, at)
+            with saying_where(at):  # an error rate is the whole scenario's, a retry rate its first step's
                 yield parse_rate(rate, bound, scenario=slug, step=step if rate == "retry_rate" else "")
 
 
@@ -218,80 +247,36 @@ def _latencies(
 ) -> Iterator[Objective]:
     for key in table:
         if not re.match(r"p\d", key):
-            _expect([key], ("p50", "p95", "p99", *_SCENARIO), at)
+            expect_words([key], ("p50", "p95", "p99", *_SCENARIO), at)
         if not step:
             raise UsageError(f"{at} has {key} but no step; add step = '...', the step whose latency is meant")
-        bound = _text(table, key, at)
-        with _naming(at):
+        bound = text_of(table, key, at)
+        with saying_where(at):
             yield parse_latency(key, bound, scenario=slug, step=step, titled=titled)
 
 
 def _margins(table: Mapping[str, Json], at: str, known: Known | None) -> Margins:
     for key in table:
         if not re.match(r"p\d", key):
-            _expect([key], (*_GATE, "p50", "p95"), at)
-    floors = _table(table, "floors", at)
+            expect_words([key], (*_GATE, "p50", "p95"), at)
+    floors = subtable(table, "floors", at)
     if known is not None:
-        _expect(floors, known, f"{at[:-1]}.floors]")
-    shares = {key: _text(table, key, at, "'5%'") for key in table if key not in _GATE}
-    floor = _text(table, "floor", at, "'0.1ms'") if "floor" in table else None
-    own = {slug: _text(floors, slug, f"{at[:-1]}.floors]", "'0.1ms'") for slug in floors}
-    with _naming(at):
+        expect_words(floors, known, f"{at[:-1]}.floors]")
+    shares = {key: text_of(table, key, at, "'5%'") for key in table if key not in _GATE}
+    floor = text_of(table, "floor", at, "'0.1ms'") if "floor" in table else None
+    own = {slug: text_of(floors, slug, f"{at[:-1]}.floors]", "'0.1ms'") for slug in floors}
+    with saying_where(at):
         return parse_margins(shares, floor, own)
 
 
 def _rule(defaults: Mapping[str, Json], table: Mapping[str, Json], at: str) -> Rule:
     alpha = _alpha(defaults.get("confidence", CONFIDENCE), at)
-    with _naming(at):
+    with saying_where(at):
         dependence = table.get("dependence", defaults.get("dependence", "bursty"))
-        return checked_rule(alpha, str(dependence), _whole(table, "first_look"))
+        return checked_rule(alpha, str(dependence), whole_of(table, "first_look"))
 
 
 def _alpha(confidence: Json, at: str) -> float:
     if not isinstance(confidence, float) or not 0.5 < confidence < 1:  # noqa: PLR2004  # as `checked_rule`
         raise UsageError(f"{at}: confidence is {confidence!r}; it is a share between 0.5 and 1, such as 0.99")
     return round(1 - confidence, 12)
-
-
-def _table(parent: Mapping[str, Json], key: str, at: str) -> Mapping[str, Json]:
-    table = parent.get(key, {})
-    if not isinstance(table, dict):
-        raise UsageError(f"{at}: {key} is {table!r}; it is a table, such as [scenarios.registration]")
-    return table
-
-
-def _tables(parent: Mapping[str, Json], key: str, at: str) -> dict[str, dict[str, Json]]:
-    inner = _table(parent, key, at)
-    return {name: dict(_table(inner, name, at)) for name in inner}
-
-
-def _whole(table: Mapping[str, Json], key: str) -> int:
-    value = table.get(key, 0)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise UsageError(f"{key} is {value!r}; it is a whole number of samples")
-    return value
-
-
-def _text(table: Mapping[str, Json], key: str, at: str, such: str = "'<= 215ms' or '< 1%'") -> str:
-    value = table[key]
-    if not isinstance(value, str):
-        raise UsageError(f"{at}: {key} is {value!r}; write it as text, such as {such}")
-    return value
-
-
-def _expect(words: Iterable[str], right: Collection[str], at: str) -> None:
-    """Raise UsageError for the first word that is not a right one, with the nearest that is."""
-    for word in words:
-        if word not in right:
-            near = difflib.get_close_matches(str(word), right, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(right)}"
-            raise UsageError(f"{at}: {word!r} is unknown; {hint}")
-
-
-@contextmanager
-def _naming(at: str) -> Iterator[None]:
-    """Say where in the file an error is."""
-    try:
-        yield
-    except UsageError as error:
-        raise UsageError(f"{at}: {error}") from None

@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
+from tailguard.judge.objectives import configured_wait_limits
 from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import configured_folder, load_migrations
 from tailguard.pipeline.parts import Parts
@@ -75,12 +77,13 @@ def _database_of(parts: Parts, config: Config) -> Database:
 def _prove_under_load(run: Run, proofs: Sequence[Proof], beside: Database, config: Config) -> None:
     """Prove those that could be measured, in a schema of their own: its clients write to the tables."""
     samples, rows = run.live_samples(), config.migrations.live_rows  # no samples yet
+    options = replace(IN_A_RUN, wait=configured_wait_limits(config))
     with schema_on(beside.conninfo) as database:
         log.info("seeding %s rows per table, for builds under load", f"{rows:,}")
         table_maker(config)(database.conninfo, rows=rows)
         for proof in proofs:
             if proof.evidence is not None:
-                samples |= prove_under_load(proof, database, IN_A_RUN)
+                samples |= prove_under_load(proof, database, options)
                 run.write_live(samples)
                 _save(run, proofs)
 

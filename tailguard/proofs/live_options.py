@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from tailguard.migrations.limits import Limits
+from tailguard.record.migration import WaitLimits
 
 # Rows of a copy: an index of this size has the depth of one of ten times as many, and is made in a second or two.
 COPY_ROWS = 200_000
@@ -16,8 +17,9 @@ class LiveOptions:
     calibration_s: float = 1.5
     baseline_s: float = 3.0
     fewest_builds: int = 3
-    most_builds: int = 8
+    most_builds: int = 32  # a short build meets few requests; those of a second or more are done after three
     cost_rows: int = COPY_ROWS
     control: bool = True
     seed: int = 1
     limits: Limits = field(default_factory=Limits)
+    wait: WaitLimits = field(default_factory=WaitLimits)

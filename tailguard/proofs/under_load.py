@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 DRAIN_S, DRAIN_SHARE = 0.5, 0.5
 # How long the reader stays whom a drop has to wait for: some hundred requests meet each drop.
 READER_S = 1.0
+# The plain statement keeps its lock at least so long, in a transaction: on a small table it is over before anybody
+# meets it.
+CONTROL_S = 1.0
 CONTROL = "tailguard_control"  # the index that is built plainly
 
 
@@ -113,6 +116,7 @@ class _UnderLoad:
             after=after,
             builds=tuple(self.builds),
             control=self._control(connection, load) if self.options.control else None,
+            limits=self.options.wait,
         )
 
     def _build_until_enough(self, load: _Load) -> None:
@@ -156,14 +160,19 @@ class _UnderLoad:
         return long_reader(self.database, table, READER_S) if self.migration.removal else nullcontext()
 
     def _control(self, connection: psycopg.Connection[Any], load: _Load) -> BuildUnderLoad:
-        """Drop the index as one should not; or build the same one so, under another name, and drop it again."""
+        """Drop the index as one should not; or build the same one so, under another name, and drop it again.
+
+        Both keep their lock until the end of a transaction, as a migration tool's would.
+        """
         statement = self._plain_statement(load.table)
         self._runner().down(self.migration)
         log.info("positive control: a plain %s INDEX", "DROP" if self.migration.removal else "CREATE")
 
         def build() -> Outcome:
             started_ns = self.clock.now_ns()
-            connection.execute(statement)
+            with connection.transaction():
+                connection.execute(statement)
+                self.clock.sleep_until_ns(started_ns + int(self._control_s * 1e9))
             return Outcome("done, plainly", started_ns, (self.clock.now_ns() - started_ns) / 1e9)
 
         try:
@@ -173,6 +182,11 @@ class _UnderLoad:
             connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(index))
         self._runner().up(self.migration, allow_equivalent=True)
         return control
+
+    @property
+    def _control_s(self) -> float:
+        """At least twice what clients may wait, so that most who meet the lock wait longer than that."""
+        return max(CONTROL_S, 2 * self.options.wait.max_wait_ms / 1e3)
 
     def _plain_statement(self, table: Table) -> sql.Composed:
         if self.migration.removal:

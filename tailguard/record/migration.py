@@ -117,8 +117,19 @@ class BuildUnderLoad(Part, frozen=True, kw_only=True):
         return self.started_ns + int(self.seconds * 1e9)
 
 
+class WaitLimits(Part, frozen=True, kw_only=True):
+    """What clients may wait during a build or drop, in ms, however long it takes.
+
+    `max_wait_ms` limits each request. `max_p99_growth_ms` limits how much p99 grows over the window without a build;
+    None leaves p99 to `max_wait_ms`.
+    """
+
+    max_wait_ms: float = 500.0
+    max_p99_growth_ms: float | None = None
+
+
 class LiveProof(Part, frozen=True, kw_only=True):
-    """A proof under load, on a table of about `rows`.
+    """A proof under load, on a table of about `rows`, judged by `limits`.
 
     `samples` is the prefix of its windows in live.parquet, which are called baseline, build_1 ..., after and control,
     each with _writers or _readers. `control` is the plain statement, which must be caught; None if it was left out.
@@ -131,6 +142,7 @@ class LiveProof(Part, frozen=True, kw_only=True):
     after: Mapping[Client, ClientImpact]
     builds: tuple[BuildUnderLoad, ...]
     control: BuildUnderLoad | None
+    limits: WaitLimits = WaitLimits()
 
 
 class WriteTimes(Part, frozen=True, kw_only=True):

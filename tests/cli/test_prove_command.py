@@ -10,14 +10,12 @@ import pytest
 from tailguard.base.errors import UsageError
 from tailguard.base.state import worst
 from tailguard.cli.main import run_cli
-from tailguard.judge.proof_verdicts import proof_verdicts
+from tailguard.judge.proof.verdicts import proof_verdicts
 from tailguard.migrations.index import find_table, indexes_of
 from tailguard.migrations.migration import what_if
-from tailguard.proofs.proof import Proof
 from tailguard.proofs.target import prove_target
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
-from tailguard.report.text.proof_lines import proof_lines
 from tailguard.report.views.proof.sentences import worth
 
 UP = "CREATE INDEX CONCURRENTLY ledger_newest ON ledger (wallet_id, created DESC)"
@@ -104,6 +102,8 @@ def test_a_table_that_cannot_be_copied_is_named(ledger, postgres, up, message):
         ),
         (["0007"], "There is no migration '0007'"),
         (["0001", "--rows", "10"], "is not in the range"),
+        (["0001", "--max-wait", "soon"], "max_wait: 'soon' is not a duration; write a number and one of"),
+        (["0001", "--max-p99-growth", "0ms"], "max_p99_growth is '0ms': nobody can wait no time at all"),
     ],
 )
 def test_usage_errors_end_with_64_and_the_next_step(arguments, message, capsys):
@@ -111,11 +111,23 @@ def test_usage_errors_end_with_64_and_the_next_step(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_a_migration_that_could_not_be_measured_is_told_in_two_lines():
-    proof = Proof(proposed())
-    proof.break_off(UsageError("no table x"))
-    lines = list(proof_lines(proof.entry, proof_verdicts(proof.entry, {})))
-    assert lines == ["what-if ledger_newest: INVALID", "  no table x"]
+def test_why_a_migration_is_not_proved_is_printed_once(ledger, postgres, tmp_path, capsys):
+    with ledger.connect() as connection:
+        connection.execute("CREATE TABLE keyless (wallet_id int, created timestamptz)")
+        connection.execute("INSERT INTO keyless SELECT n, now() FROM generate_series(1, 3000) n")
+    index = [
+        "--what-if",
+        UP.replace(" ledger ", " keyless "),
+        "--query",
+        "SELECT 1 AS wallet",
+        "--rows",
+        "1000",
+    ]
+    place = ["--dsn", postgres.dsn, "--schema", ledger.schema, "--runs-dir", str(tmp_path)]
+    assert run_cli(["migrate", "prove", *index, *place]) == 65
+    out = capsys.readouterr().out
+    assert out.startswith("what-if ledger_newest: INVALID\n")
+    assert out.count("has no primary key of one integer column") == 1
 
 
 @pytest.mark.proof

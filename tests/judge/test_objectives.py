@@ -1,5 +1,7 @@
 """The objectives file: exactly the promised limits, and a clear error for anything that is misspelt."""
 
+import tomllib
+
 import pytest
 
 from tailguard.base.errors import UsageError
@@ -8,12 +10,14 @@ from tailguard.judge.objective import parse_latency, parse_limit, parse_objectiv
 from tailguard.judge.objectives import (
     assuming,
     configured_objectives,
+    configured_wait_limits,
     load_margins,
     load_objectives,
     only,
     parse_objectives,
 )
 from tailguard.judge.sequential import look_counts
+from tailguard.record.migration import WaitLimits
 from tailguard.record.objective import Margin, Objectives
 from tailguard.record.run_json import decode, encode
 from tests.support.suite import OBJECTIVES, ROOT
@@ -201,6 +205,35 @@ def test_objectives_can_be_narrowed_to_the_scenarios_of_a_run():
 def test_without_an_objective_of_its_scenarios_a_run_cannot_be_judged():
     with pytest.raises(UsageError, match=r"objectives\.toml has no objective"):
         only(load_objectives(OBJECTIVES, known=KNOWN), ["ticket_sale"])
+
+
+def test_what_clients_of_a_build_may_wait_is_parsed_and_the_usual_without_a_word(tmp_path):
+    file = tmp_path / "slo.toml"
+    scenario = '[scenarios.a]\nerror_rate = "< 1%"\n'
+    for text, limits in (
+        ("", WaitLimits(max_wait_ms=500.0)),
+        ('[migrations]\nmax_wait = "2s"\n', WaitLimits(max_wait_ms=2000.0)),
+        ('[migrations]\nmax_p99_growth = "50ms"\n', WaitLimits(max_p99_growth_ms=50.0)),
+    ):
+        file.write_text(scenario + text, encoding="utf-8")
+        assert configured_wait_limits(load_config(flags={"objectives": str(file)})) == limits
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('max_waits = "2s"', r"\[migrations\]: 'max_waits' is unknown; did you mean 'max_wait'"),
+        ("max_wait = 2", r"\[migrations\]: max_wait is 2; write it as text, such as '500ms'"),
+        (
+            'max_wait = "0s"',
+            r"\[migrations\]: max_wait is '0s': nobody can wait no time at all; write '500ms'",
+        ),
+    ],
+)
+def test_a_wait_that_cannot_be_is_named_with_its_place(line, message):
+    document = tomllib.loads(f'[scenarios.a]\nerror_rate = "< 1%"\n[migrations]\n{line}\n')
+    with pytest.raises(UsageError, match=message):
+        parse_objectives(document)
 
 
 def test_the_margins_of_the_gate_are_parsed_into_their_numbers():

@@ -11,7 +11,7 @@ import pytest
 from tailguard.base.errors import UsageError
 from tailguard.base.state import worst
 from tailguard.config.merge import load_config
-from tailguard.judge.proof_verdicts import proof_verdicts
+from tailguard.judge.proof.verdicts import proof_verdicts
 from tailguard.pipeline import migrations as _migrations
 from tailguard.pipeline.suite_run import run_suite
 from tailguard.postgres.location import connect
@@ -49,7 +49,7 @@ def schemas(postgres: Server) -> set[object]:
 
 
 @pytest.mark.system
-def test_builds_too_short_to_be_judged_are_inconclusive_and_say_so(
+def test_one_build_that_few_requests_meet_is_inconclusive_and_says_so(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = replace(
@@ -67,7 +67,7 @@ def test_builds_too_short_to_be_judged_are_inconclusive_and_say_so(
         verdicts = proof_verdicts(entry, live)
         told = why(entry, verdicts)
         assert worst(verdict.state for verdict in verdicts) == "INCONCLUSIVE", told
-        assert "too short to judge" in told
+        assert "too few to tell" in told
         assert worth(entry).startswith("Each query saves")
     sent = set(pd.read_parquet(run.folder / "live.parquet")["scenario"])
     assert {"0001/baseline_writers", "0001/build_1_readers", "0002/after_writers"} <= sent

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tailguard.base.clock import MonotonicClock
 from tailguard.base.errors import UsageError
 from tailguard.base.state import worst
+from tailguard.judge.proof.under_load import SHORTEST_BUILD_S
 from tailguard.migrations.index import find_table, wanted_shape
 from tailguard.migrations.limits import Limits
 from tailguard.proofs.cost import measure_cost
@@ -179,7 +180,7 @@ def test_what_it_is_worth_is_one_sentence_that_claims_no_more_than_was_seen(rati
 
 
 def test_the_whole_proof_goes_round_and_leaves_the_index(entries, said):
-    """A small one, for its course: its builds are too short to be judged, and it says so."""
+    """A small one, for its course: one build is not repeated and meets few requests, and it says so."""
     options = LiveOptions(
         rate_per_s=50.0, calibration_s=0.2, baseline_s=0.3, fewest_builds=1, most_builds=1, control=False
     )
@@ -225,6 +226,22 @@ def test_a_proof_that_breaks_off_is_told_and_leaves_the_worse_state(entries, blo
     assert state_of(proof) == expected == worst([known, state_of(proof)])
     assert told in why_of(proof)
     assert proof.live is None
+
+
+@pytest.mark.proof
+def test_a_small_table_can_be_proved_and_its_control_is_caught(entries):
+    """Builds of some 20 ms: the absolute limit judges them, over requests from 0.3 s around each."""
+    proof = Proof(migration())
+    sent = prove_under_load(proof, entries, LiveOptions(baseline_s=1.0, calibration_s=0.5))
+    asked = answers(proof, sent)
+    assert proof.live is not None
+    assert max(build.seconds for build in proof.live.builds) < SHORTEST_BUILD_S
+    assert len(proof.live.builds) > 3
+    assert proof.live.control is not None
+    assert proof.live.control.seconds > 2 * proof.live.limits.max_wait_ms / 1e3
+    assert asked["positive control"].state == "PASS", asked
+    assert "too few to tell" not in asked["p99 of writers"].observed
+    assert "FAIL" not in [verdict.state for verdict in asked.values()], asked
 
 
 @pytest.mark.proof

@@ -60,8 +60,8 @@ def test_a_duet_that_found_nothing_says_whether_it_could_have(made, state, sente
     ("state", "sentence"),
     [
         (State.PASS, "Migration 0001 is proved."),
-        (State.FAIL, "Not safe: migration 0001 (no stall of writers)."),
-        (State.INCONCLUSIVE, "Undecided whether safe: migration 0001 (no stall of writers)."),
+        (State.FAIL, "Not safe: migration 0001 (longest wait of writers)."),
+        (State.INCONCLUSIVE, "Undecided whether safe: migration 0001 (longest wait of writers)."),
     ],
 )
 def test_a_proof_says_whether_the_migration_is_safe_and_what_says_so(made, state, sentence) -> None:
@@ -73,7 +73,7 @@ def test_a_proof_says_whether_the_migration_is_safe_and_what_says_so(made, state
 
 def test_a_proof_that_cannot_be_trusted_does_not_miss_objectives(made) -> None:
     found = proof_record(made, proved(), CHECK, replace(NO_STALL, state=State.INVALID))
-    assert overall_of(found).detail == "migration 0001 INVALID (no stall of writers)"
+    assert overall_of(found).detail == "migration 0001 INVALID (longest wait of writers)"
 
 
 def test_a_proof_without_a_control_says_so_where_it_says_what_was_compared(made) -> None:
@@ -101,7 +101,7 @@ def test_a_long_list_of_breaches_is_cut_and_counted(made) -> None:
 def test_each_question_of_a_proof_has_a_card_the_worst_first(made) -> None:
     worse = replace(NO_STALL, name="p99 of readers", state=State.FAIL, expected="few", observed="many")
     found = proof_record(made, proved(), CHECK, NO_STALL, worse)
-    assert [card.name for card in questions_of(found)] == ["p99 of readers", "no stall of writers"]
+    assert [card.name for card in questions_of(found)] == ["p99 of readers", "longest wait of writers"]
 
 
 def test_what_failed_before_the_load_is_not_hidden_behind_a_load_that_stalled_nobody(made) -> None:

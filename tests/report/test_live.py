@@ -57,7 +57,7 @@ def points_layer(spec: Any) -> dict[str, Any]:
 
 def test_a_blocker_is_marked_at_its_time_and_named() -> None:
     figure = live_figures(proved(), live(), samples())[1]
-    assert "it waited for pid 7 (psql), user anna: idle" in figure.caption
+    assert "It waited for pid 7 (psql), user anna: idle" in figure.caption
     rows = [row for data in figure.spec["datasets"].values() for row in data if "blocker" in row]
     assert {row["at_s"] for row in rows} == {0.4}
 
@@ -133,7 +133,7 @@ def test_the_page_of_a_proof_shows_charts_verdicts_costs_and_the_sentence(
     folder = write_run(tmp_path / "20261121T100000Z-3f9c1a", made, None)
     write_samples(folder / "live.parquet", samples())
     page = rendered(Run.load(folder), "html")
-    for words in ("no stall of writers", "What it costs", "Each query saves 10 ms of the server"):
+    for words in ("longest wait of writers", "What it costs", "Each query saves 10 ms of the server"):
         assert words in page
     assert page.count('<div class="still"><svg') == 4
 

@@ -96,6 +96,17 @@ def another_doubt(record: RunRecord) -> RunRecord:
     return replace(record, doubts=(*record.doubts, doubt))
 
 
+def laxer_limits(record: RunRecord) -> RunRecord:
+    """Clients of each proof may wait ten times as long."""
+    return replace(record, migrations=tuple(_with_laxer_limits(entry) for entry in record.migrations))
+
+
+def _with_laxer_limits(entry: MigrationEntry) -> MigrationEntry:
+    assert entry.live is not None
+    limits = replace(entry.live.limits, max_wait_ms=10 * entry.live.limits.max_wait_ms)
+    return replace(entry, live=replace(entry.live, limits=limits))
+
+
 def another_recovery(record: RunRecord) -> RunRecord:
     """No failure under any fault."""
     assert record.chaos is not None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tailguard.base.state import State, worst
-from tailguard.judge.proof_verdicts import proof_verdicts
+from tailguard.judge.proof.verdicts import proof_verdicts
 from tailguard.proofs.proof import Proof
 from tailguard.record.samples import Samples
 from tailguard.record.verdict import ProofVerdict

@@ -88,7 +88,7 @@ PHASES = (
     BuildPhase(elapsed_s=0.7, phase="index validation: scanning index", blockers=()),
 )
 NO_STALL = ProofVerdict(
-    name="no stall of writers",
+    name="longest wait of writers",
     state=State.PASS,
     migration="0001",
     expected="below",

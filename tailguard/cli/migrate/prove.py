@@ -38,6 +38,12 @@ log = logging.getLogger(__name__)
 @click.option("--folder", type=click.Path(path_type=Path), help="Your migrations (default: the suite's).")
 @click.option("--rate", type=click.FloatRange(min=1), default=LiveOptions().rate_per_s, show_default=True,
               help="Writes and reads a second, at most; less if the machine cannot bear it.")  # fmt: skip
+@click.option("--max-wait", metavar="DURATION",
+              help="Nobody may wait so long for a build, however long it is (default: the objectives' [migrations]"
+              " max_wait, else 500ms).")  # fmt: skip
+@click.option("--max-p99-growth", metavar="DURATION",
+              help="p99 may not grow by so much (default: the objectives' max_p99_growth, else what --max-wait"
+              " says).")  # fmt: skip
 @click.option("--no-control", is_flag=True, help="Leave out the plain CREATE INDEX that must be caught.")
 @click.option("--what-if", "what_if_sql", metavar="SQL", help="An index that is in no file yet.")
 @click.option("--query", metavar="SQL", help="The query that it is for, with %(name)s parameters.")
@@ -56,14 +62,16 @@ log = logging.getLogger(__name__)
 def prove(  # one parameter per option
     slug: str | None, rows: int, dsn: str | None, schema: str | None, folder: Path | None, rate: float,
     *, no_control: bool, what_if_sql: str | None, query: str | None, parameters: str, dump: Path | None,
-    growth: bool, runs_dir: str | None,
+    growth: bool, runs_dir: str | None, max_wait: str | None, max_p99_growth: str | None,
 ) -> int:  # fmt: skip
     """Build SLUG's index under live load, beside a build that does stall, and show what it gains and costs.
 
     A migration that removes an index is proved by what each write saves, by no known query getting worse, and by nobody
     waiting while it is dropped behind a reader who takes his time.
     """
-    from tailguard.judge.proof_verdicts import proof_verdicts
+    from tailguard.judge.objectives import configured_wait_limits
+    from tailguard.judge.proof.verdicts import proof_verdicts
+    from tailguard.judge.proof.wait_limits import overlaid
     from tailguard.pipeline.environment import describe_environment
     from tailguard.pipeline.finish import finish
     from tailguard.proofs.growth import LARGEST, SIZES
@@ -76,7 +84,8 @@ def prove(  # one parameter per option
     if dump is not None and dsn is not None:
         raise UsageError("--dump is for the embedded server, --dsn names your own: give one of them.")
     config = load_config(flags={"runs_dir": runs_dir} if runs_dir else {})
-    options = LiveOptions(rate_per_s=rate, control=not no_control, limits=Limits(deadline_s=600.0))
+    wait = overlaid(configured_wait_limits(config), max_wait, max_p99_growth)
+    options = LiveOptions(rate_per_s=rate, control=not no_control, limits=Limits(deadline_s=600.0), wait=wait)
     target = partial(prove_target, migration, dsn=dsn, schema=schema, folder=folder, dump=dump)
     with target(rows) as database:
         run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment())

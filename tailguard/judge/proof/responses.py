@@ -1,7 +1,7 @@
 """Responses of clients while an index was built or dropped, and in the quiet windows beside that."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +12,17 @@ from tailguard.engine.quantiles import estimate
 from tailguard.record.migration import BuildUnderLoad, Client, ClientImpact, LiveProof
 from tailguard.record.samples import OK, Samples
 
+# Around a shorter build, responses are counted over at least this long: few requests meet a build of 10 ms.
+LEAST_WINDOW_S = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class Responses:
-    """Responses of one kind of client, in ms, each with whether it failed and with the length of its build, in s."""
+    """Responses of one kind of client, in ms, each with whether it failed; and their build's length in s."""
 
     response_ms: NDArray[np.float64]
     failed: NDArray[np.bool_]
-    build_s: NDArray[np.float64]
+    build_s: float
 
     def __len__(self) -> int:
         return len(self.response_ms)
@@ -47,9 +50,13 @@ class Responses:
 
 
 def responses_during(samples: Samples, started_ns: int, seconds: float) -> Responses:
-    """Return the responses to those who wanted something while a build ran, in whole or in part."""
-    ended_ns = started_ns + int(seconds * 1e9)
-    return _responses(samples, (samples.intended_ns < ended_ns) & (samples.ended_ns > started_ns), seconds)
+    """Return the responses to those who wanted something while a build ran, in whole or in part.
+
+    Of a build shorter than LEAST_WINDOW_S, also of those just before and after it.
+    """
+    around_ns = int(max(LEAST_WINDOW_S - seconds, 0) / 2 * 1e9)
+    first_ns, last_ns = started_ns - around_ns, started_ns + int(seconds * 1e9) + around_ns
+    return _responses(samples, (samples.intended_ns < last_ns) & (samples.ended_ns > first_ns), seconds)
 
 
 def all_responses(samples: Samples, build_s: float) -> Responses:
@@ -60,15 +67,6 @@ def all_responses(samples: Samples, build_s: float) -> Responses:
 def quiet_impact(samples: Samples) -> ClientImpact:
     """Return what the record keeps of a window without a build."""
     return all_responses(samples, math.nan).impact  # an impact is not held against any build
-
-
-def pooled(parts: Sequence[Responses]) -> Responses:
-    """Put those of several builds together."""
-    return Responses(
-        np.concatenate([part.response_ms for part in parts]),
-        np.concatenate([part.failed for part in parts]),
-        np.concatenate([part.build_s for part in parts]),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +83,10 @@ class LiveWindows:
         """Return the responses without a build, to be held against the shortest one."""
         return all_responses(self.samples("baseline", who), min(one.seconds for one in self.proof.builds))
 
-    def builds(self, who: Client) -> Responses:
-        """Return the responses during all builds."""
+    def builds(self, who: Client) -> list[Responses]:
+        """Return the responses during each build."""
         numbered = enumerate(self.proof.builds, 1)
-        return pooled([self._during(f"build_{number}", build, who) for number, build in numbered])
+        return [self._during(f"build_{number}", build, who) for number, build in numbered]
 
     def control(self, control: BuildUnderLoad, who: Client) -> Responses:
         """Return the responses during the plain statement."""
@@ -114,4 +112,4 @@ def window_name(prefix: str, window: str, who: Client) -> str:
 
 def _responses(samples: Samples, chosen: NDArray[np.bool_], build_s: float) -> Responses:
     response_ms = (samples.ended_ns - samples.intended_ns)[chosen] / 1e6
-    return Responses(response_ms, samples.outcome[chosen] != OK, np.full(len(response_ms), build_s))
+    return Responses(response_ms, samples.outcome[chosen] != OK, build_s)

@@ -66,17 +66,14 @@ def _windows(entry: MigrationEntry, live: LiveProof, samples: Mapping[str, Sampl
     samples = {name.removeprefix(live.samples): one for name, one in samples.items()}
     statement, act = entry.statement, entry.act
     found = [_window("baseline", f"Baseline: no {act}", "Writers and readers alone.", None, samples, act)]
-    worst = max(range(len(live.builds)), key=lambda i: _longest(live.builds[i]) / live.builds[i].seconds)
+    worst = max(range(len(live.builds)), key=lambda i: _longest(live.builds[i]))
     build = live.builds[worst]
     title = f"{statement} CONCURRENTLY: {numbers.seconds(build.seconds)}"
-    caption = (
-        f"{act.capitalize()} {worst + 1} of {len(live.builds)},"
-        " the one that held a request up the longest for its length."
-    )
+    caption = f"{act.capitalize()} {worst + 1} of {len(live.builds)}, the one with the longest wait."
     found.append(_window(f"build_{worst + 1}", title, caption, build, samples, act))
     if live.control is not None:
         title = f"Positive control, plain {statement}: {numbers.seconds(live.control.seconds)}"
-        caption = f"Whoever writes waits for what is left of the {act}: this is what a stall looks like."
+        caption = "Whoever writes waits until its transaction ends: this is what a stall looks like."
         found.append(_window("control", title, caption, live.control, samples, act))
     return found
 
@@ -217,7 +214,5 @@ def _drawn_text(window: LiveWindow) -> str:
     present = dict.fromkeys(bands_of(window.build, window.act)["band"])
     named = ", ".join(f"{BANDS[band][2]} {band}" if band in BANDS else f"red {band}" for band in present)
     blockers = dict.fromkeys(blocker for look in window.build.phases for blocker in look.blockers)
-    waited = (
-        f"Dashed: it waited for {'; '.join(blockers)}." if blockers else "It was seen to wait for nobody."
-    )
-    return f"{text} Bands are the {window.act}'s phases: {named}. {waited}"
+    waited = f"for {'; '.join(blockers)} (dashed)" if blockers else "for no other transaction"
+    return f"{text} Bands are the {window.act}'s phases: {named}. It waited {waited}."

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tailguard.base.state import worst
+from tailguard.base.state import State, worst
 from tailguard.base.text_format import byte_size, duration_ms, duration_s, ratio, times
 from tailguard.record.migration import (
     Client,
@@ -20,13 +20,16 @@ from tailguard.report.views.proof.sentences import saving, why, worth
 
 
 def proof_lines(entry: MigrationEntry, verdicts: Sequence[ProofVerdict]) -> Iterator[str]:
-    """Write a migration's entry and the verdicts of its proof."""
-    yield f"{entry.number} {entry.slug}: {worst(verdict.state for verdict in verdicts)}"
-    yield f"  {why(entry, verdicts)}"
+    """Write a migration's entry and the verdicts of its proof; why one is not PASS, the summary says at its end."""
+    state = worst(verdict.state for verdict in verdicts)
+    yield f"{entry.number} {entry.slug}: {state}"
+    if state is State.PASS:
+        yield f"  {why(entry, verdicts)}"
     if entry.live is not None:
         yield ""
         for each in (verdict for verdict in verdicts if verdict.under_load):
-            yield f"  {each.state:<12} {each.name}: {each.observed} (expected: {each.expected})"
+            told = f": {each.observed} (expected: {each.expected})" if each.state is State.PASS else ""
+            yield f"  {each.state:<12} {each.name}{told}"
         yield from _live_lines(entry, entry.live)
     yield from _growth_lines(entry.growth)
 
