@@ -1,6 +1,5 @@
 """Tables of a mapping's TOML, each key and value checked: a mistake is named with its place."""
 
-import tomllib
 from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TypeAlias
 
 import tailguard as tg
 from perf.mapping.template import Json
+from tailguard.base.reading.toml_file import read_toml
 
 Table: TypeAlias = dict[str, Json]
 
@@ -16,11 +16,7 @@ _HTTP = range(100, 600)
 
 def read_target(path: Path) -> Table | None:
     """Return the [target] of a TOML file, None if it has none. Raises UsageError for a file that cannot be read."""
-    try:
-        file = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise tg.UsageError(f"cannot read {path}: {reason}") from error
+    file = read_toml(path)[0]
     return table_of(file["target"], f"{path}: [target]") if "target" in file else None
 
 

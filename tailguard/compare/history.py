@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tailguard.base.errors import UsageError
+from tailguard.base.errors import TailguardError, UsageError
 from tailguard.compare.run_metrics import metrics
 from tailguard.record.environment import Environment
 from tailguard.record.files import write_file
@@ -94,7 +94,7 @@ def finished_runs(runs_dir: Path, known: Iterable[str]) -> FoundRuns:
         except OtherSchemaError:
             others += 1
             continue
-        except UsageError:  # broken: `verify` says so
+        except TailguardError:  # broken: `verify` says so
             continue
         measured = run.complete and run.record.scenarios and run.record.duet is None
         if measured and run.record.id not in seen:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
-from tailguard.base.errors import UsageError
+from tailguard.base.reading.json_text import refuse_ambiguous
+from tailguard.base.reading.regular_file import read_bounded
 from tailguard.compare.difference import Difference, part_differences
 from tailguard.judge.proof.executions import summarise_executions
 from tailguard.judge.proof.responses import LiveWindows, all_responses, responses_during
+from tailguard.record.files import naming_broken
 from tailguard.record.migration import (
     BuildUnderLoad,
     Client,
@@ -20,7 +21,7 @@ from tailguard.record.migration import (
 )
 from tailguard.record.part import Document
 from tailguard.record.run import Run
-from tailguard.record.run_json import dec_hook
+from tailguard.record.run_json import MOST_BYTES, decode
 from tailguard.record.samples import Samples
 
 
@@ -28,25 +29,25 @@ def verify_proofs(run: Run) -> Iterator[Difference]:
     """Compare the query's plans and what clients met; raise UsageError if a raw file is missing or broken."""
     for entry in run.record.migrations:
         where = f"migrations.{entry.number}"
-        yield from _plans(run.folder, entry, where)
+        yield from _plans(run, entry, where)
         if entry.live is not None:
             again = _counted_again(entry.live, run.live_samples())
             yield from part_differences(entry.live, again, f"{where}.live")
 
 
-def _plans(folder: Path, entry: MigrationEntry, where: str) -> Iterator[Difference]:
+def _plans(run: Run, entry: MigrationEntry, where: str) -> Iterator[Difference]:
     for name, recorded in (("before", entry.before), ("after", entry.after)):
         if recorded is not None and recorded.plan_file is not None:
-            again = _summarised_again(recorded, folder / recorded.plan_file)
+            again = _summarised_again(recorded, run.raw_file(recorded.plan_file))
             yield from part_differences(recorded, again, f"{where}.{name}")
 
 
 def _summarised_again(recorded: QueryEvidence, plan_file: Path) -> QueryEvidence:
     """Return the evidence with all that its plans say taken from their file."""
-    try:
-        documents = msgspec.json.decode(plan_file.read_bytes(), type=list[Document], dec_hook=dec_hook)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"{plan_file} cannot be read: {error}. Restore the file, or prove again.") from error
+    content = read_bounded(plan_file, MOST_BYTES)
+    with naming_broken(plan_file):
+        documents = decode(content, list[Document])
+        refuse_ambiguous(content)
     found = summarise_executions(documents)
     return replace(
         recorded,

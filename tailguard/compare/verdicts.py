@@ -5,6 +5,7 @@ Every run is judged by this at its end, and `tailguard verify` judges it again.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from tailguard.compare.plain_margin import plain_verdicts
 from tailguard.compare.plan_comparison import compare_plans
 from tailguard.judge.proof.verdicts import proof_verdicts
 from tailguard.judge.verdicts import judge_run
-from tailguard.record.duet import Duet
+from tailguard.record.duet import Duet, SideName
 from tailguard.record.run import Run
 from tailguard.record.samples.parquet import read_samples
 from tailguard.record.verdict import ChangeVerdict, PlanVerdict, ProofVerdict, Verdict
@@ -58,8 +59,7 @@ class DuetComparison:
 def compare_duet(run: Run, duet: Duet) -> DuetComparison:
     """Compare both sides of a duet, block by block; raise UsageError if a block's file is missing or broken."""
     plans = compare_plans(duet.sides["baseline"].plans, duet.sides["candidate"].plans) if duet.sides else []
-    baseline: list[Block] = [read_samples(run.folder / block.files["baseline"]) for block in duet.blocks]
-    candidate: list[Block] = [read_samples(run.folder / block.files["candidate"]) for block in duet.blocks]
+    baseline, candidate = (_side(run, duet, name) for name in get_args(SideName))
     changes = compare_blocks(baseline, candidate, duet.margins)
     return DuetComparison(
         changes=tuple(changes),
@@ -67,6 +67,11 @@ def compare_duet(run: Run, duet: Duet) -> DuetComparison:
         plain=tuple(plain_verdicts(duet.budget.plain, baseline, candidate)),
         ratios=ratios_of(changes, baseline, candidate),
     )
+
+
+def _side(run: Run, duet: Duet, name: SideName) -> list[Block]:
+    """What one side measured, block by block."""
+    return [read_samples(run.raw_file(block.files.get(name, ""))) for block in duet.blocks]
 
 
 def _of_migrations(run: Run) -> list[ProofVerdict]:

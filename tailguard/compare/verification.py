@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from tailguard.base.errors import UsageError
+from tailguard.base.errors import TailguardError
 from tailguard.compare.difference import (
     ABSENT,
     Difference,
@@ -34,7 +34,7 @@ def verify(run: Run) -> list[Difference]:
     for part in _PARTS:
         try:
             found += part(run)
-        except UsageError as error:  # a raw file that cannot be read: each part that needs it says so
+        except TailguardError as error:  # a raw file that cannot be read: each part that needs it says so
             unreadable = Difference("files", "readable", str(error))
             found += [] if unreadable in found else [unreadable]
     return found

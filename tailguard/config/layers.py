@@ -1,14 +1,12 @@
 """The places a configuration comes from, each read into a flat layer: dotted key -> raw value."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tailguard.base.errors import UsageError
-from tailguard.base.regular_file import read_text
 from tailguard.config.option import did_you_mean
 
 PREFIX = "TAILGUARD_"
@@ -34,21 +32,6 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield from flatten(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
-
-
-def read_toml(path: Path) -> tuple[dict[str, Any], str]:
-    """Return the parsed file and its text; raise UsageError with file and line where it cannot be read."""
-    try:
-        text = read_text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"Cannot read the configuration file {path}: {reason}.") from error
-    try:
-        return tomllib.loads(text), text
-    except tomllib.TOMLDecodeError as error:
-        found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
-        where, why = (f", line {found[2]}, column {found[3]}", found[1]) if found else ("", str(error))
-        raise UsageError(f"{path}{where}: not valid TOML: {why}.") from error
 
 
 def file_layer(path: Path, table: Mapping[str, Any], text: str, prefix: str = "") -> Layer:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tailguard.base.errors import UsageError
+from tailguard.base.reading.toml_file import read_toml
 from tailguard.base.secrets import remember
-from tailguard.config.layers import Layer, environment_layer, file_layer, flatten, read_toml, set_layer
+from tailguard.config.layers import Layer, environment_layer, file_layer, flatten, set_layer
 from tailguard.config.option import Option, did_you_mean
 from tailguard.config.suite_table import FILE_NAME, SuiteTable, find_file, read_table, suite_in
 from tailguard.config.tables import LoadOptions, Options

@@ -1,14 +1,13 @@
 """The [suite] table of tailguard.toml: where a project's scenarios, fixtures, limits and commands are."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any  # TOML values, checked here
 
 from tailguard.base.errors import UsageError
-from tailguard.config.layers import read_toml
+from tailguard.base.reading.toml_file import read_toml
 from tailguard.config.option import did_you_mean
 
 FILE_NAME = "tailguard.toml"
@@ -142,6 +141,6 @@ def _checked(path: Path, name: str, value: object) -> object:
 def _has_table(path: Path) -> bool:
     """A pyproject.toml of somebody else that does not parse is not our affair."""
     try:
-        return "tailguard" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
-    except (OSError, ValueError):
+        return "tailguard" in read_toml(path)[0].get("tool", {})
+    except UsageError:
         return False

@@ -4,7 +4,6 @@ import logging
 import shutil
 import subprocess
 import sys
-import tomllib
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from tailguard.base.errors import TailguardError
+from tailguard.base.reading.toml_file import read_toml
 from tailguard.duet.sources import lock_hash
 from tailguard.pipeline.environment import DISTRIBUTION
 
@@ -39,7 +39,7 @@ def python_for(folder: Path, own: Path) -> Path:
 
 def _requirements(folder: Path) -> list[str]:
     """The tree's own requirements and the instrument's: both run in one process."""
-    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+    project = read_toml(folder / "pyproject.toml")[0].get("project", {})
     instrument = [line for line in metadata.requires(DISTRIBUTION) or [] if "extra ==" not in line]
     return [*map(str, project.get("dependencies", [])), *instrument]
 

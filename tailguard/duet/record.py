@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
+from tailguard.base.errors import UsageError
+from tailguard.base.reading.json_text import JsonError
+from tailguard.base.reading.regular_file import read_bounded
 from tailguard.compare.gate import looks_at
 from tailguard.config.merge import Config
 from tailguard.duet.blocks import BlockResult, SideResult
@@ -108,8 +110,8 @@ def time_split(results: Sequence[BlockResult]) -> DuetTime:
 def known_calibration(runs_dir: Path, machine: str, config: Config) -> Calibration | None:
     """Return what was found for this machine, profile and scenarios; None if nothing was, or it is broken."""
     try:
-        found = decode((runs_dir / CALIBRATION).read_bytes(), Calibration)
-    except (OSError, msgspec.DecodeError):
+        found = decode(read_bounded(runs_dir / CALIBRATION), Calibration)
+    except (UsageError, JsonError):
         return None
     same = (found.machine, found.profile, found.scenarios)
     return found if same == (machine, config.profile, tuple(config.scenarios)) else None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tailguard.base.errors import UsageError
-from tailguard.base.regular_file import why_not_a_file
+from tailguard.base.reading.regular_file import why_not_a_file
 from tailguard.formats.arrays import read_npy, read_npz, read_parquet
 from tailguard.formats.checked import Counted, Latencies, check_histogram, check_rows
 from tailguard.formats.content import Histogram, Options, Rows

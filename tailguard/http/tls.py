@@ -1,14 +1,14 @@
 """How a target's TLS certificate is checked: `verify_tls` and `ca_file` of the [target] in its file."""
 
 import ssl
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from tailguard.base.errors import UsageError
-from tailguard.base.regular_file import read_text
+from tailguard.base.reading.regular_file import read_text
+from tailguard.base.reading.toml_file import read_toml
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -31,9 +31,9 @@ def tls_in(target: Mapping[str, object], folder: Path, where: str) -> Tls:
     if "ca_file" in target:
         path = folder / str(target["ca_file"])
         try:
-            authorities = path.read_text(encoding="ascii")
+            authorities = read_text(path)
             ssl.create_default_context(cadata=authorities)
-        except (OSError, ValueError) as error:
+        except (UsageError, OSError, ValueError) as error:
             raise UsageError(f"{where}: cannot read the certificates in ca_file {path}: {error}") from error
     return Tls(verify, authorities)
 
@@ -43,8 +43,4 @@ def read_tls(file: str) -> Tls:
     if not file:
         return Tls()
     path = Path(file)
-    try:
-        table = tomllib.loads(read_text(path)).get("target", {})
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
-    return tls_in(table, path.parent, f"{path}: [target]")
+    return tls_in(read_toml(path)[0].get("target", {}), path.parent, f"{path}: [target]")

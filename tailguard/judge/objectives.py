@@ -1,13 +1,12 @@
 """The objectives file: read, and checked against the scenarios there are."""
 
 import re
-import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tailguard.base.errors import UsageError
-from tailguard.base.regular_file import read_text
+from tailguard.base.reading.toml_file import read_toml
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite
 from tailguard.judge.checked_table import (
@@ -173,11 +172,9 @@ def _with_stated(
 
 def _read(path: Path) -> Mapping[str, Json]:
     try:
-        return tomllib.loads(read_text(path))
-    except OSError as error:
-        raise UsageError(f"objectives file {path}: {error.strerror}; name one with --objectives") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"objectives file {path} is not TOML: {error}") from None
+        return read_toml(path)[0]
+    except UsageError as error:
+        raise UsageError(f"objectives file {error} Name one with --objectives.") from None
 
 
 def _parsed(document: Mapping[str, Json], source: str, known: Known | None) -> _File:

@@ -13,6 +13,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+from tailguard.base.reading.json_text import JsonError, decode
 from tailguard.postgres.location import DatabaseError
 
 PREFIX = "tailguard_"
@@ -168,8 +169,8 @@ def _made_by(name: str, comment: str | None) -> Leftover | None:
     if comment is None or not comment.startswith(MARKER):
         return None
     try:
-        marker = msgspec.json.decode(comment.removeprefix(MARKER), type=Marker)
-    except (msgspec.MsgspecError, RecursionError):
+        marker = decode(comment.removeprefix(MARKER), Marker)
+    except JsonError:
         return None
     age_s = (datetime.now(UTC) - marker.made_utc).total_seconds()
     return Leftover(name, age_s, marker.host, marker.pid)

@@ -13,13 +13,28 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from tailguard.base.errors import UsageError
+from tailguard.base.errors import InvalidRunError, UsageError
 from tailguard.base.own_folder import check_umask
+from tailguard.base.reading.regular_file import why_not_a_file
 
 LATEST = "latest"
 RECORD = "run.json"
 PART = ".part"
+REMEDY = "Measure again, or restore the file."
 LONGEST_NAME = 200  # in characters: file systems allow 255 bytes, and an ending comes on top
+
+
+class BrokenRunError(InvalidRunError):
+    """A file of a run is missing, cannot be read, or was changed so that it means nothing."""
+
+
+@contextmanager
+def naming_broken(path: Path) -> Iterator[None]:
+    """Name the file of a run in what is wrong with its content, a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise BrokenRunError(f"{path} is broken: {error}. {REMEDY}") from error
 
 
 @contextmanager
@@ -148,7 +163,9 @@ def find_run(where: str | Path, runs_dir: Path) -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes in hex."""
+    """Return the SHA-256 of a file's bytes in hex. Raises BrokenRunError if it is a pipe, which may never end."""
+    if why := why_not_a_file(path):
+        raise BrokenRunError(f"Cannot read {path}: {why}.")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

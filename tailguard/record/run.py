@@ -19,6 +19,8 @@ from tailguard.record.environment import Environment
 from tailguard.record.files import (
     LATEST,
     RECORD,
+    REMEDY,
+    BrokenRunError,
     find_run,
     point_latest,
     saving,
@@ -132,6 +134,16 @@ class Run:
         more = [path for pattern in MORE_FILES for path in self.folder.glob(pattern)]
         paths = [path for path in (self.samples_path, self.folder / LIVE, *sorted(more)) if path.exists()]
         return {path.relative_to(self.folder).as_posix(): path for path in paths}
+
+    def raw_file(self, name: str) -> Path:
+        """Return the raw file that the record calls so; raise BrokenRunError if the folder has none of that name.
+
+        A name from a record is data: it never leads out of the folder.
+        """
+        found = self.raw_files().get(name)
+        if found is None:
+            raise BrokenRunError(f"{self.folder} has no raw file {name!r}. {REMEDY}")
+        return found
 
     def live_samples(self) -> dict[str, Samples]:
         """Return what the clients of proofs under load sent, by window; nothing if there was no such proof.

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from tailguard.base.errors import UsageError
-from tailguard.record.files import write_file
+from tailguard.record.files import BrokenRunError, write_file
 from tailguard.record.run import Run
 from tailguard.record.samples import Samples
 from tailguard.report.charts.rendered_charts import RenderedCharts, charts_of
@@ -46,7 +45,7 @@ def _samples(run: Run) -> tuple[dict[str, Samples], str]:
     """The samples, or none and the reason: a report without charts is still a report."""
     try:
         return run.samples(), ""
-    except UsageError:
+    except BrokenRunError:
         return {}, f"No chart: {run.samples_path.name} is missing from the run's folder, or broken."
 
 
@@ -54,5 +53,5 @@ def _live_samples(run: Run) -> dict[str, Samples]:
     """What the clients of a proof under load sent; nothing if there was no such proof, or its file is lost."""
     try:
         return run.live_samples()
-    except UsageError:
+    except BrokenRunError:
         return {}

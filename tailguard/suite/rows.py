@@ -5,17 +5,21 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from random import Random
 from typing import Literal, get_args
 
 from tailguard.base.errors import UsageError
+from tailguard.base.reading.regular_file import read_text
 from tailguard.suite.signature import short
 
 # once: each row at most once in a run; cycle: from the start again; random: drawn by the run's seed.
 Use = Literal["once", "cycle", "random"]
 Row = Mapping[str, str]
 
+# Ten million rows: a file that is larger is not one of rows to type in.
+_MOST_BYTES = 1 << 30
 REMEDY = 'give it more rows, or state use="cycle"'
 
 
@@ -43,11 +47,12 @@ class Rows:
     def values(self) -> list[Row]:
         """All rows, read once in each process. Raises UsageError if there are none, or one has another width."""
         try:
-            with self.path.open(encoding="utf-8-sig", newline="") as file:
-                lines = [line for line in csv.reader(file, strict=True) if line]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            why = getattr(error, "strerror", None) or f"it is not CSV in UTF-8: {error}"
-            raise UsageError(f"{self.line}: rows of {short(self.path)}: {why}") from None
+            text = StringIO(read_text(self.path, _MOST_BYTES), newline="")
+            lines = [line for line in csv.reader(text, strict=True) if line]
+        except UsageError as error:
+            raise UsageError(f"{self.line}: {error}") from None
+        except csv.Error as error:
+            raise UsageError(f"{self.line}: rows of {short(self.path)}: it is not CSV: {error}") from None
         if len(lines) < 2:  # noqa: PLR2004  # the header and one row
             raise UsageError(
                 f"{self.line}: {short(self.path)} has no rows: a header and at least one row are needed"

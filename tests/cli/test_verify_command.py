@@ -174,12 +174,12 @@ def test_what_is_not_a_run_is_a_usage_error(capsys):
     assert "nowhere is not a run" in capsys.readouterr().err
 
 
-def test_a_record_that_lost_a_part_is_a_usage_error(run, capsys):
+def test_a_record_that_lost_a_part_is_invalid(run, capsys):
     path = run.folder / "run.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     del document["config"]
     path.write_text(json.dumps(document), encoding="utf-8")
-    assert run_cli(["verify"]) == 64
+    assert run_cli(["verify"]) == 65
     assert "missing required field `config`" in capsys.readouterr().err
 
 

@@ -180,7 +180,7 @@ def test_a_mistake_in_ones_own_profile_is_found_by_its_line(tmp_path):
 
 def test_a_file_that_is_not_utf8_is_named(tmp_path):
     (tmp_path / "tailguard.toml").write_bytes(b"seed = 1 # \xff\n")
-    assert "tailguard.toml: it is not UTF-8 text" in refusal()
+    assert "tailguard.toml, line 1: it is not UTF-8 text" in refusal()
 
 
 def test_variables_of_other_rooms_are_left_alone():

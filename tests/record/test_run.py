@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tailguard.base.errors import UsageError
+from tailguard.base.errors import TailguardError, UsageError
 from tailguard.config.merge import config_sha256, load_config
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.workload import Measurement
 from tailguard.pipeline.environment import describe_environment
-from tailguard.record.files import point_latest, sha256_of, write_file
+from tailguard.record.files import BrokenRunError, point_latest, sha256_of, write_file
 from tailguard.record.objective import Objectives
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
@@ -260,7 +260,7 @@ def test_latest_survives_the_removal_of_the_run_it_points_to(run, config):
 )
 def test_a_broken_record_is_named(run, content, named):
     (run.folder / "run.json").write_bytes(content)
-    with pytest.raises(UsageError, match=named):
+    with pytest.raises(TailguardError, match=named):
         Run.load(run.folder)
 
 
@@ -282,13 +282,13 @@ def test_another_file_of_a_run_is_not_taken_for_one(run, content):
 def test_missing_or_broken_samples_are_named(run, content):
     if content is not None:
         run.samples_path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"samples\.parquet (does not exist|is broken)"):
+    with pytest.raises(BrokenRunError, match=r"samples\.parquet (does not exist|is broken)"):
         run.samples()
 
 
 def test_somebody_elses_parquet_is_not_taken_for_ours(run):
     some_samples().frame().to_parquet(run.samples_path)
-    with pytest.raises(UsageError, match="was not written by Tailguard"):
+    with pytest.raises(BrokenRunError, match="was not written by Tailguard"):
         run.samples()
 
 

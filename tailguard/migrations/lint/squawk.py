@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from tailguard.base.errors import UsageError
+from tailguard.base.reading.json_text import JsonError, decode
 from tailguard.migrations.lint.rules import CONCURRENTLY, INDEX_WORK, Finding, Severity
 from tailguard.migrations.text.sql import located_statements
 from tailguard.postgres.binaries import OLDEST_MAJOR
@@ -51,8 +52,8 @@ def squawk_findings(squawk: str, paths: Sequence[Path]) -> list[Finding]:
         command, capture_output=True, text=True, encoding="utf-8", timeout=PATIENCE_S, check=False
     )
     try:
-        found = msgspec.json.decode(done.stdout, type=list[_Found])
-    except msgspec.DecodeError as error:
+        found = decode(done.stdout, list[_Found])
+    except JsonError as error:
         said = (done.stderr or done.stdout).strip()[:200]
         raise UsageError(
             f"{squawk} ended with {done.returncode} and no JSON that we know: {said or 'nothing'}."

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
 from tailguard.base.errors import UsageError
+from tailguard.base.reading.json_text import JsonError, decode
 from tailguard.migrations.text.lexer import tokens
 from tailguard.migrations.text.sql import read_sql, statements
 from tailguard.record.migration import Parameter
@@ -50,8 +49,8 @@ def query_of(source: str, sql: str, parameters: str) -> Query:
     _refuse_foreign_placeholders(source, sql)
     wanted = sorted(set(PLACEHOLDER.findall(sql)))
     try:
-        declared = msgspec.json.decode(parameters, type=dict[str, Parameter])
-    except (msgspec.MsgspecError, RecursionError) as error:
+        declared = decode(parameters, dict[str, Parameter])
+    except JsonError as error:
         raise UsageError(
             f"{source}: the parameters are not a JSON object of plain values or lists of such: {error}. Write"
             ' -- parameters: {"user_id": 42} into the file, or --parameters on the command line.'

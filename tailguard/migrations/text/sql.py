@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailguard.base.errors import UsageError
+from tailguard.base.reading.regular_file import read_text
 from tailguard.migrations.text.lexer import LETTER, NAME_PART, tokens
 
 LONGEST_NAME = 63  # bytes; PostgreSQL cuts longer ones off
@@ -41,12 +42,7 @@ class IndexStatement:
 
 def read_sql(path: Path) -> str:
     """Return the text of a file, without a byte order mark. Raises UsageError if it is no text of PostgreSQL's."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path}: not UTF-8: {error.reason} at byte {error.start}. Save the file as UTF-8."
-        ) from error
+    text = read_text(path)
     if "\0" in text:
         raise UsageError(
             f"{path}: has a NUL character (line {text[: text.index(chr(0))].count(chr(10)) + 1})."

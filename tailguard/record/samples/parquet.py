@@ -5,22 +5,35 @@ intended_ns, started_ns, ended_ns (int64, one monotonic scale), retries (int32).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tailguard.base.errors import UsageError
-from tailguard.record.samples import OUTCOMES, Samples
+from tailguard.base.reading import json_text
+from tailguard.base.reading.regular_file import why_not_a_file
+from tailguard.record.files import REMEDY, BrokenRunError, naming_broken
+from tailguard.record.samples import MOST_RETRIES, MOST_STEPS, OUTCOMES, Samples
 
 if TYPE_CHECKING:
     import pandas as pd
 
+TIMES = ("intended_ns", "started_ns", "ended_ns")
 COLUMNS = ("scenario", "step", "intended_ns", "started_ns", "ended_ns", "outcome", "error", "retries")
 # The names in code order, so that reading gives the very Samples that were written, unused steps included.
 NAMES = b"tailguard.names"
+
+_ENCODED = ("scenario", "step", "outcome", "error")
+_KINDS = {"step": np.uint8, "outcome": np.uint8, "error": np.int32, "retries": np.int32}
+# The difference of two such instants fits 64 bits; no machine is up for 146 years.
+_MOST_NS = 1 << 62
+_ROWS_AT_ONCE = 1 << 20
+
+_Columns: TypeAlias = dict[str, NDArray[Any]]
 
 
 def write_samples(where: Path | BinaryIO, samples: Mapping[str, Samples]) -> None:
@@ -34,7 +47,7 @@ def write_samples(where: Path | BinaryIO, samples: Mapping[str, Samples]) -> Non
         "scenario": _encoded([(np.full(len(s.ended_ns), i), slugs) for i, (_, s) in enumerate(parts)]),
         "step": _encoded([(s.step, s.steps) for _, s in parts]),
     }
-    for name in ("intended_ns", "started_ns", "ended_ns"):
+    for name in TIMES:
         columns[name] = pa.array(_joined([getattr(s, name) for _, s in parts], np.int64))
     columns["outcome"] = _encoded([(s.outcome, OUTCOMES) for _, s in parts])
     columns["error"] = _encoded([(s.error, s.errors) for _, s in parts])
@@ -45,65 +58,128 @@ def write_samples(where: Path | BinaryIO, samples: Mapping[str, Samples]) -> Non
 
 
 def read_samples(path: Path) -> dict[str, Samples]:
-    """Return the samples of each scenario; raise UsageError if the file is missing or is not ours."""
-    table = _read_table(path)
-    columns = {name: table.column(name) for name in COLUMNS}
-    names = json.loads(table.schema.metadata[NAMES])
-    scenario = _codes(columns["scenario"], tuple(names))
-    try:
-        return {
-            slug: _one(slug, columns, np.flatnonzero(scenario == code), names[slug])
-            for code, slug in enumerate(names)
-        }
-    except ValueError as error:
-        raise UsageError(f"{path} is broken: {error}. Measure again.") from error
+    """Return the samples of each scenario. Raises BrokenRunError if the file is missing or is not as we write it."""
+    with _opened(path) as file, naming_broken(path):
+        names = _names_in(file)
+        parts: dict[str, list[_Columns]] = {slug: [] for slug in names}
+        row = 0
+        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(COLUMNS)):
+            for slug, columns in _by_scenario(batch, names, row):
+                parts[slug].append(columns)
+            row += len(batch)
+        return {slug: _joined_samples(slug, names[slug], parts.pop(slug)) for slug in names}
 
 
 def read_frame(path: Path) -> "pd.DataFrame":
-    """Return all samples as one table; raise UsageError if the file is missing or is not ours."""
-    frame: pd.DataFrame = _read_table(path).to_pandas()
-    return frame
+    """Return all samples as one table. Raises BrokenRunError if the file is missing or is not as we write it."""
+    with _opened(path) as file, naming_broken(path):
+        frame: pd.DataFrame = file.read(columns=list(COLUMNS)).to_pandas()
+        return frame
 
 
-def _read_table(path: Path) -> Any:
+class _Names(msgspec.Struct, forbid_unknown_fields=True):
+    """The names of one scenario, in code order."""
+
+    steps: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file of ours with its columns as we write them."""
     import pyarrow as pa  # noqa: PLC0415  # see write_samples
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        table = pq.read_table(path, columns=list(COLUMNS))
+        if why := why_not_a_file(path):
+            raise BrokenRunError(f"Cannot read {path}: {why}.")
+        schema = pq.read_schema(path)
+        for name in COLUMNS:
+            found = schema.field(name).type
+            kind = pa.string() if name in _ENCODED else pa.int32() if name == "retries" else pa.int64()
+            if (found.value_type if pa.types.is_dictionary(found) else found) != kind:
+                raise BrokenRunError(
+                    f"{path} is broken: column {name} is of {found}, not of {kind}. {REMEDY}"
+                )
+        with pq.ParquetFile(path, read_dictionary=list(_ENCODED)) as file:
+            yield file
     except FileNotFoundError as error:
-        raise UsageError(
+        raise BrokenRunError(
             f"{path} does not exist: this run has no samples. Measure again with `tailguard run`."
         ) from error
+    except KeyError as error:
+        raise BrokenRunError(f"{path} was not written by Tailguard: {error.args[0]}. {REMEDY}") from error
     except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"{path} is broken or not written by Tailguard: {error}. Measure again.") from error
-    if NAMES not in (table.schema.metadata or {}):
-        raise UsageError(f"{path} was not written by Tailguard: it names no scenarios. Measure again.")
-    return table
+        raise BrokenRunError(f"{path} is broken or not written by Tailguard: {error}. {REMEDY}") from error
 
 
-def _one(
-    slug: str, columns: Mapping[str, Any], rows: NDArray[np.intp], names: Mapping[str, list[str]]
-) -> Samples:
-    steps, errors = tuple(names["steps"]), tuple(names["errors"])
-    return Samples(
-        scenario=slug,
-        steps=steps,
-        errors=errors,
-        intended_ns=columns["intended_ns"].to_numpy()[rows],
-        started_ns=columns["started_ns"].to_numpy()[rows],
-        ended_ns=columns["ended_ns"].to_numpy()[rows],
-        step=_known(_codes(columns["step"], steps)[rows], "step").astype(np.uint8),
-        outcome=_known(_codes(columns["outcome"], OUTCOMES)[rows], "outcome").astype(np.uint8),
-        error=_known(_codes(columns["error"], errors)[rows], "error"),
-        retries=columns["retries"].to_numpy()[rows],
-    )
+def _names_in(file: Any) -> dict[str, _Names]:
+    text = (file.schema_arrow.metadata or {}).get(NAMES)
+    if text is None:
+        raise ValueError("it was not written by Tailguard: it names no scenarios")
+    names = json_text.decode(text, dict[str, _Names])
+    for slug, each in names.items():
+        if len(each.steps) > MOST_STEPS:
+            raise ValueError(f"scenario {slug!r} has {len(each.steps)} steps; {MOST_STEPS} are the most")
+    return names
 
 
-def _known(codes: NDArray[np.int32], column: str) -> NDArray[np.int32]:
-    if (codes < 0).any():
-        raise ValueError(f"row {int(np.argmax(codes < 0)) + 1} has an unknown {column}")
+def _by_scenario(batch: Any, names: Mapping[str, _Names], first: int) -> Iterator[tuple[str, _Columns]]:
+    """Yield the columns of each scenario in some rows of the file, of which `first` come before."""
+    scenario, slugs = _codes(batch, "scenario", tuple(names), first), tuple(names)
+    times = {name: _within(batch, name, -_MOST_NS, _MOST_NS, first) for name in TIMES}
+    retries = _within(batch, "retries", 0, MOST_RETRIES, first)
+    for code in np.unique(scenario):
+        slug = slugs[code]
+        rows = slice(None) if (scenario == code).all() else np.flatnonzero(scenario == code)
+        of_scenario: _Columns = {
+            "step": _codes(batch, "step", names[slug].steps, first, rows).astype(np.uint8),
+            "outcome": _codes(batch, "outcome", OUTCOMES, first, rows).astype(np.uint8),
+            "error": _codes(batch, "error", names[slug].errors, first, rows),
+            "retries": retries[rows],
+        }
+        yield slug, {name: column[rows] for name, column in times.items()} | of_scenario
+
+
+def _joined_samples(slug: str, names: _Names, parts: list[_Columns]) -> Samples:
+    """Put the parts together, column by column: of millions of samples, no two copies at once."""
+    columns = {
+        name: _joined([part.pop(name) for part in parts], kind)
+        for name, kind in {**dict.fromkeys(TIMES, np.int64), **_KINDS}.items()
+    }
+    return Samples(scenario=slug, steps=names.steps, errors=names.errors, **columns)
+
+
+def _within(batch: Any, name: str, least: int, most: int, first: int) -> NDArray[Any]:
+    """Return a column of numbers. Raises ValueError with the first row whose number is missing or out of bounds."""
+    column = batch.column(name)
+    if column.null_count:
+        raise ValueError(f"row {_first(column.is_null(), first)} has no {name}")
+    values: NDArray[Any] = column.to_numpy()
+    if len(values) and not (least <= values.min() and values.max() <= most):
+        row = int(np.argmax((values < least) | (values > most)))
+        raise ValueError(f"row {first + row + 1} has {name} {values[row]}, which cannot be")
+    return values
+
+
+def _codes(
+    batch: Any, name: str, words: Sequence[str], first: int, rows: Any = slice(None)
+) -> NDArray[np.int32]:
+    """Return a column's words, of some rows, as codes. Raises ValueError with the row of one that is unknown."""
+    column = batch.column(name)
+    if column.null_count:
+        raise ValueError(f"row {_first(column.is_null(), first)} has no {name}")
+    place = {word: code for code, word in enumerate(words)}
+    lookup = np.array([place.get(word, -1) for word in column.dictionary.to_pylist()] or [-1], np.int32)
+    codes: NDArray[np.int32] = lookup[column.indices.to_numpy()[rows]]
+    if len(codes) and codes.min() < 0:
+        row = int(np.arange(len(column))[rows][np.argmax(codes < 0)])
+        raise ValueError(f"row {first + row + 1} has an unknown {name}")
     return codes
+
+
+def _first(mask: Any, first: int) -> int:
+    return first + int(np.argmax(mask.to_numpy(zero_copy_only=False))) + 1
 
 
 def _joined(parts: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
@@ -118,11 +194,3 @@ def _encoded(parts: Sequence[tuple[NDArray[Any], Sequence[str]]]) -> Any:
     place = {word: code for code, word in enumerate(words)}
     codes = [np.array([place[word] for word in names], np.int32)[part] for part, names in parts if len(part)]
     return pa.DictionaryArray.from_arrays(_joined(codes, np.int32), pa.array(words, pa.string()))
-
-
-def _codes(column: Any, names: Sequence[str]) -> NDArray[np.int32]:
-    """Return the column's values as codes in `names`, -1 if a value is none of them."""
-    encoded = column.combine_chunks()
-    place = {word: code for code, word in enumerate(names)}
-    lookup = np.array([place.get(word, -1) for word in encoded.dictionary.to_pylist()] or [-1], np.int32)
-    return lookup[encoded.indices.to_numpy()] if len(encoded) else np.empty(0, np.int32)
