@@ -6,7 +6,6 @@ cannot be served, goes out on standard output. It ends when its standard input d
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import msgspec
 
 import tailguard as tg
 from perf.reference import Reference
+from tailguard.base.piped_process import PipedProcess
 
 _ROOT = Path(__file__).resolve().parent.parent
 _STOP_S = 60.0
@@ -41,28 +41,13 @@ def served(reference: Reference, cpus: Sequence[int] | None) -> Iterator[str]:
 
     Raises UsageError if it cannot be started.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", __name__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=_ROOT,
-        start_new_session=True,  # Ctrl-C is ours to hear: the samples need the platform until they are checked
-    )
-    assert process.stdin is not None and process.stdout is not None  # noqa: PT018  # for mypy
-    try:
-        process.stdin.write(
-            msgspec.json.encode(Order(reference, None if cpus is None else list(cpus))) + b"\n"
-        )
-        process.stdin.flush()
-        line = process.stdout.readline()
+    with PipedProcess(__name__, cwd=_ROOT, patience_s=_STOP_S) as process:
+        process.send(msgspec.json.encode(Order(reference, None if cpus is None else list(cpus))))
+        line = process.read()
         told = msgspec.json.decode(line, type=Told) if line else Told(failed="it ended before it was ready")
         if told.failed:
             raise tg.UsageError(f"The reference platform cannot be served: {told.failed}")
         yield told.url
-    finally:
-        process.stdin.close()
-        process.wait(_STOP_S)
-        process.stdout.close()
 
 
 def main() -> None:

@@ -163,6 +163,11 @@ class Watchdog:
         self._again = partial(self.start, command, log_path=log_path, cwd=cwd, cpus=cpus, env=env)
         return self._child
 
+    def adopt(self, process: "subprocess.Popen[bytes]") -> None:
+        """Guard a process that somebody of us has started with pipes of its own."""
+        self._child = Child(process, Path(os.devnull))
+        self._tell(f"pid {process.pid}")
+
     def start_again(self) -> Child:
         """Start the child that was started last once more, in the same way."""
         if self._again is None:

@@ -10,7 +10,8 @@ from tailguard.record.run import Run
 from tailguard.record.samples import Samples
 from tailguard.suite.invariants import SkippedError
 from tailguard.suite.resolver import BoundScenario
-from tailguard.trust.suite_doubts import unchecked
+from tailguard.trust.suite_doubts import doubts_of_subscribers, unchecked
+from tailguard.websocket.subscribers import Subscribers
 
 log = logging.getLogger(__name__)
 
@@ -37,5 +38,8 @@ def settle(run: Run, scenario: BoundScenario, samples: Samples) -> Iterator[Doub
     run.put_invariants(scenario.name, invariants)
     counting = [each for each in scenario.shared if isinstance(each, Counting)]
     run.put_counters(scenario.name, {name: n for each in counting for name, n in each.counters().items()})
+    for each in scenario.shared:
+        if isinstance(each, Subscribers):
+            yield from doubts_of_subscribers(scenario.name, each.failure, each.held_ns / 1e6)
     if why:
         yield unchecked(scenario.name, why)

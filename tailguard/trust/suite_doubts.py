@@ -9,6 +9,9 @@ THROTTLED, EXHAUSTED = "throttled", "pool_exhausted"
 UNCHECKED = "invariants_unchecked"
 # What a run notes if a journey's own code blocked the event loop that all its users share.
 HELD_LOOP = "held_loop"
+# As for a thread of the generator's own (`machine_doubts`); from a second on no scheduler is to blame, and all that was
+# sent in that time has it in its latency.
+WARN_HELD_MS, GRAVE_HELD_MS = 250.0, 1000.0
 _NOTED = {
     THROTTLED: (Grade.GRAVE, "no answer 429", "lift the rate on the target, then measure again"),
     EXHAUSTED: (Grade.GRAVE, "a row for each iteration", "give the pool more rows, or end sooner"),
@@ -50,6 +53,31 @@ def unchecked(name: str | None, why: str) -> Doubt:
         limit="every invariant checked",
         remedy="check on the target itself what must hold after this run",
     )
+
+
+def doubts_of_subscribers(name: str, failure: str, held_ms: float) -> Iterator[Doubt]:
+    """Yield what the process that received a scenario's broadcasts may have done to their times.
+
+    `failure` says why it tells nothing any more, "" if it does; `held_ms` is the longest time for which it stood still.
+    """
+    if failure:
+        yield Doubt(
+            kind="lost_subscribers",
+            scenario=name,
+            grade=Grade.GRAVE,
+            measured=failure,
+            limit="receipts of all subscribers",
+            remedy="what was lost is not the platform's fault: look for who killed or stopped it, then measure again",
+        )
+    if held_ms > WARN_HELD_MS:
+        yield Doubt(
+            kind="held_subscribers",
+            scenario=name,
+            grade=Grade.GRAVE if held_ms > GRAVE_HELD_MS else Grade.WARN,
+            measured=f"the subscribers' process stood still for {held_ms:.0f} ms; what arrived then was noted late",
+            limit=f"{WARN_HELD_MS:g} ms; grave above {GRAVE_HELD_MS:g} ms",
+            remedy="run fewer subscribers, or on a machine with more cores",
+        )
 
 
 def doubts_of_notes(notes: Mapping[str, object]) -> Iterator[Doubt]:

@@ -101,4 +101,10 @@ class Unfinished(msgspec.Struct, frozen=True, tag=True):
     receipts: tuple[Receipt, ...]
 
 
-Said: TypeAlias = Receipt | Ready | Failed | CameBack | Totals | Unfinished
+class Held(msgspec.Struct, frozen=True, tag=True):
+    """The process stood still for so long: what it received meanwhile was noted too late."""
+
+    held_ns: int
+
+
+Said: TypeAlias = Receipt | Ready | Failed | CameBack | Totals | Unfinished | Held

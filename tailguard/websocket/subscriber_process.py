@@ -16,13 +16,15 @@ import msgspec
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from tailguard.websocket.audience import Audience
-from tailguard.websocket.messages import AskTotals, AskUnfinished, Failed, Flush, Request, Said, Task
+from tailguard.websocket.messages import AskTotals, AskUnfinished, Failed, Flush, Held, Request, Said, Task
 
 PONG = b'{"type":"pong"}'
 HANDSHAKE_S = 5
 # Before its nth try to come back a client waits a random time of at most FIRST_PAUSE_S * 2**n ("full jitter"), so
 # that a thousand of them do not come at once; a spectator does not wait longer than MOST_PAUSE_S.
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.05, 1.0
+# How often we look whether we stood still, and from when on that is worth a word.
+BEAT_NS, PAUSE_NS = 50_000_000, 50_000_000
 
 
 class Subscriber(WSListener):
@@ -122,6 +124,18 @@ async def standard_input() -> asyncio.StreamReader:
     return reader
 
 
+async def tell_pauses() -> None:
+    """Say each time that we stood still for longer than ever: no core, or stopped by somebody."""
+    longest_ns = PAUSE_NS
+    while True:
+        due_ns = time.monotonic_ns() + BEAT_NS
+        await asyncio.sleep(BEAT_NS / 1e9)
+        late_ns = time.monotonic_ns() - due_ns
+        if late_ns > longest_ns:
+            longest_ns = late_ns
+            say(Held(late_ns))
+
+
 async def run() -> None:
     """Connect everybody, then serve the parent's requests until it hangs up."""
     requests = await standard_input()
@@ -136,6 +150,7 @@ async def run() -> None:
         except Exception as error:  # noqa: BLE001  # whatever the handshake met is told to the parent, which raises
             say(Failed(f"{type(error).__name__}: {error}".replace(task.feed.secret or "\0", "***")))
             return
+    pauses = asyncio.create_task(tell_pauses())
     while line := await requests.readline():
         match msgspec.json.decode(line, type=Request):
             case Flush(key=key):
@@ -144,6 +159,7 @@ async def run() -> None:
                 say(audience.totals())
             case AskUnfinished():
                 say(audience.unfinished())
+    pauses.cancel()
     crowd.close()
 
 

@@ -1,17 +1,15 @@
 """Measuring WebSocket subscribers: N light clients in a process of their own; when did the last have an event?"""
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
 from tailguard.base.errors import UsageError
+from tailguard.base.piped_process import PipedProcess
 from tailguard.record.chaos import Outage
 from tailguard.record.part import Scalar
 from tailguard.websocket.messages import (
@@ -21,6 +19,7 @@ from tailguard.websocket.messages import (
     Failed,
     Feed,
     Flush,
+    Held,
     Ready,
     Receipt,
     Request,
@@ -29,6 +28,9 @@ from tailguard.websocket.messages import (
     Totals,
     Unfinished,
 )
+
+ENDED = "the subscribers' process has ended"
+DEAF = "the subscribers' process no longer answers"
 
 
 class BroadcastLostError(Exception):
@@ -49,6 +51,10 @@ class Ticket:
         self._receipt = receipt
         self._arrived.set()
 
+    def give_up(self) -> None:
+        """Nobody will ever fulfil it."""
+        self._arrived.set()
+
     def wait(self, timeout_s: float) -> Receipt:
         """Return the receipt of the last subscriber.
 
@@ -59,6 +65,8 @@ class Ticket:
             self._arrived.wait(1.0)
         self._subscribers.forget(self.key)
         expected, receipt = self._subscribers.count, self._receipt
+        if receipt is None and self._subscribers.failure:
+            raise BroadcastLostError(self._subscribers.failure)
         if receipt is None or receipt.awaited:
             got = receipt.count if receipt else 0
             raise BroadcastLostError(
@@ -73,6 +81,10 @@ class Subscribers:
     With `come_back` dropped subscribers reconnect, with backoff: a broadcast is then lost only if somebody in the
     room did not get it, and missed by those who were not in it. `outages` are the times out of the room that have
     ended.
+
+    Attributes:
+        failure: why the process tells nothing any more, "" if it does.
+        held_ns: the longest time for which the process stood still; a receipt may be late by as much.
     """
 
     def __init__(
@@ -89,9 +101,11 @@ class Subscribers:
         self.outages: list[Outage] = []
         self.feed, self.count, self._start_timeout_s = feed, count, start_timeout_s
         self._cpus = None if cpus is None else tuple(cpus)
+        self._process = PipedProcess("tailguard.websocket.subscriber_process")
         self._tickets: dict[Scalar, Ticket] = {}
         self._ready, self._totalled = threading.Event(), threading.Event()
-        self._failure: str | None = None
+        self.failure = ""
+        self.held_ns = 0
         self._totals: Totals | None = None
         self._listed = threading.Event()
         self._unfinished: tuple[Receipt, ...] = ()
@@ -99,19 +113,15 @@ class Subscribers:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tailguard.websocket.subscriber_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        self._process.__enter__()
         self._reader = threading.Thread(target=self._read, name="subscribers", daemon=True)
         self._reader.start()
         self._send(Task(feed=self.feed, subscribers=self.count, cpus=self._cpus, come_back=self.come_back))
         deadline = time.monotonic() + self._start_timeout_s
-        while not self._ready.wait(0.05) and self._failure is None and time.monotonic() < deadline:
+        while not self._ready.wait(0.05) and not self.failure and time.monotonic() < deadline:
             pass
-        if self._failure or not self._ready.is_set():
-            why = self._failure or f"no {self.feed.ready_type!r} frame within {self._start_timeout_s:g} s"
+        if self.failure or not self._ready.is_set():
+            why = self.failure or f"no {self.feed.ready_type!r} frame within {self._start_timeout_s:g} s"
             self.close()
             raise UsageError(
                 f"{self.count} subscribers could not join {self._shown_url()}: {why}. "
@@ -127,6 +137,8 @@ class Subscribers:
     def expect(self, key: Scalar) -> Ticket:
         """Announce a broadcast, before it is triggered. One broadcast of a key may be on its way at a time."""
         ticket = self._tickets[key] = Ticket(self, key)
+        if self.failure:
+            ticket.give_up()
         return ticket
 
     @property
@@ -138,8 +150,8 @@ class Subscribers:
         """Return the counts so far."""
         self._totalled.clear()
         self._send(AskTotals())
-        if not self._totalled.wait(timeout_s) or self._totals is None:
-            raise BroadcastLostError("the subscribers' process no longer answers")
+        self._await(self._totalled, timeout_s)
+        assert self._totals is not None
         return self._totals
 
     def follow(self, follower: Callable[[Receipt], None]) -> None:
@@ -150,8 +162,7 @@ class Subscribers:
         """Return the receipts, as in `follow`, of the events that some subscribers have and some have not."""
         self._listed.clear()
         self._send(AskUnfinished())
-        if not self._listed.wait(timeout_s):
-            raise BroadcastLostError("the subscribers' process no longer answers")
+        self._await(self._listed, timeout_s)
         return self._unfinished
 
     def flush(self, key: Scalar) -> None:
@@ -164,32 +175,32 @@ class Subscribers:
 
     def close(self) -> None:
         """Hang up and wait for the process to end."""
-        if self._process.stdin and not self._process.stdin.closed:
-            with suppress(BrokenPipeError):  # it has ended already, which is what closing asks for
-                self._process.stdin.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.__exit__(None, None, None)
         self._reader.join()
-        if self._process.stdout:
-            self._process.stdout.close()
+
+    def _await(self, answer: threading.Event, timeout_s: float) -> None:
+        """Wait for an answer, not twice for a process that gives none."""
+        if self.failure or not answer.wait(timeout_s):
+            self._fail(DEAF)
+            raise BroadcastLostError(self.failure)
 
     def _send(self, message: Task | Request) -> None:
         with self._lock:
-            assert self._process.stdin is not None
             try:
-                self._process.stdin.write(msgspec.json.encode(message) + b"\n")
-                self._process.stdin.flush()
+                self._process.send(msgspec.json.encode(message))
             except (BrokenPipeError, ValueError):
-                self._failure = self._failure or "the subscribers' process has ended"
+                self._fail(ENDED)
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._process.lines():
             self._take(msgspec.json.decode(line, type=Said))
-        self._failure = self._failure or "the subscribers' process has ended"
+        self._fail(f"{ENDED}: it {how}" if (how := self._process.ended(1.0)) else ENDED)
+
+    def _fail(self, why: str) -> None:
+        """Nothing more will be heard: whoever waits is told at once."""
+        self.failure = self.failure or why
+        for ticket in list(self._tickets.values()):
+            ticket.give_up()
 
     def _take(self, said: Said) -> None:
         match said:
@@ -200,7 +211,9 @@ class Subscribers:
             case Ready():
                 self._ready.set()
             case Failed():
-                self._failure = said.why
+                self._fail(said.why)
+            case Held():
+                self.held_ns = max(self.held_ns, said.held_ns)
             case Unfinished():
                 self._unfinished = said.receipts
                 self._listed.set()

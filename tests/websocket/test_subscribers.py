@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -256,3 +258,37 @@ def test_without_coming_back_who_was_dropped_makes_every_broadcast_lost(
         room.send(update(7))
         with pytest.raises(BroadcastLostError, match="1 of 2"):
             ticket.wait(0.3)
+
+
+def test_whoever_waits_for_a_killed_process_is_told_at_once_how_it_ended(room: Room, feed: Feed) -> None:
+    with Subscribers(feed, 2) as subscribers:
+        waiting = subscribers.expect(7)
+        os.kill(subscribers.pid, signal.SIGKILL)
+        began_s = time.monotonic()
+        for ticket in (waiting, subscribers.expect(8)):
+            with pytest.raises(BroadcastLostError, match="process has ended: it was ended by signal 9"):
+                ticket.wait(30)
+        with pytest.raises(BroadcastLostError, match="process has ended"):
+            subscribers.totals(30)
+        assert time.monotonic() - began_s < 20
+        assert subscribers.failure
+
+
+def test_a_stopped_process_is_asked_once_and_ended_with_the_rest(room: Room, feed: Feed) -> None:
+    with Subscribers(feed, 2) as subscribers:
+        process = psutil.Process(subscribers.pid)
+        process.suspend()
+        for patience_s in (0.5, 1e9):
+            with pytest.raises(BroadcastLostError, match="no longer answers"):
+                subscribers.totals(patience_s)
+    assert not process.is_running()
+
+
+def test_a_process_that_stood_still_says_for_how_long(room: Room, feed: Feed) -> None:
+    with Subscribers(feed, 2) as subscribers:
+        process = psutil.Process(subscribers.pid)
+        process.suspend()
+        time.sleep(0.6)
+        process.resume()
+        assert eventually(lambda: subscribers.held_ns > 400e6)
+        assert subscribers.totals().dropped == 0

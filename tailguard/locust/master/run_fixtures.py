@@ -5,8 +5,6 @@ process speaks in lines of JSON: its order comes in on standard input, where a s
 made, or why it cannot, goes out on standard output. It ends when its standard input does, so it never outlives us.
 """
 
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeAlias
@@ -14,12 +12,13 @@ from typing import TypeAlias
 import msgspec
 
 from tailguard.base.errors import UsageError
+from tailguard.base.piped_process import PipedProcess
 from tailguard.locust.options import Selection
 from tailguard.record.environment import Environment
 from tailguard.suite.data import Data, from_data
 from tailguard.suite.run import Target
 
-# What a server is given to end by itself.
+# What the servers of the fixtures are given to end by themselves.
 STOP_S = 60.0
 
 
@@ -65,21 +64,9 @@ Told: TypeAlias = Made | Failed
 @contextmanager
 def run_fixtures(order: Order) -> Iterator[Made]:
     """Have the fixtures made, and kept while the `with` lasts. Raises UsageError if they cannot be made."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"{__package__}.run_fixtures_process"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is ours to hear: the samples need the servers until they are checked
-    )
-    assert process.stdin is not None and process.stdout is not None  # noqa: PT018  # for mypy
-    try:
-        process.stdin.write(msgspec.json.encode(order) + b"\n")
-        process.stdin.flush()
-        yield _read(process.stdout.readline())
-    finally:
-        process.stdin.close()
-        process.wait(STOP_S)
-        process.stdout.close()
+    with PipedProcess(f"{__package__}.run_fixtures_process", patience_s=STOP_S) as process:
+        process.send(msgspec.json.encode(order))
+        yield _read(process.read())
 
 
 def _read(line: bytes) -> Made:
