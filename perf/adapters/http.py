@@ -15,7 +15,7 @@ import msgspec
 
 from perf.adapters.refusals import refusal
 from perf.platform import MatchScores, RowId
-from tailguard.http import Exchange
+from tailguard.http import Answered, Exchange
 from tailguard.websocket import Feed
 
 T = TypeVar("T")
@@ -141,9 +141,11 @@ class HttpPlatform:
         """Ask for a presigned link and fetch what it leads to."""
         link = self._get(f"/api/tournaments/certificates/{certificate_id}/url/", Link).url
         target = urlsplit(link)
-        status, _, body = self._connections.exchange(target, "GET", f"{target.path}?{target.query}", None, {})
+        path = f"{target.path}?{target.query}"
+        status, headers, body = self._connections.exchange(target, "GET", path, None, {})
         if status != http.client.OK:
-            raise OSError(f"the presigned link of certificate {certificate_id} answered {status}")
+            asked = f"the presigned link of certificate {certificate_id}"
+            raise OSError(str(Answered(asked, status, headers, body)))
         return body
 
     def download_certificate(self, certificate_id: RowId) -> bytes:

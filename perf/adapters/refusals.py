@@ -5,6 +5,7 @@ import http.client
 import msgspec
 
 from reference.errors import Conflict, PlatformError, Throttled, from_response
+from tailguard.http import Answered
 
 # Which environment variable of the target lifts the rate, by the start of the path; the first that fits.
 RATES = {
@@ -25,7 +26,7 @@ class Refused(msgspec.Struct, frozen=True):
 def refusal(
     method: str, path: str, status: int, headers: http.client.HTTPMessage, content: bytes
 ) -> PlatformError:
-    """Return the error that the platform raised, by status, with its code and correlation id.
+    """Return the error that the platform raised, by status, with its code and what it said.
 
     Throttled means that the target was not measured but its limiter: it names the rate to lift.
     """
@@ -40,9 +41,8 @@ def refusal(
             f"the target throttles us: {method} {place} answered 429, Retry-After {headers.get('Retry-After', '?')} s. "
             f"Lift {rate} on the target (for example 1000000/min), or spread the load over more users."
         )
-    said = told.error or told.detail or f"HTTP {status}"
-    message = f"{method} {place}: {said} (correlation id {headers.get('X-Correlation-Id', 'none')})"
-    if status == http.client.BAD_REQUEST and "already registered" in said:
+    message = str(Answered(f"{method} {place}", status, headers, content))
+    if status == http.client.BAD_REQUEST and "already registered" in (told.error or told.detail):
         return Conflict(
             message, code="ALREADY_REGISTERED", status=status
         )  # the real platform has no code for it

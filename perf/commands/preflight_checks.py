@@ -15,7 +15,7 @@ from perf.mapping.opened import MappedTarget, open_target
 from perf.mapping.target import STEPS, TargetMapping
 from perf.offer import Rows
 from perf.platform import RefusedError
-from tailguard.http import HttpConnections
+from tailguard.http import Answered, HttpConnections
 from tailguard.postgres import connect
 from tailguard.websocket import BroadcastLostError, Subscribers
 
@@ -72,13 +72,16 @@ class Preflight:
     def _health(self) -> Check:
         path = self._mapping.health or "/"
         try:
-            status = self._ask(path, {})
+            answered = self._ask(path, {})
         except OSError as error:
             return Check(
                 "health", "fail", f"{self._host}{path} gives no answer: {error}. Check --host, port and TLS."
             )
+        status = answered.status
         good = status == 200 if self._mapping.health else status < 500  # noqa: PLR2004  # HTTP's own
-        return Check("health", "ok" if good else "fail", f"{path} answered {status}")
+        return Check(
+            "health", "ok" if good else "fail", f"{path} answered {status}" if good else str(answered)
+        )
 
     def _step(self, step: str, platform: MappedPlatform, rows: Rows) -> Check:
         name = f"step {step}"
@@ -93,9 +96,9 @@ class Preflight:
         except (PoolExhaustedError, tg.TailguardError, OSError, KeyError, IndexError) as error:
             return Check(name, "fail", f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001  # a wrong status, or an answer that is not what the mapping says
-            expected = sorted(self._mapping.steps[step].expect)
+            expected = ", ".join(map(str, self._mapping.steps[step].expect))
             return Check(
-                name, "fail", f"{error}, expected {expected}: check path, body and log-in in the mapping"
+                name, "fail", f"{error}. Expected {expected}: check path, body and log-in in the mapping"
             )
         return Check(name, "ok", "answered as expected")
 
@@ -120,7 +123,9 @@ class Preflight:
         path = self._mapping.health or "/"
         headers = target.credentials[0].headers if target.credentials else {}
         with ThreadPoolExecutor(8) as clients:
-            statuses = list(clients.map(lambda _: self._ask(path, headers), range(self._burst)))
+            statuses = [
+                each.status for each in clients.map(lambda _: self._ask(path, headers), range(self._burst))
+            ]
         throttled = sum(status in self._mapping.throttled for status in statuses)
         if throttled:
             return Check(
@@ -179,6 +184,6 @@ class Preflight:
             return Check("event", "fail", f"{type(error).__name__}: {error}")
         return Check("event", "ok", "one submit was seen by its subscriber")
 
-    def _ask(self, path: str, headers: Mapping[str, str]) -> int:
+    def _ask(self, path: str, headers: Mapping[str, str]) -> Answered:
         sent = {**self._mapping.headers, **headers}
-        return self._connections.exchange(urlsplit(self._host), "GET", path, None, sent)[0]
+        return Answered(path, *self._connections.exchange(urlsplit(self._host), "GET", path, None, sent))

@@ -25,7 +25,7 @@ from perf.mapping.login_table import Login, parse_login
 from perf.mapping.tables import table_of
 from perf.mapping.target import TargetMapping
 from perf.mapping.template import Json, Row, Values, fill, fill_text, fill_texts, with_environment
-from tailguard.http import Exchange, HttpConnections
+from tailguard.http import Answered, Exchange, HttpConnections
 
 log = logging.getLogger(__name__)
 
@@ -137,10 +137,9 @@ def _ask_token(door: _Door, user: Row) -> str:
             f"{answered.get('Retry-After', '?')} s. Lift its rate (THROTTLE_ANON_RATE on DeltaCrown), or give tokens "
             'with kind = "tokens" or "jwt".'
         )
-    if status >= http.client.BAD_REQUEST:
-        raise LoginError(
-            f"{login.path} answered {status} to user {user['id']}: check [target.login] and its pool"
-        )
+    told = Answered(f"{login.path} of user {user['id']}", status, answered, content)
+    if status >= http.client.MULTIPLE_CHOICES:
+        raise LoginError(f"{told}. Check [target.login] and its pool.")
     try:
         answer = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
         return msgspec.json.decode(answer[login.token], type=str)
@@ -166,11 +165,12 @@ def _session(door: _Door, user: Row) -> Credential:
         "Content-Type": "application/x-www-form-urlencoded",
         "Referer": door.host + login.page,
     }
-    status, answered, _ = door.send("POST", login.path, urllib.parse.urlencode(form).encode(), headers)
+    status, answered, content = door.send("POST", login.path, urllib.parse.urlencode(form).encode(), headers)
     before = len(cookies)
     _keep(cookies, answered)
     if status >= http.client.BAD_REQUEST or len(cookies) <= before:
-        raise LoginError(f"{login.path} answered {status} to user {user['id']} and gave no session")
+        told = Answered(f"{login.path} of user {user['id']}", status, answered, content)
+        raise LoginError(f"{told}. It gave no session: check [target.login] and its pool.")
     guard = {login.csrf_header: _value(cookies, login.csrf_cookie), "Referer": door.host}
     return Credential(_cookie(cookies) | guard)
 

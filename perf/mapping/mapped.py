@@ -14,7 +14,7 @@ from perf.mapping.pools import Pool
 from perf.mapping.target import Step, TargetMapping
 from perf.mapping.template import Row, Values, fill, fill_text, fill_texts
 from perf.platform import MatchScores, RefusedError, RowId
-from tailguard.http import Exchange
+from tailguard.http import Answered, Exchange
 from tailguard.websocket import Feed
 
 T = TypeVar("T")
@@ -23,6 +23,8 @@ _NOBODY = Credential({})
 
 class UnexpectedStatusError(Exception):
     """Base of the kinds that a wrong status makes; each status has its own, so that a 404 is not a 500."""
+
+    status: int
 
 
 class PoolExhaustedError(Exception):
@@ -112,9 +114,9 @@ class MappedPlatform:
             return content
         names = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
         link = urlsplit(msgspec.json.decode(names[field], type=str))
-        status, _, body = self._connections.exchange(link, "GET", f"{link.path}?{link.query}", None, {})
+        status, headers, body = self._connections.exchange(link, "GET", f"{link.path}?{link.query}", None, {})
         if status != http.client.OK:
-            raise self._unexpected("presigned_read link", status)
+            raise self._unexpected(Answered("presigned_read link", status, headers, body))
         return body
 
     def feed(self, tournament_id: RowId) -> Feed:
@@ -158,16 +160,18 @@ class MappedPlatform:
             )
             self._note("throttled", why)
             raise Throttled(why)
+        told = Answered(f"{name} ({step.method} {step.path})", status, answered, content)
         text = content.decode("utf-8", "replace")
         if status in step.conflict or any(status == code and part in text for code, part in step.conflict_if):
-            raise RefusedError(f"{name} answered {status}")
-        raise self._unexpected(f"{name} ({step.method} {step.path})", status)
+            raise RefusedError(told)
+        raise self._unexpected(told)
 
     @staticmethod
-    def _unexpected(name: str, status: int) -> UnexpectedStatusError:
+    def _unexpected(told: Answered) -> UnexpectedStatusError:
         # Named by its status: a failure is counted by its class, and 404s are another matter than 500s.
-        kind: type[UnexpectedStatusError] = type(f"Status{status}", (UnexpectedStatusError,), {})
-        return kind(f"{name} answered {status}")
+        name, of_kind = f"Status{told.status}", {"status": told.status}
+        kind: type[UnexpectedStatusError] = type(name, (UnexpectedStatusError,), of_kind)
+        return kind(told)
 
     def _pool_of(self, match_id: RowId) -> str:
         return "matches" if match_id in self._rows.get("matches", {}) else "broadcast_matches"

@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tailguard.base.secrets import mask
 from tailguard.record.samples import MOST_ERRORS, Samples, amend_code, samples_from_rows
+from tailguard.record.samples.first_failure import FirstFailure
 
 # Three instants of 64 bits and a code of 32. A growing buffer holds up to an eighth in reserve: 31.5 bytes a sample in
 # all. "n" is the machine's own signed size, 64 bits wherever we run, and packs in half the time of "q".
@@ -65,13 +65,15 @@ class ErrorKinds:
     A code has room for 8,192; what comes after the last but one shares the last, "other".
 
     Attributes:
-        said: what the first failure of each kind said, secrets masked.
+        first: the first failure of each kind, of the first MOST_FIRST kinds.
     """
 
     NONE: ClassVar[int] = 0
+    # More kinds than a person reads; together some 30 KB.
+    MOST_FIRST: ClassVar[int] = 50
 
     def __init__(self) -> None:
-        self.said: dict[str, str] = {}
+        self.first: dict[str, FirstFailure] = {}
         self._numbers = {"": self.NONE}
         self._lock = Lock()
 
@@ -80,9 +82,14 @@ class ErrorKinds:
         with self._lock:
             if len(self._numbers) >= MOST_ERRORS - 1 and kind not in self._numbers:
                 kind = "other"
-            if failure is not None and kind not in self.said:
-                self.said[kind] = mask(str(failure))
+            if failure is not None and kind not in self.first and len(self.first) < self.MOST_FIRST:
+                self.first[kind] = FirstFailure.of(failure)
             return self._numbers.setdefault(kind, len(self._numbers))
+
+    def said(self) -> dict[str, str]:
+        """Return what the first failure of each kind said, secrets masked."""
+        with self._lock:
+            return {kind: first.said for kind, first in self.first.items()}
 
     def names(self) -> tuple[str, ...]:
         """Return the kinds in order of their numbers."""

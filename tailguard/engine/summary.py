@@ -32,6 +32,7 @@ def scenario_entry(
         errors=summary.errors,
         refusals=summary.refusals,
         steps=summary.steps,
+        said=measurement.said,
         invariants=tuple(invariants),
     )
 

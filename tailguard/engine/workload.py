@@ -1,8 +1,8 @@
 """A workload: a scenario with the load that drives it, and what was measured."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Protocol
 
@@ -169,6 +169,7 @@ class Measurement:
         measured_s: time in which iterations were due or in progress.
         own_s: time of the journeys' own code before their first steps, over all iterations; charged to no step.
         lateness_ns: int64, how late each iteration began although a user was free: the generator's own error.
+        said: what the first failure or refusal of each kind said.
     """
 
     samples: Samples
@@ -180,3 +181,4 @@ class Measurement:
     own_s: float
     lateness_ns: NDArray[np.int64]
     ended_because: ScenarioEnded
+    said: Mapping[str, str] = field(default_factory=dict)

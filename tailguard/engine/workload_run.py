@@ -128,6 +128,7 @@ class WorkloadRun:
             own_s=self.execution.own_s,
             lateness_ns=np.array(self.execution.lateness_ns, dtype=np.int64),
             ended_because=self.ended_because,
+            said=self.execution.errors.said(),
         )
 
     @property

@@ -14,6 +14,7 @@ from tailguard.http.tls import Tls
 from tailguard.locust.clock import ClockPair
 from tailguard.locust.schedule import parse_schedule
 from tailguard.record.locust import WorkerLoad
+from tailguard.record.samples.first_failure import FirstFailure
 from tailguard.record.scenario import Invariant
 from tailguard.suite.run import Shard, Target
 
@@ -127,7 +128,8 @@ class WatchedLedger(msgspec.Struct, frozen=True, kw_only=True):
 class ScenarioLedger(msgspec.Struct, frozen=True, kw_only=True):
     """What the master must know of a scenario beside a worker's samples (`ScenarioExecutor`).
 
-    `own_s` is the time of the journeys' own code before their first steps. `lateness_ns` are int64 as bytes.
+    `own_s` is the time of the journeys' own code before their first steps. `first` has the first failure of a kind.
+    `lateness_ns` are int64 as bytes.
     """
 
     users: int
@@ -137,7 +139,7 @@ class ScenarioLedger(msgspec.Struct, frozen=True, kw_only=True):
     own_s: float
     cut_off: int
     broken: str
-    said: Mapping[str, str]
+    first: Mapping[str, FirstFailure]
     lateness_ns: bytes
 
 

@@ -175,7 +175,8 @@ class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
     schedule is closed; `achieved_rate_per_s` those that ended, late ones and failures included. `measured_s` is the
     time in which iterations were due or in progress. `own_s` is the time of the journeys' own code before their first
     steps, over all iterations: it is charged to no step. `lateness_ms` tells how late iterations began although a
-    worker was free: the generator's own error. `counters` are those of the platform's own parts.
+    worker was free: the generator's own error. `counters` are those of the platform's own parts. `said` has the words
+    of the first failure or refusal of a kind, secrets masked and cut short.
     """
 
     title: str
@@ -190,3 +191,4 @@ class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
     invariants: tuple[Invariant, ...] = ()
     database: DatabaseTime | None = None
     counters: Mapping[str, int] = {}
+    said: Mapping[str, str] = {}

@@ -20,6 +20,7 @@ from tailguard.record.samples import (
     Samples,
     pack_code,
 )
+from tailguard.record.samples.first_failure import MOST_SAID
 
 instants = st.integers(0, 2**62)
 rows = st.lists(
@@ -142,3 +143,12 @@ def test_more_error_kinds_than_a_code_has_room_for_share_one():
     recorder = Recorder()
     recorder.append(1, 2, 3, pack_code(MOST_STEPS - 1, ERROR, MOST_RETRIES, MOST_ERRORS - 1))
     assert int(recorder.samples("some", STEPS, KINDS).error[0]) == MOST_ERRORS - 1
+
+
+def test_what_first_failures_said_is_bounded_in_length_and_number():
+    kinds = ErrorKinds()
+    for number in range(ErrorKinds.MOST_FIRST + 10):
+        kinds.number(f"Kind{number}", ValueError("x" * 10**6))
+    assert len(kinds.first) == ErrorKinds.MOST_FIRST
+    assert {len(said) for said in kinds.said().values()} == {MOST_SAID}
+    assert len(kinds.names()) == ErrorKinds.MOST_FIRST + 11

@@ -103,5 +103,5 @@ def test_what_the_first_failure_of_each_kind_said_is_kept_without_its_secrets(cl
     with execution.user(0) as user:
         while start := arrivals.claim():
             execution.play(user, start)
-    (said,) = execution.errors.said.values()
+    (said,) = execution.errors.said().values()
     assert said.endswith("me:***@host/0'")

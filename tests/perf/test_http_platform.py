@@ -68,7 +68,7 @@ def test_a_registration_and_its_refusals(platform):
     platform.register(small, 11)
     with pytest.raises(Conflict, match="full") as caught:
         platform.register(small, 12)
-    assert "correlation id" in str(caught.value)
+    assert "answered 409 (X-Correlation-Id " in str(caught.value)
 
 
 def test_a_result_tells_its_new_version_and_reads_back(platform):
@@ -212,7 +212,7 @@ def test_a_duplicate_on_the_real_platform_which_has_no_code_is_a_conflict_too():
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b"[1]"])
 def test_an_answer_in_another_shape_is_judged_by_its_status(body):
-    with answering(404, body) as platform, pytest.raises(NotFound, match="HTTP 404"):
+    with answering(404, body) as platform, pytest.raises(NotFound, match="answered 404"):
         platform.register(1, 1)
 
 

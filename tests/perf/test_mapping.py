@@ -69,7 +69,7 @@ def test_a_mapped_platform_has_every_step(platform, protocol):
 def test_a_registration_by_session_and_csrf_and_its_refusal(platform, other):
     platform.register(7, 0)
     assert other[1].entries == {("spring-cup", "p10")}
-    with pytest.raises(RefusedError):
+    with pytest.raises(RefusedError, match=r'answered 422: {"problem": "already in this cup"}'):
         platform.register(7, 0)
 
 
@@ -77,6 +77,9 @@ def test_a_path_holds_what_a_pool_has_however_it_is_spelt(platform):
     with pytest.raises(Exception, match="404") as caught:
         platform.register(8, 0)  # "winter cup": quoted into one segment, which this platform does not know
     assert type(caught.value).__name__ == "Status404"
+    assert str(caught.value).endswith(
+        '(POST /cups/{tournament.slug}/players) answered 404 (X-Request-Id r-9): {"oops": "no such place"}'
+    )
 
 
 def test_a_result_as_a_form_and_a_match_that_may_be_used_once(platform, other, notes):
@@ -257,6 +260,18 @@ def test_preflight_says_what_is_ready_what_is_absent_and_what_is_not(other, tmp_
     )  # its last cup is the one that is spelt in a way this platform lacks
     assert lines["WebSocket"] == lines["connections"] == "skipped"
     assert done.return_value == 65
+
+
+def test_preflight_shows_where_a_redirect_leads_and_what_a_failed_step_said(other, tmp_path):
+    path = write_mapping(tmp_path, MAPPING.replace('health = "/alive"', 'health = "/moved"'))
+    done = CliRunner().invoke(preflight, ["--host", other[0], "--target", str(path)], standalone_mode=False)
+    assert (
+        "FAILED   health: /moved answered 301, a redirect to https://elsewhere.example/: write" in done.output
+    )
+    done = CliRunner().invoke(
+        preflight, ["--host", other[0], "--target", str(write_mapping(tmp_path))], standalone_mode=False
+    )
+    assert '404 (X-Request-Id r-9): {"oops": "no such place"}. Expected 202: check' in done.output
 
 
 def test_preflight_sees_a_target_that_throttles(other, tmp_path):

@@ -2,8 +2,10 @@
 
 import pandas as pd
 import pytest
+from msgspec import structs
 
 from tailguard.base.state import State
+from tailguard.report.text.terminal import MOST_KINDS
 from tests.support.made_run import record, with_verdict
 from tests.support.on_terminal import shown
 
@@ -39,3 +41,17 @@ def test_brackets_are_text_and_not_markup(made) -> None:
 
 def test_a_terminal_without_utf_8_gets_every_line(made) -> None:
     assert "+ PASS" in shown(made, "ascii")
+
+
+def test_errors_are_shown_by_kind_with_the_words_of_the_first(made) -> None:
+    slug, entry = next(iter(made.scenarios.items()))
+    failed = structs.replace(
+        entry,
+        errors={f"HTTP 50{number}": 9 - number for number in range(MOST_KINDS + 1)},
+        said={"HTTP 500": 'answered 500 (X-Request-Id 7f3a): {"error": "pool exhausted"}'},
+    )
+    text = shown(structs.replace(made, scenarios={slug: failed}))
+    assert f'{slug} 9 HTTP 500 answered 500 (X-Request-Id 7f3a): {{"error": "pool exhausted"}}' in " ".join(
+        text.split()
+    )
+    assert f"HTTP 50{MOST_KINDS}" not in text

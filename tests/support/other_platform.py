@@ -31,6 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer_by(
             {
                 "/alive": self.alive,
+                "/moved": self.moved,
                 "/enter": self.form,
                 r"/scrolls/(\w+)": self.read_scroll,
                 r"/raw/(\w+)": self.raw,
@@ -55,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         for pattern, serve in routes.items():
             if found := re.fullmatch(pattern, self.path.partition("?")[0]):
                 return serve(*found.groups())
-        return self.reply(404, {"oops": "no such place"})
+        return self.reply(404, {"oops": "no such place"}, {"X-Request-Id": "r-9"})
 
     def reply(self, status, body, headers=()):
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -79,6 +80,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def alive(self):
         self.reply(200, {})
+
+    def moved(self):
+        self.reply(301, b"", {"Location": "https://elsewhere.example/"})
 
     def form(self):
         self.reply(200, b"<form/>", {"Set-Cookie": "guard=g1; Path=/"})

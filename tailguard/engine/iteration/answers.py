@@ -1,10 +1,12 @@
 """What the end of a call says: its value, its status, when it ended, how often it was retried."""
 
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPMessage
 from typing import Generic, TypeVar
 
+from tailguard.base.answered import Answered
 from tailguard.base.errors import UsageError
 
 T_co = TypeVar("T_co", covariant=True)
@@ -43,8 +45,18 @@ class StatusError(Exception):
     """A step's answer has a `status` of 400 or more. `answer` is what the call returned."""
 
     def __init__(self, status: int, answer: object) -> None:
-        super().__init__(f"HTTP {status}")
+        super().__init__(status)
         self.status, self.answer = status, answer
+
+    def __str__(self) -> str:
+        """Return what the answer said, if it has read its body already."""
+        headers = getattr(self.answer, "headers", None)
+        try:
+            content = getattr(self.answer, "content", b"")
+        except Exception:  # noqa: BLE001  # a body that was not read yet: what a library raises then is its own
+            content = b""
+        given = headers if isinstance(headers, Mapping | HTTPMessage) else {}
+        return str(Answered("", self.status, given, content if isinstance(content, bytes) else b""))
 
 
 def error_kind(failure: BaseException) -> str:
@@ -53,7 +65,7 @@ def error_kind(failure: BaseException) -> str:
     Examples: "HTTP 503", "DeadlockDetected (40P01)".
     """
     if isinstance(failure, StatusError):
-        return str(failure)
+        return f"HTTP {failure.status}"
     sqlstate = getattr(failure, "sqlstate", None)
     return f"{type(failure).__name__} ({sqlstate})" if sqlstate else type(failure).__name__
 

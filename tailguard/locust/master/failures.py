@@ -1,6 +1,9 @@
 """A scenario of which most samples are errors: what the failures said, and what to look at. Most often a setting."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import socket
+import ssl
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,38 +11,49 @@ from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.locust.messages import Ledger
 from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.samples import ERROR, Samples
+from tailguard.record.samples.first_failure import FirstFailure, full_name
 
 # Below it, a platform under load fails now and then; from here on it was hardly asked what we meant to ask.
 MOST = 0.5
-# What to look at, by how the kind begins.
+_NO_ANSWER = "no answer in time: look for a lock, a full queue or a firewall"
+
+
+class _Remedy(NamedTuple):
+    """What to look at if a failure, or a cause of it, is of such a class or tells such a status."""
+
+    classes: tuple[type[BaseException], ...]
+    statuses: Collection[int]
+    told: str
+
+
+# The first that fits.
 _REMEDIES = (
-    (
-        ("ConnectionRefused", "gaierror"),
+    _Remedy(
+        (ConnectionRefusedError, socket.gaierror),
+        (),
         "nobody listens there: check --host, its port and that the server runs",
     ),
-    (
-        ("SSL", "Certificate"),
-        (
-            "TLS failed: check that the port speaks what --host says (http or https) and whose its certificate is; "
-            "ca_file of [target] names an authority, verify_tls = false trusts anybody"
-        ),
+    _Remedy(
+        (ssl.SSLError,),
+        (),
+        "TLS failed: check that the port speaks what --host says (http or https) and whose its certificate is; "
+        "ca_file of [target] names an authority, verify_tls = false trusts anybody",
     ),
-    (
-        ("Status404", "Status405", "NotFound"),
-        (
-            "no such route: check the path and the method of the step in the target's file against the platform's own "
-            "list of routes, and that its rows exist"
-        ),
+    _Remedy(
+        (),
+        (404, 405),
+        "no such route: check the path and the method of the step in the target's file against the platform's own "
+        "list of routes, and that its rows exist",
     ),
-    (
-        ("Status401", "Status403", "Unauthor", "Forbidden"),
-        "we are not let in: check [target.login], and what its users may do",
+    _Remedy((), (401, 403), "we are not let in: check [target.login], and what its users may do"),
+    _Remedy(
+        (),
+        range(300, 400),
+        "the target redirects: write --host and the step's path as the Location has them, or switch the redirect off",
     ),
-    (
-        (TIMED_OUT, "TimeoutError", "timeout"),
-        "no answer in time: look for a lock, a full queue or a firewall",
-    ),
+    _Remedy((TimeoutError,), (408, 504), _NO_ANSWER),
 )
+_ELSE = "look for this failure in the target's log; `tailguard preflight` tries each step once"
 
 
 def doubts_of_failures(
@@ -57,25 +71,28 @@ def doubts_of_failures(
         kind = of_scenario.errors[int(np.bincount(errors).argmax())]
         if kind == NOT_SERVED:  # a matter of the rate, which has a doubt of its own
             continue
-        said = _said(ledgers, slug, kind)
+        first = _first(ledgers, slug, kind)
         yield Doubt(
             kind="failing_scenario",
             scenario=slug,
             grade=Grade.WARN,
             measured=f"{len(errors)} of {len(of_scenario)} samples{at} are errors, most of them {kind}"
-            + (f": {said}" if said else ""),
+            + (f": {first.said}" if first.said else ""),
             limit=f"{MOST:.0%}",
-            remedy=_remedy(kind),
+            remedy=_remedy(kind, first),
         )
 
 
-def _said(ledgers: Sequence[Ledger], slug: str, kind: str) -> str:
-    told = (ledger.scenarios[slug].said for ledger in ledgers if slug in ledger.scenarios)
-    return next((said[kind] for said in told if kind in said), "")
+def _first(ledgers: Sequence[Ledger], slug: str, kind: str) -> FirstFailure:
+    told = (ledger.scenarios[slug].first for ledger in ledgers if slug in ledger.scenarios)
+    return next((first[kind] for first in told if kind in first), FirstFailure(""))
 
 
-def _remedy(kind: str) -> str:
-    for beginnings, remedy in _REMEDIES:
-        if kind.startswith(beginnings):
-            return remedy
-    return "look for this failure in the target's log; `tailguard preflight` tries each step once"
+def _remedy(kind: str, first: FirstFailure) -> str:
+    if kind == TIMED_OUT:  # our own word for an iteration that never came back: nothing was raised
+        return _NO_ANSWER
+    for remedy in _REMEDIES:
+        names = {full_name(each) for each in remedy.classes}
+        if first.status in remedy.statuses or not names.isdisjoint(first.classes):
+            return remedy.told
+    return _ELSE

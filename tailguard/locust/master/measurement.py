@@ -30,6 +30,7 @@ def measurement_of(slug: str, steps: Sequence[str], master: Master, ended: Scena
         own_s=sum(each.own_s for each in told),
         lateness_ns=np.concatenate([np.empty(0, np.int64), *lateness]),
         ended_because=ended,
+        said={kind: first.said for each in reversed(told) for kind, first in each.first.items()},
     )
 
 

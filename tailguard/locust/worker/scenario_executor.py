@@ -111,7 +111,7 @@ class ScenarioExecutor:
             own_s=self._execution.own_s,
             cut_off=self.cut_off,
             broken=self.broken,
-            said=self.errors.said,
+            first=dict(self.errors.first),
             lateness_ns=self._execution.lateness_ns.tobytes(),
         )
 

@@ -17,6 +17,8 @@ from tailguard.report.views.view import ReportView
 
 _STYLES = {State.PASS: "green", State.FAIL: "red", State.INCONCLUSIVE: "yellow", State.INVALID: "magenta"}
 _MARKS = {State.PASS: "✓", State.FAIL: "✗", State.INCONCLUSIVE: "?", State.INVALID: "!"}
+# The commonest errors of a scenario; the report has all.
+MOST_KINDS = 3
 # What a terminal without UTF-8 can show.
 _PLAIN = str.maketrans(
     {
@@ -50,6 +52,7 @@ def print_summary(view: ReportView, console: Console) -> None:
     doubts = ((d.grade, d.title, d.scenario or "whole run", d.measured, d.remedy) for d in view.doubts)
     _print_table(console, "DOUBTS", ((None, cells) for cells in doubts))
     _print_table(console, "MEASURED", ((None, cells) for cells in _measured(view.record)))
+    _print_table(console, "ERRORS", ((None, cells) for cells in _errors(view.record)))
     _print_table(
         console, "MIGRATIONS", ((m.state, cells) for m in view.migrations for cells in _migration(m))
     )
@@ -71,6 +74,12 @@ def _measured(record: RunRecord) -> Iterator[tuple[str, ...]]:
             times = ", ".join(f"{q} {numbers.ms(value)}" for q, value in (*quantiles, ("max", found.max)))
             counts = ", ".join(f"{n} {outcome}" for outcome, n in counts_of(step) if n != "0")
             yield f"{slug} {name}", times, counts
+
+
+def _errors(record: RunRecord) -> Iterator[tuple[str, ...]]:
+    for slug, entry in record.scenarios.items():
+        for kind, count in list(entry.errors.items())[:MOST_KINDS]:
+            yield slug, numbers.count(count), kind, entry.said.get(kind, "")
 
 
 def _migration(migration: MigrationView) -> Iterator[tuple[str, ...]]:
