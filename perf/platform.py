@@ -18,7 +18,14 @@ RowId: TypeAlias = int | str
 
 
 class RefusedError(Exception):
-    """For adapters of your own: the platform refused cleanly, as it should."""
+    """For adapters of your own: the platform refused cleanly, as it should.
+
+    `code` is the reason in one word, as machines read it: refusals are counted by it.
+    """
+
+    def __init__(self, message: object = "", code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 # What counts as a refusal, apart from ok and error, in every scenario.

@@ -73,7 +73,8 @@ def opening_money(database: Reader) -> object:
     return database.value(MONEY)
 
 
-@tg.scenario(rate="100/s", steps=["transfer"], refusals=REFUSALS)
+# One in a hundred reuses a key with another amount.
+@tg.scenario(rate="100/s", steps=["transfer"], refusals=REFUSALS, slo=["refusal rate <= 4%"])
 def economy_transfer(it: tg.Iteration, platform: Transfers, orders: Orders) -> None:
     """Transfer."""
     it.step("transfer", counted(platform.transfer), *orders.at(it.number))

@@ -29,7 +29,8 @@ def matches(played: Sequence[Played], shard: tg.Shard) -> Matches:
     return Matches(played[shard.index :: shard.count])
 
 
-@tg.scenario(rate="100/s", steps=["submit"], refusals=REFUSALS)
+# One in fifty is stale on purpose.
+@tg.scenario(rate="100/s", steps=["submit"], refusals=REFUSALS, slo=["refusal rate <= 6%"])
 def result_submission(it: tg.Iteration, platform: SubmitsResults, matches: Matches) -> None:
     """Submit."""
     stale = it.number % STALE_EVERY == STALE_EVERY - 1

@@ -19,7 +19,7 @@ from tailguard.guards import (
     migration_message,
     properties,
 )
-from tailguard.judge.objectives import configured_objectives
+from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.migrations.migration import configured_folder, load_migrations
 from tailguard.pytest_plugin import InconclusiveError
 from tailguard.record.objective import Objectives

@@ -80,7 +80,7 @@ def test_the_example_is_written_once_and_knows_itself(installed: Path, tmp_path:
     told = run(installed / "tailguard", "init", "--example", "deltacrown", cwd=tmp_path)
     assert "tailguard run" in told
     assert {path.name for path in tmp_path.iterdir()} == PARTS
-    assert "14 of 14 objectives can be decided" in run(installed / "tailguard", "slo", "lint", cwd=tmp_path)
+    assert "17 of 17 objectives can be decided" in run(installed / "tailguard", "slo", "lint", cwd=tmp_path)
     again = run(installed / "tailguard", "init", "--example", "deltacrown", cwd=tmp_path, code=64)
     assert "is there already" in again
     found = run(installed / "python", "-c", "import tailguard; print(tailguard.__file__)", cwd=tmp_path)

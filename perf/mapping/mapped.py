@@ -35,6 +35,12 @@ class Throttled(Exception):  # noqa: N818  # named as the answer reads, like ref
     """The target's limiter answered, not the target."""
 
 
+class _Reason(msgspec.Struct, frozen=True):
+    """What tells one refusal of a status from another."""
+
+    code: str = ""
+
+
 class Tried(msgspec.Struct, frozen=True):
     """How often the target tried again, if it tells that."""
 
@@ -163,7 +169,7 @@ class MappedPlatform:
         told = Answered(f"{name} ({step.method} {step.path})", status, answered, content)
         text = content.decode("utf-8", "replace")
         if status in step.conflict or any(status == code and part in text for code, part in step.conflict_if):
-            raise RefusedError(told)
+            raise RefusedError(told, _reason(status, content))
         raise self._unexpected(told)
 
     @staticmethod
@@ -195,6 +201,15 @@ class MappedPlatform:
 
     def _row(self, pool: str, row_id: RowId) -> Row:
         return self._rows.get(pool, {}).get(row_id, {})
+
+
+def _reason(status: int, content: bytes) -> str:
+    """Return the status, and the answer's code for machines if it has one: "409.ALREADY_REGISTERED"."""
+    try:
+        code = msgspec.json.decode(content, type=_Reason).code
+    except msgspec.DecodeError:  # not JSON, or of another shape
+        code = ""
+    return f"{status}.{code}" if code else str(status)
 
 
 def _told(answer: bytes) -> Tried:

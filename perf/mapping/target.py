@@ -199,7 +199,7 @@ def _step(name: str, value: Json, where: str) -> Step:
         texts_in(table, "form", where),
         texts_in(table, "headers", where),
         statuses_in(table, "expect", (200,), where),
-        statuses_in(table, "conflict", (409,), where),
+        statuses_in(table, "conflict", (), where),
         _conflict_if(table.get("conflict_if", []), where),
         text_in(table, "id", "id"),
         text_in(table, "link"),

@@ -64,7 +64,7 @@ def gate(
     from tailguard.compare.run_comparison import TRUSTED, compare_runs, incomparable
     from tailguard.formats.content import Options
     from tailguard.formats.run_samples import FileOptions, find_run_samples
-    from tailguard.judge.objectives import configured_margins
+    from tailguard.judge.objectives.configured import configured_margins
 
     place = Path(runs_dir or load_config().runs_dir)
     named = _two(sides)

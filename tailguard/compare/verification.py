@@ -86,7 +86,9 @@ def _doubts(run: Run) -> Iterator[Difference]:
     for slug, entry in run.record.scenarios.items():
         recorded = [each for each in run.record.doubts if each.scenario == slug and each.kind in KINDS]
         again = (
-            [*doubts_of_scenario(slug, entry, samples[slug], by_locust=by_locust)] if slug in samples else []
+            [*doubts_of_scenario(slug, entry, samples[slug], run.record.objectives, by_locust=by_locust)]
+            if slug in samples
+            else []
         )
         yield from list_differences(recorded, again, f"doubts.{slug}")
 

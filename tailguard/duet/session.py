@@ -24,7 +24,7 @@ from tailguard.duet.shared_servers import NO_SERVERS, SharedServers, open_shared
 from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import CodeSide, open_sides
 from tailguard.engine.placement import choose_placement
-from tailguard.judge.objectives import configured_margins
+from tailguard.judge.objectives.configured import configured_margins
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.finish import finish
 from tailguard.pipeline.preparation import loads_of

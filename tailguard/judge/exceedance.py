@@ -8,14 +8,15 @@ from tailguard.engine.quantiles import LEVEL, estimate
 from tailguard.record.objective import Objective
 from tailguard.record.part import Estimate
 from tailguard.record.samples import CONFLICT, ERROR, Samples
+from tailguard.record.samples.refusals import refused
 
 
 def exceedances(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
     """Return, in order of intended starts, which samples exceed the objective's limit.
 
     Latency: ok samples of the step, response time from the intended start. Error rate: errors among ok and failed
-    samples of all steps. Retry rate: retried ones among ok and failed samples of the step. Conflicts, clean and
-    expected refusals, are in none of them.
+    samples of all steps. Retry rate: retried ones among ok and failed samples of the step. Refusal rate: clean,
+    expected refusals among all samples; they are in none of the others.
     """
     counted = _population(samples, objective)
     order = np.argsort(samples.intended_ns[counted], kind="stable")
@@ -51,7 +52,7 @@ def ratio_of(k: int, n: int) -> Estimate | None:
 def _population(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
     if objective.metric == "latency":
         return samples.ok(objective.step)
-    counted: NDArray[np.bool_] = samples.outcome != CONFLICT
+    counted: NDArray[np.bool_] = (samples.outcome != CONFLICT) | (objective.metric == "refusal_rate")
     return counted & (samples.step == samples.step_index(objective.step)) if objective.step else counted
 
 
@@ -59,6 +60,8 @@ def _exceeds(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
     exceeds: NDArray[np.bool_]
     if objective.metric == "error_rate":
         exceeds = samples.outcome == ERROR
+    elif objective.metric == "refusal_rate":
+        exceeds = refused(samples, objective.refusal)
     elif objective.metric == "retry_rate":
         exceeds = samples.retries > 0
     else:

@@ -23,7 +23,11 @@ DEFAULT_MARGINS = Margins(
 )
 
 # Shares of samples that may be limited, as people write them, and as the record names them.
-RATES: Mapping[str, Metric] = {"error rate": "error_rate", "retry rate": "retry_rate"}
+RATES: Mapping[str, Metric] = {
+    "error rate": "error_rate",
+    "refusal rate": "refusal_rate",
+    "retry rate": "retry_rate",
+}
 
 _OBJECTIVE = re.compile(r"(.*?)(<=|>=|[<>≤≥])([^<>=≤≥]*)", re.DOTALL)
 _METRIC = re.compile(rf"(?:(.*\S)\s+)?(p\d[\d.]*|{'|'.join(RATES)})", re.DOTALL)
@@ -99,22 +103,33 @@ def parse_latency(
 
 
 def parse_rate(
-    metric: Metric, bound: str, *, scenario: str = "", step: str = "", titled: bool = False
+    metric: Metric, bound: str, *, scenario: str = "", step: str = "", titled: bool = False, refusal: str = ""
 ) -> Objective:
-    """Return the objective of an error or retry rate and its `bound`, a percentage ("< 1%").
+    """Return the objective of a rate and its `bound`, a percentage ("< 1%").
 
-    The step is part of the name if it is `titled`. Raises UsageError naming the text that does not parse.
+    The step is part of the name if it is `titled`; `refusal` is the one whose rate is meant, "" for all. Raises
+    UsageError naming the text that does not parse.
     """
     relation, number, unit = _bound(bound)
     if unit != "%" or not 0 < number / 100 < 1:
         raise UsageError(f"{metric} {bound!r} is not a percentage between 0 and 100; write '< 1%'")
     return Objective(
-        name=_name([scenario, step if titled else "", metric.replace("_", " "), relation, f"{number:.10g}%"]),
+        name=_name(
+            [
+                scenario,
+                step if titled else "",
+                metric.replace("_", " "),
+                f"of {refusal}" if refusal else "",
+                relation,
+                f"{number:.10g}%",
+            ]
+        ),
         scenario=scenario,
         step=step,
         metric=metric,
         max_ratio=round(number / 100, 12),
         strict=relation == "<",
+        refusal=refusal,
     )
 
 
@@ -149,7 +164,7 @@ def parse_limit(text: str) -> tuple[str, str, str]:
         stated = parse_stated(text)
     except UsageError as error:
         raise UsageError(
-            f"limit {text!r} does not parse: write 'STEP p95 <= 250ms', 'error rate < 1%' or 'retry rate < 2%'"
+            f"limit {text!r} does not parse: write 'STEP p95 <= 250ms', 'error rate < 1%' or 'refusal rate < 2%'"
             f" ({error})"
         ) from None
     return stated.name, stated.key, stated.bound

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
-from tailguard.judge.objectives import configured_wait_limits
+from tailguard.judge.objectives.configured import configured_wait_limits
 from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import configured_folder, load_migrations
 from tailguard.pipeline.parts import Parts

@@ -13,7 +13,7 @@ from tailguard.config.merge import Config
 from tailguard.engine.measure import Progress
 from tailguard.engine.quantiles import estimate
 from tailguard.judge.budget import SampleBudget, lint
-from tailguard.judge.objectives import configured_objectives
+from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.judge.stopping_rule import StoppingRule
 from tailguard.pipeline.finish import finish
 from tailguard.pipeline.progress import Progress as Lines

@@ -138,7 +138,7 @@ class SuiteRun:
         record = self.run.record
         self.run.put_doubts(
             [
-                *find_doubts(record.scenarios, self.run.samples(), telemetry.reading()),
+                *find_doubts(record.scenarios, self.run.samples(), record.objectives, telemetry.reading()),
                 *ready.doubts,
                 *doubts_of_notes(ready.run.notes),
             ]

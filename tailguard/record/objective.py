@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from tailguard.record.part import Part
 
-Metric: TypeAlias = Literal["latency", "error_rate", "retry_rate"]
+Metric: TypeAlias = Literal["latency", "error_rate", "refusal_rate", "retry_rate"]
 Dependence: TypeAlias = Literal["bursty", "independent"]
 
 
@@ -16,7 +16,7 @@ class Objective(Part, frozen=True, kw_only=True):
     """A promise about one step of a scenario, or (`step` is "") about all of them.
 
     `q` and `limit_ms` belong to a latency, `max_ratio` to a rate; `strict` is "<": then a sample at the limit
-    exceeds.
+    exceeds. `refusal` names the one refusal that a refusal rate counts; "" counts all.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Objective(Part, frozen=True, kw_only=True):
     limit_ms: float | None = None
     max_ratio: float | None = None
     strict: bool = False
+    refusal: str = ""
 
     @property
     def p0(self) -> float:

@@ -14,6 +14,7 @@ from tailguard.config.option import OptionValue, did_you_mean
 from tailguard.config.stated_load import stated_load
 from tailguard.config.suite_table import require_suite
 from tailguard.suite.fixture import Fixture, fixture_of_rows
+from tailguard.suite.limits import Limits
 from tailguard.suite.plan import AnyFixture, Plan, Table, plan_scenario
 from tailguard.suite.root import load_module
 from tailguard.suite.rows import Rows
@@ -43,9 +44,9 @@ class Suite:
         return {name: each.steps for name, each in self.scenarios.items()}
 
     @property
-    def limits(self) -> dict[str, tuple[str, ...]]:
+    def limits(self) -> dict[str, Limits]:
         """The limits that each scenario states itself."""
-        return {name: each.slo for name, each in self.scenarios.items()}
+        return {name: each.limits for name, each in self.scenarios.items()}
 
     def choose(self, names: Iterable[str]) -> list[Scenario[...]]:
         """Return the named scenarios in that order. Raises UsageError for an unknown one, a double, or none."""

@@ -7,9 +7,10 @@ from typing import Any, Concatenate, Generic, ParamSpec, overload
 
 from tailguard.base.errors import UsageError
 from tailguard.config.stated_load import stated_load
-from tailguard.engine.iteration.answers import Refusal, Refusals
+from tailguard.engine.iteration.answers import Refusal, Refusals, refusal_name
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.record.scenario import Invariant
+from tailguard.suite.limits import Limits
 from tailguard.suite.signature import checked_name, place_of, refuse_async, wanted
 
 P = ParamSpec("P")
@@ -30,7 +31,8 @@ class Scenario(Generic[P]):
         users: most iterations at once; 0 for the usual number, in a closed model 1.
         steps: names of the timed steps in order; none if they are found while the journey runs.
         slo: limits, such as "checkout p95 <= 250ms".
-        refusals: clean, expected refusals, each with the share that is expected, "" if none is stated.
+        refusals: clean, expected refusals, each with the share that is expected, such as "<= 2%"; "" if none is
+            stated, then more than a few make the run INVALID unless a `refusal rate` is limited.
     """
 
     name: str
@@ -57,6 +59,12 @@ class Scenario(Generic[P]):
         wanted(check)
         self._checks.append(check)
         return check
+
+    @property
+    def limits(self) -> Limits:
+        """What it states beside its code: limits, and the refusals whose share is stated."""
+        shares = {refusal_name(each): share for each, share in self.refusals.items() if share}
+        return Limits(self.slo, shares)
 
     @property
     def check(self) -> Check[...] | None:

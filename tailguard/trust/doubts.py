@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tailguard.record.doubt import Doubt
 from tailguard.record.environment import MachineReading
+from tailguard.record.objective import Objectives
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import ScenarioEntry
 from tailguard.trust.machine_doubts import doubts_of_machine
@@ -16,6 +17,7 @@ from tailguard.trust.scenario_doubts import doubts_of_scenario
 def find_doubts(
     scenarios: Mapping[str, ScenarioEntry],
     samples: Mapping[str, Samples],
+    objectives: Objectives | None,
     reading: MachineReading | None = None,
     *,
     by_locust: bool = False,
@@ -24,6 +26,6 @@ def find_doubts(
     found = [
         doubt
         for slug, entry in scenarios.items()
-        for doubt in doubts_of_scenario(slug, entry, samples[slug], by_locust=by_locust)
+        for doubt in doubts_of_scenario(slug, entry, samples[slug], objectives, by_locust=by_locust)
     ]
     return found if reading is None else [*found, *doubts_of_machine(reading)]

@@ -1,13 +1,16 @@
 """Doubts about one scenario's entry. The limits leave room for what a shared two-core machine does to it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec.structs import replace
 
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
+from tailguard.record.objective import Objective, Objectives
 from tailguard.record.samples import Samples
+from tailguard.record.samples.refusals import refused
 from tailguard.record.scenario import ScenarioEnded, ScenarioEntry
 from tailguard.trust.stationarity import drift_z, mser5_cut
 
@@ -26,6 +29,10 @@ NOTE_ACHIEVED, WARN_ACHIEVED = 0.99, 0.95
 WARN_QUEUED = 0.05
 # 0.95^90 < 0.01: with fewer ok samples not even a p95 without a single exceedance passes at 99 %.
 LEAST_OK = 90
+# A share of refusals that nobody stated may be the defect itself: a tenth of all sales, refused at once, looks fast.
+GRAVE_UNSTATED = 0.05
+MOST_KINDS = 3  # of refusals that a doubt names
+_WHY_REFUSED = "look at why it refuses: a row that was used before, or a defect"
 # Welch's z over 32 blocks beyond 3 in a steady series: about 5 in 1,000.
 DRIFT_Z = 3.0
 # A tenth of the time that users wait for is worth knowing of: whoever prepares a request in the journey instead of a
@@ -50,15 +57,22 @@ _BY_LOCUST: Mapping[str, str] = {
 
 
 def doubts_of_scenario(
-    slug: str, entry: ScenarioEntry, samples: Samples, *, by_locust: bool = False
+    slug: str,
+    entry: ScenarioEntry,
+    samples: Samples,
+    objectives: Objectives | None,
+    *,
+    by_locust: bool = False,
 ) -> Iterator[Doubt]:
     """Look for everything that may be wrong with what was measured: the entry is of these samples.
 
-    The remedies of a run `by_locust` name its options.
+    `objectives` are those of the run: they say which refusals are expected. The remedies of a run `by_locust` name its
+    options.
     """
     for look in _LOOKS.values():
         for doubt in look(slug, entry, samples):
             yield replace(doubt, remedy=_BY_LOCUST.get(doubt.kind, doubt.remedy)) if by_locust else doubt
+    yield from _unstated_refusals(slug, samples, objectives.of(slug) if objectives else ())
 
 
 def _late_generator(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doubt]:
@@ -158,15 +172,54 @@ def _impossible_times(slug: str, entry: ScenarioEntry, samples: Samples) -> Iter
 
 def _too_few(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doubt]:
     for step in samples.steps:
-        n = int(np.count_nonzero(samples.ok(step)))
-        if n < LEAST_OK:
+        counts = entry.steps[step].counts
+        if counts.ok < LEAST_OK and counts.conflict <= counts.ok:
             yield Doubt(
                 kind="too_few_samples",
                 scenario=slug,
                 grade=Grade.WARN,
-                measured=f"{n} ok samples of {step}",
+                measured=f"{counts.ok} ok samples of {step}",
                 limit=f"{LEAST_OK} for a p95 at 99 %",
                 remedy="raise the rate, max_samples or max_seconds",
+            )
+
+
+def _mostly_refused(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doubt]:
+    for step, found in entry.steps.items():
+        counts = found.counts
+        if counts.conflict > counts.ok:
+            yield Doubt(
+                kind="mostly_refused",
+                scenario=slug,
+                grade=Grade.WARN,
+                measured=f"{counts.conflict} of {counts.total} calls of {step} were refused: {counts.ok} ok samples",
+                limit="half of the calls",
+                remedy=_WHY_REFUSED,
+            )
+
+
+def _unstated_refusals(slug: str, samples: Samples, objectives: Sequence[Objective]) -> Iterator[Doubt]:
+    unstated = refused(samples)
+    for objective in objectives:
+        if objective.metric == "refusal_rate":
+            covered = refused(samples, objective.refusal)
+            unstated &= ~(
+                covered & (samples.step == samples.step_index(objective.step)) if objective.step else covered
+            )
+    for step in samples.steps:
+        of_step = samples.step == samples.step_index(step)
+        n, total = int(np.count_nonzero(unstated & of_step)), int(np.count_nonzero(of_step))
+        if n:
+            kinds = Counter(samples.errors[number] for number in samples.error[unstated & of_step])
+            told = ", ".join(f"{kind} {times}" for kind, times in kinds.most_common(MOST_KINDS))
+            yield Doubt(
+                kind="unstated_refusals",
+                scenario=slug,
+                grade=Grade.GRAVE if n >= GRAVE_UNSTATED * total else Grade.WARN,
+                measured=f"{n} of {total} calls of {step} were refused ({told}), and nobody stated how many may be",
+                limit=f"0; grave from {GRAVE_UNSTATED:.0%} on",
+                remedy=f"{_WHY_REFUSED}; if they are meant, state their share, such as 'refusal rate <= "
+                f"{min(99, max(1, round(200 * n / total)))}%'",
             )
 
 
@@ -231,9 +284,10 @@ _LOOKS: Mapping[str, Callable[[str, ScenarioEntry, Samples], Iterator[Doubt]]] =
     "unanswered": _unanswered,
     "impossible_times": _impossible_times,
     "too_few_samples": _too_few,
+    "mostly_refused": _mostly_refused,
     "not_warm": _not_warm,
     "drift": _drifting,
     "own_code": _own_code,
 }
 # Those that follow from a scenario's entry and samples alone.
-KINDS = frozenset(_LOOKS)
+KINDS = frozenset({*_LOOKS, "unstated_refusals"})

@@ -118,6 +118,17 @@ def test_a_function_may_tell_a_refusal():
     assert [outcome for _, outcome, _ in stage.outcomes()] == [CONFLICT, ERROR]
 
 
+class SoldOutError(RefusedError):
+    code = "SOLD_OUT"
+
+
+def test_a_refusal_is_counted_by_what_declares_it_and_by_what_was_said():
+    stage = Stage(refusals=(RefusedError,))
+    with pytest.raises(SoldOutError):
+        stage.begin().step("one", stage.takes(1, raises=SoldOutError()))
+    assert stage.outcomes() == [("one", CONFLICT, "RefusedError: SoldOutError (SOLD_OUT)")]
+
+
 @pytest.mark.parametrize("refusal", ["OutOfStock", int, 4.5])
 def test_a_refusal_that_cannot_be_one_is_refused(refusal):
     with pytest.raises(UsageError, match="neither an exception class, an HTTP status nor a function"):

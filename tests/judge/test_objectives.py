@@ -9,17 +9,17 @@ from tailguard.config.merge import load_config
 from tailguard.judge.objective import parse_latency, parse_limit, parse_objective, parse_rate
 from tailguard.judge.objectives import (
     assuming,
-    configured_objectives,
-    configured_wait_limits,
     load_margins,
     load_objectives,
     only,
     parse_objectives,
 )
+from tailguard.judge.objectives.configured import configured_objectives, configured_wait_limits
 from tailguard.judge.sequential import look_counts
 from tailguard.record.migration import WaitLimits
 from tailguard.record.objective import Margin, Objectives
 from tailguard.record.run_json import decode, encode
+from tailguard.suite.limits import Limits
 from tests.support.suite import OBJECTIVES, ROOT
 
 KNOWN = {
@@ -277,8 +277,8 @@ def test_a_configuration_chooses_scenarios_and_file(monkeypatch, tmp_path):
 
 
 STATED = {
-    "registration": ("p95 <= 1ms", "error rate < 2%"),
-    "certificate_upload": ("presigned_read p99 <= 9ms",),
+    "registration": Limits(("p95 <= 1ms", "error rate < 2%")),
+    "certificate_upload": Limits(("presigned_read p99 <= 9ms",)),
 }
 
 
@@ -303,12 +303,34 @@ def test_without_a_file_what_scenarios_state_is_judged_and_their_error_rate_too(
     (tmp_path / "tailguard.toml").write_text("[suite]\n", "utf-8")
     config = load_config("smoke", environ={})
     objectives = configured_objectives(
-        config, {"search": (), "pay": ("pay",)}, {"search": ("find it p95<=2s",)}
+        config, {"search": (), "pay": ("pay",)}, {"search": Limits(("find it p95<=2s",))}
     )
     assert [item.name for item in objectives.items] == [
         "search find it p95 <= 2s",
         "search error rate < 1%",
         "pay error rate < 1%",
+    ]
+
+
+def test_a_scenario_states_the_share_of_each_refusal_beside_its_limits(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tailguard.toml").write_text("[suite]\n", "utf-8")
+    stated = {"pay": Limits(("pay refusal rate <= 9%",), {"HTTP 409": "<= 1%"})}
+    objectives = configured_objectives(load_config("smoke", environ={}), {"pay": ("pay",)}, stated)
+    found = {item.name: (item.metric, item.step, item.refusal) for item in objectives.items}
+    assert found == {
+        "pay error rate < 1%": ("error_rate", "", ""),
+        "pay pay refusal rate <= 9%": ("refusal_rate", "pay", ""),
+        "pay refusal rate of HTTP 409 <= 1%": ("refusal_rate", "", "HTTP 409"),
+    }
+
+
+def test_a_step_has_rates_of_its_own():
+    table = {"steps": {"presigned_read": {"error_rate": "< 2%", "refusal_rate": "<= 3%"}}}
+    found = parse_objectives({"scenarios": {"certificate_upload": table}}, known=KNOWN)
+    assert [(item.metric, item.step) for item in found.items] == [
+        ("error_rate", "presigned_read"),
+        ("refusal_rate", "presigned_read"),
     ]
 
 

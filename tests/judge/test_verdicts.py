@@ -12,6 +12,7 @@ from tailguard.record.chaos import Chaos, FaultWindow
 from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
 from tailguard.record.run import Run
 from tailguard.record.run_json import plain
+from tailguard.record.samples import CONFLICT, ERROR
 from tailguard.trust.suite_doubts import skipped_scenario
 from tests.support.runs_by_hand import HELD, made_run, samples_of
 
@@ -93,6 +94,21 @@ def test_the_retry_rate_is_of_the_named_step(tmp_path):
         states(made_run(tmp_path / "b", upload=upload(retries=np.roll(retried, 1))))["retry rate < 2%"]
         == "PASS"
     )
+
+
+@pytest.mark.parametrize(("every", "state"), [(100, "PASS"), (10, "FAIL")])
+def test_the_refusal_rate_is_that_of_all_samples_also_when_none_is_left_to_be_ok(tmp_path, every, state):
+    outcome = np.where(np.arange(N) % every == 0, CONFLICT, ERROR)
+    objectives = parse_objectives(
+        {
+            "defaults": {"dependence": "independent"},
+            "scenarios": {"upload": {"refusal_rate": "<= 4%"}},
+        }
+    )
+    (verdict,) = judge_run(made_run(tmp_path, upload=upload(outcome=outcome)), objectives)
+    assert verdict.state == state
+    assert verdict.observed.value == 1 / every
+    assert verdict.observed.n == N
 
 
 def test_the_observed_quantile_is_that_of_pandas_on_the_saved_samples(tmp_path):

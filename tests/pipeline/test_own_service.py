@@ -4,10 +4,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
+from itertools import cycle
 from pathlib import Path
 from textwrap import dedent
 from threading import Thread
@@ -35,15 +35,17 @@ SCENARIO = """
 
 
 @contextmanager
-def shop(takes_s: float = 0.0, broken_every: int = 0) -> Iterator[str]:
-    """Serve a shop's search; yields its URL. Every so many answers are a 503."""
-    numbers = count(1)
+def shop(takes_s: float = 0.0, statuses: Sequence[int] = (200,)) -> Iterator[str]:
+    """Serve a shop's search; yields its URL. The statuses are answered in turn."""
+    turn = cycle(statuses)
 
     class Search(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
             time.sleep(takes_s)
-            broken = broken_every and next(numbers) % broken_every == 0
-            self.send_response(503 if broken else 200)
+            self.send_response(next(turn))
             self.send_header("Content-Length", "2")
             self.end_headers()
             self.wfile.write(b"[]")
@@ -113,7 +115,7 @@ def test_a_service_that_is_too_slow_fails_and_is_named(tailguard: Tailguard) -> 
 def test_a_service_that_answers_with_errors_fails_however_fast_it_is(
     tailguard: Tailguard, tmp_path: Path
 ) -> None:
-    with shop(broken_every=5) as url:
+    with shop(statuses=(200, 200, 200, 200, 503)) as url:
         done = tailguard("run", "--target", url)
     assert done.returncode == 99, done.stdout + done.stderr
     record = Run.load("latest", tmp_path / "runs").record
@@ -121,6 +123,49 @@ def test_a_service_that_answers_with_errors_fails_however_fast_it_is(
     assert entry.errors == {"HTTPError": entry.counts.error}
     failed = [verdict.name for verdict in record.verdicts if verdict.state == "FAIL"]
     assert failed == ["search error rate < 1%"]
+
+
+REFUSING = """
+    import urllib3
+
+    import tailguard as tg
+
+
+    @tg.scenario(rate="200/s", refusals=SHARES, slo=["buy p95 <= 200ms"])
+    def buy(it: tg.Iteration, target: tg.Target):
+        it.step("buy", urllib3.request, "POST", f"{target.url}/search")
+"""
+
+
+@pytest.mark.parametrize(
+    ("shares", "code", "said"),
+    [
+        ("[409]", 65, "calls of buy were refused (HTTP 409"),
+        ("{409: '<= 5%'}", 99, "buy refusal rate of HTTP 409 <= 5%"),
+        ("{409: '<= 80%'}", 0, "All 3 objectives are met"),
+        ("[]", 99, "buy error rate < 1%"),
+    ],
+)
+def test_a_service_that_refuses_two_thirds_passes_only_if_that_share_is_stated(
+    tailguard: Tailguard, tmp_path: Path, shares: str, code: int, said: str
+) -> None:
+    suite = tmp_path / "perf_shop.py"
+    suite.write_text(dedent(REFUSING).replace("SHARES", shares), encoding="utf-8")
+    with shop(statuses=(201, 409, 409)) as url:
+        done = tailguard("run", "--target", url, "--duration", "20s")
+    assert (done.returncode, said in done.stdout) == (code, True), done.stdout + done.stderr
+
+
+def test_a_service_that_refuses_everything_says_so_instead_of_asking_for_a_higher_rate(
+    tailguard: Tailguard, tmp_path: Path
+) -> None:
+    suite = tmp_path / "perf_shop.py"
+    suite.write_text(dedent(REFUSING).replace("SHARES", "{409: '<= 80%'}"), encoding="utf-8")
+    with shop(statuses=(409,)) as url:
+        done = tailguard("run", "--target", url, "--duration", "5s")
+    assert done.returncode == 65, done.stdout + done.stderr
+    assert "calls of buy were refused: 0 ok samples" in done.stdout
+    assert "look at why it refuses" in done.stdout
 
 
 def test_a_run_whose_rows_are_used_up_before_it_is_decided_never_passes(

@@ -80,7 +80,7 @@ def _measured(
 ) -> Run:
     uploads = _uploads()
     recovered = recovery_invariants(chaos, "upload") if chaos else []
-    doubts = find_doubts({"upload": entry_of(uploads)}, {"upload": uploads}, by_locust=by_locust)
+    doubts = find_doubts({"upload": entry_of(uploads)}, {"upload": uploads}, OBJECTIVES, by_locust=by_locust)
     return made_run(
         folder,
         upload=uploads,

@@ -17,8 +17,9 @@ from tailguard.engine.schedule import Poisson
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.telemetry import Telemetry
 from tailguard.engine.workload import Load, Measurement, PlainScenario, Workload
+from tailguard.judge.objectives import parse_objectives
 from tailguard.record.environment import MachineReading
-from tailguard.record.samples import ERROR, OK, pack_code, samples_from_rows
+from tailguard.record.samples import CONFLICT, ERROR, OK, pack_code, samples_from_rows
 from tailguard.record.scenario import PoissonSchedule, ScenarioEnded
 from tailguard.trust.doubts import find_doubts
 
@@ -36,8 +37,8 @@ QUIET = MachineReading(
 )
 
 
-def measured(response_ms=None, lateness_ms=None, errors=("",), error=0, **changes) -> Measurement:
-    """A steady, honest measurement of 1,000 samples, but for what is changed."""
+def measured(response_ms=None, lateness_ms=None, errors=("",), error=0, refused=(), **changes) -> Measurement:
+    """A steady, honest measurement of 1,000 samples, but for what is changed; `refused` are kinds of the first ones."""
     if response_ms is None:
         response_ms = np.random.default_rng(5).lognormal(0, 0.3, 1000)
     n = len(response_ms)
@@ -45,6 +46,9 @@ def measured(response_ms=None, lateness_ms=None, errors=("",), error=0, **change
     rows[:, 0] = rows[:, 1] = np.arange(n) * 10 * MS
     rows[:, 2] = rows[:, 1] + (np.asarray(response_ms) * MS).astype(np.int64)
     rows[:, 3] = pack_code(0, ERROR if error else OK, 0, error)
+    errors = (*errors, *dict.fromkeys(refused))
+    for place, kind in enumerate(refused):
+        rows[place, 3] = pack_code(0, CONFLICT, 0, errors.index(kind))
     plain = Measurement(
         samples=samples_from_rows("some", ("go",), errors, rows),
         schedule=PoissonSchedule(rate_per_s=100.0, seed=1, workers=8),
@@ -61,13 +65,13 @@ def measured(response_ms=None, lateness_ms=None, errors=("",), error=0, **change
     return replace(plain, **changes)
 
 
-def doubts_of(measurement, reading=None):
+def doubts_of(measurement, reading=None, objectives=None):
     entry = scenario_entry("Some", measurement)
-    return find_doubts({"some": entry}, {"some": measurement.samples}, reading)
+    return find_doubts({"some": entry}, {"some": measurement.samples}, objectives, reading)
 
 
-def kinds(measurement, reading=None):
-    return {doubt.kind: doubt.grade for doubt in doubts_of(measurement, reading)}
+def kinds(measurement, reading=None, objectives=None):
+    return {doubt.kind: doubt.grade for doubt in doubts_of(measurement, reading, objectives)}
 
 
 def test_an_honest_measurement_on_a_quiet_machine_is_not_doubted():
@@ -163,7 +167,7 @@ def test_a_journey_that_does_much_outside_of_its_steps_is_doubted():
     ],
 )
 def test_what_the_machine_did_is_doubted_of_the_whole_run(changed, kind, grade):
-    (doubt,) = find_doubts({}, {}, structs.replace(QUIET, **changed))
+    (doubt,) = find_doubts({}, {}, None, structs.replace(QUIET, **changed))
     assert (doubt.kind, doubt.grade, doubt.scenario) == (kind, grade, None)
 
 
@@ -216,7 +220,7 @@ def test_the_remedies_of_a_locust_run_are_options_that_locust_has():
     found = {}
     for each in bad:
         entry = scenario_entry("Some", each)
-        doubts = find_doubts({"some": entry}, {"some": each.samples}, by_locust=True)
+        doubts = find_doubts({"some": entry}, {"some": each.samples}, None, by_locust=True)
         found |= {doubt.kind: doubt.remedy for doubt in doubts}
     assert found.keys() >= {
         "too_few_samples", "not_warm", "drift", "late_generator", "below_offered_rate", "queued_for_a_worker",
@@ -224,3 +228,37 @@ def test_the_remedies_of_a_locust_run_are_options_that_locust_has():
     assert "--run-time" in found["too_few_samples"]
     for kind, remedy in found.items():
         assert not re.search("max_s|the rate|the workers,|measure longer", remedy), kind
+
+
+@pytest.mark.parametrize(("refused", "grade"), [(1, "warn"), (49, "warn"), (50, "grave"), (1000, "grave")])
+def test_refusals_of_which_nobody_stated_a_share_are_doubted_and_grave_from_a_twentieth_on(refused, grade):
+    assert kinds(measured(refused=["Full"] * refused))["unstated_refusals"] == grade
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"refusal_rate": "<= 8%"},
+        {"steps": {"go": {"refusal_rate": "<= 8%"}}},
+        {"refusals": {"Full": "<= 8%", "HTTP 409": "<= 1%"}},
+    ],
+)
+def test_refusals_whose_share_is_stated_are_for_their_objective_to_judge(stated):
+    objectives = parse_objectives({"scenarios": {"some": stated}})
+    refused = ["Full: HTTP 409 (SOLD_OUT)"] * 70 + ["HTTP 409"] * 5
+    assert kinds(measured(refused=refused), objectives=objectives) == {}
+
+
+def test_the_share_of_one_refusal_says_nothing_of_another():
+    objectives = parse_objectives({"scenarios": {"some": {"refusals": {"Full": "<= 8%"}}}})
+    (doubt,) = doubts_of(measured(refused=["Fuller"] * 60 + ["Full"] * 5), objectives=objectives)
+    assert (doubt.kind, doubt.grade) == ("unstated_refusals", "grave")
+    assert "60 of 1000 calls of go were refused (Fuller 60)" in doubt.measured
+    assert "'refusal rate <= 12%'" in doubt.remedy
+
+
+def test_a_step_that_mostly_refuses_says_so_instead_of_asking_for_a_higher_rate():
+    found = {doubt.kind: doubt for doubt in doubts_of(measured(refused=["Full"] * 950))}
+    assert found["mostly_refused"].measured == "950 of 1000 calls of go were refused: 50 ok samples"
+    assert "look at why it refuses" in found["mostly_refused"].remedy
+    assert "too_few_samples" not in found

@@ -69,7 +69,7 @@ def prove(  # one parameter per option
     A migration that removes an index is proved by what each write saves, by no known query getting worse, and by nobody
     waiting while it is dropped behind a reader who takes his time.
     """
-    from tailguard.judge.objectives import configured_wait_limits
+    from tailguard.judge.objectives.configured import configured_wait_limits
     from tailguard.judge.proof.verdicts import proof_verdicts
     from tailguard.judge.proof.wait_limits import overlaid
     from tailguard.pipeline.environment import describe_environment

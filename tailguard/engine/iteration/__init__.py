@@ -13,6 +13,7 @@ from tailguard.engine.iteration.answers import Answers, Refusals, RetriedError, 
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.recorder import ErrorKinds, Recorder, pack_row
 from tailguard.record.samples import CONFLICT, ERROR, OK, pack_code
+from tailguard.record.samples.refusals import refusal_kind
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -234,8 +235,10 @@ class Iteration:
         self._running = None
 
     def _outcome(self, failure: Exception) -> tuple[int, int]:
-        outcome = CONFLICT if self._context.refusals.match(failure) else ERROR
-        return outcome, self._context.errors.number(error_kind(failure), failure)
+        declared, kind = self._context.refusals.declaring(failure), error_kind(failure)
+        if declared is None:
+            return ERROR, self._context.errors.number(kind, failure)
+        return CONFLICT, self._context.errors.number(refusal_kind(declared, kind), failure)
 
     def _fail_at(self, recorder: Recorder, outcome: int, error: int) -> None:
         """Note a failure where the iteration stands: in a step, before the first one, or after one that was ok."""

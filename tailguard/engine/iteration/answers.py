@@ -1,5 +1,6 @@
 """What the end of a call says: its value, its status, when it ended, how often it was retried."""
 
+import re
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from tailguard.base.errors import UsageError
 T_co = TypeVar("T_co", covariant=True)
 
 FIRST_ERROR_STATUS = 400
+# What a client may branch on, not a sentence.
+_CODE = re.compile(r"\w[\w.-]{0,39}", re.ASCII)
 
 # What a call may raise or answer as a clean, expected refusal: an exception class, an HTTP status, or a function that
 # is asked about what was raised (a `StatusError` for an answer of status 400 or more).
@@ -60,14 +63,14 @@ class StatusError(Exception):
 
 
 def error_kind(failure: BaseException) -> str:
-    """Name a failure: by its status, or by its class and, if the database gave one, its SQLSTATE.
+    """Name a failure: by its status, or by its class and, if it has one, its SQLSTATE or its `code` for machines.
 
-    Examples: "HTTP 503", "DeadlockDetected (40P01)".
+    Examples: "HTTP 503", "DeadlockDetected (40P01)", "Conflict (ALREADY_REGISTERED)".
     """
     if isinstance(failure, StatusError):
         return f"HTTP {failure.status}"
-    sqlstate = getattr(failure, "sqlstate", None)
-    return f"{type(failure).__name__} ({sqlstate})" if sqlstate else type(failure).__name__
+    name, code = type(failure).__name__, getattr(failure, "sqlstate", None) or getattr(failure, "code", None)
+    return f"{name} ({code})" if isinstance(code, str) and _CODE.fullmatch(code) else name
 
 
 class Refusals:
@@ -75,25 +78,33 @@ class Refusals:
 
     def __init__(self, refusals: Iterable[Refusal] = ()) -> None:
         """Raise UsageError for one that is neither an exception class, an HTTP status nor a function."""
-        classes, statuses, asked = [], set(), []
-        for refusal in refusals:
-            if isinstance(refusal, type) and issubclass(refusal, Exception):
-                classes.append(refusal)
-            elif isinstance(refusal, int):
-                statuses.add(refusal)
-            elif callable(refusal) and not isinstance(refusal, type):
-                asked.append(refusal)
-            else:
-                raise UsageError(
-                    f"refusals: {refusal!r} is neither an exception class, an HTTP status nor a function"
-                )
-        self._classes, self._statuses, self._asked = tuple(classes), statuses, asked
+        self._matches = {refusal_name(each): _match_of(each) for each in refusals}
 
-    def match(self, failure: Exception) -> bool:
-        """Say whether `failure` is an expected refusal."""
-        if isinstance(failure, StatusError) and failure.status in self._statuses:
-            return True
-        return isinstance(failure, self._classes) or any(asks(failure) for asks in self._asked)
+    def declaring(self, failure: Exception) -> str | None:
+        """Return the name of the first refusal that `failure` is; None if it is an error."""
+        return next((name for name, is_it in self._matches.items() if is_it(failure)), None)
+
+
+def refusal_name(refusal: Refusal) -> str:
+    """Return what a refusal is called in the record: its class, status or function.
+
+    Raises UsageError for one that is none of these.
+    """
+    if isinstance(refusal, int):
+        return f"HTTP {refusal}"
+    if (isinstance(refusal, type) and not issubclass(refusal, Exception)) or not callable(refusal):
+        raise UsageError(
+            f"refusals: {refusal!r} is neither an exception class, an HTTP status nor a function"
+        )
+    return refusal.__name__
+
+
+def _match_of(refusal: Refusal) -> Callable[[Exception], bool]:
+    if isinstance(refusal, int):
+        return lambda failure: isinstance(failure, StatusError) and failure.status == refusal
+    if isinstance(refusal, type):
+        return lambda failure: isinstance(failure, refusal)
+    return refusal
 
 
 class Answers:

@@ -7,8 +7,8 @@ from tailguard.locust.master.master import Master
 from tailguard.locust.master.worker_doubts import doubts_of_workers
 from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.locust import Broadcasts
+from tailguard.record.run_record import RunRecord
 from tailguard.record.samples import Samples
-from tailguard.record.scenario import ScenarioEntry
 from tailguard.suite.run import Run
 from tailguard.trust.doubts import find_doubts
 from tailguard.trust.suite_doubts import UNCHECKED, doubts_of_notes, skipped_scenario, skipped_step, unchecked
@@ -18,7 +18,7 @@ LEAST_OF_RUN_TIME = 0.9
 
 
 def doubts_of(
-    scenarios: Mapping[str, ScenarioEntry],
+    record: RunRecord,
     samples: Mapping[str, Samples],
     master: Master,
     run: Run,
@@ -32,9 +32,9 @@ def doubts_of(
     ledgers = master.inbox.ledgers()
     return [
         *(skipped_scenario(slug, why) for slug, why in skipped.items()),
-        *_of_skipped_steps(run, scenarios),
+        *_of_skipped_steps(run, record.scenarios),
         *doubts_of_failures(samples, list(ledgers.values()), master.plan.target.url),
-        *find_doubts(scenarios, samples, by_locust=True),
+        *find_doubts(record.scenarios, samples, record.objectives, by_locust=True),
         *doubts_of_workers({worker: told.load for worker, told in ledgers.items()}),
         *doubts_of_notes(run.notes),
         *(unchecked(slug, why) for slug, why in master.unchecked.items()),

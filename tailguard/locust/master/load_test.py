@@ -14,7 +14,7 @@ import msgspec
 from tailguard.base.clock import Clock
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.config.merge import Config
-from tailguard.judge.objectives import configured_objectives
+from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.locust.http import fast_connections
 from tailguard.locust.master.live import COLUMNS
 from tailguard.locust.master.locust_run import LocustRun

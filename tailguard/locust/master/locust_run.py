@@ -88,7 +88,7 @@ class LocustRun:
         skipped = {**self.skipped, **master.skipped}
         run.put_doubts(
             [
-                *doubts_of(run.record.scenarios, run.samples(), master, self.noted, skipped, broadcasts),
+                *doubts_of(run.record, run.samples(), master, self.noted, skipped, broadcasts),
                 *doubts_of_run_time(self.run_time_s, master),
             ]
         )

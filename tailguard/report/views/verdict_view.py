@@ -14,7 +14,12 @@ from tailguard.report.views import change_view, numbers
 
 Judged: TypeAlias = ObjectiveVerdict | ChangeVerdict | PlanVerdict
 
-_COUNTED = {"latency": "over limit", "error_rate": "errors", "retry_rate": "retried"}
+_COUNTED = {
+    "latency": "over limit",
+    "error_rate": "errors",
+    "refusal_rate": "refused",
+    "retry_rate": "retried",
+}
 _GAUGE_ROOM = 1.15  # the bar ends 15 % beyond the largest mark, so that a limit never sits on the edge
 _EITHER_ERROR = "Either error, a false PASS or a false FAIL, is held to the stated share."
 
@@ -171,12 +176,18 @@ def _plan_card(verdict: PlanVerdict) -> Card:
 
 
 def _population(verdict: ObjectiveVerdict, record: RunRecord) -> int | None:
-    """How many samples `observed` is of: the ok ones of a step, for a rate those that failed as well."""
+    """How many samples `observed` is of: ok ones of a step, for a rate also failed ones, for refusals all."""
     entry, step = record.scenarios.get(verdict.scenario), verdict.objective.step
     if entry is None or (step and step not in entry.steps):  # asked of what was not measured
         return None
     counts = entry.steps[step].counts if step else entry.counts
-    return counts.ok if verdict.objective.metric == "latency" else counts.ok + counts.error
+    match verdict.objective.metric:
+        case "latency":
+            return counts.ok
+        case "refusal_rate":
+            return counts.total
+        case _:
+            return counts.ok + counts.error
 
 
 def _headroom(factor: float | None, value: float | None) -> str:

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.toml_file import read_toml
-from tailguard.config.merge import Config
-from tailguard.config.suite_table import require_suite
 from tailguard.judge.checked_table import (
     expect_words,
     saying_where,
@@ -17,7 +15,7 @@ from tailguard.judge.checked_table import (
     text_of,
     whole_of,
 )
-from tailguard.judge.objective import DEFAULT_MARGINS, parse_latency, parse_limit, parse_margins, parse_rate
+from tailguard.judge.objective import parse_latency, parse_margins, parse_rate
 from tailguard.judge.proof.wait_limits import parse_wait_limits
 from tailguard.judge.sequential import checked_rule
 from tailguard.record.migration import WaitLimits
@@ -26,11 +24,10 @@ from tailguard.record.part import Json
 
 _TABLES = ("defaults", "scenarios", "gate", "migrations")
 _DEFAULTS = ("confidence", "dependence", "error_rate")
-_SCENARIO = ("step", "steps", "dependence", "first_look", "error_rate", "retry_rate")
+RATE_KEYS: tuple[Metric, ...] = ("retry_rate", "error_rate", "refusal_rate")
+_SCENARIO = ("step", "steps", "dependence", "first_look", "refusals", *RATE_KEYS)
 _GATE = ("floor", "floors")
 CONFIDENCE = 0.99
-# Of scenarios that state their limits themselves, if there is no file: fast and wrong is a failure.
-_WITHOUT_FILE: Mapping[str, Json] = {"defaults": {"error_rate": "< 1%"}}
 
 Known = Mapping[str, Sequence[str]]
 
@@ -48,12 +45,17 @@ def load_objectives(path: str | Path, known: Known | None = None) -> Objectives:
 
     Raises UsageError with the file and the line or entry, and the nearest right word.
     """
-    return _parsed(_read(Path(path)), str(path), known).objectives
+    return _parsed(read_document(Path(path)), str(path), known).objectives
 
 
 def load_margins(path: str | Path, known: Known | None = None) -> Margins:
     """Read the margins of an objectives file; raises as `load_objectives` does."""
-    return _parsed(_read(Path(path)), str(path), known).margins
+    return _parsed(read_document(Path(path)), str(path), known).margins
+
+
+def load_wait_limits(path: str | Path) -> WaitLimits:
+    """Read what clients of a build may wait from an objectives file; raises as `load_objectives` does."""
+    return _parsed(read_document(Path(path)), str(path), None).wait_limits
 
 
 def parse_objectives(
@@ -92,85 +94,8 @@ def assuming(
     return Objectives(items=objectives.items, rules=rules, source=objectives.source)
 
 
-def configured_objectives(
-    config: Config, known: Known | None = None, stated: Mapping[str, Sequence[str]] | None = None
-) -> Objectives:
-    """Return the objectives of a run: the file, scenarios, dependence and confidence that its configuration names.
-
-    `stated` are the limits that scenarios state themselves, beside those of the file.
-    """
-    slugs = config.scenarios or list(known or ())
-    stated = {name: texts for name, texts in (stated or {}).items() if texts}
-    if stated and not _names_a_file(config):
-        document, source = _WITHOUT_FILE, ""
-    else:
-        file = objectives_file(config)
-        document, source = _read(file), str(file)
-    document = _with_stated(document, stated, known or {}, source)
-    return assuming(
-        only(parse_objectives(document, source, known), slugs),
-        dependence=config.slo.dependence,
-        confidence=config.slo.confidence,
-        first_looks={slug: config.load_of(slug).min_samples for slug in slugs},
-    )
-
-
-def configured_margins(config: Config, known: Known | None = None) -> Margins:
-    """Return the margins of the configured objectives; the usual ones if there is no file of objectives."""
-    if not _names_a_file(config):
-        return DEFAULT_MARGINS
-    return load_margins(objectives_file(config), known)
-
-
-def configured_wait_limits(config: Config) -> WaitLimits:
-    """Return what clients of a build may wait, as the configured objectives say; the usual if there is no file."""
-    if not _names_a_file(config):
-        return WaitLimits()
-    file = objectives_file(config)
-    return _parsed(_read(file), str(file), None).wait_limits
-
-
-def objectives_file(config: Config) -> Path:
-    """Return the path of the objectives: the configured file, here or below the suite's root, else the suite's own.
-
-    Raises UsageError if there is none.
-    """
-    name = config.objectives
-    if name and (Path(name).exists() or config.suite is None):
-        return Path(name)
-    suite = require_suite(config.suite)
-    if name:
-        return suite.root / name
-    if not suite.objectives:
-        raise UsageError(
-            f"The suite in {suite.root} names no objectives: add them to [suite], or give --objectives."
-        )
-    return suite.root / suite.objectives
-
-
-def _names_a_file(config: Config) -> bool:
-    return bool(config.objectives or (config.suite and config.suite.objectives))
-
-
-def _with_stated(
-    document: Mapping[str, Json], stated: Mapping[str, Sequence[str]], known: Known, where: str
-) -> Mapping[str, Json]:
-    """Return the document with the limits that scenarios state; UsageError for one that the file has otherwise."""
-    tables = subtables(document, "scenarios", where)
-    for name, texts in stated.items():
-        table = tables.setdefault(name, {})
-        first, steps = table.get("step", next(iter(known[name]), "")), subtables(table, "steps", where)
-        for step, key, bound in map(parse_limit, texts):
-            of_step = table if step in ("", first) else steps.setdefault(step, {})
-            if of_step.setdefault(key, bound) != bound:
-                raise UsageError(
-                    f"scenario {name!r} states {key} {bound}, and {where} {key} {of_step[key]}: leave one out"
-                )
-        table["steps"] = {**steps}
-    return {**document, "scenarios": {**tables}}
-
-
-def _read(path: Path) -> Mapping[str, Json]:
+def read_document(path: Path) -> Mapping[str, Json]:
+    """Return an objectives file as it stands. Raises UsageError for one that is not TOML."""
     try:
         return read_toml(path)[0]
     except UsageError as error:
@@ -230,13 +155,29 @@ def _scenario(slug: str, table: Mapping[str, Json], at: str, steps: Sequence[str
         expect_words([step, *others], steps, f"{at} step")
     yield from _latencies(slug, {k: v for k, v in table.items() if k not in _SCENARIO}, at, step)
     for name in others:
-        yield from _latencies(slug, subtable(others, name, at), f"{at[:-1]}.steps.{name}]", name, titled=True)
-    rates: tuple[Metric, ...] = ("retry_rate", "error_rate")
-    for rate in rates:
+        of_step, place = subtable(others, name, at), f"{at[:-1]}.steps.{name}]"
+        latencies = {key: bound for key, bound in of_step.items() if key not in RATE_KEYS}
+        yield from _latencies(slug, latencies, place, name, titled=True)
+        yield from _rates(slug, of_step, place, dict.fromkeys(RATE_KEYS, name), titled=True)
+    # A retry rate is its first step's, the others are the whole scenario's.
+    yield from _rates(slug, table, at, {**dict.fromkeys(RATE_KEYS, ""), "retry_rate": step})
+    refusals = subtable(table, "refusals", at)
+    for refusal in refusals:
+        place = f"{at[:-1]}.refusals]"
+        bound = text_of(refusals, refusal, place, "'<= 2%'")
+        with saying_where(place):
+            yield parse_rate("refusal_rate", bound, scenario=slug, refusal=refusal)
+
+
+def _rates(
+    slug: str, table: Mapping[str, Json], at: str, steps: Mapping[Metric, str], *, titled: bool = False
+) -> Iterator[Objective]:
+    """Yield the objectives of the rates in one table, each of the step that it is counted over; "" for all."""
+    for rate, step in steps.items():
         if table.get(rate) is not None:
             bound = text_of(table, rate, at)
-            with saying_where(at):  # an error rate is the whole scenario's, a retry rate its first step's
-                yield parse_rate(rate, bound, scenario=slug, step=step if rate == "retry_rate" else "")
+            with saying_where(at):
+                yield parse_rate(rate, bound, scenario=slug, step=step, titled=titled)
 
 
 def _latencies(
