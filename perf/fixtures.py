@@ -10,6 +10,7 @@ import tailguard as tg
 from perf.adapters.choice import HTTP, IN_PROCESS, check_adapter, lacking
 from perf.adapters.opening import called_in_process, of_your_own, over_http, secret_of_target
 from perf.mapping.opened import MappedTarget, open_target
+from perf.mapping.pools import check_once
 from perf.mapping.target import load_mapping
 from perf.offer import Offer, rows_of
 from perf.platform import NEEDED
@@ -103,8 +104,10 @@ def url(adapter: str, target: tg.Target, reference: Reference, run: tg.Run) -> I
 
 
 @tg.fixture(scope="run")
-def offer(adapter: str, seeded: Seeded, mapped: MappedTarget | None) -> Offer:
+def offer(adapter: str, seeded: Seeded, mapped: MappedTarget | None, run: tg.Run) -> Offer:
     """The rows that scenarios work on, and what the platform cannot be asked for."""
+    if mapped:
+        check_once(mapped.pools, run.planned_in_all)
     return mapped.offer() if mapped else Offer(rows_of(seeded), lacking(adapter), {})
 
 

@@ -34,11 +34,16 @@ class Entries:
     hot_tournament: RowId
     full_tournaments: Sequence[RowId]
 
+    @property
+    def supply(self) -> int:
+        """How many iterations follow each other before somebody joins a tournament again."""
+        return len(self.users) * min(HOT_EVERY, len(self.open_tournaments))
+
     def at(self, number: int) -> tuple[RowId, int]:
         """Return (tournament, user) of an iteration; warm-up (negative) takes users from the far end."""
-        if number >= 0 and number % FULL_EVERY == FULL_EVERY - 1:
+        if self.full_tournaments and number >= 0 and number % FULL_EVERY == FULL_EVERY - 1:
             return self._pick(self.full_tournaments, number)
-        if number % HOT_EVERY == 0:
+        if number % HOT_EVERY == 0 and self.hot_tournament != self.open_tournaments[0]:
             return self.hot_tournament, self.users[number // HOT_EVERY % len(self.users)]
         return self._pick(self.open_tournaments, number)
 
@@ -49,10 +54,17 @@ class Entries:
 
 
 @tg.fixture(scope="run")
-def entries(offer: Offer) -> Entries:
-    """Who joins what."""
+def entries(offer: Offer, run: tg.Run) -> Entries:
+    """Who joins what. Raises UsageError if the blocks of a duet would let somebody join again."""
     rows = offer.rows_for("registration")
-    return Entries(rows.users, rows.open_tournaments, rows.hot_tournament, rows.small_tournaments[:SMALL])
+    found = Entries(rows.users, rows.open_tournaments, rows.hot_tournament, rows.small_tournaments[:SMALL])
+    needed = run.planned_in_all.get("registration", 0)
+    if needed > found.supply:
+        raise tg.UsageError(
+            f"{len(rows.users)} users and {len(rows.open_tournaments)} tournaments last for {found.supply:,}"
+            f" registrations, and this duet's blocks may take {needed:,}: give the pools more rows, or fewer --pairs"
+        )
+    return found
 
 
 # One in twenty-five is refused on purpose; twice as many would be a defect.

@@ -22,6 +22,12 @@ POOLS = (
     "wallets",
     "registrations",
 )
+# The pools of which a scenario takes a row for each iteration.
+DRAWN = {
+    "registration": "users",
+    "result_submission": "matches",
+    "websocket_broadcast": "broadcast_matches",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,17 @@ def read_pools(tables: Mapping[str, Mapping[str, Json]], folder: str, source: st
     return pools
 
 
+def check_once(pools: Mapping[str, Pool], planned: Mapping[str, int]) -> None:
+    """Raise UsageError if a pool whose rows may be used once has fewer than the iterations that draw on it."""
+    for scenario, name in DRAWN.items():
+        needed = planned.get(scenario, 0)
+        if name in pools and pools[name].once and needed > len(pools[name].rows):
+            raise tg.UsageError(
+                f"pool {name} has {len(pools[name].rows):,} rows to be used once, and this duet's blocks of {scenario}"
+                f" may take {needed:,}: give it more rows, or fewer --pairs"
+            )
+
+
 def rows_of_pools(pools: Mapping[str, Pool]) -> Rows:
     """Return the pools as scenarios make their data of them.
 
@@ -64,8 +81,9 @@ def rows_of_pools(pools: Mapping[str, Pool]) -> Rows:
     return Rows(
         users=range(len(_rows(pools, "users")) or 1),
         hot_tournament=tournaments[0] if tournaments else "",
-        open_tournaments=tournaments,
-        small_tournaments=_ids(pools, "full_tournaments") or tournaments,
+        open_tournaments=tournaments[1:]
+        or tournaments,  # nobody joins the hot one a second time, as one of these
+        small_tournaments=_ids(pools, "full_tournaments"),
         watched_tournament=broadcasts[0]["tournament"] if broadcasts else "",
         watched=_played(pools, "broadcast_matches"),
         unwatched=_played(pools, "matches"),

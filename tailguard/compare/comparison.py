@@ -13,6 +13,7 @@ from tailguard.base.state import State
 from tailguard.compare.gate import (
     SHARES,
     Change,
+    fewest_pairs,
     gate_blocks,
     hodges_lehmann,
     inverted_cdf,
@@ -95,7 +96,8 @@ def compare_blocks(
     in the whole duet is `ALPHA`; a PASS keeps its own.
     """
     metrics = _metrics(baseline, candidate, margins)
-    return guarded([_compare(metric, baseline, candidate, margins) for metric in metrics])
+    found = [_compare(metric, baseline, candidate, margins) for metric in metrics]
+    return [_of_few(each, len(baseline), len(found)) for each in guarded(found)]
 
 
 def guarded(found: Sequence[ChangeVerdict]) -> list[ChangeVerdict]:
@@ -112,6 +114,15 @@ def guarded(found: Sequence[ChangeVerdict]) -> list[ChangeVerdict]:
         else _demoted(each, len(found))
         for each, stood in zip(found, stands, strict=True)
     ]
+
+
+def _of_few(found: ChangeVerdict, pairs: int, metrics: int) -> ChangeVerdict:
+    """Say of what is undecided that no slowdown, however large, could be found in so few pairs; if that is so."""
+    fewest = fewest_pairs(metrics, ALPHA)
+    if found.state is not State.INCONCLUSIVE or pairs >= fewest:
+        return found
+    few = f"{pairs} pairs among {metrics} metrics can never be a FAIL, which takes {fewest}: give it more --minutes"
+    return replace(found, why=f"{found.why}; {few}")
 
 
 def decided(changes: Iterable[ChangeVerdict]) -> bool:

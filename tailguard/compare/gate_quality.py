@@ -7,66 +7,89 @@ as real ones are.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
 from tailguard.compare.comparison import ALPHA, Block, ComparedMetric
-from tailguard.compare.gate import SHARES, hodges_lehmann, log_ratios, looks_at, p_slower
+from tailguard.compare.gate import (
+    SHARES,
+    fewest_pairs,
+    hodges_lehmann,
+    log_ratios,
+    looks_at,
+    p_slower,
+)
 from tailguard.judge.multiplicity import holm
 from tailguard.record.duet import Calibration, Quality
 from tailguard.record.verdict import ChangeVerdict
 
 DUETS = 200
 INJECTED = 0.10  # the slowdown that the issue of a gate is usually put by
-# Pairs for a change of x at alpha 1 %, found 90 % of the time: (3.6 SD / ln(1 + x))^2.
-_REACH = 3.6
+SEEN = 0.9  # of the time, as the smallest change that is seen is stated
 FEWEST_PAIRS = 9
 
 
-def ratios_of(
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What a duet's own pairs tell of its gate.
+
+    Attributes:
+        ratios: ln(candidate / baseline) of each pair, by metric, of those that a duet waits for.
+        least: ln of the smallest slowdown that may be a FAIL, by metric: half its margin.
+        metrics: how many a FAIL must stand among, error rates and watched ones included.
+    """
+
+    ratios: Mapping[str, NDArray[np.float64]]
+    least: Mapping[str, float]
+    metrics: int
+
+
+def noise_of(
     changes: Sequence[ChangeVerdict], baseline: Sequence[Block], candidate: Sequence[Block]
-) -> dict[str, NDArray[np.float64]]:
-    """Return ln(candidate / baseline) of each pair, by metric, of those that a duet waits for.
+) -> Noise:
+    """Return what the pairs of a comparison tell.
 
     A metric in which some pair has no ok sample is left out: it has no row of full length.
     """
-    found = {}
+    ratios, least = {}, {}
     for each in changes:
-        if each.q is None or not each.gated:
+        if each.q is None or each.margin is None or not each.gated:
             continue
         a, b = (
             [block[each.scenario].response_ms(each.step) for block in side if each.scenario in block]
             for side in (baseline, candidate)
         )
+        title = ComparedMetric(each.scenario, each.step, each.q).title
         try:
-            metric = ComparedMetric(each.scenario, each.step, each.q)
-            found[metric.title] = log_ratios(a, b, each.q)[0]
+            ratios[title] = log_ratios(a, b, each.q)[0]
         except UsageError:
             continue
-    return found
+        least[title] = math.log1p(each.margin) / 2
+    return Noise(ratios, least, len(changes))
 
 
-def gate_quality(ratios: Mapping[str, NDArray[np.float64]], pairs: int, seed: int = 1) -> Quality | None:
-    """Simulate duets of `pairs` pairs from the log-ratios of each metric, equally many; None if they are too few."""
-    names = list(ratios)
-    measured = np.array([ratios[name] for name in names])
-    if not names or measured.shape[1] < FEWEST_PAIRS or pairs < FEWEST_PAIRS:
+def gate_quality(noise: Noise, pairs: int, seed: int = 1) -> Quality | None:
+    """Simulate duets of `pairs` pairs; None if they, or the measured ones, are too few for any to FAIL."""
+    names = list(noise.ratios)
+    measured = np.array([noise.ratios[name] for name in names])
+    if not names or measured.shape[1] < FEWEST_PAIRS or pairs < fewest_pairs(noise.metrics, ALPHA):
         return None
     centred = measured - np.median(measured, axis=1, keepdims=True)
+    least = np.array([noise.least[name] for name in names])
     rng = np.random.default_rng(seed)
     alarms, found_in = 0, []
+    needed = np.empty((DUETS, len(names)))
     for number in range(DUETS):
         drawn = centred[:, rng.integers(0, measured.shape[1], pairs)] * rng.choice([-1.0, 1.0], pairs)
-        alarms += _fails_at(drawn) is not None
+        needed[number] = [_needed(row, half, noise.metrics) for row, half in zip(drawn, least, strict=True)]
+        alarms += _fails_at(drawn, least, noise.metrics) is not None
         drawn[number % len(names)] += math.log1p(INJECTED)
-        at = _fails_at(drawn)
+        at = _fails_at(drawn, least, noise.metrics)
         found_in += [] if at is None else [at]
-    least = {
-        name: math.expm1(_REACH * float(row.std(ddof=1)) / math.sqrt(pairs))
-        for name, row in zip(names, measured, strict=True)
-    }
+    seen = np.quantile(needed, SEEN, axis=0, method="inverted_cdf")
     middle = int(np.median(found_in)) if found_in else None
     return Quality(
         duets=DUETS,
@@ -75,7 +98,7 @@ def gate_quality(ratios: Mapping[str, NDArray[np.float64]], pairs: int, seed: in
         injected=INJECTED,
         found=len(found_in),
         found_in=middle,
-        least_seen=least,
+        least_seen={name: math.expm1(float(change)) for name, change in zip(names, seen, strict=True)},
     )
 
 
@@ -86,7 +109,7 @@ def quality_sentence(quality: Quality) -> str:
     best = min(quality.least_seen.items(), key=lambda item: item[1])
     return (
         f"false alarms {quality.false_alarms}/{quality.duets}; a slowdown of {quality.injected:.0%} in one metric found"
-        f" {quality.found}/{quality.duets}{found_in}; smallest change seen 90 % of the time: {best[1]:.1%} ({best[0]})"
+        f" {quality.found}/{quality.duets}{found_in}; smallest change found 90 % of the time: {best[1]:.1%} ({best[0]})"
         f" to {worst[1]:.1%} ({worst[0]}). From {quality.pairs} pairs' own noise, {quality.duets} simulated duets"
     )
 
@@ -101,15 +124,24 @@ def calibration_sentence(calibration: Calibration) -> str:
     )
 
 
-def _fails_at(drawn: NDArray[np.float64]) -> int | None:
-    """Return the look at which a FAIL stands, as in a duet: bound above 0, granted by Holm."""
-    p_values = np.ones(len(drawn))
+def _needed(drawn: NDArray[np.float64], least: float, metrics: int) -> float:
+    """Return the smallest ln of a slowdown that, added to pairs of the same code, is a FAIL among so many metrics.
+
+    A FAIL needs p <= ALPHA / metrics at the end (Holm's first step), which is a bound above 0, and its least estimate.
+    """
+    estimate, low, _ = hodges_lehmann(drawn, ALPHA / (SHARES * metrics))
+    return max(-low, least - estimate)
+
+
+def _fails_at(drawn: NDArray[np.float64], least: NDArray[np.float64], metrics: int) -> int | None:
+    """Return the look at which a FAIL stands, as in a duet: granted by Holm, bound above 0, large enough."""
+    p_values = np.ones(metrics)  # of those that no slowdown is simulated in, too
     for look in looks_at(drawn.shape[1]):
-        p_values = np.minimum(p_values, [p_slower(row[:look]) for row in drawn])
-        stands = holm(list(p_values), ALPHA)
-        if any(
-            stood and hodges_lehmann(row[:look], ALPHA / SHARES)[1] > 0
-            for stood, row in zip(stands, drawn, strict=True)
-        ):
-            return look
+        p_values[: len(drawn)] = np.minimum(p_values[: len(drawn)], [p_slower(row[:look]) for row in drawn])
+        stands = holm(list(p_values), ALPHA)[: len(drawn)]
+        for stood, row, half in zip(stands, drawn, least, strict=True):
+            if stood:
+                estimate, low, _ = hodges_lehmann(row[:look], ALPHA / SHARES)
+                if low > 0 and estimate >= half:
+                    return look
     return None

@@ -3,15 +3,11 @@
 Every run is judged by this at its end, and `tailguard verify` judges it again.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tailguard.compare.comparison import Block, compare_blocks
-from tailguard.compare.gate_quality import ratios_of
+from tailguard.compare.gate_quality import Noise, noise_of
 from tailguard.compare.plain_margin import plain_verdicts
 from tailguard.compare.plan_comparison import compare_plans
 from tailguard.judge.proof.verdicts import proof_verdicts
@@ -38,12 +34,12 @@ def verdicts_of(run: Run) -> tuple[Verdict, ...]:
 
 @dataclass(frozen=True, slots=True)
 class DuetComparison:
-    """All that follows from the blocks and plans of a duet; `ratios` are the log-ratios of the gated latencies."""
+    """All that follows from the blocks and plans of a duet; `noise` tells how good its gate was."""
 
     changes: tuple[ChangeVerdict, ...]
     plans: tuple[PlanVerdict, ...]
     plain: tuple[ChangeVerdict, ...]
-    ratios: Mapping[str, NDArray[np.float64]]
+    noise: Noise
 
     @property
     def verdicts(self) -> tuple[ChangeVerdict | PlanVerdict, ...]:
@@ -65,7 +61,7 @@ def compare_duet(run: Run, duet: Duet) -> DuetComparison:
         changes=tuple(changes),
         plans=tuple(plans),
         plain=tuple(plain_verdicts(duet.budget.plain, baseline, candidate)),
-        ratios=ratios_of(changes, baseline, candidate),
+        noise=noise_of(changes, baseline, candidate),
     )
 
 

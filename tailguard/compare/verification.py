@@ -118,7 +118,7 @@ def _duet(run: Run) -> Iterator[Difference]:
     again = compare_duet(run, duet)
     yield from list_differences(duet.watched, again.watched, "duet.watched")
     yield from differences([*duet.looks], [*looks_at(duet.budget.pairs)], "duet.looks")
-    yield from part_differences(duet.quality, gate_quality(again.ratios, duet.budget.pairs), "duet.quality")
+    yield from part_differences(duet.quality, gate_quality(again.noise, duet.budget.pairs), "duet.quality")
 
 
 def _verdicts(run: Run) -> Iterator[Difference]:

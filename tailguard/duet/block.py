@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from tailguard.base.errors import InvalidRunError, TailguardError, UsageError
@@ -21,7 +20,7 @@ from tailguard.duet.turns import TurnClient
 from tailguard.engine.measure import Pace, measure
 from tailguard.engine.placement import pinned
 from tailguard.engine.workload import Measurement
-from tailguard.pipeline.preparation import Prepared, prepared
+from tailguard.pipeline.preparation import ALONE, Place, Prepared, prepared
 from tailguard.pipeline.target import platform_of
 from tailguard.postgres.database import Database
 from tailguard.record.doubt import SKIPPED_SCENARIO, Doubt
@@ -34,9 +33,6 @@ from tailguard.suite.invariants import SkippedError
 from tailguard.suite.resolver import BoundScenario
 from tailguard.suite.run import Run, Target
 from tailguard.trust.suite_doubts import EXHAUSTED, THROTTLED, doubts_of_notes, unchecked
-
-# More iterations than a block of any profile has; a multiple of every period that a scenario's iterations have.
-ITERATIONS_PER_BLOCK = 10_000
 
 
 def main(order_path: str, result_path: str) -> None:
@@ -63,7 +59,9 @@ def perform(order: Order, samples_path: Path) -> SideRecord:
         held = stack.enter_context(ExitStack())
         held.enter_context(pinned(side.placement))
         target = stack.enter_context(_target(side))
-        ready = stack.enter_context(prepared(config, suite, order.run_id, side.placement, target))
+        ready = stack.enter_context(
+            prepared(config, suite, order.run_id, side.placement, target, place_of(order))
+        )
         _refuse_skipped(ready)
         check_origin(side)
         phases.end("prepare")
@@ -142,7 +140,7 @@ def _measure(ready: Prepared, config: Config, order: Order, phases: Phases) -> d
     watch = _Turns(client, phases)
     watch.take("wait")
     measured = measure(
-        [replace(each, first=first_iteration(order)) for each in ready.workloads],
+        ready.workloads,
         on_progress=watch.next,
         pace=Pace(slice_s=config.load.slice_s),
         run_id=order.run_id,
@@ -158,10 +156,12 @@ def _measure(ready: Prepared, config: Config, order: Order, phases: Phases) -> d
     return measured
 
 
-def first_iteration(order: Order) -> int:
-    """Let a block at a server begin after the iterations of all others, as the server keeps what was done."""
+def place_of(order: Order) -> Place:
+    """Return the block's place: at a server, which keeps what was done, after the iterations of all others."""
     server = order.side.server
-    return 0 if server is None else server.first_iteration + order.number * ITERATIONS_PER_BLOCK
+    if server is None:
+        return ALONE
+    return Place(first=server.first_iteration, before=order.number - 1, blocks=server.blocks)
 
 
 class _Turns:

@@ -21,8 +21,10 @@ from tailguard.record.duet import Budget, Calibration, CalibrationDuet
 from tailguard.record.files import write_file
 from tailguard.record.run import Run
 from tailguard.record.run_json import encode
+from tailguard.record.run_record import Ended
 from tailguard.report.report import write_report
 from tailguard.report.sections import sections_of
+from tailguard.report.views.numbers import plural
 
 FAULT = "delay_pct=10"
 
@@ -60,6 +62,12 @@ def _perform(config: Config, budget: Budget, command: Sequence[str], faults: str
     click.echo(f"\nCalibrating with {faults or 'the same code'}", err=True)
     sides = sides_from(SideSpec(), SideSpec(environ={"TAILGUARD_FAULTS": faults}), {})
     run = perform_duet(config, sides, budget, command)
+    if run.record.ended is Ended.INTERRUPTED:  # it is saved; the next duet is not wanted any more
+        click.echo(
+            f"{_pairs(run)} of this duet are kept in {run.folder}; nothing is kept as a calibration.",
+            err=True,
+        )
+        raise KeyboardInterrupt
     run.put_verdicts(verdicts_of(run))
     return run
 
@@ -70,3 +78,7 @@ def _duet_of(run: Run) -> CalibrationDuet:
     return CalibrationDuet(
         run=run.record.id, state=run.record.state, pairs=len(duet.blocks), quality=duet.quality
     )
+
+
+def _pairs(run: Run) -> str:
+    return plural(0 if run.record.duet is None else len(run.record.duet.blocks), "pair")

@@ -20,7 +20,7 @@ class ServerOrder(Part, frozen=True, kw_only=True):
     """A side that is a server: a URL that answers, or (`url` is "") a command that is started for each block.
 
     `health` is the path that it must answer. `target_file` is the TOML file whose [target] describes it, "" if none
-    does. Iterations of the duet are numbered from `first_iteration`.
+    does. Iterations of the duet, of at most `blocks` blocks, are numbered from `first_iteration`.
     """
 
     label: str
@@ -29,6 +29,7 @@ class ServerOrder(Part, frozen=True, kw_only=True):
     health: str
     target_file: str
     first_iteration: int
+    blocks: int
 
 
 class SideOrder(Part, frozen=True, kw_only=True):

@@ -4,10 +4,12 @@ Such a side is reached over HTTP. What needs its database - seeding, invariants,
 """
 
 import logging
+import os
+import re
 import secrets
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,11 +24,20 @@ from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.started_server import ask
 from tailguard.http.connections import is_address
 from tailguard.http.tls import read_tls
+from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.duet import SideName
 from tailguard.record.environment import Placement
 
 log = logging.getLogger(__name__)
 
+NEEDED = (
+    "Each server needs a database and a message broker of its own: rows that one writes are conflicts for the other,"
+    " and events of one reach the other's subscribers."
+)
+_PART = re.compile(
+    r"\b(?:postgres(?:ql)?|mysql|mariadb|mongodb|rediss?|amqps?|nats|kafka)(?:\+\w+)?://[^\s'\"]+",
+    re.IGNORECASE,
+)
 # A duet's iterations are numbered from somewhere in this many: so far apart that two duets of one server seldom meet.
 ITERATIONS, ITERATIONS_OF_A_DUET = 4_000_000, 1_000_000
 # Where a server that we start and the suite find a secret that both know, to sign tokens with. Each side has its own.
@@ -49,6 +60,7 @@ class ServerSide:
     spec: SideSpec
     target: TargetTable
     first_iteration: int
+    blocks: int
     suite: SuiteTable
 
     @property
@@ -68,6 +80,7 @@ class ServerSide:
             health=self.target.health,
             target_file=self.target.file,
             first_iteration=self.first_iteration,
+            blocks=self.blocks,
         )
         secret = {SECRET_VARIABLE: secrets.token_hex(32)} if self.spec.command else {}
         return Side(
@@ -87,9 +100,9 @@ class ServerSide:
 
 
 def server_sides(
-    suite: SuiteTable, specs: Mapping[SideName, SideSpec], target: TargetTable
+    suite: SuiteTable, specs: Mapping[SideName, SideSpec], target: TargetTable, blocks: int
 ) -> list[ServerSide]:
-    """Return the sides, in the order of `SIDES`. Raises UsageError if a URL is silent."""
+    """Return the sides of a duet of so many blocks, in the order of `SIDES`. Raises UsageError if a URL is silent."""
     first = secrets.randbelow((ITERATIONS - ITERATIONS_OF_A_DUET) // 100) * 100
     for name in SIDES:
         url = specs[name].url
@@ -97,7 +110,8 @@ def server_sides(
             raise UsageError(
                 f"--{name}-url {url}: {reason}. Start the server first, and check host, port and TLS."
             )
-    found = [ServerSide(name, specs[name], target, first, suite) for name in SIDES]
+    log.info(NEEDED)
+    found = [ServerSide(name, specs[name], target, first, blocks, suite) for name in SIDES]
     for side in found:
         log.info(
             "%s: %s; the seeding, invariants and query plans of external servers are not checked",
@@ -162,3 +176,35 @@ def _check_side(name: str, side: SideSpec) -> None:
             f"--{name}-env is for processes that we start: --{name}-url {side.url} runs already. "
             f"Use --{name}-command, or start it with its variables yourself."
         )
+
+
+def doubts_of_shared_parts(
+    sides: Mapping[SideName, SideSpec], environ: Mapping[str, str] = os.environ
+) -> Iterator[Doubt]:
+    """Yield a doubt for each part that the commands of both sides name, in their words or their environment.
+
+    Of a server that runs already nothing can be seen.
+    """
+    if not all(spec.command for spec in sides.values()):
+        return
+    baseline, candidate = (_parts_of(spec, environ) for spec in sides.values())
+    for part in sorted(baseline & candidate):
+        yield Doubt(
+            kind="shared_parts",
+            scenario=None,
+            grade=Grade.WARN,
+            measured=f"the commands of both sides are given {part}",
+            limit="a database and a message broker for each side",
+            remedy="give one side another one, in its command or with --candidate-env NAME=ADDRESS",
+        )
+
+
+def _parts_of(spec: SideSpec, environ: Mapping[str, str]) -> set[str]:
+    given = {**environ, **spec.environ}
+    return {_part(found) for text in (spec.command, *given.values()) for found in _PART.findall(text)}
+
+
+def _part(address: str) -> str:
+    """Return host, port and database of an address; log-ins are left out, as they may differ."""
+    split = urlsplit(address)
+    return f"{split.scheme.lower()}://{split.netloc.rpartition('@')[2]}{split.path}"

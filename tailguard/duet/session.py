@@ -13,13 +13,20 @@ from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.state import State
 from tailguard.compare.comparison import ALPHA, compare_blocks, compared_quantiles, decided
 from tailguard.compare.gate import LOOKS, fewest_pairs
-from tailguard.compare.gate_quality import gate_quality, quality_sentence, ratios_of
+from tailguard.compare.gate_quality import gate_quality, noise_of, quality_sentence
 from tailguard.compare.history import machine_of
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite
 from tailguard.duet.blocks import BlockError, BlockResult, Side, measure_block
 from tailguard.duet.record import BLOCKS, describe_duet, doubts_of, keep_candidate, known_calibration
-from tailguard.duet.servers import ServerSide, TargetTable, check_servers, server_sides, target_in
+from tailguard.duet.servers import (
+    ServerSide,
+    TargetTable,
+    check_servers,
+    doubts_of_shared_parts,
+    server_sides,
+    target_in,
+)
 from tailguard.duet.shared_servers import NO_SERVERS, SharedServers, open_shared_servers
 from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import CodeSide, open_sides
@@ -95,7 +102,7 @@ class DuetExecution:
     ) -> tuple[Sequence[CodeSide | ServerSide], SharedServers]:
         suite = require_suite(self.config.suite)
         if self.target:
-            return server_sides(suite, self.specs, self.target), NO_SERVERS
+            return server_sides(suite, self.specs, self.target, self.budget.pairs), NO_SERVERS
         sides = stack.enter_context(open_sides(suite, self.specs))
         return sides, stack.enter_context(open_shared_servers(self.config, placement, identity))
 
@@ -149,8 +156,8 @@ class DuetExecution:
 
     def _quality(self) -> Quality | None:
         """Say how good the gate is with this machine's noise, at the budget's number of pairs."""
-        ratios = ratios_of(self.comparisons, self._of("baseline"), self._of("candidate"))
-        return gate_quality(ratios, self.budget.pairs)
+        noise = noise_of(self.comparisons, self._of("baseline"), self._of("candidate"))
+        return gate_quality(noise, self.budget.pairs)
 
     def _put(self, quality: Quality | None = None) -> None:
         """Put what there is so far into the record. Gated comparisons are verdicts, made from the files at the end."""
@@ -167,7 +174,12 @@ class DuetExecution:
             self._compare()
             keep_candidate(self.run, self.results)
         self._put(self._quality() if self.results else None)
-        self.run.put_doubts(doubts_of(self.results, between_servers=self.target is not None))
+        self.run.put_doubts(
+            [
+                *doubts_of(self.results, between_servers=self.target is not None),
+                *doubts_of_shared_parts(self.specs),
+            ]
+        )
         self.run.finish(ended, because)
 
 

@@ -149,11 +149,15 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A scenario with its load; `first` is the number of its first iteration."""
+    """A scenario with its load.
+
+    `first` is the number of its first iteration; those of the warm-up count down from -1 - `first_warmup`.
+    """
 
     scenario: Playable
     load: Load
     first: int = 0
+    first_warmup: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -146,7 +146,7 @@ class WorkloadRun:
             from_ns=0,
             length_ns=int(load.max_seconds * 1e9),
             patience_ns=0,
-            numbered_from=self._workload.first,
+            numbered_from=self._workload.first_warmup,
             warmup=True,
         )
         window = DispatchWindow(spec, self._clock)

@@ -18,7 +18,7 @@ from tailguard.suite.discovery import Suite, plans_of
 from tailguard.suite.invariants import SkippedError
 from tailguard.suite.plan import Plan
 from tailguard.suite.resolver import BoundScenario, Resolver
-from tailguard.suite.rows import REMEDY
+from tailguard.suite.rows import REMEDY, Rows
 from tailguard.suite.run import Run, Shard, Target
 from tailguard.trust.suite_doubts import skipped_scenario, skipped_step
 
@@ -41,6 +41,56 @@ class Prepared:
     doubts: Sequence[Doubt]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A run's place among the blocks of a duet between servers, which keep what was done: nothing may come twice.
+
+    Attributes:
+        first: number of the duet's first iteration.
+        before: how many blocks were before this one.
+        blocks: how many there are at most; 0 if the run is not such a block.
+    """
+
+    first: int = 0
+    before: int = 0
+    blocks: int = 0
+
+    def iterations(self, load: Load) -> int:
+        """Return how many iterations all blocks have at most, with their warm-ups."""
+        return self.blocks * (load.planned + load.warmup)
+
+    def numbers(self, load: Load, *, from_start: bool = False) -> tuple[int, int]:
+        """Return the numbers of the first iteration, and of the first of the warm-up: on from the blocks before."""
+        first = 0 if from_start else self.first
+        return first + self.before * load.planned, first + self.before * load.warmup
+
+    def workload(self, scenario: BoundScenario, load: Load) -> Workload:
+        """Return a scenario as it is driven in this run.
+
+        Rows that are used once are counted from the first one; otherwise a duet begins anywhere, as the server may know
+        an earlier one.
+        """
+        return Workload(scenario, load, *self.numbers(load, from_start=bool(rows_used_once(scenario.plan))))
+
+    def check_rows(self, plan: Plan, load: Load) -> None:
+        """Raise UsageError if the rows that are used once do not last for all blocks."""
+        for rows in rows_used_once(plan):
+            if len(rows.values) < self.iterations(load):
+                one = load.planned + load.warmup
+                raise UsageError(
+                    f"{rows.few()}: {self.blocks} pairs of blocks of {plan.scenario.name} may take"
+                    f" {self.iterations(load):,}: {REMEDY}, or give --pairs {len(rows.values) // one} or fewer"
+                )
+
+
+ALONE = Place()
+
+
+def rows_used_once(plan: Plan) -> list[Rows]:
+    """Return the rows of a scenario of which each iteration has its own."""
+    return [each for each in plan.rows.values() if each.use == "once"]
+
+
 def loads_of(config: Config, suite: Suite) -> dict[str, Load]:
     """Return the load of each scenario that a configuration names.
 
@@ -52,9 +102,16 @@ def loads_of(config: Config, suite: Suite) -> dict[str, Load]:
 
 @contextmanager
 def prepared(
-    config: Config, suite: Suite, run_id: str, placement: Placement, target: Target
+    config: Config,
+    suite: Suite,
+    run_id: str,
+    placement: Placement,
+    target: Target,
+    place: Place = ALONE,
 ) -> Iterator[Prepared]:
     """Make the fixtures of the scenarios that a configuration names; they live as long as the `with`.
+
+    `place` is the run's among the blocks of a duet.
 
     Raises:
         UsageError: something in the suite or the configuration is wrong, a part cannot be had, or all is skipped.
@@ -64,15 +121,18 @@ def prepared(
         run_id,
         config.seed,
         planned={name: load.planned for name, load in loads.items()},
+        planned_in_all={name: place.iterations(load) for name, load in loads.items() if place.blocks},
         faults=tuple(order.kind for order in ordered_faults(config)),
         placement=placement,
     )
     with Parts(config, placement) as parts:
         plans = plans_of(config, suite, built_ins(config, run, target, Shard(), parts))
+        for plan in plans:
+            place.check_rows(plan, loads[plan.scenario.name])
         loads = {plan.scenario.name: within_rows(plan, loads[plan.scenario.name]) for plan in plans}
         with Resolver(seed=config.seed) as resolver:
             scenarios, doubts = _bound(plans, resolver, run)
-            workloads = [Workload(each, loads[each.name]) for each in scenarios]
+            workloads = [place.workload(each, loads[each.name]) for each in scenarios]
             yield Prepared(run, parts, scenarios, workloads, doubts)
 
 
@@ -84,7 +144,7 @@ def within_rows(plan: Plan, load: Load) -> Load:
     for each in plan.user_rows:
         if each.use == "once" and len(each.values) < load.users:
             raise UsageError(f"{each.few()} for {load.users} users of {plan.scenario.name}: {REMEDY}")
-    once = [each for each in plan.rows.values() if each.use == "once"]
+    once = rows_used_once(plan)
     if not once:
         return load
     fewest = min(once, key=lambda each: len(each.values))

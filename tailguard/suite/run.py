@@ -37,6 +37,8 @@ class Run:
         id: unique over runs; both sides of a duet have the same.
         seed: of everything that is drawn by chance.
         planned: most iterations of each scenario, by its name.
+        planned_in_all: most in all blocks of a duet between servers, which keep what was done, with the warm-ups;
+            nothing otherwise.
         faults: what is made to fail, such as "subscribers_dropped".
         placement: cores of the load and of the servers.
         notes: what was noted.
@@ -45,6 +47,7 @@ class Run:
     id: str
     seed: int
     planned: Mapping[str, int] = field(default_factory=dict)
+    planned_in_all: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
     placement: Placement = _ANYWHERE
     notes: dict[str, object] = field(default_factory=dict)

@@ -54,14 +54,14 @@ def verdict(state: State) -> PlanVerdict:
 def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calibrated:
     """Calibrate with duets whose verdicts are as told; the record and its readers are real."""
 
-    def run(*states: State) -> tuple[int, Path]:
+    def run(*states: State, ended: Ended = Ended.COMPLETE) -> tuple[int, Path]:
         config = load_config("duet", flags={"runs_dir": str(tmp_path)}, environ={})
         told = iter(states)
 
         def perform(*_: Any) -> Run:
             made = Run.start(config, environment=ENVIRONMENT, command=["tailguard", "duet"])
             made.put_duet(duet())
-            made.finish(Ended.COMPLETE)
+            made.finish(ended)
             return made
 
         monkeypatch.setattr(duet_calibration, "perform_duet", perform)
@@ -95,6 +95,16 @@ def test_a_gate_that_cannot_tell_them_apart_is_not_good_enough(
     calibrated: Calibrated, states: tuple[State, State]
 ) -> None:
     assert calibrated(*states)[0] == 75
+
+
+def test_an_interrupted_duet_ends_the_calibration_and_what_is_kept_is_said(
+    calibrated: Calibrated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        calibrated(ended=Ended.INTERRUPTED)
+    (kept,) = tmp_path.glob("*-*/run.json")  # the second duet is not begun
+    assert f"20 pairs of this duet are kept in {kept.parent}" in capsys.readouterr().err
+    assert not (tmp_path / CALIBRATION).exists()
 
 
 def test_what_was_found_holds_for_the_same_machine_and_size_only(calibrated: Calibrated) -> None:

@@ -120,7 +120,7 @@ def test_two_urls_are_compared_and_what_cannot_be_seen_is_said(tmp_path: Path) -
         found = duet(tmp_path, *sides, *SMALL, DELTACROWN_SECRET=SECRET)
     assert found.returncode in {0, 75, 99}, found.stdout + found.stderr
     run, told = latest(tmp_path)
-    assert len(told.blocks) == 9
+    assert len(told.blocks) in {10, 11}  # the first look, or the end
     assert told.sides == {
         "baseline": DuetSide(label=urls[0], platform=urls[0]),
         "candidate": DuetSide(label=urls[1], platform=urls[1]),

@@ -21,6 +21,17 @@ def test_no_user_joins_a_tournament_twice_within_a_supply() -> None:
     assert pairs.most_common(1)[0][1] == 1
 
 
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(0, 10_000))
+def test_within_a_supply_nobody_joins_a_tournament_twice_wherever_it_begins(
+    users: int, tournaments: int, first: int
+) -> None:
+    """A duet between servers takes its iterations from one supply, block after block."""
+    open_ones = range(1, tournaments) or range(1)
+    entries = Entries(range(users), open_ones, hot_tournament=0, full_tournaments=())
+    pairs = Counter(map(entries.at, range(first, first + entries.supply)))
+    assert pairs.most_common(1)[0][1] == 1
+
+
 def test_the_hot_tournament_gets_every_tenth_arrival_each_from_another_user() -> None:
     hot = [user for tournament, user in map(ENTRIES.at, range(500)) if tournament == 1]
     assert len(hot) == len(set(hot)) == 50

@@ -8,7 +8,7 @@ import tailguard as tg
 from tailguard.base.errors import UsageError
 from tailguard.engine.schedule import Poisson
 from tailguard.engine.workload import Load
-from tailguard.pipeline.preparation import within_rows
+from tailguard.pipeline.preparation import Place, within_rows
 from tailguard.suite.fixture import fixture_of_rows
 from tailguard.suite.plan import plan_scenario
 from tailguard.suite.resolver import Resolver
@@ -146,3 +146,27 @@ def test_too_few_rows_for_the_fewest_samples_or_for_the_users_are_refused(plan):
         within_rows(plan(), load(min_samples=9))
     with pytest.raises(UsageError, match="has 10 rows for 11 users of checkout"):
         within_rows(plan(), load(workers=11))
+
+
+def test_the_blocks_of_a_duet_share_rows_that_are_used_once_and_too_few_are_named_before_it_starts(plan):
+    """Ten rows: for two blocks of three iterations and two of a warm-up."""
+    short = load(max_samples=3, min_samples=3)
+    Place(first=5000, blocks=2).check_rows(plan(), short)
+    with pytest.raises(
+        UsageError,
+        match=r"10 rows: 3 pairs of blocks of checkout may take 15: .*, or give --pairs 2 or fewer",
+    ):
+        Place(first=5000, blocks=3).check_rows(plan(), short)
+    Place(first=5000, blocks=3).check_rows(plan("cycle"), short)
+
+
+def test_the_blocks_of_a_duet_take_each_row_once_from_the_first_on_the_warm_ups_from_the_last(plan):
+    short, taken = load(max_samples=3, min_samples=3), []
+    with Resolver() as resolver:
+        bound = resolver.bind(plan())
+        for before in range(2):
+            workload = Place(first=5000, before=before, blocks=2).workload(bound, short)
+            numbers = [workload.first + index for index in range(short.max_samples)]
+            numbers += [-1 - workload.first_warmup - index for index in range(short.warmup)]
+            taken += [bound.plan.rows["buyer"].at(number, 1)["id"] for number in numbers]
+    assert sorted(map(int, taken)) == list(range(10))

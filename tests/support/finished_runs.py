@@ -144,7 +144,7 @@ def _duet(folder: Path) -> Run:
         ),
     )
     found = compare_duet(run, duet)
-    run.put_duet(replace(duet, watched=found.watched, quality=gate_quality(found.ratios, 20)))
+    run.put_duet(replace(duet, watched=found.watched, quality=gate_quality(found.noise, 20)))
     return run
 
 
