@@ -20,6 +20,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from tailguard.base.errors import InvalidRunError, TailguardError
+from tailguard.base.ports import LOOPBACK
 from tailguard.locust.clock import LoopClock
 from tailguard.locust.hooks import (
     LoadTestHooks,
@@ -40,6 +41,8 @@ from tailguard.locust.messages import (
     packed,
     run_of,
 )
+from tailguard.locust.run_key import refuse_without_key
+from tailguard.locust.sealed_sockets import end, seal_sockets
 from tailguard.locust.worker.scenario_executor import ScenarioExecutor
 from tailguard.locust.worker.table import teller
 from tailguard.locust.worker.worker import Worker
@@ -82,9 +85,10 @@ class Bridge:
         self._run_time_s: float | None = None  # what --run-time leaves to us
 
     def listen(self) -> None:
-        """Take part in whatever locust does in this process."""
+        """Take part in whatever locust does in this process. Raises UsageError for a run key that cannot be used."""
+        self._key = seal_sockets()
         hooks: Any = events  # its methods ship no types
-        hooks.init_command_line_parser.add_listener(lambda parser, **_: self.load_test.add_options(parser))
+        hooks.init_command_line_parser.add_listener(self._add_options)
         hooks.init.add_listener(self._init)
         hooks.test_start.add_listener(self._test_start)
         hooks.spawning_complete.add_listener(self._spawned)
@@ -100,6 +104,11 @@ class Bridge:
         while self._worker is None:  # a worker that joins late is given users before locust says `init`
             gevent.sleep(IDLE_S)
         return self._worker.executor(slug)
+
+    def _add_options(self, parser: Any, **_: Any) -> None:
+        # Both would listen on all interfaces: whoever reaches the page may send load, and the users' tokens, anywhere.
+        parser.set_defaults(master_bind_host=LOOPBACK, web_host=LOOPBACK)
+        self.load_test.add_options(parser)
 
     def _init(self, environment: Environment, runner: Any, web_ui: Any = None, **_: Any) -> None:
         options: Any = environment.parsed_options
@@ -117,8 +126,7 @@ class Bridge:
             runner.register_message(TO_WORKER, self._worker_takes, concurrent=True)
         if isinstance(runner, MasterRunner | LocalRunner):
             runner.register_message(TO_MASTER, self._master_takes)
-            if self._options.headless or self._options.autostart:  # before the clock of --run-time starts
-                self._begin_early()
+            self._open(runner)
             if environment.shape_class is None:
                 self._run_time_s = take_run_time(self._options)
             if web_ui is not None:
@@ -149,12 +157,14 @@ class Bridge:
         except TailguardError as error:
             self._refuse(error)
 
-    def _begin_early(self) -> None:
+    def _open(self, runner: MasterRunner | LocalRunner) -> None:
         try:
-            self._run = self._begin()
+            if isinstance(runner, MasterRunner):
+                refuse_without_key(runner.master_bind_host, self._key())
+            if self._options.headless or self._options.autostart:  # before the clock of --run-time starts
+                self._run = self._begin()
         except TailguardError as error:
-            _say(f"Error: {error}")
-            sys.exit(error.exit_code)
+            end(error)
 
     def _begin(self) -> RunHooks:
         slugs = [each.scenario.name for each in self._runner.user_classes if hasattr(each, "scenario")]

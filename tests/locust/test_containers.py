@@ -14,7 +14,8 @@ from tests.support.locust_runs import ROOT
 IMAGE = "tailguard:latest"
 # Of locust's own options, those that master and workers are started with here.
 LOCUSTS = {"-f", "--master", "--worker", "--expect-workers", "--headless", "-u", "-r", "-t", "--host"} | {
-    "--master-host"
+    "--master-host",
+    "--master-bind-host",
 }
 
 
@@ -73,6 +74,15 @@ def test_every_word_of_a_command_is_known(words):
     assert words[:3] == ["locust", "-f", "scenarios"]
     options = {word.partition("=")[0] for word in words[1:] if word.startswith("-")}
     assert options <= LOCUSTS | our_options()
+
+
+def test_a_master_that_listens_beyond_its_machine_shares_a_run_key_with_its_workers():
+    assert len([words for words in commands() if "--master-bind-host=*" in words]) == 2
+    keys = {str(service["environment"]["TAILGUARD_RUN_KEY"]) for service in compose()["services"].values()}
+    assert keys == {"${TAILGUARD_RUN_KEY:?make one with openssl rand -hex 32}"}
+    assert all(
+        {"secretRef": {"name": "tailguard-run-key"}} in pod["containers"][0]["envFrom"] for pod in pods()
+    )
 
 
 def test_runs_are_written_to_the_volume_that_the_master_mounts():

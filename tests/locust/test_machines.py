@@ -65,8 +65,19 @@ def test_workers_in_network_namespaces_of_their_own_are_one_run(tmp_path):
     with ExitStack() as stack:
         address, names = stack.enter_context(namespaces(WORKERS))
         url, environment = stack.enter_context(served_on(address))
+        environment["TAILGUARD_RUN_KEY"] = secrets.token_hex(32)
         locust = stack.enter_context(processes(tmp_path, url, environment))
-        master = locust.master("-u", "4", "-r", "4", "-t", "6s", "RegistrationUser", workers=WORKERS)
+        master = locust.master(
+            f"--master-bind-host={address}",
+            "-u",
+            "4",
+            "-r",
+            "4",
+            "-t",
+            "6s",
+            "RegistrationUser",
+            workers=WORKERS,
+        )
         for name in names:
             words = [
                 "ip",
@@ -80,7 +91,13 @@ def test_workers_in_network_namespaces_of_their_own_are_one_run(tmp_path):
                 f"--master-host={address}",
             ]
             log = stack.enter_context((tmp_path / f"{name}.log").open("w", encoding="utf-8"))
-            options = {"cwd": ROOT, "stdout": log, "stderr": subprocess.STDOUT, "start_new_session": True}
+            options = {
+                "cwd": ROOT,
+                "env": environment,
+                "stdout": log,
+                "stderr": subprocess.STDOUT,
+                "start_new_session": True,
+            }
             worker = subprocess.Popen([*words, f"--master-port={locust.port}"], **options)
             stack.callback(end, worker)
         locust.ends(master, "master", 0, 75)

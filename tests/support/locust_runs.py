@@ -50,7 +50,8 @@ class Processes:
 
     def __init__(self, folder, url, environment, stack):
         self.folder, self.url, self.stack = folder, url, stack
-        self.environment = {key: value for key, value in environment.items() if not key.startswith("LOCUST_")}
+        kept = {key: value for key, value in environment.items() if not key.startswith("LOCUST_")}
+        self.environment = {**kept, "XDG_STATE_HOME": str(folder / "state")}
         self.runs = folder / "runs"
         self.port = free_port()
 
