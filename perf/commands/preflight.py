@@ -16,7 +16,7 @@ import click
     default=20,
     show_default=True,
     type=click.IntRange(1, 500),
-    help="Requests at once, to see a 429.",
+    help="Requests of each step, eight at once, to see a 429.",
 )
 def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int:
     """Check that a target can be load-tested: health, log-in, each step, throttles, connections, WebSocket.
@@ -28,18 +28,20 @@ def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int
 
     import tailguard as tg  # noqa: PLC0415
     from perf.commands.preflight_checks import Preflight  # noqa: PLC0415  # not for --help
-    from perf.mapping.target import load_mapping  # noqa: PLC0415
-    from tailguard.http import is_address  # noqa: PLC0415
+    from perf.mapping.target import STEPS, load_mapping  # noqa: PLC0415
+    from tailguard.http import check_address  # noqa: PLC0415
 
-    if not is_address(host):
-        raise tg.UsageError(
-            f"--host {host!r} is not an address: write it as https://host or http://host:port"
-        )
+    check_address(host, "--host")
     path = Path(target or "tailguard.toml")
     described = load_mapping(path) if target or path.is_file() else None
     if described is None:
         raise tg.UsageError(
             f"{path} describes no [target]: name a file with --target (docs/examples/deltacrown.toml)"
+        )
+    if all(described.why_unasked(step) for step in (*STEPS, "feed")):
+        raise tg.UsageError(
+            f"{path} has nothing to ask: a step needs its pool, such as [target.pools.tournaments] for register "
+            "(docs/reference/mapping.md)"
         )
     checks = Preflight(described, host.rstrip("/"), dsn, burst).run()
     worst = 0

@@ -13,6 +13,8 @@ from perf.platform import RowId
 
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _WHOLE = re.compile(r"-?(0|[1-9]\d*)")
+# A hot pair, and one that nobody else uses.
+LEAST_WALLETS = 4
 POOLS = (
     "users",
     "tournaments",
@@ -75,8 +77,12 @@ def rows_of_pools(pools: Mapping[str, Pool]) -> Rows:
     """Return the pools as scenarios make their data of them.
 
     Users are numbers of their pool's rows; tournaments, matches, wallets and registrations are their own ids. Raises
-    UsageError for a match whose participant is not in the pool of users.
+    UsageError for a match whose participant is not in the pool of users, or for too few wallets.
     """
+    if 0 < len(_rows(pools, "wallets")) < LEAST_WALLETS:
+        raise tg.UsageError(
+            f"[target.pools.wallets] has {len(pools['wallets'].rows)} rows: give {LEAST_WALLETS} or more"
+        )
     tournaments, broadcasts = _ids(pools, "tournaments"), _rows(pools, "broadcast_matches")
     return Rows(
         users=range(len(_rows(pools, "users")) or 1),

@@ -46,6 +46,16 @@ _PLACES = {
     "match_scores": {"user", "match"},
 }
 STEPS = tuple(_PLACES)
+# The pool that each step takes its rows from.
+POOL_OF_STEP = {
+    "register": "tournaments",
+    "submit": "matches",
+    "match_scores": "matches",
+    "transfer": "wallets",
+    "upload": "registrations",
+    "presigned_read": "registrations",
+    "feed": "broadcast_matches",
+}
 # The pool that each scenario takes its rows from.
 _POOLS = {
     "registration": "tournaments",
@@ -128,6 +138,12 @@ class TargetMapping:
         if step in self.steps or (step == "feed" and self.feed):
             return ""
         return self.absent.get(step, "not in the mapping")
+
+    def why_unasked(self, step: str) -> str:
+        """Return why a step cannot be asked, "" if it can: it is not there, or has no rows."""
+        pool = POOL_OF_STEP.get(step)
+        missing = f"there is no [target.pools.{pool}]" if pool and pool not in self.pools else ""
+        return self.why_absent(step) or missing
 
     def skipped(self, scenarios: Collection[str]) -> dict[str, str]:
         """Return those of our scenarios that cannot be played against this target, with the reason."""

@@ -22,7 +22,7 @@ from tailguard.duet.order import ServerOrder, SideOrder, settings_of
 from tailguard.duet.shared_servers import SIDES, SharedServers
 from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.started_server import ask
-from tailguard.http.connections import is_address
+from tailguard.http.connections import check_address
 from tailguard.http.tls import read_tls
 from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.duet import SideName
@@ -166,10 +166,11 @@ def _check_side(name: str, side: SideSpec) -> None:
     if side.command:
         words_of(side.command)
         return
+    check_address(side.url, f"--{name}-url")
     address = urlsplit(side.url)
-    if not is_address(side.url) or address.path.strip("/") or address.query or address.username is not None:
+    if address.path.strip("/") or address.query or address.username is not None:
         raise UsageError(
-            f"--{name}-url is not an address of a server: write http://host:port, with no log-in and no path"
+            f"--{name}-url is not the address of a server alone: write http://host:port, with no log-in and no path"
         )
     if side.environ:
         raise UsageError(

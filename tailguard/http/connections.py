@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
+from tailguard.base.errors import UsageError
+from tailguard.base.secrets import mask
+
 TIMEOUT_S = 10.0  # what the platform itself gives a statement; a client that waits longer has gone
 # A kept connection is not trusted after this: the server may close it (uvicorn's own default is 5 s, ours 75) just
 # while a request is on its way, and a POST must not be sent twice.
@@ -74,6 +77,16 @@ class HttpConnections:
         if target.scheme == "https":
             return http.client.HTTPSConnection(target.netloc, timeout=self._timeout_s, context=self._tls)
         return http.client.HTTPConnection(target.netloc, timeout=self._timeout_s)
+
+
+def check_address(url: str, where: str) -> None:
+    """Raise UsageError, naming `where` it was given, for what is not http(s)://host or http(s)://host:port."""
+    if not is_address(url):
+        meant = f"http://{url}" if "://" not in url else ""
+        raise UsageError(
+            f"{where} is {mask(url)!r}: that is not an address of a service; write "
+            f"{mask(meant) if is_address(meant) else 'http://host:port'}"
+        )
 
 
 def is_address(host: str) -> bool:

@@ -1,24 +1,20 @@
 """What a run measures: a service of yours that runs already, or what the suite starts itself."""
 
-from tailguard.base.errors import UsageError
 from tailguard.base.secrets import mask
 from tailguard.config.merge import Config
-from tailguard.http.connections import is_address
+from tailguard.http.connections import check_address
 from tailguard.record.run_record import Platform
 from tailguard.suite.run import Run, Target
 
 IN_PROCESS, HTTP = "in-process", "http"
 
 
-def target_of(config: Config) -> Target:
-    """Return the target that a configuration names. Raises UsageError if it is not an address."""
+def target_of(config: Config, where: str = "target.url (--target)") -> Target:
+    """Return the target that a configuration names, given `where`. Raises UsageError if it is not an address."""
     url = config.target.url.rstrip("/")
     if not url:
         return Target("")
-    if not is_address(url):
-        raise UsageError(
-            f"target.url (--target) is {mask(url)!r}: that is not an address of a service; write http://host:port"
-        )
+    check_address(url, where)
     return Target(url, str(config.suite.file) if config.suite else "")
 
 

@@ -29,7 +29,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["run", "--nonsense"], "No such option"),
         (["report", "no-such-run"], "no-such-run is not a run"),
         (["history", "--runs-dir", "runz"], "There is no folder runz"),
-        (["preflight", "--host", "staging"], "--host 'staging' is not an address: write it as https://host"),
+        (["preflight", "--host", "staging"], "--host is 'staging': that is not an address of a service; write http://staging"),
         (["preflight", "--host", "https://staging"], "name a file with --target"),
         (["preflight", "--host", "https://staging", "--target", "t.toml"], "t.toml: No such file"),
     ],

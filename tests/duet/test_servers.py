@@ -78,7 +78,10 @@ def latest(tmp_path: Path) -> tuple[RunRecord, Duet]:
             ["--baseline-url", "http://127.0.0.1:1", "--candidate-url", "http://127.0.0.1:1/"],
             "the same server",
         ),
-        (["--baseline-url", "staging", "--candidate-command", SERVE], "--baseline-url is not an address"),
+        (
+            ["--baseline-url", "staging", "--candidate-command", SERVE],
+            "--baseline-url is 'staging': that is not an address of a service; write http://staging",
+        ),
         (["--baseline-url", "http://me:hunter2@h:1", "--candidate-command", SERVE], "with no log-in"),
         (["--baseline-command", "serve --port 80", "--candidate-command", SERVE], "write {port} there"),
         (["--baseline-command", "'serve {port}", "--candidate-command", SERVE], "cannot be read"),

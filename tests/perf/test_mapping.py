@@ -1,5 +1,6 @@
 """A mapping asks a platform that is shaped unlike the reference, and every mistake in it is named."""
 
+import re
 import threading
 from contextlib import closing, contextmanager
 
@@ -237,6 +238,7 @@ def test_tokens_are_read_from_a_file_or_signed_with_the_test_systems_secret(tmp_
         ('feed = "this', 'submit = "this', "denies submit"),
         ("[target.pools.wallets]", "[target.pools.purses]", "no pool of ours"),
         ('id = "1..6"', 'id = "6..1"', "a range of ids"),
+        ('id = "1..6"', 'id = "1..3"', "[target.pools.wallets] has 3 rows: give 4 or more"),
         ('file = "games.csv"', 'file = "no.csv"', "cannot read"),
         ("throttled = [503]", "throttled = [503]\nhealthy = 1", "'healthy' is unknown"),
     ],
@@ -245,9 +247,9 @@ def test_a_mistake_in_a_mapping_is_named_with_its_place(tmp_path, right, wrong, 
     assert right in MAPPING
     path = write_mapping(tmp_path, MAPPING.replace(right, wrong, 1))
     with pytest.raises(UsageError) as caught:
-        pools_in(path)
+        rows_of_pools(pools_in(path))
     assert told in str(caught.value)
-    assert "other.toml" in str(caught.value)
+    assert "other.toml" in str(caught.value) or "[target.pools." in str(caught.value)
 
 
 def test_preflight_says_what_is_ready_what_is_absent_and_what_is_not(other, tmp_path):
@@ -274,15 +276,54 @@ def test_preflight_shows_where_a_redirect_leads_and_what_a_failed_step_said(othe
     assert '404 (X-Request-Id r-9): {"oops": "no such place"}. Expected 202: check' in done.output
 
 
-def test_preflight_sees_a_target_that_throttles(other, tmp_path):
-    other[1].most_requests = 24
-    done = CliRunner().invoke(
-        preflight,
-        ["--host", other[0], "--target", str(write_mapping(tmp_path)), "--burst", "30"],
-        standalone_mode=False,
+def preflighted(host, path, *words):
+    return CliRunner().invoke(
+        preflight, ["--host", host, "--target", str(path), *words], standalone_mode=False
     )
-    assert "throttled: lift the target's rates" in done.output
+
+
+def test_preflight_sees_a_target_that_throttles_a_step(other, tmp_path):
+    other[1].most_requests = 24
+    done = preflighted(other[0], write_mapping(tmp_path), "--burst", "30")
+    assert re.search(
+        r"FAILED   burst register: \d+ of 30 requests were throttled: lift the target's rates", done.output
+    )
     assert done.return_value == 65
+
+
+def test_preflights_burst_asks_each_step_that_may_be_asked_again_and_again(other, tmp_path):
+    done = preflighted(other[0], write_mapping(tmp_path))
+    bursts = [line[9:].partition(":")[0] for line in done.output.splitlines() if "burst" in line]
+    assert bursts == ["burst register", "burst transfer", "burst presigned_read"]  # a match may be used once
+
+
+def test_preflight_says_if_its_burst_met_no_step(other, tmp_path):
+    text = MAPPING[: MAPPING.index("[target.steps.register]")] + (
+        '[target.steps.submit]\nmethod = "PUT"\npath = "/games/{match.id}/score"\n'
+        'form = { home = "{score1}", away = "{score2}" }\nexpect = [204]\n'
+    )
+    done = preflighted(other[0], write_mapping(tmp_path, text))
+    assert "burst /alive (health only: no step may be asked again and again): 20 requests" in done.output
+
+
+def test_preflight_compares_what_was_uploaded_with_what_is_read(other, tmp_path):
+    text = MAPPING.replace(
+        'link = "at"\n', ""
+    )  # so that the answer with the link is taken for the certificate
+    done = preflighted(other[0], write_mapping(tmp_path, text))
+    assert "FAILED   step presigned_read: CertificateChangedError" in done.output
+    assert done.return_value == 65
+
+
+def test_preflight_leaves_out_a_step_without_rows_and_refuses_a_target_without_any(other, tmp_path):
+    start, end = MAPPING.index("[target.pools.tournaments]"), MAPPING.index("[target.steps.register]")
+    one_pool = MAPPING[:start] + '[target.pools.wallets]\ngenerate = { id = "1..4" }\n' + MAPPING[end:]
+    done = preflighted(other[0], write_mapping(tmp_path, one_pool))
+    assert "skipped  step register: there is no [target.pools.tournaments]" in done.output
+    assert "ok       step transfer" in done.output
+    refused = preflighted(other[0], write_mapping(tmp_path, MAPPING[:start] + MAPPING[end:])).exception
+    assert isinstance(refused, UsageError)
+    assert "has nothing to ask: a step needs its pool" in str(refused)
 
 
 def test_preflight_counts_the_databases_connections(other, tmp_path, postgres):

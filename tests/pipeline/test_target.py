@@ -22,11 +22,17 @@ def test_a_target_is_known_by_its_address_and_the_file_that_describes_it(pytestc
     assert target_of(config("http://shop.example:8000/")) == Target("http://shop.example:8000", file)
 
 
-@pytest.mark.parametrize("url", ["shop.example", "ftp://shop.example", "http://:80"])
-def test_what_is_not_an_address_is_named(url: str) -> None:
-    with pytest.raises(
-        UsageError, match=r"target\.url .* is not an address of a service; write http://host:port"
-    ):
+@pytest.mark.parametrize(
+    ("url", "write"),
+    [
+        ("shop.example", "http://shop.example"),
+        ("localhost:8000", "http://localhost:8000"),
+        ("ftp://shop.example", "http://host:port"),
+        ("http://:80", "http://host:port"),
+    ],
+)
+def test_what_is_not_an_address_is_named_with_what_is_meant(url: str, write: str) -> None:
+    with pytest.raises(UsageError, match=rf"target\.url .* is not an address of a service; write {write}$"):
         target_of(config(url))
 
 

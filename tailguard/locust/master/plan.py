@@ -98,7 +98,7 @@ def target_of(selection: Selection, config: Config) -> Target:
     described = path is not None and "target" in read_table(path)[0]
     if selection.target and not described:
         raise UsageError(f"{path} has no [target]: describe the target's routes there")
-    url = target.target_of(config).url
+    url = target.target_of(config, "--host, or url of [target],").url
     if described and not url:
         raise UsageError(f"{path} describes a target, but no --host says where it is")
     return Target(url, str(path) if described else "")
