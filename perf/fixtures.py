@@ -2,18 +2,18 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import tailguard as tg
-from perf.adapters.choice import HTTP, IN_PROCESS, check_adapter, lacking
-from perf.adapters.opening import called_in_process, of_your_own, over_http, secret_of_target
+from perf.adapters.choice import HTTP, IN_PROCESS, check_adapter, lacking, of_your_own
+from perf.adapters.opening import called_in_process, over_http, secret_of_target, your_own
 from perf.mapping.opened import MappedTarget, open_target
 from perf.mapping.pools import check_once
 from perf.mapping.target import load_mapping
-from perf.offer import Offer, rows_of
-from perf.platform import NEEDED
+from perf.offer import Offer, World, rows_of
+from perf.platform import NEEDED, ShowsDatabase
 from perf.reference import Reference, make_tables
 from perf.reference_process import served
 from perf.store import Store
@@ -36,7 +36,7 @@ def adapter(config: tg.Config, target: tg.Target) -> str:
     """How the platform is reached; an adapter of your own has what the chosen scenarios need."""
     if config.platform == IN_PROCESS:
         return HTTP if target.url else IN_PROCESS
-    if config.platform != HTTP:
+    if of_your_own(config.platform):
         check_adapter(config.platform, config.scenarios or NEEDED)
     return config.platform
 
@@ -112,6 +112,12 @@ def offer(adapter: str, seeded: Seeded, mapped: MappedTarget | None, run: tg.Run
 
 
 @tg.fixture
+def world(offer: Offer, postgres: Postgres) -> World:
+    """What an adapter of your own may know."""
+    return World(offer.rows, postgres.conninfo)
+
+
+@tg.fixture
 def platform(
     adapter: str,
     mapped: MappedTarget | None,
@@ -120,6 +126,7 @@ def platform(
     target: tg.Target,
     connections: Exchange,
     run: tg.Run,
+    world: World,
 ) -> Iterator[object]:
     """The platform as scenarios ask it; each says in its own types what it needs."""
     opened: AbstractContextManager[object]
@@ -130,15 +137,22 @@ def platform(
     elif adapter == HTTP:
         opened = nullcontext(over_http(url, reference, connections, run.note, used=bool(target.url)))
     else:
-        opened = of_your_own(adapter)
+        opened = your_own(adapter, world)
     with opened as platform:
         yield platform
 
 
 @tg.fixture
-def database(postgres: Postgres) -> Iterator[Reader]:
-    """A connection of the suite's own, for invariants."""
+def database(adapter: str, platform: object, postgres: Postgres, run: tg.Run) -> Iterator[Reader]:
+    """A connection of the suite's own, for invariants; to the database that an adapter of your own shows."""
     if not postgres.conninfo:
         tg.skip("the target's database is not ours to read")
-    with postgres.reader() as reader:
+    conninfo = postgres.conninfo
+    if of_your_own(adapter):
+        if not isinstance(platform, ShowsDatabase):
+            why = f"{adapter} shows no database: give it a method database() (perf/platform.py)"
+            run.note("nothing_checked", why)
+            tg.skip(why)
+        conninfo = platform.database()
+    with closing(Reader(conninfo)) as reader:
         yield reader

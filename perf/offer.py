@@ -1,7 +1,7 @@
 """What the platform under test offers: which rows scenarios work on, and which steps it has."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import tailguard as tg
@@ -37,6 +37,20 @@ class Rows:
     unwatched: Sequence[Played]
     wallets: Sequence[RowId]
     awards: Sequence[RowId]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What an adapter of your own is called with: the ids that its steps will be given.
+
+    Attributes:
+        rows: the ids. They are rows of the seed, in the tables of `reference/schema.sql`.
+        conninfo: where those tables are, libpq's way, with their schema as the search path. An adapter may work on
+            them, or on a database of its own in which these ids stand for rows of its own.
+    """
+
+    rows: Rows
+    conninfo: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

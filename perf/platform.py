@@ -1,8 +1,8 @@
 """What journeys ask of the platform under test: a small protocol for each step.
 
-Adapters are in-process, HTTP, a mapped target, or one of your own with the methods that your scenarios need. A clean,
-expected refusal raises one of `REFUSALS`; anything else raised is an error. Methods are called from several threads at
-once.
+Adapters are in-process, HTTP, a mapped target, or one of your own: a class with the methods that your scenarios need
+and `close`, called with its `World` (perf/offer.py). A clean, expected refusal raises one of `REFUSALS`; anything else
+raised is an error. Methods are called from several threads at once. docs/how-to/platform-adapter.md shows one.
 """
 
 from collections.abc import Mapping
@@ -30,6 +30,13 @@ class RefusedError(Exception):
 
 # What counts as a refusal, apart from ok and error, in every scenario.
 REFUSALS = (Conflict, RefusedError)
+
+
+class Entered(Protocol):
+    """An entry; the user's number is the one that was to join."""
+
+    @property
+    def user_id(self) -> int: ...
 
 
 class Submitted(Protocol):
@@ -71,11 +78,21 @@ class Closes(Protocol):
 
 
 @runtime_checkable
+class ShowsDatabase(Protocol):
+    """What an adapter of your own may have, too. Without it no invariant is checked, and no run passes."""
+
+    def database(self) -> str:
+        """Return the conninfo of the database where what the steps did can be seen, in tables of DeltaCrown's names."""
+        ...
+
+
+@runtime_checkable
 class Registers(Protocol):
     """Step `register`."""
 
-    def register(self, tournament_id: RowId, user_id: int, /) -> object:
+    def register(self, tournament_id: RowId, user_id: int, /) -> Entered:
         """Let a user join a tournament."""
+        ...
 
 
 @runtime_checkable

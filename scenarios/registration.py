@@ -71,7 +71,9 @@ def entries(offer: Offer, run: tg.Run) -> Entries:
 @tg.scenario(rate="100/s", steps=["register"], refusals=REFUSALS, slo=["refusal rate <= 8%"])
 def registration(it: tg.Iteration, platform: Registers, entries: Entries) -> None:
     """Join."""
-    it.step("register", platform.register, *entries.at(it.number))
+    tournament, user = entries.at(it.number)
+    entered = it.step("register", platform.register, tournament, user)
+    assert entered.user_id == user
 
 
 @registration.invariants

@@ -31,7 +31,7 @@ _FALLBACKS = re.compile(
 class Entry(msgspec.Struct, frozen=True):
     """An answer to `register`."""
 
-    user: int
+    user_id: int = msgspec.field(name="user")
 
 
 class SubmittedResult(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import tailguard as tg
 from perf.adapters.choice import load_adapter
 from perf.adapters.http import HttpPlatform, Note, Tokens
 from perf.adapters.in_process import InProcessPlatform
+from perf.offer import World
 from perf.platform import Closes
 from perf.reference import Reference
 from perf.secret import VARIABLE, secret_in
@@ -48,7 +49,7 @@ def over_http(
 
 
 @contextmanager
-def of_your_own(adapter: str) -> Iterator[Closes]:
+def your_own(adapter: str, world: World) -> Iterator[Closes]:
     """Open an adapter of yours while the `with` lasts."""
-    with closing(load_adapter(adapter)()) as platform:
+    with closing(load_adapter(adapter)(world)) as platform:
         yield platform

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from perf.adapters.http import Note, StoredCertificate, SubmittedResult
+from perf.adapters.http import Entry, Note, StoredCertificate, SubmittedResult
 from perf.mapping.login import Credential
 from perf.mapping.pools import Pool
 from perf.mapping.target import Step, TargetMapping
@@ -72,12 +72,13 @@ class MappedPlatform:
         """Use these credentials from now on."""
         self._credentials = credentials
 
-    def register(self, tournament_id: RowId, user_id: int) -> None:
-        """Let a user join a tournament."""
+    def register(self, tournament_id: RowId, user_id: int) -> Entry:
+        """Let a user join a tournament. What an answer of yours tells of the entry is not read."""
         if "users" in self._left:
             self._take("users", self._user(user_id)["id"])
         tournament = self._row("tournaments", tournament_id) or self._row("full_tournaments", tournament_id)
         self._ask("register", {"tournament": tournament}, user=user_id)
+        return Entry(user_id)
 
     def submit_result(
         self, match_id: RowId, user_id: int, score1: int, score2: int, version: int | None = None

@@ -55,7 +55,8 @@ class Run:
     def note(self, name: str, value: object) -> None:
         """Note a fact; a later one of the same name takes its place.
 
-        These end as doubts of the run: "throttled" and "pool_exhausted", each with what was seen, make it INVALID;
+        These end as doubts of the run: "throttled", "pool_exhausted" and "nothing_checked", each with what was seen,
+        make it INVALID;
         "invariants_unchecked" says why some were not; "SCENARIO.STEP" says why that step is skipped.
         """
         self.notes[name] = value

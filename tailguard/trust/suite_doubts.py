@@ -7,6 +7,8 @@ from tailguard.record.doubt import SKIPPED_SCENARIO, Doubt, Grade
 # What a fixture notes (`run.note`) if the target's limiter answered instead of it, or a pool of rows ran out.
 THROTTLED, EXHAUSTED = "throttled", "pool_exhausted"
 UNCHECKED = "invariants_unchecked"
+# What a fixture notes if what the platform did can be seen nowhere, so that any answer would do.
+NOTHING_CHECKED = "nothing_checked"
 # What a run notes if a journey's own code blocked the event loop that all its users share.
 HELD_LOOP = "held_loop"
 # As for a thread of the generator's own (`machine_doubts`); from a second on no scheduler is to blame, and all that was
@@ -15,6 +17,7 @@ WARN_HELD_MS, GRAVE_HELD_MS = 250.0, 1000.0
 _NOTED = {
     THROTTLED: (Grade.GRAVE, "no answer 429", "lift the rate on the target, then measure again"),
     EXHAUSTED: (Grade.GRAVE, "a row for each iteration", "give the pool more rows, or end sooner"),
+    NOTHING_CHECKED: (Grade.GRAVE, "invariants that see what was done", "show them where it can be read"),
     HELD_LOOP: (Grade.WARN, "the loop comes back within 50 ms", "await what waits there, or make it a step"),
 }
 

@@ -10,10 +10,12 @@ from perf.platform import NEEDED
 from reference.seed import Seeded
 from tailguard.base.errors import UsageError
 from tailguard.postgres import Postgres
+from tailguard.record.doubt import Grade
 from tailguard.suite.fixture import fixture
 from tailguard.suite.invariants import SkippedError
 from tailguard.suite.resolver import Resolver
 from tailguard.suite.run import Run, Shard, Target
+from tailguard.trust.suite_doubts import doubts_of_notes
 from tests.support.played import bound, built_ins, planned
 from tests.support.web_served import SIZE
 
@@ -26,15 +28,22 @@ def acme(tmp_path, monkeypatch):
     """An adapter of somebody's own, which can register and submit, and nothing else."""
     source = """
         class Acme:
+            def __init__(self, world):
+                self.world = world
             def register(self, tournament_id, user_id): ...
             def submit_result(self, match_id, user_id, score1, score2, version): ...
             def close(self): ...
         class Open:
             def register(self, tournament_id, user_id): ...
-        made = Acme()
+        class Worldless:
+            def register(self, tournament_id, user_id): ...
+            def close(self): ...
+        made = Acme(None)
     """
     (tmp_path / "acme_perf.py").write_text(dedent(source))
-    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "acme_broken.py").write_text("1 / 0")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     yield "acme_perf"
     sys.modules.pop("acme_perf", None)
 
@@ -56,14 +65,19 @@ def test_all_that_an_adapter_lacks_is_named_at_once(acme):
     [
         ("acme_perf", "package.module:Name"),
         ("acme_perf:", "package.module:Name"),
+        ("../acme:Acme", "package.module:Name"),
+        (".acme:Acme", "package.module:Name"),
         ("acme_perv:Acme", "'acme_perv' cannot be imported"),
+        ("acme_broken:Acme", "'acme_broken' cannot be imported .ZeroDivisionError"),
+        ("os:system", "'os' has no class 'system'"),
+        ("acme_perf:Worldless", r"write def __init__\(self, world\)"),
         ("acme_perf:Amce", "'acme_perf' has no class 'Amce'"),
         ("acme_perf:made", "'acme_perf' has no class 'made'"),
     ],
 )
 def test_an_adapter_that_cannot_be_found_is_named_with_the_reason(acme, spec, told):
     with pytest.raises(UsageError, match=told):
-        check_adapter(spec, ())
+        check_adapter(spec, ["registration"])
 
 
 def test_an_adapter_is_checked_before_anything_is_started(acme, tmp_path):
@@ -92,8 +106,14 @@ def test_a_fault_that_there_is_not_is_named_before_anything_is_started(tmp_path,
 
 def test_the_scenarios_of_an_adapter_of_ones_own_run_on_it(acme, tmp_path):
     flags = {"platform": f"{acme}:Acme", "scenarios": ["registration"]}
-    with bound("registration", built_ins(tmp_path, flags=flags), seeded=SEEDED) as scenario:
-        assert scenario.unchecked == "the target's database is not ours to read"
+    run, postgres = Run("r1", 7), UNREACHABLE
+    given = built_ins(tmp_path, flags=flags, run=run, postgres=postgres)
+    with bound("registration", given, seeded=SEEDED) as scenario:
+        assert "shows no database: give it a method database()" in scenario.unchecked
+        adapter = next(each for each in scenario.shared if type(each).__name__ == "Acme")
+    assert (adapter.world.rows.users, adapter.world.conninfo) == (SEEDED.users, postgres.conninfo)
+    (doubt,) = doubts_of_notes(run.notes)
+    assert (doubt.kind, doubt.grade) == ("nothing_checked", Grade.GRAVE)
 
 
 def test_other_processes_get_the_same_rows_and_each_has_matches_of_its_own(tmp_path, monkeypatch):

@@ -60,7 +60,7 @@ def test_it_has_every_step(platform, protocol):
 
 
 def test_a_registration_and_its_refusals(platform):
-    assert platform.register(1, 10).user == 10
+    assert platform.register(1, 10).user_id == 10
     with pytest.raises(Conflict, match="already registered"):
         platform.register(1, 10)
     small = SEEDED.small_tournaments[0]

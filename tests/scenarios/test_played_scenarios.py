@@ -2,6 +2,8 @@
 
 import pytest
 
+from perf.adapters.in_process import InProcessPlatform
+from perf.mapping.mapped import Tried
 from reference.database import create_tables
 from reference.seed import seed_platform
 from tailguard.postgres.database import schema_on
@@ -69,8 +71,57 @@ def test_transfers_conserve_the_money_and_a_key_that_is_used_for_another_amount_
         "every balance is the sum of its ledger",
         "no balance is below zero",
         "every transfer has both its rows",
+        "every acknowledged transfer has its rows",
         "no deadlock",
     ]
+
+
+class Hollow:
+    """A platform that says yes to everything, does nothing, and answers what it was made with."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def register(self, *_):
+        return self.answer
+
+    def transfer(self, *_):
+        return self.answer
+
+
+@pytest.mark.parametrize("name", ["registration", "economy_transfer"])
+def test_an_answer_that_says_nothing_is_an_error(fixtures, seeded, name):
+    with bound(name, fixtures, seeded=seeded, platform=Hollow(None)) as scenario:
+        measured, _ = play(scenario, 50)
+    assert broken(measured, {})[0] == {"AttributeError"}
+
+
+def test_a_platform_that_does_nothing_breaks_the_invariant_of_what_it_acknowledged(fixtures, seeded):
+    with bound("economy_transfer", fixtures, seeded=seeded, platform=Hollow(Tried())) as scenario:
+        _, invariants = play(scenario, 50)
+    assert [name for name, each in invariants.items() if not each.held] == [
+        "every acknowledged transfer has its rows"
+    ]
+
+
+class Forgetful(Hollow):
+    """A platform that looks at the key of a transfer alone, and answers the first result for whatever amount."""
+
+    def __init__(self, platform):
+        self.platform, self.amounts = platform, {}
+
+    def transfer(self, sender, receiver, amount, key):
+        return self.platform.transfer(sender, receiver, self.amounts.setdefault(key, amount), key)
+
+
+def test_a_key_that_is_acknowledged_for_a_second_amount_is_an_error(fixtures, seeded):
+    with bound("economy_transfer", fixtures, seeded=seeded) as scenario:
+        (reference,) = (each for each in scenario.shared if isinstance(each, InProcessPlatform))
+        forgetful = Forgetful(reference)
+        with bound("economy_transfer", fixtures, seeded=seeded, platform=forgetful) as other:
+            measured, invariants = play(other, 200)
+    assert broken(measured, invariants) == ({"AssertionError"}, [])
+    assert (measured.samples.outcome == ERROR).sum() == 2
 
 
 def test_a_platform_that_overfills_a_tournament_breaks_its_invariant(fixtures, seeded, monkeypatch):
