@@ -32,6 +32,10 @@ from tailguard.config.stated_load import stated_rate, stated_seconds
 @click.option("--s3-endpoint", help="Your S3 (with the usual AWS variables; default: an embedded one).")
 @click.option("--target", metavar="URL", help="Your service, which runs already: http://host:port.")
 @click.option("--platform", help="in-process (default), http, or an adapter of yours: package.module:Name.")
+@click.option(
+    "--objective", "limits", multiple=True, metavar="LIMIT",
+    help="A limit more: 'checkout p95 <= 250ms', 'SCENARIO: error rate < 1%'; may be given again.",
+)  # fmt: skip
 @click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml).")
 @click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
 @click.option(
@@ -41,7 +45,12 @@ from tailguard.config.stated_load import stated_rate, stated_seconds
     "--migrations/--no-migrations", default=None, help="Prove the index migrations too (default: yes)."
 )
 def run(
-    paths: Sequence[str], file: str | None, profile: str | None, sets: Sequence[str], **flags: Any
+    paths: Sequence[str],
+    file: str | None,
+    profile: str | None,
+    sets: Sequence[str],
+    limits: Sequence[str],
+    **flags: Any,
 ) -> int:
     """Measure the scenarios of a file, a folder or, without one, of the whole suite; judge them, write the report."""
     if paths and file:
@@ -52,7 +61,7 @@ def run(
     config = load_config(profile, file=file, sets=sets, flags=named(flags), suite=suite)
     from tailguard.pipeline.session import run_session
 
-    return run_session(config, command=["tailguard", *sys.argv[1:]])
+    return run_session(config, command=["tailguard", *sys.argv[1:]], asked=limits)
 
 
 def named(flags: Mapping[str, Any]) -> dict[str, OptionValue]:

@@ -39,7 +39,7 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
     return tuple(
         _verdict(
             item,
-            _distrusted(_in_spite(decision, item, record), _reasons(record, item)),
+            _distrusted(_asked(_in_spite(decision, item, record), item, objectives), _reasons(record, item)),
             _observed(item, samples.get(item.scenario)),
         )
         for item, decision in zip(objectives.items, correct_fails(alone), strict=True)
@@ -129,6 +129,14 @@ def _in_spite(decision: Decision, objective: Objective, record: RunRecord) -> De
     if any(_is_harmless(doubt, objective, record) for doubt in _grave(record, objective.scenario)):
         return replace(decision, why=f"{decision.why}; the late generator takes only latencies away")
     return decision
+
+
+def _asked(decision: Decision, objective: Objective, objectives: Objectives) -> Decision:
+    """Let no error rate pass alone: fast or slow, a scenario without a limit was asked nothing."""
+    if decision.state is not State.PASS or objective.scenario not in objectives.unasked:
+        return decision
+    why = f"nothing to judge: no limit is stated for {objective.scenario}; this alone: {decision.why}"
+    return replace(decision, state=State.INCONCLUSIVE, why=why)
 
 
 def _distrusted(decision: Decision, reasons: Sequence[str]) -> Decision:

@@ -1,5 +1,6 @@
 """One session of `tailguard run`: from the configuration to the verdicts, the report and the exit code."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,33 +9,68 @@ import click
 
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State
-from tailguard.base.text_format import count, duration_ms, duration_s
+from tailguard.base.text_format import count, duration_ms, duration_s, limit_ms
 from tailguard.config.merge import Config
 from tailguard.engine.measure import Progress
 from tailguard.engine.quantiles import estimate
-from tailguard.judge.budget import SampleBudget, lint
+from tailguard.judge.budget import SampleBudget, lint, needed_for
 from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.judge.stopping_rule import StoppingRule
+from tailguard.judge.suggest import suggest
 from tailguard.pipeline.finish import finish
 from tailguard.pipeline.progress import Progress as Lines
 from tailguard.pipeline.suite_run import Watch, run_suite
 from tailguard.record.objective import Objectives
+from tailguard.record.run_record import RunRecord
 from tailguard.record.scenario import ScenarioEnded
 from tailguard.suite.discovery import open_suite
 
+log = logging.getLogger(__name__)
 
-def run_session(config: Config, command: Sequence[str]) -> int:
-    """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else."""
+
+def run_session(config: Config, command: Sequence[str], asked: Sequence[str] = ()) -> int:
+    """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else.
+
+    `asked` are limits beside those that the suite states.
+    """
     # What is misspelt is named before anything starts.
     config, suite = open_suite(config)
     suite.choose(config.scenarios or suite.scenarios)
-    objectives = configured_objectives(config, suite.steps, suite.limits)
+    objectives = configured_objectives(config, suite.steps, suite.limits, asked)
     warn_undecidable(config, objectives)
+    say_needed(config, objectives)
     rule = StoppingRule(objectives)
     with Lines() as lines:
         watch = Watch(rule, LiveLine(lines, objectives, rule))
         run = run_suite(config, watch, objectives=objectives, command=command)
-    return finish(run, config.suite)
+    code = finish(run, config.suite)
+    propose(run.record, objectives.unasked)
+    return code
+
+
+def say_needed(config: Config, objectives: Objectives) -> None:
+    """Say how many samples the limits of each scenario need at least, and the seconds that those take."""
+    for name, rule in objectives.rules.items():
+        needed = max((needed_for(item, rule) for item in objectives.of(name)), default=0)
+        load = config.load_of(name)
+        takes = (
+            ""
+            if load.schedule == "closed"
+            else f", {duration_s(needed / load.rate_per_s)} at {load.rate_per_s:g}/s"
+        )
+        log.info(
+            "%s: its limits need %s samples%s; it has %s at most",
+            name, count(needed), takes, duration_s(load.max_seconds),
+        )  # fmt: skip
+
+
+def propose(record: RunRecord, unasked: Sequence[str]) -> None:
+    """Print limits for the scenarios that have none, twice what was measured."""
+    for each in suggest([record]) if unasked and record.scenarios else ():
+        if each.scenario in unasked and each.limit_ms is not None:
+            click.echo(
+                f"Propose for {each.scenario}: {each.step} {each.quantile} <= {limit_ms(each.limit_ms)}"
+            )
 
 
 def warn_undecidable(config: Config, objectives: Objectives) -> None:

@@ -57,11 +57,16 @@ class Rule(Part, frozen=True, kw_only=True):
 
 
 class Objectives(Part, frozen=True, kw_only=True):
-    """All objectives of a run and the rule of each scenario; `source` is the file that they come from."""
+    """All objectives of a run and the rule of each scenario; `source` is the file that they come from.
+
+    `unasked` are the scenarios that nobody stated a limit for: they have the usual error rate, which alone passes
+    nothing.
+    """
 
     items: tuple[Objective, ...]
     rules: Mapping[str, Rule]
     source: str = ""
+    unasked: tuple[str, ...] = ()
 
     def of(self, scenario: str) -> tuple[Objective, ...]:
         """Return the objectives of one scenario."""

@@ -344,6 +344,111 @@ def test_a_limit_that_the_file_states_otherwise_is_refused_with_both(monkeypatch
         configured_objectives(config, KNOWN, STATED)
 
 
+ASKED_OF = {"browse": ("find", "open"), "buy": ("pay",), "free": ()}
+
+
+def asked(*texts, scenarios=("browse", "buy"), stated=None):
+    known = {name: ASKED_OF[name] for name in scenarios}
+    config = load_config("smoke", environ={})
+    return [item.name for item in configured_objectives(config, known, stated or {}, texts).items]
+
+
+@pytest.fixture
+def no_file(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tailguard.toml").write_text("[suite]\n", "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("pay p99 <= 900ms", "buy p99 <= 900ms"),
+        ("open p95 <= 9ms", "browse open p95 <= 9ms"),
+        ("buy p95 <= 9ms", "buy p95 <= 9ms"),
+        ("browse: find p95 <= 9ms", "browse p95 <= 9ms"),
+        ("browse: p95 <= 9ms", "browse p95 <= 9ms"),
+        ("buy : error rate < 5%", "buy error rate < 5%"),
+    ],
+)
+def test_a_limit_that_is_asked_for_finds_its_scenario_by_name_or_by_step(no_file, text, name):
+    assert name in asked(text)
+
+
+def test_a_step_that_is_not_declared_may_have_the_name_of_its_scenario(no_file):
+    limits = asked("free p95 <= 9ms", "free error rate < 2%", scenarios=["free", "buy"])
+    assert limits[:2] == ["free free p95 <= 9ms", "free error rate < 2%"]
+
+
+def test_of_one_scenario_alone_any_step_may_be_asked_for(no_file):
+    assert asked("GET /cart p95 <= 9ms", "error rate < 3%", scenarios=["free"]) == [
+        "free GET /cart p95 <= 9ms",
+        "free error rate < 3%",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("p95 <= 9ms", "which scenario? Write 'SCENARIO: p95 <= 9ms' with one of browse, buy"),
+        ("error rate < 1%", "which scenario?"),
+        ("pya p95 <= 9ms", "there is no step 'pya'. Did you mean 'pay'?"),
+        ("p(95) < 9", "write 'p95 < 9ms'"),
+        ("pay p95 >= 9ms", "'>=' sets no limit"),
+    ],
+)
+def test_a_limit_that_is_asked_for_of_nobody_is_refused_with_what_is_missing(no_file, text, said):
+    with pytest.raises(UsageError) as error:
+        asked(text)
+    assert said in str(error.value)
+
+
+def test_a_limit_that_is_stated_twice_names_both_places(no_file):
+    with pytest.raises(UsageError) as error:
+        asked("pay p95 <= 9ms", stated={"buy": Limits(("pay p95 <= 8ms",))})
+    told = "--objective 'pay p95 <= 9ms' states p95 <= 9ms, and scenario 'buy' p95 <= 8ms: leave one out"
+    assert str(error.value) == told
+
+
+def test_a_scenarios_own_limit_may_begin_with_its_name(no_file):
+    assert "buy p95 <= 8ms" in asked(stated={"buy": Limits(("buy: pay p95 <= 8ms",))})
+
+
+def test_a_key_of_a_file_may_have_a_step_and_words_as_a_limit_has(tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        """
+        [scenarios.registration]
+        "register p95" = "<= 215ms"
+        "error rate" = "< 2%"
+        [scenarios.certificate_upload]
+        p95 = "<= 75ms"
+        "presigned_read p99" = "<= 120ms"
+        "retry rate" = "< 2%"
+        """,
+        "utf-8",
+    )
+    found = load_objectives(tmp_path / "mine.toml", known=KNOWN)
+    assert {item.name for item in found.items} == {
+        "registration p95 <= 215ms",
+        "registration error rate < 2%",
+        "certificate_upload p95 <= 75ms",
+        "certificate_upload presigned_read p99 <= 120ms",
+        "certificate_upload retry rate < 2%",
+    }
+
+
+def test_a_key_of_a_file_that_does_not_parse_or_states_a_limit_again_is_refused(tmp_path):
+    file = tmp_path / "mine.toml"
+    for text, said in {
+        '"pay p(95)" = "<= 1ms"': "is how k6 writes it",
+        'p95 = "<= 1ms"\n"register p95" = "<= 2ms"': "p95 <= 2ms, and .*mine.toml p95 <= 1ms: leave one out",
+        '"regster p95" = "<= 2ms"': "'regster' is unknown; did you mean 'register'",
+        'steps = "x"\n"pay p95" = "<= 2ms"': "steps is 'x'; it is a table",
+    }.items():
+        file.write_text(f"[scenarios.registration]\n{text}", "utf-8")
+        with pytest.raises(UsageError, match=said):
+            load_objectives(file, known=KNOWN)
+
+
 @pytest.mark.parametrize("text", ["p95", "95 <= 1ms", "search average <= 1ms", "p95 >= 1ms", ""])
 def test_a_stated_limit_that_does_not_parse_is_quoted(text):
     with pytest.raises(UsageError, match=r"does not parse: write 'STEP p95 <= 250ms'"):

@@ -56,6 +56,20 @@ def test_a_sound_and_fast_run_passes_every_objective(tmp_path):
     }
 
 
+def test_a_scenario_without_a_limit_does_not_pass_by_its_error_rate_alone(tmp_path):
+    asked = parse_objectives({"scenarios": {"upload": {"error_rate": "< 1%", "dependence": "independent"}}})
+    unasked = replace(asked, unasked=("upload",))
+    run = made_run(tmp_path / "well", upload=upload())
+    assert states(run, asked) == {"error rate < 1%": "PASS"}
+    (verdict,) = judge_run(run, unasked)
+    assert (verdict.state, "nothing to judge: no limit is stated for upload" in verdict.why) == (
+        State.INCONCLUSIVE,
+        True,
+    )
+    broken = made_run(tmp_path / "broken", upload=upload(outcome=np.full(N, 2)))
+    assert states(broken, unasked) == {"error rate < 1%": "FAIL"}
+
+
 @pytest.mark.parametrize(("strict", "expected"), [("<=", "PASS"), ("<", "FAIL")])
 def test_a_sample_exactly_at_the_limit_exceeds_only_a_strict_one(tmp_path, strict, expected):
     """215 ms to the nanosecond: within "<= 215ms", beyond "< 215ms"."""

@@ -105,6 +105,38 @@ def test_a_scenario_file_alone_is_enough(tailguard: Tailguard, tmp_path: Path) -
     assert (record.scenarios["search"].schedule.rate_per_s, record.complete) == (250, True)
 
 
+UNASKED = """
+    import time
+
+    import tailguard as tg
+
+
+    @tg.scenario
+    def search(it: tg.Iteration):
+        it.step("search", time.sleep, 0.002)
+"""
+
+
+def test_without_a_limit_nothing_is_judged_and_limits_are_proposed(
+    tailguard: Tailguard, tmp_path: Path
+) -> None:
+    (tmp_path / "perf_shop.py").write_text(dedent(UNASKED), encoding="utf-8")
+    done = tailguard("run", "perf_shop.py")
+    assert done.returncode == 75, done.stdout + done.stderr
+    assert "nothing to judge: no limit is stated for search" in done.stdout
+    assert "Propose for search: search p95 <= " in done.stdout
+
+
+@pytest.mark.parametrize(("limit", "code"), [("search p95 <= 1s", 0), ("search p95 <= 1ms", 99)])
+def test_a_limit_may_be_given_on_the_command_line(
+    tailguard: Tailguard, tmp_path: Path, limit: str, code: int
+) -> None:
+    (tmp_path / "perf_shop.py").write_text(dedent(UNASKED), encoding="utf-8")
+    done = tailguard("run", "perf_shop.py", "--objective", limit)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "search: its limits need" in done.stderr, "what it takes is said before the start"
+
+
 def test_a_service_that_is_too_slow_fails_and_is_named(tailguard: Tailguard) -> None:
     with shop(takes_s=0.3) as url:
         done = tailguard("run", "--target", url, "--rate", "20/s", "--duration", "8s")

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.toml_file import read_toml
 from tailguard.judge.checked_table import (
@@ -18,6 +20,7 @@ from tailguard.judge.checked_table import (
 from tailguard.judge.objective import parse_latency, parse_margins, parse_rate
 from tailguard.judge.proof.wait_limits import parse_wait_limits
 from tailguard.judge.sequential import checked_rule
+from tailguard.judge.stated import Known, spelt_out
 from tailguard.record.migration import WaitLimits
 from tailguard.record.objective import Margins, Metric, Objective, Objectives, Rule
 from tailguard.record.part import Json
@@ -28,8 +31,6 @@ RATE_KEYS: tuple[Metric, ...] = ("retry_rate", "error_rate", "refusal_rate")
 _SCENARIO = ("step", "steps", "dependence", "first_look", "refusals", *RATE_KEYS)
 _GATE = ("floor", "floors")
 CONFIDENCE = 0.99
-
-Known = Mapping[str, Sequence[str]]
 
 
 class _File(NamedTuple):
@@ -45,12 +46,12 @@ def load_objectives(path: str | Path, known: Known | None = None) -> Objectives:
 
     Raises UsageError with the file and the line or entry, and the nearest right word.
     """
-    return _parsed(read_document(Path(path)), str(path), known).objectives
+    return _parsed(read_document(Path(path), known), str(path), known).objectives
 
 
 def load_margins(path: str | Path, known: Known | None = None) -> Margins:
     """Read the margins of an objectives file; raises as `load_objectives` does."""
-    return _parsed(read_document(Path(path)), str(path), known).margins
+    return _parsed(read_document(Path(path), known), str(path), known).margins
 
 
 def load_wait_limits(path: str | Path) -> WaitLimits:
@@ -71,7 +72,7 @@ def only(objectives: Objectives, scenarios: Collection[str]) -> Objectives:
     if not items:
         raise _nothing(objectives.source)
     rules = {slug: rule for slug, rule in objectives.rules.items() if slug in scenarios}
-    return Objectives(items=items, rules=rules, source=objectives.source)
+    return replace(objectives, items=items, rules=rules)
 
 
 def assuming(
@@ -91,15 +92,17 @@ def assuming(
         )
         for slug, rule in objectives.rules.items()
     }
-    return Objectives(items=objectives.items, rules=rules, source=objectives.source)
+    return replace(objectives, rules=rules)
 
 
-def read_document(path: Path) -> Mapping[str, Json]:
-    """Return an objectives file as it stands. Raises UsageError for one that is not TOML."""
+def read_document(path: Path, known: Known | None = None) -> Mapping[str, Json]:
+    """Return an objectives file, its keys of several words spelt out. Raises UsageError for one that is not TOML."""
     try:
-        return read_toml(path)[0]
+        document = read_toml(path)[0]
     except UsageError as error:
         raise UsageError(f"objectives file {error} Name one with --objectives.") from None
+    tables = subtables(document, "scenarios", f"{path}: [scenarios]")
+    return {**document, "scenarios": {**spelt_out(tables, known or {}, str(path))}}
 
 
 def _parsed(document: Mapping[str, Json], source: str, known: Known | None) -> _File:

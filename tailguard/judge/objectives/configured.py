@@ -1,16 +1,16 @@
 """What a run is judged by: the objectives that its configuration names, and what its scenarios state themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite
-from tailguard.judge.checked_table import subtable, subtables
-from tailguard.judge.objective import DEFAULT_MARGINS, parse_limit
+from tailguard.judge.checked_table import subtables
+from tailguard.judge.objective import DEFAULT_MARGINS
 from tailguard.judge.objectives import (
-    RATE_KEYS,
-    Known,
     assuming,
     load_margins,
     load_wait_limits,
@@ -18,6 +18,7 @@ from tailguard.judge.objectives import (
     parse_objectives,
     read_document,
 )
+from tailguard.judge.stated import Known, limits_asked, limits_beside, put
 from tailguard.record.migration import WaitLimits
 from tailguard.record.objective import Margins, Objectives
 from tailguard.record.part import Json
@@ -28,22 +29,29 @@ _WITHOUT_FILE: Mapping[str, Json] = {"defaults": {"error_rate": "< 1%"}}
 
 
 def configured_objectives(
-    config: Config, known: Known | None = None, stated: Mapping[str, Limits] | None = None
+    config: Config,
+    known: Known | None = None,
+    stated: Mapping[str, Limits] | None = None,
+    asked: Sequence[str] = (),
 ) -> Objectives:
     """Return the objectives of a run: the file, scenarios, dependence and confidence that its configuration names.
 
-    `stated` are the limits that scenarios state themselves, beside those of the file.
+    Beside those of the file are the limits that scenarios state themselves, and those `asked` for on the command line.
+    Without a file each scenario has its error rate.
     """
     slugs = config.scenarios or list(known or ())
-    stated = {name: limits for name, limits in (stated or {}).items() if limits}
-    if stated and not _names_a_file(config):
-        document, source = _WITHOUT_FILE, ""
-    else:
+    document, source = _WITHOUT_FILE, ""
+    if stated is None or _names_a_file(config):
         file = objectives_file(config)
-        document, source = read_document(file), str(file)
-    document = _with_stated(document, stated, known or {}, source)
+        document, source = read_document(file, known), str(file)
+    tables = subtables(document, "scenarios", source)
+    of_run = {slug: (known or {}).get(slug, ()) for slug in slugs}
+    limits = [*limits_beside(stated or {}), *limits_asked(asked, of_run)]
+    put(limits, tables, known or {}, source)
+    found = only(parse_objectives({**document, "scenarios": {**tables}}, source, known), slugs)
+    named = {limit.scenario for limit in limits if not limit.is_refusal}
     return assuming(
-        only(parse_objectives(document, source, known), slugs),
+        replace(found, unasked=() if source else tuple(slug for slug in slugs if slug not in named)),
         dependence=config.slo.dependence,
         confidence=config.slo.confidence,
         first_looks={slug: config.load_of(slug).min_samples for slug in slugs},
@@ -84,25 +92,3 @@ def objectives_file(config: Config) -> Path:
 
 def _names_a_file(config: Config) -> bool:
     return bool(config.objectives or (config.suite and config.suite.objectives))
-
-
-def _with_stated(
-    document: Mapping[str, Json], stated: Mapping[str, Limits], known: Known, where: str
-) -> Mapping[str, Json]:
-    """Return the document with the limits that scenarios state; UsageError for one that the file has otherwise."""
-    tables = subtables(document, "scenarios", where)
-    for name, limits in stated.items():
-        table = tables.setdefault(name, {})
-        first, steps = table.get("step", next(iter(known[name]), "")), subtables(table, "steps", where)
-        refusals = dict(subtable(table, "refusals", where))
-        entries = [(refusals, refusal, share) for refusal, share in limits.refusals.items()]
-        for step, key, bound in map(parse_limit, limits.slo):
-            is_scenario = not step or (step == first and key not in RATE_KEYS)
-            entries.append((table if is_scenario else steps.setdefault(step, {}), key, bound))
-        for entry, key, bound in entries:
-            if entry.setdefault(key, bound) != bound:
-                raise UsageError(
-                    f"scenario {name!r} states {key} {bound}, and {where} {key} {entry[key]}: leave one out"
-                )
-        table |= {"steps": {**steps}, "refusals": refusals}
-    return {**document, "scenarios": {**tables}}
