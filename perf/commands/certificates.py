@@ -18,6 +18,7 @@ from perf.commands.certificates_target import open_target, places
 from reference.certificates.backfill import Backfill, BackfillPlan, BackfillProgress
 from reference.certificates.consistency import SHARE, ConsistencyCheck, ConsistencyReport
 from reference.certificates.flags import BACKFILL, Flags
+from tailguard.cli.number_range import NumberRange
 
 EXIT_BROKEN, EXIT_INTERRUPTED = 65, 130
 _DEFAULT = BackfillPlan()
@@ -32,15 +33,19 @@ def certificates() -> None:
 @places
 @click.option("--dry-run", is_flag=True, help="Read and hash what would be uploaded; change nothing.")
 @click.option(
-    "--batch", default=_DEFAULT.batch, show_default=True, type=click.IntRange(1), help="Rows a batch."
+    "--batch",
+    default=_DEFAULT.batch,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Rows a batch.",
 )
 @click.option(
     "--concurrency", default=_DEFAULT.concurrency, show_default=True, type=click.IntRange(1, 32),
     help="Uploads at once.",
 )  # fmt: skip
-@click.option("--rate", default=0.0, type=click.FloatRange(0), help="Most uploads a second; 0: no limit.")
+@click.option("--rate", default=0.0, type=NumberRange(0, 100_000), help="Most uploads a second; 0: no limit.")
 @click.option(
-    "--resume-after", default=0, type=click.IntRange(0), metavar="ID",
+    "--resume-after", default=0, type=click.IntRange(0, 2**63 - 1), metavar="ID",
     help="The resume token of an earlier backfill. Without it, all unmarked rows are looked at.",
 )  # fmt: skip
 def backfill(
@@ -74,10 +79,12 @@ def backfill(
 @places
 @click.option("--all", "everything", is_flag=True, help="Read every certificate back, not a sample.")
 @click.option(
-    "--share", default=SHARE, show_default=True, type=click.FloatRange(0, 1, min_open=True),
+    "--share", default=SHARE, show_default=True, type=NumberRange(0.000_001, 1),
     help="Share of the certificates to read back.",
 )  # fmt: skip
-@click.option("--seed", default=1, show_default=True, help="Seed of the sample.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**53), default=1, show_default=True, help="Seed of the sample."
+)
 def check(*, everything: bool, share: float, seed: int, as_json: bool, **where: Any) -> int:
     """Compare rows, local disk and S3: counts, what is missing, orphans, and a sample read back by SHA-256.
 

@@ -24,15 +24,23 @@ MOST_SECONDS = 300.0
 
 @click.command()
 @click.option(
-    "--experiments", type=click.IntRange(2), default=40, show_default=True, help="Verdicts for each truth."
+    "--experiments",
+    type=click.IntRange(2, 100_000),
+    default=40,
+    show_default=True,
+    help="Verdicts for each truth.",
 )
 @click.option(
-    "--samples", type=click.IntRange(100), default=1200, show_default=True, help="Budget of one verdict."
+    "--samples",
+    type=click.IntRange(100, 1_000_000),
+    default=1200,
+    show_default=True,
+    help="Budget of one verdict.",
 )
 @click.option(
     "--dependence", type=click.Choice(["bursty", "independent"]), default="independent", show_default=True
 )
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**53), default=1, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def calibrate(experiments: int, samples: int, dependence: Dependence, seed: int, *, as_json: bool) -> None:
     """Measure a timer-driven platform whose true p95 is known, judge it again and again, count the wrong verdicts."""

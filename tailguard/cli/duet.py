@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tailguard.base.errors import UsageError
+from tailguard.cli.number_range import NumberRange
 from tailguard.config.merge import load_config
 from tailguard.duet.side_spec import SideSpec
 
@@ -45,11 +46,11 @@ from tailguard.duet.side_spec import SideSpec
     help="TOML file with the servers' routes, log-in and data (default: ./tailguard.toml).",
 )
 @click.option(
-    "--pairs", type=click.IntRange(1), default=40, show_default=True, help="Pairs of blocks at most."
+    "--pairs", type=click.IntRange(1, 10_000), default=40, show_default=True, help="Pairs of blocks at most."
 )
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, min_open=True),
+    type=NumberRange(0.1, 10_080),
     default=30.0,
     show_default=True,
     help="Budget of time.",

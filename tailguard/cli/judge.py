@@ -9,6 +9,7 @@ import click
 from tailguard.base.state import worst
 from tailguard.base.text_format import duration_ms, per_cent
 from tailguard.cli.file_options import file_options
+from tailguard.cli.number_range import NumberRange
 from tailguard.judge.objective import parse_objective
 from tailguard.record.objective import Dependence
 from tailguard.record.part import Json
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 @file_options
 @click.option(
     "--confidence",
-    type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
+    type=NumberRange(0.501, 0.999_999),
     default=0.99,
     show_default=True,
 )

@@ -27,7 +27,7 @@ from tailguard.config.stated_load import stated_rate, stated_seconds
     "--rate", help="Load of each scenario: 50/s, 'ramp 10/s to 200/s', '50/s for 10s, 100/s for 20s'."
 )
 @click.option("--duration", metavar="SECONDS", help="Most seconds of each scenario, such as 30s or 2m.")
-@click.option("--seed", type=int, help="Seed of the schedules and the data.")
+@click.option("--seed", type=click.IntRange(0, 2**53), help="Seed of the schedules and the data.")
 @click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
 @click.option("--s3-endpoint", help="Your S3 (with the usual AWS variables; default: an embedded one).")
 @click.option("--target", metavar="URL", help="Your service, which runs already: http://host:port.")

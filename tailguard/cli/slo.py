@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tailguard.base.errors import UsageError
+from tailguard.cli.number_range import NumberRange
 from tailguard.config.merge import Config, load_config
 
 if TYPE_CHECKING:
@@ -69,7 +70,11 @@ def slo_show(profile: str | None, objectives: str | None) -> None:
 @slo.command("suggest")
 @click.argument("runs", nargs=-1, required=True)
 @click.option(
-    "--headroom", type=float, default=2.0, show_default=True, help="Limit over what was measured at most."
+    "--headroom",
+    type=NumberRange(1.01, 1000),
+    default=2.0,
+    show_default=True,
+    help="Limit over what was measured at most.",
 )
 def slo_suggest(runs: Sequence[str], headroom: float) -> None:
     """Propose p50, p95 and p99 limits from RUNS (folders, run.json, ids or `latest`), as TOML to paste."""

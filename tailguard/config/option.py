@@ -1,10 +1,11 @@
 """One key of the configuration: its type (that of its default), its rules, how it is read from text."""
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from operator import ge, gt, lt
+from operator import ge, gt, le, lt
 from typing import Any, TypeAlias
 
 from tailguard.base.errors import UsageError
@@ -12,6 +13,7 @@ from tailguard.base.secrets import MASK, mask, mask_all
 
 OptionValue: TypeAlias = bool | int | float | str | list[str]  # what TOML knows and we use
 
+LONGEST_TEXT, LONGEST_SHOWN = 4096, 120
 TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
 FALSE_WORDS = frozenset({"false", "no", "off", "0"})
 KINDS: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str, "list": list}
@@ -26,7 +28,10 @@ TYPE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A key with the rules of its values; a `secret` is masked wherever it is shown."""
+    """A key with the rules of its values; a `secret` is masked wherever it is shown.
+
+    A number lies between two bounds, a text is one line: what a run cannot do, or would never end, does not get past.
+    """
 
     name: str
     default: OptionValue | None  # None: unset
@@ -37,6 +42,9 @@ class Option:
     above: float | None = None
     below: float | None = None
     at_least: float | None = None
+    at_most: float | None = None
+    matches: str = ""  # of a text, or of each text of a list: a pattern, and an example of it
+    such_as: str = ""
 
     def accept(self, value: object, source: str) -> Any:
         """Return `value` in the key's own type; raise UsageError, naming the key, where it has another."""
@@ -78,15 +86,30 @@ class Option:
     def _broken_rule(self, value: Any) -> str | None:
         if self.one_of and value not in self.one_of:
             return "must be one of " + ", ".join(word or '""' for word in self.one_of)
-        bounds = ((self.above, gt, "above"), (self.below, lt, "below"), (self.at_least, ge, "at least"))
+        bounds = (
+            (self.above, gt, "above"),
+            (self.below, lt, "below"),
+            (self.at_least, ge, "at least"),
+            (self.at_most, le, "at most"),
+        )
         for bound, holds, words in bounds:
             if bound is not None and not holds(value, bound):
-                return f"must be {words} {bound:g}"
+                return f"must be {words} {bound:,}"
+        texts = value if isinstance(value, list) else [value] if isinstance(value, str) else []
+        return next((broken for text in texts if (broken := self._broken_text(text))), None)
+
+    def _broken_text(self, text: str) -> str | None:
+        if len(text) > LONGEST_TEXT or not text.isprintable():
+            return f"must be one line of at most {LONGEST_TEXT:,} characters"
+        if self.matches and not re.fullmatch(self.matches, text):
+            return f"must be {'texts ' if self.type is list else ''}such as {self.such_as!r}"
         return None
 
     def _refused(self, value: object, source: str, why: str) -> UsageError:
-        shown = self.shown(value) if value is not None else "nothing"
-        return UsageError(f"{source}: {self.name} {why}, not {shown!r}.")
+        shown = repr(self.shown(value)) if value is not None else "'nothing'"
+        if len(shown) > LONGEST_SHOWN:
+            shown = f"{shown[:LONGEST_SHOWN]}..."
+        return UsageError(f"{source}: {self.name} {why}, not {shown}.")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

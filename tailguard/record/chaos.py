@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tailguard.record.part import Part
+from tailguard.record.part import Count, Part
 
 
 class FaultWindow(Part, frozen=True, kw_only=True):
@@ -31,11 +31,11 @@ class Recovery(Part, frozen=True, kw_only=True):
 
     label: str
     scenario: str
-    samples: int
-    errors: int
-    retried: int
+    samples: Count
+    errors: Count
+    retried: Count
     recovered_s: float
-    cut_off: int = 0
+    cut_off: Count = 0
 
 
 class Chaos(Part, frozen=True, kw_only=True):

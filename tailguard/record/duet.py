@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from tailguard.base.state import State
 from tailguard.record.objective import Margin, Margins
-from tailguard.record.part import Document, Part, Utc
+from tailguard.record.part import Count, Document, Part, Utc
 from tailguard.record.verdict import ChangeVerdict
 
 SideName: TypeAlias = Literal["baseline", "candidate"]
@@ -33,7 +33,7 @@ class DuetSide(Part, frozen=True, kw_only=True):
 class Budget(Part, frozen=True, kw_only=True):
     """How long a duet may go on; `plain` are margins without a test that it is held against besides."""
 
-    pairs: int
+    pairs: Count
     minutes: float
     plain: tuple[Margin, ...] = ()
 
@@ -44,7 +44,7 @@ class Block(Part, frozen=True, kw_only=True):
     The files are relative to the run's folder, and in its `files`.
     """
 
-    number: int
+    number: Count
     first: SideName
     wall_s: float
     files: Mapping[SideName, str]
@@ -68,12 +68,12 @@ class Quality(Part, frozen=True, kw_only=True):
     found it, in `found_in` pairs at the median; `least_seen` is the change seen 90 % of the time, by metric.
     """
 
-    duets: int
-    pairs: int
-    false_alarms: int
+    duets: Count
+    pairs: Count
+    false_alarms: Count
     injected: float
-    found: int
-    found_in: int | None
+    found: Count
+    found_in: Count | None
     least_seen: Mapping[str, float]
 
 
@@ -82,7 +82,7 @@ class CalibrationDuet(Part, frozen=True, kw_only=True):
 
     run: str
     state: State
-    pairs: int
+    pairs: Count
     quality: Quality | None
 
 

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from tailguard.record.part import Part
+from tailguard.record.part import Count, Part
 
 
 class Cpu(Part, frozen=True, kw_only=True):
     """Cores are counted over all sockets."""
 
     model: str | None
-    logical: int | None
-    physical: int | None
+    logical: Count | None
+    physical: Count | None
 
 
 class GitState(Part, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ class Environment(Part, frozen=True, kw_only=True):
     """The machine of a run, its packages, and the servers that it used."""
 
     cpu: Cpu
-    memory_bytes: int
+    memory_bytes: Count
     kernel: str
     os: str
     python: str

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tailguard.record.environment import MachineReading
-from tailguard.record.part import Part
+from tailguard.record.part import Count, Part
 
 
 class WakeLateness(Part, frozen=True, kw_only=True):
@@ -36,12 +36,12 @@ class Broadcasts(Part, frozen=True, kw_only=True):
     every spectator of the sender had and some spectator of another worker never did.
     """
 
-    spectators: Mapping[str, int]
-    duplicates: int
-    joined: int
-    later: int
-    lost_elsewhere: int
-    unmatched: int
+    spectators: Mapping[str, Count]
+    duplicates: Count
+    joined: Count
+    later: Count
+    lost_elsewhere: Count
+    unmatched: Count
 
 
 class Locust(Part, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class Locust(Part, frozen=True, kw_only=True):
     """
 
     scenarios_sha256: str
-    workers: Mapping[str, int]
+    workers: Mapping[str, Count]
     joined_late: tuple[str, ...]
     faults: tuple[str, ...]
     broadcasts: Mapping[str, Broadcasts]

@@ -6,7 +6,7 @@ Raw facts alone: what they say is a `ProofVerdict` for each question, in the run
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from tailguard.record.part import Document, Part, Quantile, Scalar
+from tailguard.record.part import Count, Document, Part, Quantile, Scalar
 
 Act: TypeAlias = Literal["build", "drop"]
 Client: TypeAlias = Literal["writers", "readers"]
@@ -18,8 +18,8 @@ Parameter: TypeAlias = Scalar | list[Scalar]
 class Blocks(Part, frozen=True, kw_only=True):
     """Blocks of tables and indexes that one execution touched: found in the server's cache, and read into it."""
 
-    hit: int
-    read: int
+    hit: Count
+    read: Count
 
     @property
     def total(self) -> int:
@@ -40,8 +40,8 @@ class QueryEvidence(Part, frozen=True, kw_only=True):
     client_ms: Quantile
     planning_ms: float | None
     blocks: Blocks
-    rows: int
-    shapes: int
+    rows: Count
+    shapes: Count
     explained: Document
     plan_file: str | None = None
 
@@ -85,8 +85,8 @@ class Unproved(Part, frozen=True, kw_only=True):
 class ClientImpact(Part, frozen=True, kw_only=True):
     """What one kind of client met in a window: requests, failures, response times from the intended start."""
 
-    n: int
-    errors: int
+    n: Count
+    errors: Count
     p50_ms: Quantile
     p99_ms: Quantile
     longest_ms: float | None
@@ -136,7 +136,7 @@ class LiveProof(Part, frozen=True, kw_only=True):
     """
 
     rate_per_s: float
-    rows: int
+    rows: Count
     samples: str
     baseline: Mapping[Client, ClientImpact]
     after: Mapping[Client, ClientImpact]
@@ -180,7 +180,7 @@ class WalBytes(Part, frozen=True, kw_only=True):
 class IndexCost(Part, frozen=True, kw_only=True):
     """What an index costs each write, measured on two copies of the table with `rows` each."""
 
-    rows: int
+    rows: Count
     writes: Mapping[WriteKind, WriteCost]
     wal_bytes_per_row: WalBytes
 
@@ -189,7 +189,7 @@ class ColdTime(Part, frozen=True, kw_only=True):
     """A query whose blocks were evicted before each execution."""
 
     server_ms: Quantile
-    blocks_read: int
+    blocks_read: Count
 
 
 class GrowthSide(Part, frozen=True, kw_only=True):
@@ -204,9 +204,9 @@ class GrowthSide(Part, frozen=True, kw_only=True):
 class GrowthRow(Part, frozen=True, kw_only=True):
     """One size of the table, without the index and with it."""
 
-    rows: int
-    table_bytes: int | None
-    index_bytes: int
+    rows: Count
+    table_bytes: Count | None
+    index_bytes: Count
     build_s: float
     before: GrowthSide
     after: GrowthSide
@@ -229,9 +229,9 @@ class MigrationEntry(Part, frozen=True, kw_only=True):
     up_sql: str
     down_sql: str
     query_sql: str
-    rows: int | None = None
+    rows: Count | None = None
     build_s: float | None = None
-    index_bytes: int | None = None
+    index_bytes: Count | None = None
     before: QueryEvidence | None = None
     after: QueryEvidence | None = None
     others: Mapping[str, OtherQuery] = {}

@@ -4,9 +4,11 @@
 """
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from tailguard.record.part import Part
+from msgspec import Meta
+
+from tailguard.record.part import Count, Part, Share
 
 Metric: TypeAlias = Literal["latency", "error_rate", "refusal_rate", "retry_rate"]
 Dependence: TypeAlias = Literal["bursty", "independent"]
@@ -23,11 +25,18 @@ class Objective(Part, frozen=True, kw_only=True):
     scenario: str
     step: str
     metric: Metric
-    q: float | None = None
-    limit_ms: float | None = None
-    max_ratio: float | None = None
+    q: Share | None = None
+    limit_ms: Annotated[float, Meta(gt=0)] | None = None
+    max_ratio: Share | None = None
     strict: bool = False
     refusal: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless what belongs to the metric is there, and nothing else."""
+        stated = (self.q is not None, self.limit_ms is not None, self.max_ratio is not None)
+        if stated != ((True, True, False) if self.metric == "latency" else (False, False, True)):
+            alone = "q and limit_ms" if self.metric == "latency" else "max_ratio"
+            raise ValueError(f"a {self.metric} has {alone}, and nothing else")
 
     @property
     def p0(self) -> float:
@@ -51,9 +60,9 @@ class Rule(Part, frozen=True, kw_only=True):
     nothing, and a noisy start can mislead them.
     """
 
-    alpha: float
+    alpha: Annotated[float, Meta(gt=0, lt=0.5)]
     dependence: Dependence
-    first_look: int = 0
+    first_look: Count = 0
 
 
 class Objectives(Part, frozen=True, kw_only=True):
@@ -79,7 +88,7 @@ class Margin(Part, frozen=True, kw_only=True):
     `most` is a share for the quantile `q`, or (q is None) points of the error rate.
     """
 
-    q: float | None
+    q: Share | None
     most: float
 
 

@@ -10,8 +10,11 @@ Scalar: TypeAlias = bool | int | float | str | None
 Json: TypeAlias = "Scalar | list[Json] | dict[str, Json]"
 
 Utc = Annotated[
-    str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
+    str,
+    msgspec.Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$"),
 ]  # `base.text_format.utc`
+Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -48,14 +51,14 @@ class Estimate(Part, frozen=True, kw_only=True):
     value: float | None
     low: float | None
     high: float | None
-    level: float
-    n: int
+    level: Share
+    n: Count
 
 
 class Quantile(Estimate, frozen=True, kw_only=True):
-    """The quantile `q`, 0 < q < 1: a sample that really occurred."""
+    """The quantile `q`: a sample that really occurred."""
 
-    q: float
+    q: Share
 
 
 class Quantiles(Part, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from tailguard.record.environment import Environment
 from tailguard.record.locust import Locust
 from tailguard.record.migration import MigrationEntry
 from tailguard.record.objective import Objectives
-from tailguard.record.part import Document, Part, Sha256, Utc
+from tailguard.record.part import Count, Document, Part, Sha256, Utc
 from tailguard.record.scenario import Invariant, ScenarioEntry
 from tailguard.record.verdict import ProofVerdict, Verdict
 
@@ -49,10 +49,10 @@ class RunRecord(Part, frozen=True, kw_only=True):
     finished_utc: Utc | None = None
     command: tuple[str, ...]
     profile: str
-    seed: int
+    seed: Count
     ended: Ended = Ended.RUNNING
     because: str | None = None
-    exit_code: int | None = None
+    exit_code: Count | None = None
     config: Document
     config_sha256: Sha256
     environment: Environment

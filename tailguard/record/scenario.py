@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
-from tailguard.record.part import Part, Quantiles
+from tailguard.record.part import Count, Part, Quantiles
 
 
 class ScenarioEnded(StrEnum):
@@ -24,15 +24,15 @@ class ConstantSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="c
     """Starts spaced evenly."""
 
     rate_per_s: float
-    workers: int
+    workers: Count
 
 
 class PoissonSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="poisson"):
     """Starts of users who do not know of each other."""
 
     rate_per_s: float
-    seed: int
-    workers: int
+    seed: Count
+    workers: Count
 
 
 class RampSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="ramp"):
@@ -41,8 +41,8 @@ class RampSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="ramp"
     rate_per_s: float
     from_per_s: float
     to_per_s: float
-    seed: int | None
-    workers: int
+    seed: Count | None
+    workers: Count
 
 
 class StepsSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="steps"):
@@ -50,15 +50,15 @@ class StepsSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="step
 
     rate_per_s: float
     steps: tuple[tuple[float, float], ...]
-    seed: int | None
-    workers: int
+    seed: Count | None
+    workers: Count
 
 
 class ClosedSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="closed"):
     """Clients that start again when the answer is there: there is no offered rate."""
 
-    clients: int
-    workers: int
+    clients: Count
+    workers: Count
 
 
 Schedule: TypeAlias = ConstantSchedule | PoissonSchedule | RampSchedule | StepsSchedule | ClosedSchedule
@@ -67,10 +67,10 @@ Schedule: TypeAlias = ConstantSchedule | PoissonSchedule | RampSchedule | StepsS
 class Counts(Part, frozen=True, kw_only=True):
     """Samples by outcome. A conflict is a clean, expected refusal."""
 
-    total: int
-    ok: int
-    conflict: int
-    error: int
+    total: Count
+    ok: Count
+    conflict: Count
+    error: Count
 
 
 class StepEntry(Part, frozen=True, kw_only=True):
@@ -80,7 +80,7 @@ class StepEntry(Part, frozen=True, kw_only=True):
     """
 
     counts: Counts
-    retried: int
+    retried: Count
     response_ms: Quantiles
     service_ms: Quantiles
 
@@ -135,7 +135,7 @@ class ServerTime(Part, frozen=True, kw_only=True, tag_field="state", tag="measur
     make the server's time longer than theirs. `others` are the statements beyond those listed, in one line.
     """
 
-    samples: int
+    samples: Count
     service_ms: float
     server_ms: float
     remainder_ms: float | None
@@ -162,9 +162,9 @@ class SampleSummary(Part, frozen=True, kw_only=True):
     """What follows from a scenario's samples alone: `errors` and `refusals` count by kind, the most frequent first."""
 
     counts: Counts
-    retries: int
-    errors: Mapping[str, int]
-    refusals: Mapping[str, int]
+    retries: Count
+    errors: Mapping[str, Count]
+    refusals: Mapping[str, Count]
     steps: Mapping[str, StepEntry]
 
 
@@ -181,7 +181,7 @@ class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
 
     title: str
     schedule: Schedule
-    warmup: int
+    warmup: Count
     offered_rate_per_s: float | None
     achieved_rate_per_s: float
     measured_s: float

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from tailguard.base.state import State
 from tailguard.record.objective import Dependence, Objective
-from tailguard.record.part import Estimate, Part
+from tailguard.record.part import Count, Estimate, Part, Share
 
 
 class ObjectiveVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="objective"):
@@ -21,8 +21,8 @@ class ObjectiveVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="o
     name: str
     state: State
     objective: Objective
-    n: int
-    exceedances: int
+    n: Count
+    exceedances: Count
     observed: Estimate | None
     alpha: float
     rule: Literal["exact binomial", "sequential"]
@@ -65,15 +65,15 @@ class ChangeVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="chan
     state: State
     scenario: str
     step: str
-    q: float | None
+    q: Share | None
     change: float | None
     low: float | None
     high: float | None
     margin: float | None
     alpha: float | None
     p_fail: float | None
-    pairs: int
-    slower: int
+    pairs: Count
+    slower: Count
     baseline: float | None
     candidate: float | None
     gated: bool
@@ -96,8 +96,8 @@ class PlanVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="plan")
     name: str
     state: State
     query: str
-    baseline_blocks: int | None
-    candidate_blocks: int | None
+    baseline_blocks: Count | None
+    candidate_blocks: Count | None
     diff: tuple[str, ...]
     why: str
 
@@ -121,8 +121,8 @@ class ProofVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="proof
     migration: str
     expected: str
     observed: str
-    n: int
-    exceedances: int
+    n: Count
+    exceedances: Count
     alpha: float | None = None
     under_load: bool = False
 

@@ -23,7 +23,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["run", "--platform", "acme.perf"], "package.module:Name"),
         (["run", "--scenario", "registraton"], "Did you mean 'registration'?"),
         (["run", "--profile", "smok"], "Did you mean 'smoke'?"),
-        (["run", "--set", "load.rate_per_s=-1"], "load.rate_per_s must be above 0"),
+        (["run", "--set", "load.rate_per_s=-1"], "load.rate_per_s must be at least 0.001"),
         (["run", "--config", "missing.toml"], "missing.toml"),
         (["run", "--objectives", "missing.toml"], "missing.toml"),
         (["run", "--nonsense"], "No such option"),

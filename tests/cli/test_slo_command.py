@@ -70,7 +70,7 @@ def test_a_headroom_that_is_none_is_refused_before_anything_is_printed(capsys):
     """What is redirected into a file is whole or nothing."""
     assert run_cli(["slo", "suggest", str(finished_run().folder), "--headroom", "nan"]) == 64
     printed = capsys.readouterr()
-    assert (printed.out, "such as 2" in printed.err) == ("", True)
+    assert (printed.out, "is not a number" in printed.err) == ("", True)
 
 
 def test_calibrate_counts_verdicts_on_a_known_truth(capsys):

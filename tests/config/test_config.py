@@ -133,8 +133,8 @@ def test_another_file_is_named_by_argument_or_variable(tmp_path):
         ({"sets": ["load.workers=0"]}, "--set: load.workers must be at least 1, not 0."),
         ({"sets": ["load.workers=two"]}, "load.workers must be a whole number, not 'two'."),
         ({"sets": ["load.rate_per_s=nan"]}, "load.rate_per_s must be a finite number"),
-        ({"sets": ["load.rate_per_s=-1"]}, "load.rate_per_s must be above 0, not -1.0."),
-        ({"sets": ["slo.confidence=1"]}, "slo.confidence must be below 1"),
+        ({"sets": ["load.rate_per_s=-1"]}, "load.rate_per_s must be at least 0.001, not -1.0."),
+        ({"sets": ["slo.confidence=1"]}, "slo.confidence must be at most 0.999999"),
         ({"sets": ["strict=maybe"]}, "strict must be true or false, not 'maybe'."),
         ({"sets": ["load.schedule=poison"]}, "must be one of poisson, constant, ramp, steps, closed"),
         ({"flags": {"seed": 1.5}}, "flag: seed must be a whole number, not 1.5."),
@@ -238,7 +238,7 @@ def test_the_smoke_profile_measures_less_than_a_minute():
 
 
 @settings(deadline=None)  # a busy machine is no failure
-@given(st.dictionaries(st.sampled_from(["seed", "load.workers", "load.warmup"]), st.integers(1, 10**6)))
+@given(st.dictionaries(st.sampled_from(["seed", "load.workers", "load.warmup"]), st.integers(1, 1000)))
 def test_what_is_set_is_what_is_read(values):
     config = load(sets=[f"{name}={value}" for name, value in values.items()])
     assert {name: config.settings[name].value for name in values} == values

@@ -7,6 +7,7 @@ from typing import Any
 import hypothesis.strategies as st
 from msgspec import inspect
 
+from tailguard.record.objective import Objective
 from tailguard.record.part import Document, Part
 
 # Texts that no mask touches: what is masked does not come back as it was.
@@ -39,10 +40,28 @@ def _text(info: Any) -> st.SearchStrategy[str]:
     return st.from_regex(info.pattern, fullmatch=True, alphabet=string.digits + "abcdef-:TZ")
 
 
+def _float(info: Any) -> st.SearchStrategy[float]:
+    if info.gt is None:
+        return _FLOATS
+    return st.floats(info.gt, 1e12 if info.lt is None else info.lt, exclude_min=True, exclude_max=True)
+
+
+def _struct(info: Any) -> st.SearchStrategy[Any]:
+    made = st.builds(info.cls, **{each.name: _of(each.type) for each in info.fields})
+    return st.one_of(_latencies, _rates) if info.cls is Objective else made
+
+
+_names = {"name": _TEXTS, "scenario": _TEXTS, "step": _TEXTS, "strict": st.booleans()}
+_shares = st.floats(0, 1, exclude_min=True, exclude_max=True)
+_latencies = st.builds(
+    Objective, **_names, metric=st.just("latency"), q=_shares, limit_ms=st.floats(1e-9, 1e12)
+)
+_rates = st.builds(
+    Objective, **_names, metric=st.sampled_from(("error_rate", "retry_rate")), max_ratio=_shares
+)
+
 _MADE: Mapping[type, Callable[[Any], st.SearchStrategy[Any]]] = {
-    inspect.StructType: lambda info: st.builds(
-        info.cls, **{each.name: _of(each.type) for each in info.fields}
-    ),
+    inspect.StructType: _struct,
     inspect.UnionType: lambda info: st.one_of([_of(each) for each in info.types]),
     inspect.ListType: lambda info: st.lists(_of(info.item_type), max_size=2),
     inspect.VarTupleType: lambda info: st.lists(_of(info.item_type), max_size=2).map(tuple),
@@ -53,7 +72,7 @@ _MADE: Mapping[type, Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.CustomType: lambda _: _DOCUMENTS.map(Document),  # the only one
     inspect.StrType: _text,
     inspect.BoolType: lambda _: st.booleans(),
-    inspect.IntType: lambda _: _INTEGERS,
-    inspect.FloatType: lambda _: _FLOATS,
+    inspect.IntType: lambda info: _INTEGERS if info.ge is None else st.integers(info.ge, 2**53),
+    inspect.FloatType: _float,
     inspect.NoneType: lambda _: st.none(),
 }

@@ -13,6 +13,7 @@ import click
 from tailguard.base.errors import UsageError
 from tailguard.base.text_format import duration_s
 from tailguard.cli.lazy import Command, LazyGroup
+from tailguard.cli.number_range import NumberRange
 from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration, chosen_folder, find_migration, read_folder
 
@@ -50,15 +51,15 @@ _dsn = click.option(
 )
 _schema = click.option("--schema", help="Schema of your tables (default: the connection's own search path).")
 _deadline = click.option(
-    "--deadline", type=click.FloatRange(min=0.1), default=DEFAULT.deadline_s, show_default=True, metavar="SECONDS",
+    "--deadline", type=NumberRange(0.1, 604_800), default=DEFAULT.deadline_s, show_default=True, metavar="SECONDS",
     help="Cancel a build or a drop that takes longer; clearing up after a build may take 10 s more.",
 )  # fmt: skip
 _wait = click.option(
-    "--wait", type=click.FloatRange(min=0), default=DEFAULT.wait_s, show_default=True, metavar="SECONDS",
+    "--wait", type=NumberRange(0, 604_800), default=DEFAULT.wait_s, show_default=True, metavar="SECONDS",
     help="Wait this long for other runners and old transactions, before anything is built.",
 )  # fmt: skip
 _old = click.option(
-    "--old-transaction", type=click.FloatRange(min=0), default=DEFAULT.old_transaction_s, show_default=True,
+    "--old-transaction", type=NumberRange(0, 604_800), default=DEFAULT.old_transaction_s, show_default=True,
     metavar="SECONDS", help="Wait for transactions older than this before anything is built.",
 )  # fmt: skip
 _slugs = click.argument("slugs", nargs=-1, metavar="[SLUG]...")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tailguard.base.errors import UsageError
+from tailguard.cli.number_range import NumberRange
 from tailguard.config.merge import load_config
 from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration, chosen_folder, find_migration, read_folder, what_if
@@ -29,14 +30,18 @@ log = logging.getLogger(__name__)
 @click.command()
 @click.argument("slug", required=False)
 @click.option(
-    "--rows", type=click.IntRange(min=1000), default=1_000_000, show_default=True, help="Rows to prove it on."
+    "--rows",
+    type=click.IntRange(1000, 1_000_000_000),
+    default=1_000_000,
+    show_default=True,
+    help="Rows to prove it on.",
 )
 @click.option(
     "--dsn", help="Your PostgreSQL: your table is copied there to a schema of ours (default: embedded)."
 )
 @click.option("--schema", help="Schema of your table (default: the connection's own).")
 @click.option("--folder", type=click.Path(path_type=Path), help="Your migrations (default: the suite's).")
-@click.option("--rate", type=click.FloatRange(min=1), default=LiveOptions().rate_per_s, show_default=True,
+@click.option("--rate", type=NumberRange(1, 100_000), default=LiveOptions().rate_per_s, show_default=True,
               help="Writes and reads a second, at most; less if the machine cannot bear it.")  # fmt: skip
 @click.option("--max-wait", metavar="DURATION",
               help="Nobody may wait so long for a build, however long it is (default: the objectives' [migrations]"

@@ -218,6 +218,8 @@ def _rule(defaults: Mapping[str, Json], table: Mapping[str, Json], at: str) -> R
 
 
 def _alpha(confidence: Json, at: str) -> float:
-    if not isinstance(confidence, float) or not 0.5 < confidence < 1:  # noqa: PLR2004  # as `checked_rule`
-        raise UsageError(f"{at}: confidence is {confidence!r}; it is a share between 0.5 and 1, such as 0.99")
+    if not isinstance(confidence, float) or not 0.5 < confidence <= 0.999_999:  # noqa: PLR2004  # as slo.confidence
+        raise UsageError(
+            f"{at}: confidence is {confidence!r}; it is a share between 0.5 and 0.999999, such as 0.99"
+        )
     return round(1 - confidence, 12)
