@@ -23,11 +23,11 @@ from tailguard.compare.gate import (
 from tailguard.judge.multiplicity import holm
 from tailguard.record.objective import Margins
 from tailguard.record.part import finite
-from tailguard.record.samples import ERROR, OK, Samples
+from tailguard.record.samples import OK, Samples
 from tailguard.record.verdict import ChangeRule, ChangeVerdict
 
 ALPHA = 0.01
-# More errors than this, in points of all requests, is a regression: what the platform's own CI allowed.
+# More errors and refusals than this, in points of all requests, is a regression: what the platform's own CI allowed.
 ERROR_MARGIN = 0.005
 # p99 is watched: a slowdown that is proved fails, but nothing waits for a proof that there is none, as 40 pairs of 400
 # samples give that hardly ever.
@@ -42,7 +42,7 @@ Block = Mapping[str, Samples]
 
 @dataclass(frozen=True, slots=True)
 class ComparedMetric:
-    """What is compared: a quantile of a step's latency, or (q is None) a scenario's share of errors."""
+    """What is compared: a quantile of a step's latency, or (q is None) a scenario's share of errors and refusals."""
 
     scenario: str
     step: str
@@ -83,8 +83,8 @@ class ComparedMetric:
 
 
 def metric_name(step: str, q: float | None) -> str:
-    """Return such as `p95 of upload`, or `error rate` if q is None."""
-    return "error rate" if q is None else f"p{q * 100:g} of {step}"
+    """Return such as `p95 of upload`, or `errors and refusals` if q is None."""
+    return "errors and refusals" if q is None else f"p{q * 100:g} of {step}"
 
 
 def compare_blocks(
@@ -103,7 +103,7 @@ def compare_blocks(
 def guarded(found: Sequence[ChangeVerdict]) -> list[ChangeVerdict]:
     """Let each FAIL stand only if Holm grants it among all metrics; a watched one that stands is gated then.
 
-    A rule without a p, as that of error rates of runs, is granted always.
+    A rule without a p, as that of failure rates of runs, is granted always.
     """
     stands = holm([each.p_fail or 0.0 for each in found], ALPHA)
     return [
@@ -226,11 +226,11 @@ def _of_change(
 def _compare_errors(
     metric: ComparedMetric, baseline: Sequence[Samples], candidate: Sequence[Samples]
 ) -> ChangeVerdict:
-    """Compare shares of errors: the same looks and bounds, on differences in points instead of log-ratios.
+    """Compare shares of errors and refusals: the same looks and bounds, on differences in points instead of log-ratios.
 
     Ties at 0 count against the candidate being worse: the exact signed-rank bound stays valid, on the safe side.
     """
-    a, b = (np.array([error_rate(samples) for samples in side]) for side in (baseline, candidate))
+    a, b = (np.array([failure_rate(samples) for samples in side]) for side in (baseline, candidate))
     d = b - a
     looks = looks_at(len(d))
     found = [_decide_errors(d[:n]) for n in looks]
@@ -267,10 +267,9 @@ def _decide_errors(d: NDArray[np.float64]) -> tuple[State, float, float, float]:
     return (State.PASS if high < ERROR_MARGIN else State.INCONCLUSIVE), estimate, low, high
 
 
-def error_rate(samples: Samples) -> float:
-    """Errors over ok and failed samples; clean conflicts are counted apart."""
-    errors, ok = (int(np.count_nonzero(samples.outcome == outcome)) for outcome in (ERROR, OK))
-    return errors / (errors + ok) if errors + ok else 0.0
+def failure_rate(samples: Samples) -> float:
+    """Errors and refusals over all samples: a candidate that refuses what its baseline served is worse, too."""
+    return float(np.mean(samples.outcome != OK)) if len(samples) else 0.0
 
 
 def _having(metric: ComparedMetric, blocks: Sequence[Block]) -> list[Samples]:

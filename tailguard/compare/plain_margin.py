@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State
-from tailguard.compare.comparison import Block, error_rate, metric_name
+from tailguard.compare.comparison import Block, failure_rate, metric_name
 from tailguard.compare.gate import inverted_cdf
 from tailguard.judge.objective import parse_quantile, parse_share
 from tailguard.record.objective import Margin
@@ -38,12 +38,12 @@ def parse_plain(text: str) -> Margin:
 def plain_verdicts(
     margins: Sequence[Margin], baseline: Sequence[Block], candidate: Sequence[Block]
 ) -> Iterator[ChangeVerdict]:
-    """Yield a verdict of each margin on the pooled samples of each step, or on each scenario's errors."""
+    """Yield a verdict of each margin on the pooled samples of each step, or on each scenario's errors and refusals."""
     for slug, samples in (baseline[0] if baseline else {}).items():
         sides = [[block[slug] for block in side if slug in block] for side in (baseline, candidate)]
         for margin in margins if all(sides) else ():
             if margin.q is None:
-                a, b = (float(np.mean([error_rate(part) for part in side])) for side in sides)
+                a, b = (float(np.mean([failure_rate(part) for part in side])) for side in sides)
                 yield _verdict(slug, "", margin, a, b, b - a)
             else:
                 yield from _latencies(slug, samples.steps, margin, margin.q, sides)

@@ -57,7 +57,7 @@ def compare_runs(
         for key in metrics
         for q in compared_quantiles(margins)
     ]
-    slugs = dict.fromkeys(slug for run in [*baseline, *candidate] for slug in run.error_rates)
+    slugs = dict.fromkeys(slug for run in [*baseline, *candidate] for slug in run.failure_rates)
     found += [_compare_errors(slug, baseline, candidate) for slug in slugs]
     return guarded(found)
 
@@ -113,12 +113,12 @@ def _trusted(
 def _compare_errors(
     slug: str, baseline: Sequence[RunSample], candidate: Sequence[RunSample]
 ) -> ChangeVerdict:
-    """Compare error rates: the least harmful run of the candidate against the worst of the baseline.
+    """Compare errors and refusals: the least harmful run of the candidate against the worst of the baseline.
 
     Rates near 0 have no logarithm and hardly a variance: the candidate FAILs if even its best run is worse than
     the baseline's worst by half the margin, PASSes if its worst is within the margin of the baseline's best.
     """
-    a, b = ([run.error_rates.get(slug, 0.0) for run in side] for side in (baseline, candidate))
+    a, b = ([run.failure_rates.get(slug, 0.0) for run in side] for side in (baseline, candidate))
     low, high = min(b) - max(a), max(b) - min(a)
     state = State.INCONCLUSIVE
     if low > ERROR_MARGIN / 2:

@@ -19,5 +19,5 @@ class RunSample:
 
     name: str
     latencies_ms: Mapping[tuple[str, str], NDArray[np.float64]] = field(repr=False)
-    error_rates: Mapping[str, float]
+    failure_rates: Mapping[str, float]
     record: RunRecord | None = field(default=None, repr=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tailguard.base.errors import UsageError
-from tailguard.compare.comparison import error_rate
+from tailguard.compare.comparison import failure_rate
 from tailguard.compare.run_sample import FILE_SCENARIO, FILE_STEP, RunSample
 from tailguard.config.option import did_you_mean
 from tailguard.formats.checked import Counted, Latencies
@@ -106,5 +106,5 @@ def _sample_of(run: Run) -> RunSample:
     latencies = {
         (slug, step): part.response_ms(step) for slug, part in samples.items() for step in part.steps
     }
-    rates = {slug: error_rate(part) for slug, part in samples.items()}
+    rates = {slug: failure_rate(part) for slug, part in samples.items()}
     return RunSample(run.record.id, latencies, rates, run.record)

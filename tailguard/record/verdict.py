@@ -52,10 +52,11 @@ ChangeRule: TypeAlias = Literal[
 
 
 class ChangeVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="change"):
-    """Whether a metric became worse than its baseline: the quantile `q` of a step, or (q is None) the error rate.
+    """Whether a metric became worse than its baseline: the quantile `q` of a step, or (q is None) errors and refusals.
 
-    `change` is a share of the baseline (0.05 is 5 % slower), for error rates a difference in points (0.01 is one in
-    a hundred more). `low` and `high` bound it, each wrong with at most `alpha` over all looks; None if unbounded.
+    `change` is a share of the baseline (0.05 is 5 % slower), for errors and refusals a difference in points (0.01 is
+    one in a hundred more). `low` and `high` bound it, each wrong with at most `alpha` over all looks; None if
+    unbounded.
     `baseline` and `candidate` are medians over the pairs, in ms or as a rate. `pairs` are those of the look that
     decided, `slower` counts those in which the candidate was. Only a `gated` one can fail a run; the others are
     watched. A plain margin has no bounds; neither it nor the range of runs has an alpha or a p.
@@ -82,7 +83,7 @@ class ChangeVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="chan
 
     @property
     def is_rate(self) -> bool:
-        """Whether it is about the error rate."""
+        """Whether it is about errors and refusals."""
         return self.q is None
 
 

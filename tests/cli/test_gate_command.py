@@ -90,7 +90,7 @@ def test_errors_of_files_are_compared_too(tmp_path: Path) -> None:
     )
     found = gate(old, new, cwd=tmp_path)
     assert found.returncode == 99, found.stdout + found.stderr
-    assert "FAIL          file error rate" in found.stdout
+    assert "FAIL          file errors and refusals" in found.stdout
     assert "PASS          file p50" in found.stdout, "the quick failures are in no latency"
 
 

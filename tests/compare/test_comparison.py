@@ -6,6 +6,7 @@ import pytest
 
 from tailguard.compare.comparison import ComparedMetric, compare_blocks, decided, metric_name
 from tailguard.record.objective import Margin, Margins
+from tailguard.record.samples import CONFLICT, ERROR
 from tests.support.blocks import blocks
 
 MARGINS = Margins(quantiles=(Margin(q=0.5, most=0.05), Margin(q=0.95, most=0.10)), floor_ms=0.1)
@@ -35,16 +36,17 @@ def test_a_tail_that_the_median_does_not_see_is_found_by_p95():
     assert found["registration p95 of register"].state == "FAIL"
 
 
-def test_an_error_rate_of_two_percent_is_found():
-    found = by_name(compare_blocks(*blocks(4, 20, errors=0.02), MARGINS))
-    rate = found["registration error rate"]
+@pytest.mark.parametrize("failed", [ERROR, CONFLICT])
+def test_two_percent_that_fail_or_are_refused_are_found(failed):
+    found = by_name(compare_blocks(*blocks(4, 20, errors=0.02, failed=failed), MARGINS))
+    rate = found["registration errors and refusals"]
     assert rate.state == "FAIL"
     assert rate.candidate == pytest.approx(0.02, abs=0.01)
     assert found["registration p50 of register"].state != "FAIL"
 
 
 def test_no_errors_on_either_side_pass_at_once():
-    rate = by_name(compare_blocks(*blocks(5, 10), MARGINS))["registration error rate"]
+    rate = by_name(compare_blocks(*blocks(5, 10), MARGINS))["registration errors and refusals"]
     assert (rate.state, rate.change) == ("PASS", 0)
 
 
@@ -74,7 +76,7 @@ def test_a_scenario_that_one_side_lacks_is_invalid_never_skipped():
 
 def test_a_side_that_answers_nothing_but_errors_fails_by_its_errors():
     found = by_name(compare_blocks(*blocks(8, 12, errors=1.0), MARGINS))
-    assert found["registration error rate"].state == "FAIL"
+    assert found["registration errors and refusals"].state == "FAIL"
     assert found["registration p50 of register"].state == "INVALID"
 
 
@@ -112,7 +114,7 @@ def test_a_verdict_of_too_few_pairs_has_no_bounds_and_says_how_many_it_takes():
 
 def test_metrics_are_named_as_people_say_them():
     assert metric_name("register", 0.95) == "p95 of register"
-    assert metric_name("", None) == "error rate"
+    assert metric_name("", None) == "errors and refusals"
 
 
 @pytest.mark.benchmark

@@ -23,7 +23,7 @@ def test_each_margin_is_held_against_the_pooled_numbers():
     assert found == {
         "registration p95 of register": "FAIL",
         "registration p99 of register": "FAIL",
-        "registration error rate": "FAIL",
+        "registration errors and refusals": "FAIL",
     }
     assert set(states(plain_verdicts(OLD, *blocks(2, 10))).values()) == {"PASS"}
 

@@ -95,7 +95,7 @@ def test_trusting_single_runs_decides_and_says_how_wrong_that_is():
 
 
 def test_more_errors_in_every_run_of_the_candidate_fail():
-    found = by_name(compare_runs(units(9, 3), units(10, 3, errors=0.02), MARGINS))["error rate"]
+    found = by_name(compare_runs(units(9, 3), units(10, 3, errors=0.02), MARGINS))["errors and refusals"]
     assert (found.state, found.change) == ("FAIL", pytest.approx(0.02))
 
 

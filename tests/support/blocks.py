@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tailguard.record.samples import Samples
+from tailguard.record.samples import ERROR, OK, Samples
 
 Blocks = list[dict[str, Samples]]
 
@@ -15,17 +15,18 @@ def samples(
     level: float = 5.0,
     n: int = 200,
     errors: float = 0.0,
+    failed: int = ERROR,
     slow_share: float = 0.0,
     slug: str = "registration",
     steps: tuple[str, ...] = ("register",),
 ) -> Samples:
     """One block of one scenario: lognormal latencies about `level` ms, some failing, some five times as slow."""
     ms = level * rng.lognormal(0, 0.3, n) * np.where(rng.random(n) < slow_share, 5.0, 1.0)
-    outcome = np.where(rng.random(n) < errors, 2, 0).astype(np.uint8)
+    outcome = np.where(rng.random(n) < errors, failed, 0).astype(np.uint8)
     started = np.arange(n, dtype=np.int64) * 10_000_000
     return Samples(
         slug, steps, ("", "Unavailable"), started, started, started + (ms * 1e6).astype(np.int64),
-        np.zeros(n, np.uint8), outcome, (outcome == 2).astype(np.int32), np.zeros(n, np.int32),
+        np.zeros(n, np.uint8), outcome, (outcome != OK).astype(np.int32), np.zeros(n, np.int32),
     )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def blocks(
     factor: float = 1.0,
     n: int = 200,
     errors: float = 0.0,
+    failed: int = ERROR,
     slow_share: float = 0.0,
 ) -> tuple[Blocks, Blocks]:
     """Pairs measured side by side: the machine's speed is the pair's, each process has 2 % of its own.
@@ -52,7 +54,9 @@ def blocks(
         level = machine * np.exp(rng.normal(0, 0.02)) * factor
         candidate.append(
             {
-                slug: samples(rng, level=level, n=n, errors=errors, slow_share=slow_share, slug=slug)
+                slug: samples(
+                    rng, level=level, n=n, errors=errors, failed=failed, slow_share=slow_share, slug=slug
+                )
                 for slug in slugs
             }
         )

@@ -1,4 +1,4 @@
-"""A change against the baseline in words: a share of it for times and blocks, points for error rates."""
+"""A change against the baseline in words: a share of it for times and blocks, points for errors and refusals."""
 
 from functools import partial
 
