@@ -93,7 +93,7 @@ class Conversation:
     async def _answer(self, message: str | bytes) -> None:
         try:
             content = json.loads(message)
-        except ValueError:
+        except (ValueError, RecursionError):
             await self._connection.close(NOT_JSON, "a frame must be JSON")
             return
         kind = content.get("type") if isinstance(content, dict) else None

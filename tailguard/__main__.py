@@ -4,7 +4,7 @@ import sys
 
 from tailguard.base.errors import InterruptedRunError, UsageError
 from tailguard.base.interrupts import Interrupts
-from tailguard.base.streams import Streams
+from tailguard.base.output.streams import Streams, say
 
 
 def main() -> None:
@@ -17,10 +17,10 @@ def main() -> None:
 
         code = run_cli()
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+        say("Interrupted.", err=True)
         code = InterruptedRunError.exit_code
     if lost := streams.lost():
-        print(f"Error: Cannot write to standard output: {lost}. Nothing else was lost.", file=sys.stderr)
+        say(f"Error: Cannot write to standard output: {lost}. Nothing else was lost.", err=True)
         code = UsageError.exit_code
     sys.exit(code)
 

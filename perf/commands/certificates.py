@@ -10,7 +10,6 @@ from threading import Event
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import tailguard as tg
@@ -18,6 +17,8 @@ from perf.commands.certificates_target import open_target, places
 from reference.certificates.backfill import Backfill, BackfillPlan, BackfillProgress
 from reference.certificates.consistency import SHARE, ConsistencyCheck, ConsistencyReport
 from reference.certificates.flags import BACKFILL, Flags
+from tailguard.base.output.console import PlainConsole
+from tailguard.base.output.streams import say
 from tailguard.cli.number_range import NumberRange
 
 EXIT_BROKEN, EXIT_INTERRUPTED = 65, 130
@@ -69,7 +70,7 @@ def backfill(
     with open_target(**where) as target, stopped_by_signals() as stop, shown_progress() as show:
         progress = Backfill(target.database, target.local, target.s3, plan).run(stop=stop, on_progress=show)
     if as_json:
-        click.echo(json.dumps(asdict(progress) | {"dry_run": dry_run, "metrics": target.metrics.counts()}))
+        say(json.dumps(asdict(progress) | {"dry_run": dry_run, "metrics": target.metrics.counts()}))
     else:
         say_backfill(progress, dry_run=dry_run)
     return EXIT_BROKEN if progress.failed else 0 if progress.finished else EXIT_INTERRUPTED
@@ -94,7 +95,7 @@ def check(*, everything: bool, share: float, seed: int, as_json: bool, **where: 
         share = 1.0 if everything else share
         report = ConsistencyCheck(target.database, target.local, target.s3, share, seed).run()
     if as_json:
-        click.echo(json.dumps(asdict(report) | {"clean": report.clean}, ensure_ascii=False))
+        say(json.dumps(asdict(report) | {"clean": report.clean}, ensure_ascii=False))
     else:
         say_report(report)
     return 0 if report.clean else EXIT_BROKEN
@@ -111,28 +112,26 @@ def read_flags() -> Flags:
 def say_backfill(progress: BackfillProgress, *, dry_run: bool) -> None:
     """Say how a backfill ended."""
     verb = "would be uploaded" if dry_run else "uploaded"
-    click.echo(
+    say(
         f"{progress.uploaded} {verb} ({progress.bytes / 1e6:.1f} MB), {progress.present} were there already, "
         f"{progress.failed} failed, of {progress.pending}. Resume token: {progress.resume_after}"
     )
     for failure in progress.failures:
-        click.echo(f"  {failure}")
+        say(f"  {failure}")
     if not progress.finished:
-        click.echo(
-            f"Stopped before the end. Go on with --resume-after {progress.resume_after}, or without it."
-        )
+        say(f"Stopped before the end. Go on with --resume-after {progress.resume_after}, or without it.")
 
 
 def say_report(report: ConsistencyReport) -> None:
     """Say what a check found."""
-    click.echo(
+    say(
         f"{report.rows} rows, {report.marked} of them on S3; {report.local_objects} files, "
         f"{report.s3_objects} objects; {report.spot_checked} read back by SHA-256: "
         f"{'clean' if report.clean else 'NOT CLEAN'}"
     )
     for name, keys in asdict(report.findings).items():
         for key in keys:
-            click.echo(f"  {name.replace('_', ' ')}: {key}")
+            say(f"  {name.replace('_', ' ')}: {key}")
 
 
 @contextmanager
@@ -157,9 +156,9 @@ def stopped_by_signals() -> Iterator[Event]:
 @contextmanager
 def shown_progress() -> Iterator[Any]:
     """Return what shows a progress: a bar on a terminal, a line a batch elsewhere; both on stderr."""
-    console = Console(stderr=True, highlight=False)
+    console = PlainConsole(stderr=True)
     if not console.is_terminal:
-        yield lambda progress: click.echo(
+        yield lambda progress: say(
             f"{progress.done} of {progress.pending}, resume token {progress.resume_after}", err=True
         )
         return

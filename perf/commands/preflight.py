@@ -2,6 +2,8 @@
 
 import click
 
+from tailguard.base.output.streams import say
+
 
 @click.command()
 @click.option("--host", required=True, help="The target: http(s)://host:port.")
@@ -47,6 +49,6 @@ def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int
     worst = 0
     for check in checks:
         mark = {"ok": "ok     ", "skip": "skipped", "fail": "FAILED "}[check.state]
-        click.echo(f"{mark}  {check.name}: {check.told}")
+        say(f"{mark}  {check.name}: {check.told}")
         worst |= check.state == "fail"
     return 65 if worst else 0

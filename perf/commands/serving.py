@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import click
-
 import tailguard as tg
 from perf.reference import make_tables
 from perf.secret import VARIABLE, secret_in
@@ -29,6 +27,7 @@ from reference.web.app import create_app
 from reference.web.demo import DemoAccounts, open_demo_accounts
 from reference.web.server import WebServer, bind
 from reference.web.throttle import RateError, Throttle
+from tailguard.base.output.streams import say
 from tailguard.postgres import Database, open_database
 from tailguard.s3 import S3Server, open_s3
 
@@ -43,10 +42,10 @@ def serve_platform(host: str, port: int, dsn: str | None, s3_endpoint: str | Non
     with ExitStack() as stack:
         stack.enter_context(sigterm_as_interrupt())
         listener = stack.enter_context(listening(host, port))
-        click.echo("Starting PostgreSQL and S3 ...")
+        say("Starting PostgreSQL and S3 ...")
         database = stack.enter_context(open_database(dsn))
         s3 = stack.enter_context(open_s3(s3_endpoint))
-        click.echo("Seeding the platform ...")
+        say("Seeding the platform ...")
         make_tables(database.conninfo)
         seed_platform(database.conninfo)
         metrics = Metrics()
@@ -59,7 +58,7 @@ def serve_platform(host: str, port: int, dsn: str | None, s3_endpoint: str | Non
             announce(server, accounts, database, s3, faults)
             server.run()
         except KeyboardInterrupt:
-            click.echo("Stopping ...")
+            say("Stopping ...")
 
 
 def announce(
@@ -79,7 +78,7 @@ def announce(
     ]
     if faults.names():
         lines += ["", f"FAULTS ARE SWITCHED ON: {', '.join(faults.names())}"]
-    click.echo("\n".join([*lines, "", "Stop with Ctrl-C."]))
+    say(*lines, "", "Stop with Ctrl-C.")
 
 
 @contextmanager

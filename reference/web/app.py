@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +24,7 @@ from reference.web.correlation import CorrelationId
 from reference.web.endpoint import Endpoint, response_of, to_json
 from reference.web.openapi import document
 from reference.web.operation import Operation
+from reference.web.reader import LONGEST_INTEGER
 from reference.web.refusal import refusal, refused_by_http, reply_to
 from reference.web.throttle import Throttle
 
@@ -42,6 +44,13 @@ OPERATIONS: tuple[Operation, ...] = (
     *economy.OPERATIONS,
     *moderation.OPERATIONS,
 )
+
+
+class _Integer(IntegerConvertor):
+    regex = f"[0-9]{{1,{LONGEST_INTEGER}}}"
+
+
+register_url_convertor("int", _Integer())
 
 
 def create_app(

@@ -14,12 +14,15 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import Server, ServerConnection
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
-from websockets.protocol import OPEN
+from websockets.protocol import OPEN, Event
 from websockets.server import ServerProtocol
 
 OPEN_TIMEOUT_S = 10  # the library's own default for a handshake
 MAX_FRAME_BYTES = 16 * 1024  # the contract's limit of a client's frame (close code 4009 there, 1009 here)
+MAX_FRAMES_PER_S = 50  # a client sends a pong each 25 s, and few messages
+SLICE_BYTES = 1024  # at most 170 frames
 log = logging.getLogger("reference.web")
 
 
@@ -50,6 +53,7 @@ class UpgradedConnection(ServerConnection):
         self._doorkeeper = _Doorkeeper()
         self._server_state = server_state
         self._hub = cast("Hub", app_state["hub"])
+        self._second = self._frames = 0
         super().__init__(
             ServerProtocol(max_size=MAX_FRAME_BYTES),
             cast("Server", self._doorkeeper),
@@ -63,6 +67,25 @@ class UpgradedConnection(ServerConnection):
         task = self.loop.create_task(self._serve())
         self._server_state.tasks.add(task)
         task.add_done_callback(self._server_state.tasks.discard)
+
+    def data_received(self, data: bytes) -> None:
+        """Take it piece by piece, so that a flood ends before all of it was parsed."""
+        for at in range(0, len(data), SLICE_BYTES):
+            if self.transport.is_closing():
+                return
+            super().data_received(data[at : at + SLICE_BYTES])
+
+    def process_event(self, event: Event) -> None:
+        """End a connection of more frames than a client of ours ever sends; control frames count too."""
+        second = int(self.loop.time())
+        self._frames = self._frames + 1 if second == self._second else 1
+        self._second = second
+        if self._frames <= MAX_FRAMES_PER_S:
+            super().process_event(event)
+            return
+        self.protocol.fail(CloseCode.POLICY_VIOLATION, "too many frames")
+        self.send_data()
+        self.transport.close()  # what it has sent besides is not read
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone: uvicorn need not wait for it any longer."""

@@ -11,6 +11,8 @@ from reference.errors import Invalid
 from reference.web.operation import Operation, object_of
 from reference.web.refusal import refused_by_http
 
+LONGEST_INTEGER = 100  # digits: no field takes so many, and Python reads 4,300 at most
+
 
 class Reader:
     """Reads the requests of one operation. Each method raises PlatformError where the request is wrong."""
@@ -70,7 +72,8 @@ def _member(error: ValidationError) -> str:
 
 
 def _typed(text: str, kind: str | None) -> int | str:
-    return int(text) if kind == "integer" and text.removeprefix("-").isdecimal() else text
+    a_number = len(text) < LONGEST_INTEGER and text.removeprefix("-").isdecimal()
+    return int(text) if kind == "integer" and a_number else text
 
 
 def _number(text: str) -> int | float:

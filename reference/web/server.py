@@ -9,6 +9,7 @@ from typing import Self
 import uvicorn
 from starlette.types import ASGIApp
 
+from reference.web.bounded_http import BoundedHttp
 from reference.web.bridge import UpgradedConnection
 
 START_TIMEOUT_S = 10.0
@@ -43,7 +44,7 @@ class WebServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=BoundedHttp,
                 ws=UpgradedConnection,
                 lifespan="on",
                 loop="asyncio",  # the same everywhere, whether or not uvloop happens to be installed

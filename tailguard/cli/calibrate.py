@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tailguard.base.output.streams import say
 from tailguard.base.state import State
 from tailguard.base.text_format import ratio
 from tailguard.record.objective import Dependence
@@ -46,7 +47,7 @@ def calibrate(experiments: int, samples: int, dependence: Dependence, seed: int,
     """Measure a timer-driven platform whose true p95 is known, judge it again and again, count the wrong verdicts."""
     rows = [_try(factor, experiments, samples, dependence, seed) for factor in FACTORS]
     if as_json:
-        click.echo(json.dumps([_entry(row) for row in rows], indent=1))
+        say(*json.dumps([_entry(row) for row in rows], indent=1).split("\n"))
     else:
         _show(rows)
 
@@ -80,7 +81,7 @@ def _try(factor: float, experiments: int, samples: int, dependence: Dependence, 
 def _show(rows: Sequence["Tally"]) -> None:
     from rich.table import Table
 
-    from tailguard.base.console import output_console
+    from tailguard.base.output.console import output_console
 
     table = Table(title="A timer with a known p95, judged again and again on this machine")
     for name in (
@@ -104,7 +105,6 @@ def _show(rows: Sequence["Tally"]) -> None:
         f"{sum(row.wrong for row in rows)} of {sum(row.experiments for row in rows)} verdicts were wrong; stated is at"
         f" most 1 % each side. Allowed share {ratio(ALLOWED)}. If measured exceeds the true share, this machine"
         " added slow samples of its own.",
-        markup=False,
     )
 
 

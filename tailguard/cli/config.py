@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tailguard.base.output.streams import say
 from tailguard.config.merge import Config, Setting, load_config
 
 VALUE_WIDTH = 24  # of the column of values; most are shorter
@@ -44,7 +45,7 @@ def show(
         from tailguard.suite.discovery import open_suite
 
         merged, _ = open_suite(merged)
-    click.echo(_as_json(merged) if as_json else _as_table(merged, explain=explain))
+    say(*(_as_json(merged).split("\n") if as_json else _as_table(merged, explain=explain)))
 
 
 def _as_json(merged: Config) -> str:
@@ -60,7 +61,7 @@ def _as_json(merged: Config) -> str:
     return json.dumps(record, ensure_ascii=False, indent=1)
 
 
-def _as_table(merged: Config, *, explain: bool) -> str:
+def _as_table(merged: Config, *, explain: bool) -> list[str]:
     names = max(len(name) for name in merged.settings)
     lines = [f"profile {merged.profile}, sha256 {merged.sha256[:12]}", ""]
     for name, setting in merged.settings.items():
@@ -69,7 +70,7 @@ def _as_table(merged: Config, *, explain: bool) -> str:
         lines += [f"{'':<{names}}  {value}" for value in more]
         if explain and setting.option.about:
             lines.append(f"{'':<{names}}  # {setting.option.about}")
-    return "\n".join(lines)
+    return lines
 
 
 def _shown_lines(setting: Setting) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from tailguard.base.errors import UsageError
+from tailguard.base.output.streams import say
 from tailguard.config.merge import load_config
 from tailguard.record.files import plain_name, subfolder, write_file
 from tailguard.report.exports.formats import FORMATS, exported
@@ -32,13 +33,13 @@ def export(where: str, names: Sequence[str], out: str | None, runs_dir: str | No
             raise UsageError(
                 f"{len(files)} files do not fit on one terminal: {', '.join(files)}. Give --out FOLDER."
             )
-        click.echo(next(iter(files.values())), nl=False)
+        click.echo(next(iter(files.values())), nl=False)  # noqa: TID251  # a file, escaped for its own reader
         return
     folder = _folder(out, run.folder)
     for name, text in files.items():
         path = folder / plain_name(name)
         write_file(path, text)
-        click.echo(path)
+        say(str(path))
 
 
 def _folder(out: str | None, run_folder: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tailguard.base.errors import UsageError
+from tailguard.base.output.streams import say
 from tailguard.base.state import State, worst
 from tailguard.cli.file_options import file_options
 from tailguard.config.merge import load_config
@@ -78,12 +79,12 @@ def gate(
     found = [] if reasons else compare_runs(baseline, candidate, margins, trust_single=trust_single_run)
     state = State.INVALID if reasons else worst(each.state for each in found if each.gated)
     if as_json:
-        click.echo(_as_json(found, reasons, state))
+        say(*_as_json(found, reasons, state).split("\n"))
         return state.exit_code
-    click.echo(f"{_names(baseline)} (baseline) against {_names(candidate)} (candidate)")
+    say(f"{_names(baseline)} (baseline) against {_names(candidate)} (candidate)")
     if trust_single_run and len(baseline) == len(candidate) == 1:
-        click.echo(f"WARNING: {TRUSTED}.", err=True)
-    click.echo("\n".join([*(f"INVALID  {reason}" for reason in reasons), *map(_line, found)]))
+        say(f"WARNING: {TRUSTED}.", err=True)
+    say(*(f"INVALID  {reason}" for reason in reasons), *map(_line, found))
     return state.exit_code
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tailguard.base.errors import UsageError
+from tailguard.base.output.streams import say
 from tailguard.config.merge import load_config
 from tailguard.record.files import write_file
 
@@ -47,20 +48,20 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     table = merged(known, *(rows_of(run) for run in found.runs))
     if count := found.of_other_schemas:
         told = "1 run of another version is" if count == 1 else f"{count} runs of another version are"
-        click.echo(f"{told} left out; that version reads what this one cannot.")
+        say(f"{told} left out; that version reads what this one cannot.")
     if target is not None:
         write_history(target, table)
     if table.empty:
-        click.echo(f"There is no finished run in {folder} yet. Make one with `tailguard run`.")
+        say(f"There is no finished run in {folder} yet. Make one with `tailguard run`.")
         return
     write_history(folder / NAME, table)
-    click.echo(
+    say(
         f"{table['run'].nunique()} runs, {len(found.runs)} of them new; newest {table['created_utc'].iloc[-1]}."
     )
     _show(table)
     if html is not None:
         write_file(html, page_of(table))
-        click.echo(html)
+        say(str(html))
 
 
 def _check_paths(runs_dir: Path | None, imports: Sequence[Path]) -> None:
@@ -74,7 +75,7 @@ def _check_paths(runs_dir: Path | None, imports: Sequence[Path]) -> None:
 def _show(table: "pd.DataFrame") -> None:
     from rich.table import Table
 
-    from tailguard.base.console import output_console
+    from tailguard.base.output.console import output_console
     from tailguard.report.views.history_view import change_points, lines_of
 
     shown = Table("metric", "runs", "newest", "change", "", box=None)
@@ -82,8 +83,6 @@ def _show(table: "pd.DataFrame") -> None:
         shown.add_row(line.metric, line.runs, line.newest, line.change, line.spark)
     output_console().print(shown)
     points = change_points(table)
-    click.echo(
-        "Change points: apache-otava is not installed (pip install apache-otava)." if points is None else ""
-    )
+    say("Change points: apache-otava is not installed (pip install apache-otava)." if points is None else "")
     for point in points or ():
-        click.echo(f"change point: {point}")
+        say(f"change point: {point}")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from tailguard.base.output.streams import say
 from tailguard.start.example import EXAMPLES, write_example
 
 
@@ -17,6 +18,6 @@ def init(example: str, folder: Path) -> None:
     migrations. Nothing that is there already is overwritten.
     """
     for path in write_example(example, folder):
-        click.echo(f"wrote {path}")
+        say(f"wrote {path}")
     where = "" if folder == Path() else f"cd {folder} && "
-    click.echo(f"\nMeasure and judge it, about a minute: {where}tailguard run")
+    say("", f"Measure and judge it, about a minute: {where}tailguard run")

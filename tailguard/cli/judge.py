@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tailguard.base.output.streams import say
 from tailguard.base.state import worst
 from tailguard.base.text_format import duration_ms, per_cent
 from tailguard.cli.file_options import file_options
@@ -73,15 +74,19 @@ def judge(
     found = read_latencies(file, options)
     if not as_json:
         for note in found.notes:
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {note}", err=True)
     with naming(file):
         verdicts = judge_file(found, objectives, Assumed(round(1 - confidence, 12), dependence), name)
     if as_json:
         entries = [_entry(each, found) for each in verdicts]
-        click.echo(json.dumps(entries[0] if len(entries) == 1 else entries, ensure_ascii=False, indent=1))
+        say(
+            *json.dumps(entries[0] if len(entries) == 1 else entries, ensure_ascii=False, indent=1).split(
+                "\n"
+            )
+        )
     else:
         for each in verdicts:
-            click.echo(_sentence(each))
+            say(_sentence(each))
     return worst(each.decision.state for each in verdicts).exit_code
 
 

@@ -1,5 +1,6 @@
 """The command line. This table is the whole of it: a command, the file it lives in."""
 
+import io
 import os
 import sys
 import traceback
@@ -8,7 +9,8 @@ from collections.abc import Sequence
 import click
 
 from tailguard.base.errors import InterruptedRunError, TailguardError
-from tailguard.base.log_lines import shown_lines
+from tailguard.base.output.log_lines import shown_lines
+from tailguard.base.output.streams import say
 from tailguard.base.secrets import mask, remember
 from tailguard.cli.lazy import Command, SuiteGroup
 
@@ -64,16 +66,15 @@ def explain(error: Exception) -> int:
         case click.exceptions.Exit():
             return error.exit_code
         case click.Abort():
-            click.echo("Interrupted.", err=True)
+            say("Interrupted.", err=True)
             return InterruptedRunError.exit_code
         case click.ClickException():
-            error.show()
+            error.show(shown := io.StringIO())
+            say(*shown.getvalue().rstrip("\n").split("\n"), err=True)
             return EXIT_USAGE
         case TailguardError():
-            click.echo(f"Error: {mask(str(error))}", err=True)
+            say(*f"Error: {mask(str(error))}".split("\n"), err=True)
             return error.exit_code
-    click.echo(mask("".join(traceback.format_exception(error))), err=True)
-    click.echo(
-        "Internal error: this is Tailguard's fault, not yours. Please report the lines above.", err=True
-    )
+    say(*mask("".join(traceback.format_exception(error))).split("\n"), err=True)
+    say("Internal error: this is Tailguard's fault, not yours. Please report the lines above.", err=True)
     return EXIT_INTERNAL

@@ -5,6 +5,7 @@ from typing import Literal
 
 import click
 
+from tailguard.base.output.streams import say
 from tailguard.config.merge import load_config
 from tailguard.record.files import write_file
 
@@ -27,9 +28,9 @@ def report(where: str, out: Path | None, kind: Literal["html", "md"] | None, run
     config = load_config()
     run, sections = Run.load(where, runs_dir or config.runs_dir), sections_of(config.suite)
     if out is None and kind is None:
-        click.echo(write_report(run, sections))
+        say(str(write_report(run, sections)))
         return
     chosen = kind or ("md" if out is not None and out.suffix == ".md" else "html")
     path = out or run.folder / FILES[chosen]
     write_file(path, rendered(run, chosen, sections))
-    click.echo(path)
+    say(str(path))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tailguard.base.errors import UsageError
+from tailguard.base.output.streams import say
 from tailguard.cli.number_range import NumberRange
 from tailguard.config.merge import Config, load_config
 
@@ -41,8 +42,8 @@ def slo_lint(
     config, chosen = known_objectives(load_config(profile, file=file, sets=sets, flags=flags))
     found = lint(chosen, budgets(config))
     for each in found:
-        click.echo(f"cannot decide {each}")
-    click.echo(
+        say(f"cannot decide {each}")
+    say(
         f"{len(chosen.items) - len(found)} of {len(chosen.items)} objectives can be decided by {config.profile}."
     )
     if found and config.strict:
@@ -64,7 +65,7 @@ def slo_show(profile: str | None, objectives: str | None) -> None:
     for item in chosen.items:
         rule = chosen.rules[item.scenario]
         needed = needed_for(item, rule)
-        click.echo(f"{item.name:{width}}  {rule.dependence}, alpha {rule.alpha:g}, from {needed:,} samples")
+        say(f"{item.name:{width}}  {rule.dependence}, alpha {rule.alpha:g}, from {needed:,} samples")
 
 
 @slo.command("suggest")
@@ -84,10 +85,8 @@ def slo_suggest(runs: Sequence[str], headroom: float) -> None:
     runs_dir = load_config().runs_dir
     records = [_complete(Run.load(run, runs_dir)) for run in runs]
     limits = as_toml(suggest(records, headroom))
-    click.echo(
-        f"# From {len(records)} run(s), {headroom:g} times the worst upper bound (99 %) of each quantile."
-    )
-    click.echo(limits, nl=False)
+    say(f"# From {len(records)} run(s), {headroom:g} times the worst upper bound (99 %) of each quantile.")
+    say(*limits.removesuffix("\n").split("\n"))
 
 
 def known_objectives(config: Config) -> "tuple[Config, Objectives]":

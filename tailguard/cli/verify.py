@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tailguard.base.output.streams import say
 from tailguard.base.state import State
 from tailguard.config.merge import load_config
 from tailguard.record.part import Json
@@ -39,7 +40,7 @@ def verify(where: str, runs_dir: str | None, *, as_json: bool) -> int:
 
     run = Run.load(where, runs_dir or load_config().runs_dir)
     found = verification.verify(run)
-    click.echo(_as_json(run, found) if as_json else _as_text(run, found))
+    say(*(_as_json(run, found).split("\n") if as_json else _as_text(run, found)))
     return State.INVALID.exit_code if found else 0
 
 
@@ -48,17 +49,19 @@ def _as_json(run: "Run", found: Sequence["Difference"]) -> str:
     return json.dumps(report, ensure_ascii=False, indent=1)
 
 
-def _as_text(run: "Run", found: Sequence["Difference"]) -> str:
+def _as_text(run: "Run", found: Sequence["Difference"]) -> list[str]:
     record = run.record
     if not found:
         files, parts, verdicts = len(record.files), len(record.scenarios), len(record.verdicts)
-        return f"{run.folder}: {files} files, {parts} scenarios and {verdicts} verdicts, all the same bit for bit."
+        return [
+            f"{run.folder}: {files} files, {parts} scenarios and {verdicts} verdicts, all the same bit for bit."
+        ]
     lines = [
         f"  {each.where}: recorded {_short(each.recorded)}, recomputed {_short(each.recomputed)}"
         for each in found
     ]
     more = [f"  ... and {len(lines) - SHOWN} more (--json lists them)"] if len(lines) > SHOWN else []
-    return "\n".join([f"{run.folder}: {len(lines)} differences.", *lines[:SHOWN], *more])
+    return [f"{run.folder}: {len(lines)} differences.", *lines[:SHOWN], *more]
 
 
 def _short(value: Json) -> str:

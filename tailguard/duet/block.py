@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tailguard.base.errors import InvalidRunError, TailguardError, UsageError
+from tailguard.base.output.streams import say
 from tailguard.config.merge import Config, load_config
 from tailguard.duet.order import MeasuredScenario, Order, PhaseTimes, SideOrder, SideRecord
 from tailguard.duet.plans import explain_queries
@@ -41,7 +42,7 @@ def main(order_path: str, result_path: str) -> None:
     try:
         record = perform(order, Path(result_path).with_suffix(".samples"))
     except TailguardError as error:
-        print(error, file=sys.stderr)
+        say(str(error), err=True)
         sys.exit(error.exit_code)
     part = Path(result_path).with_suffix(".part")
     part.write_bytes(encode(record))

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import click
 import msgspec
 
+from tailguard.base.output.streams import say
 from tailguard.base.state import State
 from tailguard.base.text_format import utc
 from tailguard.compare.gate_quality import calibration_sentence
@@ -51,7 +51,7 @@ def calibrate(config: Config, budget: Budget, command: Sequence[str]) -> int:
         run.put_exit_code(run.record.deserved_exit_code)
         run.save()
         write_report(run, sections_of(config.suite))
-    click.echo(calibration_sentence(found))
+    say(calibration_sentence(found))
     if not (same.complete and slower.complete):
         return State.INVALID.exit_code
     good = found.same_code.state is not State.FAIL and found.slower.state is State.FAIL
@@ -59,11 +59,11 @@ def calibrate(config: Config, budget: Budget, command: Sequence[str]) -> int:
 
 
 def _perform(config: Config, budget: Budget, command: Sequence[str], faults: str) -> Run:
-    click.echo(f"\nCalibrating with {faults or 'the same code'}", err=True)
+    say("", f"Calibrating with {faults or 'the same code'}", err=True)
     sides = sides_from(SideSpec(), SideSpec(environ={"TAILGUARD_FAULTS": faults}), {})
     run = perform_duet(config, sides, budget, command)
     if run.record.ended is Ended.INTERRUPTED:  # it is saved; the next duet is not wanted any more
-        click.echo(
+        say(
             f"{_pairs(run)} of this duet are kept in {run.folder}; nothing is kept as a calibration.",
             err=True,
         )

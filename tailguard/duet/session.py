@@ -7,9 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import click
-
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.output.streams import say
 from tailguard.base.state import State
 from tailguard.compare.comparison import ALPHA, compare_blocks, compared_quantiles, decided
 from tailguard.compare.gate import LOOKS, fewest_pairs
@@ -206,7 +205,7 @@ def run_duet(
     run.put_calibration(known_calibration(Path(config.runs_dir), machine, config))
     code = finish(run, config.suite)
     if run.record.duet and run.record.duet.quality:
-        click.echo(f"This gate: {quality_sentence(run.record.duet.quality)}.")
+        say(f"This gate: {quality_sentence(run.record.duet.quality)}.")
     return code
 
 

@@ -1,5 +1,6 @@
 """docs/reference/latency-files.md, out of what the readers say: `python -m tailguard.formats.reference`."""
 
+import sys
 from typing import TYPE_CHECKING, Any  # a format of any shape of file
 
 from tailguard.formats.checked import LONGEST_MS
@@ -81,4 +82,4 @@ def _summaries() -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")  # this is its output
+    sys.stdout.write(page())

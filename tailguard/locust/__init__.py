@@ -19,10 +19,11 @@ def users(file: str, *, without: Collection[str] = ()) -> "dict[str, type[Journe
     if "locust" not in sys.modules:
         return {}
     from tailguard.base.errors import UsageError  # noqa: PLC0415  # see above
+    from tailguard.base.output.streams import say  # noqa: PLC0415  # see above
     from tailguard.locust.suite_users import user_classes  # noqa: PLC0415  # see above
 
     try:
         return user_classes(file, without)
     except UsageError as error:
-        print(f"Error: {error}", file=sys.stderr)  # locust would print a traceback
+        say(f"Error: {error}", err=True)  # locust would print a traceback
         raise SystemExit(64) from None

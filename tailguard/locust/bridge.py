@@ -7,7 +7,6 @@ test_stop, quitting, then the exit code is taken. Samples are fetched in `test_s
 # Long because what listens to locust's events is one conversation.
 
 import inspect
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,6 +19,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from tailguard.base.errors import InvalidRunError, TailguardError
+from tailguard.base.output import streams
 from tailguard.base.ports import LOOPBACK
 from tailguard.locust.clock import LoopClock
 from tailguard.locust.hooks import (
@@ -283,5 +283,4 @@ def the_bridge() -> Bridge:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    streams.say(*text.split("\n"), err=True)

@@ -1,9 +1,8 @@
 """How every kind of run ends: judged, saved, reported, with the exit code that it deserves."""
 
-import click
-
-from tailguard.base.console import output_console
 from tailguard.base.interrupts import left_behind
+from tailguard.base.output.console import output_console
+from tailguard.base.output.streams import say
 from tailguard.config.suite_table import SuiteTable
 from tailguard.record.run import Run
 
@@ -28,8 +27,8 @@ def finish(run: Run, suite: SuiteTable | None) -> int:
             run.save()
             page = write_report(run, sections_of(suite))
         except KeyboardInterrupt:
-            click.echo(f"All is saved; `tailguard report {run.folder}` writes the report.", err=True)
+            say(f"All is saved; `tailguard report {run.folder}` writes the report.", err=True)
             raise
     print_summary(view_of(run.record), output_console())
-    click.echo(f"\nReport: {page}")
+    say("", f"Report: {page}")
     return code

@@ -3,9 +3,10 @@
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
-from rich.text import Text
+
+from tailguard.base.output.console import PlainConsole, plain
 
 # Plain lines appear where nobody watches (CI): one each few seconds a scenario is enough.
 PLAIN_EVERY_S = 5.0
@@ -14,8 +15,8 @@ PLAIN_EVERY_S = 5.0
 class Progress:
     """Shows the newest line of each scenario. A context manager."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+    def __init__(self, console: PlainConsole | None = None) -> None:
+        self.console = console or PlainConsole(stderr=True)
         self._lines: dict[str, str] = {}
         self._shown_at: dict[str, float] = {}
         self._live: Live | None = None
@@ -36,9 +37,7 @@ class Progress:
         """Show the present line of a scenario; `now_s` is the caller's clock, in s."""
         self._lines[slug] = line
         if self._live is not None:
-            self._live.update(
-                Group(*(Text(text, no_wrap=True, overflow="ellipsis") for text in self._lines.values()))
-            )
+            self._live.update(Group(*(plain(text, cut=True) for text in self._lines.values())))
         elif last or now_s - self._shown_at.get(slug, float("-inf")) >= PLAIN_EVERY_S:
             self._shown_at[slug] = now_s
-            self.console.print(line, markup=False, soft_wrap=True)
+            self.console.print(line, soft_wrap=True)

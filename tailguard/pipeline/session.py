@@ -5,9 +5,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import click
-
 from tailguard.base.errors import UsageError
+from tailguard.base.output.streams import say
 from tailguard.base.state import State
 from tailguard.base.text_format import count, duration_ms, duration_s, limit_ms
 from tailguard.config.merge import Config
@@ -68,9 +67,7 @@ def propose(record: RunRecord, unasked: Sequence[str]) -> None:
     """Print limits for the scenarios that have none, twice what was measured."""
     for each in suggest([record]) if unasked and record.scenarios else ():
         if each.scenario in unasked and each.limit_ms is not None:
-            click.echo(
-                f"Propose for {each.scenario}: {each.step} {each.quantile} <= {limit_ms(each.limit_ms)}"
-            )
+            say(f"Propose for {each.scenario}: {each.step} {each.quantile} <= {limit_ms(each.limit_ms)}")
 
 
 def warn_undecidable(config: Config, objectives: Objectives) -> None:
@@ -84,7 +81,7 @@ def warn_undecidable(config: Config, objectives: Objectives) -> None:
     if found and config.strict:
         raise UsageError("This budget cannot decide:\n  " + "\n  ".join(found))
     for text in found:
-        click.echo(f"Warning: {text}", err=True)
+        say(f"Warning: {text}", err=True)
 
 
 SHOWN = 0.95  # the quantile of the live line: the one that every scenario has a limit for

@@ -9,8 +9,11 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
+from tailguard.base.output.escaping import visible
 from tailguard.compare import gate_quality
+from tailguard.record.part import Json
 from tailguard.report.charts.rendered_charts import RenderedCharts
+from tailguard.report.charts.style import visible_texts
 from tailguard.report.views import (
     change_view,
     chaos_view,
@@ -59,17 +62,37 @@ def page_of(view: ReportView, charts: RenderedCharts, sections: Sequence[Markup]
     )
 
 
+def history_page_of(spec: dict[str, Json]) -> str:
+    """Render the page of a history, `spec` its chart in Vega-Lite."""
+    library, behaviour = _chart_library(), _source("history.js")
+    return (
+        _environment()
+        .get_template("history.html.j2")
+        .render(
+            spec=visible_texts(spec),
+            library=Markup(library),  # noqa: S704  # as above
+            behaviour=Markup(behaviour),  # noqa: S704  # our own file
+            policy=_policy(library, behaviour),
+        )
+    )
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=_TEMPLATES,
         autoescape=True,
+        finalize=_without_controls,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.globals |= _WORDS
     return environment
+
+
+def _without_controls(value: object) -> object:
+    return visible(value) if type(value) is str else value  # Markup is ours
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import pytest
 
 SCRIPT = """
 from rich.table import Table
-from tailguard.base.console import output_console
+from tailguard.base.output.console import output_console
 table = Table(box=None, show_header=False)
 table.add_row("? INCONCLUSIVE", "certificate_upload presigned_read p95 <= 215ms", "x" * 200)
 output_console().print(table)

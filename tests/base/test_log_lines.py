@@ -2,7 +2,7 @@
 
 import logging
 
-from tailguard.base.log_lines import shown_lines
+from tailguard.base.output.log_lines import shown_lines
 
 LOG = logging.getLogger("tailguard.some.room")
 

@@ -1,16 +1,22 @@
 """Every kind of report in a real browser, wide and narrow: nothing runs out of the page, nothing is cut off."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from msgspec.structs import replace
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
 
+from tailguard.compare.history import rows_of
+from tailguard.record.run import Run
 from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.page import page_of
+from tailguard.report.views import history_view
 from tailguard.report.views.view import view_of
-from tests.support.in_browser import draw_all, open_all, open_at
+from tests.support.in_browser import PATIENCE_S, draw_all, open_all, open_at
 from tests.support.made_kinds import kind_of_run
 from tests.support.made_proof import live, samples
 from tests.support.made_samples import columns
@@ -83,3 +89,15 @@ def test_a_plan_is_copied_with_the_keyboard_alone(browser: webdriver.Chrome, add
     assert copy.text == "Copy"
     copy.send_keys(Keys.ENTER)
     assert copy.text.startswith(("Copied", "Selected"))
+
+
+def test_a_history_draws_a_chart_per_metric(browser: webdriver.Chrome, run: Run, tmp_path: Path) -> None:
+    rows = rows_of(run)
+    page = tmp_path / "history.html"
+    page.write_text(history_view.page_of(rows), encoding="utf-8")
+    browser.get(page.as_uri())
+    WebDriverWait(browser, PATIENCE_S).until(lambda _: browser.find_elements(By.CSS_SELECTOR, "svg"))
+    shown = browser.find_element(By.TAG_NAME, "svg").text
+    for name in rows[rows["unit"] == "ms"]["step"].unique():
+        assert name in shown
+    assert [each for each in browser.get_log("browser") if each["level"] == "SEVERE"] == []

@@ -2,8 +2,7 @@
 
 import io
 
-from rich.console import Console
-
+from tailguard.base.output.console import PlainConsole
 from tailguard.record.run_record import RunRecord
 from tailguard.report.text.terminal import print_summary
 from tailguard.report.views.view import view_of
@@ -12,6 +11,6 @@ from tailguard.report.views.view import view_of
 def shown(made: RunRecord, encoding: str = "utf-8") -> str:
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding=encoding) as file:
-        print_summary(view_of(made), Console(file=file, width=160))
+        print_summary(view_of(made), PlainConsole(file=file, width=160))
         file.flush()
         return raw.getvalue().decode(encoding)

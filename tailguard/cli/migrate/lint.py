@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from tailguard.base.output.escaping import for_workflow, for_workflow_property
+from tailguard.base.output.streams import say
 from tailguard.migrations.lint.rules import Finding, in_order, lint_folder, linted_files
 from tailguard.migrations.migration import chosen_folder
 
@@ -27,17 +29,19 @@ def lint(folder: Path | None, *, github: bool | None, strict: bool) -> int:
     findings = lint_folder(folder)
     squawk = find_squawk()
     if squawk is None:
-        click.echo(WITHOUT_SQUAWK, err=True)
+        say(WITHOUT_SQUAWK, err=True)
     else:
         paths = [path for path in linted_files(folder) if not path.name.endswith(".query.sql")]
         findings = in_order([*findings, *squawk_findings(squawk, paths)])
     as_annotations = os.environ.get("GITHUB_ACTIONS") == "true" if github is None else github
-    for finding in findings:
-        click.echo(annotation(finding) if as_annotations else plain(finding))
-    if not as_annotations:
+    if as_annotations:
+        for finding in findings:
+            click.echo(annotation(finding))  # noqa: TID251  # a command on purpose, escaped as one
+    else:
+        say(*map(plain, findings))
         for path in linted_files(folder):
-            click.echo(f"{path}: {_counts([one for one in findings if one.path == path])}")
-    click.echo(_tally(findings), err=True)
+            say(f"{path}: {_counts([one for one in findings if one.path == path])}")
+    say(_tally(findings), err=True)
     bad = [one for one in findings if strict or one.severity == "error"]
     return EXIT_FOUND if bad else 0
 
@@ -49,22 +53,15 @@ def plain(finding: Finding) -> str:
 
 def annotation(finding: Finding) -> str:
     """Write a finding as a workflow command of GitHub, which shows it at its line of the change."""
-    where = f"file={_escaped(_relative(finding.path))},line={finding.line},title={_escaped(finding.rule)}"
-    return f"::{finding.severity} {where}::{_data(finding.message)}"
+    file, rule = for_workflow_property(_relative(finding.path)), for_workflow_property(finding.rule)
+    where = f"file={file},line={finding.line},title={rule}"
+    return f"::{finding.severity} {where}::{for_workflow(finding.message)}"
 
 
 def _relative(path: Path) -> str:
     """GitHub knows files by their path in the repository, where its steps run."""
     here = Path.cwd()
     return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _escaped(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _counts(findings: Sequence[Finding]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tailguard.base.errors import UsageError
+from tailguard.base.output.streams import say
 from tailguard.base.text_format import duration_s
 from tailguard.cli.lazy import Command, LazyGroup
 from tailguard.cli.number_range import NumberRange
@@ -91,16 +92,18 @@ def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path
     chosen, bad = _chosen_and_bad(folder, slugs)
     stops = False
     for status in bad:
-        click.echo(f"\n{status.name}: {status.state}. Up would do: {status.next_step}.")
+        say("", f"{status.name}: {status.state}. Up would do: {status.next_step}.")
     with _connection(dsn, schema, chosen) as connection:
         for migration in chosen:
             status = status_of(connection, migration)
-            click.echo(
-                f"\n{status.name}: {status.state}. Up would do: {status.next_step}.\n{_indented(migration.up)}"
+            say(
+                "",
+                f"{status.name}: {status.state}. Up would do: {status.next_step}.",
+                *_indented(migration.up).split("\n"),
             )
             stops = stops or status.stops
             for blocker in _held_up_by(connection, migration):
-                click.echo(f"\nA build would wait for {blocker}.")
+                say("", f"A build would wait for {blocker}.")
     return EXIT_STOPS if stops or bad else 0
 
 
@@ -171,7 +174,7 @@ def status(
             [*bad, *(status_of(connection, migration) for migration in chosen)], key=attrgetter("name")
         )
     for one in found:
-        click.echo(json.dumps(asdict(one), ensure_ascii=False) if as_json else _status_line(one))
+        say(json.dumps(asdict(one), ensure_ascii=False) if as_json else _status_line(one))
     return EXIT_NOT_VALID if check and any(one.next_step != NOTHING for one in found) else 0
 
 
@@ -246,7 +249,7 @@ def _tell(migration: Migration, outcome: "Outcome") -> None:
         f" (after {len(outcome.failures)} failed: {'; '.join(outcome.failures)})" if outcome.failures else ""
     )
     took = f", {duration_s(outcome.seconds)}" if outcome.seconds else ""
-    click.echo(f"{migration.name}: {outcome.done}{took}{healed}{tried}")
+    say(f"{migration.name}: {outcome.done}{took}{healed}{tried}")
 
 
 def _status_line(status: "Status") -> str:

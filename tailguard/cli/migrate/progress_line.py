@@ -3,6 +3,7 @@
 import sys
 from typing import TextIO
 
+from tailguard.base.output.escaping import for_terminal
 from tailguard.base.text_format import duration_s, ratio
 from tailguard.migrations.blockers import Progress
 
@@ -21,19 +22,23 @@ class ProgressLine:
     def __call__(self, look: Progress) -> None:
         """Show one look."""
         if self._stream.isatty():
-            print(f"\r{progress_text(look)[:LINE]:<{LINE}}", end="", file=self._stream, flush=True)
+            self._write(f"\r{for_terminal(progress_text(look))[:LINE]:<{LINE}}")
             self._last = "bar"
             return
         story = f"{look.phase}{_blockers(look)}"
         if story != self._last:
-            print(f"  {duration_s(look.elapsed_s)}: {story}", file=self._stream, flush=True)
+            self._write(for_terminal(f"  {duration_s(look.elapsed_s)}: {story}") + "\n")
             self._last = story
 
     def close(self) -> None:
         """Take the bar away."""
         if self._last == "bar":
-            print(f"\r{'':<{LINE}}\r", end="", file=self._stream, flush=True)
+            self._write(f"\r{'':<{LINE}}\r")
         self._last = ""
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
 
 
 def progress_text(look: Progress) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tailguard.base.errors import UsageError
+from tailguard.base.output.streams import say
 from tailguard.cli.number_range import NumberRange
 from tailguard.config.merge import load_config
 from tailguard.migrations.limits import Limits
@@ -104,7 +105,7 @@ def prove(  # one parameter per option
                 proof.growth.sort(key=attrgetter("rows"))
                 _save(run, proof)
             entry = proof.entry
-            click.echo("\n".join(proof_lines(entry, proof_verdicts(entry, run.live_samples()))))
+            say(*proof_lines(entry, proof_verdicts(entry, run.live_samples())))
     return finish(run, config.suite)
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from tailguard.base.clock import Clock
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.output import streams
 from tailguard.config.merge import Config
 from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.locust.http import fast_connections
@@ -132,5 +133,4 @@ def _put_what_is_measured(run: Run, config: Config, noted: suite_run.Run, made: 
 
 def say(text: str) -> None:
     """Tell the user, beside locust's log."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    streams.say(*text.split("\n"), err=True)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 from tailguard.base.errors import TailguardError
-from tailguard.base.log_lines import shown_lines
+from tailguard.base.output.log_lines import shown_lines
 from tailguard.locust.master.plan import configure
 from tailguard.locust.master.run_fixtures import Failed, Made, Order, Told
 from tailguard.pipeline.built_ins import built_ins

@@ -7,6 +7,7 @@ from typing import Any  # altair's charts and channels
 import altair as alt
 import pandas as pd
 
+from tailguard.base.output.escaping import visible
 from tailguard.record.part import Json
 
 HEIGHT_PX = 240
@@ -90,11 +91,22 @@ def compact(frame: pd.DataFrame) -> pd.DataFrame:
 
 def styled(chart: Any, height_px: int = HEIGHT_PX) -> dict[str, Json]:
     """The chart as Vega-Lite, as wide as its column, without a background of its own."""
-    spec: dict[str, Json] = (
-        chart.properties(width="container", height=height_px).configure(**_CONFIG).to_dict()
-    )
+    spec = chart.properties(width="container", height=height_px).configure(**_CONFIG).to_dict()
     spec.pop("$schema", None)
-    return spec
+    # Their picture is XML, and the library that draws it ends the process at a character that XML has no place for.
+    return {name: visible_texts(part) for name, part in spec.items()}
+
+
+def visible_texts(value: Json) -> Json:
+    """Return a part of a chart with its texts as `base.escaping.visible` shows them."""
+    match value:
+        case str():
+            return visible(value)
+        case list():
+            return [visible_texts(each) for each in value]
+        case dict():
+            return {key: visible_texts(each) for key, each in value.items()}
+    return value
 
 
 _CONFIG: dict[str, Json] = {

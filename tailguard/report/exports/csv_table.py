@@ -4,11 +4,9 @@ import csv
 import io
 from dataclasses import astuple, fields
 
+from tailguard.base.output.escaping import for_csv
 from tailguard.compare.run_metrics import RunMetric, metrics
 from tailguard.record.run import Run
-
-# A cell that begins with one of these is a formula to a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export(run: Run) -> dict[str, str]:
@@ -19,9 +17,5 @@ def export(run: Run) -> dict[str, str]:
     record = run.record
     for metric in metrics(record):
         row = [record.id, record.created_utc, record.environment.git.commit or "", *astuple(metric)]
-        table.writerow([_harmless(cell) for cell in row])
+        table.writerow([for_csv(cell) if isinstance(cell, str) else cell for cell in row])
     return {"metrics.csv": text.getvalue()}
-
-
-def _harmless(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tailguard.base.output.escaping import visible
+
 if TYPE_CHECKING:
     from tailguard.record.run import Run
 
@@ -25,7 +27,10 @@ FORMATS = {
 
 
 def exported(run: "Run", name: str) -> dict[str, str]:
-    """Return the files of one format: name -> text. KeyError for a format that does not exist."""
+    """Return the files of one format: name -> text. KeyError for a format that does not exist.
+
+    Each format escapes for its own reader; of what no format has a place for, JSON's `\\u001b` is left.
+    """
     module, function = FORMATS[name].split(":")
     files: dict[str, str] = getattr(import_module(f"tailguard.report.exports.{module}"), function)(run)
-    return files
+    return {name: visible(text) for name, text in files.items()}

@@ -1,5 +1,6 @@
 """GitHub: annotations for the log (ten at most, the worst first), the step summary, a comment that is updated."""
 
+from tailguard.base.output.escaping import for_workflow, for_workflow_property
 from tailguard.base.state import State
 from tailguard.record.run import Run
 from tailguard.record.verdict import Verdict
@@ -39,16 +40,8 @@ def comment(run: Run) -> dict[str, str]:
 
 
 def _line(verdict: Verdict) -> str:
-    title = _property(f"{verdict.state}: {title_of(verdict)}")
-    return f"::{_LEVEL[verdict.state]} title={title}::{_data(verdict.why)}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    title = for_workflow_property(f"{verdict.state}: {title_of(verdict)}")
+    return f"::{_LEVEL[verdict.state]} title={title}::{for_workflow(verdict.why)}"
 
 
 def _cut(text: str, most_bytes: int) -> str:

@@ -1,15 +1,13 @@
 """JUnit XML: a test per verdict, with its evidence as `slo.*` properties, as the pytest guards write it."""
 
-import re
 from collections import Counter
 from xml.etree import ElementTree as ET
 
+from tailguard.base.output.escaping import visible
 from tailguard.base.state import State
 from tailguard.record.run import Run
 from tailguard.record.verdict import ChangeVerdict, ObjectiveVerdict, PlanVerdict, ProofVerdict, Verdict
 
-# XML 1.0 has no place for these, escaped or not.
-_IMPOSSIBLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ELEMENT = {State.FAIL: "failure", State.INVALID: "error", State.INCONCLUSIVE: "skipped"}
 
 
@@ -34,13 +32,13 @@ def export(run: Run) -> dict[str, str]:
 
 def _case(suite: ET.Element, verdict: Verdict) -> None:
     name = {"classname": f"slo.{_place(verdict)}", "name": verdict.name, "time": "0"}
-    case = ET.SubElement(suite, "testcase", {key: _clean(text) for key, text in name.items()})
+    case = ET.SubElement(suite, "testcase", {key: visible(text) for key, text in name.items()})
     properties = ET.SubElement(case, "properties")
     for key, value in {"verdict": verdict.state, **_evidence(verdict)}.items():
         if value is not None:
-            ET.SubElement(properties, "property", {"name": f"slo.{key}", "value": _clean(str(value))})
+            ET.SubElement(properties, "property", {"name": f"slo.{key}", "value": visible(str(value))})
     if verdict.state in _ELEMENT:
-        ET.SubElement(case, _ELEMENT[verdict.state], {"message": _clean(verdict.why)})
+        ET.SubElement(case, _ELEMENT[verdict.state], {"message": visible(verdict.why)})
 
 
 def _place(verdict: Verdict) -> str:
@@ -90,7 +88,3 @@ def _objective_evidence(verdict: ObjectiveVerdict) -> dict[str, float | str | No
         "n": verdict.n,
         "exceed": verdict.exceedances,
     }
-
-
-def _clean(text: str) -> str:
-    return _IMPOSSIBLE.sub("\N{REPLACEMENT CHARACTER}", text)

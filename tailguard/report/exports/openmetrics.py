@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tailguard.base.output.escaping import for_label
 from tailguard.record.run import Run
 from tailguard.report.exports.distributions import Distribution, distributions, judged_objectives
 
@@ -24,7 +25,7 @@ def export(run: Run) -> dict[str, str]:
     for slug, entry in run.record.scenarios.items():
         counts = entry.counts
         for outcome, n in (("ok", counts.ok), ("conflict", counts.conflict), ("error", counts.error)):
-            labels = f'scenario="{_label(slug)}",outcome="{outcome}"'
+            labels = f'scenario="{for_label(slug)}",outcome="{outcome}"'
             lines.append(f"tailguard_requests_total{{{labels}}} {n}")
     return {"metrics.openmetrics": "\n".join([*lines, "# EOF"]) + "\n"}
 
@@ -41,7 +42,7 @@ def edges_of(run: Run, scenario: str, step: str) -> list[float]:
 
 
 def _histogram(each: Distribution, edges_s: list[float]) -> list[str]:
-    labels = f'scenario="{_label(each.scenario)}",step="{_label(each.step)}"'
+    labels = f'scenario="{for_label(each.scenario)}",step="{for_label(each.step)}"'
     # In ms: the division of the edge is exact where that of the samples is not, and "<=" is the limit's own.
     counts = [int(np.count_nonzero(each.times_ms <= round(edge * 1e3, 9))) for edge in edges_s]
     buckets = [
@@ -55,7 +56,3 @@ def _histogram(each: Distribution, edges_s: list[float]) -> list[str]:
         f"{NAME}_seconds_count{{{labels}}} {n}",
         f"{NAME}_seconds_sum{{{labels}}} {float(each.times_ms.sum()) / 1e3!r}",
     ]
-
-
-def _label(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tailguard.base.output.escaping import for_label
 from tailguard.record.objective import Objective
 from tailguard.record.run import Run
 from tailguard.report.exports.distributions import judged_objectives
@@ -34,7 +35,7 @@ def promises(run: Run) -> Iterator[Promise]:
 
 
 def _latency(objective: Objective) -> Promise:
-    labels = f'scenario="{objective.scenario}",step="{objective.step}"'
+    labels = f'scenario="{for_label(objective.scenario)}",step="{for_label(objective.step)}"'
     edge, target = repr(objective.limit / 1e3), round(1 - objective.p0, 12)
     return Promise(
         _slug(f"{objective.scenario} {objective.step} p{target * 100:g}"),
@@ -46,7 +47,7 @@ def _latency(objective: Objective) -> Promise:
 
 
 def _errors(objective: Objective) -> Promise:
-    labels = f'scenario="{objective.scenario}"'
+    labels = f'scenario="{for_label(objective.scenario)}"'
     return Promise(
         _slug(f"{objective.scenario} errors"),
         objective.name,

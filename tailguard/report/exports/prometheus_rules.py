@@ -2,6 +2,7 @@
 
 import re
 
+from tailguard.base.output.escaping import for_go_template
 from tailguard.record.part import Json
 from tailguard.record.run import Run
 from tailguard.report.exports.openslo import SERVICE
@@ -28,8 +29,8 @@ def sloth(run: Run) -> dict[str, str]:
             "description": promise.title,
             "sli": {
                 "events": {
-                    "error_query": f"{_rate(promise.total, '{{.window}}')} - {_rate(promise.good, '{{.window}}')}",
-                    "total_query": _rate(promise.total, "{{.window}}"),
+                    "error_query": f"{_in_window(promise.total)} - {_in_window(promise.good)}",
+                    "total_query": _in_window(promise.total),
                 }
             },
             "alerting": {
@@ -62,7 +63,7 @@ def _alarm(promise: Promise, severity: str, burn: float, long: str, short: str) 
         "expr": both,
         "labels": {"severity": severity, "slo": promise.slug},
         "annotations": {
-            "summary": f"{promise.title}: the error budget burns {burn:g} times too fast over {long}"
+            "summary": f"{for_go_template(promise.title)}: the error budget burns {burn:g} times too fast over {long}"
         },
     }
 
@@ -73,6 +74,10 @@ def _bad_share(promise: Promise, window: str) -> str:
 
 def _record(window: str) -> str:
     return f"tailguard:bad_share:ratio_rate{window}"
+
+
+def _in_window(query: str) -> str:
+    return _rate(for_go_template(query), "{{.window}}")
 
 
 def _rate(query: str, window: str) -> str:

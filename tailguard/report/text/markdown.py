@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from tailguard.base.output.escaping import as_markdown_code, for_markdown
 from tailguard.base.state import State
 from tailguard.compare.gate_quality import quality_sentence
 from tailguard.record.chaos import Chaos
@@ -9,7 +10,7 @@ from tailguard.record.doubt import Doubt
 from tailguard.record.duet import Duet
 from tailguard.record.run_record import RunRecord
 from tailguard.report.text.markdown_migration import migration_blocks
-from tailguard.report.text.markdown_text import escaped, marked, table
+from tailguard.report.text.markdown_text import marked, table
 from tailguard.report.views import numbers
 from tailguard.report.views.chaos_view import FaultEffect, effects_of
 from tailguard.report.views.duet_view import changes_of, unlike_medians
@@ -24,18 +25,18 @@ def markdown_of(view: ReportView) -> str:
 
 def _blocks(view: ReportView) -> Iterator[str]:
     record, overall = view.record, view.overall
-    yield f"## {marked(overall.state)}: {escaped(overall.sentence)}"
-    yield escaped(overall.detail)
-    yield f"{escaped(overall.compared)} {escaped(overall.doubtful)}"
-    yield from (f"> **{title}.** {escaped(text)}" for title, text in view.warnings)
+    yield f"## {marked(overall.state)}: {for_markdown(overall.sentence)}"
+    yield for_markdown(overall.detail)
+    yield f"{for_markdown(overall.compared)} {for_markdown(overall.doubtful)}"
+    yield from (f"> **{title}.** {for_markdown(text)}" for title, text in view.warnings)
     if not record.verdicts:
         yield "No objective was judged in this run."
     yield "\n".join(_changes(view.cards) if record.duet else _verdicts(view.cards))
     for card in view.cards:
         if card.verdict.state is not State.PASS and card.verdict.why:
-            yield f"**{escaped(card.place)} {escaped(card.name)}**: {escaped(card.verdict.why)}"
+            yield f"**{for_markdown(card.place)} {for_markdown(card.name)}**: {for_markdown(card.verdict.why)}"
     if record.duet:
-        yield escaped(unlike_medians(changes_of(record)))
+        yield for_markdown(unlike_medians(changes_of(record)))
         yield from _duet(record.duet)
     yield "\n".join(_doubts(view.doubts))
     if record.chaos:
@@ -47,8 +48,8 @@ def _blocks(view: ReportView) -> Iterator[str]:
 
 def _footer(view: ReportView) -> str:
     record = view.record
-    place = f"profile {escaped(record.profile)}, platform {escaped(record.platform.adapter)}"
-    return f"Run `{record.id}`, {view.created}, {place}, configuration `{record.config_sha256[:12]}`."
+    place = f"profile {for_markdown(record.profile)}, platform {for_markdown(record.platform.adapter)}"
+    return f"Run {as_markdown_code(record.id)}, {view.created}, {place}, configuration `{record.config_sha256[:12]}`."
 
 
 def _verdicts(cards: Sequence[Card]) -> Iterator[str]:
@@ -80,7 +81,7 @@ def _changes(cards: Sequence[Card]) -> Iterator[str]:
 
 def _duet(duet: Duet) -> Iterator[str]:
     if duet.quality is not None:
-        yield f"How good this gate was: {escaped(quality_sentence(duet.quality))}."
+        yield f"How good this gate was: {for_markdown(quality_sentence(duet.quality))}."
     if duet.discarded:
         yield f"{len(duet.discarded)} blocks were discarded; the report has their logs."
 
@@ -89,16 +90,18 @@ def _doubts(doubts: Sequence[Doubt]) -> Iterator[str]:
     if doubts:
         yield "### Doubts\n"
     for doubt in doubts:
-        limit = f" (limit: {escaped(doubt.limit)})" if doubt.limit else ""
-        place = f"{escaped(doubt.title)}, {escaped(doubt.scenario or 'whole run')}"
-        yield f"- **{doubt.grade}** {place}: {escaped(doubt.measured)}{limit}. {escaped(doubt.remedy)}"
+        limit = f" (limit: {for_markdown(doubt.limit)})" if doubt.limit else ""
+        place = f"{for_markdown(doubt.title)}, {for_markdown(doubt.scenario or 'whole run')}"
+        yield f"- **{doubt.grade}** {place}: {for_markdown(doubt.measured)}{limit}. {for_markdown(doubt.remedy)}"
 
 
 def _counters(record: RunRecord) -> Iterator[str]:
     for entry in record.scenarios.values():
         if entry.counters:
-            counted = ", ".join(f"{escaped(name)} {numbers.count(n)}" for name, n in entry.counters.items())
-            yield f"Counters of {escaped(entry.title)}: {counted}."
+            counted = ", ".join(
+                f"{for_markdown(name)} {numbers.count(n)}" for name, n in entry.counters.items()
+            )
+            yield f"Counters of {for_markdown(entry.title)}: {counted}."
 
 
 def _faults(chaos: Chaos) -> Iterator[str]:
@@ -116,7 +119,7 @@ def _faults(chaos: Chaos) -> Iterator[str]:
     names = {effect.recovery.label for effect in felt}
     unfelt = dict.fromkeys(effect.recovery.label for effect in effects if effect.recovery.label not in names)
     if unfelt:
-        yield f"No call failed or was retried under: {', '.join(map(escaped, unfelt))}."
+        yield f"No call failed or was retried under: {', '.join(map(for_markdown, unfelt))}."
 
 
 def _fault(effect: FaultEffect) -> tuple[str, ...]:

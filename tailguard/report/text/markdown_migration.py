@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from tailguard.base.output.escaping import for_markdown
 from tailguard.base.state import State
 from tailguard.record.migration import GrowthRow, MigrationEntry
 from tailguard.record.verdict import ProofVerdict
-from tailguard.report.text.markdown_text import escaped, marked, table
+from tailguard.report.text.markdown_text import marked, table
 from tailguard.report.views import numbers
 from tailguard.report.views.proof import live_view
 from tailguard.report.views.proof.index_tradeoff import IndexTradeoff, costs_of
@@ -45,12 +46,12 @@ def _row(migration: MigrationView) -> Iterator[str]:
 def _proof(migration: MigrationView, questions: Sequence[ProofVerdict]) -> Iterator[str]:
     entry = migration.entry
     if migration.state is not State.PASS and not questions and migration.why:
-        yield f"**{entry.number}**: {escaped(migration.why)}"
+        yield f"**{for_markdown(entry.number)}**: {for_markdown(migration.why)}"
     if gain := live_view.gain_of(entry):
-        yield f"**{entry.number}**: {escaped(gain)}"
+        yield f"**{for_markdown(entry.number)}**: {for_markdown(gain)}"
     if entry.live is not None:
         warning = "" if entry.live.control else live_view.NO_CONTROL
-        yield escaped(f"{live_view.lead_of(entry, entry.live)} {warning}".strip())
+        yield for_markdown(f"{live_view.lead_of(entry, entry.live)} {warning}".strip())
     if questions:
         rows = ((marked(each.state), each.name, each.observed, each.expected) for each in questions)
         yield "\n".join(table("verdict | asked | observed | expected", rows))
@@ -58,7 +59,7 @@ def _proof(migration: MigrationView, questions: Sequence[ProofVerdict]) -> Itera
     if entry.growth:
         yield "\n".join(_growth(entry.growth))
     if absent := live_view.cold_absent(entry):
-        yield f"Not measured with a cold cache: {escaped(absent)}."
+        yield f"Not measured with a cold cache: {for_markdown(absent)}."
 
 
 def _costs(entry: MigrationEntry) -> Iterator[str]:
@@ -67,7 +68,7 @@ def _costs(entry: MigrationEntry) -> Iterator[str]:
     title = "cost" if entry.act == "build" else "cost of each write"
     yield "\n".join(_tradeoffs(title, tuple(costs_of(entry, entry.cost))))
     if entry.act == "build":
-        yield escaped(worth(entry))
+        yield for_markdown(worth(entry))
 
 
 def _tradeoffs(title: str, rows: Sequence[IndexTradeoff]) -> Iterator[str]:

@@ -1,11 +1,11 @@
 """A run on the terminal, in k6's order: the verdicts first, then the doubts, what was measured, the migrations."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from tailguard.base.output.console import PlainConsole, plain
 from tailguard.base.state import State
 from tailguard.record.run_record import RunRecord
 from tailguard.report.views import numbers
@@ -14,6 +14,9 @@ from tailguard.report.views.proof.migration_view import MigrationView, rows_of
 from tailguard.report.views.scenario_view import counts_of
 from tailguard.report.views.verdict_view import Card
 from tailguard.report.views.view import ReportView
+
+if TYPE_CHECKING:
+    from rich.text import Text  # noqa: TID251  # the type alone
 
 _STYLES = {State.PASS: "green", State.FAIL: "red", State.INCONCLUSIVE: "yellow", State.INVALID: "magenta"}
 _MARKS = {State.PASS: "✓", State.FAIL: "✗", State.INCONCLUSIVE: "?", State.INVALID: "!"}
@@ -36,7 +39,7 @@ _PLAIN = str.maketrans(
 )
 
 
-def print_summary(view: ReportView, console: Console) -> None:
+def print_summary(view: ReportView, console: PlainConsole) -> None:
     """Print the summary. Colour follows the console (NO_COLOR, a pipe); every state is a word as well."""
     overall = view.overall
     console.print(
@@ -87,25 +90,27 @@ def _migration(migration: MigrationView) -> Iterator[tuple[str, ...]]:
         yield migration.entry.number, row.name, f"{row.before} → {row.after}", row.change
 
 
-def _print_table(console: Console, title: str, rows: Iterable[tuple[State | None, tuple[str, ...]]]) -> None:
+def _print_table(
+    console: PlainConsole, title: str, rows: Iterable[tuple[State | None, tuple[str, ...]]]
+) -> None:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
     for state, cells in rows:
-        mark = Text() if state is None else _text(console, f"{_MARKS[state]} {state}", style=_STYLES[state])
+        mark = "" if state is None else _text(console, f"{_MARKS[state]} {state}", style=_STYLES[state])
         table.add_row(mark, *(_text(console, cell) for cell in cells))
     if table.row_count:
         console.print()
-        console.print(Text(title, style="bold"))
+        console.print(plain(title, "bold"))
         console.print(table)
 
 
-def _print_reasons(console: Console, rows: Iterable[tuple[State, str, str]]) -> None:
+def _print_reasons(console: PlainConsole, rows: Iterable[tuple[State, str, str]]) -> None:
     for state, name, why in rows:
         if state is not State.PASS and why:
             console.print(_text(console, f"  {name}: {why}", style="dim"))
 
 
-def _text(console: Console, text: str, style: str = "") -> Text:
-    """Text that is never taken for markup."""
+def _text(console: PlainConsole, text: str, style: str = "") -> "Text":
+    """The text in letters that the terminal has."""
     utf = console.encoding.lower().startswith("utf")
     shown = text if utf else text.translate(_PLAIN).encode("ascii", "replace").decode("ascii")
-    return Text(shown, style=style)
+    return plain(shown, style)

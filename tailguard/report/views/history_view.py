@@ -11,6 +11,7 @@ import pandas as pd
 
 from tailguard.base.text_format import duration_ms, ratio, significant
 from tailguard.compare.history import SERIES
+from tailguard.report.page import history_page_of
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SHOWN = 20  # newest runs in a sparkline
@@ -86,8 +87,7 @@ def page_of(table: pd.DataFrame) -> str:
     )
     band = base.mark_area(opacity=0.2).encode(y="low:Q", y2="high:Q")
     chart = (band + line).properties(width=420, height=140).facet("metric:N", columns=2)
-    html: str = chart.resolve_scale(y="independent").to_html(inline=True)
-    return html
+    return history_page_of(chart.resolve_scale(y="independent").to_dict())
 
 
 def _line(name: str, rows: pd.DataFrame) -> SeriesLine:

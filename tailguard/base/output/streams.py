@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+from tailguard.base.output.escaping import for_terminal
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -55,3 +57,12 @@ class Streams:
         if failure is None or failure.errno == errno.EPIPE:
             return None
         return failure.strerror
+
+
+def say(*lines: str, err: bool = False) -> None:
+    """Print each text on a line of its own, on standard output or error; what its reader would obey is shown instead.
+
+    All that a command prints goes through here: a name or a server's message may hold anything.
+    """
+    text = "\n".join(map(for_terminal, lines))
+    print(text, file=sys.stderr if err else sys.stdout, flush=True)  # the one place

@@ -1,10 +1,10 @@
 """What goes on, for who waits: the lines of the logger "tailguard" on standard error."""
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tailguard.base.output.streams import say
 from tailguard.base.secrets import mask
 
 
@@ -14,8 +14,7 @@ class LineHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write it to the standard error of this moment: a live display takes that over."""
         kind = f"{record.levelname.capitalize()}: " if record.levelno >= logging.WARNING else ""
-        sys.stderr.write(f"{kind}{mask(record.getMessage())}\n")
-        sys.stderr.flush()
+        say(*f"{kind}{mask(record.getMessage())}".split("\n"), err=True)
 
 
 @contextmanager
