@@ -33,8 +33,8 @@ ROOMS = [
     "pipeline",
     "duet",
     "locust",
-    "pytest_plugin",
     "guards",
+    "pytest_plugin",
     "start",
     "cli",
 ]

@@ -6,19 +6,18 @@ handed in from outside (`done`); this module knows no threshold.
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import Event
 from time import monotonic
 
 from tailguard.base.clock import Clock, MonotonicClock
 from tailguard.base.errors import UsageError
-from tailguard.engine.event_loop import EventLoop
 from tailguard.engine.event_loop.watch import Hold
-from tailguard.engine.runner import Runner
+from tailguard.engine.players import Making, in_threads
 from tailguard.engine.telemetry import Telemetry
 from tailguard.engine.workload import Measurement, Pace, Workload
-from tailguard.engine.workload_run import Players, WorkloadRun
+from tailguard.engine.workload_run import WorkloadRun
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import ScenarioEnded
 
@@ -55,6 +54,7 @@ def measure(
     on_held: Callable[[Hold], object] | None = None,
     run_id: str = "",
     seed: int = 1,
+    players: Making = in_threads,
 ) -> dict[str, Measurement]:
     """Measure all workloads, round robin in slices. All virtual users are made before the first one.
 
@@ -70,6 +70,7 @@ def measure(
         on_held: called at the end if a journey's own code held the event loop.
         run_id: makes the keys of the iterations unique.
         seed: of their random numbers.
+        players: who plays the iterations.
 
     Returns:
         Per name what was measured, also after an interrupt (`ended_because` is then INTERRUPTED).
@@ -83,23 +84,16 @@ def measure(
     stop = stop or Event()
     clock = clock or MonotonicClock()
     runs = [WorkloadRun(workload, clock, run_id=run_id, seed=seed) for workload in workloads]
-    with ExitStack() as stack:
-        users = {run.execution: run.users for run in runs}
-        runner = stack.enter_context(Runner(max([1, *(run.threads for run in runs)])))
-        loop = None
-        if any(execution.on_loop for execution in users):
-            loop = stack.enter_context(EventLoop())
-            loop.enter(users)
-        runner.enter({execution: count for execution, count in users.items() if not execution.on_loop})
+    with players({run.execution: run.users for run in runs}) as made:
         saver = _Saver(save, pace.save_every_s)
         with _ended(runs, saver, stop), _frozen_garbage(), telemetry or nullcontext():
             for run in _in_turn(runs, stop):
-                run.run_slice(Players(runner, loop), stop, pace)
+                run.run_slice(made, stop, pace)
                 _end_if_done(run, done)
                 saver.offer(run)
                 if on_progress is not None:
                     on_progress(_progress(run))
-        if on_held is not None and loop is not None and (hold := loop.longest_hold):
+        if on_held is not None and (hold := made.longest_hold):
             on_held(hold)
     return {run.name: run.measurement() for run in runs}
 

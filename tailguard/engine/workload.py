@@ -92,7 +92,8 @@ class Load:
         workers: virtual users, each a thread; with a closed schedule there is one for each client instead.
         warmup: iterations before the first sample; they run one after another on every worker, are counted and not
             kept.
-        min_samples: ok samples that each step met so far must have before anybody is asked whether that is enough.
+        min_samples: ok samples that each step met so far must have before anybody is asked whether that is enough; 0
+            asks of failures alone, too.
         max_samples: iterations after which the scenario ends.
         max_seconds: time of its own after which the scenario ends.
         rows_used_up: whether `max_samples` is where its rows end.
@@ -109,7 +110,7 @@ class Load:
     def __post_init__(self) -> None:
         if not (isfinite(self.max_seconds) and self.max_seconds > 0):
             raise UsageError(f"max_seconds is {self.max_seconds}; give a finite number above 0")
-        for name, least in (("workers", 1), ("warmup", 0), ("min_samples", 1), ("max_samples", 1)):
+        for name, least in (("workers", 1), ("warmup", 0), ("min_samples", 0), ("max_samples", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name} is {getattr(self, name)}; give {least} or more")
         if self.min_samples > self.max_samples:

@@ -1,14 +1,12 @@
 """A workload on its way: its schedule, run window by window, until its budget is spent."""
 
-from dataclasses import dataclass
 from threading import Event
 
 import numpy as np
 
 from tailguard.base.clock import Clock
 from tailguard.engine.dispatch_window import DispatchWindow, WindowSpec
-from tailguard.engine.event_loop import AsyncJob, EventLoop
-from tailguard.engine.runner import Job, Runner
+from tailguard.engine.players import Players
 from tailguard.engine.scenario_execution import ScenarioExecution
 from tailguard.engine.workload import Measurement, Pace, Workload
 from tailguard.record.samples import OK, Samples
@@ -16,25 +14,6 @@ from tailguard.record.scenario import ScenarioEnded
 
 # A rest of the budget shorter than this is not worth a slice, and one that rounds to nothing would never be spent.
 SHORTEST_SLICE_S = 0.001
-
-
-@dataclass(frozen=True, slots=True)
-class Players:
-    """Who plays: worker threads, and an event loop if there is an async scenario."""
-
-    runner: Runner
-    loop: EventLoop | None
-
-    def job(self, execution: ScenarioExecution, users: int, window: DispatchWindow) -> Job | AsyncJob:
-        """Return what the workers do in a window."""
-        if self.loop is None or execution.on_loop is None:
-            return Job(execution, users, window)
-        return AsyncJob(self.loop.users(execution), window)
-
-    def cancel(self, execution: ScenarioExecution) -> None:
-        """End what is still in flight on the loop after it was settled."""
-        if self.loop is not None and execution.on_loop is not None:
-            self.loop.users(execution).cancel()
 
 
 class WorkloadRun:
@@ -61,11 +40,6 @@ class WorkloadRun:
         """The scenario's."""
         return self.execution.name
 
-    @property
-    def threads(self) -> int:
-        """How many worker threads it takes: one for each user, or one that hands starts to an event loop."""
-        return 1 if self.execution.on_loop else self.users
-
     def run_slice(self, players: Players, stop: Event, pace: Pace) -> None:
         """Run the next piece of the schedule (the warm-up before the first); end if the budget is spent."""
         load = self._workload.load
@@ -83,8 +57,7 @@ class WorkloadRun:
         )
         window = DispatchWindow(spec, self._clock)
         try:
-            job = players.job(self.execution, self.users, window)
-            players.runner.run(job, stop=stop, drain_s=pace.drain_s)
+            players.play(self.execution, self.users, window, stop, pace.drain_s)
             self.execution.settle(window, interrupted=stop.is_set())
             players.cancel(self.execution)
         finally:
@@ -150,7 +123,7 @@ class WorkloadRun:
             warmup=True,
         )
         window = DispatchWindow(spec, self._clock)
-        players.runner.run(players.job(self.execution, self.users, window), stop=stop, drain_s=drain_s)
+        players.play(self.execution, self.users, window, stop, drain_s)
         players.cancel(self.execution)
         self._warmed_up = window.next_index
 

@@ -24,7 +24,10 @@ class GrowingStream:
 
     def see(self, samples: Samples) -> State:
         """Take all samples so far and return PASS, FAIL or, while undecided, INCONCLUSIVE."""
-        if self.state is not State.INCONCLUSIVE:
+        step = self.objective.step
+        if self.state is not State.INCONCLUSIVE or (
+            step and step not in samples.steps
+        ):  # a rare one may yet come
             return self.state
         counts = cumulative(exceedances(samples, self.objective))
         while self._next < len(counts) and self.state is State.INCONCLUSIVE:
@@ -42,8 +45,13 @@ class StoppingRule:
 
     def __init__(self, objectives: Objectives) -> None:
         self._streams = {
-            slug: [GrowingStream(item, rule, len(objectives.items)) for item in objectives.of(slug)]
-            for slug, rule in objectives.rules.items()
+            slug: [
+                GrowingStream(item, objectives.rules[slug], len(family))
+                for item in family
+                if item.scenario == slug
+            ]
+            for family in objectives.families
+            for slug in dict.fromkeys(item.scenario for item in family)
         }
 
     def __call__(self, slug: str, samples: Samples) -> bool:

@@ -30,19 +30,20 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
     samples = run.samples() if record.scenarios else {}
     rules, faulty = objectives.rules, record.chaos is not None
     skipped = {each.scenario: each.measured for each in record.doubts if each.kind == SKIPPED_SCENARIO}
-    alone = [
-        _not_judged(skipped[item.scenario], rules[item.scenario])
-        if item.scenario in skipped
-        else _judge(item, samples.get(item.scenario), rules[item.scenario], planned=faulty)
-        for item in objectives.items
-    ]
+
+    def alone(item: Objective) -> Decision:
+        if item.scenario in skipped:
+            return _not_judged(skipped[item.scenario], rules[item.scenario])
+        return _judge(item, samples.get(item.scenario), rules[item.scenario], planned=faulty)
+
     return tuple(
         _verdict(
             item,
             _distrusted(_asked(_in_spite(decision, item, record), item, objectives), _reasons(record, item)),
             _observed(item, samples.get(item.scenario)),
         )
-        for item, decision in zip(objectives.items, correct_fails(alone), strict=True)
+        for family in objectives.families
+        for item, decision in zip(family, correct_fails([alone(each) for each in family]), strict=True)
     )
 
 

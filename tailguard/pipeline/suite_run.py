@@ -155,10 +155,7 @@ class SuiteRun:
         monitor.look(progress.samples)
 
     def _held(self, hold: Hold) -> None:
-        self.ready.run.note(
-            HELD_LOOP,
-            f"a journey's own code held the event loop for {hold.held_s * 1e3:.0f} ms at {hold.place}",
-        )
+        self.ready.run.note(HELD_LOOP, str(hold))
 
     def _save(self, name: str, measurement: Measurement) -> None:
         title = next(each.title for each in self.ready.scenarios if each.name == name)

@@ -69,17 +69,26 @@ class Objectives(Part, frozen=True, kw_only=True):
     """All objectives of a run and the rule of each scenario; `source` is the file that they come from.
 
     `unasked` are the scenarios that nobody stated a limit for: they have the usual error rate, which alone passes
-    nothing.
+    nothing. `together` says among which ones a FAIL must stand: those of the whole run, or of its own scenario if each
+    one is a question of its own, as a test is.
     """
 
     items: tuple[Objective, ...]
     rules: Mapping[str, Rule]
     source: str = ""
     unasked: tuple[str, ...] = ()
+    together: Literal["run", "scenario"] = "run"
 
     def of(self, scenario: str) -> tuple[Objective, ...]:
         """Return the objectives of one scenario."""
         return tuple(item for item in self.items if item.scenario == scenario)
+
+    @property
+    def families(self) -> tuple[tuple[Objective, ...], ...]:
+        """Those that are judged together, in their order."""
+        if self.together == "run":
+            return (self.items,)
+        return tuple(self.of(scenario) for scenario in dict.fromkeys(item.scenario for item in self.items))
 
 
 class Margin(Part, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from tailguard.config.layers import Layer
 from tailguard.config.merge import Config
 from tailguard.config.option import OptionValue, did_you_mean
 from tailguard.config.stated_load import stated_load
-from tailguard.config.suite_table import require_suite
+from tailguard.config.suite_table import SuiteTable, require_suite
 from tailguard.suite.fixture import Fixture, fixture_of_rows
 from tailguard.suite.limits import Limits
 from tailguard.suite.plan import AnyFixture, Plan, Table, plan_scenario
@@ -92,6 +92,28 @@ def open_suite(config: Config) -> tuple[Config, Suite]:
     return config.stating(_stated(suite), list(suite.scenarios), asked), suite
 
 
+def suite_of(scenario: Scenario[...], config: Config) -> tuple[Config, Suite]:
+    """Return the suite of one scenario that is at hand, and the configuration that plays it alone.
+
+    It sees the fixtures of its own file, and of the modules that the configuration's suite names.
+    """
+    own = ModuleType(scenario.module)
+    vars(own).update(scenario.journey.__globals__)
+    suite = Suite({scenario.name: scenario}, _shared(config.suite), {scenario.module: _fixtures_in(own)})
+    with_tables = {key.split(".")[1] for key in config.settings if key.startswith("scenario.")}
+    return config.stating(_stated(suite), [scenario.name, *sorted(with_tables)], [scenario.name]), suite
+
+
+def _shared(table: SuiteTable | None) -> Table:
+    return _fixtures_of(table.root, table.fixtures) if table else {}
+
+
+def _fixtures_of(root: Path, modules: Sequence[str]) -> dict[str, AnyFixture]:
+    return {
+        name: each for module in modules for name, each in _fixtures_in(load_module(root, module)).items()
+    }
+
+
 def _stated(suite: Suite) -> Layer:
     values: dict[str, OptionValue] = {}
     sources: dict[str, str] = {}
@@ -123,9 +145,7 @@ def discover(root: Path, paths: Sequence[str | Path], fixtures: Sequence[str] = 
     Raises:
         UsageError: a path that is not there, a file that cannot be imported, a scenario that is there twice.
     """
-    shared: dict[str, AnyFixture] = {}
-    for name in fixtures:
-        shared |= _fixtures_in(load_module(root, name))
+    shared = _fixtures_of(root, fixtures)
     scenarios: dict[str, Scenario[...]] = {}
     of_module = {}
     for file in dict.fromkeys(file for path in paths for file in _files(root / path)):

@@ -46,6 +46,18 @@ def skipped_step(name: str, step: str, why: str) -> Doubt:
     )
 
 
+def beside_other_tests(workers: int) -> Doubt:
+    """Return the word that so many other workers of pytest ran tests while one measured."""
+    return Doubt(
+        kind="beside_other_tests",
+        scenario=None,
+        grade=Grade.WARN,
+        measured=f"{workers} other workers of pytest-xdist ran tests on this machine at the same time",
+        limit="no other worker",
+        remedy="measure alone: `pytest -n 0 -m slo`",
+    )
+
+
 def unchecked(name: str | None, why: str) -> Doubt:
     """Return the word that invariants were left out; of all scenarios if none is named."""
     return Doubt(

@@ -122,7 +122,7 @@ def test_another_file_is_named_by_argument_or_variable(tmp_path):
     ("kw", "named"),
     [
         ({"profile": "smok"}, "Unknown profile 'smok'. Did you mean 'smoke'?"),
-        ({"profile": "zzz"}, "full, smoke."),
+        ({"profile": "zzz"}, "full, pytest, smoke."),
         ({"sets": ["load.rate=1"]}, "--set: unknown key 'load.rate'. Did you mean 'load.rate_per_s'?"),
         (
             {"sets": ["scenarios=registration", "scenario.registration.wokers=2"]},

@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from tailguard.base.state import State
-from tailguard.judge.objectives import parse_objectives
+from tailguard.judge.objectives import only, parse_objectives
+from tailguard.judge.stopping_rule import StoppingRule
 from tailguard.judge.verdicts import judge_run
 from tailguard.record.chaos import Chaos, FaultWindow
 from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
@@ -328,3 +329,21 @@ def test_the_exit_code_says_the_worst_that_happened(tmp_path, found, held, becau
     verdict = judge_run(run, OBJECTIVES)[0]
     run.put_verdicts([replace(verdict, state=State(state)) for state in found])
     assert run.record.deserved_exit_code == code
+
+
+def test_scenarios_that_are_questions_of_their_own_do_not_correct_each_other(tmp_path):
+    """Twenty good ones beside it take a narrow FAIL away, unless each is judged among its own."""
+    names = [f"test_{number}" for number in range(20)]
+    table = {"step": "go", "p95": "<= 10ms", "dependence": "independent"}
+    objectives = parse_objectives({"scenarios": {"narrow": table, **dict.fromkeys(names, table)}})
+    good = {name: samples_of(name, ("go",), np.full(200, 1.0)) for name in names}
+    slow = samples_of("narrow", ("go",), np.where(np.arange(150) % 16 < 2, 99.0, 1.0))
+    run = made_run(tmp_path, narrow=slow, **good)
+    name = "narrow p95 <= 10ms"
+    assert states(run, objectives)[name] == "INCONCLUSIVE"
+    alone = replace(objectives, together="scenario")
+    assert states(run, alone)[name] == "FAIL"
+    assert states(run, only(alone, ["narrow"])) == {name: "FAIL"}
+    rule = StoppingRule(alone)
+    rule("narrow", slow)
+    assert rule.standing("narrow") == {name: "FAIL"}

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from threading import Semaphore, Thread
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from threading import Semaphore, Thread, get_ident
 from types import TracebackType
 from typing import Self, TypeVar
 
-from tailguard.base.errors import UsageError
 from tailguard.engine.arrivals import Start
 from tailguard.engine.dispatch_window import DispatchWindow
 from tailguard.engine.event_loop.watch import HeldLoopWatch, Hold
@@ -34,19 +34,53 @@ def new_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-class EventLoop:
-    """A loop in its own thread, as long as the `with` block; the users that were made on it are taken away there."""
+@contextmanager
+def own_loop() -> Iterator["EventLoop"]:
+    """Run a loop in a thread of its own as long as the `with` block."""
+    loop = new_loop()
+    # A daemon: a journey that holds the loop must not keep the process alive.
+    thread = Thread(target=loop.run_forever, name="event-loop", daemon=True)
+    thread.start()
+    assert thread.ident is not None  # it was started
+    try:
+        with EventLoop(RunningLoop(loop, thread.ident)) as made:
+            yield made
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(1.0)
+        if not thread.is_alive():
+            loop.close()
 
-    def __init__(self) -> None:
-        self.loop = new_loop()
-        # A daemon: a journey that holds the loop must not keep the process alive.
-        self._thread = Thread(target=self.loop.run_forever, name="event-loop", daemon=True)
+
+@dataclass(frozen=True, slots=True)
+class RunningLoop:
+    """A loop that runs in another thread than ours.
+
+    Attributes:
+        thread: that thread's identity.
+        context: what the tasks of journeys see of context variables; None: nothing of anybody's.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    thread: int
+    context: Context | None = None
+
+    @classmethod
+    def here(cls) -> Self:
+        """The one that this thread runs, with its context. Raises RuntimeError if it runs none of asyncio's."""
+        return cls(asyncio.get_running_loop(), get_ident(), copy_context())
+
+
+class EventLoop:
+    """The async users on a loop, as long as the `with` block; at its end they are taken away there."""
+
+    def __init__(self, running: RunningLoop) -> None:
+        self._running = running
         self._stack = AsyncExitStack()
         self._pools: dict[ScenarioExecution, AsyncUsers] = {}
-        self._watch = HeldLoopWatch(self.loop, self._thread)
+        self._watch = HeldLoopWatch(running.loop, running.thread)
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
 
     def __exit__(
@@ -57,10 +91,6 @@ class EventLoop:
             self._run(asyncio.wait_for(self._stack.aclose(), LEAVE_S), LEAVE_S + 1.0)
         except TimeoutError:
             log.warning("async virtual users were left: their own was not taken away within %g s", LEAVE_S)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(1.0)
-        if not self._thread.is_alive():
-            self.loop.close()
 
     def enter(self, executions: Mapping[ScenarioExecution, int]) -> None:
         """Make so many virtual users of each scenario. Raises what broke one."""
@@ -84,10 +114,10 @@ class EventLoop:
             await self._stack.enter_async_context(execution.user_on_loop(scenario, number))
             for number in range(users)
         ]
-        self._pools[execution] = AsyncUsers(execution, self.loop, made)
+        self._pools[execution] = AsyncUsers(execution, self._running, made)
 
     def _run(self, work: Coroutine[object, object, T], timeout_s: float | None) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout_s)
+        return asyncio.run_coroutine_threadsafe(work, self._running.loop).result(timeout_s)
 
 
 class AsyncUsers:
@@ -96,17 +126,18 @@ class AsyncUsers:
     A thread hands out the starts: the loop's own timers are 1 ms coarse.
     """
 
-    def __init__(
-        self, execution: ScenarioExecution, loop: asyncio.AbstractEventLoop, users: list[VirtualUser]
-    ) -> None:
-        self._execution, self._loop = execution, loop
+    def __init__(self, execution: ScenarioExecution, running: RunningLoop, users: list[VirtualUser]) -> None:
+        self._execution, self._loop, self._context = execution, running.loop, running.context
         self._idle, self._count = users, len(users)
         self._free = Semaphore(len(users))
         self._tasks: set[asyncio.Task[None]] = set()
-        self._failure: UsageError | None = None
+        self._failure: BaseException | None = None
 
     def play(self, window: DispatchWindow) -> None:
-        """Play all starts of a window, and wait for the last one's end. Raises UsageError for a wrong scenario."""
+        """Play all starts of a window, and wait for the last one's end.
+
+        Raises UsageError for a wrong scenario, and what a journey raised that is no Exception.
+        """
         while True:
             self._free.acquire()
             start = window.claim()
@@ -127,10 +158,13 @@ class AsyncUsers:
 
     def _begin(self, start: Start, window: DispatchWindow) -> None:
         began_ns = self._execution.now_ns()
-        late_ns = began_ns - start.due_ns if start.late_ns >= 0 else -1
+        # Of a closed window the user itself is free from now on: our way to the loop is not the platform's time.
+        due_ns = began_ns if window.spec.starts_ns is None else start.due_ns
+        late_ns = began_ns - due_ns if start.late_ns >= 0 else -1
         own = self._idle.pop()
         task = self._loop.create_task(
-            self._play(own, replace(start, began_ns=began_ns, late_ns=late_ns), window)
+            self._play(own, Start(start.number, due_ns, late_ns, began_ns), window),
+            context=None if self._context is None else self._context.copy(),
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -139,11 +173,11 @@ class AsyncUsers:
         try:
             user = self._execution.warming_up(own) if window.spec.warmup else own
             await self._execution.play_on_loop(user, start)
-        except UsageError as error:
-            self._failure = error
-            window.close()
         except asyncio.CancelledError:
             own = self._execution.replaced(own)  # what the old one still does is not kept
+        except BaseException as error:  # noqa: BLE001  # carried to the thread that hands out starts, which raises it
+            self._failure = error
+            window.close()
         finally:
             window.release()
             self._idle.append(own)

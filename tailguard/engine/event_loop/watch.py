@@ -24,13 +24,20 @@ class Hold:
     place: str
     held_s: float
 
+    def __str__(self) -> str:
+        return f"a journey's own code held the event loop for {self.held_s * 1e3:.0f} ms at {self.place}"
+
 
 @dataclass(slots=True)
 class HeldLoopWatch:
-    """Looks from a thread of its own at what a loop is doing when it does not come back."""
+    """Looks from a thread of its own at what a loop is doing when it does not come back.
+
+    Attributes:
+        loop_thread: identity of the thread that the loop runs in.
+    """
 
     loop: asyncio.AbstractEventLoop
-    loop_thread: Thread
+    loop_thread: int
     holds: dict[str, Hold] = field(default_factory=dict)
     _last_s: float = field(default_factory=monotonic)
     _over: Event = field(default_factory=Event)
@@ -54,7 +61,7 @@ class HeldLoopWatch:
             held_s = monotonic() - self._last_s
             if held_s < HELD_S:
                 continue
-            frame = sys._current_frames().get(self.loop_thread.ident or 0)  # noqa: SLF001  # as faulthandler does
+            frame = sys._current_frames().get(self.loop_thread)  # noqa: SLF001  # as faulthandler does
             place = own_code(frame)
             if place and held_s > self.holds.get(place, Hold(place, 0.0)).held_s:
                 self.holds[place] = Hold(place, held_s)

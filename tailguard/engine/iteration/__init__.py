@@ -1,6 +1,6 @@
 """An iteration: what a journey sees of the engine. One per virtual user, reused; no object is made for a sample."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
@@ -31,6 +31,20 @@ class IterationContext:
     refusals: Refusals = field(default_factory=Refusals)
     errors: ErrorKinds = field(default_factory=ErrorKinds)
     answers: Answers = field(default_factory=Answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The journey whose only step is one call."""
+
+    step: str
+    work: Callable[..., object]
+    args: tuple[object, ...] = ()
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+
+    def __call__(self, it: "Iteration") -> object:
+        """Play one iteration; of an async one, what is returned is to be awaited."""
+        return it.step(self.step, self.work, *self.args, **self.kwargs)
 
 
 class Iteration:
@@ -156,6 +170,33 @@ class Iteration:
             self._due_ns = None
         self._recorder.buffer += pack_row(intended_ns, started_ns, ended_ns, code)
         return value
+
+    def repeat(self, call: "Call", most: int, until_ns: int) -> int:
+        """Play one call again and again, each time an iteration of its own, and return how often.
+
+        It ends after `most` times, or with the first one that ended at `until_ns` or later. Raises as `step` does, but
+        for what the call raises: that is one sample, and the next one follows.
+        """
+        code, now_ns, plain = self._context.steps.number(call.step), self._now_ns, self._plain
+        work, args, kwargs = call.work, call.args, call.kwargs
+        ended_ns = played = 0
+        while played < most and ended_ns < until_ns:
+            played += 1
+            started_ns, sample = now_ns(), code
+            try:
+                value = work(*args, **kwargs) if kwargs else work(*args)
+                ended_ns = now_ns()
+                if type(value) not in plain:
+                    _, ended_ns, sample = self._read(value, ended_ns, code)
+            except Exception as failure:  # a failing call is a sample, never the run's end
+                if isinstance(failure, UsageError):
+                    raise
+                ended_ns = now_ns()
+                self._running, self._started_ns = call.step, started_ns
+                self._fail_step(failure)
+                continue
+            self._recorder.buffer += pack_row(started_ns, started_ns, ended_ns, sample)
+        return played
 
     def begin(self, number: int, due_ns: int, began_ns: int) -> None:
         """Begin the iteration of that number, which was intended to start at `due_ns` and starts now, at `began_ns`."""

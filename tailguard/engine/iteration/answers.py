@@ -15,6 +15,7 @@ T_co = TypeVar("T_co", covariant=True)
 FIRST_ERROR_STATUS = 400
 # What a client may branch on, not a sentence.
 _CODE = re.compile(r"\w[\w.-]{0,39}", re.ASCII)
+_PACKAGE = __package__.partition(".")[0]
 
 # What a call may raise or answer as a clean, expected refusal: an exception class, an HTTP status, or a function that
 # is asked about what was raised (a `StatusError` for an answer of status 400 or more).
@@ -151,8 +152,8 @@ def _not_done(value: object) -> UsageError:
 
 
 def _caller() -> str:
-    """Return file and line outside this folder that called us: the journey's step."""
+    """Return file and line outside of Tailguard that called us: the journey's step."""
     frame = sys._getframe()  # noqa: SLF001  # the way to a caller's line that the standard library itself goes
-    while frame.f_back and frame.f_globals["__name__"].startswith(__package__):
+    while frame.f_back and frame.f_globals["__name__"].startswith(f"{_PACKAGE}."):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}, line {frame.f_lineno}"

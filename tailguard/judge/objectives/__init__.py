@@ -190,7 +190,10 @@ def _latencies(
         if not re.match(r"p\d", key):
             expect_words([key], ("p50", "p95", "p99", *_SCENARIO), at)
         if not step:
-            raise UsageError(f"{at} has {key} but no step; add step = '...', the step whose latency is meant")
+            raise UsageError(
+                f"{at} has {key} but no step; add step = '...', the step whose latency is meant, or name it in the "
+                f"limit, as in 'pay {key} {text_of(table, key, at)}'"
+            )
         bound = text_of(table, key, at)
         with saying_where(at):
             yield parse_latency(key, bound, scenario=slug, step=step, titled=titled)

@@ -58,6 +58,23 @@ def configured_objectives(
     )
 
 
+def stated_objectives(config: Config, scenario: str, steps: Sequence[str], limits: Limits) -> Objectives:
+    """Return the limits that one scenario states, as a question of its own: no file is asked.
+
+    Raises UsageError for one that does not parse, or of an unknown step.
+    """
+    known = {scenario: steps}
+    tables = subtables(_WITHOUT_FILE, "scenarios", "")
+    put(limits_beside({scenario: limits}), tables, known, "another one")
+    found = parse_objectives({**_WITHOUT_FILE, "scenarios": {**tables}}, "", known)
+    return assuming(
+        replace(found, together="scenario"),
+        dependence=config.slo.dependence,
+        confidence=config.slo.confidence,
+        first_looks={scenario: config.load.min_samples},
+    )
+
+
 def configured_margins(config: Config, known: Known | None = None) -> Margins:
     """Return the margins of the configured objectives; the usual ones if there is no file of objectives."""
     if not _names_a_file(config):

@@ -1,0 +1,26 @@
+"""What is said of a run at the end of a pytest run; its report is written here, once."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from tailguard.base.errors import TailguardError
+from tailguard.pipeline.finish import conclude
+from tailguard.record.doubt import Grade
+from tailguard.record.run import Run
+
+
+def lines_of(folder: Path) -> Iterator[str]:
+    """Yield the count of verdicts, the doubts and where the report is."""
+    try:
+        run = Run.load(folder)
+        page = conclude(run, None)
+    except TailguardError as error:
+        yield str(error)
+        return
+    states = Counter(str(each.state) for each in run.record.verdicts)
+    yield f"{sum(states.values())} objectives: " + ", ".join(f"{n} {state}" for state, n in states.items())
+    for doubt in run.record.doubts:
+        if doubt.grade is not Grade.NOTE:
+            yield f"Doubt about {doubt.scenario}: {doubt.title}: {doubt.measured}; {doubt.remedy}"
+    yield f"Report: {page}"
