@@ -120,7 +120,7 @@ class GrowingRun:
         ).values()
         entry = scenario_entry(workload.scenario.title, measured)
         name = workload.scenario.name
-        return measured, find_doubts({name: entry}, {name: measured.samples}, telemetry.reading())
+        return measured, find_doubts({name: entry}, {name: measured.samples}, objectives, telemetry.reading())
 
     def _taken(self, measured: Measurement, title: str, objectives: Objectives) -> Run:
         """Return the run with a measurement more."""

@@ -12,6 +12,7 @@ from tailguard.record.objective import Objective, Objectives
 from tailguard.record.samples import Samples
 from tailguard.record.samples.refusals import refused
 from tailguard.record.scenario import ScenarioEnded, ScenarioEntry
+from tailguard.trust.short_calls import short_calls
 from tailguard.trust.stationarity import drift_z, mser5_cut
 
 # A start is at most 0.1 ms late at the median, on a loaded machine too; ten times that is no measurement to trust.
@@ -38,8 +39,6 @@ DRIFT_Z = 3.0
 # A tenth of the time that users wait for is worth knowing of: whoever prepares a request in the journey instead of a
 # step, or does a step's work there, makes the platform look faster than it is.
 WARN_OWN_CODE = 0.10
-# Two readings of the clock and what lies between them are some 0.1 us: in a shorter call than this they show.
-SHORT_MS = 0.005
 # MSER-5 cuts a little off most series by chance; a quarter, half as slow again as the rest, is a warm-up.
 COLD_SHARE, COLD_RATIO = 0.25, 1.5
 
@@ -272,22 +271,6 @@ def _own_code(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Dou
         )
 
 
-def _short(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doubt]:
-    for step in samples.steps:
-        times_ms = samples.service_ms(step)
-        if len(times_ms) and float(np.median(times_ms)) < SHORT_MS:
-            stands_still = not times_ms.any()
-            yield Doubt(
-                kind="short_calls",
-                scenario=slug,
-                grade=Grade.GRAVE if stands_still else Grade.WARN,
-                measured=f"half of the calls of {step} took at most {np.median(times_ms) * 1e3:.2g} us"
-                + (", all of them 0: the clock stood still" if stands_still else ""),
-                limit=f"{SHORT_MS * 1e3:g} us",
-                remedy="does the call do its work? Then time many of them in one, or compare two versions",
-            )
-
-
 def _count_errors(samples: Samples, kind: str) -> int:
     if kind not in samples.errors:
         return 0
@@ -306,7 +289,7 @@ _LOOKS: Mapping[str, Callable[[str, ScenarioEntry, Samples], Iterator[Doubt]]] =
     "not_warm": _not_warm,
     "drift": _drifting,
     "own_code": _own_code,
-    "short_calls": _short,
+    "short_calls": short_calls,
 }
 # Those that follow from a scenario's entry and samples alone.
 KINDS = frozenset({*_LOOKS, "unstated_refusals"})
