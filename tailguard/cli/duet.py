@@ -56,9 +56,6 @@ from tailguard.duet.side_spec import SideSpec
     help="Budget of time.",
 )
 @click.option(
-    "--plain", multiple=True, metavar="MARGIN", help="Also p95=15%, p99=20% or errors=0.5%: untested margins."
-)
-@click.option(
     "--calibrate", is_flag=True, help="Put the gate itself to the test here: same code, then 10 % slower."
 )
 @click.option("--profile", help="Size of a block (default: duet, and duet_http between servers).")
@@ -76,7 +73,6 @@ def duet(**flags: Any) -> int:
     Exits 0 if no metric became slower, 99 if one did, 75 if the budget could not tell, 65 if a side kept failing or an
     invariant broke.
     """
-    from tailguard.compare.plain_margin import parse_plain
     from tailguard.duet.session import run_duet
     from tailguard.duet.sides import sides_from
     from tailguard.record.duet import Budget
@@ -90,8 +86,7 @@ def duet(**flags: Any) -> int:
     }
     profile = flags["profile"] or ("duet_http" if servers else "duet")
     config = load_config(profile, file=flags["file"], sets=flags["sets"], flags=given)
-    plain = tuple(parse_plain(text) for text in flags["plain"])
-    budget = Budget(pairs=flags["pairs"], minutes=flags["minutes"], plain=plain)
+    budget = Budget(pairs=flags["pairs"], minutes=flags["minutes"])
     command = ["tailguard", *sys.argv[1:]]
     if flags["calibrate"]:
         from tailguard.duet.calibration import calibrate

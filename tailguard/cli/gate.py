@@ -34,11 +34,6 @@ BASELINE = "TAILGUARD_BASELINE"
     type=click.Path(),
     help="Where `latest`, ids and dates are looked for (default: the configured runs_dir).",
 )
-@click.option(
-    "--trust-single-run",
-    is_flag=True,
-    help="Decide from one run a side, although nobody can: 15-35 % false alarms.",
-)
 @file_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def gate(
@@ -50,7 +45,6 @@ def gate(
     name: str,
     *,
     skip_bad_rows: bool,
-    trust_single_run: bool,
     as_json: bool,
 ) -> int:
     """Compare runs on disk or latency files of any tool: is CANDIDATE slower than BASELINE?
@@ -62,7 +56,7 @@ def gate(
 
     Exits 0, 99 if a metric became slower, 75 if nothing can be said, 65 if the runs must not be compared.
     """
-    from tailguard.compare.run_comparison import TRUSTED, compare_runs, incomparable
+    from tailguard.compare.run_comparison import compare_runs, incomparable
     from tailguard.formats.content import Options
     from tailguard.formats.run_samples import FileOptions, find_run_samples
     from tailguard.judge.objectives.configured import configured_margins
@@ -76,14 +70,12 @@ def gate(
     )
     reasons = incomparable(baseline, candidate)
     margins = configured_margins(load_config(flags={"objectives": objectives}))
-    found = [] if reasons else compare_runs(baseline, candidate, margins, trust_single=trust_single_run)
+    found = [] if reasons else compare_runs(baseline, candidate, margins)
     state = State.INVALID if reasons else worst(each.state for each in found if each.gated)
     if as_json:
         say(*_as_json(found, reasons, state).split("\n"))
         return state.exit_code
     say(f"{_names(baseline)} (baseline) against {_names(candidate)} (candidate)")
-    if trust_single_run and len(baseline) == len(candidate) == 1:
-        say(f"WARNING: {TRUSTED}.", err=True)
     say(*(f"INVALID  {reason}" for reason in reasons), *map(_line, found))
     return state.exit_code
 

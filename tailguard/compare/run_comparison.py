@@ -5,7 +5,6 @@ from typing import Final
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from tailguard.base.state import State
 from tailguard.compare.comparable import differences
@@ -17,20 +16,14 @@ from tailguard.compare.comparison import (
     allowed_change,
     compared_quantiles,
     guarded,
-    share_of,
 )
-from tailguard.compare.comparison import RULE as BLOCKS_RULE
-from tailguard.compare.gate import gate_blocks
 from tailguard.compare.run_sample import FILE_SCENARIO, RunSample
 from tailguard.compare.unit_comparison import RULE as RUNS_RULE
 from tailguard.compare.unit_comparison import compare_units
 from tailguard.record.objective import Margins
 from tailguard.record.verdict import ChangeVerdict
 
-# Pieces of one run that --trust-single-run takes for blocks.
-PIECES = 20
 RANGE_RULE: Final = "range of runs"
-TRUSTED = "one run a side, trusted on request: such a gate raises 15-35 % false alarms, whatever its alpha"
 
 
 def incomparable(baseline: Sequence[RunSample], candidate: Sequence[RunSample]) -> list[str]:
@@ -47,13 +40,11 @@ def compare_runs(
     baseline: Sequence[RunSample],
     candidate: Sequence[RunSample],
     margins: Margins,
-    *,
-    trust_single: bool = False,
 ) -> list[ChangeVerdict]:
     """Compare every metric that either side has; Holm's step-down over all of them, as in a duet."""
     metrics = list(dict.fromkeys(key for run in [*baseline, *candidate] for key in run.latencies_ms))
     found = [
-        _compare(ComparedMetric(*key, q), baseline, candidate, margins, trust_single=trust_single)
+        _compare(ComparedMetric(*key, q), baseline, candidate, margins)
         for key in metrics
         for q in compared_quantiles(margins)
     ]
@@ -67,8 +58,6 @@ def _compare(
     baseline: Sequence[RunSample],
     candidate: Sequence[RunSample],
     margins: Margins,
-    *,
-    trust_single: bool,
 ) -> ChangeVerdict:
     assert metric.q is not None
     key = (metric.scenario, metric.step)
@@ -84,30 +73,7 @@ def _compare(
     allowed, gated = allowed_change(margins, metric.q)
     margin = max(allowed, _floor_ms(metric, margins) / float(np.median(a)))
     found = compare_units(metric, a, b, margin=margin, gated=gated)
-    if trust_single and len(a) == len(b) == 1:
-        found = _trusted(found, metric.q, margin, sides[0][0], sides[1][0])
     return found if gated else replace(found, why=found.why + WATCHED_WHY)
-
-
-def _trusted(
-    found: ChangeVerdict, q: float, margin: float, a: NDArray[np.float64], b: NDArray[np.float64]
-) -> ChangeVerdict:
-    """Take pieces of the two runs for paired blocks: what a duet would say had they run side by side."""
-    if min(len(a), len(b)) < PIECES * FEWEST:
-        why = f"{found.why}; too few samples for {PIECES} pieces of {FEWEST}, even on trust"
-        return replace(found, why=why)
-    change = gate_blocks(np.array_split(a, PIECES), np.array_split(b, PIECES), q=q, delta=margin)
-    return replace(
-        found,
-        state=change.state,
-        change=change.ratio - 1,
-        low=share_of(change.low),
-        high=share_of(change.high),
-        p_fail=change.p_fail,
-        pairs=change.pairs,
-        rule=BLOCKS_RULE,
-        why=f"{change.why.replace('pairs', 'pieces')}; {TRUSTED}",
-    )
 
 
 def _compare_errors(

@@ -8,7 +8,6 @@ from typing import get_args
 
 from tailguard.compare.comparison import Block, compare_blocks
 from tailguard.compare.gate_quality import Noise, noise_of
-from tailguard.compare.plain_margin import plain_verdicts
 from tailguard.compare.plan_comparison import compare_plans
 from tailguard.judge.proof.verdicts import proof_verdicts
 from tailguard.judge.verdicts import judge_run
@@ -38,13 +37,12 @@ class DuetComparison:
 
     changes: tuple[ChangeVerdict, ...]
     plans: tuple[PlanVerdict, ...]
-    plain: tuple[ChangeVerdict, ...]
     noise: Noise
 
     @property
     def verdicts(self) -> tuple[ChangeVerdict | PlanVerdict, ...]:
         """Those that the duet is judged by."""
-        return (*(each for each in self.changes if each.gated), *self.plans, *self.plain)
+        return (*(each for each in self.changes if each.gated), *self.plans)
 
     @property
     def watched(self) -> tuple[ChangeVerdict, ...]:
@@ -60,7 +58,6 @@ def compare_duet(run: Run, duet: Duet) -> DuetComparison:
     return DuetComparison(
         changes=tuple(changes),
         plans=tuple(plans),
-        plain=tuple(plain_verdicts(duet.budget.plain, baseline, candidate)),
         noise=noise_of(changes, baseline, candidate),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from tailguard.base.state import State
-from tailguard.record.objective import Margin, Margins
+from tailguard.record.objective import Margins
 from tailguard.record.part import Count, Document, Part, Utc
 from tailguard.record.verdict import ChangeVerdict
 
@@ -31,11 +31,10 @@ class DuetSide(Part, frozen=True, kw_only=True):
 
 
 class Budget(Part, frozen=True, kw_only=True):
-    """How long a duet may go on; `plain` are margins without a test that it is held against besides."""
+    """How long a duet may go on."""
 
     pairs: Count
     minutes: float
-    plain: tuple[Margin, ...] = ()
 
 
 class Block(Part, frozen=True, kw_only=True):

@@ -47,7 +47,6 @@ ChangeRule: TypeAlias = Literal[
     "signed-rank bound on paired blocks",
     "Welch bound on runs",
     "range of runs",
-    "plain margin: no error rate known",
 ]
 
 
@@ -56,10 +55,9 @@ class ChangeVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="chan
 
     `change` is a share of the baseline (0.05 is 5 % slower), for errors and refusals a difference in points (0.01 is
     one in a hundred more). `low` and `high` bound it, each wrong with at most `alpha` over all looks; None if
-    unbounded.
-    `baseline` and `candidate` are medians over the pairs, in ms or as a rate. `pairs` are those of the look that
-    decided, `slower` counts those in which the candidate was. Only a `gated` one can fail a run; the others are
-    watched. A plain margin has no bounds; neither it nor the range of runs has an alpha or a p.
+    unbounded. `baseline` and `candidate` are medians over the pairs, in ms or as a rate. `pairs` are those of the look
+    that decided, `slower` counts those in which the candidate was. Only a `gated` one can fail a run; the others are
+    watched. The range of runs has neither an alpha nor a p.
     """
 
     name: str

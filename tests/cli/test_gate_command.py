@@ -60,13 +60,10 @@ def test_the_same_files_pass_as_json(files: Path) -> None:
     assert {each["kind"] for each in record["comparisons"]} == {"change"}
 
 
-def test_one_file_a_side_is_inconclusive_unless_trusted_aloud(files: Path) -> None:
+def test_one_file_a_side_is_inconclusive(files: Path) -> None:
     alone = gate("old0.txt", "new0.txt", cwd=files)
     assert alone.returncode == 75
     assert "1 run a side could have shown a change of 29%" in alone.stdout
-    trusted = gate("old0.txt", "new0.txt", "--trust-single-run", cwd=files)
-    assert trusted.returncode == 99
-    assert "WARNING: one run a side, trusted on request" in trusted.stderr
 
 
 def requests(path: Path, failed: float, names: tuple[str, ...] = ("GET /cart",)) -> str:

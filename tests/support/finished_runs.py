@@ -135,7 +135,7 @@ def _duet(folder: Path) -> Run:
             "baseline": _side("main", proof.after.explained),
             "candidate": _side("work tree", proof.before.explained),
         },
-        budget=Budget(pairs=20, minutes=5.0, plain=(Margin(q=0.95, most=0.15),)),
+        budget=Budget(pairs=20, minutes=5.0),
         margins=MARGINS,
         looks=tuple(looks_at(20)),
         blocks=tuple(

@@ -23,15 +23,15 @@ def signed(verdict: ChangeVerdict, value: float | None) -> str:
 
 
 def bounds(verdict: ChangeVerdict) -> str:
-    """Both bounds of the change; a margin without a test has none, and says so."""
+    """Both bounds of the change."""
     return numbers.between(verdict.low, verdict.high, partial(signed, verdict), "no bounds")
 
 
 def margin(verdict: ChangeVerdict) -> str:
-    """How much worse would still be borne; a plain margin itself is."""
+    """How much worse the candidate may be."""
     if verdict.margin is None:
         return "none recorded"
-    return f"{'≤' if verdict.alpha is None else '<'} {signed(verdict, verdict.margin)}"
+    return f"< {signed(verdict, verdict.margin)}"
 
 
 def side(verdict: ChangeVerdict, value: float | None) -> str:
