@@ -10,9 +10,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Lock, Thread
+from threading import Event, Lock, Thread, current_thread, get_ident, main_thread
 from types import FrameType
 
 from tailguard.base.errors import InterruptedRunError
@@ -21,6 +21,7 @@ ANSWER_S = 0.7  # an end that is quicker needs no words
 PATIENCE_S = 4.5  # five seconds, less what the end itself takes
 SAME_PRESS_S = 0.1  # a key that is held, and a signal that a terminal and a parent both send
 PRESSES_AT_ONCE = 3
+SAY_EVERY_S = 15.0  # nobody waits for longer than that without a word
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _left_behind: dict[object, str] = {}
@@ -47,6 +48,46 @@ def interrupt(thread: int) -> None:
         _to_raise += 1
         _to_hear += 1
     signal.pthread_kill(thread, signal.SIGINT)
+
+
+class OverdueError(Exception):
+    """What was to be done within a deadline was not; its cause says where it was then."""
+
+
+@contextmanager
+def deadline(seconds: float, say: Callable[[str], object]) -> Iterator[None]:
+    """Bound the `with`: what hangs in the main thread is interrupted there, as Ctrl-C would, after so many seconds.
+
+    `say` is told how long it has taken, every `SAY_EVERY_S`, and that its time is up; of another thread that is all.
+    Raises OverdueError.
+    """
+    over, expired, thread = Event(), Event(), get_ident()
+    in_main = current_thread() is main_thread()
+
+    def watch() -> None:
+        began_s = time.monotonic()
+        while (left_s := began_s + seconds - time.monotonic()) > 0:
+            if over.wait(min(left_s, SAY_EVERY_S)):
+                return
+            if left_s > SAY_EVERY_S:
+                say(f"takes {time.monotonic() - began_s:.0f} s so far, of {seconds:g} s at most")
+        expired.set()
+        say(f"was left after {seconds:g} s")
+        if in_main:
+            interrupt(thread)
+
+    watcher = Thread(target=watch, name="deadline", daemon=True)
+    watcher.start()
+    try:
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()  # an interrupt on its way arrives here, and not in what comes next
+    except KeyboardInterrupt as interrupted:
+        if not expired.is_set():
+            raise
+        raise OverdueError(f"not within {seconds:g} s") from interrupted
 
 
 class Interrupts:
@@ -112,7 +153,7 @@ class Interrupts:
 
     def _time_has_passed(self) -> None:
         if time.monotonic() - self._first_s >= PATIENCE_S:
-            end_now(f"after {PATIENCE_S:g} s, for something did not answer")
+            end_now(f"after {PATIENCE_S:g} s, as something took longer")
         self._answered = True
         again = "once more ends" if self._presses > 1 else "twice more ends"
         _say(f"Stopping, in {PATIENCE_S:g} s at most. Ctrl-C {again} at once.")
@@ -120,7 +161,7 @@ class Interrupts:
 
 def end_now(why: str) -> None:
     """End the process without waiting for anything; say what it leaves."""
-    _say(f"Interrupted: ended {why}. What was saved before is whole.")
+    _say(f"Interrupted: ended {why}. What was saved before that is whole.")
     for what in list(_left_behind.values()):
         _say(f"Left behind: {what}")
     os._exit(InterruptedRunError.exit_code)

@@ -7,6 +7,8 @@ import secrets
 import shutil
 import signal
 import stat
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ MARKER = ".tailguard"
 INNER = "d"
 _MARK = "tailguard {pid} {started} {token}\n"
 _LONGEST_MARK = 200
+_MEMORY_LINE = 6  # of postmaster.pid, from 0: key and id of its segment
+_FREED_S, _POLL_S = 3.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class OwnFolder:
         with suppress(OSError):
             status = self.root.lstat()
             if (status.st_dev, status.st_ino) == self.identity and _mark_of(self.root) == self.mark:
+                if _server_file(self.root).exists():  # it was killed outright
+                    _end_server(self.root)
                 shutil.rmtree(self.root, ignore_errors=True)
         self.lock.close()
 
@@ -89,16 +95,44 @@ def check_umask() -> None:
 
 def sweep(parent: Path) -> list[Path]:
     """End the servers and remove the folders that owners left in `parent` who were killed with their guards."""
-    import psutil  # noqa: PLC0415  # most processes that import us start nothing
-
     swept = list(_orphans(parent))
     for folder in swept:
         log.info("removing %s, which a killed run left", folder)
-        for process in _processes_in(folder):
-            with suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
+        _end_server(folder)
         shutil.rmtree(folder, ignore_errors=True)
     return swept
+
+
+def _server_file(folder: Path) -> Path:
+    """Return where a PostgreSQL in the folder says what it holds; it removes that itself when it ends in order."""
+    return folder / INNER / "data" / "postmaster.pid"
+
+
+def _end_server(folder: Path) -> None:
+    """Kill what works in a folder, and remove the segment of System V's memory that a killed PostgreSQL leaves."""
+    import psutil  # noqa: PLC0415  # most processes that import us start nothing
+
+    for process in _processes_in(folder):
+        with suppress(psutil.Error):
+            process.send_signal(signal.SIGKILL)
+    with suppress(
+        OSError, ValueError, IndexError
+    ):  # not everything here is a PostgreSQL, not every system has such
+        key, segment = _server_file(folder).read_text(encoding="utf-8").splitlines()[_MEMORY_LINE].split()
+        ends_s = time.monotonic() + _FREED_S
+        while (users := _users_of_segment(key, segment)) and time.monotonic() < ends_s:
+            time.sleep(_POLL_S)
+        if users == 0:
+            subprocess.run(["ipcrm", "-m", segment], check=False)  # noqa: S607  # wherever the system has it
+
+
+def _users_of_segment(key: str, segment: str) -> int | None:
+    """Return how many processes have a segment attached; None if there is no such segment."""
+    for line in Path("/proc/sysvipc/shm").read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if words[:2] == [key, segment]:
+            return int(words[6])
+    return None
 
 
 def _orphans(parent: Path) -> Iterator[Path]:

@@ -57,6 +57,15 @@ class MigrationOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitOptions:
+    """[limits]: how long what hangs is waited for, in s."""
+
+    prepare_s: float
+    check_s: float
+    build_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ChaosOptions:
     """[chaos]: `faults` are texts such as "s3_errors=0.02:5"."""
 
@@ -94,6 +103,7 @@ class Options:
     load: LoadOptions
     slo: SloOptions
     migrations: MigrationOptions
+    limits: LimitOptions
     chaos: ChaosOptions
     placement: PlacementOptions
     target: TargetOptions

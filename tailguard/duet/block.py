@@ -22,6 +22,7 @@ from tailguard.engine.measure import Pace, measure
 from tailguard.engine.placement import pinned
 from tailguard.engine.workload import Measurement
 from tailguard.pipeline.preparation import ALONE, Place, Prepared, prepared
+from tailguard.pipeline.settling import doubts_of_shared
 from tailguard.pipeline.target import platform_of
 from tailguard.postgres.database import Database
 from tailguard.record.doubt import SKIPPED_SCENARIO, Doubt
@@ -71,7 +72,8 @@ def perform(order: Order, samples_path: Path) -> SideRecord:
         _refuse_spoilt(ready.run)
         pack_samples(samples_path, {name: each.samples for name, each in measured.items()})
         doubts = [*ready.doubts, *doubts_of_notes(ready.run.notes)]
-        entries = {each.name: _entry(each, measured[each.name], doubts) for each in ready.scenarios}
+        within_s = config.limits.check_s
+        entries = {each.name: _entry(each, measured[each.name], doubts, within_s) for each in ready.scenarios}
         plans = _plans(order, config, ready.parts.database)
         phases.end("check")
     phases.end("close")
@@ -190,14 +192,17 @@ def _refuse_spoilt(run: Run) -> None:
             raise TailguardError(str(why))
 
 
-def _entry(scenario: BoundScenario, measurement: Measurement, doubts: list[Doubt]) -> MeasuredScenario:
+def _entry(
+    scenario: BoundScenario, measurement: Measurement, doubts: list[Doubt], within_s: float
+) -> MeasuredScenario:
     """Check the invariants; that they are left out is one more doubt."""
     invariants, why = [], scenario.unchecked
     try:
         if not why:
-            invariants = scenario.check(measurement.samples)
+            invariants = scenario.check(measurement.samples, within_s)
     except SkippedError as skipped:
         why = str(skipped)
+    doubts += doubts_of_shared(scenario)
     if why:
         doubts.append(unchecked(scenario.name, why))
     return MeasuredScenario(

@@ -116,7 +116,7 @@ class Runner:
         """Run `step` with the table's lock, in a new session for each attempt."""
 
         def attempt() -> Outcome:
-            with build_session(self.database) as connection:
+            with build_session(self.database, self.limits.deadline_s) as connection:
                 table = find_table(connection, migration.build.table)
                 lock_table(connection, table, self.clock, self.limits.wait_s)
                 return step(connection, table)
@@ -217,7 +217,10 @@ class Runner:
     def _clear_up(self, migration: Migration, within_s: float) -> str:
         """Drop what a failed attempt left. Returns a sentence on what could not be dropped; never raises for it."""
         try:
-            with build_session(self.database) as connection:
+            with (
+                left_behind(f"perhaps an INVALID {migration.index}: {_healing(migration)}"),
+                build_session(self.database, within_s) as connection,
+            ):
                 table = find_table(connection, migration.build.table)
                 if leftovers(connection, table, migration.build.index):
                     lock_table(connection, table, self.clock, within_s)

@@ -19,12 +19,17 @@ NOTICE_DEATH_MS = 500
 # Advisory locks are numbers: four letters of our own in the upper half, the table's oid in the lower one.
 LOCK_SPACE = int.from_bytes(b"migr", "big") << 32
 POLL_S = 0.1
+# What a server needs to cancel a statement, if it is well.
+GRACE_S = 30.0
 
 
 @contextlib.contextmanager
-def build_session(database: Database) -> Iterator[psycopg.Connection[Any]]:
-    """Connect for a long statement; as in all our sessions, no timeout of the server or the role ends it half way."""
-    connection = database.connect()
+def build_session(database: Database, deadline_s: float) -> Iterator[psycopg.Connection[Any]]:
+    """Connect for statements that a watch cancels after `deadline_s`; a server that hangs then is left soon after.
+
+    As in all sessions of ours, no timeout of the server or the role ends one half way.
+    """
+    connection = database.connect(answer_within_s=deadline_s + GRACE_S)
     try:
         refuse_pooler(connection)
         keep_to_catalogue(connection)

@@ -10,10 +10,12 @@ import psycopg
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
 from tailguard.migrations.blockers import Blocker, Progress, progress
+from tailguard.postgres.location import ANSWER_WITHIN_S
 from tailguard.postgres.session import keep_to_catalogue
 
 # Often enough that a phase of a quick build is seen, seldom enough to cost the server nothing (about 1 ms a look).
 LOOK_EVERY_S = 0.1
+LEFT_AFTER_S = 2.0
 OnProgress = Callable[[Progress], None]
 
 
@@ -54,13 +56,13 @@ class Watch:
     ) -> None:
         self._finished.set()
         self.seconds = (self._clock.now_ns() - self.started_ns) / 1e9
-        self._thread.join()
+        self._thread.join(LEFT_AFTER_S)  # it ends by itself; a server that hangs must not hold us up
 
     def _watch(self) -> None:
         """Look until the statement is finished; reconnect if need be, for an unwatched build has no deadline."""
         while not self._finished.is_set():
             try:
-                with self._database.connect() as connection:
+                with self._database.connect(answer_within_s=ANSWER_WITHIN_S) as connection:
                     keep_to_catalogue(connection)
                     while not self._finished.wait(LOOK_EVERY_S):
                         self._look(connection)

@@ -30,7 +30,6 @@ IN_A_RUN = LiveOptions(
     baseline_s=2.0,
     fewest_builds=2,
     cost_rows=50_000,
-    limits=Limits(deadline_s=300.0),
 )
 
 
@@ -59,10 +58,15 @@ def prove_migrations(run: Run, parts: Parts, config: Config) -> None:
         load_migrations(folder),
         repeats=config.migrations.repeats,
         plans_dir=run.folder / "plans",
+        limits=_limits(config),
     )
     _save(run, proofs)
     if config.migrations.live_rows:
         _prove_under_load(run, proofs, parts.open_database(), config)
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(deadline_s=config.limits.build_s)
 
 
 def _database_of(parts: Parts, config: Config) -> Database:
@@ -77,7 +81,7 @@ def _database_of(parts: Parts, config: Config) -> Database:
 def _prove_under_load(run: Run, proofs: Sequence[Proof], beside: Database, config: Config) -> None:
     """Prove those that could be measured, in a schema of their own: its clients write to the tables."""
     samples, rows = run.live_samples(), config.migrations.live_rows  # no samples yet
-    options = replace(IN_A_RUN, wait=configured_wait_limits(config))
+    options = replace(IN_A_RUN, limits=_limits(config), wait=configured_wait_limits(config))
     with schema_on(beside.conninfo) as database:
         log.info("seeding %s rows per table, for builds under load", f"{rows:,}")
         table_maker(config)(database.conninfo, rows=rows)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from tailguard.base.errors import UsageError
+from tailguard.base.interrupts import OverdueError, deadline
 from tailguard.config.merge import Config
 from tailguard.engine.workload import Load, Workload
 from tailguard.faults.orders import ordered_faults
@@ -20,6 +21,7 @@ from tailguard.suite.plan import Plan
 from tailguard.suite.resolver import BoundScenario, Resolver
 from tailguard.suite.rows import REMEDY, Rows
 from tailguard.suite.run import Run, Shard, Target
+from tailguard.suite.signature import line_of_failure
 from tailguard.trust.suite_doubts import skipped_scenario, skipped_step
 
 log = logging.getLogger(__name__)
@@ -131,7 +133,7 @@ def prepared(
             place.check_rows(plan, loads[plan.scenario.name])
         loads = {plan.scenario.name: within_rows(plan, loads[plan.scenario.name]) for plan in plans}
         with Resolver(seed=config.seed) as resolver:
-            scenarios, doubts = _bound(plans, resolver, run)
+            scenarios, doubts = _bound(plans, resolver, run, config.limits.prepare_s)
             workloads = [place.workload(each, loads[each.name]) for each in scenarios]
             yield Prepared(run, parts, scenarios, workloads, doubts)
 
@@ -163,7 +165,9 @@ def within_rows(plan: Plan, load: Load) -> Load:
     return replace(load, max_samples=left, rows_used_up=True)
 
 
-def _bound(plans: Sequence[Plan], resolver: Resolver, run: Run) -> tuple[list[BoundScenario], list[Doubt]]:
+def _bound(
+    plans: Sequence[Plan], resolver: Resolver, run: Run, within_s: float
+) -> tuple[list[BoundScenario], list[Doubt]]:
     """Return the scenarios that can be played, and what is skipped. Raises UsageError if nothing is left."""
     found: list[BoundScenario] = []
     doubts: list[Doubt] = []
@@ -171,7 +175,7 @@ def _bound(plans: Sequence[Plan], resolver: Resolver, run: Run) -> tuple[list[Bo
         scenario = plan.scenario
         log.info("preparing %s", scenario.title)
         try:
-            bound = resolver.bind(plan)
+            bound = _in_time(plan, resolver, within_s)
         except SkippedError as skipped:
             log.info("%s is skipped: %s", scenario.title, skipped)
             doubts.append(skipped_scenario(scenario.name, str(skipped)))
@@ -184,3 +188,16 @@ def _bound(plans: Sequence[Plan], resolver: Resolver, run: Run) -> tuple[list[Bo
     if not found:
         raise UsageError("Nothing is left to measure. " + "; ".join(each.measured for each in doubts))
     return found, doubts
+
+
+def _in_time(plan: Plan, resolver: Resolver, within_s: float) -> BoundScenario:
+    scenario = plan.scenario
+    try:
+        with deadline(within_s, lambda what: log.info("preparing %s %s", scenario.title, what)):
+            return resolver.bind(plan)
+    except OverdueError as overdue:
+        at = line_of_failure(overdue.__cause__ or overdue, scenario.journey.__code__.co_filename)
+        raise UsageError(
+            f"{scenario.title} was not prepared within {within_s:g} s (limits.prepare_s), and was left at {at}: "
+            "look at what that waits for, or give a higher limit"
+        ) from overdue

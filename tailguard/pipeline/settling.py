@@ -25,12 +25,12 @@ class Counting(Protocol):
         ...
 
 
-def settle(run: Run, scenario: BoundScenario, samples: Samples) -> Iterator[Doubt]:
-    """Check a scenario's invariants, put them and its counters into the run; yield what was left unchecked."""
+def settle(run: Run, scenario: BoundScenario, samples: Samples, within_s: float) -> Iterator[Doubt]:
+    """Check a scenario's invariants in time, put them and its counters into the run; yield what was left out."""
     log.info("checking the invariants of %s", scenario.title)
     why = scenario.unchecked
     try:
-        invariants = [] if why else scenario.check(samples)
+        invariants = [] if why else scenario.check(samples, within_s)
     except SkippedError as skipped:
         invariants, why = [], str(skipped)
     if run.record.chaos is not None:
@@ -38,8 +38,13 @@ def settle(run: Run, scenario: BoundScenario, samples: Samples) -> Iterator[Doub
     run.put_invariants(scenario.name, invariants)
     counting = [each for each in scenario.shared if isinstance(each, Counting)]
     run.put_counters(scenario.name, {name: n for each in counting for name, n in each.counters().items()})
+    yield from doubts_of_shared(scenario)
+    if why:
+        yield unchecked(scenario.name, why)
+
+
+def doubts_of_shared(scenario: BoundScenario) -> Iterator[Doubt]:
+    """Yield what the processes beside the generator may have done to what was measured."""
     for each in scenario.shared:
         if isinstance(each, Subscribers):
             yield from doubts_of_subscribers(scenario.name, each.failure, each.held_ns / 1e6)
-    if why:
-        yield unchecked(scenario.name, why)

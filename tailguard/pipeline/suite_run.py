@@ -107,7 +107,9 @@ class SuiteRun:
         if any(each.ended_because is ScenarioEnded.INTERRUPTED for each in measured.values()):
             return Ended.INTERRUPTED, None
         for scenario in self.ready.scenarios:
-            unsettled = settle(self.run, scenario, measured[scenario.name].samples)
+            unsettled = settle(
+                self.run, scenario, measured[scenario.name].samples, self.config.limits.check_s
+            )
             self.run.put_doubts([*self.run.record.doubts, *unsettled])
             self.run.save()
         prove_migrations(self.run, self.ready.parts, self.config)

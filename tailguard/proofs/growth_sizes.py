@@ -27,7 +27,7 @@ def growth_rows(
     """Yield one row per size, each on tables of its own; a size that could not be proved is left out, aloud."""
     for rows in sizes:
         with target(rows) as database:
-            (proof,) = prove_small(database, [migration], REPEATS)
+            (proof,) = prove_small(database, [migration], REPEATS, limits=Limits(DEADLINE_S))
             if proof.evidence is not None:
                 yield growth_row(database, migration, proof.evidence, Runner(database, Limits(DEADLINE_S)))
             elif proof.unproved is not None:

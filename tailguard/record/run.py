@@ -220,8 +220,10 @@ class Run:
             unstage(self.folder / LIVE)
 
     def finish(self, ended: Ended, because: str | None = None) -> None:
-        """Say how the run ended and, if it broke off, why; save it."""
+        """Say how the run ended and, if it broke off, why; save it. An interrupted one has its exit code at once."""
         self._put(finished_utc=utc(datetime.now(UTC)), ended=ended, because=because)
+        if ended is Ended.INTERRUPTED:  # there may be no time to judge it
+            self.put_exit_code(self.record.deserved_exit_code)
         self.save()
 
     def save(self) -> None:

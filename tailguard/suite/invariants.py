@@ -1,12 +1,16 @@
 """Invariants: what must hold of a scenario however fast the platform was."""
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from tailguard.base.errors import TailguardError
+from tailguard.base.interrupts import OverdueError, deadline
 from tailguard.base.secrets import mask
 from tailguard.record.scenario import Invariant
 from tailguard.suite.signature import line_of_failure
+
+log = logging.getLogger(__name__)
 
 
 class SkippedError(TailguardError):
@@ -27,17 +31,24 @@ def expect(name: str, expected: object, observed: object) -> Invariant:
     return Invariant(name=name, held=expected == observed, expected=str(expected), observed=str(observed))
 
 
-def checked(scenario: str, check: Callable[[], Iterable[Invariant]], file: str) -> list[Invariant]:
-    """Return all that `check` yields, and one more that did not hold if it yields nothing or breaks off.
+def checked(
+    scenario: str, check: Callable[[], Iterable[Invariant]], file: str, within_s: float
+) -> list[Invariant]:
+    """Return all that `check` yields, and one more that did not hold if it yields nothing, breaks off or hangs.
 
     `file` is where the check was written. Raises SkippedError if the check calls `skip`.
     """
     name = f"the invariants of {scenario} were checked"
     found: list[Invariant] = []
     try:
-        found.extend(check())
+        with deadline(within_s, lambda what: log.info("checking the invariants of %s %s", scenario, what)):
+            found.extend(check())
     except SkippedError:
         raise
+    except OverdueError as overdue:
+        at = line_of_failure(overdue.__cause__ or overdue, file)
+        why = f"left after {within_s:g} s (limits.check_s) at {at}: what it asks does not answer"
+        return [*found, Invariant(name=name, held=False, expected="each of them", observed=why)]
     except Exception as failure:  # noqa: BLE001  # whatever the check met leaves the rest unchecked, and is said so
         why = f"{type(failure).__name__}: {mask(str(failure))} ({line_of_failure(failure, file)})"
         return [*found, Invariant(name=name, held=False, expected="each of them", observed=why)]

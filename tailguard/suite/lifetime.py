@@ -4,12 +4,11 @@ import inspect
 import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from threading import Event, Timer, current_thread, get_ident, main_thread
 from types import TracebackType
 from typing import Self
 
 from tailguard.base.errors import TailguardError, UsageError
-from tailguard.base.interrupts import interrupt
+from tailguard.base.interrupts import OverdueError, deadline
 from tailguard.base.secrets import mask
 from tailguard.suite.plan import AnyFixture, Node
 from tailguard.suite.signature import line_of_failure
@@ -85,10 +84,12 @@ def naming(fixture: AnyFixture) -> Iterator[None]:
 def _take_away(fixture: AnyFixture, generator: Generator[object, None, None]) -> None:
     """Let a fixture take away what it yielded. What goes wrong is said in the log."""
     try:
-        with _interrupted_after(TEARDOWN_S, fixture):
+        with deadline(
+            TEARDOWN_S, lambda what: log.warning("%s: fixture %r %s", fixture.place, fixture.name, what)
+        ):
             next(generator)
             log.warning("%s: fixture %r yields twice; what follows was left", fixture.place, fixture.name)
-    except StopIteration:
+    except (StopIteration, OverdueError):
         return
     except Exception as failure:  # noqa: BLE001  # whatever it met, the fixtures before it have their turn
         say_left(fixture, failure)
@@ -104,29 +105,3 @@ def say_left(fixture: AnyFixture, failure: Exception) -> None:
         type(failure).__name__,
         mask(str(failure)),
     )
-
-
-@contextmanager
-def _interrupted_after(seconds: float, fixture: AnyFixture) -> Iterator[None]:
-    """Interrupt what hangs in the main thread, as Ctrl-C would. A user's thread is left by those who wait for it."""
-    expired, thread = Event(), get_ident()
-    in_main = current_thread() is main_thread()
-
-    def leave() -> None:
-        expired.set()
-        log.warning("%s: fixture %r was left after %g s", fixture.place, fixture.name, seconds)
-        if in_main:
-            interrupt(thread)
-
-    timer = Timer(seconds, leave)
-    timer.daemon = True
-    timer.start()
-    try:
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()  # an interrupt on its way arrives before the next fixture
-    except KeyboardInterrupt:
-        if not expired.is_set():
-            raise

@@ -151,8 +151,8 @@ class BoundScenario:
 
             yield play
 
-    def check(self, samples: Samples) -> list[Invariant]:
-        """Return what held and what did not; none if the scenario has no invariants.
+    def check(self, samples: Samples, within_s: float) -> list[Invariant]:
+        """Return what held and what did not; none if the scenario has no invariants. What hangs is left in time.
 
         Raises:
             SkippedError: the invariants called `skip`.
@@ -164,6 +164,5 @@ class BoundScenario:
             arguments = {name: own.value(node) for name, node in self.plan.check.items()}
             if SAMPLES in scenario.check_needs:
                 arguments[SAMPLES] = samples
-            return checked(
-                scenario.name, partial(scenario.check, **arguments), scenario.check.__code__.co_filename
-            )
+            file = scenario.check.__code__.co_filename
+            return checked(scenario.name, partial(scenario.check, **arguments), file, within_s)

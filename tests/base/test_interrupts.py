@@ -8,6 +8,9 @@ import time
 
 import pytest
 
+from tailguard.base import interrupts
+from tailguard.base.interrupts import OverdueError, deadline
+
 STUBBORN = """
 import ctypes, sys, time
 from tailguard.base.interrupts import Interrupts, left_behind
@@ -91,3 +94,32 @@ def test_an_interrupt_of_our_own_is_raised_and_is_no_press():
         assert process.wait(30) == 0
         assert process.stdout.read() == "own\n" * 4
         assert process.stderr.read() == ""
+
+
+def test_what_is_done_in_time_meets_no_deadline():
+    told = []
+    with deadline(60, told.append):
+        pass
+    assert told == []
+
+
+def test_what_takes_long_is_told_and_what_takes_too_long_is_left(monkeypatch):
+    monkeypatch.setattr(interrupts, "SAY_EVERY_S", 0.2)
+    told = []
+    with pytest.raises(OverdueError) as raised, deadline(0.5, told.append):
+        time.sleep(60)
+    assert told == [
+        "takes 0 s so far, of 0.5 s at most",
+        "takes 0 s so far, of 0.5 s at most",
+        "was left after 0.5 s",
+    ]
+    assert isinstance(raised.value.__cause__, KeyboardInterrupt)
+
+
+def test_ctrl_c_within_a_deadline_is_ctrl_c():
+    def pressed():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+    with pytest.raises(KeyboardInterrupt), deadline(60, print):
+        pressed()

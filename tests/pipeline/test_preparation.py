@@ -69,7 +69,7 @@ def settled(ready: Prepared, folder: Path) -> tuple[Run, list[Doubt]]:
     doubts = [
         doubt
         for scenario in ready.scenarios
-        for doubt in settle(run, scenario, measured[scenario.name].samples)
+        for doubt in settle(run, scenario, measured[scenario.name].samples, 60.0)
     ]
     return run, doubts
 
@@ -220,3 +220,18 @@ def test_invariants_that_cannot_be_had_here_are_left_out_and_said_so(
         "buy",
         "the books are not ours to read",
     )
+
+
+def test_fixtures_that_hang_are_left_in_time_with_their_line(prepare: Prepare) -> None:
+    text = """
+        import time
+
+        @tg.fixture
+        def rows():
+            time.sleep(60)
+
+        @tg.scenario
+        def buy(it, rows): ...
+    """
+    with pytest.raises(UsageError, match=r"Buy was not prepared within 0\.3 s \(limits\.prepare_s\).*line 7"):
+        prepare(text, HERE, "limits.prepare_s=0.3")

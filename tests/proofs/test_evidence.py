@@ -11,6 +11,7 @@ import pytest
 from tailguard.compare.plan_comparison import match_plans
 from tailguard.engine.quantiles import estimate
 from tailguard.judge.plan import describe, parse_plan
+from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration
 from tailguard.migrations.text.query import Query
 from tailguard.postgres.database import Database
@@ -145,10 +146,9 @@ def test_a_migration_that_cannot_be_applied_is_invalid_with_the_reason(database:
     assert list(answers(proof)) == ["proof complete"]
 
 
-def test_a_migration_held_up_is_inconclusive(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tailguard.proofs.evidence.evidence.DEADLINE_S", 0.3)
+def test_a_migration_held_up_is_inconclusive(database: Database) -> None:
     with open_transaction(database, OLD_SNAPSHOT):
-        proof = prove(database)
+        (proof,) = prove_small(database, [migration()], limits=Limits(deadline_s=0.3))
     assert state_of(proof) == "INCONCLUSIVE"
     assert "waiting for old snapshots" in why_of(proof)
 

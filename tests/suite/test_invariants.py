@@ -1,5 +1,6 @@
 """Invariants are asked once per run, with the fixtures that they name; one that cannot be asked does not hold."""
 
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -17,14 +18,16 @@ def table(*fixtures):
     return {each.name: each for each in fixtures}
 
 
-def checked(check, *fixtures):
+def checked(check, *fixtures, within_s=60.0):
     @scenario
     def buy(it): ...
 
     buy.invariants(check)
     with Resolver() as resolver:
         bound = resolver.bind(plan_scenario(buy, table(*fixtures)))
-        return bound.unchecked or [(each.name, each.held, each.observed) for each in bound.check(SAMPLES)]
+        return bound.unchecked or [
+            (each.name, each.held, each.observed) for each in bound.check(SAMPLES, within_s)
+        ]
 
 
 def test_invariants_take_fixtures_and_the_samples():
@@ -55,7 +58,7 @@ def test_invariants_may_take_a_fixture_of_a_user():
     with Resolver() as resolver:
         bound = resolver.bind(plan_scenario(buy, table(client)))
         assert log == []
-        bound.check(SAMPLES)
+        bound.check(SAMPLES, 60.0)
     assert log == ["+client", "checked", "-client"]
 
 
@@ -102,4 +105,17 @@ def test_a_scenario_without_invariants_has_none():
     def buy(it): ...
 
     with Resolver() as resolver:
-        assert resolver.bind(plan_scenario(buy, {})).check(SAMPLES) == []
+        assert resolver.bind(plan_scenario(buy, {})).check(SAMPLES, 60.0) == []
+
+
+def test_invariants_that_hang_are_left_in_time_with_their_line_and_those_before_are_kept():
+    def holds():
+        yield expect("sold", 3, 3)
+        time.sleep(60)
+        yield expect("left", 0, 0)
+
+    (sold, left) = checked(holds, within_s=0.3)
+    assert sold == ("sold", True, "3")
+    assert left[:2] == ("the invariants of buy were checked", False)
+    line = holds.__code__.co_firstlineno + 2
+    assert f"left after 0.3 s (limits.check_s) at tests/suite/test_invariants.py, line {line}" in left[2]

@@ -75,7 +75,7 @@ def play(suite, load, clock=None):
     with Resolver() as resolver:
         bound = resolver.bind(plan_scenario(scenario, suite.table(scenario, built_ins)))
         measured = measure([Workload(bound, load)], clock=clock, run_id=run.id, seed=run.seed)["buy"]
-        return measured, bound.check(measured.samples), run
+        return measured, bound.check(measured.samples, 60.0), run
 
 
 def test_a_scenario_is_measured_on_its_fixtures_and_its_invariants_are_checked(suite):

@@ -67,5 +67,5 @@ def play(
     """Play so many iterations after a short warm-up; return them, and by name the invariants that can be checked."""
     load = Load(Closed(users, 60), warmup=2, max_samples=iterations)
     measured = measure([Workload(scenario, load)], run_id="r1")[scenario.name]
-    checked = [] if scenario.unchecked else scenario.check(measured.samples)
+    checked = [] if scenario.unchecked else scenario.check(measured.samples, 60.0)
     return measured, {each.name: each for each in checked}

@@ -119,7 +119,9 @@ def _proved(
     from tailguard.proofs.under_load import prove_under_load
 
     plans = run.folder / "plans"
-    (proof,) = prove_small(database, [migration], plans_dir=plans, known_migrations=known)
+    (proof,) = prove_small(
+        database, [migration], plans_dir=plans, known_migrations=known, limits=options.limits
+    )
     _save(run, proof)
     if proof.evidence is None:
         return proof

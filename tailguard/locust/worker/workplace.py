@@ -61,7 +61,7 @@ class FixtureWorkplace:
         bound = self._bound[slug]
         if bound.unchecked:
             raise SkippedError(bound.unchecked)
-        return bound.check(outbox.samples(slug))
+        return bound.check(outbox.samples(slug), self._config.limits.check_s)
 
     def notes(self) -> Mapping[str, str]:
         """Return what was noted of the run, as far as it is text."""

@@ -27,9 +27,6 @@ from tailguard.record.part import Document
 
 log = logging.getLogger(__name__)
 
-# Of one statement on the tables of a run, which take well under a second to index.
-DEADLINE_S = 300.0
-
 
 def prove_small(
     database: Database,
@@ -37,6 +34,7 @@ def prove_small(
     repeats: int = 20,
     plans_dir: Path | None = None,
     known_migrations: Sequence[Migration] = (),
+    limits: Limits | None = None,
 ) -> list[Proof]:
     """Prove each migration on the seeded tables of `database`, without load.
 
@@ -50,7 +48,7 @@ def prove_small(
     proofs = [Proof(migration) for migration in migrations]
     for proof in proofs:
         others = on_the_same_table(proof.migration, known)
-        _SmallProof(database, proof, repeats, plans_dir, others).run()
+        _SmallProof(database, proof, repeats, plans_dir, others, limits or Limits()).run()
     return proofs
 
 
@@ -63,6 +61,7 @@ class _SmallProof:
     repeats: int
     plans_dir: Path | None
     others: Mapping[str, Query]
+    limits: Limits
     clock: Clock = field(default_factory=MonotonicClock)
 
     @property
@@ -130,7 +129,7 @@ class _SmallProof:
         return index
 
     def _runner(self) -> Runner:
-        return Runner(self.database, Limits(deadline_s=DEADLINE_S), clock=self.clock)
+        return Runner(self.database, self.limits, clock=self.clock)
 
 
 def on_the_same_table(migration: Migration, known: Mapping[str, Migration]) -> dict[str, Query]:

@@ -1,0 +1,81 @@
+"""`make matrix`: plays all cells, goes on where it was, prints the table. `--seconds` ends after a while."""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.matrix.cells import ALL_OF_US, FAULTS, PARTS, PHASES, Cell, all_cells
+from tests.matrix.play import play
+
+SHORT = {"survived": "✓", "lost": "✗", "absent": "—"}
+
+
+def main() -> int:
+    """Return 0 if no cell was lost."""
+    parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path("runs/matrix.jsonl"), help="where it goes on")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="start no cell after so long")
+    parser.add_argument("--jobs", type=int, default=2, help="cells at once")
+    parser.add_argument("--only", default="", help="cells whose name holds this, played again")
+    asked = parser.parse_args()
+    asked.results.parent.mkdir(parents=True, exist_ok=True)
+    known = read(asked.results)
+    again = [cell for cell in all_cells() if asked.only and asked.only in cell.name]
+    todo = again or [
+        cell for cell in all_cells() if known.get(cell.name, {}).get("outcome") in (None, "lost")
+    ]
+    ends_s = time.monotonic() + asked.seconds
+
+    def one(cell: Cell) -> None:
+        if time.monotonic() > ends_s:
+            return
+        played = play(cell)
+        with asked.results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(played.plain()) + "\n")
+        told = "; ".join(each.splitlines()[0] for each in played.why if each)
+        print(
+            f"{played.outcome:<9} {cell.name:<40} {played.exit_code} {played.seconds:6.1f} s {told[:150]}",
+            flush=True,
+        )
+
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        list(pool.map(one, todo))
+    known = read(asked.results)
+    print(table(known))
+    return 1 if any(each["outcome"] == "lost" for each in known.values()) else 0
+
+
+def read(results: Path) -> dict[str, dict[str, object]]:
+    """Return the newest result of each cell, by its name."""
+    if not results.exists():
+        return {}
+    lines = results.read_text(encoding="utf-8").splitlines()
+    return {each["cell"]: each for each in map(json.loads, lines)}
+
+
+def table(known: dict[str, dict[str, object]]) -> str:
+    """Write the results as a table of Markdown: KILL, STOP, INT of each process in each phase."""
+    lines = ["| process | " + " | ".join(PHASES) + " |", "|---|" + "---|" * len(PHASES)]
+    for part in (*PARTS, ALL_OF_US):
+        faults = ("KILL",) if part == ALL_OF_US else FAULTS
+        row = [
+            " ".join(mark(known.get(Cell(phase, part, fault).name)) for fault in faults) for phase in PHASES
+        ]
+        lines.append(f"| {part} | " + " | ".join(row) + " |")
+    counts = Counter(str(each["outcome"]) for each in known.values())
+    tried, untried = counts["survived"] + counts["lost"], len(all_cells()) - sum(counts.values())
+    told = f"{tried} faults tried, {counts['survived']} survived, {counts['lost']} lost"
+    return "\n".join([*lines, "", f"{told}; {counts['absent']} without such a process; {untried} not run."])
+
+
+def mark(result: dict[str, object] | None) -> str:
+    """Return the sign of a cell's result, · if it was not run."""
+    return SHORT[str(result["outcome"])] if result else "·"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

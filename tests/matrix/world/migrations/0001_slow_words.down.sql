@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY idx_kept_slow;

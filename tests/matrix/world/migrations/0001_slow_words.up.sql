@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY idx_kept_slow ON kept (slow(id));
