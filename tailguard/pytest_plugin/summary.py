@@ -14,7 +14,7 @@ def lines_of(folder: Path) -> Iterator[str]:
     """Yield the count of verdicts, the doubts and where the report is."""
     try:
         run = Run.load(folder)
-        page = conclude(run, None)
+        told = conclude(run, None)
     except TailguardError as error:
         yield str(error)
         return
@@ -23,4 +23,4 @@ def lines_of(folder: Path) -> Iterator[str]:
     for doubt in run.record.doubts:
         if doubt.grade is not Grade.NOTE:
             yield f"Doubt about {doubt.scenario}: {doubt.title}: {doubt.measured}; {doubt.remedy}"
-    yield f"Report: {page}"
+    yield told
