@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -22,6 +23,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="cells at once")
     parser.add_argument("--only", default="", help="cells whose name holds this, played again")
     asked = parser.parse_args()
+    # In the background Ctrl-C is ignored, and all that we start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     asked.results.parent.mkdir(parents=True, exist_ok=True)
     known = read(asked.results)
     again = [cell for cell in all_cells() if asked.only and asked.only in cell.name]
