@@ -97,7 +97,7 @@ class GrowingRun:
             [scenario], [workload] = ready.scenarios, ready.workloads
             measured, doubts = self._measured(workload, objectives, in_threads, ready.run)
             run = self._taken(measured, scenario.title, objectives)
-            unchecked = settle(run, scenario, measured.samples)
+            unchecked = settle(run, scenario, measured.samples, config.limits.check_s)
             doubts = [*doubts, *ready.doubts, *unchecked, *doubts_of_notes(ready.run.notes), *beside]
             servers = {"postgres": ready.parts.postgres_record, "s3": ready.parts.s3_record}
             run.put_environment(structs.replace(run.record.environment, **servers))
