@@ -21,7 +21,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from tailguard.base.errors import InvalidRunError, TailguardError
 from tailguard.base.output import streams
 from tailguard.base.ports import LOOPBACK
-from tailguard.locust.clock import LoopClock
+from tailguard.locust.clock import ClockPair, LoopClock
 from tailguard.locust.hooks import (
     LoadTestHooks,
     RunHooks,
@@ -36,7 +36,6 @@ from tailguard.locust.messages import (
     Ready,
     ToMaster,
     ToWorker,
-    for_master,
     for_worker,
     packed,
     run_of,
@@ -260,11 +259,11 @@ class Bridge:
             why = (
                 f"its Tailguard does not understand the master's ({error}): install the same version on both"
             )
-            self._to_master(Ready(run=run_of(msg.data), why=why))
+            self._to_master(Ready(run=run_of(msg.data), why=why, clock=ClockPair.now()))
 
     def _master_takes(self, msg: Any, **_: Any) -> None:
         if self._master is not None:
-            self._master.take(msg.node_id, for_master(msg.data))
+            self._master.hear(msg.node_id, msg.data)
 
 
 _current: list[Bridge] = []

@@ -3,7 +3,7 @@
 import sys
 import time
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
 
@@ -14,11 +14,15 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LOOP_POLL_NS = 1_200_000  # epoll counts in ms and rounds up
 
 
+# Of the wall's clock and of any monotonic one, with room for sums.
+Instant = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+
+
 class ClockPair(msgspec.Struct, frozen=True):
     """Wall and monotonic clock read together; `boot` names the machine's uptime that the second belongs to."""
 
-    wall_ns: int
-    monotonic_ns: int
+    wall_ns: Instant
+    monotonic_ns: Instant
     boot: str
 
     @classmethod

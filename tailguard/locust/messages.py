@@ -4,19 +4,22 @@ Locust carries them as bytes; the tag in them says which message it is.
 """
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from tailguard.config.option import OptionValue
 from tailguard.engine.schedule import Schedule
 from tailguard.http.tls import Tls
-from tailguard.locust.clock import ClockPair
+from tailguard.locust.clock import ClockPair, Instant
 from tailguard.locust.schedule import parse_schedule
 from tailguard.record.locust import WorkerLoad
 from tailguard.record.samples.first_failure import FirstFailure
 from tailguard.record.scenario import Invariant
 from tailguard.suite.run import Shard, Target
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]  # more than can be counted, and still exact as a float
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
 class ScheduleWords(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,9 +92,13 @@ class Hello(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(Message, frozen=True, kw_only=True):
-    """A worker is ready or, with the reason, cannot take part; `skipped` says why it cannot play a scenario."""
+    """A worker is ready or, with the reason, cannot take part; `skipped` says why it cannot play a scenario.
+
+    `clock` is read as it is sent.
+    """
 
     why: str
+    clock: ClockPair
     skipped: Mapping[str, str] = {}
 
 
@@ -101,7 +108,7 @@ class Chunk(Message, frozen=True, kw_only=True):
     `steps` and `errors` are the worker's names of steps, and of failures and refusals, in the order of its own numbers.
     """
 
-    number: int
+    number: Count
     scenario: str
     rows: bytes
     steps: tuple[str, ...]
@@ -111,7 +118,7 @@ class Chunk(Message, frozen=True, kw_only=True):
 class ReceiptChunk(Message, frozen=True, kw_only=True):
     """Receipts of a scenario's spectators: rows as bytes, one `RECEIPT` (worker/receipts.py) each."""
 
-    number: int
+    number: Count
     scenario: str
     receipts: bytes
 
@@ -119,10 +126,10 @@ class ReceiptChunk(Message, frozen=True, kw_only=True):
 class WatchedLedger(msgspec.Struct, frozen=True, kw_only=True):
     """What the master must know beside a worker's receipts: how many it sent, of how many spectators, since when."""
 
-    rows: int
-    spectators: int
-    since_ns: int
-    duplicates: int
+    rows: Count
+    spectators: Count
+    since_ns: Instant
+    duplicates: Count
 
 
 class ScenarioLedger(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,12 +139,12 @@ class ScenarioLedger(msgspec.Struct, frozen=True, kw_only=True):
     `lateness_ns` are int64 as bytes.
     """
 
-    users: int
-    offered: int
-    ended: int
-    warmup: int
-    own_s: float
-    cut_off: int
+    users: Count
+    offered: Count
+    ended: Count
+    warmup: Count
+    own_s: Seconds
+    cut_off: Count
     broken: str
     first: Mapping[str, FirstFailure]
     lateness_ns: bytes
@@ -149,8 +156,8 @@ class Ledger(Message, frozen=True, kw_only=True):
     `rows` and `watched` are by scenario; `notes` are the worker's own of the run. `load` is None if it did not play.
     """
 
-    chunks: int
-    rows: Mapping[str, int]
+    chunks: Count
+    rows: Mapping[str, Count]
     watched: Mapping[str, WatchedLedger]
     clock: ClockPair
     scenarios: Mapping[str, ScenarioLedger]
@@ -174,6 +181,20 @@ ToWorker: TypeAlias = Begin | Go | Collect | Settle
 ToMaster: TypeAlias = Hello | Ready | Chunk | ReceiptChunk | Ledger | Settled
 
 
+def scenarios_in(message: ToMaster) -> frozenset[str]:
+    """Return the scenarios that a message speaks of."""
+    match message:
+        case Chunk() | ReceiptChunk():
+            return frozenset({message.scenario})
+        case Ready():
+            return frozenset(message.skipped)
+        case Ledger():
+            return frozenset({*message.rows, *message.watched, *message.scenarios})
+        case Settled():
+            return scenarios_in(message.ledger) | {*message.invariants, *message.unchecked}
+    return frozenset()
+
+
 class _OfSomeRun(msgspec.Struct):
     """What every version's message to a worker has."""
 
@@ -192,7 +213,7 @@ def for_worker(data: bytes) -> ToWorker:
 
 
 def for_master(data: bytes) -> ToMaster:
-    """Return a message to the master; raises as `for_worker` does."""
+    """Return a message to the master. Raises msgspec.MsgspecError if it is none, or another version's."""
     message: ToMaster = msgspec.msgpack.decode(data, type=ToMaster)
     return message
 

@@ -6,6 +6,7 @@ import time
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from tailguard.base.clock import MonotonicClock
 from tailguard.base.errors import UsageError
@@ -160,7 +161,7 @@ def test_one_worker_whose_invariant_broke_breaks_it_for_all():
 
 
 def test_what_a_worker_leaves_out_reaches_the_master_with_the_reason():
-    net = Net(2, answering)
+    net = Net(2, answering, given=replace(plan(), planned={"walk": 100, "swim": 100}))
     usual = net.workers["w1"]._open
 
     def left_out(*_):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tailguard.locust.clock import ClockPair
-from tailguard.locust.master.broadcasts import LOST
 from tailguard.locust.master.inbox import Inbox
+from tailguard.locust.master.inbox.broadcasts import LOST
 from tailguard.locust.messages import ReceiptChunk, WatchedLedger
 from tailguard.locust.worker.outbox import Outbox
 from tailguard.locust.worker.receipts import ReceiptLog

@@ -2,10 +2,14 @@
 
 import os
 import secrets
+import time
 from contextlib import ExitStack
 
 import pytest
 
+from tailguard.base.state import State
+from tailguard.locust.clock import ClockPair
+from tailguard.locust.messages import Begin, Chunk, Collect, Go, Hello, Ready, for_worker
 from tailguard.record.doubt import Grade
 from tests.support.locust_runs import BUSY_MACHINE
 from tests.support.locust_strangers import Peer, Shop, shout
@@ -100,6 +104,41 @@ def test_who_speaks_in_the_name_of_another_worker_is_not_heard(shop, stack):
     peer.say("client_ready", VERSION)
     assert [kind for kind, _ in peer.hears(2)] == ["ack"]
     assert "says that it is of 'another'" in shop.log("master")
+
+
+def test_a_worker_that_sends_what_cannot_be_makes_the_run_invalid_and_the_others_samples_are_kept(
+    shop, stack
+):
+    master = shop.master(seconds=4, workers=2)
+    shop.listening(master)
+    shop.worker()
+    peer = Peer(shop.port, stack, "peer", shop.own_key)
+    peer.say("client_ready", VERSION)
+    peer.tells(Hello())
+    state = "ready"
+    until_s = time.monotonic() + LIMIT_S
+    while master.poll() is None and time.monotonic() < until_s:
+        peer.say("heartbeat", {"state": state, "current_cpu_usage": 1, "current_memory_usage": 1})
+        for kind, data in peer.hears(0.5):
+            if kind != "tailguard.to_worker":
+                continue
+            told = for_worker(data)
+            if isinstance(told, Begin):
+                peer.tells(Ready(run=told.run, why="", clock=ClockPair.now()))
+            elif isinstance(told, Go):
+                state = "running"
+                peer.tells(
+                    Chunk(run=told.run, number=0, scenario="shop", rows=b"\0" * 28, steps=("buy",), errors=())
+                )
+            elif isinstance(told, Collect):
+                peer.socket.send(b"noise")
+                peer.say("tailguard.to_master", b"noise")
+    ends(shop, master, 65)
+    run = shop.run()
+    assert "worker peer: chunk 0 was dropped: it names 0 kinds of errors" in run.record.why_incomplete
+    assert "worker peer: a message of it cannot be read: " in run.record.why_incomplete
+    assert len(run.samples()["shop"]) > 20
+    assert {each.state for each in run.record.verdicts} == {State.INVALID}
 
 
 def test_a_master_for_other_machines_needs_a_key_and_says_how_to_make_one(shop):

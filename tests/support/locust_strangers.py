@@ -11,6 +11,7 @@ import zmq
 
 from tailguard.base.ports import free_port
 from tailguard.locust.curve import seal_worker
+from tailguard.locust.messages import packed
 from tailguard.locust.run_key import RunKey
 from tailguard.record.run import Run
 from tests.support.locust_runs import LOCUST, end
@@ -117,6 +118,10 @@ class Peer:
 
     def say(self, kind, data=None, name=None):
         self.socket.send(msgpack.dumps((kind, data, name or self.name)))
+
+    def tells(self, message):
+        """Say something of ours."""
+        self.say("tailguard.to_master", packed(message))
 
     def hears(self, seconds):
         """Yield what comes within so many seconds: kind and data."""

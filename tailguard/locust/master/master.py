@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from tailguard.base.errors import UsageError
 from tailguard.locust.master.inbox import Inbox
 from tailguard.locust.messages import (
@@ -23,6 +25,8 @@ from tailguard.locust.messages import (
     Settled,
     ToMaster,
     ToWorker,
+    for_master,
+    scenarios_in,
 )
 from tailguard.locust.worker.worker import DRAIN_S
 from tailguard.record.scenario import Invariant
@@ -62,6 +66,15 @@ class Master:
         self.closed_ns: int | None = None
         self._heard = threading.Event()
 
+    def hear(self, worker: str, data: bytes) -> None:
+        """Take a message of a worker as it travelled; one that cannot be read is dropped and named."""
+        try:
+            message = for_master(data)
+        except (msgspec.MsgspecError, TypeError, RecursionError) as error:
+            self.inbox.refuse(worker, f"a message of it cannot be read: {error}")
+        else:
+            self.take(worker, message)
+
     def take(self, worker: str, message: ToMaster) -> None:
         """Take a message of a worker."""
         if isinstance(message, Hello):
@@ -69,21 +82,33 @@ class Master:
             return
         if message.run != self.run:
             return
+        if why := self._foreign(worker, message):
+            self.inbox.refuse(worker, why)
+            if isinstance(message, Ready):
+                self._ready[worker] = why
+            return
         match message:
             case Chunk() | ReceiptChunk():
                 self.inbox.take_chunk(worker, message)
             case Ledger():
                 self.inbox.take_ledger(worker, message)
             case Ready():
-                self._ready[worker] = message.why
+                self._ready[worker] = message.why or self.inbox.take_clock(worker, message.clock)
                 self.skipped.update(message.skipped)
-                if worker in self.late and not message.why:
+                if worker in self.late and not self._ready[worker]:
                     self._send(worker, Go(run=self.run))
             case Settled():
                 self._settled[worker] = message
                 self.unchecked.update(message.unchecked)
                 self.inbox.take_ledger(worker, message.ledger)
         self._heard.set()
+
+    def _foreign(self, worker: str, message: ToMaster) -> str:
+        """Say if a message is of nobody who takes part, or speaks of what this run does not have."""
+        if worker not in self._shards:
+            return f"a {type(message).__name__} came of it, and it takes no part"
+        unknown = sorted(scenarios_in(message) - self.plan.planned.keys())
+        return f"a {type(message).__name__} speaks of {unknown[0]!r}, which is not played" if unknown else ""
 
     def open(self, workers: Sequence[str]) -> None:
         """Let all workers prepare and wait until they have.
@@ -169,7 +194,7 @@ class Master:
 
     def _begin(self, worker: str, count: int, *, late: bool = False) -> None:
         self._shards[worker] = len(self._shards)
-        self.inbox.expect(worker, late=late)
+        self.inbox.expect(worker, since_ns=time.monotonic_ns(), late=late)
         shard = Shard(self._shards[worker], count)
         self._send(worker, Begin(run=self.run, plan=self.plan, shard=shard))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tailguard.engine.recorder import ROW_BYTES, ErrorKinds
 from tailguard.locust.clock import ClockPair
-from tailguard.locust.master.merge import WorkerRows, merge_parts
+from tailguard.locust.master.inbox.merge import WorkerRows, merge_parts
 from tailguard.locust.messages import Chunk, Ledger, ReceiptChunk, ScenarioLedger
 from tailguard.locust.worker.receipts import RECEIPT, ReceiptLog
 from tailguard.record.locust import WorkerLoad

@@ -21,6 +21,7 @@ import numpy as np
 
 from tailguard.base.clock import Clock
 from tailguard.base.errors import TailguardError
+from tailguard.locust.clock import ClockPair
 from tailguard.locust.messages import (
     Begin,
     Collect,
@@ -164,7 +165,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # the master is told, who else would wait for us until its limit
             why = f"{type(error).__name__}: {error}"
             log.error("Tailguard: %s", traceback.format_exc())  # noqa: TRY400  # one way of logging under gevent
-        self._send(Ready(run=begin.run, why=why, skipped=skipped))
+        self._send(Ready(run=begin.run, why=why, clock=ClockPair.now(), skipped=skipped))
 
     def _go(self) -> None:
         if self._workplace is None:

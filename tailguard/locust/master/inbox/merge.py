@@ -12,7 +12,7 @@ import numpy as np
 
 from tailguard.engine.iteration.step_names import UNNAMED
 from tailguard.engine.recorder import ROW, ROW_BYTES, ErrorKinds
-from tailguard.locust.master.broadcasts import LOST, Ends
+from tailguard.locust.master.inbox.broadcasts import LOST, Ends
 from tailguard.record.samples import ERROR, OK, Samples, unpack_codes
 
 

@@ -1,9 +1,10 @@
 """The master's account of a run: what came of every worker, what is missing of it, and all of it merged.
 
 Chunks come in number order, then a ledger that says what was sent; a second one follows once the worker's spectators
-have had what was still on its way.
+have had what was still on its way. What cannot be (checks.py) is dropped and named; the rest is kept.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,8 +12,9 @@ import numpy as np
 
 from tailguard.engine.recorder import ROW_BYTES
 from tailguard.locust.clock import ClockPair
-from tailguard.locust.master.broadcasts import Ends, WorkerReceipts, join
-from tailguard.locust.master.merge import WorkerRows, merge_parts
+from tailguard.locust.master.inbox import checks
+from tailguard.locust.master.inbox.broadcasts import Ends, WorkerReceipts, join
+from tailguard.locust.master.inbox.merge import WorkerRows, merge_parts
 from tailguard.locust.messages import Chunk, Ledger, ReceiptChunk
 from tailguard.locust.worker.receipts import RECEIPT
 from tailguard.record.samples import Samples
@@ -23,8 +25,16 @@ JOINED_NS = 1_000_000_000
 
 @dataclass(slots=True)
 class _Account:
-    """What one worker has sent so far."""
+    """What one worker has sent so far.
 
+    Attributes:
+        since_ns: when it was told to begin, on the master's clock.
+        clock: its own, as it was last told.
+        closed: whether nothing more is waited for: its ledger has come, or was dropped.
+    """
+
+    clock: ClockPair
+    since_ns: int = 0
     arrived: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     parts: dict[str, list[bytes]] = field(default_factory=dict)
@@ -32,6 +42,7 @@ class _Account:
     errors: dict[str, tuple[str, ...]] = field(default_factory=dict)
     receipts: dict[str, list[bytes]] = field(default_factory=dict)
     late: bool = False
+    closed: bool = False
     ledger: Ledger | None = None
     faults: list[str] = field(default_factory=list)
 
@@ -49,10 +60,27 @@ class Inbox:
         self._run = run
         self._clock = ClockPair.now()
         self._accounts: dict[str, _Account] = {}
+        self._refused: list[str] = []  # of workers without an account
 
-    def expect(self, worker: str, *, late: bool = False) -> None:
-        """Count on this worker: without its ledger the run is not whole. `late`: it joins while others play."""
-        self._accounts.setdefault(worker, _Account(late=late))
+    def expect(self, worker: str, *, since_ns: int = 0, late: bool = False) -> None:
+        """Count on this worker: without its ledger the run is not whole. It was told to begin at `since_ns`.
+
+        `late`: it joins while others play.
+        """
+        self._accounts.setdefault(worker, _Account(self._clock, since_ns, late=late))
+
+    def refuse(self, worker: str, why: str) -> None:
+        """Note what is wrong with a message, which is dropped."""
+        account = self._accounts.get(worker)
+        if account is None:
+            self._refused.append(f"worker {worker}: {why}")
+        else:
+            account.faults.append(why)
+
+    def take_clock(self, worker: str, clock: ClockPair) -> str:
+        """Take a worker's clock, read a moment ago; returns what is wrong with it, "" if nothing is."""
+        self._accounts[worker].clock = clock
+        return checks.clock_fault(self._clock, clock, time.monotonic_ns())
 
     def take_chunk(self, worker: str, chunk: Chunk | ReceiptChunk) -> None:
         """Take a chunk. One that is out of order is noted as a fault; its samples are kept unless it came twice."""
@@ -66,6 +94,9 @@ class Inbox:
             if chunk.number < account.arrived:
                 return
         account.arrived = chunk.number + 1
+        if why := self._chunk_fault(account, chunk):
+            account.faults.append(f"chunk {chunk.number} was dropped: {why}")
+            return
         if isinstance(chunk, ReceiptChunk):
             account.receipts.setdefault(slug, []).append(chunk.receipts)
             return
@@ -75,13 +106,19 @@ class Inbox:
 
     def take_ledger(self, worker: str, ledger: Ledger) -> None:
         """Take a worker's ledger."""
-        if ledger.run == self._run:
-            self.expect(worker)
-            self._accounts[worker].ledger = ledger
+        if ledger.run != self._run:
+            return
+        self.expect(worker)
+        account = self._accounts[worker]
+        account.closed = True
+        if why := checks.ledger_fault(ledger, self._clock, time.monotonic_ns()):
+            account.faults.append(f"its ledger was dropped: {why}")
+        else:
+            account.ledger, account.clock = ledger, ledger.clock
 
     def missing(self) -> list[str]:
         """Return the workers whose ledger has not come."""
-        return [worker for worker, account in self._accounts.items() if account.ledger is None]
+        return [worker for worker, account in self._accounts.items() if not account.closed]
 
     def ledgers(self) -> dict[str, Ledger]:
         """Return the ledgers that have come, by worker."""
@@ -89,9 +126,10 @@ class Inbox:
 
     def faults(self) -> list[str]:
         """Return what is missing, repeated or out of order; nothing if all samples of all workers are here."""
-        return [
+        of_accounts = (
             f"worker {worker}: {fault}" for worker, each in self._accounts.items() for fault in _faults(each)
-        ]
+        )
+        return [*self._refused, *of_accounts]
 
     def count(self, slug: str) -> int:
         """Return how many samples of a scenario have come."""
@@ -136,12 +174,24 @@ class Inbox:
         receipts = np.frombuffer(b"".join(account.receipts.get(slug, ())), RECEIPT)
         return WorkerReceipts(told.spectators, since_ns, receipts, shift_ns)
 
+    def _chunk_fault(self, account: _Account, chunk: Chunk | ReceiptChunk) -> str:
+        window = checks.Window.of(account.since_ns, time.monotonic_ns(), self._clock, account.clock)
+        if isinstance(chunk, ReceiptChunk):
+            return checks.receipts_fault(chunk, window)
+        slug = chunk.scenario
+        met = {"steps": len(account.steps.get(slug, ())), "errors": len(account.errors.get(slug, ()))}
+        return checks.chunk_fault(chunk, met, window) or checks.names_fault(
+            chunk, [each.steps.get(slug, ()) for each in self._accounts.values()]
+        )
+
     def _shift_ns(self, account: _Account) -> int:
-        return 0 if account.ledger is None else self._clock.shift_ns(account.ledger.clock)
+        return self._clock.shift_ns(account.clock)
 
 
 def _faults(account: _Account) -> list[str]:
     ledger = account.ledger
+    if ledger is None and account.closed:
+        return account.faults
     if ledger is None:
         return [*account.faults, "its ledger never came: it died, or was cut off, with samples of its own"]
     faults = list(account.faults)
