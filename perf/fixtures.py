@@ -14,7 +14,7 @@ from perf.mapping.pools import check_once
 from perf.mapping.target import load_mapping
 from perf.offer import Offer, World, rows_of
 from perf.platform import NEEDED, ShowsDatabase
-from perf.reference import Reference, make_tables
+from perf.reference import Access, Reference, make_tables
 from perf.reference_process import served
 from perf.store import Store
 from reference.faults import Faults
@@ -92,7 +92,8 @@ def reference(
 ) -> Reference:
     """The reference platform's parts; of one that runs elsewhere, what speaks to it."""
     secret = secret_of_target() if target.url and mapped is None else secrets.token_hex(32)
-    return Reference(postgres.conninfo, secret, faults, store, spectator=seeded.users[-1])
+    users = 0 if mapped else seeded.users[-1]  # a target of yours has users of its own
+    return Reference(postgres.conninfo, secret, faults, store, spectator=users)
 
 
 @tg.fixture(scope="run")
@@ -122,7 +123,7 @@ def platform(
     adapter: str,
     mapped: MappedTarget | None,
     url: str,
-    reference: Reference,
+    reference: Reference | Access,
     target: tg.Target,
     connections: Exchange,
     run: tg.Run,
@@ -130,7 +131,7 @@ def platform(
 ) -> Iterator[object]:
     """The platform as scenarios ask it; each says in its own types what it needs."""
     opened: AbstractContextManager[object]
-    if adapter == IN_PROCESS:
+    if isinstance(reference, Reference) and adapter == IN_PROCESS:
         opened = called_in_process(reference)
     elif mapped:
         opened = mapped.platform(connections, run.note)

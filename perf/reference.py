@@ -1,6 +1,6 @@
 """The reference platform's parts as plain data: whichever process opens it, opens the same one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,18 +13,46 @@ from reference.database import create_tables
 from reference.faults import Faults
 from reference.platform import DeltaCrown
 from reference.seed import NAMES
+from reference.tokens import Tokens
 from tailguard.postgres import connect
+
+# Of the tokens that others get, who cannot sign new ones: no test lasts longer.
+LAST_S = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """`secret` signs its tokens, `faults` are those of TAILGUARD_FAULTS, `spectator` is whom subscribers come as."""
+class Access:
+    """What another process needs to speak to the reference platform over HTTP: a token of each user, 1 and up."""
+
+    tokens: Sequence[str] = field(repr=False)
+    spectator: int
+
+    def token(self, user_id: int) -> str:
+        """Return a user's token."""
+        return self.tokens[user_id - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference(tg.Withheld):
+    """`secret` signs its tokens, `faults` are those of TAILGUARD_FAULTS. Users are 1 to `spectator`, whom subscribers
+    come as.
+    """
 
     conninfo: str = field(repr=False)
     secret: str = field(repr=False)
     faults: str
     store: Store | None
     spectator: int
+
+    def for_workers(self) -> Access:
+        """Return its tokens, without the secret and the database."""
+        tokens = Tokens(self.secret)
+        users = range(1, self.spectator + 1)
+        return Access([tokens.mint(user, lasts_s=LAST_S) for user in users], self.spectator)
+
+    def token(self, user_id: int) -> str:
+        """Return a new token of a user."""
+        return Tokens(self.secret).mint(user_id)
 
     @contextmanager
     def open(self) -> Iterator[tuple[DeltaCrown, Metrics]]:

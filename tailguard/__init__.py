@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tailguard.engine.iteration.async_iteration import AsyncIteration
     from tailguard.record.samples import Samples
     from tailguard.record.scenario import Invariant
+    from tailguard.suite.data import Withheld
     from tailguard.suite.fixture import fixture
     from tailguard.suite.invariants import expect, skip
     from tailguard.suite.rows import rows
@@ -32,6 +33,7 @@ __all__ = [
     "Target",
     "Timed",
     "UsageError",
+    "Withheld",
     "expect",
     "fixture",
     "main",
@@ -56,6 +58,7 @@ _MODULES = {
     "Target": "tailguard.suite.run",
     "Timed": "tailguard.engine.iteration.answers",
     "UsageError": "tailguard.base.errors",
+    "Withheld": "tailguard.suite.data",
     "expect": "tailguard.suite.invariants",
     "fixture": "tailguard.suite.fixture",
     "rows": "tailguard.suite.rows",

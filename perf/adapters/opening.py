@@ -10,9 +10,8 @@ from perf.adapters.http import HttpPlatform, Note, Tokens
 from perf.adapters.in_process import InProcessPlatform
 from perf.offer import World
 from perf.platform import Closes
-from perf.reference import Reference
+from perf.reference import Access, Reference
 from perf.secret import VARIABLE, secret_in
-from reference.tokens import Tokens as Signer
 from tailguard.http import Exchange
 
 
@@ -39,10 +38,10 @@ def called_in_process(reference: Reference) -> Iterator[InProcessPlatform]:
 
 
 def over_http(
-    url: str, reference: Reference, connections: Exchange, note: Note, *, used: bool
+    url: str, reference: Reference | Access, connections: Exchange, note: Note, *, used: bool
 ) -> HttpPlatform:
     """Speak to a server of the reference platform; of one that others have `used` we know no versions of matches."""
-    tokens = Tokens(Signer(reference.secret).mint)
+    tokens = Tokens(reference.token)
     return HttpPlatform(
         url, tokens, connections, note, spectator=reference.spectator, states_versions=not used
     )

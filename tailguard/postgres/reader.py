@@ -2,23 +2,32 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 
 from tailguard.postgres.location import ANSWER_WITHIN_S, connect
+from tailguard.postgres.workers_role import without_superuser
+from tailguard.suite.data import Withheld
 
 _DEADLOCKS = "SELECT deadlocks FROM pg_catalog.pg_stat_database WHERE datname = current_catalog"
 
 
 @dataclass(frozen=True, slots=True)
-class Postgres:
+class Postgres(Withheld):
     """A run's database, of scope "run". `conninfo` is "" if it is the target's own and not ours to read."""
 
     conninfo: str = field(repr=False)  # with the password and the search path
     schema: str
     version: str
     source: str
+
+    def for_workers(self) -> "Postgres":
+        """Return the same database without a superuser's rights (workers_role.py)."""
+        if not self.conninfo:
+            return self
+        limited = without_superuser(self.conninfo, self.schema, ours=self.source != "yours")
+        return replace(self, conninfo=limited)
 
     @contextmanager
     def reader(self) -> Iterator["Reader"]:

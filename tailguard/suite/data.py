@@ -4,6 +4,7 @@ None, true and false, numbers, texts, lists, tuples, ranges, dictionaries whose 
 frozen msgspec structs. In the copy a class is a name, `module:Class`; the other process imports it and fills it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from importlib import import_module
@@ -17,6 +18,16 @@ Data = None | bool | int | float | str | list["Data"] | dict[str, "Data"]
 
 # Keys that tell a copy's other kinds from dictionaries.
 _TUPLE, _RANGE, _CLASS, _FIELDS, _SKIPPED = "$tuple", "$range", "$class", "$fields", "$skipped"
+
+
+class Withheld(ABC):
+    """A value of scope "run" that knows more than other processes may, such as a password or a key that signs."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def for_workers(self) -> object:
+        """Return what other processes get in its place. It may call `skip`, as a fixture may."""
 
 
 def to_data(value: object, path: str) -> Data:

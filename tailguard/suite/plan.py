@@ -127,6 +127,22 @@ def _check_scope(fixture: AnyFixture, need: AnyFixture) -> None:
         )
 
 
+def handed_over(nodes: Nodes) -> list[Node]:
+    """Return the nodes of scope "run" that the others ask for: what only such a one needs stays in its own process."""
+    found: dict[Node, None] = {}
+
+    def visit(node: Node) -> None:
+        if node.fixture.scope == "run":
+            found.setdefault(node)
+            return
+        for need in node.needs:
+            visit(need)
+
+    for node in nodes.values():
+        visit(node)
+    return list(found)
+
+
 def walk(nodes: Nodes) -> list[Node]:
     """Return the nodes and all that they need, each one once and after its needs."""
     found: dict[Node, None] = {}

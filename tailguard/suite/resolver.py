@@ -1,7 +1,7 @@
 """The resolver: makes the fixtures of the chosen scenarios, in this process and for its virtual users."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,12 +9,12 @@ from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusal
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import Invariant
-from tailguard.suite.data import Data, from_data, skipped_data, to_data
+from tailguard.suite.data import Data, Withheld, from_data, skipped_data, to_data
 from tailguard.suite.fixture import Scope
 from tailguard.suite.invariants import SkippedError, checked
 from tailguard.suite.lifetime import Lifetime
 from tailguard.suite.loop_lifetime import LoopLifetime, ScenarioOnLoop
-from tailguard.suite.plan import SAMPLES, Node, Nodes, Plan, walk
+from tailguard.suite.plan import SAMPLES, Node, Nodes, Plan, handed_over, walk
 
 
 class Resolver(Lifetime):
@@ -30,18 +30,20 @@ class Resolver(Lifetime):
         self.on_loop: LoopLifetime | None = None
         self._run_values = run_values
         self._exported: dict[str, Data] = {}
+        self._handed_over: dict[str, Node] = {}
 
     def export(self, plans: Iterable[Plan]) -> dict[str, Data]:
-        """Make all fixtures of scope "run" that the plans need; return their values for the run's other processes.
+        """Make all fixtures of scope "run" that the plans need; return those that the run's other processes ask for.
 
         Raises:
             SkippedError: a fixture that a journey needs called `skip`. What only invariants need is left out instead.
         """
         for plan in plans:
             self._make(plan.journey, "run")
-            with suppress(SkippedError):
-                self._make(plan.check, "run")
-        return self._exported
+            self._make_for_check(plan.check)
+            asked = handed_over({**plan.check, **plan.journey})
+            self._handed_over |= {node.key: node for node in asked if not node.fixture.is_given}
+        return {key: self._data(node) for key, node in self._handed_over.items()}
 
     def bind(self, plan: Plan) -> "BoundScenario":
         """Make what a scenario needs in this process; its users make their own.
@@ -57,7 +59,19 @@ class Resolver(Lifetime):
             unchecked = str(skipped)
         return BoundScenario(plan, self, unchecked)
 
+    def _make_for_check(self, nodes: Nodes) -> None:
+        try:
+            self._make(nodes, "run")
+        except SkippedError as skipped:
+            for node in handed_over(nodes):
+                if node not in self._values:
+                    self._exported.setdefault(node.key, skipped_data(str(skipped)))
+
     def _make(self, nodes: Nodes, *scopes: Scope) -> None:
+        if self._run_values is not None:  # what those of the run need is not here
+            scopes = tuple(scope for scope in scopes if scope != "run")
+            for node in handed_over(nodes):
+                self.value(node)
         for node in walk(nodes):
             if node.fixture.scope in scopes and not node.on_loop:
                 self.value(node)
@@ -72,8 +86,24 @@ class Resolver(Lifetime):
         except SkippedError as skipped:
             self._exported[node.key] = skipped_data(str(skipped))
             raise
-        self._exported[node.key] = to_data(value, f"{node.fixture.place}: fixture {node.fixture.name!r}")
+        if not isinstance(value, Withheld):
+            self._exported[node.key] = to_data(value, _named(node))
         return value
+
+    def _data(self, node: Node) -> Data:
+        """Return a value as other processes get it."""
+        if node.key not in self._exported:
+            value = self._values[node]
+            assert isinstance(value, Withheld)  # else it was exported when it was made
+            try:
+                self._exported[node.key] = to_data(value.for_workers(), _named(node))
+            except SkippedError as skipped:
+                self._exported[node.key] = skipped_data(str(skipped))
+        return self._exported[node.key]
+
+
+def _named(node: Node) -> str:
+    return f"{node.fixture.place}: fixture {node.fixture.name!r}"
 
 
 class UserLifetime(Lifetime):

@@ -1,11 +1,14 @@
 """Fixtures of a Locust run are made by a process of their own, which keeps them and hands their values over."""
 
+import json
+import re
 import sys
 from textwrap import dedent
 from types import SimpleNamespace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tailguard.base.clock import MonotonicClock
 from tailguard.base.errors import UsageError
@@ -14,9 +17,11 @@ from tailguard.locust.master.run_fixtures import Order, run_fixtures
 from tailguard.locust.messages import Begin, for_worker, packed
 from tailguard.locust.options import Selection
 from tailguard.locust.worker.outbox import Outbox
+from tailguard.postgres import connect
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.suite.run import Shard, Target
+from tests.support.suite import ROOT
 
 pytestmark = pytest.mark.system
 SUITE = """
@@ -163,3 +168,23 @@ def test_a_worker_plays_on_their_values_and_takes_away_what_it_made_of_them(fold
     assert place.notes() == {"buy.refund": "nobody refunds here"}
     place.close()
     assert (folder / "closed").exists()
+
+
+def test_workers_of_this_repositorys_suite_get_tokens_but_neither_what_signs_them_nor_a_superuser(
+    monkeypatch,
+):
+    monkeypatch.chdir(ROOT)
+    ours = order("registration", "result_submission")
+    ours = replace(ours, target=Target(""), selection=Selection(file=str(ROOT / "tailguard.toml")))
+    with run_fixtures(ours) as made:
+        values = msgspec.json.decode(made.values)
+        kinds = [each["$class"] for each in values.values() if isinstance(each, dict) and "$class" in each]
+        assert "perf.reference:Access" in kinds
+        assert "perf.reference:Reference" not in kinds
+        found = set(re.findall(rb'"conninfo":"((?:[^"\\]|\\.)*)"', made.values))
+        [conninfo] = [json.loads(b'"' + each + b'"') for each in found]
+        with connect(conninfo) as connection:
+            assert connection.execute(
+                "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+            ).fetchone() == (False,)
+            assert connection.execute("SELECT count(*) > 0 FROM accounts_user").fetchone() == (True,)

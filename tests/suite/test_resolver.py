@@ -9,6 +9,7 @@ import pytest
 
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.suite import lifetime
+from tailguard.suite.data import Withheld
 from tailguard.suite.fixture import Fixture, fixture, given
 from tailguard.suite.invariants import SkippedError, expect, skip
 from tailguard.suite.plan import plan_scenario
@@ -142,6 +143,68 @@ def test_another_process_gets_the_runs_values_as_data_and_starts_only_its_own(lo
         with Resolver(values) as worker, worker.bind(plan(1)).user(0) as journey:
             journey(None)
     assert log == ["+database", "shop 1 on postgres://here", "-database"]
+
+
+def test_what_only_values_of_the_run_need_stays_in_the_process_that_made_it():
+    @fixture(scope="run")
+    def password():
+        return "hidden"
+
+    @fixture(scope="run")
+    def address(password):
+        return f"here, without {len(password)} letters"
+
+    @fixture
+    def shop(address):
+        return address
+
+    @scenario
+    def buy(it, shop):
+        it.append(shop)
+
+    plan = plan_scenario(buy, table(password, address, shop))
+    with Resolver() as master:
+        values = master.export([plan])
+    assert list(values.values()) == ["here, without 6 letters"]
+    played = []
+    with Resolver(values) as worker, worker.bind(plan).user(0) as journey:
+        journey(played)
+    assert played == ["here, without 6 letters"]
+
+
+@dataclass(frozen=True)
+class Signer(Withheld):
+    secret: str
+
+    def for_workers(self):
+        if not self.secret:
+            skip("nobody may sign here")
+        return f"signed, {len(self.secret)}"
+
+
+@pytest.mark.parametrize("secret", ["hidden", ""])
+def test_a_value_may_say_what_other_processes_get_in_its_place(secret):
+    @fixture(scope="run")
+    def signer():
+        return Signer(secret)
+
+    @scenario
+    def buy(it, signer):
+        it.append(signer)
+
+    plan, played = plan_scenario(buy, table(signer)), []
+    with Resolver() as master, master.bind(plan).user(0) as journey:
+        journey(played)
+        values = master.export([plan])
+    assert played == [Signer(secret)]
+    with Resolver(values) as worker:
+        if not secret:
+            with pytest.raises(SkippedError, match="nobody may sign here"):
+                worker.bind(plan)
+            return
+        with worker.bind(plan).user(0) as journey:
+            journey(played)
+    assert played[1:] == ["signed, 6"]
 
 
 def test_a_value_of_the_run_that_is_not_data_is_refused_at_once():
