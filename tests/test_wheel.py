@@ -1,53 +1,27 @@
 """The wheel: one name in site-packages, a neighbour of any project, with an example to begin with."""
 
-import os
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.support.environments import LIMIT_S, built_wheel, environment, run
+
 pytestmark = pytest.mark.system
 
-ROOT = Path(__file__).resolve().parent.parent
 PARTS = {"perf", "scenarios", "slo", "reports", "migrations_sql", "reference", "tailguard.toml"}
-LIMIT_S = 300  # installing everything into a new environment, on a busy machine
-
-
-def run(*words: object, cwd: Path, code: int = 0) -> str:
-    clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(("TAILGUARD_", "PYTHONPATH"))
-    }
-    done = subprocess.run(
-        [str(word) for word in words],
-        cwd=cwd,
-        env=clean,
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-        timeout=LIMIT_S,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", folder, cwd=ROOT)
-    [built] = folder.glob("*.whl")
-    return built
+    return built_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new environment with the wheel in it; returns its folder of commands."""
-    place = tmp_path_factory.mktemp("environment")
-    run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, place / "venv", cwd=place)
-    python = place / "venv" / "bin" / "python"
-    run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python, wheel, cwd=place)
-    return python.parent
+    return environment(tmp_path_factory.mktemp("environment"), wheel)
 
 
 def test_its_only_top_level_name_is_tailguard(wheel: Path) -> None:

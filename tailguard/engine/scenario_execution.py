@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
 from tailguard.engine.arrivals import Arrivals, Start
-from tailguard.engine.iteration import Iteration, IterationContext
+from tailguard.engine.iteration import Call, Iteration, IterationContext
 from tailguard.engine.iteration.answers import Refusals
 from tailguard.engine.iteration.async_iteration import AsyncIteration
 from tailguard.engine.iteration.step_names import StepNames
@@ -156,8 +156,9 @@ class ScenarioExecution:
 
     @property
     def own_s(self) -> float:
-        """Time of the journeys' own code before their first steps, over all iterations so far."""
-        return sum(user.iteration.own_ns for user in self.users) / 1e9
+        """Time of the journeys' own code before their first steps, over all iterations; a call alone has none."""
+        own_ns = (user.iteration.own_ns for user in self.users if not isinstance(user.journey, Call))
+        return sum(own_ns) / 1e9
 
     def _begin(self, user: VirtualUser, start: Start) -> None:
         if start.late_ns >= 0:

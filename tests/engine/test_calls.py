@@ -129,3 +129,17 @@ def test_a_journey_of_steps_is_played_in_this_thread_too():
     found = measure([workload], clock=clock, players=in_this_thread, pace=Pace(slice_s=0.1))["buy"]
     assert seen == {threading.get_ident()}
     assert len(found.samples) == 10
+
+
+class TickingClock(FakeClock):
+    """Time passes with each look at it."""
+
+    def now_ns(self):
+        self.advance_ns(1000)
+        return super().now_ns()
+
+
+def test_a_call_alone_has_no_code_of_its_own_before_it():
+    load = {"schedule": Constant(100, 0.05), "max_seconds": 0.05}
+    assert measured(Call("call", int), clock=TickingClock(0), **load).own_s == 0
+    assert measured(lambda it: it.step("call", int), clock=TickingClock(0), **load).own_s > 0
