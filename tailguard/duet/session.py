@@ -29,11 +29,11 @@ from tailguard.duet.servers import (
 from tailguard.duet.shared_servers import NO_SERVERS, SharedServers, open_shared_servers
 from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import CodeSide, open_sides
-from tailguard.engine.placement import choose_placement
 from tailguard.judge.objectives.configured import configured_margins
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.finish import finish
 from tailguard.pipeline.preparation import loads_of
+from tailguard.pipeline.target import placement_of
 from tailguard.record.duet import Budget, Quality, SideName
 from tailguard.record.environment import Placement
 from tailguard.record.objective import Margins
@@ -83,7 +83,7 @@ class DuetExecution:
 
     def _measure(self) -> str | None:
         """Measure block after block; returns why the run is incomplete, None if it is whole."""
-        placement = choose_placement(pin=self.config.placement.pin)
+        placement = placement_of(self.config, *(spec.platform for spec in self.specs.values()))
         identity = self.run.record.id
         with ExitStack() as stack:
             sides, shared = self._open(stack, placement, identity)

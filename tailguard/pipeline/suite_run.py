@@ -11,7 +11,7 @@ from tailguard.base.errors import TailguardError
 from tailguard.config.merge import Config
 from tailguard.engine.event_loop.watch import Hold
 from tailguard.engine.measure import Done, Pace, Progress, measure
-from tailguard.engine.placement import choose_placement, pinned
+from tailguard.engine.placement import pinned
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.telemetry import Telemetry
 from tailguard.engine.workload import Measurement
@@ -21,7 +21,7 @@ from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.migrations import check_live_rows, prove_migrations
 from tailguard.pipeline.preparation import Prepared, prepared
 from tailguard.pipeline.settling import settle
-from tailguard.pipeline.target import platform_of, target_of
+from tailguard.pipeline.target import placement_of, platform_of, target_of
 from tailguard.postgres.attribution import Attribution, attributed
 from tailguard.record.files import check_writable
 from tailguard.record.objective import Objectives
@@ -58,7 +58,7 @@ def run_suite(
     check_writable(Path(config.runs_dir))
     config, suite = open_suite(config)
     target, identity = target_of(config), new_id()
-    placement = choose_placement(pin=config.placement.pin)
+    placement = placement_of(config)
     with pinned(placement), prepared(config, suite, identity, placement, target) as ready:
         run = Run.start(
             config,

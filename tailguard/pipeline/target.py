@@ -1,10 +1,16 @@
 """What a run measures: a service of yours that runs already, or what the suite starts itself."""
 
+import logging
+
 from tailguard.base.secrets import mask
 from tailguard.config.merge import Config
+from tailguard.engine.placement import choose_placement
 from tailguard.http.connections import check_address
+from tailguard.record.environment import Placement
 from tailguard.record.run_record import Platform
 from tailguard.suite.run import Run, Target
+
+log = logging.getLogger(__name__)
 
 IN_PROCESS, HTTP = "in-process", "http"
 
@@ -16,6 +22,19 @@ def target_of(config: Config, where: str = "target.url (--target)") -> Target:
         return Target("")
     check_address(url, where)
     return Target(url, str(config.suite.file) if config.suite else "")
+
+
+def placement_of(config: Config, *platforms: str) -> Placement:
+    """Return on which cores generator and servers run, and say so if a platform of the user's is pinned to none.
+
+    `platforms` are those of a duet's sides, "" for the configuration's.
+    """
+    named = [each or config.platform for each in platforms or ("",)]
+    own = next((each for each in named if each not in (IN_PROCESS, HTTP)), "")
+    placement = choose_placement(pin=config.placement.pin, inside=own)
+    if own:
+        log.info("Nothing is pinned to cores: %s.", placement.why)
+    return placement
 
 
 def platform_of(config: Config, run: Run) -> Platform:

@@ -4,7 +4,7 @@ import pytest
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config, load_config
-from tailguard.pipeline.target import platform_of, target_of
+from tailguard.pipeline.target import placement_of, platform_of, target_of
 from tailguard.record.run_record import Platform
 from tailguard.suite.run import Run, Target
 
@@ -34,6 +34,27 @@ def test_a_target_is_known_by_its_address_and_the_file_that_describes_it(pytestc
 def test_what_is_not_an_address_is_named_with_what_is_meant(url: str, write: str) -> None:
     with pytest.raises(UsageError, match=rf"target\.url .* is not an address of a service; write {write}$"):
         target_of(config(url))
+
+
+@pytest.mark.parametrize(
+    ("platform", "sides", "own"),
+    [
+        (None, (), ""),
+        ("http", (), ""),
+        ("acme:Shop", (), "acme:Shop"),
+        (None, ("", "acme:Faster"), "acme:Faster"),
+        ("http", ("", ""), ""),
+    ],
+)
+def test_a_platform_that_runs_in_the_generators_process_is_pinned_to_no_core_and_that_is_said(
+    platform: str | None, sides: tuple[str, ...], own: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    placement = placement_of(config(platform=platform), *sides)
+    told = f"{own} runs in the generator's process: pinned, both would share its cores"
+    assert (placement.why == told) is bool(own)
+    assert (f"Nothing is pinned to cores: {told}." in caplog.text) is bool(own)
+    assert not (own and placement.pinned)
 
 
 def test_the_record_says_how_the_platform_was_reached_and_what_was_made_to_fail_in_it() -> None:
