@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Literal, TypeAlias
 
 from tailguard.base.state import State
-from tailguard.judge.plan import Node, Plan, describe, parse_plan
+from tailguard.judge.proof.plan import Node, Plan, describe, parse_plan
 from tailguard.record.duet import ExplainedQuery
 from tailguard.record.verdict import PlanVerdict
 

@@ -11,10 +11,9 @@ from tailguard.base.errors import UsageError
 from tailguard.base.state import State
 from tailguard.base.text_format import per_cent
 from tailguard.config.option import did_you_mean
-from tailguard.engine.quantiles import estimate, interval_ranks
 from tailguard.formats.checked import Counted, Latencies, Population
 from tailguard.judge.decision import Decision, judge_counts, judge_finished
-from tailguard.judge.exceedance import ratio_of
+from tailguard.judge.interval import observed_latency, observed_rate, tests_of
 from tailguard.judge.multiplicity import correct_fails
 from tailguard.record.objective import Dependence, Objective
 from tailguard.record.part import Estimate
@@ -92,11 +91,11 @@ def _of_samples(found: Latencies, objective: Objective, assumed: Assumed) -> Fil
     population = found.of(_label(found, objective))
     if objective.metric == "latency":
         decision = _latency(found, population, objective, assumed)
-        observed = _quantile(population, objective)
+        observed = observed_latency(population.ok_ms, objective, decision)
     else:
         decision = _errors(found, population, objective, assumed)
         assert population.failed is not None
-        observed = ratio_of(population.failures, population.requests)
+        observed = observed_rate(population.requests, population.failures, objective, decision)
     failures = None if population.failed is None else population.failures
     return FileVerdict(objective, decision, observed, population.requests, failures)
 
@@ -169,14 +168,6 @@ def _told(decision: Decision, found: Latencies, population: Population | None) -
     return replace(decision, why="; ".join([decision.why, *more]))
 
 
-def _quantile(population: Population, objective: Objective) -> Estimate | None:
-    assert objective.q is not None
-    found = estimate(population.ok_ms, objective.q)
-    if found.value is None:
-        return None
-    return Estimate(value=found.value, low=found.low, high=found.high, level=found.level, n=found.n)
-
-
 def _of_histogram(found: Counted, objective: Objective, assumed: Assumed) -> FileVerdict:
     if objective.step not in ("", EVERY):
         raise UsageError(f"a histogram does not name its requests: leave {objective.step!r} out")
@@ -188,10 +179,15 @@ def _of_histogram(found: Counted, objective: Objective, assumed: Assumed) -> Fil
         if not known:
             raise UsageError(f"it does not say which requests failed: {objective.name} cannot be judged")
         decision = _fixed(requests, failures, objective, assumed)
-        return FileVerdict(objective, decision, ratio_of(failures, requests), requests, failures)
+        observed = observed_rate(requests, failures, objective, decision)
+        return FileVerdict(objective, decision, observed, requests, failures)
     decision = _both(found, objective, assumed, n - within)
     return FileVerdict(
-        objective, decision, _histogram_quantile(found, objective), requests, failures if known else None
+        objective,
+        decision,
+        _histogram_quantile(found, objective, decision),
+        requests,
+        failures if known else None,
     )
 
 
@@ -229,21 +225,26 @@ def _exceeding(found: Counted, objective: Objective) -> tuple[int, int]:
     return n - max(at_least, at_most), n - at_least
 
 
-def _histogram_quantile(found: Counted, objective: Objective) -> Estimate:
+def _histogram_quantile(found: Counted, objective: Objective, decision: Decision) -> Estimate:
+    """Return the quantile; its bounds are those of the bucket that they lie in, for failures on either side."""
     assert objective.q is not None
-    n = int(found.counts[-1])
-    low, high = interval_ranks(n, objective.q)
-
-    def at(rank: int) -> float:
-        return float(found.values_ms[int(np.searchsorted(found.counts, rank))])
-
+    n, low, high = int(found.counts[-1]), None, None
+    for test, k in tests_of(decision):
+        most, fewest = test.most_passing(k, objective.p0), test.fewest_failing(k, objective.p0)
+        high = None if most is None else _value_at(found, n - most) * (1 + found.error)
+        # Failures may be the slowest: the fewest that surely exceed lie below them.
+        low = None if fewest is None else _value_at(found, test.n - fewest + 1) * (1 - found.error)
     return Estimate(
-        value=at(max(1, int(np.ceil(round(objective.q * n, 9))))),
-        low=None if low is None else at(low),
-        high=None if high is None else at(high),
-        level=0.99,
+        value=_value_at(found, max(1, int(np.ceil(round(objective.q * n, 9))))),
+        low=low,
+        high=high,
+        level=round(1 - 2 * decision.alpha, 12),
         n=n,
     )
+
+
+def _value_at(found: Counted, rank: int) -> float:
+    return float(found.values_ms[int(np.searchsorted(found.counts, rank))])
 
 
 def _in_spite_of_failures(each: FileVerdict, decision: Decision, objectives: Sequence[Objective]) -> Decision:

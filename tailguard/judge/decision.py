@@ -30,7 +30,7 @@ class Decision:
 
     `n` and `exceedances` are those of the deciding look (all samples if nothing was decided); `p_fail`
     bounds the chance of evidence this strong against the objective if it is in truth met; `tau` is 1 without
-    clusters.
+    clusters. `looks` are those that the sequential rule rests on: the first that decides either way, and the last.
     """
 
     state: State
@@ -42,6 +42,15 @@ class Decision:
     alpha: float = 0.01
     tau: float = 1.0
     p_fail: float = 1.0
+    looks: tuple[Look, ...] = ()
+
+
+def exact_tails(n: int, k: int, p0: float) -> tuple[float, float]:
+    """Return P(X <= k) and P(X >= k) of a binomial (n, p0) X.
+
+    Rounded, so that a chance of exactly alpha counts as it: 1 exceedance of 1 at p0 = alpha.
+    """
+    return round(float(bdtr(k, n, p0)), 15), round(float(bdtrc(k - 1, n, p0)), 15) if k else 1.0
 
 
 def judge_counts(
@@ -61,8 +70,7 @@ def judge_counts(
         )
     if n == 0:
         return _no_samples(rule, "exact binomial")
-    # Rounded, so that a chance of exactly alpha counts as it: 1 exceedance of 1 at p0 = alpha.
-    p_pass, p_fail = round(float(bdtr(k, n, p0)), 15), round(float(bdtrc(k - 1, n, p0)), 15) if k else 1.0
+    p_pass, p_fail = exact_tails(n, k, p0)
     state = State.PASS if p_pass <= alpha else State.FAIL if p_fail <= alpha else State.INCONCLUSIVE
     why = f"{_share(k, n)} exceed against {p0:.4g} allowed: {_sentence(state, alpha)}"
     return Decision(state, n, k, why, "exact binomial", "independent", alpha, 1.0, p_fail)
@@ -98,8 +106,9 @@ def judge_looks(seen: list[Look], rule: Rule, p0: float) -> Decision:
     why = f"{_share(at.exceedances, at.n)} exceed: {_sentence(state, rule.alpha)}{_clusters(at.tau)}"
     if turned := _turned(passed, failed, seen[-1], p0):
         state, at, why = State.INCONCLUSIVE, seen[-1], f"{turned}: the level changed while it was measured"
+    rested = tuple(dict.fromkeys(each for each in (passed, failed, seen[-1]) if each))
     return Decision(
-        state, at.n, at.exceedances, why, "sequential", rule.dependence, rule.alpha, at.tau, p_fail
+        state, at.n, at.exceedances, why, "sequential", rule.dependence, rule.alpha, at.tau, p_fail, rested
     )
 
 

@@ -4,6 +4,8 @@ Symbols: n samples, k of them exceed the limit, p the true share of exceedances,
 allows.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincc, betaln
@@ -20,8 +22,8 @@ BLOCKS = (10, 20, 50, 100, 200, 400)
 FEWEST_BLOCKS = 10
 
 
-def ln_e_values(k: ArrayLike, n: ArrayLike, p0: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return ln E_pass (against p >= p0) and ln E_fail (against p <= p0) of k of n; both may be real numbers.
+def ln_e_pass(k: ArrayLike, n: ArrayLike, p0: float) -> NDArray[np.float64]:
+    """Return ln E_pass, against p >= p0, of k of n; both may be real numbers.
 
     Robbins' beta-binomial mixture, truncated at p0 so that each side is a test martingale of its null: with
     a = w p0, b = w (1 - p0), w the prior weight, and I the regularised incomplete beta function,
@@ -33,14 +35,24 @@ def ln_e_values(k: ArrayLike, n: ArrayLike, p0: float) -> tuple[NDArray[np.float
     By Ville's inequality P(ever E >= 1/alpha) <= alpha under the null, however often one looks (Robbins 1970;
     Howard, Ramdas, McAuliffe & Sekhon 2021). If I underflows, -inf is right: no evidence for that side.
     """
+    return _ln_e(k, n, p0, betainc)
+
+
+def ln_e_fail(k: ArrayLike, n: ArrayLike, p0: float) -> NDArray[np.float64]:
+    """Return ln E_fail, against p <= p0, of k of n; see `ln_e_pass`."""
+    return _ln_e(k, n, p0, betaincc)
+
+
+def _ln_e(
+    k: ArrayLike, n: ArrayLike, p0: float, tail: Callable[..., NDArray[np.float64]]
+) -> NDArray[np.float64]:
     a, b = PRIOR_WEIGHT * p0, PRIOR_WEIGHT * (1 - p0)
     k, n = np.asarray(k, float), np.asarray(n, float)
     a_n, b_n = a + k, b + n - k
     base = betaln(a_n, b_n) - betaln(a, b) - k * np.log(p0) - (n - k) * np.log1p(-p0)
     with np.errstate(divide="ignore"):
-        ln_pass = base + np.log(betainc(a_n, b_n, p0)) - np.log(betainc(a, b, p0))
-        ln_fail = base + np.log(betaincc(a_n, b_n, p0)) - np.log(betaincc(a, b, p0))
-    return ln_pass, ln_fail
+        found: NDArray[np.float64] = base + np.log(tail(a_n, b_n, p0)) - np.log(tail(a, b, p0))
+    return found
 
 
 def cumulative(exceed: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -1,12 +1,9 @@
-"""From samples to what is judged: the 0/1 stream of an objective in time order, and what was observed of it."""
+"""From samples to what is judged: an objective's 0/1 stream in time order, and the latencies behind it."""
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainccinv, betaincinv
 
-from tailguard.engine.quantiles import LEVEL, estimate
 from tailguard.record.objective import Objective
-from tailguard.record.part import Estimate
 from tailguard.record.samples import CONFLICT, ERROR, Samples
 from tailguard.record.samples.refusals import refused
 
@@ -24,29 +21,12 @@ def exceedances(samples: Samples, objective: Objective) -> NDArray[np.bool_]:
     return stream
 
 
-def observed_quantile(samples: Samples, objective: Objective) -> Estimate | None:
-    """Return the objective's quantile with its interval in ms; None if the samples are too few to have it."""
-    assert objective.q is not None
-    found = estimate(samples.response_ms(objective.step), objective.q)
-    if found.value is None:
-        return None
-    return Estimate(value=found.value, low=found.low, high=found.high, level=found.level, n=found.n)
-
-
-def observed_ratio(samples: Samples, objective: Objective) -> Estimate | None:
-    """Return the objective's rate with its interval (Clopper & Pearson 1934); None without samples."""
-    stream = exceedances(samples, objective)
-    return ratio_of(int(stream.sum()), len(stream))
-
-
-def ratio_of(k: int, n: int) -> Estimate | None:
-    """Return the share k of n with its interval (Clopper & Pearson 1934); None of nothing."""
-    if n == 0:
-        return None
-    tail = (1 - LEVEL) / 2
-    low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
-    high = float(betainccinv(k + 1, n - k, tail)) if k < n else 1.0
-    return Estimate(value=k / n, low=low, high=high, level=LEVEL, n=n)
+def latencies_ms(samples: Samples, objective: Objective) -> NDArray[np.float64]:
+    """Return, in the same order, the response times that are judged by the objective."""
+    counted = samples.ok(objective.step)
+    response_ms = (samples.ended_ns[counted] - samples.intended_ns[counted]) / 1e6
+    in_order: NDArray[np.float64] = response_ms[np.argsort(samples.intended_ns[counted], kind="stable")]
+    return in_order
 
 
 def _population(samples: Samples, objective: Objective) -> NDArray[np.bool_]:

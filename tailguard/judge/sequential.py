@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
-from tailguard.judge.evidence import inflation, ln_e_values
+from tailguard.judge.evidence import inflation, ln_e_fail, ln_e_pass
 from tailguard.record.objective import Dependence, Rule
 
 # The distance of looks: a decision comes at most 15 % later than it could; closer looks cost computing, not
@@ -63,19 +63,33 @@ class Look:
 
 
 def look(counts: NDArray[np.int64], n: int, p0: float, dependence: Dependence) -> Look:
-    """Weigh the first n samples; `counts` is `cumulative(exceed)`.
+    """Weigh the first n samples; `counts` is `cumulative(exceed)`."""
+    k, tau = int(counts[n]), inflation(counts, n)
+    return Look(n, k, tau, passing_evidence(k, n, tau, p0, dependence), failing_evidence(k, n, tau, p0))
 
-    Each ln e-value is the smaller one of the plain and the tempered counts. So for independent samples the
-    proof of the plain one holds unchanged, and the tempering only ever takes evidence away.
+
+def passing_evidence(k: int, n: int, tau: float, p0: float, dependence: Dependence) -> float:
+    """Return ln E_pass of k of n, whose clusters inflate the variance by tau; it falls in k and rises in p0.
+
+    The smaller one of the plain and the tempered counts. So for independent samples the proof of the plain one holds
+    unchanged, and the tempering only ever takes evidence away.
     """
-    k = int(counts[n])
-    tau = inflation(counts, n)
     stretched = 1 + CAUTION * (tau - 1)
-    k_pass, tau_pass = (k, stretched) if dependence == "independent" else _with_burst(k, n, tau, stretched)
-    ln_pass, ln_fail = ln_e_values(
-        [k, k_pass / tau_pass, k, k / stretched], [n, n / tau_pass, n, n / stretched], p0
-    )
-    return Look(n, k, tau, float(ln_pass[:2].min()), float(ln_fail[2:].min()))
+    if dependence == "independent":
+        return float(ln_e_pass([k, k / stretched], [n, n / stretched], p0).min())
+    # Beside few exceedances one more burst inflates the variance so much that more of them would be better evidence.
+    # They must never be: no count tells more than none at all.
+    (none, none_tau), (some, some_tau) = (_with_burst(each, n, tau, stretched) for each in (0, k))
+    return float(ln_e_pass([k, none / none_tau, some / some_tau], [n, n / none_tau, n / some_tau], p0).min())
+
+
+def failing_evidence(k: int, n: int, tau: float, p0: float) -> float:
+    """Return ln E_fail of k of n, whose clusters inflate the variance by tau; it rises in k and falls in p0.
+
+    The smaller one of the plain and the tempered counts, as for a PASS.
+    """
+    stretched = 1 + CAUTION * (tau - 1)
+    return float(ln_e_fail([k, k / stretched], [n, n / stretched], p0).min())
 
 
 def _with_burst(k: int, n: int, tau: float, stretched: float) -> tuple[int, float]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from tailguard.base.state import State
 from tailguard.judge.decision import Decision, judge_counts, judge_looks
 from tailguard.judge.evidence import cumulative
-from tailguard.judge.exceedance import exceedances, observed_quantile, observed_ratio
+from tailguard.judge.exceedance import exceedances, latencies_ms
+from tailguard.judge.interval import observed_latency, observed_rate
 from tailguard.judge.multiplicity import correct_fails
 from tailguard.judge.sequential import looks
 from tailguard.record.doubt import LATE_GENERATOR, SKIPPED_SCENARIO, Doubt, Grade
@@ -40,7 +41,7 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
         _verdict(
             item,
             _distrusted(_asked(_in_spite(decision, item, record), item, objectives), _reasons(record, item)),
-            _observed(item, samples.get(item.scenario)),
+            _observed(item, samples.get(item.scenario), decision),
         )
         for family in objectives.families
         for item, decision in zip(family, correct_fails([alone(each) for each in family]), strict=True)
@@ -82,10 +83,18 @@ def _not_judged(why: str, rule: Rule) -> Decision:
     return Decision(State.INCONCLUSIVE, 0, 0, why, "sequential", rule.dependence, rule.alpha)
 
 
-def _observed(objective: Objective, samples: Samples | None) -> Estimate | None:
+def _observed(objective: Objective, samples: Samples | None, decision: Decision) -> Estimate | None:
     if samples is None or _missing(objective, samples):
         return None
-    return observed_quantile(samples, objective) if objective.q else observed_ratio(samples, objective)
+    return observed_of(samples, objective, decision)
+
+
+def observed_of(samples: Samples, objective: Objective, decision: Decision) -> Estimate | None:
+    """Return what was observed of an objective, with the interval of the test that decided about it."""
+    if objective.metric == "latency":
+        return observed_latency(latencies_ms(samples, objective), objective, decision)
+    stream = exceedances(samples, objective)
+    return observed_rate(len(stream), int(stream.sum()), objective, decision)
 
 
 def _missing(objective: Objective, samples: Samples | None) -> str:

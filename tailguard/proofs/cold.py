@@ -10,7 +10,7 @@ from psycopg import Connection, sql
 
 from tailguard.base.errors import TailguardError
 from tailguard.engine.quantiles import estimate
-from tailguard.judge.plan import parse_plan
+from tailguard.judge.proof.plan import parse_plan
 from tailguard.migrations.index import Table, indexes_of
 from tailguard.migrations.text.query import Query
 from tailguard.postgres.explain import explain

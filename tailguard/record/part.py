@@ -45,7 +45,7 @@ class Estimate(Part, frozen=True, kw_only=True):
     """A quantile, ratio or rate with its interval, in the unit of the field that holds it.
 
     `value` is None if the samples are too few to have it, `low` or `high` if no sample bounds that side. The interval
-    covers the truth with probability `level` or more, for `n` independent samples.
+    covers the truth with probability `level` or more: for `n` independent samples, if its field says nothing else.
     """
 
     value: float | None

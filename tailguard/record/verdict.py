@@ -14,8 +14,9 @@ class ObjectiveVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="o
     """Whether a scenario kept an objective.
 
     `n` and `exceedances` are those of the look that decided (all samples if none did); `observed` is of all
-    samples, in ms or as a ratio. `tau` is 1 without clusters; `p_fail` bounds the chance of evidence this strong
-    against the objective if it is in truth met.
+    samples, in ms or as a ratio, and its interval the inversion of the test that decided: before doubts and the number
+    of objectives are weighed, it is a PASS exactly if the upper bound is within the limit. `tau` is 1 without clusters;
+    `p_fail` bounds the chance of evidence this strong against the objective if it is in truth met.
     """
 
     name: str

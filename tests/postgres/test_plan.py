@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tailguard.base.errors import UsageError
 from tailguard.compare.plan_comparison import match_plans
-from tailguard.judge.plan import describe, parse_plan
+from tailguard.judge.proof.plan import describe, parse_plan
 from tailguard.postgres.database import open_database
 from tailguard.postgres.explain import explain
 from tailguard.record.part import Document

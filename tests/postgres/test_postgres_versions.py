@@ -8,7 +8,7 @@ import pytest
 
 from reference.database import create_tables
 from reference.seed import SeedSize, seed_histories
-from tailguard.judge.plan import parse_plan
+from tailguard.judge.proof.plan import parse_plan
 from tailguard.migrations.migration import load_migrations
 from tailguard.pipeline.migrations import IN_A_RUN
 from tailguard.postgres.database import Database, open_database

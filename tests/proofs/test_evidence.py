@@ -10,7 +10,7 @@ import pytest
 
 from tailguard.compare.plan_comparison import match_plans
 from tailguard.engine.quantiles import estimate
-from tailguard.judge.plan import describe, parse_plan
+from tailguard.judge.proof.plan import describe, parse_plan
 from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration
 from tailguard.migrations.text.query import Query

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tailguard.base.state import State
-from tailguard.judge.plan import Plan, describe, parse_plan
+from tailguard.judge.proof.plan import Plan, describe, parse_plan
 from tailguard.record.migration import IndexState, MigrationEntry, QueryEvidence
 from tailguard.record.verdict import ProofVerdict
 

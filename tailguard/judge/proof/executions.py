@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median_low
 
 from tailguard.engine.quantiles import estimate
-from tailguard.judge.plan import parse_plan
+from tailguard.judge.proof.plan import parse_plan
 from tailguard.record.migration import Blocks
 from tailguard.record.part import Document, Quantile
 

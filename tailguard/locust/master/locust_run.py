@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 
 from tailguard.config.merge import Config
 from tailguard.engine.summary import scenario_entry
-from tailguard.judge.exceedance import exceedances, observed_quantile, observed_ratio
+from tailguard.judge.decision import judge_looks
+from tailguard.judge.evidence import cumulative
+from tailguard.judge.exceedance import exceedances
+from tailguard.judge.sequential import looks
 from tailguard.judge.stopping_rule import StoppingRule
+from tailguard.judge.verdicts import observed_of
 from tailguard.locust.master.doubts import doubts_of, doubts_of_run_time
 from tailguard.locust.master.live import nothing_yet, row
 from tailguard.locust.master.master import Master
@@ -135,10 +139,10 @@ class LocustRun:
     def _standing(self, slug: str, samples: Samples) -> list[dict[str, str]]:
         rows, states = [], self._rule.standing(slug)
         for objective in self.objectives.of(slug):
-            observe = observed_quantile if objective.metric == "latency" else observed_ratio
-            observed = observe(samples, objective) if len(samples) else None
-            n = len(exceedances(samples, objective))
-            rows.append(row(objective.name, n, observed, objective.metric, states[objective.name]))
+            stream, rule = exceedances(samples, objective), self.objectives.rules[slug]
+            decision = judge_looks(looks(cumulative(stream), objective.p0, rule), rule, objective.p0)
+            observed = observed_of(samples, objective, decision) if len(stream) else None
+            rows.append(row(objective.name, len(stream), observed, objective.metric, states[objective.name]))
         return rows
 
 

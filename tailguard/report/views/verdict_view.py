@@ -136,7 +136,11 @@ def _objective_card(verdict: ObjectiveVerdict, population: int | None) -> Card:
 
 def _change_card(verdict: ChangeVerdict) -> Card:
     tested = "" if verdict.alpha is None else f", wrong ≤ {numbers.percent(verdict.alpha)}"
-    level = "" if verdict.alpha is None else f" The interval is at {numbers.percent(1 - verdict.alpha)}."
+    level = (
+        ""
+        if verdict.alpha is None
+        else f" Each bound of the interval is wrong at most {numbers.percent(verdict.alpha)} of the time."
+    )
     return Card(
         verdict=verdict,
         place=verdict.scenario,
@@ -199,7 +203,10 @@ def _headroom(factor: float | None, value: float | None) -> str:
 def _rule_detail(verdict: ObjectiveVerdict, population: int | None) -> str:
     parts = [_EITHER_ERROR]
     if verdict.observed is not None:
-        parts.append(f"The interval is at {numbers.percent(verdict.observed.level)}.")
+        parts.append(
+            "Each bound of the interval is the limit at which the same test would just pass or just fail: wrong at most"
+            f" {numbers.percent(verdict.alpha)} of the time."
+        )
     if population is not None and population != verdict.n:
         decided, seen = numbers.count(verdict.n), numbers.count(population)
         parts.append(f"Counted at {decided} samples, the last look of the rule; {seen} were observed in all.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tailguard.base.state import State, worst
 from tailguard.base.text_format import byte_size, ratio, times
-from tailguard.judge.plan import describe, parse_plan
+from tailguard.judge.proof.plan import describe, parse_plan
 from tailguard.record.migration import IndexCost, MigrationEntry, WriteCost
 from tailguard.record.verdict import ProofVerdict
 
