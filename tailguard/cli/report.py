@@ -1,10 +1,12 @@
 """`tailguard report`: render any finished run again."""
 
+import webbrowser
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from tailguard.base.errors import UsageError
 from tailguard.base.output.streams import say
 from tailguard.config.merge import load_config
 from tailguard.record.files import write_file
@@ -19,7 +21,10 @@ from tailguard.record.files import write_file
 @click.option(
     "--runs-dir", type=click.Path(), help="Where `latest` is looked for (default: the configured runs_dir)."
 )
-def report(where: str, out: Path | None, kind: Literal["html", "md"] | None, runs_dir: str | None) -> None:
+@click.option("--open", "show", is_flag=True, help="Open what was written, in the browser if it is a page.")
+def report(
+    where: str, out: Path | None, kind: Literal["html", "md"] | None, runs_dir: str | None, *, show: bool
+) -> None:
     """Write report.html and run.md of RUN (a folder, run.json, an id or `latest`) again, and print where."""
     from tailguard.record.run import Run
     from tailguard.report.report import FILES, rendered, write_report
@@ -28,9 +33,11 @@ def report(where: str, out: Path | None, kind: Literal["html", "md"] | None, run
     config = load_config()
     run, sections = Run.load(where, runs_dir or config.runs_dir), sections_of(config.suite)
     if out is None and kind is None:
-        say(str(write_report(run, sections)))
-        return
-    chosen = kind or ("md" if out is not None and out.suffix == ".md" else "html")
-    path = out or run.folder / FILES[chosen]
-    write_file(path, rendered(run, chosen, sections))
+        path = write_report(run, sections)
+    else:
+        chosen = kind or ("md" if out is not None and out.suffix == ".md" else "html")
+        path = out or run.folder / FILES[chosen]
+        write_file(path, rendered(run, chosen, sections))
     say(str(path))
+    if show and not webbrowser.open(path.resolve().as_uri()):
+        raise UsageError(f"No browser was found here (BROWSER names one): open {path.resolve().as_uri()}")

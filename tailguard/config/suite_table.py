@@ -15,9 +15,10 @@ FILE_VARIABLE = "TAILGUARD_CONFIG"
 PYPROJECT = "pyproject.toml"
 
 NO_SUITE = (
-    "There is no suite here: no tailguard.toml with a [suite] in {place} or above it. "
-    "Name a file of scenarios, `tailguard run perf_search.py`; `tailguard init --example deltacrown` writes a whole "
-    "suite to run and to read; --config FILE names the tailguard.toml of a suite elsewhere."
+    "There is no suite here: no tailguard.toml with a [suite] in {place} or above it. `tailguard init` writes a first "
+    "one for the service in this folder. Or name a file of scenarios, `tailguard run perf_search.py`; `tailguard init "
+    "--example deltacrown` writes a whole suite to run and to read; --config FILE names the tailguard.toml of a suite "
+    "elsewhere."
 )
 
 

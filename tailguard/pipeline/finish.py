@@ -43,4 +43,5 @@ def _report(run: Run, suite: SuiteTable | None) -> str:
     from tailguard.report.report import write_report  # noqa: PLC0415  # as above
     from tailguard.report.sections import sections_of  # noqa: PLC0415
 
-    return f"Report: {write_report(run, sections_of(suite))}"
+    page = write_report(run, sections_of(suite))
+    return f"Report: {page} ({page.resolve().as_uri()})"

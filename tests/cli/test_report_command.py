@@ -32,6 +32,49 @@ def test_a_run_is_found_by_its_run_json_and_as_the_latest(run: Run, tmp_path: Pa
     assert run_cli(["report", "latest", "--runs-dir", str(tmp_path), "--out", out]) == 0
 
 
+TAILGUARD = Path(sys.executable).with_name("tailguard")
+
+
+@pytest.mark.parametrize(("ends", "code"), [(0, 0), (3, USAGE)])
+def test_a_report_is_opened_in_the_browser(run: Run, tmp_path: Path, ends: int, code: int) -> None:
+    """The browser is a script of ours, which writes down what it was given."""
+    opened, browser = tmp_path / "opened", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\nexit {ends}\n')
+    browser.chmod(0o755)
+    done = subprocess.run(
+        [TAILGUARD, "report", str(run.folder), "--open"],
+        env={**os.environ, "BROWSER": f"{browser} %s", "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    page = (run.folder / "report.html").resolve().as_uri()
+    assert (done.returncode, opened.read_text().strip()) == (code, page), done.stderr
+    assert (page in done.stderr) is bool(ends)
+
+
+def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
+    """Click's own completion, as the README sets it up."""
+    for words, completed in {
+        "tailguard rep": "plain,report",
+        "tailguard report --op": "plain,--open",
+    }.items():
+        asked = {
+            "_TAILGUARD_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+        }
+        done = subprocess.run(
+            [TAILGUARD],
+            cwd=tmp_path,
+            env={**os.environ, **asked},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.strip() == completed
+
+
 def test_out_and_format_choose_what_is_written(run: Run, tmp_path: Path) -> None:
     target = tmp_path / "summary.txt"
     assert run_cli(["report", str(run.folder), "--out", str(target), "--format", "md"]) == 0
