@@ -8,11 +8,13 @@ import click
 
 from tailguard.base.errors import UsageError
 from tailguard.cli.number_range import NumberRange
+from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
 from tailguard.duet.side_spec import SideSpec
 
 
 @click.command()
+@click.argument("paths", nargs=-1, metavar="[FILE|FOLDER|MODULE][::SCENARIO]...")
 @click.option("--baseline-ref", default="", help="Commit to compare with, such as origin/main.")
 @click.option("--baseline-folder", default="", help="Folder with the baseline's code.")
 @click.option(
@@ -67,8 +69,11 @@ from tailguard.duet.side_spec import SideSpec
     "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
 )
 @click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
-def duet(**flags: Any) -> int:
+def duet(paths: Sequence[str], **flags: Any) -> int:
     """Measure baseline and candidate in turns, in pairs of fresh processes, and say whether the candidate is slower.
+
+    Both sides are measured with the scenarios of a file, a folder or, without one, of the whole suite, as they are in
+    the work tree; the code that they call is each side's own.
 
     Exits 0 if no metric became slower, 99 if one did, 75 if the budget could not tell, 65 if a side kept failing or an
     invariant broke.
@@ -85,7 +90,8 @@ def duet(**flags: Any) -> int:
         "platform": "http" if servers else None,
     }
     profile = flags["profile"] or ("duet_http" if servers else "duet")
-    config = load_config(profile, file=flags["file"], sets=flags["sets"], flags=given)
+    suite = asked_suite(paths, flags["file"]) if paths else None
+    config = load_config(profile, file=flags["file"], sets=flags["sets"], flags=given, suite=suite)
     budget = Budget(pairs=flags["pairs"], minutes=flags["minutes"])
     command = ["tailguard", *sys.argv[1:]]
     if flags["calibrate"]:

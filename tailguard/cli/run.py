@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from tailguard.base.errors import UsageError
 from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
 from tailguard.config.option import OptionValue
@@ -53,11 +52,7 @@ def run(
     **flags: Any,
 ) -> int:
     """Measure the scenarios of a file, a folder or, without one, of the whole suite; judge them, write the report."""
-    if paths and file:
-        raise UsageError(
-            "Give files of scenarios or --config, not both: a file's suite is the one that it lies in."
-        )
-    suite = asked_suite(paths) if paths else None
+    suite = asked_suite(paths, file) if paths else None
     config = load_config(profile, file=file, sets=sets, flags=named(flags), suite=suite)
     from tailguard.pipeline.session import run_session
 

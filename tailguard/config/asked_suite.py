@@ -8,14 +8,18 @@ from tailguard.base.errors import UsageError
 from tailguard.config.suite_table import FILE_NAME, SuiteTable, nearest_file, suite_in
 
 
-def asked_suite(names: Sequence[str]) -> SuiteTable:
+def asked_suite(names: Sequence[str], config: str | None = None) -> SuiteTable:
     """Return the suite that files, folders or modules belong to, with them alone to be played.
 
     Its root is the folder of the nearest configuration file at or above the first one; without any, that one's folder.
 
     Raises:
-        UsageError: a name that is neither, or one that lies outside of the root.
+        UsageError: a name that is neither, or one that lies outside of the root, or a configuration file beside them.
     """
+    if config:
+        raise UsageError(
+            "Give files of scenarios or --config, not both: a file's suite is the one that it lies in."
+        )
     paths = [_path_of(name) for name in names]
     first = paths[0] if paths[0].is_dir() else paths[0].parent
     file = nearest_file(first) or first / FILE_NAME

@@ -66,8 +66,10 @@ class SuiteTable:
 
 
 def _code_of(root: Path, top: str) -> list[Path]:
-    """Return the module or package of a name; for "" the modules beside the suite's file."""
-    return [root / f"{top}.py", *(root / top).rglob("*")] if top else list(root.glob("*.py"))
+    """Return the module or package of a name; for "" the modules beside the suite's file, and their files of rows."""
+    if top and not (root / f"{top}.py").is_file():
+        return list((root / top).rglob("*"))
+    return [*(root.glob("*.csv")), *([root / f"{top}.py"] if top else root.glob("*.py"))]
 
 
 def find_file(given: Path | str | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:

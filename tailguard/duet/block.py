@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tailguard.base.errors import InvalidRunError, TailguardError, UsageError
 from tailguard.base.output.streams import say
 from tailguard.config.merge import Config, load_config
+from tailguard.config.suite_table import SuiteTable, suite_in
 from tailguard.duet.order import MeasuredScenario, Order, PhaseTimes, SideOrder, SideRecord
 from tailguard.duet.plans import explain_queries
 from tailguard.duet.started_server import started
@@ -54,7 +56,10 @@ def perform(order: Order, samples_path: Path) -> SideRecord:
     """Measure one block; its samples go to `samples_path`."""
     phases = Phases(order.ordered_ns)
     side = order.side
-    config = load_config(side.profile, file=side.config_file, flags=side.settings, environ={})
+    file = Path(side.config_file).resolve()
+    table = suite_in(file if file.is_file() else None) or SuiteTable(file)
+    table = replace(table, scenarios=side.scenarios)
+    config = load_config(side.profile, flags=side.settings, environ={}, suite=table)
     config, suite = _suite_of(config, side)
     phases.end("start")
     with ExitStack() as stack:

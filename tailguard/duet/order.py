@@ -36,13 +36,15 @@ class SideOrder(Part, frozen=True, kw_only=True):
     """What a side is told in every block.
 
     `settings` has every value of the configuration by its dotted key, `config_file` describes the suite and lies
-    beside it. `folder` has the side's code, "" if the side is a server; `project` is the folder that the suite was
-    copied from: nothing may be loaded from there.
+    beside it; `scenarios` are the suite's files and folders, as that file may be silent of them, or not there. `folder`
+    has the side's code, "" if the side is a server; `project` is the folder that the suite was copied from: nothing may
+    be loaded from there.
     """
 
     profile: str
     settings: Mapping[str, OptionValue]
     config_file: str
+    scenarios: tuple[str, ...]
     placement: Placement
     folder: str = ""
     project: str = ""

@@ -93,6 +93,7 @@ class ServerSide:
                 profile=config.profile,
                 settings=settings_of(config),
                 config_file=str(self.suite.file),
+                scenarios=self.suite.scenarios,
                 placement=placement,
                 server=server,
             ),

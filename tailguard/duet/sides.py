@@ -27,11 +27,16 @@ PRODUCT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """What measures both sides: a copy of Tailguard, and one of the suite that `file` describes."""
+    """What measures both sides: a copy of Tailguard, and one of the suite that `file` describes.
+
+    `project` is the folder that the suite was copied from, `below` where that lies in a side's own folder.
+    """
 
     product: Path
     file: Path
+    scenarios: tuple[str, ...]
     project: Path
+    below: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class CodeSide:
                 profile=config.profile,
                 settings=settings,
                 config_file=str(self.instrument.file),
+                scenarios=self.instrument.scenarios,
                 placement=placement,
                 folder=str(self.source.folder),
                 project=str(self.instrument.project),
@@ -84,8 +90,9 @@ class CodeSide:
 
         The folder that a process is started in comes not before them.
         """
-        folder = self.source.folder
-        own = (self.instrument.product, self.instrument.file.parent, folder, folder / "src")
+        top = self.source.folder
+        folders = [each / src for each in (top / self.instrument.below, top) for src in ("", "src")]
+        own = dict.fromkeys([self.instrument.product, self.instrument.file.parent, *folders])
         given = self.spec.environ.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
         paths = [*map(str, own), *(part for part in given.split(os.pathsep) if part)]
         return {"PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
@@ -138,9 +145,12 @@ def _instrument(suite: SuiteTable, stack: ExitStack) -> Instrument:
     product, copied = _folder("product", stack), _folder("suite", stack)
     code = [path for path in PRODUCT.rglob("*") if "__pycache__" not in path.parts]
     copy_files(PRODUCT.parent, [path.relative_to(PRODUCT.parent) for path in code], product)
-    named = [Path(name) for name in (suite.objectives, suite.profiles, suite.file.name) if name]
+    named = [Path(name) for name in (suite.objectives, suite.profiles) if name]
+    named += [Path(suite.file.name)] if suite.existing_file else []
     copy_files(suite.root, [*(path.relative_to(suite.root) for path in suite.files), *named], copied)
-    return Instrument(product, copied / suite.file.name, suite.root)
+    top = working_tree().folder
+    below = suite.root.relative_to(top) if suite.root.is_relative_to(top) else Path()
+    return Instrument(product, copied / suite.file.name, suite.scenarios, suite.root, below)
 
 
 def _folder(name: str, stack: ExitStack) -> Path:

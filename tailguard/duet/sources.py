@@ -104,10 +104,15 @@ def resolve_ref(ref: str, repository: Path) -> str:
             .strip()
         )
     except UsageError:
-        raise UsageError(
-            f"{ref!r} is not a commit of {repository}. A branch of the remote is written origin/main and must have "
-            "been fetched (in CI: check out with fetch-depth: 0)."
-        ) from None
+        shallow = _git(repository, "rev-parse", "--is-shallow-repository").strip() == b"true"
+        why = (
+            "This clone is shallow, it lacks older commits: in CI check out with fetch-depth: 0, else `git fetch "
+            "--unshallow`."
+            if shallow
+            else "A branch of the remote is written origin/main and must have been fetched (in CI: check out with "
+            "fetch-depth: 0)."
+        )
+        raise UsageError(f"{ref!r} is not a commit of {repository}. {why}") from None
 
 
 def lock_hash(folder: Path) -> str:

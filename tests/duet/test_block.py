@@ -46,6 +46,7 @@ def order(postgres: Server, folder: str) -> Order:
         profile="duet",
         settings=settings_of(config),
         config_file=str(SUITE.file),
+        scenarios=("scenarios",),
         placement=ANYWHERE,
         folder=folder,
     )

@@ -76,6 +76,7 @@ def test_what_a_side_is_told_may_hold_secrets_and_is_never_shown() -> None:
         profile="duet",
         settings=settings_of(config),
         config_file="",
+        scenarios=("scenarios",),
         placement=Placement(generator=None, server=None, pinned=False),
     )
     secret = Side("baseline", "b", ("x",), {"AWS_SECRET_ACCESS_KEY": "hush"}, ROOT, told)

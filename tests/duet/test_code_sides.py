@@ -116,3 +116,56 @@ def test_a_suite_that_calls_nothing_of_a_side_makes_it_invalid(project: Path) ->
     found = duet(project, "--baseline-ref", "HEAD")
     assert found.returncode == 65, found.stdout + found.stderr
     assert "no module was loaded from the side's folder" in found.stderr
+
+
+def in_subfolder(project: Path) -> Path:
+    """Move all of the project into services/shop, with its code in src/ there; returns that folder."""
+    inner = project / "services" / "shop"
+    (inner / "src").mkdir(parents=True)
+    for name in ("tailguard.toml", "scenarios"):
+        git(project, "mv", name, f"services/shop/{name}")
+    git(project, "mv", "shop.py", "services/shop/src/shop.py")
+    git(project, "commit", "-q", "-m", "move")
+    return inner
+
+
+def test_a_file_of_scenarios_alone_is_enough_and_its_rows_come_with_it(project: Path) -> None:
+    """No tailguard.toml, and a scenario file that the baseline does not have."""
+    git(project, "rm", "-q", "-r", "tailguard.toml", "scenarios")
+    git(project, "commit", "-q", "-m", "no suite")
+    scenario = SCENARIO.replace("buy(it: tg.Iteration)", "buy(it: tg.Iteration, word)").replace(
+        "@tg", 'word = tg.rows("words.csv", use="cycle")\n\n@tg'
+    )
+    (project / "perf_shop.py").write_text(scenario, encoding="utf-8")
+    (project / "words.csv").write_text("word\nshoes\n", encoding="utf-8")
+    (project / "shop.py").write_text(SHOP.format(seconds=0.010), encoding="utf-8")
+    found = duet(project, "perf_shop.py", "--baseline-ref", "HEAD")
+    assert found.returncode == 99, found.stdout + found.stderr
+
+
+def test_one_scenario_of_a_file_may_be_asked_for(project: Path) -> None:
+    other = SCENARIO.replace("buy", "sell").replace('"price"', '"other"')
+    (project / "scenarios" / "sell.py").write_text(other, encoding="utf-8")
+    (project / "shop.py").write_text(SHOP.format(seconds=0.010), encoding="utf-8")
+    found = duet(project, "scenarios/sell.py::sell", "--baseline-ref", "HEAD")
+    assert found.returncode == 99, found.stdout + found.stderr
+    assert list(latest(project)[0].scenarios) == ["sell"]
+
+
+def test_a_suite_below_the_repositorys_top_finds_each_sides_code_beside_it_and_in_src(project: Path) -> None:
+    inner = in_subfolder(project)
+    (inner / "src" / "shop.py").write_text(SHOP.format(seconds=0.010), encoding="utf-8")
+    found = duet(inner, "--baseline-ref", "HEAD", PYTHONPATH=str(inner / "src"))
+    assert found.returncode == 99, found.stdout + found.stderr
+
+
+def test_a_shallow_clone_is_told_how_to_get_the_commit(project: Path, tmp_path: Path) -> None:
+    (project / "more").touch()
+    git(project, "add", "more")
+    git(project, "commit", "-q", "-m", "more")
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{project}", "shallow")
+    found = duet(tmp_path / "shallow", "--baseline-ref", "HEAD~1")
+    assert found.returncode == 64
+    assert "'HEAD~1' is not a commit" in found.stderr
+    assert "This clone is shallow" in found.stderr
+    assert "fetch-depth: 0" in found.stderr

@@ -46,6 +46,7 @@ def order(number: int = 1, scenario: str = "economy_transfer", **server: Any) ->
         profile="duet_http",
         settings=settings_of(config),
         config_file=str(ROOT / "tailguard.toml"),
+        scenarios=("scenarios",),
         placement=Placement(generator=None, server=None, pinned=False),
         server=ServerOrder(label="there", command=(), health="/", **given),
     )

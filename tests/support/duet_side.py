@@ -22,6 +22,7 @@ TOLD = SideOrder(
     profile="duet",
     settings={},
     config_file="",
+    scenarios=("scenarios",),
     placement=Placement(generator=None, server=None, pinned=False),
 )
 
