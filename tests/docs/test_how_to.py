@@ -1,0 +1,90 @@
+"""The recipes in docs/how-to: what stands there is written into a folder, and played as it stands."""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tailguard.config.asked_suite import asked_suite
+from tailguard.config.merge import load_config
+from tailguard.engine.measure import measure
+from tailguard.engine.schedule import Closed
+from tailguard.engine.workload import Load, Workload
+from tailguard.suite.discovery import open_suite, plans_of
+from tailguard.suite.resolver import Resolver
+
+HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to"
+PYTHON = re.compile(r"```python\n# (\w+\.py)\n(.*?)```", re.DOTALL)
+CSV = re.compile(r"`(\w+\.csv)`:\n\n```csv\n(.*?)```", re.DOTALL)
+COMMAND = re.compile(r"^\$ tailguard run (perf_\w+\.py)$", re.MULTILINE)
+NEEDS = {
+    "django": ("django",),
+    "fastapi": ("fastapi", "httpx"),
+    "function": (),
+    "login": (),
+    "redis-queue": ("redis",),
+    "sqlalchemy": ("sqlalchemy",),
+}
+ITERATIONS = 40
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder that stands first on the path; what was imported from it is forgotten afterwards."""
+    before = set(sys.modules)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and Path(file).is_relative_to(tmp_path):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[None]:
+    """A Redis of the test's own at the usual port."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("there is no redis-server here")
+    words = [program, "--bind", "127.0.0.1", "--port", "6379", "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as server:
+        time.sleep(1)
+        yield
+        server.terminate()
+
+
+def written(name: str, folder: Path) -> str:
+    """Write the files of a recipe, and return the file of scenarios that its command names."""
+    text = (HOW_TO / f"{name}.md").read_text(encoding="utf-8")
+    for file, content in [*PYTHON.findall(text), *CSV.findall(text)]:
+        (folder / file).write_text(content, encoding="utf-8")
+    [command] = COMMAND.findall(text)
+    return command
+
+
+def test_each_recipe_is_tried() -> None:
+    assert {path.stem for path in HOW_TO.glob("*.md")} == {*NEEDS, "platform-adapter"}
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_recipe_works_as_it_stands(name: str, folder: Path, request: pytest.FixtureRequest) -> None:
+    for package in NEEDS[name]:
+        pytest.importorskip(package)
+    if name == "redis-queue":
+        request.getfixturevalue("redis_server")
+    config, suite = open_suite(load_config("smoke", suite=asked_suite([written(name, folder)]), environ={}))
+    [plan] = plans_of(config, suite, {})
+    load = Load(Closed(2, 60), warmup=2, max_samples=ITERATIONS)
+    with Resolver() as resolver:
+        bound = resolver.bind(plan)
+        measured = measure([Workload(bound, load)], run_id="r1")[plan.scenario.name]
+        invariants = bound.check(measured.samples)
+    assert measured.samples.ok(measured.samples.steps[0]).sum() >= ITERATIONS
+    assert len(measured.samples.errors) == 1, measured.samples.errors
+    assert [each.name for each in invariants if not each.held] == []

@@ -1,0 +1,251 @@
+"""Scenario files that must never end with 0, through the installed command against a service on a real port."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from textwrap import dedent
+from threading import Thread
+
+import pytest
+
+from tailguard.record.run import Run
+
+pytestmark = pytest.mark.system
+
+ANSWERS = {"/search": (200, b'["shoes"]'), "/broken": (500, b"no"), "/taken": (409, b"taken")}
+
+HEAD = """
+    import asyncio
+    from dataclasses import dataclass
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
+    import tailguard as tg
+
+
+    @dataclass
+    class Answer:
+        status_code: int
+        body: bytes
+
+
+    def get(url):
+        try:
+            with urlopen(url) as answer:
+                return Answer(answer.status, answer.read())
+        except HTTPError as refused:
+            return Answer(refused.code, refused.read())
+"""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A service that answers at once, for each path with its own status; 404 for any other."""
+
+    class Service(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = ANSWERS.get(self.path, (404, b"nothing here"))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def ran(folder: Path, url: str, scenario: str) -> "subprocess.CompletedProcess[str]":
+    (folder / "perf_shop.py").write_text(dedent(HEAD) + dedent(scenario), encoding="utf-8")
+    ours = ("TAILGUARD", "PG", "DATABASE", "PYTHONPATH")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    command = [Path(sys.executable).with_name("tailguard"), "run", "perf_shop.py", "--target", url]
+    command += ["--duration", "4s"]
+    done = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, encoding="utf-8", check=False
+    )
+    assert "Internal error" not in done.stderr, done.stderr
+    return done
+
+
+def test_one_that_answers_rightly_passes(tmp_path: Path, url: str) -> None:
+    """So that what the others show is their own."""
+    done = ran(
+        tmp_path,
+        url,
+        """
+        @tg.scenario(slo=["search p95 <= 2s"])
+        def search(it, target: tg.Target):
+            answer = it.step("search", get, f"{target.url}/search")
+            assert b"shoes" in answer.body
+
+
+        @search.invariants
+        def holds(samples):
+            yield tg.expect("something was measured", True, len(samples) > 0)
+        """,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/nowhere", "HTTP 404"), ("/broken", "HTTP 500")], ids=["404", "500 at once"]
+)
+def test_a_status_that_is_no_success_fails_though_only_a_latency_is_limited(
+    tmp_path: Path, url: str, path: str, kind: str
+) -> None:
+    done = ran(
+        tmp_path,
+        url,
+        f"""
+        @tg.scenario(slo=["search p95 <= 2s"])
+        def search(it, target: tg.Target):
+            it.step("search", get, f"{{target.url}}{path}")
+        """,
+    )
+    assert done.returncode == 99, done.stdout + done.stderr
+    entry = Run.load("latest", tmp_path / "runs").record.scenarios["search"]
+    assert (entry.errors, entry.counts.ok) == ({kind: entry.counts.error}, 0)
+
+
+def test_a_wrong_body_under_a_200_fails(tmp_path: Path, url: str) -> None:
+    done = ran(
+        tmp_path,
+        url,
+        """
+        @tg.scenario(slo=["search p95 <= 2s"])
+        def search(it, target: tg.Target):
+            answer = it.step("search", get, f"{target.url}/search")
+            assert b"hats" in answer.body
+        """,
+    )
+    assert done.returncode == 99, done.stdout + done.stderr
+
+
+def test_everything_refused_is_no_success(tmp_path: Path, url: str) -> None:
+    done = ran(
+        tmp_path,
+        url,
+        """
+        @tg.scenario(slo=["search p95 <= 2s"], refusals=[409])
+        def search(it, target: tg.Target):
+            it.step("search", get, f"{target.url}/taken")
+        """,
+    )
+    assert done.returncode == 65, done.stdout + done.stderr
+    counts = Run.load("latest", tmp_path / "runs").record.scenarios["search"].counts
+    assert counts.conflict == counts.total > 0
+
+
+CALL = """
+        async def find(url):
+            await asyncio.sleep(0)
+            return await asyncio.to_thread(get, url)
+"""
+
+
+@pytest.mark.parametrize(
+    "journey",
+    [
+        'def search(it, target: tg.Target):\n    it.step("search", find, f"{target.url}/search")',
+        'async def search(it, target: tg.Target):\n    it.step("search", find, f"{target.url}/search")',
+    ],
+    ids=["a sync journey", "an async journey"],
+)
+def test_a_call_that_is_not_awaited_is_a_mistake_with_its_line(
+    tmp_path: Path, url: str, journey: str
+) -> None:
+    scenario = f'{dedent(CALL)}\n\n@tg.scenario(slo=["search p95 <= 2s"])\n{journey}\n'
+    done = ran(tmp_path, url, scenario)
+    assert done.returncode == 64, done.stdout + done.stderr
+    assert "perf_shop.py, line " in done.stderr
+    assert "await" in done.stderr
+
+
+def test_invariants_that_yield_nothing_are_broken(tmp_path: Path, url: str) -> None:
+    done = ran(
+        tmp_path,
+        url,
+        """
+        @tg.scenario(slo=["search p95 <= 2s"])
+        def search(it, target: tg.Target):
+            it.step("search", get, f"{target.url}/search")
+
+
+        @search.invariants
+        def holds(samples):
+            yield from []
+        """,
+    )
+    assert done.returncode == 65, done.stdout + done.stderr
+    assert "the invariants of search were checked" in done.stdout
+
+
+def test_a_limit_on_a_step_that_never_ran_is_not_met(tmp_path: Path, url: str) -> None:
+    done = ran(
+        tmp_path,
+        url,
+        """
+        @tg.scenario(slo=["search p95 <= 2s", "pay p95 <= 2s"])
+        def search(it, target: tg.Target):
+            it.step("search", get, f"{target.url}/search")
+        """,
+    )
+    assert done.returncode == 65, done.stdout + done.stderr
+    assert "step 'pay' is missing" in done.stdout
+
+
+def test_rows_that_are_used_up_end_a_run_that_does_not_pass(tmp_path: Path, url: str) -> None:
+    (tmp_path / "words.csv").write_text("word\n" + "shoes\n" * 130, encoding="utf-8")
+    done = ran(
+        tmp_path,
+        url,
+        """
+        word = tg.rows("words.csv")
+
+
+        @tg.scenario(slo=["search p99.9 <= 2s"])
+        def search(it, target: tg.Target, word):
+            it.step("search", get, f"{target.url}/search")
+        """,
+    )
+    assert done.returncode in {64, 65}, done.stdout + done.stderr
+    assert "words.csv has 130 rows" in done.stderr
+
+
+def test_a_service_that_is_killed_on_the_way_does_not_pass(tmp_path: Path) -> None:
+    """Its process ends by a signal after some answers."""
+    served = "import os, sys\nfrom http.server import *\nfrom itertools import count\nn = count()\n" + dedent(
+        """
+        class Service(BaseHTTPRequestHandler):
+            def do_GET(self):
+                if next(n) == 150:
+                    os.kill(os.getpid(), 9)
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_): ...
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+            print(server.server_port, flush=True)
+            server.serve_forever()
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", served], stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout is not None
+        done = ran(
+            tmp_path,
+            f"http://127.0.0.1:{service.stdout.readline().strip()}",
+            """
+            @tg.scenario(slo=["search p99 <= 2s"])
+            def search(it, target: tg.Target):
+                it.step("search", get, f"{target.url}/search")
+            """,
+        )
+    assert done.returncode == 99, done.stdout + done.stderr
