@@ -28,7 +28,7 @@ def test_a_call_within_its_limits_passes_and_is_measured_into_a_run(project):
     assert record.complete
     assert record.command[0] == "pytest"
     assert isinstance(record.scenarios["test_shop.py::test_find"].schedule, ClosedSchedule)
-    done.stdout.fnmatch_lines(["2 objectives: 2 PASS", f"Report: {project.run.folder}/report.html"])
+    done.stdout.fnmatch_lines(["2 objectives: 2 PASS", f"Report: {project.run.folder}/report.html (file://*"])
     assert (project.run.folder / "report.html").exists()
 
 
