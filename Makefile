@@ -38,6 +38,11 @@ check: $(VENV)/installed ## Lint, types, all functional tests with coverage
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline --quiet --min-severity medium .github/workflows action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/kubernetes-validate --quiet --strict docs/kubernetes/*.yaml
 	$(BIN)/coverage erase
 	# Three at a time: most tests wait for a server or a process. What is killed on purpose leaves a broken data file.
 	$(BIN)/coverage run -m pytest -q -n 3 --benchmark-disable -m '$(FUNCTIONAL)'
