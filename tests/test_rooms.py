@@ -32,6 +32,7 @@ ROOMS = [
     "proofs",
     "pipeline",
     "duet",
+    "bench",
     "locust",
     "guards",
     "pytest_plugin",

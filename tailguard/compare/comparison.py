@@ -173,7 +173,7 @@ def _compare_latencies(
     short = len(rows[0]) - len(kept)
     left_out = f"; {short} pairs left out: under {FEWEST} ok samples" if short else ""
     why = change.why + left_out + ("" if gated else WATCHED_WHY)
-    return _of_change(metric, change, _quantiles(a, q), _quantiles(b, q), gated=gated, why=why)
+    return change_verdict(metric, change, _quantiles(a, q), _quantiles(b, q), gated=gated, why=why)
 
 
 def allowed_change(margins: Margins, q: float) -> tuple[float, bool]:
@@ -192,7 +192,7 @@ def share_of(ratio: float) -> float | None:
     return ratio - 1 if 0 < ratio < math.inf else None
 
 
-def _of_change(
+def change_verdict(
     metric: ComparedMetric,
     change: Change,
     a: NDArray[np.float64],
@@ -201,6 +201,7 @@ def _of_change(
     gated: bool,
     why: str,
 ) -> ChangeVerdict:
+    """Return the verdict on a change; `a` and `b` are the quantiles of the pairs in ms, baseline first."""
     return ChangeVerdict(
         name=metric.verdict_name,
         state=change.state,

@@ -6,6 +6,7 @@ Every run is judged by this at its end, and `tailguard verify` judges it again.
 from dataclasses import dataclass
 from typing import get_args
 
+from tailguard.compare.bench_comparison import compare_commands
 from tailguard.compare.comparison import Block, compare_blocks
 from tailguard.compare.gate_quality import Noise, noise_of
 from tailguard.compare.plan_comparison import compare_plans
@@ -18,7 +19,7 @@ from tailguard.record.verdict import ChangeVerdict, PlanVerdict, ProofVerdict, V
 
 
 def verdicts_of(run: Run) -> tuple[Verdict, ...]:
-    """Return the verdicts of a run: on its objectives, its migrations and, of a duet, its changes and plans.
+    """Return the verdicts of a run: on its objectives, its migrations, its changes and plans.
 
     Raises UsageError if a raw file is missing or broken.
     """
@@ -28,6 +29,8 @@ def verdicts_of(run: Run) -> tuple[Verdict, ...]:
     found += _of_migrations(run)
     if run.record.duet is not None:
         found += compare_duet(run, run.record.duet).verdicts
+    if run.record.bench is not None:
+        found += compare_commands(run.record.bench, run.samples())
     return tuple(found)
 
 

@@ -79,8 +79,8 @@ def _summary_of(entry: ScenarioEntry) -> Json:
 
 
 def _doubts(run: Run) -> Iterator[Difference]:
-    """Those that follow from a scenario's samples. Nobody looks for them in a duet, or before the end."""
-    if not run.complete or run.record.duet is not None:
+    """Those that follow from a scenario's samples. Nobody looks for them in duets, benchmarks, or before the end."""
+    if not run.complete or run.record.duet is not None or run.record.bench is not None:
         return
     samples, by_locust = _samples(run), run.record.locust is not None
     for slug, entry in run.record.scenarios.items():

@@ -12,6 +12,7 @@ import msgspec
 from tailguard.base.secrets import mask, remember
 from tailguard.base.text_format import utc
 from tailguard.config.merge import Config
+from tailguard.record.bench import Bench
 from tailguard.record.chaos import Chaos
 from tailguard.record.doubt import Doubt
 from tailguard.record.duet import Calibration, Duet
@@ -203,6 +204,10 @@ class Run:
     def put_locust(self, locust: Locust) -> None:
         """Take the part that only a Locust run has."""
         self._put(locust=locust)
+
+    def put_bench(self, bench: Bench) -> None:
+        """Take the part that only a benchmark of commands has."""
+        self._put(bench=bench)
 
     def put_verdicts(self, verdicts: Sequence[Verdict], objectives: Objectives | None = None) -> None:
         """Take the verdicts and, if the run was judged by others than those it started with, the objectives."""

@@ -1,6 +1,10 @@
-"""run.json: a record as text and back. Strict when read; without a secret when written."""
+"""run.json: a record as text and back. Strict when read; without a secret when written.
+
+`python -m tailguard.record.run_json` writes its JSON Schema, schema.json beside this file.
+"""
 
 import hashlib
+from inspect import cleandoc
 from pathlib import Path
 from typing import TypeVar
 
@@ -103,3 +107,22 @@ def _other_schema(path: Path, schema: int) -> str:
     else:
         reader = "a newer Tailguard" if schema > SCHEMA else "an older Tailguard"
     return f"{path} has schema {schema}, which {reader} reads; this one reads {SCHEMA}. Use that one, or measure again."
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of a record as text."""
+    document = msgspec.json.schema(RunRecord, schema_hook=_schema_of)
+    for part in document["$defs"].values():
+        part["description"] = cleandoc(part["description"])
+    text = msgspec.json.encode({"$schema": "https://json-schema.org/draft/2020-12/schema", **document})
+    return msgspec.json.format(text, indent=1).decode() + "\n"
+
+
+def _schema_of(kind: type) -> dict[str, str]:
+    """Return the schema of the only type that msgspec does not know."""
+    assert kind is Document
+    return {"type": "object"}
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("schema.json").write_text(schema_text(), encoding="utf-8")

@@ -6,6 +6,7 @@ from typing import Literal
 
 from tailguard.base.errors import InterruptedRunError
 from tailguard.base.state import State, worst
+from tailguard.record.bench import Bench
 from tailguard.record.chaos import Chaos
 from tailguard.record.doubt import Doubt
 from tailguard.record.duet import Duet
@@ -65,6 +66,7 @@ class RunRecord(Part, frozen=True, kw_only=True):
     chaos: Chaos | None = None
     duet: Duet | None = None
     locust: Locust | None = None
+    bench: Bench | None = None
     files: Mapping[str, Sha256] = {}
     sha256: str = ""
 

@@ -15,9 +15,8 @@ from tailguard.base.errors import UsageError
 from tailguard.base.reading.json_text import JsonError
 from tailguard.record.files import BrokenRunError
 from tailguard.record.part import Document
-from tailguard.record.run_json import read_record, record_sha256, record_text
+from tailguard.record.run_json import read_record, record_sha256, record_text, schema_text
 from tailguard.record.run_record import RunRecord
-from tailguard.record.schema import schema_text
 from tests.support.any_part import parts
 from tests.support.blank_record import a_record
 

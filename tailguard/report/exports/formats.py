@@ -13,6 +13,7 @@ FORMATS = {
     "github-benchmark": "github_benchmark:export",
     "bencher": "bencher:export",
     "k6": "k6:export",
+    "hyperfine": "hyperfine:export",
     "hgrm": "hgrm:export",
     "openmetrics": "openmetrics:export",
     "junit": "junit:export",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from tailguard.record.bench import Bench
 from tailguard.record.chaos import Chaos
 from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.duet import Duet
@@ -18,6 +19,8 @@ def compared_of(record: RunRecord) -> str:
     """Say what stood against what: sides, scenarios, objectives, faults, migrations."""
     if record.duet:
         return _sides(record.duet)
+    if record.bench:
+        return _commands(record.bench)
     parts = [*_scenarios(record), *map(_migration, record.migrations)]
     return f"Compared: {'; '.join(parts)}." if parts else "Nothing was compared."
 
@@ -43,6 +46,13 @@ def _sides(duet: Duet) -> str:
     candidate, baseline = duet.sides["candidate"].label, duet.sides["baseline"].label
     pairs = plural(len(duet.blocks), "pair")
     return f"Compared: candidate ({candidate}) against the baseline ({baseline}), {pairs} of fresh processes."
+
+
+def _commands(bench: Bench) -> str:
+    baselines = dict.fromkeys(each.baseline for each in bench.commands.values() if each.baseline)
+    if not baselines:
+        return f"Timed: {plural(len(bench.commands), 'command')}, by no baseline."
+    return f"Compared: {plural(len(bench.commands), 'command')} in turns, against {', '.join(baselines)}."
 
 
 def _scenarios(record: RunRecord) -> Iterator[str]:

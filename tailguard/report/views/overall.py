@@ -76,7 +76,7 @@ def _sentence(state: State, record: RunRecord, migrations: Iterable[MigrationVie
         if migration.state is state:  # beside objectives, a migration's number is enough
             because = "" if judged else _because(migration, state)
             named.append(f"migration {migration.entry.number}{because}")
-    words = _DUET if record.duet else {} if judged else _PROOF
+    words = _DUET if record.duet or record.bench else {} if judged else _PROOF
     return f"{words.get(state, _WORDS[state].capitalize())}: {_listed(named)}."
 
 
@@ -106,6 +106,8 @@ def _all_met(record: RunRecord) -> str:
     judged, migrations = judged_of(record), record.migrations
     if record.duet:
         return f"No worse than the baseline: {_all(len(judged), 'comparison')} within the margin."
+    if record.bench and all(isinstance(each, ChangeVerdict) for each in judged):
+        return f"No command is slower than its baseline: {_all(len(judged), 'comparison')} within the margin."
     if not judged and len(migrations) == 1:
         return f"Migration {migrations[0].number} is proved."
     faults = record.chaos.windows if record.chaos else ()
