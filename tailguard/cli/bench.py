@@ -112,7 +112,7 @@ def bench(commands: Sequence[str], **flags: Any) -> int:
 
 def _write(run: "Run", name: str, path: Path) -> None:
     from tailguard.record.files import write_file
-    from tailguard.report.exports.formats import exported
+    from tailguard.report.export_formats import exported
     from tailguard.report.text.markdown import markdown_of
     from tailguard.report.views.view import view_of
 

@@ -9,7 +9,7 @@ from tailguard.base.errors import UsageError
 from tailguard.base.output.streams import say
 from tailguard.config.merge import load_config
 from tailguard.record.files import plain_name, subfolder, write_file
-from tailguard.report.exports.formats import FORMATS, exported
+from tailguard.report.export_formats import FORMATS, exported
 
 
 @click.command()

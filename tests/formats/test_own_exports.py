@@ -7,7 +7,7 @@ import pytest
 
 from tailguard.cli.main import run_cli
 from tailguard.record.run import SAMPLES, Run
-from tailguard.report.exports.formats import exported
+from tailguard.report.export_formats import exported
 from tests.support.made_fixtures import run, table  # noqa: F401  # fixtures of pytest
 
 LIMIT = "p95<=12.3456ms"

@@ -25,7 +25,7 @@ from tailguard.report.charts.downsampling import Step
 from tailguard.report.charts.fault_bands import Band
 from tailguard.report.charts.rendered_charts import _draw
 from tailguard.report.charts.style import Limit
-from tailguard.report.exports.formats import FORMATS, exported
+from tailguard.report.export_formats import FORMATS, exported
 from tailguard.report.exports.production import promises
 from tailguard.report.report import rendered
 from tailguard.report.text.terminal import print_summary
