@@ -1,2 +1,2 @@
--- parameters: {"id": 42}
+-- parameters: {"id": 790}
 SELECT word FROM kept WHERE slow(id) = %(id)s ORDER BY slow(id) LIMIT 1;
