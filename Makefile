@@ -10,7 +10,7 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 .DEFAULT_GOAL := help
 FUNCTIONAL := not performance and not benchmark and not proof
 
-.PHONY: help run test guards proofs check format benchmark serve report clean
+.PHONY: help run test guards proofs matrix check format benchmark serve report clean
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ guards: $(VENV)/installed ## The SLO guards: pytest -m performance
 
 proofs: $(VENV)/installed ## What takes minutes: each guard shown to fail, runs under faults
 	$(BIN)/python -m pytest -m proof $(ARGUMENTS)
+
+matrix: $(VENV)/installed ## Kill, stop and interrupt each process in each phase of a run; goes on where it was
+	$(BIN)/python -m tests.matrix $(ARGUMENTS)
 
 check: $(VENV)/installed ## Lint, types, all functional tests with coverage
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ the absence of an error; a failed build is tried again a few times if its SQLSTA
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,12 +59,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Applies, reverts and heals migrations on one database."""
+    """Applies, reverts and heals migrations on one database.
+
+    `in_own_schema` says that the tables are in a schema of ours: what is left in it goes with it, and is not told.
+    """
 
     database: Database
     limits: Limits = field(default_factory=Limits)
     on_progress: OnProgress | None = None
     clock: Clock = field(default_factory=MonotonicClock)
+    in_own_schema: bool = False
 
     def up(self, migration: Migration, *, allow_equivalent: bool = False) -> Outcome:
         """Go the migration's way up: build its index, or drop it if the migration is a removal."""
@@ -149,7 +154,7 @@ class Runner:
             uncompared = f", but not compared with the file: {unknown}" if unknown else ""
             return Outcome(f"already there, valid{uncompared}", healed=healed)
         self._wait_for_old_transactions(connection, table)
-        with left_behind(f"INVALID {table.schema}.{migration.index}: {_healing(migration)}"):
+        with self._left_behind(f"INVALID {table.schema}.{migration.index}", migration):
             watch = self._watched(connection, migration.creating, self.limits.deadline_s)
         check_built(find_index(connection, table, migration.build.index), migration, wanted)
         ledger.record(connection, table.schema, migration, _way(migration, built=True), watch.seconds)
@@ -218,7 +223,7 @@ class Runner:
         """Drop what a failed attempt left. Returns a sentence on what could not be dropped; never raises for it."""
         try:
             with (
-                left_behind(f"perhaps an INVALID {migration.index}: {_healing(migration)}"),
+                self._left_behind(f"perhaps an INVALID {migration.index}", migration),
                 build_session(self.database, within_s) as connection,
             ):
                 table = find_table(connection, migration.build.table)
@@ -229,6 +234,9 @@ class Runner:
         except (psycopg.Error, MigrationStoppedError, UsageError):
             return f" An INVALID {migration.index} may be left: {_healing(migration)}."
         return ""
+
+    def _left_behind(self, what: str, migration: Migration) -> AbstractContextManager[None]:
+        return nullcontext() if self.in_own_schema else left_behind(f"{what}: {_healing(migration)}")
 
 
 def _healing(migration: Migration) -> str:

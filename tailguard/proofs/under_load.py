@@ -213,4 +213,4 @@ class _UnderLoad:
         self.clock.sleep_until_ns(self.clock.now_ns() + int(seconds * 1e9))
 
     def _runner(self) -> Runner:
-        return Runner(self.database, self.options.limits, clock=self.clock)
+        return Runner(self.database, self.options.limits, clock=self.clock, in_own_schema=True)

@@ -9,7 +9,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.matrix.cells import ALL_OF_US, FAULTS, PARTS, PHASES, Cell, all_cells
+from tests.matrix.cells import EXTRA, FAULTS, PARTS, PHASES, Cell, all_cells
 from tests.matrix.play import play
 
 SHORT = {"survived": "✓", "lost": "✗", "absent": "—"}
@@ -63,8 +63,8 @@ def read(results: Path) -> dict[str, dict[str, object]]:
 def table(known: dict[str, dict[str, object]]) -> str:
     """Write the results as a table of Markdown: KILL, STOP, INT of each process in each phase."""
     lines = ["| process | " + " | ".join(PHASES) + " |", "|---|" + "---|" * len(PHASES)]
-    for part in (*PARTS, ALL_OF_US):
-        faults = ("KILL",) if part == ALL_OF_US else FAULTS
+    for part in (*PARTS, *EXTRA):
+        faults = (EXTRA[part],) if part in EXTRA else FAULTS
         row = [
             " ".join(mark(known.get(Cell(phase, part, fault).name)) for fault in faults) for phase in PHASES
         ]

@@ -8,6 +8,9 @@ PARTS = ("runner", "watchdog", "postmaster", "backend", "S3", "subscribers", "Lo
 FAULTS = ("KILL", "STOP", "INT")
 # Runner and all its watchdogs at once: then nobody is left to clean up, and the next start does.
 ALL_OF_US = "runner and watchdogs"
+# Ctrl-C while PostgreSQL, every process of it, is stopped for good.
+HUNG = "runner, PostgreSQL hung"
+EXTRA = {ALL_OF_US: "KILL", HUNG: "INT"}
 STOPPED_S = 5.0
 # What the run says on standard error when a phase begins.
 MARKS = {
@@ -40,6 +43,11 @@ class Cell:
         """Whether the runner is killed, so that its exit code is the signal's."""
         return self.part in ("runner", ALL_OF_US) and self.fault == "KILL"
 
+    @property
+    def is_ctrl_c(self) -> bool:
+        """Whether it is Ctrl-C in the run's own terminal."""
+        return self.part in ("runner", HUNG) and self.fault == "INT"
+
     def absent(self) -> str:
         """Why there is no such process in this phase, "" if there is."""
         if self.part == "Locust worker":
@@ -52,7 +60,7 @@ class Cell:
         """Whether a run may end with this exit code after the fault."""
         if self.ends_us:
             return code == -9
-        if self.part == "runner" and self.fault == "INT":
+        if self.is_ctrl_c:
             return code == INTERRUPTED
         if self.phase == "seed" and code == REFUSED:
             return True
@@ -63,4 +71,4 @@ class Cell:
 def all_cells() -> list[Cell]:
     """Return the cells, those of one phase together."""
     found = [Cell(*each) for each in product(PHASES, PARTS, FAULTS)]
-    return found + [Cell(phase, ALL_OF_US, "KILL") for phase in PHASES]
+    return found + [Cell(phase, part, fault) for part, fault in EXTRA.items() for phase in PHASES]

@@ -11,6 +11,8 @@ from typing import Self
 
 import psutil
 
+from tests.matrix.cells import ALL_OF_US, HUNG
+
 LOOK_S = 0.2
 GUARD = "The guard of one child"
 
@@ -69,14 +71,21 @@ class Family:
         guards = [each for each in living if GUARD in command_of(each)]
         return {
             "runner": [self.runner],
+            HUNG: [self.runner],
             "watchdog": guards[:1],
-            "runner and watchdogs": [self.runner, *guards],
-            "postmaster": [each for each in living if re.search(r"postgres -D", command_of(each))][:1],
+            ALL_OF_US: [self.runner, *guards],
+            "postmaster": [each for each in living if "postgres -D" in command_of(each)][:1],
             "backend": _busiest(living)[:1],
             "S3": [each for each in living if re.search(r"weed\b.* mini ", command_of(each))],
             "subscribers": [each for each in living if "subscriber_process" in command_of(each)],
             "Locust worker": [each for each in self.runner.children() if "locust" in command_of(each)][:1],
         }[part]
+
+    def database(self) -> list[psutil.Process]:
+        """Return all processes of PostgreSQL, its postmaster first, so that it starts none meanwhile."""
+        living = self.look()
+        postmasters = [each for each in living if "postgres -D" in command_of(each)]
+        return postmasters + [each for each in living if command_of(each).startswith("postgres: ")]
 
     def left(self, within_s: float) -> list[str]:
         """Return what is left after a while: processes, folders, segments of shared memory."""

@@ -17,7 +17,8 @@ from typing import Any
 import psutil
 
 from tailguard.record.run import Run
-from tests.matrix.cells import MARKS, STOPPED_S, Cell
+from tailguard.record.run_record import Ended
+from tests.matrix.cells import ALL_OF_US, HUNG, INTERRUPTED, JUDGED, MARKS, STOPPED_S, Cell
 from tests.matrix.parts import Family
 
 WORLD = Path(__file__).parent / "world"
@@ -91,7 +92,7 @@ class _Play:
             except subprocess.TimeoutExpired:
                 code, seconds = None, LIMIT_S
                 wrong = [f"did not end within {LIMIT_S:g} s"]
-            if self.cell.part == "runner and watchdogs":
+            if self.cell.part == ALL_OF_US:
                 self._next_start()
             wrong += [f"left: {each}" for each in family.left(GONE_S)] if code is not None else []
             family.end()
@@ -110,6 +111,10 @@ class _Play:
     def _make(self, family: Family) -> None:
         """Make the fault."""
         time.sleep(DELAY_S)
+        if self.cell.part == HUNG:
+            for process in family.database():
+                process.suspend()
+            time.sleep(DELAY_S)
         hit = family.find(self.cell.part)
         if not hit:
             self.missed = f"no {self.cell.part} was there"
@@ -134,7 +139,7 @@ class _Play:
             wrong.append(f"{MARKS[self.cell.phase]!r} was never said")
         if self.missed:
             wrong.append(self.missed)
-        if self.cell.part == "runner" and self.cell.fault == "INT" and seconds > PROMPT_S:
+        if self.cell.is_ctrl_c and seconds > PROMPT_S:
             wrong.append(f"the prompt came back after {seconds:.1f} s")
         if code is not None and not self.cell.allows(code):
             wrong.append(f"exit code {code}")
@@ -158,8 +163,14 @@ class _Play:
             record = Run.load(folders[0]).record
         except Exception as error:  # noqa: BLE001  # whatever makes it unreadable
             return "", [f"the record cannot be read: {error}"]
-        same = record.exit_code == code or self.cell.ends_us or (record.exit_code is None and code == 130)
-        return str(record.ended), [] if same else [f"the record says {record.exit_code}"]
+        right = self.cell.ends_us or record.exit_code == code
+        if code == INTERRUPTED and record.complete:  # it was judged before, and lacks its report alone
+            right = record.exit_code in JUDGED
+        if (
+            self.cell.part == HUNG and record.exit_code is None
+        ):  # cut off: what was saved says that it has not ended
+            right = record.ended is Ended.RUNNING
+        return str(record.ended), [] if right else [f"the record says {record.exit_code}"]
 
     def _command(self) -> list[str]:
         runs = str(self.folder / "runs")

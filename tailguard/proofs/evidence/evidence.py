@@ -129,7 +129,7 @@ class _SmallProof:
         return index
 
     def _runner(self) -> Runner:
-        return Runner(self.database, self.limits, clock=self.clock)
+        return Runner(self.database, self.limits, clock=self.clock, in_own_schema=True)
 
 
 def on_the_same_table(migration: Migration, known: Mapping[str, Migration]) -> dict[str, Query]:
