@@ -4,9 +4,11 @@ import os
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tailguard.config.merge import load_config
+from tailguard.duet import turns
 from tailguard.duet.blocks import BlockError, Side, measure_block
 from tailguard.duet.order import SideOrder, settings_of
 from tailguard.record.duet import SideName
@@ -68,6 +70,17 @@ def test_no_process_and_no_folder_outlives_a_failed_block(
     if children.exists():
         commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.read_text().split()]
         assert not any(b"duet_side" in command for command in commands)
+
+
+def test_a_side_that_is_stopped_is_named_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN_TIMEOUT_S", 1.0)
+    before = {each.pid for each in psutil.Process().children(recursive=True)}
+    with pytest.raises(BlockError, match=r"it hangs within 1 s") as failure:
+        measure_block(
+            1, [side("baseline", "is stopped in its second turn"), side("candidate")], "abc", tmp_path
+        )
+    assert failure.value.side == "baseline"
+    assert {each.pid for each in psutil.Process().children(recursive=True)} <= before
 
 
 def test_what_a_side_is_told_may_hold_secrets_and_is_never_shown() -> None:

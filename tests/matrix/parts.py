@@ -13,7 +13,7 @@ import psutil
 
 from tests.matrix.cells import ALL_OF_US, HUNG
 
-LOOK_S = 0.2
+LOOK_S = 0.5
 GUARD = "The guard of one child"
 
 
@@ -52,13 +52,10 @@ class Family:
         self._thread.join()
 
     def look(self) -> list[psutil.Process]:
-        """Return the living ones; what has lost its parent meanwhile too."""
+        """Return the living ones."""
         with self._lock:
             with suppress(psutil.Error):
                 for process in [self.runner, *self.runner.children(recursive=True)]:
-                    self.seen[process.pid] = process
-            for process in psutil.process_iter():
-                if process.pid not in self.seen and self._works_here(process):
                     self.seen[process.pid] = process
             for file in self.temporary.glob("tailguard-*/d/data/postmaster.pid"):
                 with suppress(OSError, IndexError, ValueError):
@@ -101,6 +98,9 @@ class Family:
                 process.kill()
 
     def _leftovers(self) -> Iterator[str]:
+        for process in psutil.process_iter():  # what lost its parent before it was seen
+            if process.pid not in self.seen and self._works_here(process):
+                self.seen[process.pid] = process
         yield from (f"process {each.pid}: {command_of(each)[:80]}" for each in self.look())
         yield from (f"folder {each.name}" for each in self.temporary.iterdir())
         yield from (f"segment {each}" for each in self.memory & _segments())

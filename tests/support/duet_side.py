@@ -3,6 +3,8 @@
 `python -P duet_side.py MOOD LEVEL_MS SEED ORDER RESULT`; MOOD is "well", or names the way in which it goes wrong.
 """
 
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -40,6 +42,8 @@ def main(mood: str, level_ms: float, seed: int, order_path: Path, result_path: P
         turns.take()
         if mood == "crashes in its second turn" and number == 1:
             sys.exit("Segmentation fault")
+        if mood == "is stopped in its second turn" and number == 1:
+            os.kill(os.getpid(), signal.SIGSTOP)
         if mood == "crashes in block 2" and order.number == 2:
             sys.exit("out of memory")
     turns.end()
