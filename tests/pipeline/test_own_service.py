@@ -197,6 +197,7 @@ def test_a_service_that_refuses_everything_says_so_instead_of_asking_for_a_highe
         done = tailguard("run", "--target", url, "--duration", "5s")
     assert done.returncode == 65, done.stdout + done.stderr
     assert "calls of buy were refused: 0 ok samples" in done.stdout
+    assert "REFUSALS" in done.stdout
     assert "look at why it refuses" in done.stdout
 
 

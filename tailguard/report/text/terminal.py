@@ -1,7 +1,7 @@
 """A run on the terminal, in k6's order: the verdicts first, then the doubts, what was measured, the migrations."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.table import Table
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _STYLES = {State.PASS: "green", State.FAIL: "red", State.INCONCLUSIVE: "yellow", State.INVALID: "magenta"}
 _MARKS = {State.PASS: "✓", State.FAIL: "✗", State.INCONCLUSIVE: "?", State.INVALID: "!"}
-# The commonest errors of a scenario; the report has all.
+# The commonest errors and refusals of a scenario; the report has all.
 MOST_KINDS = 3
 # What a terminal without UTF-8 can show.
 _PLAIN = str.maketrans(
@@ -55,7 +55,8 @@ def print_summary(view: ReportView, console: PlainConsole) -> None:
     doubts = ((d.grade, d.title, d.scenario or "whole run", d.measured, d.remedy) for d in view.doubts)
     _print_table(console, "DOUBTS", ((None, cells) for cells in doubts))
     _print_table(console, "MEASURED", ((None, cells) for cells in _measured(view.record)))
-    _print_table(console, "ERRORS", ((None, cells) for cells in _errors(view.record)))
+    for title, outcome in (("ERRORS", "errors"), ("REFUSALS", "refusals")):
+        _print_table(console, title, ((None, cells) for cells in _kinds(view.record, outcome)))
     _print_table(
         console, "MIGRATIONS", ((m.state, cells) for m in view.migrations for cells in _migration(m))
     )
@@ -79,9 +80,10 @@ def _measured(record: RunRecord) -> Iterator[tuple[str, ...]]:
             yield f"{slug} {name}", times, counts
 
 
-def _errors(record: RunRecord) -> Iterator[tuple[str, ...]]:
+def _kinds(record: RunRecord, outcome: Literal["errors", "refusals"]) -> Iterator[tuple[str, ...]]:
     for slug, entry in record.scenarios.items():
-        for kind, count in list(entry.errors.items())[:MOST_KINDS]:
+        kinds = entry.errors if outcome == "errors" else entry.refusals
+        for kind, count in list(kinds.items())[:MOST_KINDS]:
             yield slug, numbers.count(count), kind, entry.said.get(kind, "")
 
 
