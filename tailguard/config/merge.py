@@ -16,7 +16,7 @@ from tailguard.base.errors import UsageError
 from tailguard.base.reading.toml_file import read_toml
 from tailguard.base.secrets import remember
 from tailguard.config.layers import Layer, environment_layer, file_layer, flatten, set_layer
-from tailguard.config.option import Option, did_you_mean
+from tailguard.config.option import Option, did_you_mean, split_list
 from tailguard.config.suite_table import FILE_NAME, SuiteTable, find_file, read_table, suite_in
 from tailguard.config.tables import LoadOptions, Options
 
@@ -108,8 +108,8 @@ class Config(Options):
         return kind(**_filled(kind, self.settings, f"{table}."))
 
     def load_of(self, slug: str) -> LoadOptions:
-        """Return the [load] values overlaid by those of [scenario.<slug>]."""
-        own = _filled(LoadOptions, self.settings, f"scenario.{slug}.", "load.")
+        """Return the [load] values overlaid by those of [scenario.<slug>], which all its cases share."""
+        own = _filled(LoadOptions, self.settings, f"scenario.{base_name(slug)}.", "load.")
         return LoadOptions(**own)
 
     def frozen(self) -> dict[str, Any]:
@@ -144,6 +144,11 @@ def _filled(kind: type, settings: Mapping[str, Setting], *prefixes: str) -> dict
                 f"{kind.__name__} asks for {prefixes[0]}{field.name}, and no key of that name has a value."
             )
     return values
+
+
+def base_name(slug: str) -> str:
+    """Return the name of the scenario that a case such as "checkout[size=10]" is of."""
+    return slug.partition("[")[0]
 
 
 def config_sha256(frozen: Mapping[str, Any]) -> str:
@@ -229,7 +234,7 @@ def _profile_layers(name: str, shipped: Mapping[str, Any], own: Mapping[str, Any
 def _slugs(layers: Sequence[Layer]) -> set[str]:
     """Return all scenarios that the layers choose or have a table of: each may have a [scenario.NAME]."""
     chosen = [layer.values.get("scenarios", []) for layer in layers]
-    lists = [value.split(",") if isinstance(value, str) else value for value in chosen]
+    lists = [split_list(value) if isinstance(value, str) else value for value in chosen]
     named = {str(slug).strip() for slugs in lists if isinstance(slugs, list | tuple) for slug in slugs}
     return {*named, *(_slug(name) for layer in layers for name in layer.values)} - {""}
 
@@ -237,7 +242,7 @@ def _slugs(layers: Sequence[Layer]) -> set[str]:
 def _slugs_of_variables(environ: Mapping[str, str]) -> set[str]:
     """Return those that the environment names: TAILGUARD_SCENARIOS, TAILGUARD_SCENARIO__NAME__KEY."""
     names = [name.lower().split("__") for name in environ if name.startswith("TAILGUARD_SCENARIO__")]
-    chosen = environ.get("TAILGUARD_SCENARIOS", "").split(",")
+    chosen = split_list(environ.get("TAILGUARD_SCENARIOS", ""))
     return {*(name.strip() for name in chosen), *(parts[1] for parts in names)} - {""}
 
 

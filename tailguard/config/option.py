@@ -26,6 +26,11 @@ TYPE_NAMES = {
 }
 
 
+def split_list(text: str) -> list[str]:
+    """Return what stands between commas; those of a case's name, `checkout[size=10,kind=a]`, are its own."""
+    return [item.strip() for item in re.split(r",(?![^\[]*\])", text) if item.strip()]
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """A key with the rules of its values; a `secret` is masked wherever it is shown.
@@ -69,7 +74,7 @@ class Option:
             word = text.strip().lower()
             value = True if word in TRUE_WORDS else False if word in FALSE_WORDS else text
         elif kind is list:
-            value = [item.strip() for item in text.split(",") if item.strip()]
+            value = split_list(text)
         elif kind is not str:
             value = _number(text, kind)
         return self.accept(value, source)

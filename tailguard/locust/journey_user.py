@@ -1,5 +1,6 @@
 """Locust's Users: one class for each scenario, and which of them are dispatched."""
 
+import re
 from contextlib import ExitStack
 from typing import ClassVar
 
@@ -57,7 +58,7 @@ class JourneyUser(User):
 
 def user_class(scenario: Scenario[...]) -> type[JourneyUser]:
     """Return the User of a scenario: registration gives RegistrationUser, tagged with its name."""
-    name = "".join(word.capitalize() for word in scenario.name.split("_")) + "User"
+    name = "".join(word.capitalize() for word in re.findall(r"[^\W_]+", scenario.name)) + "User"
 
     def iteration(user: JourneyUser) -> None:
         user.play()

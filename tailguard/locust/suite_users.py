@@ -20,6 +20,7 @@ def user_classes(file: str, without: Collection[str]) -> dict[str, type[JourneyU
     folder = Path(file).resolve().parent
     table = require_suite(suite_in(find_file()))
     suite = discover(table.root, table.scenarios, table.fixtures)
+    without = suite.cases(without)
     for name in without:
         if name not in suite.scenarios:
             raise UsageError(

@@ -104,6 +104,11 @@ class PytestRun:
             raise UsageError(
                 f"slo({scenario.name}, ...) takes nothing else: a scenario asks for fixtures by name"
             )
+        if scenario.params:
+            raise UsageError(
+                f"{scenario.name} has parameters: measure a case in each test, "
+                f'`@pytest.mark.parametrize("case", {scenario.name}.cases)` and `slo(case)`'
+            )
         run, stated = self.growing.run, question.stated
         if run is not None and scenario.name in run.record.scenarios:
             raise UsageError(f"scenario {scenario.name!r} is measured by another test of this run already")

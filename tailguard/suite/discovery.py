@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tailguard.base.errors import UsageError
 from tailguard.config.layers import Layer
-from tailguard.config.merge import Config
+from tailguard.config.merge import Config, base_name
 from tailguard.config.option import OptionValue, did_you_mean
 from tailguard.config.stated_load import stated_load
 from tailguard.config.suite_table import SuiteTable, require_suite
@@ -53,12 +53,20 @@ class Suite:
         wanted, known = list(names), sorted(self.scenarios)
         if not wanted:
             raise UsageError(f"No scenario is named. Known: {', '.join(known)}.")
-        for name in wanted:
+        cases = self.cases(wanted)
+        for name in cases:
             if name not in self.scenarios:
                 raise UsageError(f"There is no scenario {name!r}.{did_you_mean(name, known)}")
-            if wanted.count(name) > 1:
+            if cases.count(name) > 1:
                 raise UsageError(f"Scenario {name!r} is named twice: name each one once.")
-        return [self.scenarios[name] for name in wanted]
+        return [self.scenarios[name] for name in cases]
+
+    def cases(self, names: Iterable[str]) -> list[str]:
+        """Return the names, in place of a scenario with parameters those of all its cases."""
+        return [case for name in names for case in self._cases(name) or [name]]
+
+    def _cases(self, name: str) -> list[str]:
+        return [each for each in self.scenarios if base_name(each) == name]
 
     def asked(self, path: str) -> list[str]:
         """Return the scenarios of a file or folder, from the root, or the one that is named behind `::`.
@@ -72,9 +80,10 @@ class Suite:
             for name, each in self.scenarios.items()
             if not module or each.module == module or each.module.startswith(f"{module}.")
         ]
-        if wanted and wanted not in found:
+        asked = self.cases([wanted]) if wanted else found
+        if not set(asked) <= set(found):
             raise UsageError(f"{place} has no scenario {wanted!r}.{did_you_mean(wanted, found)}")
-        return [wanted] if wanted else found
+        return asked
 
     def table(self, scenario: Scenario[...], built_ins: Table) -> Table:
         """Return the fixtures that a scenario may ask for: its file's own, then the shared ones, then the built-ins."""
@@ -89,7 +98,9 @@ def open_suite(config: Config) -> tuple[Config, Suite]:
     table = require_suite(config.suite)
     suite = discover(table.root, table.scenarios, table.fixtures)
     asked = [name for each in table.asked for name in suite.asked(each)]
-    return config.stating(_stated(suite), list(suite.scenarios), asked), suite
+    if not asked and suite.cases(config.scenarios) != config.scenarios:
+        asked = suite.cases(config.scenarios)
+    return config.stating(_stated(suite), [*map(base_name, suite.scenarios)], asked), suite
 
 
 def suite_of(scenario: Scenario[...], config: Config) -> tuple[Config, Suite]:
@@ -99,7 +110,8 @@ def suite_of(scenario: Scenario[...], config: Config) -> tuple[Config, Suite]:
     """
     own = ModuleType(scenario.module)
     vars(own).update(scenario.journey.__globals__)
-    suite = Suite({scenario.name: scenario}, _shared(config.suite), {scenario.module: _fixtures_in(own)})
+    cases = {each.name: each for each in scenario.cases}
+    suite = Suite(cases, _shared(config.suite), {scenario.module: _fixtures_in(own)})
     with_tables = {key.split(".")[1] for key in config.settings if key.startswith("scenario.")}
     return config.stating(_stated(suite), [scenario.name, *sorted(with_tables)], [scenario.name]), suite
 
@@ -120,7 +132,7 @@ def _stated(suite: Suite) -> Layer:
     for scenario in suite.scenarios.values():
         users = scenario.users or (ASYNC_USERS if scenario.rate and scenario.is_async else 0)
         for key, value in stated_load(scenario.rate, users).items():
-            name = f"scenario.{scenario.name}.{key}"
+            name = f"scenario.{base_name(scenario.name)}.{key}"
             values[name], sources[name] = value, scenario.place
     return Layer("scenario", values, sources)
 
@@ -151,12 +163,12 @@ def discover(root: Path, paths: Sequence[str | Path], fixtures: Sequence[str] = 
     for file in dict.fromkeys(file for path in paths for file in _files(root / path)):
         module = load_module(root, _dotted(file, root), file)
         of_module[module.__name__] = _fixtures_in(module)
-        for name, found in _made_in(module, Scenario).items():
-            if other := scenarios.get(name):
+        for found in (case for each in _made_in(module, Scenario).values() for case in each.cases):
+            if other := scenarios.get(found.name):
                 raise UsageError(
-                    f"Scenario {name!r} is there twice: {other.place} and {found.place}. Rename one."
+                    f"Scenario {found.name!r} is there twice: {other.place} and {found.place}. Rename one."
                 )
-            scenarios[name] = found
+            scenarios[found.name] = found
     if not scenarios:
         looked = ", ".join(short(root / path) for path in paths)
         raise UsageError(f"There is no scenario in {looked}: decorate a function with tailguard.scenario.")

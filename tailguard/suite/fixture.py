@@ -30,6 +30,7 @@ class Fixture(Generic[T]):
     needs: tuple[str, ...]
     is_given: bool = False
     rows: Rows | None = None  # what a journey gets anew in each iteration
+    case: str = ""  # of a parameter, its value: scenarios do not share it by its name
 
     @property
     def is_async(self) -> bool:
@@ -85,6 +86,11 @@ def _fixture(make: Callable[..., T], scope: Scope) -> Fixture[T]:
 def given(name: str, value: T, scope: Scope = "run") -> Fixture[T]:
     """Return the fixture of a value that each process has already: how a suite is handed its built-ins."""
     return Fixture(name, scope, lambda: value, (), is_given=True)
+
+
+def parameter(name: str, value: object) -> Fixture[object]:
+    """Return the fixture of a parameter's value in one case of a scenario."""
+    return Fixture(name, "run", lambda: value, (), is_given=True, case=f"={value}")
 
 
 def fixture_of_rows(name: str, rows: Rows) -> Fixture[Row]:

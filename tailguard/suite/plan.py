@@ -1,12 +1,13 @@
 """The plan of a scenario's fixtures: which ones it needs, and what those need. Nothing is made yet."""
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tailguard.base.errors import UsageError
 from tailguard.config.option import did_you_mean
-from tailguard.suite.fixture import SCOPES, Fixture
+from tailguard.suite.fixture import SCOPES, Fixture, parameter
 from tailguard.suite.rows import Rows
 from tailguard.suite.scenario import Scenario
 
@@ -32,7 +33,7 @@ class Node:
     def key(self) -> str:
         """A name that is the same in every process of a run."""
         needs = f"({','.join(need.key for need in self.needs)})" if self.needs else ""
-        return f"{self.fixture.module}:{self.fixture.name}{needs}"
+        return f"{self.fixture.module}:{self.fixture.name}{self.fixture.case}{needs}"
 
 
 Nodes = Mapping[str, Node]
@@ -66,7 +67,8 @@ def plan_scenario(scenario: Scenario[...], table: Table) -> Plan:
             in the file and the chain that leads there.
     """
     check_needs = [name for name in scenario.check_needs if name != SAMPLES]
-    planner = _Planner(table)
+    own = {name: parameter(name, value) for name, value in scenario.case.items()}
+    planner = _Planner(ChainMap(own, dict(table)))
     asks = f"{scenario.place}: scenario {scenario.name!r}"
     found = Plan(
         scenario,

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Concatenate, Generic, ParamSpec, overload
 
 from tailguard.base.errors import UsageError
@@ -11,6 +11,7 @@ from tailguard.engine.iteration.answers import Refusal, Refusals, refusal_name
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.record.scenario import Invariant
 from tailguard.suite.limits import Limits
+from tailguard.suite.params import Case, Params, cases_of, check_params, label_of, slo_of
 from tailguard.suite.signature import checked_name, place_of, refuse_async, wanted
 
 P = ParamSpec("P")
@@ -33,6 +34,8 @@ class Scenario(Generic[P]):
         slo: limits, such as "checkout p95 <= 250ms".
         refusals: clean, expected refusals, each with the share that is expected, such as "<= 2%"; "" if none is
             stated, then more than a few make the run INVALID unless a `refusal rate` is limited.
+        params: values of arguments; the scenario is played as its `cases`, one for each combination.
+        case: the values of this case.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Scenario(Generic[P]):
     steps: tuple[str, ...]
     slo: tuple[str, ...]
     refusals: Mapping[Refusal, str]
+    params: Params = field(default_factory=dict)
+    case: Case = field(default_factory=dict)
     _checks: list[Check[...]] = field(default_factory=list, repr=False)  # none or one
 
     def invariants(self, check: Check[Q]) -> Check[Q]:
@@ -59,6 +64,23 @@ class Scenario(Generic[P]):
         wanted(check)
         self._checks.append(check)
         return check
+
+    @property
+    def cases(self) -> "list[Scenario[P]]":
+        """What is played: a scenario for each combination of its parameters' values, or this one."""
+        if not self.params:
+            return [self]
+        return [
+            replace(
+                self,
+                name=f"{self.name}{label_of(case)}",
+                title=f"{self.title} {label_of(case)}",
+                slo=slo_of(self.slo, case),
+                params={},
+                case=case,
+            )
+            for case in cases_of(self.params)
+        ]
 
     @property
     def limits(self) -> Limits:
@@ -108,6 +130,7 @@ def scenario(
     steps: Sequence[str] = (),
     slo: Sequence[str] = (),
     refusals: Mapping[Refusal, str] | Sequence[Refusal] = (),
+    params: Params | None = None,
 ) -> Callable[[Journey[P]], Scenario[P]]: ...
 def scenario(
     journey: Journey[P] | None = None,
@@ -119,10 +142,13 @@ def scenario(
     steps: Sequence[str] = (),
     slo: Sequence[str] = (),
     refusals: Mapping[Refusal, str] | Sequence[Refusal] = (),
+    params: Params | None = None,
 ) -> Scenario[P] | Callable[[Journey[P]], Scenario[P]]:
     """Make a function a scenario: the attributes of `Scenario` say what the arguments mean.
 
     The title is made of the function's name unless it is given. `refusals` without shares may be a plain sequence.
+    `params={"size": [10, 1000]}` makes `checkout[size=10]` and `checkout[size=1000]` of one journey that takes `size`;
+    a limit of one of them is written `[size=1000]: p95 <= 900ms`.
 
     Raises:
         UsageError: file and line, and what of it cannot be.
@@ -140,6 +166,7 @@ def scenario(
             tuple(steps),
             tuple(slo),
             shares,
+            params or {},
         )
         _check_declared(made)
         return made
@@ -161,5 +188,6 @@ def _check_declared(made: Scenario[P]) -> None:
         stated_load(made.rate, made.users)
         StepNames(made.steps)
         Refusals(made.refusals)
+        check_params(made.params, made.journey_needs, made.slo)
     except UsageError as error:
         raise UsageError(f"{made.place}: scenario {made.name!r}: {error}") from None

@@ -226,3 +226,34 @@ def test_an_address_that_is_none_is_refused_before_there_is_a_run(
     done = tailguard("run", "--target", "127.0.0.1:8000")
     assert (done.returncode, "write http://host:port" in done.stderr) == (64, True)
     assert not (tmp_path / "runs").exists()
+
+
+CASES = """
+    from urllib.request import urlopen
+
+    import tailguard as tg
+
+
+    @tg.scenario(params={"size": [1, 20]}, slo=["search p95 <= 200ms", "[size=20]: search p95 <= 400ms"])
+    def search(it: tg.Iteration, target: tg.Target, size: int):
+        it.step("search", urlopen, f"{target.url}/search?size={size}")
+"""
+
+
+def test_each_value_of_a_parameter_is_measured_and_judged_on_its_own(
+    tailguard: Tailguard, tmp_path: Path
+) -> None:
+    (tmp_path / "perf_shop.py").write_text(dedent(CASES), encoding="utf-8")
+    with shop() as url:
+        done = tailguard(
+            "run", "perf_shop.py::search", "--target", url, "--set", "scenario.search.max_samples=600"
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = Run.load("latest", tmp_path / "runs").record
+    assert [verdict.name for verdict in record.verdicts] == [
+        "search[size=1] search p95 <= 200ms",
+        "search[size=1] error rate < 1%",
+        "search[size=20] search p95 <= 400ms",
+        "search[size=20] error rate < 1%",
+    ]
+    assert tailguard("verify").returncode == 0

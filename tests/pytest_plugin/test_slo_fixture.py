@@ -203,6 +203,29 @@ def test_a_scenario_is_played_with_its_fixtures_limits_load_and_invariants(proje
     assert [each.name for each in entry.invariants] == ["the shop is open"]
 
 
+def test_a_scenario_with_parameters_is_measured_case_by_case(project):
+    done = project.test(
+        tests="""
+        @tg.scenario(params={"size": [10, 1000]}, slo=["sort p95 <= 500ms", "[size=10]: sort p95 <= 400ms"])
+        def sort(it, size):
+            it.step("sort", sorted, range(size))
+
+        @pytest.mark.parametrize("case", sort.cases, ids=lambda case: case.name)
+        def test_sort(slo, case):
+            slo(case)
+
+        def test_all(slo):
+            slo(sort)
+        """
+    )
+    done.assert_outcomes(passed=2, failed=1)
+    done.stdout.fnmatch_lines(["sort has parameters: measure a case in each test, *sort.cases*slo(case)*"])
+    assert [each.name for each in project.run.record.verdicts if "p95" in each.name] == [
+        "sort[size=10] sort p95 <= 400ms",
+        "sort[size=1000] sort p95 <= 500ms",
+    ]
+
+
 UNDECIDED = """
     @pytest.mark.slo("p95 <= 500ms")
     def test_find(slo):
