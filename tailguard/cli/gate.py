@@ -108,7 +108,7 @@ def _line(each: ChangeVerdict) -> str:
 
 
 def _as_json(found: Sequence[ChangeVerdict], reasons: Sequence[str], state: State) -> str:
-    from tailguard.compare.difference import as_recorded
+    from tailguard.compare.verification.difference import as_recorded
 
     report = {
         "exit_code": state.exit_code,

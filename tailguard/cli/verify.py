@@ -13,7 +13,7 @@ from tailguard.config.merge import load_config
 from tailguard.record.part import Json
 
 if TYPE_CHECKING:
-    from tailguard.compare.difference import Difference
+    from tailguard.compare.verification.difference import Difference
     from tailguard.record.run import Run
 
 SHOWN = 20  # differences printed; one changed sample can move a hundred numbers
@@ -29,10 +29,15 @@ def verify(where: str, runs_dir: str | None, *, as_json: bool) -> int:
     """Recompute every hash, count, quantile and verdict of RUN (a folder, run.json, an id or `latest`).
 
     Recomputed too: doubts about the samples, recoveries from faults, the plans and clients of a migration's proof,
-    every comparison of a duet, the exit code. Exit code 65 if anything differs, each difference named.
+    every comparison of a duet, whether all its blocks are there, the exit code. report.html and run.md must be those
+    of this record, and the run before it in its folder must be as it was when this one began. Exit code 65 if anything
+    differs, each difference named.
 
-    What run.json says of the machine, or of the invariants, has nothing to be recomputed from: only the record's own
-    hash covers it. Whoever forges the samples and then recomputes everything, hashes included, cannot be found: keep
+    A run that was pruned, or that went on while this one began, is a gap in the chain of runs: told, but no error.
+
+    What run.json alone says has nothing to be recomputed from: the machine, the clocks, the invariants, what workers
+    told, the build times and sizes of a proof. The record's own hash covers it, which finds an accident or an edit.
+    Whoever forges the samples and then recomputes everything, hashes and later runs included, cannot be found: keep
     the folder itself safe.
     """
     from tailguard.compare import verification
@@ -40,28 +45,34 @@ def verify(where: str, runs_dir: str | None, *, as_json: bool) -> int:
 
     run = Run.load(where, runs_dir or load_config().runs_dir)
     found = verification.verify(run)
-    say(*(_as_json(run, found).split("\n") if as_json else _as_text(run, found)))
+    gaps = verification.gaps(run)
+    say(*(_as_json(run, found, gaps).split("\n") if as_json else _as_text(run, found, gaps)))
     return State.INVALID.exit_code if found else 0
 
 
-def _as_json(run: "Run", found: Sequence["Difference"]) -> str:
-    report = {"run": run.record.id, "same": not found, "differences": [asdict(each) for each in found]}
+def _as_json(run: "Run", found: Sequence["Difference"], gaps: Sequence[str]) -> str:
+    report = {
+        "run": run.record.id,
+        "same": not found,
+        "differences": [asdict(each) for each in found],
+        "gaps": list(gaps),
+    }
     return json.dumps(report, ensure_ascii=False, indent=1)
 
 
-def _as_text(run: "Run", found: Sequence["Difference"]) -> list[str]:
+def _as_text(run: "Run", found: Sequence["Difference"], gaps: Sequence[str]) -> list[str]:
     record = run.record
+    told = [f"  gap: {gap}" for gap in gaps]
     if not found:
         files, parts, verdicts = len(record.files), len(record.scenarios), len(record.verdicts)
-        return [
-            f"{run.folder}: {files} files, {parts} scenarios and {verdicts} verdicts, all the same bit for bit."
-        ]
+        same = f"{run.folder}: {files} files, {parts} scenarios and {verdicts} verdicts, all the same bit for bit."
+        return [same, *told]
     lines = [
         f"  {each.where}: recorded {_short(each.recorded)}, recomputed {_short(each.recomputed)}"
         for each in found
     ]
     more = [f"  ... and {len(lines) - SHOWN} more (--json lists them)"] if len(lines) > SHOWN else []
-    return [f"{run.folder}: {len(lines)} differences.", *lines[:SHOWN], *more]
+    return [f"{run.folder}: {len(lines)} differences.", *lines[:SHOWN], *more, *told]
 
 
 def _short(value: Json) -> str:

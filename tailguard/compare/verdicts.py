@@ -56,7 +56,7 @@ class DuetComparison:
 def compare_duet(run: Run, duet: Duet) -> DuetComparison:
     """Compare both sides of a duet, block by block; raise UsageError if a block's file is missing or broken."""
     plans = compare_plans(duet.sides["baseline"].plans, duet.sides["candidate"].plans) if duet.sides else []
-    baseline, candidate = (_side(run, duet, name) for name in get_args(SideName))
+    baseline, candidate = (side_of(run, duet, name) for name in get_args(SideName))
     changes = compare_blocks(baseline, candidate, duet.margins)
     return DuetComparison(
         changes=tuple(changes),
@@ -65,8 +65,8 @@ def compare_duet(run: Run, duet: Duet) -> DuetComparison:
     )
 
 
-def _side(run: Run, duet: Duet, name: SideName) -> list[Block]:
-    """What one side measured, block by block."""
+def side_of(run: Run, duet: Duet, name: SideName) -> list[Block]:
+    """Return what one side measured, block by block; raise BrokenRunError if a block's file is missing or broken."""
     return [read_samples(run.raw_file(block.files.get(name, ""))) for block in duet.blocks]
 
 

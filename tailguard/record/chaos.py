@@ -46,3 +46,8 @@ class Chaos(Part, frozen=True, kw_only=True):
     windows: tuple[FaultWindow, ...]
     outages: Mapping[str, tuple[Outage, ...]]
     recoveries: tuple[Recovery, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if something recovered from a fault that was not made."""
+        if unknown := {each.label for each in self.recoveries} - {each.label for each in self.windows}:
+            raise ValueError(f"there is no fault {min(unknown)!r} to recover from")

@@ -18,6 +18,7 @@ from tailguard.base.own_folder import check_umask
 from tailguard.base.reading.regular_file import why_not_a_file
 
 LATEST = "latest"
+REPORTS = ("report.html", "run.md")
 RECORD = "run.json"
 PART = ".part"
 REMEDY = "Measure again, or restore the file."
@@ -162,12 +163,28 @@ def find_run(where: str | Path, runs_dir: Path) -> Path:
     return path.resolve()
 
 
+def sealed(report: str, record_sha256: str) -> str:
+    """Return a report with its seal: a last line, which no reader is shown, of the record that it was made from."""
+    return f"{report}<!-- tailguard: record {record_sha256}, report {_text_sha256(report)} -->\n"
+
+
+def read_seal(report: str) -> tuple[str, str, str]:
+    """Return the hashes that a report's seal says, of the record and its own, "" without one; and the own as it is."""
+    text, _, seal = report.rpartition("<!-- tailguard: ")
+    found = re.fullmatch(r"record ([0-9a-f]{64}), report ([0-9a-f]{64}) -->\n", seal)
+    return (found[1], found[2], _text_sha256(text)) if found else ("", "", _text_sha256(report))
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hex. Raises BrokenRunError if it is a pipe, which may never end."""
     if why := why_not_a_file(path):
         raise BrokenRunError(f"Cannot read {path}: {why}.")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _text_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -79,6 +79,11 @@ class Objectives(Part, frozen=True, kw_only=True):
     unasked: tuple[str, ...] = ()
     together: Literal["run", "scenario"] = "run"
 
+    def __post_init__(self) -> None:
+        """Raise ValueError if a scenario is judged by no rule."""
+        if without := {item.scenario for item in self.items} - {*self.rules}:
+            raise ValueError(f"there is no rule for {min(without)!r}")
+
     def of(self, scenario: str) -> tuple[Objective, ...]:
         """Return the objectives of one scenario."""
         return tuple(item for item in self.items if item.scenario == scenario)

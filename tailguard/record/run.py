@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tailguard.base.errors import TailguardError
 from tailguard.base.secrets import mask, remember
 from tailguard.base.text_format import utc
 from tailguard.config.merge import Config
@@ -35,7 +36,7 @@ from tailguard.record.migration import MigrationEntry
 from tailguard.record.objective import Objectives
 from tailguard.record.part import Document
 from tailguard.record.run_json import read_record, record_text
-from tailguard.record.run_record import Ended, Platform, RunRecord
+from tailguard.record.run_record import Ended, Platform, PreviousRun, RunRecord
 from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import read_frame, read_samples, write_samples
 from tailguard.record.scenario import DatabaseTime, Invariant, ScenarioEntry
@@ -52,6 +53,15 @@ MORE_FILES = ("plans/*.json", "blocks/*.parquet")
 def new_id() -> str:
     """Return an identity for a run that is about to be."""
     return secrets.token_hex(3)
+
+
+def _newest_finished(runs_dir: Path) -> PreviousRun | None:
+    """The newest run, if it has ended: one that goes on has no hash yet."""
+    try:
+        found = read_record(find_run(LATEST, runs_dir) / RECORD)
+    except TailguardError:
+        return None
+    return PreviousRun(id=found.id, sha256=found.sha256) if found.exit_code is not None else None
 
 
 @dataclass(slots=True)
@@ -97,6 +107,7 @@ class Run:
             environment=environment,
             platform=platform or Platform(adapter=config.platform),
             objectives=objectives,
+            previous=_newest_finished(folder.parent),
         )
         run = cls(folder, record)
         run.save()

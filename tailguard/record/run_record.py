@@ -36,12 +36,20 @@ class Platform(Part, frozen=True, kw_only=True):
     host: str = ""
 
 
+class PreviousRun(Part, frozen=True, kw_only=True):
+    """The run that was the newest finished one of its folder when another began, and its record's hash."""
+
+    id: str
+    sha256: Sha256
+
+
 class RunRecord(Part, frozen=True, kw_only=True):
     """A run. Parts that only some kinds of run have are None elsewhere.
 
     `config` are the merged values as nested tables, secrets masked, and `config_sha256` the hash of their canonical
-    JSON. `because` says why a run broke off. `files` are the SHA-256 hashes of its raw files, by their path in its
-    folder; `sha256` is that of the rest of run.json, filled in by `save`. `exit_code` is None until it has ended.
+    JSON. `because` says why a run broke off. `previous` is None if no run of the folder had ended before. `files` are
+    the SHA-256 hashes of its raw files, by their path in its folder; `sha256` is that of the rest of run.json, filled
+    in by `save`. `exit_code` is None until it has ended.
     """
 
     schema: Literal[2] = 2
@@ -67,6 +75,7 @@ class RunRecord(Part, frozen=True, kw_only=True):
     duet: Duet | None = None
     locust: Locust | None = None
     bench: Bench | None = None
+    previous: PreviousRun | None = None
     files: Mapping[str, Sha256] = {}
     sha256: str = ""
 

@@ -191,4 +191,16 @@ class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
     invariants: tuple[Invariant, ...] = ()
     database: DatabaseTime | None = None
     counters: Mapping[str, int] = {}
+
+    @property
+    def summary(self) -> SampleSummary:
+        """What of it follows from the samples alone."""
+        return SampleSummary(
+            counts=self.counts,
+            retries=self.retries,
+            errors=self.errors,
+            refusals=self.refusals,
+            steps=self.steps,
+        )
+
     said: Mapping[str, str] = {}

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from tailguard.record.files import BrokenRunError, write_file
+from tailguard.record.files import REPORTS, BrokenRunError, sealed, write_file
 from tailguard.record.run import Run
+from tailguard.record.run_json import record_sha256
 from tailguard.record.samples import Samples
 from tailguard.report.charts.rendered_charts import RenderedCharts, charts_of
 from tailguard.report.page import page_of
 from tailguard.report.sections import Section
 from tailguard.report.text.markdown import markdown_of
-from tailguard.report.views.view import view_of
+from tailguard.report.views.view import ReportView, view_of
 
 Format = Literal["html", "md"]
 MOST_BYTES = 1_950_000  # 2 MB with a reserve for what the charts' sizes are only estimated to take
-FILES: dict[Format, str] = {"html": "report.html", "md": "run.md"}
+FILES: dict[Format, str] = {"html": REPORTS[0], "md": REPORTS[1]}
 
 
 def write_report(run: Run, sections: Sequence[Section] = ()) -> Path:
@@ -32,8 +33,11 @@ def write_report(run: Run, sections: Sequence[Section] = ()) -> Path:
 def rendered(run: Run, kind: Format, sections: Sequence[Section] = ()) -> str:
     """Return the report of a run as HTML or Markdown."""
     view = view_of(run.record)
-    if kind == "md":
-        return markdown_of(view)
+    page = markdown_of(view) if kind == "md" else _page(run, view, sections)
+    return sealed(page, record_sha256(view.record))
+
+
+def _page(run: Run, view: ReportView, sections: Sequence[Section]) -> str:
     samples, absent = _samples(run)
     own = tuple(section(view.record) for section in sections)
     words = page_of(view, RenderedCharts({slug: {} for slug in view.record.scenarios}, absent=absent), own)

@@ -16,6 +16,7 @@ from tailguard.record.run_json import encode, record_sha256
 from tailguard.record.run_record import Ended
 from tailguard.record.samples import samples_from_rows
 from tailguard.record.samples.parquet import write_samples
+from tailguard.report.report import write_report
 from tests.support.blank_record import a_record
 from tests.support.runs_by_hand import made_run
 from tests.support.suite import OBJECTIVES
@@ -41,8 +42,6 @@ def run(tmp_path):
     """A whole, judged run of one scenario in ./runs."""
     objectives = assuming(only(load_objectives(OBJECTIVES), ["registration"]), dependence="independent")
     run = made_run(tmp_path / "runs", registration=samples_of(TOOK_NS), objectives=objectives)
-    (run.folder / "plans").mkdir()
-    (run.folder / "plans" / "0001-before-1.json").write_text("[]", encoding="utf-8")
     run.put_verdicts(verdicts_of(run))
     run.put_exit_code(run.record.deserved_exit_code)
     run.save()
@@ -68,7 +67,7 @@ def differences(capsys, *arguments):
 
 def test_an_untouched_run_is_the_same_bit_for_bit(run, capsys):
     assert run_cli(["verify"]) == 0
-    assert "2 files, 1 scenarios and 3 verdicts, all the same bit for bit." in capsys.readouterr().out
+    assert "1 files, 1 scenarios and 3 verdicts, all the same bit for bit." in capsys.readouterr().out
 
 
 def test_a_run_that_was_moved_still_verifies(run, tmp_path, capsys):
@@ -144,15 +143,15 @@ def test_a_changed_configuration_is_found(run, capsys):
     assert (code, set(found)) == (65, {"config_sha256"})
 
 
-@pytest.mark.parametrize("name", ["samples.parquet", "plans/0001-before-1.json"])
-def test_a_missing_file_is_found(run, capsys, name):
-    (run.folder / name).unlink()
+def test_a_missing_file_is_found(run, capsys):
+    run.samples_path.unlink()
     code, found = differences(capsys)
     assert code == 65
-    assert found[f"files.{name}"][1] == "absent"
+    assert found["files.samples.parquet"][1] == "absent"
 
 
 def test_a_plan_that_was_slipped_in_is_found(run, capsys):
+    (run.folder / "plans").mkdir()
     (run.folder / "plans" / "0002-after-1.json").write_text("{}", encoding="utf-8")
     code, found = differences(capsys)
     assert (code, found["files.plans/0002-after-1.json"][0]) == (65, "absent")
@@ -186,6 +185,23 @@ def test_a_record_that_lost_a_part_is_invalid(run, capsys):
 def test_the_help_says_what_cannot_be_found(capsys):
     assert run_cli(["verify", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert (
-        "Whoever forges the samples and then recomputes everything, hashes included, cannot be found" in said
-    )
+    assert "Whoever forges the samples and then recomputes everything" in said
+    assert "hashes and later runs included, cannot be found" in said
+
+
+def test_a_report_is_tied_to_its_record(run, capsys):
+    write_report(run)
+    assert differences(capsys) == (0, {})
+    page = run.folder / "report.html"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace("PASS", "FAIL"), encoding="utf-8")
+    code, found = differences(capsys)
+    assert (code, set(found)) == (65, {"report.html.sha256"})
+    page.write_text(text.rpartition("<!--")[0], encoding="utf-8")
+    assert set(differences(capsys)[1]) == {"report.html.record", "report.html.sha256"}
+
+
+def test_the_report_of_another_record_is_found(run, capsys):
+    write_report(run)
+    edit(run, lambda record: record.update(profile="full"))
+    assert set(differences(capsys)[1]) == {"report.html.record", "run.md.record"}

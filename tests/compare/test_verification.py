@@ -4,13 +4,14 @@ Whoever edits run.json is found by its own hash. Whoever mends the hashes as wel
 computed again.
 """
 
+import shutil
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from tailguard.compare.verdicts import verdicts_of
-from tailguard.compare.verification import verify
+from tailguard.compare.verification import gaps, verify
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tests.support.finished_runs import KINDS, finished_run
@@ -36,6 +37,7 @@ from tests.support.forgery import (
     unchanged,
     verdict_place,
 )
+from tests.support.runs_by_hand import made_run
 
 PUT = "scenarios.upload.steps.put"
 
@@ -119,7 +121,7 @@ def test_what_nothing_can_be_computed_from_is_covered_by_the_records_own_hash(
     tmp_path: Path, kind: str
 ) -> None:
     run = finished_run(kind, tmp_path)
-    edit(run, lambda record: replace(record, seed=record.seed + 1))
+    edit(run, lambda record: replace(record, profile="full"))
     assert found_in(run) == {"sha256"}
 
 
@@ -147,6 +149,92 @@ def test_a_raw_file_that_is_lost_is_named_and_what_needs_it_is_not_believed(
     found = {each.where: each.recomputed for each in verify(Run.load(run.folder))}
     assert found[f"files.{file}"] == "absent"
     assert len(found) > 1
+
+
+def test_a_block_that_was_taken_out_is_found_whatever_else_is_mended(tmp_path: Path) -> None:
+    run = finished_run("duet", tmp_path)
+    duet = run.record.duet
+    assert duet is not None
+    without = {
+        name: [*duet.blocks[: place - 1], *duet.blocks[place:]]
+        for name, place in (("first", 1), ("last", 20))
+    }
+    for name, blocks in without.items():
+        numbered = tuple(replace(block, number=number) for number, block in enumerate(blocks, 1))
+        rewrite(
+            run,
+            replace(run.record, duet=replace(duet, blocks=numbered if name == "first" else tuple(blocks))),
+        )
+        places = found_in(run)
+        assert "duet.pooled.registration.counts.total" in places, name
+        assert "files.blocks/020-baseline.parquet" in places or name == "first"
+
+
+def test_a_file_that_the_record_names_elsewhere_is_never_opened(tmp_path: Path) -> None:
+    run = finished_run("proof", tmp_path)
+    secret = tmp_path / "secret.json"
+    secret.write_text("[]", encoding="utf-8")
+    [entry] = run.record.migrations
+    assert entry.before is not None
+    for name in (str(secret), "../../secret.json", "plans/../../../secret.json", "run.json", "plans"):
+        elsewhere = replace(entry, before=replace(entry.before, plan_file=name))
+        rewrite(run, replace(run.record, migrations=(elsewhere,)))
+        found = {each.where: str(each.recomputed) for each in verify(Run.load(run.folder))}
+        assert f"has no raw file {name!r}" in found["files"]
+
+
+def test_a_proof_that_was_taken_out_leaves_its_files(tmp_path: Path) -> None:
+    run = finished_run("proof", tmp_path)
+    rewrite(run, replace(run.record, migrations=(), verdicts=(), exit_code=65))
+    assert {"files.live.parquet", "files.plans/0001.before.json"} <= found_in(run)
+
+
+def test_a_control_that_was_taken_out_leaves_its_samples(tmp_path: Path) -> None:
+    run = finished_run("proof", tmp_path)
+    [entry] = run.record.migrations
+    assert entry.live is not None
+    rewrite(run, replace(run.record, migrations=(replace(entry, live=replace(entry.live, control=None)),)))
+    assert "live.0001/control_writers" in found_in(run)
+
+
+def test_verdicts_and_objectives_that_were_both_taken_out_do_not_pass(tmp_path: Path) -> None:
+    run = finished_run("run", tmp_path)
+    rewrite(run, replace(run.record, objectives=None, verdicts=()))
+    assert found_in(run) == {"exit_code"}
+
+
+def test_a_verdict_that_stands_twice_is_found(tmp_path: Path) -> None:
+    run = finished_run("run", tmp_path)
+    rewrite(run, replace(run.record, verdicts=(*run.record.verdicts, run.record.verdicts[-1])))
+    assert len(found_in(run)) == 1
+
+
+def test_a_run_that_a_later_one_has_seen_cannot_be_signed_again(tmp_path: Path) -> None:
+    earlier, later = (finished_run("run", tmp_path) for _ in range(2))
+    assert later.record.previous is not None
+    assert later.record.previous.id == earlier.record.id
+    assert found_in(later) == set()
+    assert gaps(later) == []
+    forge(earlier, lambda record: replace(record, profile="full"))
+    assert found_in(earlier) == set()
+    assert found_in(later) == {"previous.sha256"}
+
+
+def test_a_run_that_was_pruned_is_a_gap_and_no_error(tmp_path: Path) -> None:
+    earlier, later = (finished_run("run", tmp_path) for _ in range(2))
+    assert gaps(earlier) == ["no finished run came before it in its folder: the chain of runs begins here"]
+    shutil.rmtree(earlier.folder)
+    assert found_in(later) == set()
+    told = f"the run before it, {earlier.record.id}, is not here: it was pruned, or this folder was moved"
+    assert gaps(later) == [told]
+
+
+def test_a_run_that_began_beside_one_that_goes_on_begins_a_chain(tmp_path: Path) -> None:
+    finished = finished_run("run", tmp_path)
+    going_on, beside = (made_run(tmp_path) for _ in range(2))
+    assert going_on.record.previous is not None
+    assert going_on.record.previous.id == finished.record.id
+    assert beside.record.previous is None
 
 
 def test_a_plan_of_a_proof_that_is_changed_in_its_file_is_found_in_the_record(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import hypothesis.strategies as st
 from msgspec import inspect
+from msgspec.structs import replace
 
-from tailguard.record.objective import Objective
+from tailguard.record.chaos import Chaos, FaultWindow, Recovery
+from tailguard.record.objective import Objective, Objectives, Rule
 from tailguard.record.part import Document, Part
 
 # Texts that no mask touches: what is masked does not come back as it was.
@@ -47,8 +49,26 @@ def _float(info: Any) -> st.SearchStrategy[float]:
 
 
 def _struct(info: Any) -> st.SearchStrategy[Any]:
-    made = st.builds(info.cls, **{each.name: _of(each.type) for each in info.fields})
-    return st.one_of(_latencies, _rates) if info.cls is Objective else made
+    fields = {each.name: _of(each.type) for each in info.fields}
+    if info.cls is Objective:
+        return st.one_of(_latencies, _rates)
+    if info.cls is Objectives:
+        rule = parts(Rule)
+        return st.builds(_with_rules, st.lists(parts(Objective), max_size=2), rule, fields["source"])
+    if info.cls is Chaos:
+        return st.builds(
+            _with_windows, st.builds(Chaos, **fields | {"recoveries": st.just(())}), fields["recoveries"]
+        )
+    return st.builds(info.cls, **fields)
+
+
+def _with_rules(items: list[Objective], rule: Rule, source: str) -> Objectives:
+    return Objectives(items=tuple(items), rules={each.scenario: rule for each in items}, source=source)
+
+
+def _with_windows(chaos: Chaos, recoveries: tuple[Recovery, ...]) -> Chaos:
+    windows = tuple(FaultWindow(label=each.label, began_ns=1, ended_ns=2) for each in recoveries)
+    return replace(chaos, windows=(*chaos.windows, *windows), recoveries=recoveries)
 
 
 _names = {"name": _TEXTS, "scenario": _TEXTS, "step": _TEXTS, "strict": st.booleans()}

@@ -17,7 +17,7 @@ from tailguard.judge.proof.responses import all_responses, responses_during, win
 from tailguard.judge.recovery import recoveries, recovery_invariants
 from tailguard.record.chaos import Chaos, FaultWindow, Outage
 from tailguard.record.doubt import Doubt, Grade
-from tailguard.record.duet import Block, Budget, Duet, DuetSide, ExplainedQuery, SideName
+from tailguard.record.duet import Block, Budget, Duet, DuetSide, DuetTime, ExplainedQuery, SideName
 from tailguard.record.locust import Locust
 from tailguard.record.migration import (
     BuildUnderLoad,
@@ -142,6 +142,7 @@ def _duet(folder: Path) -> Run:
             _block(run.folder, number, {"baseline": one, "candidate": other})
             for number, (one, other) in enumerate(zip(baseline, candidate, strict=True), 1)
         ),
+        time=DuetTime(wall_s=40.0, measuring_s=30.0, other_s=10.0, starts_s=4.0, seeding_s=3.0, checks_s=2.0),
     )
     found = compare_duet(run, duet)
     run.put_duet(replace(duet, watched=found.watched, quality=gate_quality(found.noise, 20)))
@@ -156,7 +157,7 @@ def _block(folder: Path, number: int, measured: Mapping[SideName, Mapping[str, S
     files: dict[SideName, str] = {side: f"blocks/{number:03}-{side}.parquet" for side in measured}
     for side, each in measured.items():
         write_samples(folder / files[side], each)
-    return Block(number=number, first="baseline", wall_s=2.0, files=files)
+    return Block(number=number, first="baseline" if number % 2 else "candidate", wall_s=2.0, files=files)
 
 
 def _build_proof(folder: Path) -> Run:

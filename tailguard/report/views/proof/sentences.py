@@ -35,7 +35,7 @@ def saving(entry: MigrationEntry, cost: IndexCost) -> str:
     """Say in one sentence what the removal saves: bytes are exact, times are not."""
     wal = cost.wal_bytes_per_row
     parts = [f"The removal saves {byte_size(entry.index_bytes)} of disk"]
-    if wal.before is not None and wal.after is not None:
+    if wal.before is not None and wal.after:
         saved = wal.after - wal.before
         parts.append(f"{byte_size(saved)} of WAL per row ({ratio(saved / wal.after)})")
     if "insert" in cost.writes:
@@ -49,7 +49,7 @@ def _worth(saved_ms: float, cost: IndexCost) -> str:
         return f"{gain}; no write could be made on this table to see what the index costs."
     kind = "insert" if "insert" in cost.writes else next(iter(cost.writes))
     base_ms, share = cost.writes[kind].before.p50.value, cost.writes[kind].ratio
-    if base_ms is None or share.value is None or share.low is None or share.low <= 1:
+    if not base_ms or share.value is None or share.low is None or min(share.low, share.value) <= 1:
         return f"{gain}; what a write costs cannot be told from this machine's noise."
     added_ms, noun = base_ms * (share.value - 1), "insert" if kind == "insert" else "update"
     return (

@@ -1,31 +1,33 @@
 """Whether a run's record still follows from its files: what can be computed again is, and compared bit for bit."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from tailguard.base.errors import TailguardError
-from tailguard.compare.difference import (
+from tailguard.base.reading.regular_file import read_text
+from tailguard.compare.verdicts import verdicts_of
+from tailguard.compare.verification.difference import (
     ABSENT,
     Difference,
     as_recorded,
     differences,
     list_differences,
-    part_differences,
 )
-from tailguard.compare.gate import looks_at
-from tailguard.compare.gate_quality import gate_quality
-from tailguard.compare.proof_verification import verify_proofs
-from tailguard.compare.verdicts import compare_duet, verdicts_of
+from tailguard.compare.verification.duets import verify_duet
+from tailguard.compare.verification.proofs import verify_proofs
 from tailguard.config.merge import config_sha256
 from tailguard.engine.summary import summarise
 from tailguard.judge.recovery import recoveries, recovery_invariants
-from tailguard.record.files import sha256_of
+from tailguard.record.files import RECORD, REPORTS, read_seal, sha256_of
 from tailguard.record.part import Json
-from tailguard.record.run import Run
+from tailguard.record.run import LIVE, SAMPLES, Run
 from tailguard.record.run_json import record_sha256
 from tailguard.record.samples import Samples
-from tailguard.record.scenario import SampleSummary, ScenarioEntry
 from tailguard.record.verdict import ProofVerdict, Verdict
 from tailguard.trust.scenario_doubts import KINDS, doubts_of_scenario
+
+# Ten times what we write at most.
+_MOST_REPORT_BYTES = 20 << 20
 
 
 def verify(run: Run) -> list[Difference]:
@@ -40,6 +42,32 @@ def verify(run: Run) -> list[Difference]:
     return found
 
 
+def gaps(run: Run) -> list[str]:
+    """Return what of the chain of runs is not here: no error, as runs are pruned and folders are moved."""
+    previous = run.record.previous
+    if previous is None:
+        return ["no finished run came before it in its folder: the chain of runs begins here"]
+    if _previous_folder(run) is None:
+        return [f"the run before it, {previous.id}, is not here: it was pruned, or this folder was moved"]
+    return []
+
+
+def _chain(run: Run) -> Iterator[Difference]:
+    """The run before it is as it was when this one began."""
+    folder, previous = _previous_folder(run), run.record.previous
+    if folder is not None and previous is not None:
+        yield from differences(previous.sha256, record_sha256(Run.load(folder).record), "previous.sha256")
+
+
+def _previous_folder(run: Run) -> Path | None:
+    """The folder beside this one that ends with the id: an id from a record is data, never a path."""
+    previous = run.record.previous
+    beside = run.folder.parent.glob(f"*/{RECORD}")
+    return next(
+        (path.parent for path in beside if previous and path.parent.name.endswith(f"-{previous.id}")), None
+    )
+
+
 def _hashes(run: Run) -> Iterator[Difference]:
     """The record's own, the configuration's and each file's; a file without a hash differs too."""
     record = run.record
@@ -51,12 +79,46 @@ def _hashes(run: Run) -> Iterator[Difference]:
         yield from differences(record.files.get(name, ABSENT), now, f"files.{name}")
 
 
+def _seed(run: Run) -> Iterator[Difference]:
+    """The seed stands in the configuration, too."""
+    yield from differences(run.record.seed, run.record.config.value.get("seed", run.record.seed), "seed")
+
+
+def _claims(run: Run) -> Iterator[Difference]:
+    """Each raw file of a whole run belongs to a part of its record: a part that was taken out leaves its file."""
+    if not run.complete:
+        return
+    record, duet = run.record, run.record.duet
+    plans = [each.plan_file for entry in record.migrations for each in (entry.before, entry.after) if each]
+    claimed = (
+        {*plans, *(name for block in duet.blocks for name in block.files.values())} if duet else {*plans}
+    )
+    claimed |= {SAMPLES} if record.scenarios else set()
+    claimed |= {LIVE} if any(entry.live for entry in record.migrations) else set()
+    # What a proof or a block had written before it broke off stays.
+    broken = any(entry.unproved for entry in record.migrations) or bool(duet and duet.discarded)
+    for name in run.raw_files():
+        if name in record.files and name not in claimed and not broken:
+            yield Difference(f"files.{name}", "in no part of the record", "in the run's folder")
+
+
+def _reports(run: Run) -> Iterator[Difference]:
+    """The reports in the folder were made from this record, and are as they were made."""
+    for name in REPORTS:
+        path = run.folder / name
+        if not path.exists():
+            continue
+        of_record, itself, now = read_seal(read_text(path, _MOST_REPORT_BYTES))
+        yield from differences(of_record or ABSENT, run.record.sha256, f"{name}.record")
+        yield from differences(itself or ABSENT, now, f"{name}.sha256")
+
+
 def _summaries(run: Run) -> Iterator[Difference]:
     """Counts and quantiles of each scenario."""
     recorded, samples = run.record.scenarios, _samples(run)
     for slug in dict.fromkeys([*recorded, *samples]):
         yield from differences(
-            _summary_of(recorded[slug]) if slug in recorded else ABSENT,
+            as_recorded(recorded[slug].summary) if slug in recorded else ABSENT,
             as_recorded(summarise(samples[slug])) if slug in samples else ABSENT,
             f"scenarios.{slug}",
         )
@@ -65,17 +127,6 @@ def _summaries(run: Run) -> Iterator[Difference]:
 def _samples(run: Run) -> dict[str, Samples]:
     """Return the samples; none of a run that measures no scenario, or was stopped before its first sample."""
     return run.samples() if run.record.scenarios or run.samples_path.exists() else {}
-
-
-def _summary_of(entry: ScenarioEntry) -> Json:
-    summary = SampleSummary(
-        counts=entry.counts,
-        retries=entry.retries,
-        errors=entry.errors,
-        refusals=entry.refusals,
-        steps=entry.steps,
-    )
-    return as_recorded(summary)
 
 
 def _doubts(run: Run) -> Iterator[Difference]:
@@ -110,17 +161,6 @@ def _chaos(run: Run) -> Iterator[Difference]:
             yield from list_differences(kept, promised, f"scenarios.{slug}.invariants")
 
 
-def _duet(run: Run) -> Iterator[Difference]:
-    """What is watched besides the verdicts, when the duet could end, and how good its gate is."""
-    duet = run.record.duet
-    if duet is None:
-        return
-    again = compare_duet(run, duet)
-    yield from list_differences(duet.watched, again.watched, "duet.watched")
-    yield from differences([*duet.looks], [*looks_at(duet.budget.pairs)], "duet.looks")
-    yield from part_differences(duet.quality, gate_quality(again.noise, duet.budget.pairs), "duet.quality")
-
-
 def _verdicts(run: Run) -> Iterator[Difference]:
     if run.record.exit_code is None and not run.record.verdicts:
         return  # it did not come to its judgement
@@ -128,11 +168,12 @@ def _verdicts(run: Run) -> Iterator[Difference]:
 
 
 def _by_name(verdicts: Sequence[Verdict]) -> Json:
-    """Proofs of several migrations ask the same questions."""
-    return {
-        f"{each.migration} {each.name}" if isinstance(each, ProofVerdict) else each.name: as_recorded(each)
-        for each in verdicts
-    }
+    """Proofs of several migrations ask the same questions; of any other name that stands twice each one counts."""
+    found: dict[str, Json] = {}
+    for each in verdicts:
+        name = f"{each.migration} {each.name}" if isinstance(each, ProofVerdict) else each.name
+        found[f"{name} (again)" if name in found else name] = as_recorded(each)
+    return found
 
 
 def _exit_code(run: Run) -> Iterator[Difference]:
@@ -142,11 +183,15 @@ def _exit_code(run: Run) -> Iterator[Difference]:
 
 _PARTS: Sequence[Callable[[Run], Iterator[Difference]]] = (
     _hashes,
+    _seed,
+    _claims,
     _summaries,
     _doubts,
     _chaos,
     verify_proofs,
-    _duet,
+    verify_duet,
     _verdicts,
     _exit_code,
+    _reports,
+    _chain,
 )
