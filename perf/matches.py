@@ -2,11 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
+import tailguard as tg
 from perf.offer import Played
 from perf.platform import REFUSALS, ReadsScores, RowId, SubmitsResults, Submitted
 
 FIRST_VERSION = 1  # what a seeded match has
+
+
+class NotOneWinnerError(Exception):
+    """Of several changes of one state, more than one was accepted, or none."""
 
 
 @dataclass(slots=True)
@@ -37,6 +43,24 @@ class Match:
             raise
         self.version, self.scores = submitted.version, {score}
         return submitted
+
+    def submit_together(self, it: tg.Iteration, platform: SubmitsResults, count: int) -> None:
+        """Submit so many results at one instant. Raises NotOneWinnerError unless exactly one is accepted."""
+        score = abs(it.number) % 1000 + 1
+        told = it.together(
+            *(
+                partial(platform.submit_result, self.id, self.submitter, score + each, 0, self.version)
+                for each in range(count)
+            )
+        )
+        failures = [each for each in told if isinstance(each, Exception)]
+        for failure in failures:
+            if not isinstance(failure, REFUSALS):
+                raise failure
+        if (accepted := count - len(failures)) != 1:
+            raise NotOneWinnerError(
+                f"match {self.id}: {accepted} of {count} results submitted at once were accepted, expected 1"
+            )
 
 
 class Matches:

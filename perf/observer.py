@@ -2,8 +2,10 @@
 
 import threading
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 from websockets.exceptions import ConnectionClosed
@@ -11,27 +13,21 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 import tailguard as tg
+from perf.offer import EventPaths
 from perf.platform import MatchScores, ReadsScores, RowId
-from tailguard.websocket import Feed
+from tailguard.websocket import Feed, at_path
 
 # Loopback answers in milliseconds; a platform that takes longer to welcome a spectator is not ready.
 PATIENCE_S = 5.0
 
 
-class ScoreUpdated(msgspec.Struct, frozen=True):
-    """What an event says of a match."""
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What an event says of a match: whose it is, and its state from now on."""
 
     match_id: RowId
-    participant1_score: int
-    participant2_score: int
-    updated_at: str = ""
-
-
-class Frame(msgspec.Struct, frozen=True):
-    """What comes over the feed. Events of other types have data of their own."""
-
-    type: str = ""
-    data: msgspec.Raw = msgspec.Raw()
+    scores: tuple[int, int]
+    updated_at: datetime | None
 
 
 class Observer:
@@ -42,8 +38,12 @@ class Observer:
     counts the events whose row could not be read.
     """
 
-    def __init__(self, feed: Feed, platform: ReadsScores, *, patient: bool = False) -> None:
-        self._feed, self.platform, self._patient = feed, platform, patient
+    def __init__(
+        self, feed: Feed, platform: ReadsScores, paths: EventPaths, *, patient: bool = False
+    ) -> None:
+        """`paths` say where an event has a match's state."""
+        self._feed, self.platform, self._paths, self._patient = feed, platform, paths, patient
+        self._told: dict[RowId, tuple[int, int]] = {}
         self.checked = self.overtaken = self.unread = 0
         self.broken: str | None = None
 
@@ -60,7 +60,7 @@ class Observer:
                     compression=None,
                 )
             )
-            while read_frame(self._connection.recv(timeout=PATIENCE_S)).type != self._feed.ready_type:
+            while _type_of(_decoded(self._connection.recv(timeout=PATIENCE_S))) != self._feed.ready_type:
                 pass
             self._thread = threading.Thread(target=self._watch, name="observer", daemon=True)
             self._thread.start()
@@ -94,7 +94,7 @@ class Observer:
         """Take a frame; once one could not be checked, the rest is only read: an unread connection cannot be closed."""
         try:
             if self.broken is None:
-                self._take(read_frame(text))
+                self._take(_decoded(text))
         except ConnectionClosed:
             raise
         except Exception as error:  # noqa: BLE001  # whatever the read met makes the invariant unchecked, and says so
@@ -103,26 +103,49 @@ class Observer:
                 return
             self.broken = f"{type(error).__name__}: {error}"
 
-    def _take(self, frame: Frame) -> None:
-        if frame.type == "ping":
+    def _take(self, frame: object) -> None:
+        if _type_of(frame) == "ping":
             self._connection.send('{"type":"pong"}')
-        elif frame.type == self._feed.event_type:
-            event = msgspec.json.decode(frame.data, type=ScoreUpdated)
+        elif _type_of(frame) == self._feed.event_type:
+            event = event_in(frame, self._feed.key_path, self._paths)
+            before, self._told[event.match_id] = self._told.get(event.match_id), event.scores
             row = self.platform.match_scores(event.match_id)
             self.checked += 1
-            self.overtaken += is_older(row, event)
+            self.overtaken += is_older(row, event, before)
 
 
-def read_frame(text: str | bytes) -> Frame:
-    """Return a decoded frame."""
-    return msgspec.json.decode(text, type=Frame)
+def _decoded(text: str | bytes) -> object:
+    decoded: object = msgspec.json.decode(text)
+    return decoded
 
 
-def is_older(row: MatchScores, event: ScoreUpdated) -> bool:
-    """Say whether the row shows a state before the event's: other scores, and not because a newer update came."""
-    if (row.participant1_score, row.participant2_score) == (
-        event.participant1_score,
-        event.participant2_score,
-    ):
+def _type_of(frame: object) -> object:
+    return at_path(frame, "type")
+
+
+def event_in(frame: object, key_path: str, paths: EventPaths) -> Event:
+    """Return what a frame says. Raises UsageError naming the path at which it has no such value."""
+
+    def read(path: str, kind: Any) -> Any:
+        try:
+            return msgspec.convert(at_path(frame, path), kind)
+        except msgspec.ValidationError as error:
+            raise tg.UsageError(
+                f"the event has nothing fitting at {path!r} ({error}): see [target.feed]"
+            ) from None
+
+    scores = read(paths.score1, int), read(paths.score2, int)
+    return Event(read(key_path, RowId), scores, read(paths.updated_at, datetime | None))
+
+
+def is_older(row: MatchScores, event: Event, before: tuple[int, int] | None) -> bool:
+    """Say whether the row shows a state before the event's: other scores, and not because a newer update came.
+
+    Where neither tells when it was updated, only the scores of the event `before` are known to be older.
+    """
+    shown = (row.participant1_score, row.participant2_score)
+    if shown == event.scores:
         return False
-    return row.updated_at is None or row.updated_at.isoformat() < event.updated_at
+    if row.updated_at is None or event.updated_at is None:
+        return shown == before
+    return row.updated_at < event.updated_at

@@ -54,12 +54,28 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
+class EventPaths:
+    """Where an event of the feed has a match's scores and the time of its update: dotted paths."""
+
+    score1: str = "data.participant1_score"
+    score2: str = "data.participant2_score"
+    updated_at: str = "data.updated_at"
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
-    """`absent` has the steps that the platform lacks, `skipped` the scenarios that cannot be played; each with why."""
+    """`absent` has the steps that the platform lacks, `skipped` the scenarios that cannot be played; each with why.
+
+    So many results of a match are submitted `together`, of which one may be accepted; with 1, each is on its own. If
+    they are `audited`, each that is accepted has its row in the audit log.
+    """
 
     rows: Rows
     absent: Mapping[str, str]
     skipped: Mapping[str, str]
+    event: EventPaths = EventPaths()
+    together: int = 1
+    audited: bool = True
 
     def rows_for(self, scenario: str) -> Rows:
         """Return the rows; a scenario that cannot be played is skipped."""

@@ -13,7 +13,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 VARIABLE = "TAILGUARD_FAULTS"
-SWITCHES = ("crossing_deadlock", "capacity", "state_guard", "event_before_commit")
+SWITCHES = ("crossing_deadlock", "number_collision", "capacity", "state_guard", "event_before_commit")
 SLOWINGS = ("delay_ms", "delay_pct", "tail", "error_rate")
 OPERATIONS = (
     "registration",
@@ -80,8 +80,11 @@ class Faults:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Faults":
-        """Read the variable TAILGUARD_FAULTS; nothing is switched on where it is not set."""
-        return cls.parse(environ.get(VARIABLE, ""))
+        """Read the variable TAILGUARD_FAULTS; nothing is on where it is not set. Raises ValueError naming it."""
+        try:
+            return cls.parse(environ.get(VARIABLE, ""))
+        except ValueError as error:
+            raise ValueError(f"{VARIABLE}: {error}") from None
 
     def has(self, switch: str) -> bool:
         """Tell whether a defect is on."""
@@ -128,15 +131,15 @@ def _slowing(word: str) -> Slowing:
     kind, _, amount = setting.partition("=")
     if kind not in SLOWINGS:
         known = ", ".join((*SWITCHES, *(f"{name}=…" for name in SLOWINGS)))
-        raise ValueError(f"{VARIABLE}: unknown fault {word!r}; known are {known}")
+        raise ValueError(f"unknown fault {word!r}; known are {known}")
     if operation and operation not in OPERATIONS:
-        raise ValueError(f"{VARIABLE}: unknown operation in {word!r}; known are {', '.join(OPERATIONS)}")
+        raise ValueError(f"unknown operation in {word!r}; known are {', '.join(OPERATIONS)}")
     share, _, factor = amount.partition("x") if kind == "tail" else ("1", "", amount)
     try:
         slowing = Slowing(kind, float(factor), operation or None, float(share))
     except ValueError:
         raise ValueError(
-            f"{VARIABLE}: {word!r} needs a number, such as delay_ms=50, delay_pct=10, tail=0.03x5 or error_rate=0.02"
+            f"{word!r} needs a number, such as delay_ms=50, delay_pct=10, tail=0.03x5 or error_rate=0.02"
         ) from None
     if kind == "error_rate":
         slowing = Slowing(kind, slowing.amount, slowing.operation, slowing.amount)
@@ -147,9 +150,9 @@ def _slowing(word: str) -> Slowing:
 def _check(slowing: Slowing, word: str) -> None:
     least = 1.0 if slowing.kind == "tail" else 0.0
     if not least <= slowing.amount < float("inf"):
-        raise ValueError(f"{VARIABLE}: {word!r}: the amount must be a finite number of at least {least:g}")
+        raise ValueError(f"{word!r}: the amount must be a finite number of at least {least:g}")
     if not 0.0 <= slowing.share <= 1.0:
-        raise ValueError(f"{VARIABLE}: {word!r}: a share lies between 0 and 1")
+        raise ValueError(f"{word!r}: a share lies between 0 and 1")
 
 
 def _wait_until_s(due_s: float) -> None:

@@ -37,7 +37,7 @@ class DeltaCrown:
         self.hub = Hub(self.tokens, Rooms(self.database).member)
         self.results = Results(self.database, faults, self._announce_score)
         self.certificates = Certificates(self.database, storage)
-        registrations = Registrations(self.database, check_capacity=not faults.has("capacity"))
+        registrations = Registrations(self.database, faults)
         transfers, histories = Transfers(self.database, faults), Histories(self.database)
         self._register = faults.around("registration", registrations.register)
         self._transfer = faults.around("economy_transfer", transfers.transfer)

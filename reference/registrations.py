@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg.errors import ForeignKeyViolation
+from psycopg.errors import ForeignKeyViolation, UniqueViolation
 
 from reference.connection import Connection
 from reference.database import Database
 from reference.errors import Conflict, Invalid, NotFound
+from reference.faults import Faults
 
 # NO KEY: others may still refer to the tournament (an audit row does), only registrations wait for one another.
 _LOCK = """
@@ -15,6 +16,14 @@ SELECT status, participant_count, max_participants FROM tournaments_tournament W
 """
 _ENTER = """
 INSERT INTO tournaments_registration (tournament_id, user_id, registered_at) VALUES ($1, $2, now())
+ON CONFLICT (tournament_id, user_id) DO NOTHING
+RETURNING id, registration_number, status, created_at
+"""
+# The defect of the numbers: the highest plus one, which two registrations at once both take.
+_ENTER_NUMBERED = """
+INSERT INTO tournaments_registration (tournament_id, user_id, registered_at, registration_number)
+SELECT $1, $2, now(), 'REG-' || coalesce(max(substring(registration_number FROM 5)::bigint), 0) + 1
+FROM tournaments_registration
 ON CONFLICT (tournament_id, user_id) DO NOTHING
 RETURNING id, registration_number, status, created_at
 """
@@ -54,18 +63,19 @@ FREE = Payment()
 
 
 class Registrations:
-    """Registers players. `check_capacity` is off only as a fault."""
+    """Registers players."""
 
-    def __init__(self, database: Database, *, check_capacity: bool = True) -> None:
+    def __init__(self, database: Database, faults: Faults) -> None:
         """Work on a database."""
         self._database = database
-        self._check_capacity = check_capacity
+        self._check_capacity = not faults.has("capacity")
+        self._enter = _ENTER_NUMBERED if faults.has("number_collision") else _ENTER
 
     def register(self, tournament_id: int, user_id: int, payment: Payment = FREE) -> Registration:
         """Enter a user. Raises NotFound, Invalid where it is not open, Conflict where it is full or entered already."""
         with self._database.transaction() as connection:
             self._lock(connection, tournament_id)
-            entered = _enter(connection, tournament_id, user_id)
+            entered = self._entered(connection, tournament_id, user_id)
             paid = connection.row(
                 _PAY,
                 entered[0],
@@ -92,13 +102,16 @@ class Registrations:
                 f"tournament {tournament_id} is full with {count} participants", code="TOURNAMENT_FULL"
             )
 
-
-def _enter(connection: Connection, tournament_id: int, user_id: int) -> tuple[int, str, str, datetime]:
-    try:
-        row = connection.row(_ENTER, tournament_id, user_id)
-    except ForeignKeyViolation:  # the tournament is locked, so it is the user who is missing
-        raise NotFound(f"there is no user {user_id}") from None
-    if row is None:
-        message = f"user {user_id} is already registered for tournament {tournament_id}"
-        raise Conflict(message, code="ALREADY_REGISTERED", status=400)
-    return row[0], row[1], row[2], row[3]
+    def _entered(
+        self, connection: Connection, tournament_id: int, user_id: int
+    ) -> tuple[int, str, str, datetime]:
+        try:
+            row = connection.row(self._enter, tournament_id, user_id)
+        except ForeignKeyViolation:  # the tournament is locked, so it is the user who is missing
+            raise NotFound(f"there is no user {user_id}") from None
+        except UniqueViolation:  # only a fault gives a number that is taken
+            raise Conflict("the registration number is taken", code="INTEGRITY_ERROR") from None
+        if row is None:
+            message = f"user {user_id} is already registered for tournament {tournament_id}"
+            raise Conflict(message, code="ALREADY_REGISTERED", status=400)
+        return row[0], row[1], row[2], row[3]

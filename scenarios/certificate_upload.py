@@ -12,12 +12,12 @@ from pathlib import Path
 import tailguard as tg
 from perf.certificate_pool import Certificates, read_back
 from perf.cutover.fallback import LOST_BY_S3, Fallback, open_fallback, why_none
-from perf.invariants import count_is
+from perf.invariants import Tables, count_is
 from perf.offer import Offer
 from perf.platform import REFUSALS, Certifies, RowId
 from perf.retries import counted
 from perf.store import Store, configured_store
-from tailguard.postgres import Postgres, Reader
+from tailguard.postgres import Postgres
 from tailguard.s3 import S3Server
 
 
@@ -67,14 +67,14 @@ def holds(
     platform: Certifies,
     certificates: Certificates,
     fallback: Fallback | None,
-    database: Reader,
+    database: Tables,
     samples: tg.Samples,
 ) -> Iterator[tg.Invariant]:
     """Every certificate that was acknowledged reads back unchanged, and its row knows its SHA-256."""
     lost, changed = certificates.read_all(platform)
     yield tg.expect("every acknowledged certificate reads back", 0, lost)
     yield tg.expect("every certificate keeps its SHA-256", 0, changed)
-    yield count_is(
+    yield from count_is(
         database,
         "every acknowledged certificate has its row",
         "SELECT count(*) FROM tournament_engine_certificate_certificate WHERE id = ANY(%s)",

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import tailguard as tg
-from perf.invariants import count_is
+from perf.invariants import Tables, count_is
 from perf.offer import Offer
 from perf.platform import REFUSALS, RowId, Transfers
 from perf.retries import counted
-from tailguard.postgres import Reader
 
 CROSSING_EVERY = 4
 REPLAY_EVERY = 50
@@ -81,7 +80,7 @@ def orders(offer: Offer, run: tg.Run) -> Orders:
 
 
 @tg.fixture
-def opening_money(database: Reader) -> object:
+def opening_money(database: Tables) -> object:
     """How much money there is before the first transfer."""
     return database.value(MONEY)
 
@@ -106,18 +105,18 @@ def economy_transfer(
 
 @economy_transfer.invariants
 def holds(
-    database: Reader, orders: Orders, opening_money: object, samples: tg.Samples
+    database: Tables, orders: Orders, opening_money: object, samples: tg.Samples
 ) -> Iterator[tg.Invariant]:
     """Money is conserved, the ledger explains every balance and every answer, and nobody deadlocked."""
     yield tg.expect("money is conserved", opening_money, database.value(MONEY))
-    yield count_is(
+    yield from count_is(
         database,
         "every balance is the sum of its ledger",
         """SELECT count(*) FROM economy_deltacrownwallet w
            LEFT JOIN (SELECT wallet_id, sum(amount) total FROM economy_economytransaction GROUP BY wallet_id) ledger
            ON ledger.wallet_id = w.id WHERE w.cached_balance <> coalesce(ledger.total, 0)""",
     )
-    yield count_is(
+    yield from count_is(
         database,
         "no balance is below zero",
         "SELECT count(*) FROM economy_deltacrownwallet WHERE cached_balance < 0 AND NOT allow_overdraft",
@@ -127,7 +126,7 @@ def holds(
     credited = database.value(transfers, f"{orders.run_id}-%\\_credit")
     yield tg.expect("every transfer has both its rows", debited, credited)
     # Warm-up made some too; a replay is acknowledged without rows of its own.
-    yield count_is(
+    yield from count_is(
         database,
         "every acknowledged transfer has its rows",
         "SELECT greatest(0, %s - count(*)) FROM economy_economytransaction WHERE idempotency_key LIKE %s",

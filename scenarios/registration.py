@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import tailguard as tg
-from perf.invariants import count_is
+from perf.invariants import Tables, count_is
 from perf.offer import Offer
 from perf.platform import REFUSALS, Registers, RowId
-from tailguard.postgres import Reader
 
 HOT_EVERY = 10
 FULL_EVERY = 25
@@ -77,32 +76,32 @@ def registration(it: tg.Iteration, platform: Registers, entries: Entries) -> Non
 
 
 @registration.invariants
-def holds(database: Reader, samples: tg.Samples) -> Iterator[tg.Invariant]:
+def holds(database: Tables, samples: tg.Samples) -> Iterator[tg.Invariant]:
     """Capacity, uniqueness, completeness."""
-    yield count_is(
+    yield from count_is(
         database,
         "no tournament is over its capacity",
         f"SELECT count(*) {TOURNAMENTS_AND_ENTRIES} WHERE max_participants < coalesce(entries, 0)",
     )
-    yield count_is(
+    yield from count_is(
         database,
         "nobody is registered twice",
         """SELECT count(*) FROM (SELECT 1 FROM tournaments_registration
            GROUP BY tournament_id, user_id HAVING count(*) > 1) twice""",
     )
-    yield count_is(
+    yield from count_is(
         database,
         "every registration has its payment row",
         """SELECT count(*) FROM tournaments_registration r
            LEFT JOIN tournaments_paymentverification p ON p.registration_id = r.id WHERE p.id IS NULL""",
     )
-    yield count_is(
+    yield from count_is(
         database,
         "every tournament's counter agrees with its rows",
         f"SELECT count(*) {TOURNAMENTS_AND_ENTRIES} WHERE participant_count <> coalesce(entries, 0)",
     )
     # Warm-up joined some too, so the rows may be more than the acknowledged samples, never fewer.
-    yield count_is(
+    yield from count_is(
         database,
         "every acknowledged registration has a row",
         """SELECT greatest(0, %s - count(*)) FROM tournaments_registration r

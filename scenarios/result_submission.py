@@ -2,17 +2,17 @@
 
 Who: one participant of each match. What: an update with an optimistic version check; a stale version is refused
 cleanly. Data: a pool of matches, each submitted again and again with the version its last submission returned;
-every fiftieth arrival sends a stale one on purpose, as a phone with an old page would.
+every fiftieth arrival sends a stale one on purpose, as a phone with an old page would. Where a mapping says
+`together = 2`, two results of a match are submitted at one instant instead, and one of them may be accepted.
 """
 
 from collections.abc import Iterator, Sequence
 
 import tailguard as tg
-from perf.invariants import count_is
+from perf.invariants import Tables, count_is
 from perf.matches import FIRST_VERSION, Matches
 from perf.offer import Offer, Played
 from perf.platform import REFUSALS, SubmitsResults
-from tailguard.postgres import Reader
 
 STALE_EVERY = 50
 
@@ -29,18 +29,36 @@ def matches(played: Sequence[Played], shard: tg.Shard) -> Matches:
     return Matches(played[shard.index :: shard.count])
 
 
+@tg.fixture
+def together(offer: Offer) -> int:
+    """How many results of a match are submitted at one instant; one of them may be accepted."""
+    return offer.together
+
+
 # One in fifty is stale on purpose.
 @tg.scenario(rate="100/s", steps=["submit"], refusals=REFUSALS, slo=["refusal rate <= 6%"])
-def result_submission(it: tg.Iteration, platform: SubmitsResults, matches: Matches) -> None:
+def result_submission(it: tg.Iteration, platform: SubmitsResults, matches: Matches, together: int) -> None:
     """Submit."""
+    if together > 1:
+        it.step("submit", matches.at(it.number).submit_together, it, platform, together)
+        return
     stale = it.number % STALE_EVERY == STALE_EVERY - 1
     it.step("submit", matches.at(it.number).submit, platform, it.number, stale=stale)
 
 
 @result_submission.invariants
-def holds(database: Reader, matches: Matches, samples: tg.Samples) -> Iterator[tg.Invariant]:
+def holds(database: Tables, matches: Matches, offer: Offer, samples: tg.Samples) -> Iterator[tg.Invariant]:
     """One winner of each state change, and every acknowledged one in the audit log."""
-    yield count_is(
+    if not offer.audited:
+        yield from count_is(
+            database,
+            "no version of a match has two winners",
+            """SELECT count(*) FROM (SELECT FROM tournaments_auditlog WHERE match_id = ANY(%s)
+                   AND from_version IS NOT NULL GROUP BY match_id, from_version HAVING count(*) > 1) twice""",
+            matches.ids,
+        )
+        return
+    yield from count_is(
         database,
         "each version of a match has one winner",
         """SELECT count(*) FROM (
@@ -54,7 +72,7 @@ def holds(database: Reader, matches: Matches, samples: tg.Samples) -> Iterator[t
         FIRST_VERSION,
     )
     # Warm-up submitted some too, so the changes may be more than the acknowledged samples, never fewer.
-    yield count_is(
+    yield from count_is(
         database,
         "every acknowledged result is in the audit log",
         "SELECT greatest(0, %s - count(*)) FROM tournaments_auditlog WHERE match_id = ANY(%s)",

@@ -66,7 +66,7 @@ def observer(platform: Broadcasts, feed: Feed, offer: Offer, run: tg.Run) -> Ite
         yield None
         return
     assert isinstance(platform, ReadsScores)
-    with Observer(feed, platform, patient=bool(run.faults)) as observer:
+    with Observer(feed, platform, offer.event, patient=bool(run.faults)) as observer:
         yield observer
 
 

@@ -18,7 +18,7 @@ from perf.mapping.target import POOL_OF_STEP, STEPS, TargetMapping
 from perf.offer import Rows
 from perf.platform import RefusedError, RowId
 from tailguard.http import Answered, HttpConnections
-from tailguard.postgres import connect
+from tailguard.postgres import connect, for_session
 from tailguard.websocket import BroadcastLostError, Subscribers
 
 # A welcome later than this, before any load, means that subscribers will time out under it.
@@ -174,7 +174,7 @@ class Preflight:
         if not self._dsn:
             return Check("connections", "skip", "no --dsn was given")
         try:
-            with connect(self._dsn) as connection:
+            with connect(for_session(self._dsn, read_only=True)) as connection:
                 row = connection.execute(
                     "SELECT pg_catalog.current_setting('max_connections')::int, pg_catalog.count(*)"
                     " FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'"

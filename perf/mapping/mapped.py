@@ -2,20 +2,22 @@
 
 import http.client
 import urllib.parse
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from perf.adapters.http import Entry, Note, StoredCertificate, SubmittedResult
 from perf.mapping.login import Credential
-from perf.mapping.pools import Pool
+from perf.mapping.pools import MATCHES, Pool
 from perf.mapping.target import Step, TargetMapping
 from perf.mapping.template import Row, Values, fill, fill_text, fill_texts
 from perf.platform import MatchScores, RefusedError, RowId
 from tailguard.http import Answered, Exchange
-from tailguard.websocket import Feed
+from tailguard.websocket import Feed, at_path
 
 T = TypeVar("T")
 _NOBODY = Credential({})
@@ -29,6 +31,14 @@ class UnexpectedStatusError(Exception):
 
 class PoolExhaustedError(Exception):
     """A pool whose rows may be used once has none left."""
+
+
+class AcceptedFullError(Exception):
+    """A tournament that is full by its pool took somebody in."""
+
+
+class AnswerFieldError(Exception):
+    """An answer lacks a field that the mapping names, or has something else there."""
 
 
 class Throttled(Exception):  # noqa: N818  # named as the answer reads, like reference.errors.Throttled
@@ -66,7 +76,12 @@ class MappedPlatform:
         self._pools, self._credentials = pools, credentials
         self._connections, self._note = connections, note
         self._rows = {name: pool.by_id() for name, pool in pools.items()}
-        self._left = {name: {row["id"] for row in pool.rows} for name, pool in pools.items() if pool.once}
+        together = mapping.steps["submit"].together if "submit" in mapping.steps else 1
+        self._left = {
+            name: Counter({row["id"]: together if name in MATCHES else 1 for row in pool.rows})
+            for name, pool in pools.items()
+            if pool.once
+        }
 
     def use(self, credentials: Sequence[Credential]) -> None:
         """Use these credentials from now on."""
@@ -78,6 +93,10 @@ class MappedPlatform:
             self._take("users", self._user(user_id)["id"])
         tournament = self._row("tournaments", tournament_id) or self._row("full_tournaments", tournament_id)
         self._ask("register", {"tournament": tournament}, user=user_id)
+        if tournament_id in self._rows.get("full_tournaments", {}):
+            raise AcceptedFullError(
+                f"tournament {tournament_id} is full by [target.pools.full_tournaments], and took user {user_id} in"
+            )
         return Entry(user_id)
 
     def submit_result(
@@ -93,7 +112,12 @@ class MappedPlatform:
     def match_scores(self, match_id: RowId) -> MatchScores:
         """Read a match as committed."""
         match = self._row(self._pool_of(match_id), match_id)
-        return msgspec.json.decode(self._ask("match_scores", {"match": match}), type=MatchScores)
+        step, answer = self._mapping.steps["match_scores"], self._ask("match_scores", {"match": match})
+        return MatchScores(
+            _field("match_scores", answer, "score1", step.score1, int),
+            _field("match_scores", answer, "score2", step.score2, int),
+            _field("match_scores", answer, "updated_at", step.updated_at, datetime | None),
+        )
 
     def transfer(self, from_wallet: RowId, to_wallet: RowId, amount: int, key: str) -> Tried:
         """Move coins once."""
@@ -109,8 +133,7 @@ class MappedPlatform:
         """Store a rendered certificate."""
         values: Values = {"registration": self._row("registrations", registration_id), "kind": kind}
         answer = self._ask("upload", values, raw=body)
-        names = msgspec.json.decode(answer, type=dict[str, msgspec.Raw])
-        identity = msgspec.json.decode(names[self._mapping.steps["upload"].id], type=RowId)
+        identity: RowId = _field("upload", answer, "id", self._mapping.steps["upload"].id, RowId)
         return StoredCertificate(identity, retries=_told(answer).retries)
 
     def read_presigned(self, certificate_id: RowId) -> bytes:
@@ -119,8 +142,7 @@ class MappedPlatform:
         field = self._mapping.steps["presigned_read"].link
         if not field:
             return content
-        names = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-        link = urlsplit(msgspec.json.decode(names[field], type=str))
+        link = urlsplit(_field("presigned_read", content, "link", field, str))
         status, headers, body = self._connections.exchange(link, "GET", f"{link.path}?{link.query}", None, {})
         if status != http.client.OK:
             raise self._unexpected(Answered("presigned_read link", status, headers, body))
@@ -187,11 +209,11 @@ class MappedPlatform:
         left = self._left.get(pool)
         if left is None:
             return
-        if row_id not in left:
+        if not left[row_id]:
             why = f"pool {pool}: row {row_id} may be used once and came again; give it more rows"
             self._note("pool_exhausted", why)
             raise PoolExhaustedError(why)
-        left.discard(row_id)
+        left[row_id] -= 1
 
     def _user(self, number: int) -> Row:
         users = self._pools.get("users")
@@ -219,6 +241,16 @@ def _told(answer: bytes) -> Tried:
         return msgspec.json.decode(answer, type=Tried)
     except msgspec.DecodeError:
         return Tried()
+
+
+def _field(step: str, answer: bytes, key: str, path: str, kind: Any) -> Any:
+    """Return the value that a step's answer has at a path. Raises AnswerFieldError naming the key that says so."""
+    try:
+        return msgspec.convert(at_path(msgspec.json.decode(answer), path), kind)
+    except msgspec.DecodeError as error:  # not JSON, or a value of another kind
+        raise AnswerFieldError(
+            f"{step}: its answer has no {path!r} as expected ({error}): say where with {key} = in [target.steps.{step}]"
+        ) from None
 
 
 def _body(step: Step, raw: bytes | None, values: Values) -> tuple[bytes | None, str]:

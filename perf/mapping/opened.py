@@ -11,7 +11,7 @@ from perf.mapping.mapped import MappedPlatform
 from perf.mapping.pools import Pool, read_pools, rows_of_pools
 from perf.mapping.target import STEPS, TargetMapping
 from perf.mapping.template import Row
-from perf.offer import Offer
+from perf.offer import EventPaths, Offer
 from perf.platform import NEEDED
 from tailguard.http import Exchange
 
@@ -31,7 +31,15 @@ class MappedTarget:
     def offer(self) -> Offer:
         """Return the rows of its pools, and which steps and scenarios it cannot serve."""
         absent = {step: why for step in STEPS if (why := self.mapping.why_absent(step))}
-        return Offer(rows_of_pools(self.pools), absent, self.mapping.skipped(NEEDED))
+        feed, submit = self.mapping.feed, self.mapping.steps.get("submit")
+        return Offer(
+            rows_of_pools(self.pools),
+            absent,
+            self.mapping.skipped(NEEDED),
+            event=feed.event if feed else EventPaths(),
+            together=submit.together if submit else 1,
+            audited=False,  # some routes write no such row
+        )
 
     @contextmanager
     def platform(self, connections: Exchange, note: Note) -> Iterator[MappedPlatform]:

@@ -13,6 +13,8 @@ from perf.platform import RowId
 
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _WHOLE = re.compile(r"-?(0|[1-9]\d*)")
+# Whose rows results are submitted for.
+MATCHES = ("matches", "broadcast_matches")
 # A hot pair, and one that nobody else uses.
 LEAST_WALLETS = 4
 POOLS = (

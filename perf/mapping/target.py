@@ -4,7 +4,7 @@ docs/examples/deltacrown.toml has every part of it, explained.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import tailguard as tg
@@ -20,11 +20,12 @@ from perf.mapping.tables import (
     texts_in,
 )
 from perf.mapping.template import Json, places
+from perf.offer import EventPaths
 from perf.platform import NEEDED
 from tailguard.http import Tls, tls_in
 
 # What a step may say of itself, and what each of ours has to fill its places with.
-_STEP_KEYS = (
+STEP_KEYS = (
     "method",
     "path",
     "body",
@@ -37,6 +38,8 @@ _STEP_KEYS = (
     "link",
     "user",
 )
+# What one of ours may say beside them.
+KEYS_OF = {"submit": ("together",), "match_scores": ("score1", "score2", "updated_at")}
 _PLACES = {
     "register": {"user", "tournament"},
     "submit": {"user", "match", "score1", "score2"},
@@ -64,7 +67,7 @@ _POOLS = {
     "economy_transfer": "wallets",
     "certificate_upload": "registrations",
 }
-_TOP_KEYS = (
+TOP_KEYS = (
     "url",
     "health",
     "headers",
@@ -77,7 +80,19 @@ _TOP_KEYS = (
     "feed",
     "absent",
 )
-_FEED_KEYS = ("path", "origin", "headers", "ready_type", "event_type", "key_path")
+FEED_KEYS = (
+    "path",
+    "origin",
+    "headers",
+    "ready_type",
+    "event_type",
+    "key_path",
+    "score1",
+    "score2",
+    "updated_at",
+)
+# Each is a thread of every user.
+MOST_TOGETHER = 16
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -85,8 +100,9 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 class Step:
     """One request. `conflict_if` lists (status, text of the body) that mean a clean refusal, as `conflict` does.
 
-    `id` is the field of the answer with the new row's id, `link` the one with a link to follow, `user` the user pool's
-    row (by number) that asks if the step itself names nobody.
+    `id` is the dotted path of the new row's id in the answer, `link` that of a link to follow, `score1`, `score2` and
+    `updated_at` those of a match's state; `user` is the user pool's row (by number) that asks if the step itself names
+    nobody. So many requests for one row start `together`, of which one may be accepted.
     """
 
     method: str
@@ -100,11 +116,15 @@ class Step:
     id: str
     link: str
     user: int
+    together: int
+    score1: str
+    score2: str
+    updated_at: str
 
 
 @dataclass(frozen=True, slots=True)
 class FeedMapping:
-    """The WebSocket; an `origin` of "" is the host itself."""
+    """The WebSocket; an `origin` of "" is the host itself. `event` says where an event has a match's state."""
 
     path: str
     origin: str
@@ -112,6 +132,7 @@ class FeedMapping:
     ready_type: str
     event_type: str
     key_path: str
+    event: EventPaths
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +192,7 @@ def load_mapping(path: Path) -> TargetMapping | None:
 def parse_mapping(table: Table, source: str, folder: Path) -> TargetMapping:
     """Return the mapping of a [target] table; see `load_mapping`."""
     where = f"{source}: [target]"
-    table_of(table, where, _TOP_KEYS)
+    table_of(table, where, TOP_KEYS)
     absent = texts_in(table, "absent", where)
     table_of(absent, f"{source}: [target.absent]", (*STEPS, "feed"))
     steps = table_of(table.get("steps", {}), f"{source}: [target.steps]", STEPS)
@@ -197,7 +218,7 @@ def parse_mapping(table: Table, source: str, folder: Path) -> TargetMapping:
 def _step(name: str, value: Json, where: str) -> Step:
     if not isinstance(value, dict):
         raise tg.UsageError(f"{where} is {value!r}; it is a table with method and path")
-    table = table_of(value, where, _STEP_KEYS)
+    table = table_of(value, where, (*STEP_KEYS, *KEYS_OF.get(name, ())))
     method, path = text_in(table, "method"), text_in(table, "path")
     if method not in METHODS:
         raise tg.UsageError(f"{where}: method is {method!r}; write one of {', '.join(METHODS)}")
@@ -220,7 +241,18 @@ def _step(name: str, value: Json, where: str) -> Step:
         text_in(table, "id", "id"),
         text_in(table, "link"),
         int(number_in(table, "user", 0, where)),
+        _together(table, where),
+        text_in(table, "score1", "participant1_score"),
+        text_in(table, "score2", "participant2_score"),
+        text_in(table, "updated_at", "updated_at"),
     )
+
+
+def _together(table: Table, where: str) -> int:
+    count = number_in(table, "together", 1, where)
+    if not MOST_TOGETHER >= count >= 1:
+        raise tg.UsageError(f"{where}: together is {count}; give a number from 1 to {MOST_TOGETHER}")
+    return int(count)
 
 
 def _conflict_if(value: Json, where: str) -> tuple[tuple[int, str], ...]:
@@ -236,7 +268,7 @@ def _list(value: Json) -> list[Json]:
 
 
 def _feed(value: Json, where: str) -> FeedMapping:
-    table = table_of(value, where, _FEED_KEYS)
+    table = table_of(value, where, FEED_KEYS)
     return FeedMapping(
         text_in(table, "path"),
         text_in(table, "origin"),
@@ -244,4 +276,5 @@ def _feed(value: Json, where: str) -> FeedMapping:
         text_in(table, "ready_type", "connection_established"),
         text_in(table, "event_type", "score_updated"),
         text_in(table, "key_path", "data.match_id"),
+        EventPaths(**{name: text_in(table, name, default) for name, default in asdict(EventPaths()).items()}),
     )

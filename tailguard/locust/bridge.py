@@ -197,12 +197,14 @@ class Bridge:
     def _watch(self, run: RunHooks, master: Master) -> None:
         """Look at the samples now and then, and end the run once everything is decided."""
         cost_s = 0.0
-        while self._master is master and master.closed_ns is None:
+        while True:
             gevent.sleep(max(1.0, LOOK_SHARE * cost_s))
+            if self._master is not master or master.closed_ns is not None:
+                return  # its samples are handed over: a look now would find, and save, none
             began_s = time.monotonic()
             decided = master.went_ns is not None and run.look(master)
             cost_s = time.monotonic() - began_s
-            if decided and master.closed_ns is None:
+            if decided:
                 self._ended = ScenarioEnded.DECIDED
                 _say("Every objective is decided: ending the run.")
                 (self._runner.quit if self._options.headless else self._runner.stop)()

@@ -21,6 +21,13 @@ def add_options(parser: Any) -> None:
             f"--tailguard-{name}", env_var=variable(name), include_in_web_ui=False, help=about
         )
     parser.add_argument(
+        "--tailguard-dsn",
+        env_var=variable("dsn"),
+        is_secret=True,
+        include_in_web_ui=False,
+        help="The target's PostgreSQL, read-only, to check what must hold in it",
+    )
+    parser.add_argument(
         "--tailguard-set",
         env_var=variable("set"),
         action="append",
@@ -59,7 +66,7 @@ def variable(name: str) -> str:
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """What chooses the configuration: a profile, files, single values as KEY=VALUE, and where the target is.
 
-    `target` is the file that describes it.
+    `target` is the file that describes it, `dsn` its database.
     """
 
     profile: str | None = None
@@ -68,6 +75,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     objectives: str | None = None
     target: str | None = None
     host: str | None = None
+    dsn: str | None = None
 
 
 def selection(options: Any, host: str | None) -> Selection:
@@ -79,4 +87,5 @@ def selection(options: Any, host: str | None) -> Selection:
         objectives=options.tailguard_objectives,
         target=options.tailguard_target,
         host=host or None,
+        dsn=options.tailguard_dsn,
     )

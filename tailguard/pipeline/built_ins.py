@@ -8,7 +8,9 @@ from tailguard.config.merge import Config
 from tailguard.http.connections import Exchange, HttpConnections
 from tailguard.http.tls import read_tls
 from tailguard.pipeline.parts import Parts
+from tailguard.postgres.location import ANSWER_WITHIN_S, connect
 from tailguard.postgres.reader import Postgres
+from tailguard.postgres.session import for_session
 from tailguard.s3.store import S3Server
 from tailguard.suite.fixture import Fixture, fixture, given
 from tailguard.suite.plan import Table
@@ -29,9 +31,9 @@ def built_ins(
 
     @fixture(scope="run")
     def postgres() -> Postgres:
-        """The run's database; it has a schema of its own."""
+        """The run's database; it has a schema of its own. A target's, if a DSN names it, can only be read."""
         if target.url:
-            return NOT_OURS
+            return targets_database(config)
         found = parts.open_database()
         return Postgres(found.conninfo, found.schema, found.version, found.source)
 
@@ -51,6 +53,18 @@ def built_ins(
         s3,
     )
     return {each.name: each for each in found}
+
+
+def targets_database(config: Config) -> Postgres:
+    """Return the database behind a target, to be read. Raises DatabaseError if it cannot be reached."""
+    options = config.database
+    if not options.dsn:
+        return NOT_OURS
+    schemas = [options.schema] if options.schema else []
+    conninfo = for_session(options.dsn, *schemas, read_only=True)
+    with connect(conninfo, answer_within_s=ANSWER_WITHIN_S) as connection:
+        version = connection.info.parameter_status("server_version") or "unknown"
+    return Postgres(conninfo, options.schema, version.split()[0], "yours")
 
 
 def _folder() -> Iterator[Path]:

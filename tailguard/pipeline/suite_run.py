@@ -112,6 +112,9 @@ class SuiteRun:
             )
             self.run.put_doubts([*self.run.record.doubts, *unsettled])
             self.run.save()
+        known = self.run.record.doubts
+        noted = (each for each in doubts_of_notes(self.ready.run.notes) if each not in known)
+        self.run.put_doubts([*known, *noted])  # what the invariants noted
         prove_migrations(self.run, self.ready.parts, self.config)
         return Ended.COMPLETE, None
 

@@ -15,7 +15,10 @@ _DEADLOCKS = "SELECT deadlocks FROM pg_catalog.pg_stat_database WHERE datname = 
 
 @dataclass(frozen=True, slots=True)
 class Postgres(Withheld):
-    """A run's database, of scope "run". `conninfo` is "" if it is the target's own and not ours to read."""
+    """A run's database, of scope "run".
+
+    That of a target is the target's own: its sessions only read, and `conninfo` is "" if no DSN says where it is.
+    """
 
     conninfo: str = field(repr=False)  # with the password and the search path
     schema: str

@@ -18,6 +18,8 @@ SETTINGS = {
 }
 # Likewise, of newer servers: (first major version, setting, value).
 NEWER_SETTINGS = ((17, "transaction_timeout", "0"),)
+# Of a database that is somebody else's: whatever runs in the session, the server refuses to write.
+READ_ONLY = {"default_transaction_read_only": "on"}
 # psycopg writes and reads text by it, and the server converts; a role may prefer one that lacks our letters.
 ENCODING = "UTF8"
 # For reading the catalogue: here nobody else can place a function or an operator that fits a call better than
@@ -25,13 +27,15 @@ ENCODING = "UTF8"
 CATALOGUE = ("pg_catalog", "pg_temp")
 
 
-def for_session(conninfo: str, *schemas: str, major: int = 0) -> str:
+def for_session(conninfo: str, *schemas: str, major: int = 0, read_only: bool = False) -> str:
     """Return `conninfo` with our settings, and with `schemas` as its search path if any are given.
 
-    `major` is the server's version, if it is known by now.
+    `major` is the server's version, if it is known by now. A `read_only` session can change nothing.
     """
     known = str(conninfo_to_dict(conninfo).get("options") or os.environ.get("PGOPTIONS", ""))
     settings = SETTINGS | newer_settings(major)
+    if read_only:
+        settings |= READ_ONLY
     if schemas:
         settings["search_path"] = ",".join(quoted(schema) for schema in schemas)
     added = [f"-c {name}={_escaped(value)}" for name, value in settings.items()]

@@ -14,8 +14,8 @@ REMEMBERED_EVENTS = 4096
 JOINING_NS = 250_000_000
 
 
-def field(frame: Any, path: str) -> Any:
-    """Return the value at a dotted path of a decoded frame, None where it is missing."""
+def at_path(frame: Any, path: str) -> Any:
+    """Return the value at a dotted path of what was decoded from JSON, None if it is missing."""
     for name in path.split("."):
         frame = frame.get(name) if isinstance(frame, dict) else None
     return frame
@@ -107,7 +107,7 @@ class Audience:
             return None
         self.numbered += 1
         event = self.events[payload] = Event(
-            field(frame, self.task.feed.key_path), payload, self.numbered, now_ns, self._expected(now_ns)
+            at_path(frame, self.task.feed.key_path), payload, self.numbered, now_ns, self._expected(now_ns)
         )
         if len(self.events) > REMEMBERED_EVENTS:
             forgotten = self.events.pop(next(iter(self.events)))

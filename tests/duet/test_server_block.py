@@ -64,7 +64,7 @@ def test_a_mapped_server_is_measured_and_its_unread_database_said(other: Any, tm
     [doubt] = found.doubts
     assert (doubt.kind, doubt.measured) == (
         "invariants_unchecked",
-        "the target's database is not ours to read",
+        "no DSN says where the target's database is",
     )
     assert (found.platform, found.plans) == ("there", {})
 

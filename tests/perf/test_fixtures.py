@@ -136,7 +136,7 @@ def test_a_run_of_a_target_elsewhere_starts_nothing_and_reads_no_database(tmp_pa
     run = Run("r1", 7)
     given = built_ins(tmp_path, target=Target("http://127.0.0.1:1"), run=run)
     with bound("certificate_upload", given) as scenario:
-        assert scenario.unchecked == "the target's database is not ours to read"
+        assert scenario.unchecked == "no DSN says where the target's database is"
     assert "no local disk" in run.notes["certificate_upload.fallback_read"]
 
 

@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from perf.commands.preflight import preflight
 from perf.mapping.login import Credential, LoginError, log_in, login_of
-from perf.mapping.mapped import PoolExhaustedError, Throttled
+from perf.mapping.mapped import AcceptedFullError, AnswerFieldError, PoolExhaustedError, Throttled
 from perf.mapping.opened import open_target, users_of
-from perf.mapping.pools import read_pools, rows_of_pools
-from perf.mapping.target import load_mapping
+from perf.mapping.pools import POOLS, read_pools, rows_of_pools
+from perf.mapping.target import FEED_KEYS, KEYS_OF, STEP_KEYS, TOP_KEYS, load_mapping
 from perf.mapping.template import fill, with_environment
 from perf.platform import NEEDED, STEPS, RefusedError
 from tailguard.base.errors import UsageError
@@ -170,7 +170,7 @@ def test_a_scenario_plays_at_a_mapped_target_and_its_invariants_are_not_checked(
     with bound("economy_transfer", built_ins(tmp_path, target=target, run=run)) as scenario:
         measured, _ = play(scenario, 20)
     assert int(measured.samples.ok("transfer").sum()) == 20
-    assert scenario.unchecked == "the target's database is not ours to read"
+    assert scenario.unchecked == "no DSN says where the target's database is"
     assert sum(other[1].balances.values()) == 100 * len(other[1].balances)
 
 
@@ -344,3 +344,54 @@ def test_preflight_names_a_host_that_speaks_no_tls(other, tmp_path):
     done = CliRunner().invoke(preflight, words, standalone_mode=False)
     assert done.output.startswith("FAILED   health")
     assert "SSL" in done.output
+
+
+def test_the_reference_page_has_every_pool_and_every_key_of_a_step_and_of_the_feed(pytestconfig):
+    page = (pytestconfig.rootpath / "docs" / "reference" / "mapping.md").read_text(encoding="utf-8")
+    keys = {*POOLS, *STEP_KEYS, *FEED_KEYS, *(key for keys in KEYS_OF.values() for key in keys), *TOP_KEYS}
+    assert {key for key in keys if f"`{key}`" not in page} == {"feed", "pools", "steps"}  # they are headings
+
+
+def test_a_matchs_state_is_read_where_the_mapping_says(other, tmp_path):
+    text = MAPPING + (
+        '[target.steps.match_scores]\nmethod = "GET"\npath = "/games/{match.id}"\n'
+        'score1 = "sides.A.score"\nscore2 = "sides.B.score"\nupdated_at = "at"\n'
+    )
+    with asked(other[0], write_mapping(tmp_path, text), print) as platform:
+        platform.submit_result(501, 0, 3, 1, 1)
+        scores = platform.match_scores(501)
+    assert (scores.participant1_score, scores.participant2_score) == (3, 1)
+    assert scores.updated_at.isoformat() == "2026-11-29T12:00:00+00:00"
+
+
+def test_an_answer_without_the_field_names_the_key_that_says_where_it_is(other, tmp_path):
+    text = MAPPING + '[target.steps.match_scores]\nmethod = "GET"\npath = "/games/{match.id}"\n'
+    with asked(other[0], write_mapping(tmp_path, text), print) as platform:
+        platform.submit_result(501, 0, 3, 1, 1)
+        with pytest.raises(
+            AnswerFieldError, match=r"no 'participant1_score' as expected .* with score1 = in \[target"
+        ):
+            platform.match_scores(501)
+
+
+def test_who_is_let_into_a_full_tournament_is_an_error(other, tmp_path):
+    text = MAPPING.replace(
+        "[target.pools.matches]", '[target.pools.full_tournaments]\nfile = "cups.csv"\n[target.pools.matches]'
+    )
+    with (
+        asked(other[0], write_mapping(tmp_path, text), print) as platform,
+        pytest.raises(
+            AcceptedFullError, match=r"7 is full by \[target.pools.full_tournaments\], and took user 0 in"
+        ),
+    ):
+        platform.register(7, 0)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_results_submitted_together_draw_on_a_match_once(other, tmp_path, count):
+    text = MAPPING.replace("expect = [204]", f"expect = [204]\ntogether = {count}")
+    with asked(other[0], write_mapping(tmp_path, text), lambda *_: None) as platform:
+        for _ in range(count):
+            platform.submit_result(501, 0, 3, 1)
+        with pytest.raises(PoolExhaustedError):
+            platform.submit_result(501, 0, 3, 1)

@@ -1,12 +1,13 @@
 """Faults: off by default, read strictly, and each slowing slows what it names and nothing else."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.errors import Unavailable
+from reference.errors import Conflict, Unavailable
 from reference.faults import OPERATIONS, SWITCHES, Faults, Slowing
 
 
@@ -176,3 +177,29 @@ def test_a_late_waking_adds_nothing_to_a_delay(monkeypatch, fault, factor, took_
 
     Faults.parse(fault).around("registration", operation)()
     assert clock.now_s == pytest.approx(took_s * factor, rel=0.001, abs=1e-5)
+
+
+def test_a_mistake_in_the_variable_names_it_once():
+    with pytest.raises(ValueError, match=r"^TAILGUARD_FAULTS: unknown fault 'capcity'"):
+        Faults.from_environment({"TAILGUARD_FAULTS": "capcity"})
+
+
+def test_with_numbers_that_collide_registrations_at_once_are_refused(faulty, crown, seeded, fresh):
+    users = [seeded.users[-1 - next(fresh)] for _ in range(8)]
+
+    def refusals(platform, tournament):
+        def enters(user):
+            try:
+                platform.register(tournament, user)
+            except Conflict as refused:
+                return refused.code
+            return "entered"
+
+        with ThreadPoolExecutor(8) as clients:
+            return set(clients.map(enters, users))
+
+    assert refusals(crown, seeded.open_tournaments[0]) == {"entered"}
+    platform = faulty("number_collision")
+    with ThreadPoolExecutor(2) as halls:
+        found = set().union(*halls.map(lambda each: refusals(platform, each), seeded.open_tournaments[1:5]))
+    assert "INTEGRITY_ERROR" in found

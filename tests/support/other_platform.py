@@ -35,6 +35,7 @@ class Handler(BaseHTTPRequestHandler):
                 "/enter": self.form,
                 r"/scrolls/(\w+)": self.read_scroll,
                 r"/raw/(\w+)": self.raw,
+                r"/games/(\d+)": self.read_game,
             }
         )
 
@@ -111,6 +112,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(403, {})
         self.server.state.results[int(game)] = fields["home"], fields["away"]
         return self.reply(204, b"")
+
+    def read_game(self, game):
+        home, away = self.server.state.results[int(game)]
+        sides = {"A": {"score": int(home)}, "B": {"score": int(away)}}
+        return self.reply(200, {"sides": sides, "at": "2026-11-29T12:00:00Z"})
 
     def move(self):
         if self.who() is None:

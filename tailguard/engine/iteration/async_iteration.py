@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from math import isfinite
 from types import FrameType
-from typing import ParamSpec, TypeVar, overload
+from typing import NoReturn, ParamSpec, TypeVar, overload
 
 from tailguard.base.errors import UsageError
 from tailguard.engine.iteration import Iteration, IterationContext
@@ -56,6 +56,12 @@ class AsyncIteration(Iteration):
         self._unawaited: dict[int, _Call] = {}  # by its number; begun ones are gone
         self._failures: list[BaseException] = []  # those of the iteration that are samples already
         self._kept = False  # whether the iteration has a sample
+
+    def together(self, *calls: Callable[[], object]) -> NoReturn:
+        """An async journey has a way of its own. Raises UsageError that says which."""
+        raise UsageError(
+            "together is for journeys that are not async: await asyncio.gather(...) in the step's call instead"
+        )
 
     @overload  # type: ignore[override]  # an async journey awaits its steps; nobody takes the one for the other
     def step(self, name: str, /) -> AbstractContextManager[None]: ...

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any  # locust's options ship no types
 
 from tailguard.base.errors import UsageError
+from tailguard.base.secrets import remember
 from tailguard.config.merge import Config, load_config
 from tailguard.config.option import OptionValue
 from tailguard.config.suite_table import find_file, read_table, require_suite
@@ -23,11 +24,13 @@ MOST_WARMUP = 20
 
 def configure(selection: Selection, slugs: Sequence[str]) -> Config:
     """Return the configuration of a run of these scenarios; no fault is made in it, as none is ours to make."""
+    remember(selection.dsn or "")
     flags = {
         "scenarios": list(slugs),
         "objectives": selection.objectives,
         "platform": "http",
         "target.url": selection.host,
+        "database.dsn": selection.dsn,
         "chaos.faults": [],
     }
     return load_config(selection.profile, file=selection.file, sets=selection.sets, flags=flags)

@@ -55,8 +55,8 @@ def print_summary(view: ReportView, console: PlainConsole) -> None:
     doubts = ((d.grade, d.title, d.scenario or "whole run", d.measured, d.remedy) for d in view.doubts)
     _print_table(console, "DOUBTS", ((None, cells) for cells in doubts))
     _print_table(console, "MEASURED", ((None, cells) for cells in _measured(view.record)))
-    for title, outcome in (("ERRORS", "errors"), ("REFUSALS", "refusals")):
-        _print_table(console, title, ((None, cells) for cells in _kinds(view.record, outcome)))
+    _print_table(console, "ERRORS", ((None, cells) for cells in _kinds(view.record, "errors")))
+    _print_table(console, "REFUSALS", ((None, cells) for cells in _kinds(view.record, "refusals")))
     _print_table(
         console, "MIGRATIONS", ((m.state, cells) for m in view.migrations for cells in _migration(m))
     )
