@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import random
+import signal
 import sys
 import time
 
@@ -164,4 +165,5 @@ async def run() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # our parent's to hear
     asyncio.run(run())

@@ -292,3 +292,11 @@ def test_a_process_that_stood_still_says_for_how_long(room: Room, feed: Feed) ->
         process.resume()
         assert eventually(lambda: subscribers.held_ns > 400e6)
         assert subscribers.totals().dropped == 0
+
+
+def test_ctrl_c_is_not_the_subscribers_to_hear(room: Room, feed: Feed) -> None:
+    with Subscribers(feed, 2) as subscribers:
+        os.kill(subscribers.pid, signal.SIGINT)
+        ticket = subscribers.expect(7)
+        room.send(update(7))
+        assert ticket.wait(30).count == 2
