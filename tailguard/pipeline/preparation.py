@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from tailguard.base.errors import UsageError
-from tailguard.base.interrupts import OverdueError, deadline
 from tailguard.config.merge import Config
 from tailguard.engine.workload import Load, Workload
 from tailguard.faults.orders import ordered_faults
@@ -17,11 +16,11 @@ from tailguard.record.doubt import Doubt
 from tailguard.record.environment import Placement
 from tailguard.suite.discovery import Suite, plans_of
 from tailguard.suite.invariants import SkippedError
+from tailguard.suite.lifetime import in_time
 from tailguard.suite.plan import Plan
 from tailguard.suite.resolver import BoundScenario, Resolver
 from tailguard.suite.rows import REMEDY, Rows
 from tailguard.suite.run import Run, Shard, Target
-from tailguard.suite.signature import line_of_failure
 from tailguard.trust.suite_doubts import skipped_scenario, skipped_step
 
 log = logging.getLogger(__name__)
@@ -175,7 +174,8 @@ def _bound(
         scenario = plan.scenario
         log.info("preparing %s", scenario.title)
         try:
-            bound = _in_time(plan, resolver, within_s)
+            with in_time(scenario.title, scenario.file, within_s):
+                bound = resolver.bind(plan)
         except SkippedError as skipped:
             log.info("%s is skipped: %s", scenario.title, skipped)
             doubts.append(skipped_scenario(scenario.name, str(skipped)))
@@ -188,16 +188,3 @@ def _bound(
     if not found:
         raise UsageError("Nothing is left to measure. " + "; ".join(each.measured for each in doubts))
     return found, doubts
-
-
-def _in_time(plan: Plan, resolver: Resolver, within_s: float) -> BoundScenario:
-    scenario = plan.scenario
-    try:
-        with deadline(within_s, lambda what: log.info("preparing %s %s", scenario.title, what)):
-            return resolver.bind(plan)
-    except OverdueError as overdue:
-        at = line_of_failure(overdue.__cause__ or overdue, scenario.journey.__code__.co_filename)
-        raise UsageError(
-            f"{scenario.title} was not prepared within {within_s:g} s (limits.prepare_s), and was left at {at}: "
-            "look at what that waits for, or give a higher limit"
-        ) from overdue

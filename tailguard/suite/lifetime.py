@@ -81,6 +81,20 @@ def naming(fixture: AnyFixture) -> Iterator[None]:
         ) from failure
 
 
+@contextmanager
+def in_time(what: str, file: str, within_s: float) -> Iterator[None]:
+    """Bound what prepares `what`; `file` is where it was written. Raises UsageError with the line that it hung at."""
+    try:
+        with deadline(within_s, lambda told: log.info("preparing %s %s", what, told)):
+            yield
+    except OverdueError as overdue:
+        at = line_of_failure(overdue.__cause__ or overdue, file)
+        raise UsageError(
+            f"{what} was not prepared within {within_s:g} s (limits.prepare_s), and was left at {at}: "
+            "look at what that waits for, or give a higher limit"
+        ) from overdue
+
+
 def _take_away(fixture: AnyFixture, generator: Generator[object, None, None]) -> None:
     """Let a fixture take away what it yielded. What goes wrong is said in the log."""
     try:

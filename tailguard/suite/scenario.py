@@ -104,6 +104,11 @@ class Scenario(Generic[P]):
         return self.journey.__module__
 
     @property
+    def file(self) -> str:
+        """The file that it was written in."""
+        return self.journey.__code__.co_filename
+
+    @property
     def place(self) -> str:
         """File and line, for messages."""
         return place_of(self.journey)

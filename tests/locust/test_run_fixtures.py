@@ -25,6 +25,7 @@ from tests.support.suite import ROOT
 
 pytestmark = pytest.mark.system
 SUITE = """
+    import time
     from dataclasses import dataclass
     from pathlib import Path
 
@@ -72,6 +73,13 @@ SUITE = """
 
     @tg.scenario
     def call(it: tg.Iteration, broken): ...
+
+    @tg.fixture(scope="run")
+    def hung():
+        time.sleep(600)
+
+    @tg.scenario
+    def wait(it: tg.Iteration, hung): ...
 """
 
 
@@ -139,6 +147,15 @@ def test_one_that_cannot_be_made_is_named_with_its_line(folder):
         ),
         run_fixtures(order("call")),
     ):
+        pass
+
+
+def test_one_that_hangs_is_left_in_time_with_its_line(folder, monkeypatch):
+    monkeypatch.setenv("TAILGUARD_LIMITS__PREPARE_S", "0.5")
+    hung = (
+        r"Wait was not prepared within 0\.5 s \(limits\.prepare_s\), and was left at pool_suite.py, line \d+"
+    )
+    with pytest.raises(UsageError, match=hung), run_fixtures(order("wait")):
         pass
 
 

@@ -18,14 +18,15 @@ from tailguard.pipeline.parts import Parts
 from tailguard.suite.data import to_data
 from tailguard.suite.discovery import open_suite, plans_of
 from tailguard.suite.invariants import SkippedError
+from tailguard.suite.lifetime import in_time
 from tailguard.suite.resolver import Resolver
 from tailguard.suite.run import Run, Shard
 
 
 def main() -> None:
     """Make the fixtures, and keep them until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # ignored, if we were started in the background
+        signal.signal(number, signal.default_int_handler)
     with _own_output() as output, shown_lines(), ExitStack() as stack, suppress(KeyboardInterrupt):
         order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
         try:
@@ -45,7 +46,8 @@ def _make(order: Order, stack: ExitStack) -> Made:
     skipped = {}
     for plan in plans_of(*open_suite(config), table):
         try:
-            resolver.export([plan])
+            with in_time(plan.scenario.title, plan.scenario.file, config.limits.prepare_s):
+                resolver.export([plan])
         except SkippedError as error:
             skipped[plan.scenario.name] = str(error)
     return Made(
