@@ -18,6 +18,15 @@ from tailguard.record.migration import ColdTime
 
 REPEATS = 8  # the least that has a 99 % interval of the median
 EVICT = "pg_buffercache_evict_relation"
+FUNCTION_OF_EXTENSION = """
+SELECT space.nspname FROM pg_catalog.pg_extension extension
+JOIN pg_catalog.pg_depend member ON member.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+  AND member.refobjid = extension.oid AND member.deptype = 'e'
+  AND member.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+JOIN pg_catalog.pg_proc function ON function.oid = member.objid
+JOIN pg_catalog.pg_namespace space ON space.oid = function.pronamespace
+WHERE extension.extname = %(extension)s AND function.proname = %(function)s
+"""
 NEEDED = "needs PostgreSQL 18 and its extension pg_buffercache, as a superuser"
 
 
@@ -46,11 +55,11 @@ def measure_cold(
 
 
 def _extension_schema(connection: Connection[Any], *, create: bool) -> str:
-    """Return the schema of the function that evicts a relation."""
+    """Return the schema of the extension's function that evicts a relation: anybody may make one of that name."""
     if create:
         connection.execute("CREATE EXTENSION IF NOT EXISTS pg_buffercache SCHEMA public")
     row = connection.execute(
-        "SELECT pronamespace::regnamespace::text FROM pg_proc WHERE proname = %s", [EVICT]
+        FUNCTION_OF_EXTENSION, {"function": EVICT, "extension": "pg_buffercache"}
     ).fetchone()
     if row is None:
         raise CannotEvictError(NEEDED)
@@ -60,4 +69,4 @@ def _extension_schema(connection: Connection[Any], *, create: bool) -> str:
 def _evict(connection: Connection[Any], schema: str, table: Table) -> None:
     function = sql.Identifier(schema, EVICT)
     for oid in (table.oid, *(index.oid for index in indexes_of(connection, table))):
-        connection.execute(sql.SQL("SELECT {}(%s::regclass)").format(function), [oid])
+        connection.execute(sql.SQL("SELECT {}(%s::pg_catalog.regclass)").format(function), [oid])

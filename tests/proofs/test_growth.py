@@ -1,5 +1,8 @@
 """How the gain grows with the table, warm and cold, on a real server."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import psycopg
 import pytest
 from msgspec.structs import replace
@@ -12,7 +15,7 @@ from tailguard.migrations.runner import Runner
 from tailguard.migrations.text.query import Query
 from tailguard.postgres.database import Database
 from tailguard.postgres.server import Server
-from tailguard.proofs.cold import CannotEvictError, measure_cold
+from tailguard.proofs.cold import EVICT, CannotEvictError, measure_cold
 from tailguard.proofs.evidence.evidence import prove_small
 from tailguard.proofs.growth import growth_row
 from tailguard.report.text.proof_lines import proof_lines
@@ -44,20 +47,33 @@ def test_a_cold_query_reads_what_a_warm_one_finds(seeded: Database) -> None:
     assert found.server_ms.n == 8
 
 
-def test_nothing_is_installed_on_a_server_that_is_not_ours(postgres: Server) -> None:
+@pytest.fixture
+def of_a_user(postgres: Server) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to a database that has a table t, and no extension."""
     with psycopg.connect(postgres.dsn, autocommit=True) as keeper:
         keeper.execute("CREATE DATABASE of_a_user TEMPLATE template0")
         try:
             with psycopg.connect(postgres.dsn, dbname="of_a_user", autocommit=True) as connection:
                 connection.execute("CREATE TABLE t (a int)")
-                with pytest.raises(CannotEvictError, match="needs PostgreSQL 18 and its extension"):
-                    measure_cold(connection, find_table(connection, "t"), Query("SELECT a FROM t", {}))
-                made = connection.execute(
-                    "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'"
-                ).fetchall()
+                yield connection
         finally:
             keeper.execute("DROP DATABASE of_a_user WITH (FORCE)")
-    assert made == []
+
+
+def test_nothing_is_installed_on_a_server_that_is_not_ours(of_a_user: psycopg.Connection[Any]) -> None:
+    with pytest.raises(CannotEvictError, match="needs PostgreSQL 18 and its extension"):
+        measure_cold(of_a_user, find_table(of_a_user, "t"), Query("SELECT a FROM t", {}))
+    assert of_a_user.execute("SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'").fetchall() == []
+
+
+def test_somebody_elses_function_of_that_name_is_not_called(of_a_user: psycopg.Connection[Any]) -> None:
+    of_a_user.execute(
+        f"CREATE TABLE called (); CREATE FUNCTION public.{EVICT}(relation regclass) RETURNS void"
+        " LANGUAGE sql AS 'ALTER TABLE called ADD by_us int'"
+    )
+    with pytest.raises(CannotEvictError, match="needs PostgreSQL 18 and its extension"):
+        measure_cold(of_a_user, find_table(of_a_user, "t"), Query("SELECT a FROM t", {}))
+    assert of_a_user.execute("SELECT * FROM called").description == []
 
 
 def test_a_user_who_may_not_evict_is_told_what_it_needs(seeded: Database) -> None:
