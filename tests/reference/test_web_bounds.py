@@ -4,15 +4,19 @@ import json
 import socket
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from reference.web import bounded_http
+from reference.web.bridge import MAX_FRAMES_PER_S
+from reference.web.endpoint import MAX_BODY_BYTES
 from tests.support.web_served import serving
 
 PATIENCE_S = 10
+ROOT = Path(__file__).resolve().parents[2]
 ORIGIN = "http://localhost"
 PING = bytes([0x89, 0x80, 0, 0, 0, 0])  # a masked control frame without a payload
 NOTHING = bytes([0x81, 0x82, 0, 0, 0, 0]) + b"{}"  # a masked message that is an empty object
@@ -148,3 +152,11 @@ def test_a_client_that_talks_as_ours_do_stays(served):
             client.send('{"type": "ping"}')
         for _ in range(20):
             assert json.loads(client.recv(timeout=PATIENCE_S))["type"] == "pong"
+
+
+def test_the_page_on_security_says_these_bounds():
+    page = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    head, body = bounded_http.MAX_HEAD_BYTES // 1024, MAX_BODY_BYTES // 2**20
+    assert f"{head} kB and {bounded_http.MAX_HEADERS} headers of a request's head, {body} MiB of body" in page
+    assert f"{bounded_http.RECEIVE_S:g} s\nuntil a request has arrived" in page
+    assert f"{MAX_FRAMES_PER_S} WebSocket frames a second" in page
