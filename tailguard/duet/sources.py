@@ -2,18 +2,24 @@
 
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tailguard.base.errors import UsageError
+from tailguard.base.text_format import byte_size
 from tailguard.pipeline.environment import git_state
 
 # What decides which packages a tree needs.
 _LOCKS = ("uv.lock", "pyproject.toml", "requirements.txt", "requirements-dev.txt")
+# Of a folder outside of git: what no code needs, and more than code is.
+_SKIPPED = {".venv", "__pycache__", "node_modules", "runs"}
+MOST_FILES, MOST_BYTES = 20_000, 1 << 30
 _GIT_TIMEOUT_S = 120.0  # a large tree on a slow disk
 
 
@@ -47,17 +53,33 @@ def working_tree(folder: Path | None = None) -> Source:
 def snapshot(source: Source, into: Path) -> Source:
     """Copy a folder's files into `into`, without what git ignores: an edit during the duet must not reach it.
 
-    Raises UsageError if they do not fit on the disk.
+    Raises UsageError if they do not fit on the disk, or if a folder outside of git holds more than code does.
     """
     try:
         names = _git(source.folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode()
         paths = [Path(name) for name in names.split("\0") if name]
     except UsageError:  # no repository: everything but what no code needs
-        skipped = {".venv", "__pycache__", "node_modules", "runs"}
-        found = (path.relative_to(source.folder) for path in source.folder.rglob("*"))
-        paths = [path for path in found if not skipped & set(path.parts)]
+        paths = list(_files_of(source.folder))
     copy_files(source.folder, paths, into)
     return replace(source, folder=into)
+
+
+def _files_of(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder, relative to it. Raises UsageError beyond `MOST_FILES` or `MOST_BYTES`."""
+    count = size = 0
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _SKIPPED]
+        for name in names:
+            path = Path(place, name)
+            with suppress(OSError):  # it is gone by now
+                size += path.stat().st_size
+            count += 1
+            if count > MOST_FILES or size > MOST_BYTES:
+                raise UsageError(
+                    f"{folder} holds more than {MOST_FILES:,} files or {byte_size(MOST_BYTES)}, and both sides are"
+                    " copied: give the folder of the code alone, or one in git, of which only its own files are copied."
+                )
+            yield path.relative_to(folder)
 
 
 def copy_files(folder: Path, paths: Iterable[Path], into: Path) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.ports import LOOPBACK
 from tailguard.base.processes import Watchdog
 from tailguard.base.secrets import keep_secret
+from tailguard.base.text_format import byte_size
 from tailguard.base.unprivileged_user import UnprivilegedUser
 from tailguard.postgres.binaries import Binaries
 
@@ -20,6 +22,8 @@ USER = "tailguard"
 Setting = str | int | bool
 _INITDB_TIMEOUT_S = 120.0  # 0.8 s here; a first start from a slow disk takes a while
 _MIB = 1 << 20
+# An empty server has 55 MB with its log, and a small seed takes 50 more; less ends in a PANIC half way.
+NEEDED_BYTES = 256 * _MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,12 @@ class Cluster:
         self._write(self.data / "postgresql.conf", "\n".join(lines) + "\n")
 
     def _initialise(self, binaries: Binaries, watchdog: Watchdog) -> None:
+        free = shutil.disk_usage(self.root).free
+        if free < NEEDED_BYTES:
+            raise UsageError(
+                f"{self.root} has {byte_size(free)} free, and a PostgreSQL server needs {byte_size(NEEDED_BYTES)}"
+                " there: free space, or choose another folder (TMPDIR names the one of temporary servers)"
+            )
         self._write(self.root / "password", secrets.token_urlsafe(24) + "\n")
         names = ["--pgdata", str(self.data), "--username", USER, "--pwfile", str(self.root / "password")]
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]

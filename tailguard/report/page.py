@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Sequence
 
 import jinja2
-import vl_convert
 from markupsafe import Markup
 
 from tailguard.base.output.escaping import visible
 from tailguard.compare import gate_quality
 from tailguard.record.part import Json
+from tailguard.report.charts.drawing import chart_library
 from tailguard.report.charts.rendered_charts import RenderedCharts
 from tailguard.report.charts.style import visible_texts
 from tailguard.report.views import (
@@ -98,7 +98,7 @@ def _without_controls(value: object) -> object:
 @functools.cache
 def _chart_library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, kept out of the page's own names. Takes a second and a half."""
-    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    script = chart_library()
     assert "</script" not in script.lower(), "the library would end its own element"
     return f"(()=>{{{script}}})();"
 

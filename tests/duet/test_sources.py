@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tailguard.base.errors import UsageError
+from tailguard.duet import sources
 from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import sides_from
 from tailguard.duet.sources import lock_hash, snapshot, unpack_ref, working_tree
@@ -60,6 +61,19 @@ def test_a_folder_outside_of_git_has_no_refs_but_can_be_a_side(tmp_path: Path) -
     with pytest.raises(UsageError, match="is not in a git repository"):
         unpack_ref("HEAD", plain, tmp_path / "x")
     assert (snapshot(working_tree(plain), tmp_path / "copy").folder / "code.py").exists()
+
+
+@pytest.mark.parametrize("bound", ["MOST_FILES", "MOST_BYTES"])
+def test_a_folder_of_more_than_code_is_refused(tmp_path: Path, bound: str, monkeypatch) -> None:
+    (plain := tmp_path / "plain").mkdir()
+    for number in range(3):
+        (plain / f"{number}.py").write_text("pass")
+    monkeypatch.setattr(sources, bound, 2)
+    with pytest.raises(
+        UsageError, match=f"{plain} holds more than .* files or .*: give the folder of the code alone"
+    ):
+        snapshot(working_tree(plain), tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:

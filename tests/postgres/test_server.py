@@ -18,6 +18,7 @@ import pytest
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.ports import LOOPBACK, free_port
 from tailguard.base.unprivileged_user import find_unprivileged_user
+from tailguard.postgres import cluster
 from tailguard.postgres import server as module
 from tailguard.postgres.binaries import find_binaries
 from tailguard.postgres.server import embedded_postgres, workbench_dir
@@ -267,3 +268,12 @@ def test_a_server_whose_data_is_broken_says_why_it_does_not_come_back():
         (server.log_path.parent / "data" / "global" / "pg_control").unlink()
         with pytest.raises(TailguardError, match="did not start"):
             server.control.on()
+
+
+def test_a_folder_without_room_is_told_before_a_server_is_made_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "NEEDED_BYTES", 1 << 60)
+    before = set(Path(tempfile.gettempdir()).glob("tailguard-postgres-*"))
+    refused = pytest.raises(UsageError, match=r"free, and a PostgreSQL server needs .* there: .*TMPDIR")
+    with refused, embedded_postgres():
+        pass
+    assert set(Path(tempfile.gettempdir()).glob("tailguard-postgres-*")) <= before

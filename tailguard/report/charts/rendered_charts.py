@@ -5,14 +5,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import vl_convert
-
 from tailguard.record.part import Json
 from tailguard.record.run_record import RunRecord
 from tailguard.record.samples import Samples
 from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.charts.charts import figures_of
 from tailguard.report.charts.downsampling import step_of
+from tailguard.report.charts.drawing import svg_of
 from tailguard.report.charts.fault_bands import bands_of
 from tailguard.report.charts.live_chart import live_figures
 from tailguard.report.charts.migration_chart import migration_figure
@@ -119,7 +118,7 @@ def _size(spec: dict[str, Json] | None) -> int:
 
 def _still(spec: dict[str, Json], width_px: int) -> str:
     """The chart as SVG, without what a still picture needs no word for. Vega escapes all text in it."""
-    svg: str = vl_convert.vegalite_to_svg({**spec, "width": width_px})
+    svg = svg_of({**spec, "width": width_px})
     svg = re.sub(r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink)="[^"]*"', "", svg)
     svg = svg.replace(' opacity="1"', "").replace('<path d="M0,0h0v0h0Z"/>', "")
     return re.sub(r"(?<=[\d]\.\d)\d+", "", svg)  # a tenth of a pixel is enough
