@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tailguard.record.part import Scalar
+from tailguard.websocket.heard import Heard
 from tailguard.websocket.messages import CameBack, Ready, Receipt, Said, Task, Totals, Unfinished
 
 # Finished events whose late copies still count as duplicates; older ones are forgotten to bound memory.
@@ -53,6 +54,7 @@ class Audience:
     def __init__(self, task: Task, say: Callable[[Said], None]) -> None:
         self.task, self.say = task, say
         self.size, self.comes_back = task.subscribers, task.come_back
+        self.heard = Heard(task.feed.key_path, task.feed.secret)
         self.events: dict[bytes, Event] = {}
         self.last_number = [0] * self.size
         self.joined_ns: dict[int, int] = {}
@@ -103,12 +105,13 @@ class Audience:
 
     def first_sight(self, payload: bytes, now_ns: int) -> Event | None:
         frame = json.loads(payload)
-        if frame.get("type") != self.task.feed.event_type:
+        kind, key = frame.get("type"), at_path(frame, self.task.feed.key_path)
+        if kind != self.task.feed.event_type:
+            self.heard.frame(kind)
             return None
+        self.heard.event(kind, key)
         self.numbered += 1
-        event = self.events[payload] = Event(
-            at_path(frame, self.task.feed.key_path), payload, self.numbered, now_ns, self._expected(now_ns)
-        )
+        event = self.events[payload] = Event(key, payload, self.numbered, now_ns, self._expected(now_ns))
         if len(self.events) > REMEMBERED_EVENTS:
             forgotten = self.events.pop(next(iter(self.events)))
             self._missed += self._missed_of(forgotten)
@@ -132,6 +135,7 @@ class Audience:
             dropped=self.dropped,
             away=self.size - len(self.joined_ns),
             missed=self._missed + sum(map(self._missed_of, self.events.values())),
+            heard=str(self.heard),
         )
 
     def _expected(self, now_ns: int) -> set[int]:

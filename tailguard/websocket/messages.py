@@ -85,6 +85,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Counts over the whole life of the subscribers.
 
     `dropped` counts connections, `missed` events by each subscriber who was out of the room; `away` are out of it now.
+    `heard` tells in words which frames came, and how connections were closed.
     """
 
     events: int
@@ -93,6 +94,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     dropped: int
     away: int
     missed: int
+    heard: str = ""
 
 
 class Unfinished(msgspec.Struct, frozen=True, tag=True):

@@ -41,6 +41,7 @@ class Subscriber(WSListener):
         now_ns = time.monotonic_ns()
         if frame.msg_type != WSMsgType.TEXT:
             if frame.msg_type == WSMsgType.CLOSE:
+                self.crowd.audience.heard.closing(frame.get_close_code(), frame.get_close_message())
                 transport.disconnect()
             return
         payload = frame.get_payload_as_bytes()
@@ -48,9 +49,11 @@ class Subscriber(WSListener):
             transport.send(WSMsgType.TEXT, PONG)
         elif self.welcomed:
             self.crowd.audience.receive(self.number, payload, now_ns)
-        elif json.loads(payload).get("type") == self.crowd.audience.task.feed.ready_type:
+        elif (kind := json.loads(payload).get("type")) == self.crowd.audience.task.feed.ready_type:
             self.welcomed = True
             self.crowd.audience.join(self.number, now_ns)
+        else:
+            self.crowd.audience.heard.frame(kind)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self.crowd.lost(self)
@@ -83,7 +86,10 @@ class Crowd:
         """A connection has ended."""
         if self.closing:
             return
-        number = subscriber.number
+        number, feed = subscriber.number, self.audience.task.feed
+        if subscriber.connected and not subscriber.welcomed and not self.audience.comes_back:
+            why = f"a connection ended before its {feed.ready_type!r} frame: {self.audience.heard}"
+            self.audience.say(Failed(why))
         self.audience.leave(number, time.monotonic_ns())
         if self.audience.comes_back:
             self._tries[number] = 0 if subscriber.welcomed else self._tries[number]

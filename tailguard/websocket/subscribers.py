@@ -70,7 +70,8 @@ class Ticket:
         if receipt is None or receipt.awaited:
             got = receipt.count if receipt else 0
             raise BroadcastLostError(
-                f"{got} of {expected} subscribers had event {self.key} after {timeout_s:g} s"
+                f"{got} of {expected} subscribers had the event with {self._subscribers.feed.key_path} {self.key} "
+                f"after {timeout_s:g} s: {self._subscribers.heard()}"
             )
         return receipt
 
@@ -121,7 +122,9 @@ class Subscribers:
         while not self._ready.wait(0.05) and not self.failure and time.monotonic() < deadline:
             pass
         if self.failure or not self._ready.is_set():
-            why = self.failure or f"no {self.feed.ready_type!r} frame within {self._start_timeout_s:g} s"
+            why = self.failure or (
+                f"no {self.feed.ready_type!r} frame within {self._start_timeout_s:g} s: {self.heard()}"
+            )
             self.close()
             raise UsageError(
                 f"{self.count} subscribers could not join {self._shown_url()}: {why}. "
@@ -153,6 +156,13 @@ class Subscribers:
         self._await(self._totalled, timeout_s)
         assert self._totals is not None
         return self._totals
+
+    def heard(self) -> str:
+        """Return in words what came over the connections, and how they were closed."""
+        try:
+            return self.totals(timeout_s=1.0).heard
+        except BroadcastLostError as error:
+            return str(error)
 
     def follow(self, follower: Callable[[Receipt], None]) -> None:
         """Hand over the receipt of each event that all subscribers have, whoever triggered it."""

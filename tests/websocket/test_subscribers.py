@@ -30,10 +30,13 @@ class Room:
         self.connections: list[ServerConnection] = []
         self.pongs = 0
         self.greeting = json.dumps({"type": "connection_established"})
+        self.goodbye: tuple[int, str] | None = None  # after the greeting
 
     async def handle(self, connection: ServerConnection) -> None:
         self.connections.append(connection)
         await connection.send(self.greeting)
+        if self.goodbye:
+            await connection.close(*self.goodbye)
         async for text in connection:
             self.pongs += json.loads(text).get("type") == "pong"
 
@@ -114,7 +117,9 @@ def test_a_broadcast_that_misses_a_subscriber_is_lost_and_says_how_far_it_came(
     with Subscribers(feed, 5) as subscribers:
         ticket = subscribers.expect(7)
         room.send(update(7), skip=2)
-        with pytest.raises(BroadcastLostError, match="3 of 5 subscribers had event 7"):
+        with pytest.raises(
+            BroadcastLostError, match=r"3 of 5 subscribers had the event with data\.match_id 7 after"
+        ):
             ticket.wait(0.3)
 
 
@@ -123,13 +128,62 @@ def test_a_broadcast_that_never_comes_is_lost(feed: Feed) -> None:
         subscribers.expect(1).wait(0.1)
 
 
+@pytest.mark.parametrize(
+    ("sent", "heard"),
+    [
+        ([], "no frame came"),
+        ([update(8), update(9)], r"score_updated \(2\); the last events had data\.match_id 8, 9"),
+        (
+            ['{"type": "score_updated", "match": 7}'],
+            r"score_updated; the last events had data\.match_id None",
+        ),
+        (['{"type": "scores"}', '{"type": "token hush"}'], r"frames came of type scores, token \*\*\*$"),
+    ],
+    ids=["nothing", "other matches", "wrong path", "wrong type"],
+)
+def test_a_broadcast_that_does_not_come_says_what_came_instead(
+    room: Room, feed: Feed, sent: list[str], heard: str
+) -> None:
+    with Subscribers(feed, 1) as subscribers:
+        ticket = subscribers.expect(7)
+        for text in sent:
+            room.send(text)
+        with pytest.raises(BroadcastLostError, match=f"0 of 1 .* data.match_id 7 after 0.3 s: .*{heard}"):
+            ticket.wait(0.3)
+
+
+def test_who_is_closed_before_the_welcome_says_the_code_at_once_and_what_came(room: Room, feed: Feed) -> None:
+    room.greeting, room.goodbye = '{"type": "error"}', (4001, "no token, not hush")
+    began_s = time.monotonic()
+    with (
+        pytest.raises(
+            UsageError,
+            match=r"frames came of type error; the server closed with code 4001 \(no token, not \*\*\*\)",
+        ),
+        Subscribers(feed, 1),
+    ):
+        pass
+    assert time.monotonic() - began_s < 15
+
+
+def test_who_is_not_welcomed_says_which_frames_came(room: Room, feed: Feed) -> None:
+    room.greeting = '{"type": "hello"}'
+    with (
+        pytest.raises(
+            UsageError, match="no 'connection_established' frame within 1 s: frames came of type hello"
+        ),
+        Subscribers(feed, 1, start_timeout_s=1.0),
+    ):
+        pass
+
+
 def test_the_same_match_can_be_broadcast_again(room: Room, feed: Feed) -> None:
     with Subscribers(feed, 3) as subscribers:
         for score in range(3):
             ticket = subscribers.expect(7)
             room.send(update(7, score))
             assert ticket.wait(5).count == 3
-        assert subscribers.totals() == Totals(
+        assert replace(subscribers.totals(), heard="") == Totals(
             events=3, duplicates=0, out_of_order=0, dropped=0, away=0, missed=0
         )
 
@@ -227,7 +281,7 @@ def test_who_is_cut_off_comes_back_and_what_was_missed_meanwhile_is_not_lost(
         ticket = subscribers.expect(8)
         room.send(update(8))
         assert ticket.wait(5).count == 10
-        assert subscribers.totals() == Totals(
+        assert replace(subscribers.totals(), heard="") == Totals(
             events=2, duplicates=0, out_of_order=0, dropped=3, away=0, missed=3
         )
 
