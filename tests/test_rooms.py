@@ -34,8 +34,8 @@ ROOMS = [
     "duet",
     "bench",
     "locust",
-    "guards",
     "pytest_plugin",
+    "guards",
     "start",
     "cli",
 ]

@@ -19,7 +19,9 @@ from tailguard.report.export_formats import FORMATS, exported
     "--out", help="Folder to write to, or - for the terminal (default: exports/ in the run's folder)."
 )
 @click.option(
-    "--runs-dir", type=click.Path(), help="Where `latest` is looked for (default: the configured runs_dir)."
+    "--runs-dir",
+    type=click.Path(),
+    help="Where names, ids and `latest` are looked for (default: the configured runs_dir).",
 )
 def export(where: str, names: Sequence[str], out: str | None, runs_dir: str | None) -> None:
     """Write RUN (a folder, run.json, an id or `latest`) as other tools read it; prints each file's path."""

@@ -32,7 +32,7 @@ BASELINE = "TAILGUARD_BASELINE"
 @click.option(
     "--runs-dir",
     type=click.Path(),
-    help="Where `latest`, ids and dates are looked for (default: the configured runs_dir).",
+    help="Where `latest`, names, ids and dates are looked for (default: the configured runs_dir).",
 )
 @file_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -73,13 +73,16 @@ def _check_paths(runs_dir: Path | None, imports: Sequence[Path]) -> None:
 
 
 def _show(table: "pd.DataFrame") -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from tailguard.base.output.console import output_console
     from tailguard.report.views.history_view import change_points, lines_of
 
-    shown = Table("metric", "runs", "newest", "change", "", box=None)
-    for line in lines_of(table):
+    lines = [*lines_of(table)]
+    widest = max((len(line.metric) for line in lines), default=0)
+    # A name is never cut; the other columns give way.
+    shown = Table(Column("metric", min_width=widest), "runs", "newest", "change", "", box=None)
+    for line in lines:
         shown.add_row(line.metric, line.runs, line.newest, line.change, line.spark)
     output_console().print(shown)
     points = change_points(table)

@@ -19,7 +19,9 @@ from tailguard.record.files import write_file
     "--format", "kind", type=click.Choice(["html", "md"]), help="html or md (default: both; by --out's name)."
 )
 @click.option(
-    "--runs-dir", type=click.Path(), help="Where `latest` is looked for (default: the configured runs_dir)."
+    "--runs-dir",
+    type=click.Path(),
+    help="Where names, ids and `latest` are looked for (default: the configured runs_dir).",
 )
 @click.option("--open", "show", is_flag=True, help="Open what was written, in the browser if it is a page.")
 def report(

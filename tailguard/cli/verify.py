@@ -22,7 +22,9 @@ SHOWN = 20  # differences printed; one changed sample can move a hundred numbers
 @click.command()
 @click.argument("where", metavar="[RUN]", default="latest")
 @click.option(
-    "--runs-dir", type=click.Path(), help="Where `latest` is looked for (default: the configured runs_dir)."
+    "--runs-dir",
+    type=click.Path(),
+    help="Where names, ids and `latest` are looked for (default: the configured runs_dir).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify(where: str, runs_dir: str | None, *, as_json: bool) -> int:

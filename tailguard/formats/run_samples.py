@@ -58,7 +58,7 @@ def _of(spec: str, side: str, runs_dir: Path, files: FileOptions) -> list[RunSam
         )
     if path.is_file() and path.name not in {RECORD, LATEST}:
         return [_sample_of_file(path, files)]
-    if path.exists() or spec == LATEST or _ID.fullmatch(spec):
+    if path.exists() or spec == LATEST or _ID.fullmatch(spec) or (runs_dir / spec / RECORD).is_file():
         return [_sample_of(Run.load(spec, runs_dir))]
     raise UsageError(
         f"The {side} {spec!r} does not exist. Give a run's folder, id, date, `latest` or a file; in CI, download the"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tailguard.pytest_plugin.asked import Slo
 
 CHOICES = ("fail", "warn")
+GUARDS = b"tailguard.guards"  # what a file that has the guards of a suite imports
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, for --strict-markers."""
     config.addinivalue_line("markers", _MARKER)
     config.addinivalue_line("markers", f"tailguard_{_MARKER}")
+    config.addinivalue_line("markers", "performance: measures, such as the guards of a whole suite")
     config.stash[FOLDERS] = []
 
 
@@ -117,7 +119,7 @@ def pytest_runtest_makereport(
         report.longrepr = str(call.excinfo.value)
     if call.excinfo.errisinstance(InconclusiveError):
         report.inconclusive = str(call.excinfo.value)  # type: ignore[attr-defined]  # likewise
-        if (option(item.config, "inconclusive") or ("fail" if os.environ.get("CI") else "warn")) == "warn":
+        if _undecided_means(item.config) == "warn":
             path, line, _ = item.location
             report.outcome, report.longrepr = "skipped", (path, (line or 0) + 1, str(call.excinfo.value))
     return report
@@ -166,6 +168,33 @@ def pytest_testnodedown(node: Any) -> None:  # Any: a class of pytest-xdist, whi
     told: Sequence[str] = getattr(node, "workeroutput", {}).get("tailguard_folders", [])
     folders: list[Path] = node.config.stash[FOLDERS]
     folders += map(Path, told)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Collect the guards alone if a finished run is to be judged: no other test reads it, and some suites have many."""
+    if (
+        option(config, "run") is None
+        or collection_path.suffix != ".py"
+        or collection_path.name == "__init__.py"
+    ):
+        return None
+    return None if GUARDS in collection_path.read_bytes() else True
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Name, in the last line of all, why a session without a failure fails."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or _undecided_means(config) == "warn":
+        return
+    if undecided := reporter.getreports("inconclusive"):
+        why = "--slo-inconclusive=fail" if option(config, "inconclusive") else "CI is set"
+        reporter.line(
+            f"{len(undecided)} undecided: they fail the session, as {why}; --slo-inconclusive=warn lets them pass."
+        )
+
+
+def _undecided_means(config: pytest.Config) -> str:
+    return option(config, "inconclusive") or ("fail" if os.environ.get("CI") else "warn")
 
 
 def _asked_by(request: pytest.FixtureRequest) -> "Slo":

@@ -11,11 +11,11 @@ import pytest
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.state import State, worst
 from tailguard.engine.event_loop import RunningLoop
-from tailguard.guards import failure_message, properties
 from tailguard.pytest_plugin import InconclusiveError, InvalidError
 from tailguard.pytest_plugin.growing_run import Answer
 from tailguard.pytest_plugin.marker import stated_by
 from tailguard.pytest_plugin.measuring import PytestRun, Question, run_of
+from tailguard.pytest_plugin.messages import failure_message, properties
 
 
 class Slo:

@@ -145,12 +145,16 @@ def point_latest(folder: Path) -> None:
 
 
 def find_run(where: str | Path, runs_dir: Path) -> Path:
-    """Return the folder of a run by folder, run.json, id or `latest`; raise UsageError if there is none."""
+    """Return the folder of a run by folder, its name in `runs_dir`, run.json, id or `latest`.
+
+    Raises UsageError if there is none.
+    """
     path = Path(where)
     if str(where) == LATEST and not path.exists():
         path = _newest(runs_dir)
-    elif not path.exists() and re.fullmatch(r"[0-9a-f]{6}", str(where)):
-        path = next(runs_dir.glob(f"*-{where}"), path)
+    elif not path.exists():
+        by_id = runs_dir.glob(f"*-{where}") if re.fullmatch(r"[0-9a-f]{6}", str(where)) else ()
+        path = next((each for each in (runs_dir / path, *by_id) if each.exists()), path)
     if path.name == RECORD:
         path = path.parent
     if path.name == LATEST and path.is_file():  # it names the folder if links cannot be made
@@ -158,7 +162,7 @@ def find_run(where: str | Path, runs_dir: Path) -> Path:
     if not (path / RECORD).is_file():
         raise UsageError(
             f"{where} is not a run: {path / RECORD} does not exist."
-            " Give a run's folder, its run.json, its id or `latest`."
+            f" Give a run's folder or its name in {runs_dir}, its run.json, its id or `latest`."
         )
     return path.resolve()
 

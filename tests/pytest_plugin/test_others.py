@@ -80,6 +80,8 @@ def test_a_projects_own_options_win_and_ours_have_a_second_name(project):
         """
     )
     tests = """
+        import tailguard.guards  # a file without the guards has nothing to say of a finished run
+
         def test_options(pytestconfig):
             assert pytestconfig.getoption("--slo-profile") is True
             assert pytestconfig.getoption("--slo-run") == "mine"

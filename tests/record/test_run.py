@@ -221,9 +221,16 @@ def test_a_run_is_judged_by_what_it_started_with_unless_it_is_judged_anew(config
     assert run.record.objectives == second
 
 
-def test_a_run_is_found_by_folder_file_id_and_latest(run, config):
+def test_a_run_is_found_by_folder_its_name_file_id_and_latest(run, config):
     runs_dir = config.runs_dir
-    for where in (run.folder, run.folder / "run.json", run.record.id, "latest", Path(runs_dir) / "latest"):
+    for where in (
+        run.folder,
+        run.folder.name,
+        run.folder / "run.json",
+        run.record.id,
+        "latest",
+        Path(runs_dir) / "latest",
+    ):
         assert Run.load(where, runs_dir).folder == run.folder.resolve()
 
 

@@ -5,6 +5,7 @@ import pytest
 from msgspec import structs
 
 from tailguard.base.state import State
+from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.text.terminal import MOST_KINDS
 from tests.support.made_run import record, with_verdict
 from tests.support.on_terminal import shown
@@ -19,6 +20,18 @@ def test_the_verdicts_come_first(made) -> None:
     text = shown(made)
     titles = ["All 14 objectives", "VERDICTS", "DOUBTS", "MEASURED", "MIGRATIONS"]
     assert [text.index(title) for title in titles] == sorted(text.index(title) for title in titles)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 160])
+def test_no_name_is_cut_or_folded_however_narrow_the_terminal_is(made, width) -> None:
+    worse = with_verdict(made, 0, state=State.INCONCLUSIVE)
+    text = shown(worse, width=width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    if width > 40:
+        for verdict in worse.verdicts:
+            if isinstance(verdict, ObjectiveVerdict):
+                assert any(verdict.name in line for line in text.splitlines()), verdict.name
 
 
 def test_a_breach_is_named_with_its_reason(made) -> None:

@@ -91,6 +91,51 @@ def test_an_undecided_objective_fails_if_it_is_told_to_and_in_ci(guard, monkeypa
     result, _ = guard(*options, state="INCONCLUSIVE")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert result.parseoutcomes()["inconclusive"] == 1
+    why = options[0] if options else "CI is set"
+    assert result.stdout.lines[-1] == (
+        f"1 undecided: they fail the session, as {why}; --slo-inconclusive=warn lets them pass."
+    )
+
+
+def test_a_finished_run_is_judged_without_collecting_anything_but_the_guards(guard, pytester):
+    """Files of other tests are not even imported."""
+    pytester.makepyfile(test_others="raise RuntimeError('imported')")
+    pytester.makepyfile(test_guards="from tailguard.guards import *")
+    _, run = guard()
+    arguments = ["-p", "no:locust", "-p", "no:cacheprovider", f"--slo-run={run.folder}"]
+    result = pytester.runpytest_inprocess(*arguments)
+    result.assert_outcomes(passed=4, skipped=1)
+
+
+OWN_SUITE = """
+import tailguard as tg
+
+@tg.scenario(rate="400/s", steps=["look"], slo=["p95 <= 2s", "p50 <= 1ns"])
+def shop(it):
+    it.step("look", sum, range(100))
+"""
+
+
+@pytest.mark.system
+def test_limits_that_a_scenario_states_itself_are_guarded_in_a_project_of_ones_own(pytester, monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    for name, value in (("MAX_SAMPLES", "1500"), ("MIN_SAMPLES", "100"), ("MAX_SECONDS", "20")):
+        monkeypatch.setenv(f"TAILGUARD_LOAD__{name}", value)
+    monkeypatch.setenv("TAILGUARD_CONFIG", str(pytester.path / "tailguard.toml"))
+    pytester.makefile(".toml", tailguard='[suite]\nscenarios = ["journeys"]\n')
+    pytester.mkdir("journeys").joinpath("shop.py").write_text(OWN_SUITE, encoding="utf-8")
+    pytester.makepyfile(test_guards="from tailguard.guards import *")
+    result = pytester.runpytest_subprocess(
+        "-p", "no:locust", "-p", "no:cacheprovider", "-v", "--strict-markers"
+    )
+    result.stdout.fnmatch_lines_random(
+        [
+            "*test_slo[[]shop p95 <= 2s] PASSED*",
+            "*test_slo[[]shop p50 <= 1ns] FAILED*",
+            "*test_slo[[]shop error rate < 1%] PASSED*",
+        ]
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
 def test_an_incomplete_run_is_an_error(guard):

@@ -8,9 +8,9 @@ from tailguard.report.text.terminal import print_summary
 from tailguard.report.views.view import view_of
 
 
-def shown(made: RunRecord, encoding: str = "utf-8") -> str:
+def shown(made: RunRecord, encoding: str = "utf-8", width: int = 160) -> str:
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding=encoding) as file:
-        print_summary(view_of(made), PlainConsole(file=file, width=160))
+        print_summary(view_of(made), PlainConsole(file=file, width=width))
         file.flush()
         return raw.getvalue().decode(encoding)

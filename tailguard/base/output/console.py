@@ -13,7 +13,7 @@ from rich.text import Text  # noqa: TID251  # likewise
 from tailguard.base.output.escaping import for_terminal
 
 # No line is so long: a log is searched for whole names, and folded by whoever shows it.
-_UNFOLDED = 100_000
+UNFOLDED = 100_000
 
 
 class PlainConsole(Console):
@@ -35,4 +35,4 @@ def plain(text: str, style: str = "", *, cut: bool = False) -> Text:
 def output_console() -> PlainConsole:
     """Return the console of standard output; in a pipe or a file it folds no line, unless COLUMNS says how wide."""
     folds = sys.stdout.isatty() or bool(os.environ.get("COLUMNS"))
-    return PlainConsole(width=None if folds else _UNFOLDED)
+    return PlainConsole(width=None if folds else UNFOLDED)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.table import Table
 
-from tailguard.base.output.console import PlainConsole, plain
+from tailguard.base.output.console import UNFOLDED, PlainConsole, plain
 from tailguard.base.state import State
 from tailguard.record.run_record import RunRecord
 from tailguard.report.views import numbers
@@ -95,14 +95,22 @@ def _migration(migration: MigrationView) -> Iterator[tuple[str, ...]]:
 def _print_table(
     console: PlainConsole, title: str, rows: Iterable[tuple[State | None, tuple[str, ...]]]
 ) -> None:
+    """Print rows below each other; where they do not fit, each name on a line of its own, for it must be whole."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    apart: list[Text] = []
     for state, cells in rows:
-        mark = "" if state is None else _text(console, f"{_MARKS[state]} {state}", style=_STYLES[state])
-        table.add_row(mark, *(_text(console, cell) for cell in cells))
+        mark = plain("") if state is None else _text(console, f"{_MARKS[state]} {state}", _STYLES[state])
+        name, *more = (_text(console, cell) for cell in cells)
+        table.add_row(mark, name, *more)
+        apart.append(plain(" ").join([mark, name]) if mark else name)
+        if any(more):
+            apart.append(plain("    ") + plain("  ").join(each for each in more if each))
     if table.row_count:
         console.print()
         console.print(plain(title, "bold"))
-        console.print(table)
+        wanted = console.measure(table, options=console.options.update_width(UNFOLDED)).maximum
+        for shown in [table] if wanted <= console.width else apart:
+            console.print(shown)
 
 
 def _print_reasons(console: PlainConsole, rows: Iterable[tuple[State, str, str]]) -> None:

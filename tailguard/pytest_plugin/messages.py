@@ -1,0 +1,94 @@
+"""What is said of a verdict in pytest: a message if it is not a PASS, properties for JUnit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tailguard.base.state import State, worst
+from tailguard.base.text_format import duration_ms, ratio
+from tailguard.record.run_record import RunRecord
+from tailguard.record.verdict import ObjectiveVerdict, ProofVerdict
+
+
+def failure_message(verdict: ObjectiveVerdict, folder: Path) -> str:
+    """Return limit, observed value with interval, n, exceedances, the reason and where the run is."""
+    objective = verdict.objective
+    lines = [
+        f"{verdict.state}: {verdict.name}",
+        f"  limit        {'<' if objective.strict else '<='} {_shown(verdict, objective.limit)}",
+        f"  observed     {_observed(verdict)}",
+        f"  samples      {verdict.n}, of which {verdict.exceedances} exceed the limit",
+        f"  rule         {verdict.rule}, {verdict.dependence}, alpha {verdict.alpha:g}",
+        f"  why          {verdict.why}",
+        f"  run          {folder}",
+    ]
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationAnswer:
+    """What a run says of one migration: the worst answer to all that was asked of it, and why."""
+
+    migration: str
+    state: State
+    why: str
+    asked: tuple[ProofVerdict, ...] = ()
+
+
+def migration_answer(record: RunRecord, migration: str) -> MigrationAnswer:
+    """Return the answer about the migration of this name; INVALID if there is no proof that can be trusted."""
+    entry = next((each for each in record.migrations if each.name == migration), None)
+    if not record.complete:
+        return MigrationAnswer(migration, State.INVALID, f"the run is incomplete: {record.why_incomplete}")
+    if entry is None:
+        return MigrationAnswer(migration, State.INVALID, "the run says nothing of it")
+    asked = record.asked_of(entry)
+    state = worst(each.state for each in asked)
+    why = "; ".join(f"{each.name}: {each.why}" for each in asked if each.state is state)
+    return MigrationAnswer(migration, state, why, asked)
+
+
+def migration_message(answer: MigrationAnswer, folder: Path) -> str:
+    """Return why a migration is not proved, what was asked in vain, and where the run is."""
+    lines = [
+        f"{answer.state}: migration {answer.migration}",
+        f"  why          {answer.why}",
+        *(
+            f"  asked        {each.name}: {each.expected}, observed {each.observed}"
+            for each in answer.asked
+            if each.state is not State.PASS
+        ),
+        f"  run          {folder}",
+    ]
+    return "\n".join(lines)
+
+
+def properties(verdict: ObjectiveVerdict) -> Iterator[tuple[str, object]]:
+    """Yield the `slo.*` properties of JUnit XML, the absent ones left out."""
+    objective, observed = verdict.objective, verdict.observed
+    unit = "ms" if objective.metric == "latency" else "ratio"
+    found = {
+        "slo.objective": verdict.name,
+        "slo.quantile": objective.q,
+        "slo.limit_ms": objective.limit_ms,
+        "slo.limit_ratio": objective.max_ratio,
+        f"slo.observed_{unit}": observed and observed.value,
+        f"slo.ci_low_{unit}": observed and observed.low,
+        f"slo.ci_high_{unit}": observed and observed.high,
+        "slo.n": verdict.n,
+        "slo.exceed": verdict.exceedances,
+        "slo.verdict": str(verdict.state),
+    }
+    return ((name, value) for name, value in found.items() if value is not None)
+
+
+def _observed(verdict: ObjectiveVerdict) -> str:
+    observed = verdict.observed
+    if observed is None:
+        return "nothing"
+    value, low, high = (_shown(verdict, each) for each in (observed.value, observed.low, observed.high))
+    return f"{value} [{low}, {high}] at {observed.level:.0%}"
+
+
+def _shown(verdict: ObjectiveVerdict, value: float | None) -> str:
+    return duration_ms(value) if verdict.objective.metric == "latency" else ratio(value)
