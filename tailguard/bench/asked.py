@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tailguard.base.errors import UsageError
 from tailguard.bench.commands import NONE, Command, commands_of, scanned, shell_for
 from tailguard.bench.execution import Environment
@@ -58,6 +60,9 @@ class Asked:
                 f"{rounds} runs: to find one of {compared} commands slower takes {needed} runs at least. Give --runs "
                 f"{needed} or more."
             )
+        objectives = objectives_of(self.objectives, commands)
+        if objectives and objectives.unasked:
+            rounds = fewest  # no number of runs would decide anything
         return Plan(
             commands=commands,
             around=Environment(
@@ -71,7 +76,7 @@ class Asked:
             margins=Margins(
                 quantiles=(Margin(q=0.5, most=parse_share(self.delta)),), floor_ms=DEFAULT_FLOOR_MS
             ),
-            objectives=objectives_of(self.objectives, commands),
+            objectives=objectives,
             warmup=self.warmup,
             rounds=rounds,
             fewest=fewest,
@@ -106,8 +111,9 @@ def objectives_of(texts: Sequence[str], commands: Sequence[Command]) -> Objectiv
             )
         for name in named:
             tables.setdefault(name, {"step": STEP})[stated.key] = stated.bound
-    if not tables and len(commands) == 1:
-        tables[commands[0].name] = {"step": STEP, "error_rate": "< 1%"}
+    unasked = () if tables or len(commands) > 1 else (commands[0].name,)
+    tables |= {name: {"step": STEP, "error_rate": "< 1%"} for name in unasked}
     if not tables:
         return None
-    return parse_objectives({"defaults": {"dependence": "independent"}, "scenarios": {**tables}})
+    found = parse_objectives({"defaults": {"dependence": "independent"}, "scenarios": {**tables}})
+    return replace(found, unasked=unasked)

@@ -4,6 +4,7 @@ One grammar for all: `[STEP or NAME] METRIC (< or <=) LIMIT`, read from the righ
 "GET /cart p95 <= 120ms", "error rate < 1%".
 """
 
+import difflib
 import math
 import re
 from collections.abc import Mapping
@@ -202,6 +203,8 @@ def parse_margins(shares: Mapping[str, str], floor: str | None, floors: Mapping[
 
 def _not_a_metric(left: str, relation: str, limit: str) -> str:
     word = left.rsplit(maxsplit=1)[-1] if left else ""
+    if near := difflib.get_close_matches(" ".join(left.split()[-2:]), RATES, 1, cutoff=0.8):
+        return f"{left!r} is not a rate that is judged; did you mean '{near[0]} {relation} {limit}'?"
     if quantile := _K6_QUANTILE.fullmatch(word):
         unit = "" if limit.endswith("s") else "ms"
         form = f"{left[: -len(word)]}p{quantile[1]} {relation} {limit}{unit}"

@@ -143,7 +143,7 @@ def _in_spite(decision: Decision, objective: Objective, record: RunRecord) -> De
 
 def _asked(decision: Decision, objective: Objective, objectives: Objectives) -> Decision:
     """Let no error rate pass alone: fast or slow, a scenario without a limit was asked nothing."""
-    if decision.state is not State.PASS or objective.scenario not in objectives.unasked:
+    if decision.state in (State.FAIL, State.INVALID) or objective.scenario not in objectives.unasked:
         return decision
     why = f"nothing to judge: no limit is stated for {objective.scenario}; this alone: {decision.why}"
     return replace(decision, state=State.INCONCLUSIVE, why=why)

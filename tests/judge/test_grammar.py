@@ -48,6 +48,7 @@ def test_a_scenarios_own_limit_is_read_by_the_same_grammar():
         ("rps > 100", "the load that was asked for"),
         ("http_req_failed<0.01", "it is a rate; write 'error rate < 1%'"),
         ("errors < 1%", "write 'error rate < 1%'"),
+        ("pay refusals rate < 2%", "did you mean 'refusal rate < 2%'"),
         ("p95 >= 1ms", "'>=' sets no limit to what is too much"),
         ("error rate > 1%", "'>' sets no limit to what is too much"),
         ("GET /cart <= 1s", "'/cart' is not a quantile"),

@@ -76,7 +76,7 @@ def _sentence(state: State, record: RunRecord, migrations: Iterable[MigrationVie
         if migration.state is state:  # beside objectives, a migration's number is enough
             because = "" if judged else _because(migration, state)
             named.append(f"migration {migration.entry.number}{because}")
-    words = _DUET if record.duet or record.bench else {} if judged else _PROOF
+    words = _DUET if any(isinstance(each, ChangeVerdict) for each in judged) else {} if judged else _PROOF
     return f"{words.get(state, _WORDS[state].capitalize())}: {_listed(named)}."
 
 
