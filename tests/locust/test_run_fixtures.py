@@ -68,6 +68,12 @@ SUITE = """
         yield tg.expect("all that was acknowledged is sold", int(samples.ok("buy").sum()), len(bought))
         yield tg.expect("no more is sold than there was", True, len(bought) <= stock.seats)
 
+    ticket, entered = tg.rows("tickets.csv"), []
+
+    @tg.scenario(steps=["enter"])
+    def enter(it: tg.Iteration, ticket):
+        it.step("enter", entered.append, ticket["id"])
+
     @tg.scenario
     def swim(it: tg.Iteration, pool): ...
 
@@ -90,6 +96,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "slo.toml").write_text(
         '[defaults]\nerror_rate = "< 1%"\n[scenarios.swim]\n[scenarios.buy]\n', encoding="utf-8"
     )
+    (tmp_path / "tickets.csv").write_text("id\n1\n2\n3\n4\n5\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TAILGUARD_CONFIG", raising=False)
     monkeypatch.setenv("TAILGUARD_RUNS_DIR", str(tmp_path / "runs"))
@@ -117,6 +124,7 @@ def options():
         "schedule",
         "until_decided",
         "keep_raw",
+        "dsn",
     )
     given = {"objectives": "slo.toml", "set": ["load.warmup=2", "load.max_samples=40"]}
     return SimpleNamespace(run_time=None, **{f"tailguard_{name}": given.get(name) for name in names})
@@ -205,3 +213,18 @@ def test_workers_of_this_repositorys_suite_get_tokens_but_neither_what_signs_the
                 "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
             ).fetchone() == (False,)
             assert connection.execute("SELECT count(*) > 0 FROM accounts_user").fetchone() == (True,)
+
+
+def test_rows_that_are_used_once_are_taken_from_the_first_on_at_a_target_that_others_have_used(
+    folder, load_test
+):
+    """Elsewhere numbers begin far away, so that nothing is done that an earlier run did."""
+    begun = load_test.begin(options(), "", ["enter"])
+    plan = replace(begun.plan, first_iteration=7_000_000)
+    arrived = for_worker(packed(Begin(run=begun.id, plan=plan, shard=Shard())))
+    executor = load_test.open_workplace(arrived, MonotonicClock(), lambda *_: None).executors["enter"]
+    executor.warm_up(2)
+    with executor.user() as user:
+        assert all(executor.play(user) for _ in range(3))
+    assert executor.broken == ""
+    assert sys.modules["pool_suite"].entered == ["5", "4", "1", "2", "3"]

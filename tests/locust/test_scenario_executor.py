@@ -49,7 +49,7 @@ def test_refusals_failures_and_what_never_came_back_are_samples_of_their_own():
 
     told_of = []
     executor = executor_of(platform, tell=lambda *told: told_of.append(told))
-    executor.warm_up(2, first=0)
+    executor.warm_up(2)
     with ExitStack() as stack:
         users = [stack.enter_context(executor.user()) for _ in range(2)]
         threads = [

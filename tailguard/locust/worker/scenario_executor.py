@@ -28,14 +28,23 @@ class ScenarioExecutor:
     """
 
     def __init__(
-        self, scenario: Playable, arrivals: ArrivalShard, clock: Clock, tell: Tell, *, run: Run, shard: Shard
+        self,
+        scenario: Playable,
+        arrivals: ArrivalShard,
+        clock: Clock,
+        tell: Tell,
+        *,
+        run: Run,
+        shard: Shard,
+        first: int = 0,
     ) -> None:
+        """`first` is the number of the run's first iteration."""
         self.arrivals = arrivals
         self.thinks = isinstance(arrivals, ClosedShard)
         self.warmed_up = self.ended = self.cut_off = self.users = 0
         self.broken = ""
         self._execution = ScenarioExecution(scenario, clock, run_id=run.id, seed=run.seed)
-        self._clock, self._tell, self._shard = clock, tell, shard
+        self._clock, self._tell, self._shard, self._first = clock, tell, shard, first
         self._playing: dict[VirtualUser, int] = {}  # with how many bytes of their rows were told
 
     @property
@@ -73,10 +82,10 @@ class ScenarioExecutor:
         self.ended += 1
         return True
 
-    def warm_up(self, iterations: int, first: int) -> None:
+    def warm_up(self, iterations: int) -> None:
         """Play iterations that are counted and not kept: connections, caches and plans are not what is measured.
 
-        Their numbers come just before the run's `first`, which is 0 unless its target was used before: they do what no
+        Their numbers come just before the run's first, which is 0 unless its target was used before: they do what no
         earlier run did, and what this one will not do. Raises UsageError if a user cannot be made, or the
         scenario is wrong.
         """
@@ -84,7 +93,7 @@ class ScenarioExecutor:
             unkept = self._execution.warming_up(user)
             for number in range(iterations):
                 now_ns = self._clock.now_ns()
-                before = first - 1 - self._shard.index * iterations - number
+                before = self._first - 1 - self._shard.index * iterations - number
                 start = Start(before, now_ns, -1, now_ns)
                 self._execution.play(unkept, start)
                 self.warmed_up += 1

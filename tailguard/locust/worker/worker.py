@@ -157,7 +157,7 @@ class Worker:
             for slug, audience in self._workplace.audiences.items():
                 self._outbox.add_receipts(slug, ReceiptLog(audience, self._clock))
             for slug, executor in self._workplace.executors.items():
-                executor.warm_up(begin.plan.warmup, begin.plan.first_iteration)
+                executor.warm_up(begin.plan.warmup)
                 self._outbox.add(slug, executor)
             skipped = dict(self._workplace.skipped)
         except TailguardError as error:

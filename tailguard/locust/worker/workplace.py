@@ -21,6 +21,7 @@ from tailguard.locust.worker.scenario_executor import ScenarioExecutor
 from tailguard.locust.worker.table import Tell
 from tailguard.pipeline.built_ins import built_ins
 from tailguard.pipeline.parts import Parts
+from tailguard.pipeline.preparation import rows_used_once
 from tailguard.record.scenario import Invariant
 from tailguard.suite.discovery import open_suite
 from tailguard.suite.invariants import SkippedError
@@ -84,13 +85,16 @@ class FixtureWorkplace:
                 continue
             bound = replace(bound, skipped=tuple(self._run.skipped_steps(scenario.name)))
             self._bound[scenario.name] = bound
+            # Rows that are used once are counted from the first one, wherever the numbers of the others begin.
+            first = 0 if rows_used_once(bound.plan) else plan.first_iteration
             self.executors[scenario.name] = ScenarioExecutor(
                 bound,
-                arrivals_of(scenario.name, self._begin, self._clock),
+                arrivals_of(scenario.name, self._begin, self._clock, first),
                 self._clock,
                 self._tell,
                 run=self._run,
                 shard=shard,
+                first=first,
             )
 
 
@@ -102,9 +106,11 @@ def configuration(plan: Plan) -> Config:
     return Config.of(plan.profile, settings, suite_in(find_file()))
 
 
-def arrivals_of(slug: str, begin: Begin, clock: Clock) -> ArrivalShard:
-    """Return this worker's share of a scenario's arrivals: of its schedule if there is one, else its own iterations."""
-    first = begin.plan.first_iteration
+def arrivals_of(slug: str, begin: Begin, clock: Clock, first: int) -> ArrivalShard:
+    """Return this worker's share of a scenario's arrivals, numbered from `first`.
+
+    Of its schedule if there is one, else its own iterations.
+    """
     if not begin.plan.schedules:
         return ClosedShard(begin.shard, clock, first)
     return OpenShard(begin.plan.schedules[slug].schedule().starts_ns(), begin.shard, clock, first)
