@@ -8,7 +8,8 @@ test_stop, quitting, then the exit code is taken. Samples are fetched in `test_s
 
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]  # ships no types
@@ -18,7 +19,7 @@ from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from tailguard.base.errors import InvalidRunError, TailguardError
+from tailguard.base.errors import InvalidRunError, TailguardError, UsageError
 from tailguard.base.output import streams
 from tailguard.base.ports import LOOPBACK
 from tailguard.locust.clock import ClockPair, LoopClock
@@ -40,6 +41,7 @@ from tailguard.locust.messages import (
     packed,
     run_of,
 )
+from tailguard.locust.options import withhold
 from tailguard.locust.run_key import refuse_without_key
 from tailguard.locust.sealed_sockets import end, seal_sockets
 from tailguard.locust.worker.scenario_executor import ScenarioExecutor
@@ -81,6 +83,7 @@ class Bridge:
         self._faults: list[str] = []
         self._ended = ScenarioEnded.RUN_TIME
         self._clock = LoopClock()
+        self._withheld = Namespace()
         self._run_time_s: float | None = None  # what --run-time leaves to us
 
     def listen(self) -> None:
@@ -102,7 +105,9 @@ class Bridge:
         """Return who plays a scenario in this process, once the run goes."""
         while self._worker is None:  # a worker that joins late is given users before locust says `init`
             gevent.sleep(IDLE_S)
-        return self._worker.executor(slug)
+        found = self._worker.executor(slug)
+        assert found is None or isinstance(found, ScenarioExecutor)  # it is asked for by users of ours alone
+        return found
 
     def _add_options(self, parser: Any, **_: Any) -> None:
         # Both would listen on all interfaces: whoever reaches the page may send load, and the users' tokens, anywhere.
@@ -115,9 +120,11 @@ class Bridge:
         # Fired in reverse order: added now, after the runner's own, ours comes before that one stops everything.
         hooks: Any = environment.events
         hooks.quitting.add_listener(self._quitting)
-        keep_tagged(environment, self._options)
-        environment.dispatcher_class = PlayableDispatcher
-        choose_spawn_rate(self._options)
+        plays = any(hasattr(each, "scenario") for each in environment.user_classes)
+        if plays:
+            keep_tagged(environment, self._options)
+            environment.dispatcher_class = PlayableDispatcher
+            choose_spawn_rate(self._options)
         if isinstance(runner, WorkerRunner | LocalRunner):
             fire: Any = events.request.fire
             workplace = self.load_test.open_workplace
@@ -125,8 +132,9 @@ class Bridge:
             runner.register_message(TO_WORKER, self._worker_takes, concurrent=True)
         if isinstance(runner, MasterRunner | LocalRunner):
             runner.register_message(TO_MASTER, self._master_takes)
+            self._withheld = withhold(options)
             self._open(runner)
-            if environment.shape_class is None:
+            if plays and environment.shape_class is None:
                 self._run_time_s = take_run_time(self._options)
             if web_ui is not None:
                 self.load_test.attach(web_ui)
@@ -167,7 +175,8 @@ class Bridge:
 
     def _begin(self) -> RunHooks:
         slugs = [each.scenario.name for each in self._runner.user_classes if hasattr(each, "scenario")]
-        return self.load_test.begin(self._options, self._environment.host or "", slugs)
+        options = Namespace(**{**vars(self._options), **vars(self._withheld)})
+        return self.load_test.begin(options, self._environment.host or "", slugs)
 
     def _refuse(self, error: TailguardError) -> None:
         self._give_up(error)
@@ -271,11 +280,20 @@ class Bridge:
 _current: list[Bridge] = []
 
 
-def install(load_test: Callable[[], LoadTestHooks]) -> None:
-    """Listen to locust in this process, once however many scenario files ask for it."""
+def install(load_test: LoadTestHooks) -> bool:
+    """Listen to locust in this process, once however many files ask for it. True if this one is the first.
+
+    Raises UsageError if one asks for another test than the one before, or for a run key that cannot be used.
+    """
     if not _current:
-        _current.append(Bridge(load_test()))
-        _current[0].listen()
+        bridge = Bridge(load_test)
+        bridge.listen()
+        _current.append(bridge)
+        return True
+    if _current[0].load_test.what != load_test.what:
+        both = f"{_current[0].load_test.what}, and {load_test.what}"
+        raise UsageError(f"One run of locust is one test, and here are two: {both}. Leave one of them out.")
+    return False
 
 
 def the_bridge() -> Bridge:

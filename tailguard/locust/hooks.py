@@ -42,6 +42,11 @@ class LoadTestHooks(Protocol):
     """What runs are made of."""
 
     @property
+    def what(self) -> str:
+        """What asks for it, in words; two that are alike are one test."""
+        ...
+
+    @property
     def open_workplace(self) -> OpenWorkplace:
         """What opens a worker's workplace, as the master says."""
         ...

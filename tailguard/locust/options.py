@@ -1,40 +1,32 @@
 """Our options of locust's command line, each with its variable."""
 
+from argparse import Namespace
 from typing import Any  # locust's parser and its options ship no types
 
 import msgspec
+from msgspec.structs import replace
+
+# Such as `--tailguard-set database.dsn=...`.
+_SECRET = ("tailguard_dsn", "tailguard_set")
 
 
 def add_options(parser: Any) -> None:
-    """Add them; those that make sense between two tests appear in locust's web form too."""
+    """Add those of a suite's scenarios; those that make sense between two tests appear in locust's web form too."""
+    add_options_of_any(parser)
     for name, about in (
-        ("profile", "Profile of the configuration: smoke (default), ci, full, or one of your own"),
-        ("config", "Configuration file (default: ./tailguard.toml if there)"),
         ("objectives", "Objectives file (default: slo/objectives.toml)"),
         (
             "target",
             "TOML file with the target's routes, log-in and data (default: the configuration file's [target])",
         ),
-        ("keep-raw", "Folder in which each worker keeps its own samples too, as .npy files"),
     ):
-        parser.add_argument(
-            f"--tailguard-{name}", env_var=variable(name), include_in_web_ui=False, help=about
-        )
+        _add_text(parser, name, about)
     parser.add_argument(
         "--tailguard-dsn",
         env_var=variable("dsn"),
         is_secret=True,
         include_in_web_ui=False,
         help="The target's PostgreSQL, read-only, to check what must hold in it",
-    )
-    parser.add_argument(
-        "--tailguard-set",
-        env_var=variable("set"),
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        include_in_web_ui=False,
-        help="Set any key of `tailguard config show`; may be given again",
     )
     parser.add_argument(
         "--tailguard-rate",
@@ -48,6 +40,25 @@ def add_options(parser: Any) -> None:
         default="",
         help="poisson (default of the open model), constant, ramp:FROM-TO or steps:RATExSECONDS,...",
     )
+
+
+def add_options_of_any(parser: Any) -> None:
+    """Add those of any test, also of users that are not ours."""
+    for name, about in (
+        ("profile", "Profile of the configuration: smoke (default), ci, full, or one of your own"),
+        ("config", "Configuration file (default: ./tailguard.toml if there)"),
+        ("keep-raw", "Folder in which each worker keeps its own samples too, as .npy files"),
+    ):
+        _add_text(parser, name, about)
+    parser.add_argument(
+        "--tailguard-set",
+        env_var=variable("set"),
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        include_in_web_ui=False,
+        help="Set any key of `tailguard config show`; may be given again",
+    )
     parser.add_argument(
         "--tailguard-until-decided",
         env_var=variable("until-decided"),
@@ -56,6 +67,10 @@ def add_options(parser: Any) -> None:
         include_in_web_ui=False,
         help="End the test once every objective is decided",
     )
+
+
+def _add_text(parser: Any, name: str, about: str) -> None:
+    parser.add_argument(f"--tailguard-{name}", env_var=variable(name), include_in_web_ui=False, help=about)
 
 
 def variable(name: str) -> str:
@@ -80,12 +95,26 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 def selection(options: Any, host: str | None) -> Selection:
     """Return what the command line says of the configuration; the host may have been changed on locust's page."""
+    return replace(
+        selection_of_any(options, host),
+        objectives=options.tailguard_objectives,
+        target=options.tailguard_target,
+        dsn=options.tailguard_dsn,
+    )
+
+
+def selection_of_any(options: Any, host: str | None) -> Selection:
+    """Return what any test's command line says of the configuration, see `selection`."""
     return Selection(
         profile=options.tailguard_profile,
         file=options.tailguard_config,
         sets=tuple(options.tailguard_set or ()),
-        objectives=options.tailguard_objectives,
-        target=options.tailguard_target,
         host=host or None,
-        dsn=options.tailguard_dsn,
     )
+
+
+def withhold(options: Namespace) -> Namespace:
+    """Take out of the options, which locust sends to every worker, those that may hold a secret; return them."""
+    taken = Namespace(**{name: value for name, value in vars(options).items() if name in _SECRET})
+    vars(options).update(dict.fromkeys(vars(taken)))
+    return taken

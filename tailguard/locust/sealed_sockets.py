@@ -14,6 +14,7 @@ from locust.rpc import Message, zmqrpc
 from zmq.utils.monitor import parse_monitor_message
 
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.output.streams import say
 from tailguard.locust.curve import seal_master, seal_worker
 from tailguard.locust.run_key import FILE_VARIABLE, HOW, SHORTEST, RunKey, given_key, own_key
 
@@ -64,7 +65,7 @@ def seal_sockets() -> Callable[[], RunKey]:
 
 def end(error: TailguardError) -> NoReturn:
     """End this process with the error's sentence and its exit code, from whichever greenlet."""
-    sys.stderr.write(f"Error: {error}\n")
+    say(f"Error: {error}", err=True)
     sys.exit(error.exit_code)  # gevent hands it to the main greenlet
 
 

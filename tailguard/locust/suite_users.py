@@ -26,7 +26,7 @@ def user_classes(file: str, without: Collection[str]) -> dict[str, type[JourneyU
             raise UsageError(
                 f"There is no scenario {name!r} to leave out.{did_you_mean(name, [*suite.scenarios])}"
             )
-    install(LoadTest)
+    install(LoadTest())
     for name, each in suite.scenarios.items():
         if each.is_async and name not in without:
             raise UsageError(

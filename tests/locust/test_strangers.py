@@ -109,9 +109,11 @@ def test_who_speaks_in_the_name_of_another_worker_is_not_heard(shop, stack):
 def test_a_worker_that_sends_what_cannot_be_makes_the_run_invalid_and_the_others_samples_are_kept(
     shop, stack
 ):
-    master = shop.master(seconds=4, workers=2)
+    secret = "--tailguard-set=database.dsn=postgresql://me:hidden@127.0.0.1:1/shop"
+    master = shop.master(secret, seconds=4, workers=2)
     shop.listening(master)
     shop.worker()
+    heard = []
     peer = Peer(shop.port, stack, "peer", shop.own_key)
     peer.say("client_ready", VERSION)
     peer.tells(Hello())
@@ -120,6 +122,7 @@ def test_a_worker_that_sends_what_cannot_be_makes_the_run_invalid_and_the_others
     while master.poll() is None and time.monotonic() < until_s:
         peer.say("heartbeat", {"state": state, "current_cpu_usage": 1, "current_memory_usage": 1})
         for kind, data in peer.hears(0.5):
+            heard.append((kind, str(data)))
             if kind != "tailguard.to_worker":
                 continue
             told = for_worker(data)
@@ -134,6 +137,8 @@ def test_a_worker_that_sends_what_cannot_be_makes_the_run_invalid_and_the_others
                 peer.socket.send(b"noise")
                 peer.say("tailguard.to_master", b"noise")
     ends(shop, master, 65)
+    assert "spawn" in {kind for kind, _ in heard}
+    assert [kind for kind, data in heard if "hidden" in data] == []
     run = shop.run()
     assert "worker peer: chunk 0 was dropped: it names 0 kinds of errors" in run.record.why_incomplete
     assert "worker peer: a message of it cannot be read: " in run.record.why_incomplete
@@ -172,5 +177,6 @@ def test_a_worker_with_another_key_or_none_ends_with_one_sentence(shop, key):
 
 
 def test_the_workers_of_processes_have_a_key_without_any_word_and_without_a_home(shop):
+    ports = f"--master-bind-port={shop.port}", f"--master-port={shop.port}"
     nowhere = {"XDG_STATE_HOME": "/proc/nowhere"}
-    measured(shop, shop.start("master", *shop.load(3), "--processes=2", **nowhere), 2)
+    measured(shop, shop.start("master", *shop.load(3), "--processes=2", *ports, **nowhere), 2)

@@ -41,6 +41,8 @@ MOST_FIRST_ITERATION, LEAST_FIRST_ITERATION = 4_000_000, 20_000
 class LoadTest:
     """A suite's scenarios at its target, as tailguard.locust.hooks.LoadTestHooks."""
 
+    what = "users(), the suite's scenarios"
+
     def __init__(self) -> None:
         self._fixtures = ExitStack()  # those of the last run
         self._newest: LocustRun | None = None
@@ -81,7 +83,7 @@ class LoadTest:
             run=run,
             plan=_completed(plan, run.record.id, made),
             config=config,
-            suite=suite,
+            scenarios=suite.scenarios,
             objectives=objectives,
             noted=noted,
             skipped=made.skipped,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tailguard.config.merge import Config
 from tailguard.engine.summary import scenario_entry
@@ -18,6 +19,7 @@ from tailguard.locust.master.master import Master
 from tailguard.locust.master.measurement import broadcasts_of, measurement_of
 from tailguard.locust.messages import Plan
 from tailguard.pipeline.finish import finish
+from tailguard.record.doubt import Doubt
 from tailguard.record.locust import Locust
 from tailguard.record.objective import Objectives
 from tailguard.record.run import Run
@@ -25,10 +27,23 @@ from tailguard.record.run_record import Ended
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import ScenarioEnded
 from tailguard.suite import run as suite_run
-from tailguard.suite.discovery import Suite
 
 # A save writes all samples anew, and the master's loop waits for it: seldom enough not to delay anything.
 SAVE_EVERY_S = 30.0
+
+
+class Declared(Protocol):
+    """A scenario as its run knows it."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        ...
+
+    @property
+    def steps(self) -> Sequence[str]:
+        """The names of its steps, none if they are found while it runs."""
+        ...
 
 
 @dataclass(slots=True)
@@ -42,19 +57,21 @@ class LocustRun:
         run_time_s: how long it is to measure, if that was said.
         until_decided: whether it ends once everything is decided.
         watched: whether somebody looks at where it stands.
+        doubts: those that it has from the start.
         live: where each objective stands, ready to show.
     """
 
     run: Run
     plan: Plan
     config: Config
-    suite: Suite
+    scenarios: Mapping[str, Declared]
     objectives: Objectives
     noted: suite_run.Run
     skipped: Mapping[str, str]
     run_time_s: float | None
     until_decided: bool
     watched: bool
+    doubts: tuple[Doubt, ...] = ()
     live: list[dict[str, str]] = field(init=False)
     _rule: StoppingRule = field(init=False)
     _save_s: float = field(init=False)
@@ -76,7 +93,7 @@ class LocustRun:
             return False
         decided, live = [], []
         for slug in self.plan.scenarios:
-            samples = master.inbox.samples(slug, self.suite.steps[slug])
+            samples = master.inbox.samples(slug, self.scenarios[slug].steps)
             closed = self._rule(slug, samples)
             decided.append(closed and fewest_ok(samples) >= self.config.load_of(slug).min_samples)
             live += self._standing(slug, samples)
@@ -94,6 +111,7 @@ class LocustRun:
             [
                 *doubts_of(run.record, run.samples(), master, self.noted, skipped, broadcasts),
                 *doubts_of_run_time(self.run_time_s, master),
+                *self.doubts,
             ]
         )
         run.put_locust(
@@ -123,7 +141,7 @@ class LocustRun:
         for slug in self.plan.scenarios:
             if slug in master.skipped:
                 continue
-            scenario, skipped = self.suite.scenarios[slug], self.noted.skipped_steps(slug)
+            scenario, skipped = self.scenarios[slug], self.noted.skipped_steps(slug)
             steps = [step for step in scenario.steps if step not in skipped]
             measurement = measurement_of(slug, steps, master, ended)
             entry = scenario_entry(scenario.title, measurement, master.invariants.get(slug, ()))

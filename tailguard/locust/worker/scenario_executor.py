@@ -9,7 +9,7 @@ from tailguard.engine.recorder import ErrorKinds
 from tailguard.engine.scenario_execution import ScenarioExecution, VirtualUser
 from tailguard.engine.workload import Playable
 from tailguard.locust.messages import ScenarioLedger
-from tailguard.locust.worker.arrival_shard import ArrivalShard, ClosedShard
+from tailguard.locust.worker.arrival_shard import ArrivalShard, ClosedShard, OpenShard
 from tailguard.locust.worker.table import Tell, tell_rows
 from tailguard.suite.run import Run, Shard
 
@@ -97,6 +97,11 @@ class ScenarioExecutor:
                 start = Start(before, now_ns, -1, now_ns)
                 self._execution.play(unkept, start)
                 self.warmed_up += 1
+
+    def begin(self, base_ns: int) -> None:
+        """Put the beginning of a schedule, if there is one, at that instant."""
+        if isinstance(self.arrivals, OpenShard):
+            self.arrivals.begin(base_ns)
 
     def finish(self, drain_s: float) -> None:
         """Close the arrivals, give what is in progress time to end, and record what did not end or was never begun."""

@@ -28,16 +28,15 @@ from tailguard.locust.messages import (
     Go,
     Ledger,
     Ready,
+    ScenarioLedger,
     Settle,
     Settled,
     ToMaster,
     ToWorker,
 )
-from tailguard.locust.worker.arrival_shard import OpenShard
 from tailguard.locust.worker.load import LoadWatch
-from tailguard.locust.worker.outbox import Outbox
+from tailguard.locust.worker.outbox import Outbox, Source
 from tailguard.locust.worker.receipts import Audience, ReceiptLog
-from tailguard.locust.worker.scenario_executor import ScenarioExecutor
 from tailguard.locust.worker.table import Tell
 from tailguard.record.scenario import Invariant
 from tailguard.suite.invariants import SkippedError
@@ -52,12 +51,29 @@ HEAD_START_NS = 200_000_000
 log = logging.getLogger(__name__)
 
 
+class Executor(Source, Protocol):
+    """Who measures one scenario on a worker."""
+
+    def warm_up(self, iterations: int, first: int) -> None:
+        """Play iterations that are not kept, numbered just before the run's `first`."""
+
+    def begin(self, base_ns: int) -> None:
+        """Let what is scheduled begin at that instant."""
+
+    def finish(self, drain_s: float) -> None:
+        """Measure nothing more; what is in progress has so much time to end."""
+
+    def ledger(self) -> ScenarioLedger:
+        """Return what the master must know beside the samples."""
+        ...
+
+
 class Workplace(Protocol):
     """What a worker stands on during one run: opened as the master says, closed at its end."""
 
     @property
-    def executors(self) -> Mapping[str, ScenarioExecutor]:
-        """Who plays the scenarios here, by slug."""
+    def executors(self) -> Mapping[str, Executor]:
+        """Who measures the scenarios here, by slug."""
         ...
 
     @property
@@ -117,8 +133,8 @@ class Worker:
             case Settle():
                 self._settle(self._begun)
 
-    def executor(self, slug: str) -> ScenarioExecutor | None:
-        """Wait until the run goes and return who plays the scenario; None if this run has it no more, or never had."""
+    def executor(self, slug: str) -> Executor | None:
+        """Wait until the run goes and return who measures the scenario; None if this run does not have it."""
         self._going.wait()
         return None if self._workplace is None else self._workplace.executors.get(slug)
 
@@ -172,8 +188,7 @@ class Worker:
             return
         base_ns = self._clock.now_ns() + HEAD_START_NS
         for executor in self._workplace.executors.values():
-            if isinstance(executor.arrivals, OpenShard):
-                executor.arrivals.begin(base_ns)
+            executor.begin(base_ns)
         self._collected.clear()
         self._load.start()
         self._going.set()

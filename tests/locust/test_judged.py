@@ -1,0 +1,142 @@
+"""`judge(...)` in somebody's own locustfile, through the installed locust and real requests."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+import urllib.request
+from contextlib import ExitStack
+
+import psutil
+import pytest
+
+from tailguard.base.ports import free_port
+from tailguard.base.state import State
+from tailguard.record.doubt import Grade
+from tests.support.locust_judged import Judged, interrupt, served_shop
+from tests.support.locust_runs import BUSY_MACHINE, LIMIT_S
+
+pytestmark = pytest.mark.system
+LOOSE = "GET /ok p50 <= 30s", "error rate < 60%"
+
+
+@pytest.fixture(scope="module")
+def url():
+    with served_shop() as address:
+        yield address
+
+
+@pytest.fixture
+def judged(url, tmp_path):
+    with ExitStack() as stack:
+        yield Judged(tmp_path, url, stack)
+
+
+def passes(judged, code):
+    """Say that it passed, as far as this machine was quiet enough."""
+    grave = {each.kind for each in judged.record.doubts if each.grade is Grade.GRAVE}
+    assert code == 0 or (code == 65 and grave and grave <= BUSY_MACHINE), judged.log()
+    assert judged.record.why_incomplete == ""
+
+
+def states(judged):
+    return {each.name: each.state for each in judged.record.verdicts}
+
+
+def test_its_requests_are_judged_exactly_and_the_closed_model_is_a_warning(judged):
+    judged.write(*LOOSE)
+    passes(judged, judged.runs("--processes", "2", "--csv", "theirs"))
+    record = judged.record
+    assert len(record.locust.workers) == 2
+    theirs = (judged.folder / "theirs_stats.csv").read_text(encoding="utf-8").splitlines()[1].split(",")
+    assert theirs[:3] == ["GET", "/ok", str(record.scenarios["requests"].counts.ok)]
+    [closed] = [each for each in record.doubts if each.kind == "closed_model"]
+    assert closed.grade is Grade.WARN
+    assert record.platform.adapter == "locustfile.py, by locust"
+
+
+def test_our_exit_code_wins_over_that_of_a_failed_request(judged):
+    judged.write(*LOOSE, paths=["/ok", "/broken"])
+    passes(judged, judged.runs("--exit-code-on-error", "7"))
+    assert judged.record.scenarios["requests"].counts.error > 0
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/broken"])
+def test_a_wrong_route_and_a_fast_500_fail_though_only_latencies_were_limited(judged, path):
+    judged.write(f"GET {path} p95 <= 10s", paths=[path])
+    assert judged.runs() in {99, 65}, judged.log()
+    assert judged.record.scenarios["requests"].counts.ok == 0
+    assert State.PASS not in states(judged).values()
+
+
+def test_a_limit_on_a_name_that_never_ran_is_invalid_and_named(judged):
+    judged.write("GET /okay p95 <= 10s", "error rate < 60%")
+    assert judged.runs() == 65, judged.log()
+    [verdict] = [each for each in judged.record.verdicts if "okay" in each.name]
+    assert verdict.state is State.INVALID
+    assert "step 'GET /okay' is missing" in verdict.why
+
+
+def test_a_worker_that_is_killed_makes_the_run_invalid(judged):
+    judged.write(*LOOSE)
+    master = judged.start("--headless", "-u", "4", "-r", "4", "-t", "12s", "--processes", "2")
+    judged.until("users spawned")
+    time.sleep(2)
+    os.kill(psutil.Process(master.pid).children()[0].pid, signal.SIGKILL)
+    assert master.wait(LIMIT_S) == 65, judged.log()
+    assert "its ledger never came" in judged.record.why_incomplete
+    assert set(states(judged).values()) == {State.INVALID}
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ((), "judge() has nothing to judge by"),
+        (("p95 <= 120ms",), "name it in the limit, as in 'pay p95 <= 120ms'"),
+        (("GET /ok p95 ~ 120ms",), "GET /ok p95 ~ 120ms"),
+        (("nowhere.toml",), "nowhere.toml"),
+        (("slo.toml", "error rate < 1%"), "limits or one file of them"),
+    ],
+)
+def test_a_mistake_ends_with_its_sentence_before_any_load_starts(judged, limits, told):
+    judged.write(*limits)
+    assert judged.runs("--processes", "2") == 64, judged.log()
+    assert told in judged.log()
+    assert "Traceback" not in judged.log()
+    assert not (judged.folder / "runs").exists()
+
+
+def test_limits_stand_in_a_file_too(judged):
+    (judged.folder / "slo.toml").write_text(
+        '[scenarios.requests]\n"GET /ok p50" = "<= 0.001ms"\nerror_rate = "< 60%"\n', encoding="utf-8"
+    )
+    judged.write("slo.toml")
+    assert judged.runs() in {99, 65}, judged.log()
+    assert "requests GET /ok p50 <= 0.001ms" in states(judged)
+
+
+def test_files_that_ask_for_the_same_are_one_test_and_for_two_are_refused(judged):
+    judged.write(*LOOSE)
+    judged.write(*LOOSE, name="second.py", Shopper="Other")
+    passes(judged, judged.runs("-f", "locustfile.py,second.py"))
+    judged.write("GET /ok p50 <= 1s", name="second.py", Shopper="Other")
+    assert judged.runs("-f", "locustfile.py,second.py") == 64, judged.log()
+    assert "One run of locust is one test, and here are two" in judged.log()
+
+
+def test_on_locusts_page_a_tab_shows_where_each_limit_stands(judged):
+    judged.write(*LOOSE)
+    port = free_port()
+    page = judged.start("--autostart", "-u", "4", "-r", "4", "--web-port", str(port))
+    rows, until_s = [], time.monotonic() + 60
+    while time.monotonic() < until_s and not any(row["n"] not in {"0", ""} for row in rows):
+        time.sleep(0.5)
+        with contextlib.suppress(OSError):
+            [table] = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/requests"))[
+                "extended_stats"
+            ]
+            rows = table["data"]
+    assert [row["objective"] for row in rows][:1] == ["requests GET /ok p50 <= 30s"]
+    urllib.request.urlopen(f"http://127.0.0.1:{port}/stop", data=b"").read()
+    passes(judged, interrupt(page))

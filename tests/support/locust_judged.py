@@ -1,0 +1,106 @@
+"""Somebody's own locustfile with one line of ours, and a small shop that it asks."""
+
+import os
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from textwrap import dedent
+from threading import Thread
+
+from tailguard.base.ports import free_port
+from tailguard.record.run import Run
+from tests.support.locust_runs import LIMIT_S, LOCUST, end
+
+FILE = """
+    from locust import HttpUser, constant, task
+    from tailguard.locust import judge
+
+    judge({limits})
+
+    class Shopper(HttpUser):
+        wait_time = constant(0.02)
+
+        @task
+        def ask(self):
+            for path in {paths}:
+                self.client.get(path)
+"""
+
+
+class Shop(BaseHTTPRequestHandler):
+    """/ok answers 200, /broken 500 at once, and there is nothing else."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):  # http.server's name
+        self.send_response({"/ok": 200, "/broken": 500}.get(self.path, 404))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_): ...
+
+
+@contextmanager
+def served_shop():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class Judged:
+    """Locust's processes on a locustfile in a folder of its own, which end with the test."""
+
+    def __init__(self, folder, url, stack):
+        self.folder, self.url, self.stack = folder, url, stack
+        port = free_port()
+        self.ports = (f"--master-bind-port={port}", f"--master-port={port}")
+        kept = {
+            name: text for name, text in os.environ.items() if not name.startswith(("LOCUST_", "TAILGUARD_"))
+        }
+        self.environment = {**kept, "XDG_STATE_HOME": str(folder / "state")}
+
+    def write(self, *limits, paths=("/ok",), name="locustfile.py", **replaced):
+        text = dedent(FILE).format(limits=", ".join(map(repr, limits)), paths=list(paths))
+        for old, new in replaced.items():
+            text = text.replace(old, new)
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def start(self, *words, name="log"):
+        log = self.stack.enter_context((self.folder / name).open("w", encoding="utf-8"))
+        process = subprocess.Popen(
+            [LOCUST, "--host", self.url, "--only-summary", *self.ports, *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.stack.callback(end, process)
+        return process
+
+    def runs(self, *words, seconds=4):
+        """Run it; return the exit code."""
+        return self.start("--headless", "-u", "4", "-r", "4", "-t", f"{seconds}s", *words).wait(LIMIT_S)
+
+    def until(self, said, limit_s=60):
+        until_s = time.monotonic() + limit_s
+        while said not in self.log():
+            assert time.monotonic() < until_s, self.log()
+            time.sleep(0.1)
+
+    def log(self, name="log"):
+        return (self.folder / name).read_text(encoding="utf-8")
+
+    @property
+    def record(self):
+        return Run.load("latest", self.folder / "runs").record
+
+
+def interrupt(process):
+    process.send_signal(signal.SIGINT)
+    return process.wait(LIMIT_S)
