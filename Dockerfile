@@ -11,7 +11,7 @@ RUN useradd --uid 10001 --create-home tailguard \
 WORKDIR /tailguard
 COPY . .
 # Editable: locust loads the files in ./scenarios, and a worker's hash is that of the very files it plays.
-RUN pip install --no-cache-dir --editable .
+RUN pip install --no-cache-dir --editable ".[all]"
 
 USER 10001
 ENV TAILGUARD_RUNS_DIR=/runs \

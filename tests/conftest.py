@@ -12,8 +12,8 @@ from psycopg.conninfo import make_conninfo
 from tailguard.postgres.database import Database, schema_on
 from tailguard.postgres.location import connect
 from tailguard.postgres.server import Server, embedded_postgres
+from tailguard.s3.address import S3Server
 from tailguard.s3.server import embedded_s3
-from tailguard.s3.store import S3Server
 
 # Machines here are shared: no deadline. The same examples in each run: a property fails for a change, never by chance.
 settings.register_profile("house", deadline=None, derandomize=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.environments import LIMIT_S, built_wheel, environment, run
+from tests.support.repository import git
 
 pytestmark = pytest.mark.system
 
@@ -20,8 +21,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new environment with the wheel in it; returns its folder of commands."""
-    return environment(tmp_path_factory.mktemp("environment"), wheel)
+    """The wheel alone, without any of its extras, beside a project's own pytest; returns the folder of commands."""
+    return environment(tmp_path_factory.mktemp("bare"), wheel, "pytest")
+
+
+@pytest.fixture(scope="module")
+def whole(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel with all of its extras."""
+    return environment(tmp_path_factory.mktemp("whole"), f"{wheel}[all]")
 
 
 def test_its_only_top_level_name_is_tailguard(wheel: Path) -> None:
@@ -50,20 +57,86 @@ def test_in_an_empty_folder_a_run_says_how_to_begin(installed: Path, tmp_path: P
     assert "tailguard init --example deltacrown" in run(installed / "tailguard", "run", cwd=tmp_path, code=64)
 
 
-def test_the_example_is_written_once_and_knows_itself(installed: Path, tmp_path: Path) -> None:
-    told = run(installed / "tailguard", "init", "--example", "deltacrown", cwd=tmp_path)
+def test_the_example_is_written_once_and_knows_itself(whole: Path, tmp_path: Path) -> None:
+    told = run(whole / "tailguard", "init", "--example", "deltacrown", cwd=tmp_path)
     assert "tailguard run" in told
     assert {path.name for path in tmp_path.iterdir()} == PARTS
-    assert "17 of 17 objectives can be decided" in run(installed / "tailguard", "slo", "lint", cwd=tmp_path)
-    again = run(installed / "tailguard", "init", "--example", "deltacrown", cwd=tmp_path, code=64)
+    assert "17 of 17 objectives can be decided" in run(whole / "tailguard", "slo", "lint", cwd=tmp_path)
+    again = run(whole / "tailguard", "init", "--example", "deltacrown", cwd=tmp_path, code=64)
     assert "is there already" in again
-    found = run(installed / "python", "-c", "import tailguard; print(tailguard.__file__)", cwd=tmp_path)
-    assert str(installed.parent) in found, "no clone on the path"
+    found = run(whole / "python", "-c", "import tailguard; print(tailguard.__file__)", cwd=tmp_path)
+    assert str(whole.parent) in found, "no clone on the path"
 
 
 @pytest.mark.proof
-def test_the_example_is_measured_judged_and_reported(installed: Path, tmp_path: Path) -> None:
-    run(installed / "tailguard", "init", "--example", "deltacrown", cwd=tmp_path)
-    done = subprocess.run([installed / "tailguard", "run"], cwd=tmp_path, check=False, timeout=LIMIT_S)
+def test_the_example_is_measured_judged_and_reported(whole: Path, tmp_path: Path) -> None:
+    run(whole / "tailguard", "init", "--example", "deltacrown", cwd=tmp_path)
+    done = subprocess.run([whole / "tailguard", "run"], cwd=tmp_path, check=False, timeout=LIMIT_S)
     assert done.returncode in {0, 65, 75}
     assert (tmp_path / "runs" / "latest" / "report.html").is_file()
+
+
+SCENARIO = """
+import time
+import tailguard as tg
+from shop import price
+
+@tg.scenario(slo=["price p95 <= 1s"])
+def buy(it: tg.Iteration):
+    it.step("price", price)
+"""
+
+
+def test_a_scenario_file_runs_on_the_wheel_alone_and_its_report_says_how_to_have_charts(
+    installed: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").write_text("import time\ndef price(): time.sleep(0.002)\n", encoding="utf-8")
+    (tmp_path / "perf_shop.py").write_text(SCENARIO, encoding="utf-8")
+    told = run(installed / "tailguard", "run", "perf_shop.py", cwd=tmp_path)
+    assert "All 2 objectives are met" in told
+    page = (tmp_path / "runs" / "latest" / "report.html").read_text(encoding="utf-8")
+    assert "pip install &#39;tailguard[report]&#39;" in page
+    for command in (["verify"], ["history"], ["gate", "latest", "latest"], ["slo", "suggest", "latest"]):
+        done = subprocess.run(
+            [installed / "tailguard", *command], cwd=tmp_path, check=False, capture_output=True
+        )
+        assert done.returncode in {0, 75}, (command, done.stderr)
+
+
+def test_a_part_that_is_not_there_is_named_with_the_command_that_adds_it(
+    installed: Path, tmp_path: Path
+) -> None:
+    needs = SCENARIO.replace("buy(it: tg.Iteration)", "buy(it: tg.Iteration, s3)").replace("from shop", "#")
+    (tmp_path / "perf_shop.py").write_text(needs.replace("price)", "time.sleep, 0)"), encoding="utf-8")
+    assert "pip install 'tailguard[s3]'" in run(
+        installed / "tailguard", "run", "perf_shop.py", cwd=tmp_path, code=64
+    )
+    run(installed / "tailguard", "init", "--example", "deltacrown", cwd=tmp_path)
+    told = run(installed / "tailguard", "run", cwd=tmp_path, code=64)
+    assert "pip install 'tailguard[example]'" in told
+
+
+def test_a_duet_shadows_an_editable_install_of_a_src_layout(installed: Path, tmp_path: Path) -> None:
+    """As `pip install -e .` leaves it: a file of the environment's that puts the project's src/ on the path."""
+    project = tmp_path / "project"
+    (project / "src").mkdir(parents=True)
+    (project / "perf_shop.py").write_text(SCENARIO, encoding="utf-8")
+    shop = "import time\ndef price(): time.sleep({})\n"
+    (project / "src" / "shop.py").write_text(shop.format(0.002), encoding="utf-8")
+    (project / ".gitignore").write_text("runs\n__pycache__\n", encoding="utf-8")
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "a shop"]):
+        git(project, *words)
+    (project / "src" / "shop.py").write_text(shop.format(0.012), encoding="utf-8")
+    [packages] = installed.parent.glob("lib/python*/site-packages")
+    editable = packages / "__editable__.shop.pth"
+    editable.write_text(f"{project / 'src'}\n", encoding="utf-8")
+    small = ["--pairs", "12", "--set", "load.max_samples=30", "--set", "load.min_samples=30"]
+    duet = [installed / "tailguard", "duet", "perf_shop.py", "--baseline-ref", "HEAD", *small]
+    try:
+        run(*duet, cwd=project, code=99)
+        git(project, "rm", "-q", "--cached", "src/shop.py")
+        git(project, "commit", "-q", "-m", "before the shop")
+        told = run(*duet, cwd=project, code=65)
+        assert f"the module shop was loaded from {project}/src/shop.py, not from the side's folder" in told
+    finally:
+        editable.unlink()

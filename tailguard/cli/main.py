@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from tailguard.base.errors import InterruptedRunError, TailguardError
+from tailguard.base.extras import missing_part
 from tailguard.base.output.log_lines import shown_lines
 from tailguard.base.output.streams import say
 from tailguard.base.secrets import mask, remember
@@ -72,6 +73,9 @@ def explain(error: Exception) -> int:
         case click.ClickException():
             error.show(shown := io.StringIO())
             say(*shown.getvalue().rstrip("\n").split("\n"), err=True)
+            return EXIT_USAGE
+        case ImportError() if missing := missing_part(error):
+            say(f"Error: {missing}", err=True)
             return EXIT_USAGE
         case TailguardError():
             say(*f"Error: {mask(str(error))}".split("\n"), err=True)

@@ -4,7 +4,6 @@ import logging
 import shutil
 import subprocess
 import sys
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import platformdirs
 from tailguard.base.errors import TailguardError
 from tailguard.base.reading.toml_file import read_toml
 from tailguard.duet.sources import lock_hash
-from tailguard.pipeline.environment import DISTRIBUTION
+from tailguard.pipeline.environment import requirements
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +39,7 @@ def python_for(folder: Path, own: Path) -> Path:
 def _requirements(folder: Path) -> list[str]:
     """The tree's own requirements and the instrument's: both run in one process."""
     project = read_toml(folder / "pyproject.toml")[0].get("project", {})
-    instrument = [line for line in metadata.requires(DISTRIBUTION) or [] if "extra ==" not in line]
-    return [*map(str, project.get("dependencies", [])), *instrument]
+    return [*map(str, project.get("dependencies", [])), *requirements().values()]
 
 
 def _build(place: Path, requirements: list[str]) -> None:

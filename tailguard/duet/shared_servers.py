@@ -20,8 +20,7 @@ from tailguard.postgres.settings import postgres_record
 from tailguard.record.duet import SideName
 from tailguard.record.environment import Placement, PostgresServer, PostgresSource
 from tailguard.record.environment import S3Server as S3Record
-from tailguard.s3.server import open_s3
-from tailguard.s3.store import S3Server, s3_record
+from tailguard.s3.address import S3Server, s3_record
 from tailguard.suite.discovery import open_suite, plans_of
 from tailguard.suite.plan import walk
 from tailguard.suite.run import Run, Shard, Target
@@ -59,6 +58,8 @@ def open_shared_servers(config: Config, placement: Placement, identity: str) -> 
             conninfos, record = _postgres(config, placement, identity, stack)
             shared = replace(shared, conninfos=conninfos, postgres=record)
         if "s3" in needs:
+            from tailguard.s3.server import open_s3  # noqa: PLC0415  # a suite without S3 needs no boto3
+
             log.info("starting S3")
             options = config.s3
             s3 = stack.enter_context(

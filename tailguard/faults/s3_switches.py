@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.config.merge import Config
 from tailguard.faults.proxy import Fault, FaultProxy, Kind
-from tailguard.s3.restartable import RestartableS3, restartable_s3
-from tailguard.s3.server import your_s3
-from tailguard.s3.store import S3Server
+from tailguard.s3.address import S3Server
+
+if TYPE_CHECKING:
+    from tailguard.s3.restartable import RestartableS3
 
 _WIRE: dict[str, Kind] = {
     "s3_errors": "error",
@@ -26,7 +28,7 @@ class S3Switches:
 
     server: S3Server
     proxy: FaultProxy
-    control: RestartableS3 | None
+    control: "RestartableS3 | None"
 
     def inject(self, kind: str, amount: float) -> None:
         """Let a fault befall a share of the answers; of `s3_slow` the amount is seconds and befalls all."""
@@ -47,7 +49,7 @@ class S3Switches:
         """Start the killed server again."""
         self._control().restart()
 
-    def _control(self) -> RestartableS3:
+    def _control(self) -> "RestartableS3":
         if self.control is None:
             raise TailguardError(
                 "only an embedded S3 server can be killed: leave s3_killed out of chaos.faults"
@@ -58,6 +60,9 @@ class S3Switches:
 @contextmanager
 def open_switched_s3(config: Config, cpus: Sequence[int] | None) -> Iterator[S3Switches]:
     """Open the configured S3, or an embedded one, behind a proxy. Raises UsageError for an endpoint with TLS."""
+    from tailguard.s3.restartable import restartable_s3  # noqa: PLC0415  # only who orders these faults needs boto3
+    from tailguard.s3.server import your_s3  # noqa: PLC0415
+
     with ExitStack() as stack:
         endpoint, bucket = config.s3.endpoint or None, config.s3.bucket or None
         control = None

@@ -11,7 +11,7 @@ from tailguard.pipeline.parts import Parts
 from tailguard.postgres.location import ANSWER_WITHIN_S, connect
 from tailguard.postgres.reader import Postgres
 from tailguard.postgres.session import for_session
-from tailguard.s3.store import S3Server
+from tailguard.s3.address import S3Server
 from tailguard.suite.fixture import Fixture, fixture, given
 from tailguard.suite.plan import Table
 from tailguard.suite.run import Run, Shard, Target

@@ -25,6 +25,9 @@ from tailguard.record.environment import (
 GIT_TIMEOUT_S = 2.0
 DISTRIBUTION = "tailguard"
 
+# How a distribution's metadata say that a requirement is one of its extras'.
+_EXTRA = re.compile(r"""\s*(?:and\s+)?extra == ['"]([\w-]+)['"]""")
+
 
 def describe_environment(
     *,
@@ -54,13 +57,22 @@ def describe_environment(
 
 def package_versions(distribution: str = DISTRIBUTION) -> dict[str, str]:
     """Return the installed version of `distribution` and of what it requires directly; those missing are left out."""
+    found = {name: _version(name) for name in [distribution, *sorted(requirements(distribution))]}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def requirements(distribution: str = DISTRIBUTION) -> dict[str, str]:
+    """Return what a distribution requires directly, by name; of its extras, but for `dev`, what is installed."""
     try:
-        required = metadata.requires(distribution) or []
+        lines = metadata.requires(distribution) or []
     except metadata.PackageNotFoundError:
         return {}
-    names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in required if "extra ==" not in line}
-    found = {name: _version(name) for name in [distribution, *sorted(names)]}
-    return {name: version for name, version in found.items() if version is not None}
+    found = {}
+    for line in lines:
+        name, extra = re.split(r"[^\w.-]", line, maxsplit=1)[0], _EXTRA.search(line)
+        if extra is None or (extra[1] != "dev" and name != distribution and _version(name) is not None):
+            found[name] = _EXTRA.sub("", line).rstrip(" ;")
+    return found
 
 
 def git_state(folder: Path) -> GitState:

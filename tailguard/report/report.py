@@ -8,7 +8,7 @@ from tailguard.record.files import REPORTS, BrokenRunError, sealed, write_file
 from tailguard.record.run import Run
 from tailguard.record.run_json import record_sha256
 from tailguard.record.samples import Samples
-from tailguard.report.charts.rendered_charts import RenderedCharts, charts_of
+from tailguard.report.charts.drawn import RenderedCharts, why_not_drawn
 from tailguard.report.page import page_of
 from tailguard.report.sections import Section
 from tailguard.report.text.markdown import markdown_of
@@ -40,7 +40,12 @@ def rendered(run: Run, kind: Format, sections: Sequence[Section] = ()) -> str:
 def _page(run: Run, view: ReportView, sections: Sequence[Section]) -> str:
     samples, absent = _samples(run)
     own = tuple(section(view.record) for section in sections)
+    absent = why_not_drawn() or absent
     words = page_of(view, RenderedCharts({slug: {} for slug in view.record.scenarios}, absent=absent), own)
+    if why_not_drawn():
+        return words
+    from tailguard.report.charts.rendered_charts import charts_of  # noqa: PLC0415  # its part may not be installed
+
     room = MOST_BYTES - len(words.encode())
     return page_of(view, charts_of(view.record, samples, absent, room, _live_samples(run)), own)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tailguard.base.ports import LOOPBACK, free_port, free_ports
 from tailguard.base.processes import Child, Watchdog
-from tailguard.s3.store import S3Server
+from tailguard.s3.address import S3Server
 
 EMBEDDED_REGION = "us-east-1"
 _GRPC_OFFSET = 10_000  # SeaweedFS' own convention: its worker looks for the admin's gRPC port there

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from tailguard.base.errors import UsageError
 from tailguard.base.processes import Watchdog
+from tailguard.s3.address import S3Server
 from tailguard.s3.embedded import find_weed, seaweedfs
 from tailguard.s3.server import DEFAULT_BUCKET, start_until_it_answers
-from tailguard.s3.store import S3Server
 
 
 @dataclass(frozen=True, slots=True)

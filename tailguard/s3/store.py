@@ -1,12 +1,11 @@
-"""An S3 endpoint to store on: where it is, how to sign, and what in it is ours."""
+"""What is done at an S3 server, by boto3."""
 
 import logging
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -15,9 +14,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tailguard.base.errors import UsageError
-from tailguard.base.secrets import keep_secret
 from tailguard.base.text_format import duration_s
-from tailguard.record import environment as record
+from tailguard.s3.address import S3Server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,56 +41,24 @@ class StorageError(UsageError):
     """The S3 endpoint cannot be used as it is; the message says what to change."""
 
 
-@dataclass(frozen=True, slots=True)
-class S3Server:
-    """A running S3 server. `kind` is "seaweedfs", "moto" (a stand-in: no real signatures) or "yours".
-
-    Our objects lie in `bucket` below `prefix` (empty if the bucket itself is ours).
-    """
-
-    endpoint: str
-    region: str
-    bucket: str
-    kind: str
-    version: str
-    prefix: str = ""
-    access_key: str = field(default="", repr=False)
-    secret_key: str = field(default="", repr=False)
-    session_token: str | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        """Have the keys masked wherever they turn up."""
-        keep_secret(self.secret_key, self.session_token)
-
-    def client(self, **config: Any) -> "S3Client":
-        """Return a boto3 client, path style and SigV4; `config` goes to botocore's Config."""
-        defaults: dict[str, Any] = {
-            "signature_version": "s3v4",
-            "s3": {"addressing_style": "path"},
-            "connect_timeout": _CONNECT_TIMEOUT_S,
-            "read_timeout": _READ_TIMEOUT_S,
-        }
-        with _making:
-            return _session().client(
-                "s3",
-                endpoint_url=self.endpoint,
-                region_name=self.region,
-                aws_access_key_id=self.access_key,
-                aws_secret_access_key=self.secret_key,
-                aws_session_token=self.session_token,
-                config=Config(**(defaults | config)),
-            )
-
-    @property
-    def address(self) -> str:
-        """Return "host:port" for people."""
-        return self.endpoint.split("://")[-1].split("@")[-1].rstrip("/")
-
-
-def s3_record(server: S3Server) -> record.S3Server:
-    """Return what a run's environment says of the server."""
-    source: Literal["embedded", "yours"] = "yours" if server.kind == "yours" else "embedded"
-    return record.S3Server(server=server.kind, version=server.version, source=source)
+def client_of(server: S3Server, **config: Any) -> "S3Client":
+    """Return a boto3 client, path style and SigV4; `config` goes to botocore's Config."""
+    defaults: dict[str, Any] = {
+        "signature_version": "s3v4",
+        "s3": {"addressing_style": "path"},
+        "connect_timeout": _CONNECT_TIMEOUT_S,
+        "read_timeout": _READ_TIMEOUT_S,
+    }
+    with _making:
+        return _session().client(
+            "s3",
+            endpoint_url=server.endpoint,
+            region_name=server.region,
+            aws_access_key_id=server.access_key,
+            aws_secret_access_key=server.secret_key,
+            aws_session_token=server.session_token,
+            config=Config(**(defaults | config)),
+        )
 
 
 def ensure_bucket(server: S3Server, **config: Any) -> bool:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.extras import missing_part
 from tailguard.base.interrupts import OverdueError, deadline
 from tailguard.base.secrets import mask
 from tailguard.suite.plan import AnyFixture, Node
@@ -75,6 +76,8 @@ def naming(fixture: AnyFixture) -> Iterator[None]:
     except TailguardError:
         raise
     except Exception as failure:
+        if isinstance(failure, ImportError) and (missing := missing_part(failure)):
+            raise UsageError(f"fixture {fixture.name!r}: {missing}") from failure
         line = line_of_failure(failure, fixture.make.__code__.co_filename)
         raise UsageError(
             f"{line}: fixture {fixture.name!r} could not be made: {type(failure).__name__}: {mask(str(failure))}"

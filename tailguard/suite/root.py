@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.extras import missing_part
 from tailguard.config.suite_table import SuiteTable
 from tailguard.suite.signature import line_of_failure, short
 
@@ -32,6 +33,8 @@ def load_module(root: Path, name: str, file: Path | None = None) -> ModuleType:
     except TailguardError:
         raise
     except (Exception, SystemExit) as failure:
+        if isinstance(failure, ImportError) and (missing := missing_part(failure)):
+            raise UsageError(f"{short(file or name)} cannot be imported. {missing}") from failure
         line = line_of_failure(failure, str(file or root.joinpath(*name.split(".")).with_suffix(".py")))
         raise UsageError(
             f"{line}: {name} cannot be imported: {type(failure).__name__}: {failure}"

@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
 from tailguard.base.errors import UsageError
+from tailguard.base.extras import command_of
 from tailguard.base.piped_process import PipedProcess
 from tailguard.record.chaos import Outage
 from tailguard.record.part import Scalar
@@ -114,6 +116,10 @@ class Subscribers:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
+        if find_spec("picows") is None:  # which the other process would only die of
+            raise UsageError(
+                f"The part [websocket] of Tailguard is not installed: {command_of('websocket')}."
+            )
         self._process.__enter__()
         self._reader = threading.Thread(target=self._read, name="subscribers", daemon=True)
         self._reader.start()

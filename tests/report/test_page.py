@@ -13,7 +13,8 @@ from tailguard.record.migration import MigrationEntry
 from tailguard.record.part import Document
 from tailguard.record.run_record import Ended, RunRecord
 from tailguard.record.samples import Samples
-from tailguard.report.charts.rendered_charts import RenderedCharts, charts_of
+from tailguard.report.charts.drawn import RenderedCharts
+from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.page import page_of
 from tailguard.report.views.view import view_of
 from tests.support.made_run import record, with_scenario, with_verdict

@@ -21,8 +21,9 @@ from tailguard.base.ports import free_ports
 from tailguard.base.secrets import keep_secret, mask
 from tailguard.s3 import embedded
 from tailguard.s3 import server as server_module
+from tailguard.s3.address import S3Server
 from tailguard.s3.server import embedded_s3, open_s3, your_s3
-from tailguard.s3.store import S3Server, StorageError, ensure_bucket, remove_ours
+from tailguard.s3.store import StorageError, ensure_bucket, remove_ours
 
 pytestmark = pytest.mark.system
 

@@ -1,9 +1,7 @@
 """All charts of a report: drawn from the samples, kept within a budget of bytes, each with its still picture."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from tailguard.record.part import Json
 from tailguard.record.run_record import RunRecord
@@ -12,6 +10,7 @@ from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.charts.charts import figures_of
 from tailguard.report.charts.downsampling import step_of
 from tailguard.report.charts.drawing import svg_of
+from tailguard.report.charts.drawn import Drawn, RenderedCharts
 from tailguard.report.charts.fault_bands import bands_of
 from tailguard.report.charts.live_chart import live_figures
 from tailguard.report.charts.migration_chart import migration_figure
@@ -20,39 +19,12 @@ from tailguard.report.charts.style import Figure, Limit
 # What all charts may take of a page of 2 MB: the chart library takes 0.9 MB, tables and texts 0.1 MB.
 BUDGET_BYTES = 950_000
 _MARKS = 900  # over-time marks of all steps together: about 400 bytes each, still and live
-_FRAME = 300  # bytes of the elements around a chart
 _STILL_TO_SPEC = (
     2  # a still picture is never smaller than its description: below this, drawing it is time lost
 )
 _LEFT_OUT = "Left out to keep this page small; the samples are in the run's folder."
 _FEWEST, _MOST = 24, 180  # time slices of one chart: enough to see a stall, at most one each four pixels
 _WIDTH_PX, _WIDE_PX = 400, 900  # near the columns of a wide screen, and legible on paper
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A figure with its still picture; `svg` is empty if the budget had no room for one."""
-
-    title: str
-    caption: str
-    spec: dict[str, Json] | None
-    svg: str
-    wide: bool
-
-    @property
-    def size(self) -> int:
-        """Bytes in the page, about: the caption stands there twice, once as the label of the picture."""
-        return _size(self.spec) + len(self.svg) + 2 * len(self.caption) + _FRAME
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedCharts:
-    """The drawn figures of each scenario's steps, each migration and its proof under load; `absent` says why none."""
-
-    steps: dict[str, dict[str, tuple[Drawn, ...]]] = field(default_factory=dict)
-    migrations: tuple[Drawn, ...] = ()
-    live: tuple[tuple[Drawn, ...], ...] = ()
-    absent: str = "No samples of this step are in the run's folder."
 
 
 def charts_of(
@@ -110,10 +82,6 @@ def _fit(figures: Sequence[Figure], room: int) -> Iterator[Drawn]:
 def _draw(figure: Figure) -> Drawn:
     svg = "" if figure.spec is None else _still(figure.spec, _WIDE_PX if figure.wide else _WIDTH_PX)
     return Drawn(figure.title, figure.caption, figure.spec, svg, figure.wide)
-
-
-def _size(spec: dict[str, Json] | None) -> int:
-    return 0 if spec is None else len(json.dumps(spec))
 
 
 def _still(spec: dict[str, Json], width_px: int) -> str:

@@ -6,7 +6,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any  # apache-otava ships no types
 
-import altair as alt
 import pandas as pd
 
 from tailguard.base.text_format import duration_ms, ratio, significant
@@ -74,6 +73,8 @@ def change_points(table: pd.DataFrame) -> list[str] | None:
 
 def page_of(table: pd.DataFrame) -> str:
     """Return one self-contained page: a chart per metric, its interval as a band, a colour per machine."""
+    import altair as alt  # noqa: PLC0415  # the table needs no part that draws charts
+
     latencies = table[table["unit"] == "ms"].assign(
         metric=lambda rows: rows["scenario"] + " " + rows["step"] + " " + rows["name"],
         time=lambda rows: pd.to_datetime(rows["created_utc"]),

@@ -1,0 +1,25 @@
+"""Parts of Tailguard that only some need: which package belongs to which, and the command that adds it."""
+
+# By top-level module: the extra of pyproject.toml that brings it.
+_EXTRAS = {
+    **dict.fromkeys(("altair", "vl_convert"), "report"),
+    **dict.fromkeys(("boto3", "botocore", "moto", "urllib3"), "s3"),
+    "picows": "websocket",
+    **dict.fromkeys(("gevent", "locust"), "locust"),
+    **dict.fromkeys(("httptools", "jsonschema", "jwt", "prometheus_client"), "example"),
+    **dict.fromkeys(("starlette", "uvicorn", "websockets"), "example"),
+}
+
+
+def command_of(extra: str) -> str:
+    """Return the command that adds a part."""
+    return f"pip install 'tailguard[{extra}]'"
+
+
+def missing_part(error: ImportError) -> str:
+    """Return which part of ours a failed import lacks, with the command that adds it; "" if it is none of ours."""
+    module = (error.name or "").partition(".")[0]
+    extra = _EXTRAS.get(module)
+    return (
+        f"The part [{extra}] of Tailguard is not installed ({module}): {command_of(extra)}." if extra else ""
+    )

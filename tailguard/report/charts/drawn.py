@@ -1,0 +1,47 @@
+"""Charts as a page holds them. How they are drawn is a part of its own, [report], that need not be installed."""
+
+import json
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+from tailguard.base.extras import command_of
+from tailguard.record.part import Json
+
+_FRAME = 300  # bytes of the elements around a chart
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A figure with its still picture; `svg` is empty if the budget had no room for one."""
+
+    title: str
+    caption: str
+    spec: dict[str, Json] | None
+    svg: str
+    wide: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes in the page, about: the caption stands there twice, once as the label of the picture."""
+        return _size(self.spec) + len(self.svg) + 2 * len(self.caption) + _FRAME
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedCharts:
+    """The drawn figures of each scenario's steps, each migration and its proof under load; `absent` says why none."""
+
+    steps: dict[str, dict[str, tuple[Drawn, ...]]] = field(default_factory=dict)
+    migrations: tuple[Drawn, ...] = ()
+    live: tuple[tuple[Drawn, ...], ...] = ()
+    absent: str = "No samples of this step are in the run's folder."
+
+
+def _size(spec: dict[str, Json] | None) -> int:
+    return 0 if spec is None else len(json.dumps(spec))
+
+
+def why_not_drawn() -> str:
+    """Say why no chart can be drawn here, "" if they can."""
+    if find_spec("vl_convert") and find_spec("altair"):
+        return ""
+    return f"No chart: the part that draws them is not installed; {command_of('report')} adds it."
