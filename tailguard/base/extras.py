@@ -3,11 +3,11 @@
 # By top-level module: the extra of pyproject.toml that brings it.
 _EXTRAS = {
     **dict.fromkeys(("altair", "vl_convert"), "report"),
-    **dict.fromkeys(("boto3", "botocore", "moto", "urllib3"), "s3"),
+    **dict.fromkeys(("boto3", "botocore", "moto"), "s3"),
     "picows": "websocket",
     **dict.fromkeys(("gevent", "locust"), "locust"),
     **dict.fromkeys(("httptools", "jsonschema", "jwt", "prometheus_client"), "example"),
-    **dict.fromkeys(("starlette", "uvicorn", "websockets"), "example"),
+    **dict.fromkeys(("starlette", "urllib3", "uvicorn", "websockets"), "example"),
 }
 
 
