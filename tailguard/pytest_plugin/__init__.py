@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tailguard.pytest_plugin.locusts_host import host_left_to_the_project
+
 if TYPE_CHECKING:
     from tailguard.pytest_plugin.asked import Slo
 
@@ -57,9 +59,10 @@ class InvalidError(AssertionError):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests(parser: pytest.Parser) -> Generator[None]:
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> Generator[None]:
     """Add the options once the project has added its own."""
-    yield
+    with host_left_to_the_project(parser, early_config):
+        yield
     group = parser.getgroup("slo", "performance: the fixture slo, and the guards (-m performance)")
     for name, each in _OPTIONS.items():
         each.add(group, name, taken=_is_taken(parser, f"--slo-{name}"))
