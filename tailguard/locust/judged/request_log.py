@@ -68,7 +68,7 @@ class RequestLog:
         rows, self._rows = self._rows, bytearray()
         return rows
 
-    def warm_up(self, iterations: int, first: int) -> None:
+    def warm_up(self, iterations: int) -> None:
         """Do nothing: the users are not ours."""
 
     def begin(self, base_ns: int) -> None:

@@ -54,8 +54,8 @@ log = logging.getLogger(__name__)
 class Executor(Source, Protocol):
     """Who measures one scenario on a worker."""
 
-    def warm_up(self, iterations: int, first: int) -> None:
-        """Play iterations that are not kept, numbered just before the run's `first`."""
+    def warm_up(self, iterations: int) -> None:
+        """Play iterations that are not kept."""
 
     def begin(self, base_ns: int) -> None:
         """Let what is scheduled begin at that instant."""
