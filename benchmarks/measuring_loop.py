@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 
 from tailguard.base.clock import MonotonicClock
-from tailguard.engine.iteration import Call, Iteration, IterationContext
+from tailguard.engine.iteration import Iteration, IterationContext
+from tailguard.engine.iteration.call import Call
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.recorder import Recorder
 

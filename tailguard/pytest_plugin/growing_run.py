@@ -26,7 +26,7 @@ from tailguard.record.run import Run, new_id
 from tailguard.record.run_record import Ended
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import ScenarioEnded
-from tailguard.record.verdict import ObjectiveVerdict
+from tailguard.record.verdict import ObjectiveVerdict, Verdict
 from tailguard.suite.discovery import Suite
 from tailguard.suite.run import Run as SuiteRun
 from tailguard.trust.doubts import find_doubts
@@ -123,22 +123,31 @@ class GrowingRun:
         return measured, find_doubts({name: entry}, {name: measured.samples}, objectives, telemetry.reading())
 
     def _taken(self, measured: Measurement, title: str, objectives: Objectives) -> Run:
-        """Return the run with a measurement more."""
+        """Return the run with a measurement more, in place of an earlier one of the same test."""
         run = self.run = self.run or Run.start(
             self.config, environment=describe_environment(), command=self.command, identity=self._identity
         )
         run.add_scenario(measured.samples.scenario, scenario_entry(title, measured), measured.samples)
-        before = run.record.objectives
-        run.put_verdicts(run.record.verdicts, _joined(before, objectives) if before else objectives)
+        name, record = measured.samples.scenario, run.record
+        others = [each for each in record.verdicts if not _is_of(each, name)]
+        run.put_verdicts(others, _joined(record.objectives, name, objectives))
+        run.put_doubts([each for each in record.doubts if each.scenario != name])
         if measured.ended_because is ScenarioEnded.INTERRUPTED:
             run.finish(Ended.INTERRUPTED)
             raise KeyboardInterrupt
         return run
 
 
-def _joined(before: Objectives, objectives: Objectives) -> Objectives:
-    items, rules = (*before.items, *objectives.items), {**before.rules, **objectives.rules}
-    return structs.replace(before, items=items, rules=rules)
+def _is_of(verdict: Verdict, scenario: str) -> bool:
+    return isinstance(verdict, ObjectiveVerdict) and verdict.objective.scenario == scenario
+
+
+def _joined(before: Objectives | None, name: str, objectives: Objectives) -> Objectives:
+    if before is None:
+        return objectives
+    others = tuple(item for item in before.items if item.scenario != name)
+    rules = {**before.rules, **objectives.rules}
+    return structs.replace(before, items=(*others, *objectives.items), rules=rules)
 
 
 def _answer(run: Run, measured: Measurement, objectives: Objectives, doubts: Iterable[Doubt]) -> Answer:

@@ -4,7 +4,7 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from tailguard.config.merge import Config, load_config
 from tailguard.config.stated_load import stated_load
 from tailguard.config.suite_table import FILE_VARIABLE, nearest_file
 from tailguard.engine.event_loop import RunningLoop
-from tailguard.engine.iteration import Call
+from tailguard.engine.iteration.call import Call
 from tailguard.engine.players import Making, in_this_thread, in_threads, on_loop
 from tailguard.engine.workload import AsyncJourney, Load, PlainScenario, Workload
 from tailguard.judge.objectives.configured import stated_objectives
@@ -82,12 +82,18 @@ class _OnLoop:
 
 @dataclass(frozen=True, slots=True)
 class PytestRun:
-    """The run of this pytest run; `shared` is the file that its workers take turns by, None if it has none."""
+    """The run of this pytest run.
+
+    Attributes:
+        shared: the file that its workers take turns by, None if it has none.
+        asked_by: the test that measured a scenario; it may do so again, as a test that is run again does.
+    """
 
     config: Config
     growing: GrowingRun
     folders: list[Path]
     shared: Path | None
+    asked_by: dict[str, str] = field(default_factory=dict)
 
     def ask(self, question: Question) -> Answer:
         """Measure and judge it. Raises UsageError for what cannot be measured."""
@@ -110,8 +116,10 @@ class PytestRun:
                 f'`@pytest.mark.parametrize("case", {scenario.name}.cases)` and `slo(case)`'
             )
         run, stated = self.growing.run, question.stated
-        if run is not None and scenario.name in run.record.scenarios:
+        taken = run is not None and scenario.name in run.record.scenarios
+        if taken and self.asked_by.get(scenario.name) != question.name:
             raise UsageError(f"scenario {scenario.name!r} is measured by another test of this run already")
+        self.asked_by[scenario.name] = question.name
         scenario = replace(scenario, rate=stated.rate or scenario.rate, users=stated.users or scenario.users)
         config, suite = suite_of(scenario, self.config)
         own = scenario.limits

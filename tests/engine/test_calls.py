@@ -6,8 +6,8 @@ import pytest
 
 from tailguard.base.errors import UsageError
 from tailguard.base.testing import FakeClock
-from tailguard.engine.iteration import Call
 from tailguard.engine.iteration.answers import Timed
+from tailguard.engine.iteration.call import Call
 from tailguard.engine.measure import Pace, measure
 from tailguard.engine.players import in_this_thread
 from tailguard.engine.schedule import Closed, Constant

@@ -85,6 +85,15 @@ def test_a_pause_is_in_no_step(stage):
         it.pause(-1)
 
 
+def test_a_pause_before_the_first_step_is_charged_to_nobody(stage):
+    it = stage.begin()
+    stage.clock.advance_ns(3)
+    it.pause(2.0)
+    it.step("one", stage.takes(5))
+    assert stage.times() == [(2_000_001_003, 2_000_001_003, 2_000_001_008)]
+    assert it.own_ns == 3
+
+
 def test_names_of_steps_are_found_in_the_order_in_which_they_are_met():
     stage = Stage(steps=())
     it = stage.begin()

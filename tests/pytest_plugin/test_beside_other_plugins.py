@@ -25,7 +25,9 @@ BESIDE = (
     "httpx",
     "starlette",
 )
-NO_OTHERS = ("-p", "no:django", "-p", "no:locust")
+NO_DJANGO = ("-p", "no:django", "-p", "no:locust")
+NO_OTHERS = (*NO_DJANGO, "-p", "no:asyncio")
+ASYNCIO = ("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function", *NO_DJANGO)
 
 
 @pytest.fixture(scope="module", params=["==8.4.*", ">=9"], ids=["pytest 8.4", "pytest 9"])
@@ -47,8 +49,9 @@ def tests(commands, tmp_path):
             said = run(commands / "python", "-m", "pytest", *options, cwd=tmp_path, code=None)
             if not BUSY.search(said):
                 break
-        counts = re.findall(r"^=+ (.*) in [\d.]+s", said, re.MULTILINE)[-1]
-        return {word: int(n) for n, word in re.findall(r"(\d+) (\w+)", counts)}, said
+        counts = re.findall(r"^=+ (.*) in [\d.]+s", said, re.MULTILINE)
+        assert counts, said
+        return {word: int(n) for n, word in re.findall(r"(\d+) (\w+)", counts[-1])}, said
 
     return run_tests
 
@@ -80,7 +83,7 @@ ASYNC = """
 @pytest.mark.parametrize("load", ["", ", users=4"])
 def test_pytest_asyncio(tests, tmp_path, load):
     text = ASYNC.format(marker="@pytest.mark.asyncio", load=load)
-    out, said = tests(text, "-W", "error", "-o", "asyncio_mode=auto", *NO_OTHERS)
+    out, said = tests(text, "-W", "error", *ASYNCIO)
     assert out == {"passed": 1}, said
     assert names(tmp_path) == ["test_shop.py::test_cart"]
 
@@ -99,7 +102,7 @@ def test_anyio_and_a_loop_that_is_not_asyncios(tests):
             pass
         yield answer
     """,
-        "-W", "error", "-p", "no:asyncio", *NO_OTHERS,
+        "-W", "error", *NO_OTHERS,
     )  # fmt: skip
     assert out == {"passed": 1, "failed": 1}, said
     assert "let anyio_backend be 'asyncio' where slo measures" in said
@@ -130,7 +133,7 @@ def test_an_asgi_app_in_process_with_httpx(tests):
         async def test_no_such_route(slo, client):
             await slo(client.get, "/card")
         """,
-        "-W", "error", "-o", "asyncio_mode=auto", *NO_OTHERS,
+        "-W", "error", *ASYNCIO,
     )  # fmt: skip
     assert out == {"passed": 1, "failed": 1}, said
     assert "The first HTTP 404: HTTP 404" in said
@@ -192,7 +195,7 @@ def test_pytest_django_in_a_tests_own_transaction(tests, tmp_path):
         def test_route(slo, client):
             slo(client.get, "/counts")
         """,
-        "-W", "error", "-p", "no:locust",
+        "-W", "error", "-p", "no:locust", "-p", "no:asyncio",
         **{
             "settings.py": """
             SECRET_KEY = "for tests"

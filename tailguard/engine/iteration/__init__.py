@@ -1,7 +1,7 @@
 """An iteration: what a journey sees of the engine. One per virtual user, reused; no object is made for a sample."""
 # Long because `step` repeats what it could call: two calls would be a fifth of what a sample costs.
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar, overload
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
 from tailguard.engine.iteration.answers import Answers, Refusals, RetriedError, StatusError, Timed, error_kind
+from tailguard.engine.iteration.call import Call
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.iteration.together import Together
 from tailguard.engine.recorder import ErrorKinds, Recorder, pack_row
@@ -33,20 +34,6 @@ class IterationContext:
     refusals: Refusals = field(default_factory=Refusals)
     errors: ErrorKinds = field(default_factory=ErrorKinds)
     answers: Answers = field(default_factory=Answers)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """The journey whose only step is one call."""
-
-    step: str
-    work: Callable[..., object]
-    args: tuple[object, ...] = ()
-    kwargs: Mapping[str, object] = field(default_factory=dict)
-
-    def __call__(self, it: "Iteration") -> object:
-        """Play one iteration; of an async one, what is returned is to be awaited."""
-        return it.step(self.step, self.work, *self.args, **self.kwargs)
 
 
 class Iteration:
@@ -120,7 +107,9 @@ class Iteration:
             raise UsageError(f"pause({seconds!r}): give a time in seconds, 0 or more")
         if self._running is not None:
             raise UsageError(f"pause({seconds!r}) in step {self._running!r}: pause before or after the step")
-        self._context.clock.sleep_until_ns(self._now_ns() + int(seconds * 1e9))
+        began_ns = self._now_ns()
+        self._context.clock.sleep_until_ns(began_ns + int(seconds * 1e9))
+        self._leave_out(began_ns)
 
     def together(self, *calls: Callable[[], T]) -> list[T | Exception]:
         """Start calls at one instant, each in a thread of its own, and return what each returned or raised, in order.
@@ -183,11 +172,10 @@ class Iteration:
         self._recorder.buffer += pack_row(intended_ns, started_ns, ended_ns, code)
         return value
 
-    def repeat(self, call: "Call", most: int, until_ns: int) -> int:
-        """Play one call again and again, each time an iteration of its own, and return how often.
+    def repeat(self, call: Call, most: int, until_ns: int) -> int:
+        """Play a call, each time an iteration, `most` times or until one ended at `until_ns`; return how often.
 
-        It ends after `most` times, or with the first one that ended at `until_ns` or later. Raises as `step` does, but
-        for what the call raises: that is one sample, and the next one follows.
+        Raises as `step` does, but for what the call raises: that is one sample, and the next one follows.
         """
         code, now_ns, plain = self._context.steps.number(call.step), self._now_ns, self._plain
         work, args, kwargs = call.work, call.args, call.kwargs
@@ -259,6 +247,13 @@ class Iteration:
             self.own_ns += own_ns
             self._due_ns += own_ns
         return number
+
+    def _leave_out(self, began_ns: int) -> None:
+        """Leave out the time since then: before the first step it is neither our own nor the platform's."""
+        if self._due_ns is not None:
+            left_ns = self._now_ns() - began_ns
+            self._due_ns += left_ns
+            self._started_ns += left_ns
 
     def _nested(self, name: str) -> UsageError:
         return UsageError(f"step {name!r} in step {self._running!r}: steps come one after another")

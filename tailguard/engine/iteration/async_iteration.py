@@ -151,7 +151,9 @@ class AsyncIteration(Iteration):
 
     async def _await_pause(self, number: int, seconds: float) -> None:
         del self._unawaited[number]
+        began_ns = self._now_ns()
         await asyncio.sleep(seconds)
+        self._leave_out(began_ns)
 
     async def _await_call(
         self,

@@ -9,7 +9,7 @@ from typing import Protocol
 from tailguard.engine.dispatch_window import DispatchWindow
 from tailguard.engine.event_loop import AsyncJob, EventLoop, RunningLoop, own_loop
 from tailguard.engine.event_loop.watch import Hold
-from tailguard.engine.iteration import Call
+from tailguard.engine.iteration.call import Call
 from tailguard.engine.runner import Job, Runner, VirtualUsers
 from tailguard.engine.scenario_execution import ScenarioExecution
 
