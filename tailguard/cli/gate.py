@@ -51,8 +51,8 @@ def gate(
 
     Each side is a run's folder, id, `latest`, a date, a folder of runs or a file of another tool, as `judge` reads
     them; several are separated by commas. Each name in a file is compared on its own, and so are its errors.
-    BASELINE may be left out if TAILGUARD_BASELINE names it. From three runs a side the runs are the units of a
-    Welch test; with fewer the answer is INCONCLUSIVE and says what would do.
+    BASELINE may be left out if TAILGUARD_BASELINE names it. From three runs per side the runs are the units of a
+    Welch test; with fewer the answer is INCONCLUSIVE and says how many are needed.
 
     Exits 0, 99 if a metric became slower, 75 if nothing can be said, 65 if the runs must not be compared.
     """

@@ -35,7 +35,7 @@ def slo() -> None:
 def slo_lint(
     profile: str | None, file: str | None, objectives: str | None, sets: Sequence[str], *, strict: bool
 ) -> int:
-    """Say which objectives the planned samples can never decide, and what would do."""
+    """List objectives that the planned samples can never decide, and how many samples could."""
     from tailguard.judge.budget import lint
 
     flags = {"objectives": objectives, "strict": strict or None}

@@ -284,5 +284,5 @@ def _quantiles(blocks: Sequence[NDArray[np.float64]], q: float) -> NDArray[np.fl
 
 def _demoted(found: ChangeVerdict, metrics: int) -> ChangeVerdict:
     more = "more pairs" if found.rule == RULE else "more runs"
-    why = f"{found.why}; but one of {metrics} metrics looks as bad by chance (p = {found.p_fail:.2g}): {more}"
-    return replace(found, state=State.INCONCLUSIVE, why=why)
+    corrected = f"not significant after correcting for {metrics} metrics (p = {found.p_fail:.2g})"
+    return replace(found, state=State.INCONCLUSIVE, why=f"{found.why}, but {corrected}: use {more}")

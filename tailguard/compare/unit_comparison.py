@@ -1,7 +1,7 @@
 """Whole runs as units: several of the baseline against several of the candidate, or why one of each cannot tell.
 
 The difference of one run each has the standard deviation sqrt(2) sigma of runs however many samples were taken: no
-test on the samples of two runs is honest. From three runs a side Welch's test on the runs' log-quantiles is.
+test on the samples of two runs is honest. From three runs per side Welch's test on the runs' log-quantiles is.
 """
 
 import math
@@ -33,11 +33,11 @@ class Noise:
     known_from: str
 
     def least_seen(self, runs: int) -> float:
-        """Return the smallest change, as a share, that `runs` runs a side show 90 % of the time."""
+        """Return the smallest change, as a share, that `runs` runs per side show 90 % of the time."""
         return math.expm1(SEEN * self.sigma / math.sqrt(runs))
 
     def runs_needed(self, change: float) -> int:
-        """Return how many runs a side show a change of this share 90 % of the time."""
+        """Return how many runs per side show a change of this share 90 % of the time."""
         return max(FEWEST_RUNS, math.ceil((SEEN * self.sigma / math.log1p(change)) ** 2))
 
 
@@ -51,7 +51,7 @@ def compare_units(
 ) -> ChangeVerdict:
     """Compare one quantile, in ms, of each run of both sides by Welch's one-sided bounds on its logarithm.
 
-    FAIL and PASS as in `gate_blocks`. With fewer than three runs a side INCONCLUSIVE, with the smallest change that
+    FAIL and PASS as in `gate_blocks`. With fewer than three runs per side INCONCLUSIVE, with the smallest change that
     so few could have shown.
     """
     a, b = np.log(baseline), np.log(candidate)
@@ -94,7 +94,7 @@ def estimated_noise(a: NDArray[np.float64], b: NDArray[np.float64]) -> Noise:
     """Return the runs' pooled standard deviation, or the assumed one if each side has but one."""
     freedom = len(a) + len(b) - 2
     if freedom < 1:
-        return Noise(ASSUMED_NOISE, "assumed: one run a side cannot show it")
+        return Noise(ASSUMED_NOISE, "assumed: one run per side cannot show it")
     squares = sum(float(((side - side.mean()) ** 2).sum()) for side in (a, b))
     return Noise(math.sqrt(squares / freedom), f"measured on these {len(a) + len(b)} runs")
 
@@ -102,8 +102,8 @@ def estimated_noise(a: NDArray[np.float64], b: NDArray[np.float64]) -> Noise:
 def _open(noise: Noise, runs: int, margin: float) -> str:
     needed = noise.runs_needed(margin)
     return (
-        f"{runs} {'run' if runs == 1 else 'runs'} a side could have shown a change of {noise.least_seen(runs):.0%} at"
-        f" {noise.sigma:.1%} run-to-run noise ({noise.known_from}); {needed} runs a side would show {margin:.0%}, or"
+        f"{runs} {'run' if runs == 1 else 'runs'} per side could have shown a change of {noise.least_seen(runs):.0%} at"
+        f" {noise.sigma:.1%} run-to-run noise ({noise.known_from}); {needed} runs per side would show {margin:.0%}, or"
         " `tailguard duet`, which runs both at once"
     )
 

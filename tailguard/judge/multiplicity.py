@@ -36,5 +36,5 @@ def correct_fails(decisions: Sequence[Decision]) -> list[Decision]:
 
 
 def _demoted(decision: Decision, objectives: int) -> Decision:
-    by_chance = f"one of {objectives} objectives looks as bad by chance (p = {decision.p_fail:.2g})"
-    return replace(decision, state=State.INCONCLUSIVE, why=f"{decision.why}; but {by_chance}: measure longer")
+    corrected = f"not significant after correcting for {objectives} objectives (p = {decision.p_fail:.2g})"
+    return replace(decision, state=State.INCONCLUSIVE, why=f"{decision.why}, but {corrected}: measure longer")

@@ -1,6 +1,6 @@
 """What a fault cost, from samples and windows alone: failures, and how long they went on after its end.
 
-That each scenario was well again in time is an invariant of the run.
+That each scenario recovered in time is an invariant of the run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ def _recovery(
 
 
 def recovery_invariants(chaos: Chaos, slug: str) -> list[Invariant]:
-    """Return for each fault that its scenario was well again in time, and that the fault was really made."""
+    """Return for each fault that its scenario recovered in time, and that the fault was really made."""
     # A fault after this scenario's end tells nothing of it.
     mine = (each for each in chaos.recoveries if each.scenario == slug and each.samples)
     return [_all_made(chaos), *(_well_again(each, chaos.recover_s) for each in mine)]
@@ -75,9 +75,9 @@ def _all_made(chaos: Chaos) -> Invariant:
 
 def _well_again(recovery: Recovery, limit_s: float) -> Invariant:
     return Invariant(
-        name=f"well again in time after: {recovery.label}",
+        name=f"recovered in time after: {recovery.label}",
         held=recovery.recovered_s <= limit_s,
-        expected=f"last trouble at most {limit_s:g} s after its end",
+        expected=f"last failed or retried call at most {limit_s:g} s after its end",
         observed=f"{recovery.recovered_s:.2f} s ({_cost(recovery)})",
     )
 

@@ -53,7 +53,7 @@ _BY_LOCUST: Mapping[str, str] = {
     "platform is the one that queues",
     "too_few_samples": "give a longer --run-time, more --users or a higher --tailguard-rate",
     "not_warm": "give a longer --run-time; or a longer warm-up, --tailguard-set load.warmup=20 at most",
-    "drift": "growing: an overload, a leak or tables that grow; falling: a longer --run-time",
+    "drift": "if it grows: look for overload, leaks, growing tables; if it falls: give a longer --run-time",
 }
 
 
@@ -254,7 +254,7 @@ def _drifting(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Dou
             grade=Grade.WARN,
             measured=f"mean {halves[0]:.2f} ms in the first half and {halves[1]:.2f} ms in the second (z = {z:.1f})",
             limit=f"|z| of {DRIFT_Z:g} over 32 block means",
-            remedy="growing: an overload, a leak or tables that grow; falling: a longer warm-up",
+            remedy="if it grows: look for overload, leaks, growing tables; if it falls: use a longer warm-up",
         )
 
 

@@ -42,7 +42,7 @@ def skipped_step(name: str, step: str, why: str) -> Doubt:
         grade=Grade.NOTE,
         measured=f"{step} was not measured: {why}",
         limit="every step measured",
-        remedy="nothing is known of it in this run",
+        remedy="this run says nothing about it; make possible what is missing to measure it",
     )
 
 

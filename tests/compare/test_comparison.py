@@ -89,7 +89,7 @@ def test_among_many_metrics_a_fail_needs_more_pairs_and_gets_them():
     assert why.endswith(
         "10 pairs among 20 metrics can never be a FAIL, which takes 13: give it more --minutes"
     )
-    assert "looks as bad by chance" in why
+    assert "not significant after correcting for" in why
     late = compare_blocks(*blocks(9, 20, slugs=slugs, factor=1.3), MARGINS)
     assert {each.state for each in late if each.q == 0.5} == {"FAIL"}
 

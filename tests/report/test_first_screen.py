@@ -89,7 +89,7 @@ def test_a_chaos_run_says_that_its_faults_were_borne_and_how_long_the_longest_to
     overall = overall_of(chaos_record(made))
     assert overall.sentence == "All 14 objectives are met under 3 faults, and every invariant held."
     assert "5 scenarios under 3 faults made on purpose" in overall.compared
-    assert "well again after 1.5 s at the latest (limit: 5 s)" in overall.compared
+    assert "recovered after 1.5 s at most (limit: 5 s)" in overall.compared
 
 
 def test_a_long_list_of_breaches_is_cut_and_counted(made) -> None:

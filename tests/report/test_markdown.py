@@ -81,7 +81,7 @@ def test_a_chaos_run_has_a_row_for_each_fault_that_was_felt_and_names_the_others
     text = markdown_of(view_of(made))
     assert "| S3 killed | 0 ms | 2 s | certificate_migration | 42 | 3 | 2 | 1.5 s |" in text
     assert "| S3 down" not in text
-    assert "No call failed or was retried under: S3 down." in text
+    assert "No call failed or was retried during: S3 down." in text
 
 
 def test_a_duet_has_signed_changes_bounds_and_slower_pairs_and_no_headroom() -> None:

@@ -115,7 +115,7 @@ def another_recovery(record: RunRecord) -> RunRecord:
 
 
 def another_invariant(record: RunRecord) -> RunRecord:
-    """What was not well again in time after a fault is said to have been, or the other way round."""
+    """What did not recover in time after a fault is said to have recovered, or the other way round."""
     slug, entry = next(iter(record.scenarios.items()))
     *others, last = entry.invariants
     entry = replace(entry, invariants=(*others, replace(last, held=not last.held)))

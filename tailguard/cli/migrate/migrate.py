@@ -130,7 +130,7 @@ def down(  # click passes by name
     slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None,
     *, everything: bool, **limits: float,
 ) -> None:  # fmt: skip
-    """Drop the indexes concurrently, or build the removed ones again, the newest first."""
+    """Undo migrations, newest first: drop created indexes, rebuild dropped ones, both with CONCURRENTLY."""
     if bool(slugs) == everything:
         raise UsageError("Name the migrations to take back, or say --all.")
     chosen = _chosen(folder, slugs)

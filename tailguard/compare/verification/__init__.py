@@ -145,7 +145,7 @@ def _doubts(run: Run) -> Iterator[Difference]:
 
 
 def _chaos(run: Run) -> Iterator[Difference]:
-    """What each fault cost each scenario, and whether it was well again in time."""
+    """What each fault cost each scenario, and whether it recovered in time."""
     chaos = run.record.chaos
     if chaos is None:
         return

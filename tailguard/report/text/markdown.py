@@ -111,15 +111,15 @@ def _faults(chaos: Chaos) -> Iterator[str]:
         return
     yield "### Faults made on purpose"
     limit = numbers.seconds(chaos.recover_s)
-    yield f"Well again: when a scenario's last failed or retried call has ended; {limit} at most are allowed."
+    yield f"A scenario has recovered when its last failed or retried call has ended; {limit} at most are allowed."
     felt = [effect for effect in effects if effect.felt]
-    heads = "fault | began:| lasted:| scenario | samples:| errors:| retried:| well again after:"
+    heads = "fault | began:| lasted:| scenario | samples:| errors:| retried:| recovered after:"
     if felt:
         yield "\n".join(table(heads, map(_fault, felt)))
     names = {effect.recovery.label for effect in felt}
     unfelt = dict.fromkeys(effect.recovery.label for effect in effects if effect.recovery.label not in names)
     if unfelt:
-        yield f"No call failed or was retried under: {', '.join(map(for_markdown, unfelt))}."
+        yield f"No call failed or was retried during: {', '.join(map(for_markdown, unfelt))}."
 
 
 def _fault(effect: FaultEffect) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from tailguard.report.views import numbers
 
 _AGAINST = " against the baseline"
 PAIRED = (
-    "The change is estimated from pair to pair, so that it may differ from what the two medians suggest if the"
-    " machine was restless."
+    "The change is estimated from each pair, so it may differ from what the two medians suggest if the machine was"
+    " noisy."
 )
 
 

@@ -71,7 +71,7 @@ def _recovered(chaos: Chaos) -> str:
     if not chaos.recoveries:
         return ""
     longest = numbers.seconds(max(each.recovered_s for each in chaos.recoveries))
-    return f", well again after {longest} at the latest (limit: {numbers.seconds(chaos.recover_s)})"
+    return f", recovered after {longest} at most (limit: {numbers.seconds(chaos.recover_s)})"
 
 
 def _migration(entry: MigrationEntry) -> str:

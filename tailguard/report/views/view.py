@@ -64,9 +64,9 @@ def _warnings(record: RunRecord) -> tuple[tuple[str, str], ...]:
     """What must be known before any number is read: (title, text)."""
     found = []
     if not record.complete:
-        text = f"It ended before its time: {record.why_incomplete}. What was measured until then is shown."
+        text = f"It ended early: {record.why_incomplete}. The measurements until then are shown."
         found.append(("Incomplete run", text))
     if record.platform.faults:
         listed = ", ".join(record.platform.faults)
-        found.append(("Faults switched on", f"The platform was made faulty on purpose: {listed}."))
+        found.append(("Faults switched on", f"Faults were injected on purpose: {listed}."))
     return tuple(found)

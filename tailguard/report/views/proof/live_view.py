@@ -9,7 +9,7 @@ from tailguard.report.views.proof.index_tradeoff import IndexTradeoff, costs_of
 from tailguard.report.views.proof.sentences import saving
 
 NO_CONTROL = (
-    "No positive control was run: that these clients would have felt a stall is not shown by this proof."
+    "No positive control was run, so this proof does not show that these clients would have noticed a stall."
 )
 
 
