@@ -75,7 +75,6 @@ class Matches:
 
     @property
     def ids(self) -> list[RowId]:
-        """Their ids."""
         return [match.id for match in self._matches]
 
     def wrong(self, platform: ReadsScores) -> int:

@@ -28,7 +28,6 @@ class Access:
     spectator: int
 
     def token(self, user_id: int) -> str:
-        """Return a user's token."""
         return self.tokens[user_id - 1]
 
 
@@ -51,7 +50,6 @@ class Reference(tg.Withheld):
         return Access([tokens.mint(user, lasts_s=LAST_S) for user in users], self.spectator)
 
     def token(self, user_id: int) -> str:
-        """Return a new token of a user."""
         return Tokens(self.secret).mint(user_id)
 
     @contextmanager

@@ -31,7 +31,6 @@ class Store:
     folder: str
 
     def open_s3(self, metrics: Metrics | None = None) -> S3Storage:
-        """Open the part that is S3."""
         client = self.s3.client(max_pool_connections=32, retries={"total_max_attempts": 1})
         return S3Storage(client, self.s3.bucket, self.s3.prefix, metrics=metrics)
 

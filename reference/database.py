@@ -43,11 +43,9 @@ class Lent:
     _connection: Connection
 
     def __init__(self, pool: Pool) -> None:
-        """Borrow from a pool."""
         self._pool = pool
 
     def __enter__(self) -> Connection:
-        """Borrow."""
         self._connection = self._pool.lend()
         return self._connection
 
@@ -62,7 +60,6 @@ class Transaction(Lent):
     __slots__ = ()
 
     def __enter__(self) -> Connection:
-        """Borrow and begin."""
         connection = Lent.__enter__(self)
         try:
             connection.run("BEGIN")

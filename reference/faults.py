@@ -87,7 +87,6 @@ class Faults:
             raise ValueError(f"{VARIABLE}: {error}") from None
 
     def has(self, switch: str) -> bool:
-        """Tell whether a defect is on."""
         if switch not in SWITCHES:
             raise ValueError(f"no such fault: {switch!r}")
         return switch in self.switches

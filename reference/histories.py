@@ -62,7 +62,6 @@ class Histories:
     """The platform's two read queries."""
 
     def __init__(self, database: Database) -> None:
-        """Work on a database."""
         self._database = database
 
     def wallet(

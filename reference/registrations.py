@@ -66,7 +66,6 @@ class Registrations:
     """Registers players."""
 
     def __init__(self, database: Database, faults: Faults) -> None:
-        """Work on a database."""
         self._database = database
         self._check_capacity = not faults.has("capacity")
         self._enter = _ENTER_NUMBERED if faults.has("number_collision") else _ENTER

@@ -32,7 +32,6 @@ class Rooms:
     """Looks members up. Any tournament id has a room, existing or not, as on the platform."""
 
     def __init__(self, database: Database) -> None:
-        """Work on a database."""
         self._database = database
 
     def member(self, tournament_id: int, user_id: int) -> Member:

@@ -48,8 +48,6 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class StoredCertificate(msgspec.Struct, frozen=True):
-    """A stored certificate."""
-
     id: RowId
     sha256: str = ""
     retries: int = 0

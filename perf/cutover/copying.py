@@ -34,7 +34,6 @@ class Copying:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin."""
         self._thread = Thread(
             target=self._copy, args=(self._between_iterations,), name="backfill", daemon=True
         )

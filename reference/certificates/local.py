@@ -39,7 +39,6 @@ class LocalStorage:
             raise _unavailable("read", key, error) from error
 
     def exists(self, key: str) -> bool:
-        """Tell whether the file is there."""
         return self._path(key).is_file()
 
     def delete(self, key: str) -> None:

@@ -9,7 +9,6 @@ class Pacing:
     """At most `rate_per_s` permits a second, evenly spaced; 0 is no limit."""
 
     def __init__(self, rate_per_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
-        """Begin now."""
         if rate_per_s < 0:
             raise ValueError(f"a rate of {rate_per_s} a second; give 0 (no limit) or more")
         self._gap_s = 1 / rate_per_s if rate_per_s else 0.0

@@ -74,7 +74,6 @@ class S3Storage:
         return True
 
     def delete(self, key: str) -> None:
-        """Delete the object."""
         self._run("delete", key, lambda: self._client.delete_object(**self._place(key)))
 
     def url(self, key: str, expires_s: int = URL_EXPIRES_S) -> str:

@@ -94,12 +94,10 @@ class WebServer:
         self._thread.join(STOP_TIMEOUT_S + START_TIMEOUT_S)
 
     def __enter__(self) -> Self:
-        """As `start`."""
         self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """As `close`."""
         self.close()

@@ -20,7 +20,6 @@ NOBODY = f"{ALGORITHM}${ITERATIONS}$nobody$"
 
 
 def obtain(platform: DeltaCrown, call: Call) -> Reply:
-    """Log in."""
     with platform.database.connection() as connection:
         row = connection.row(_FIND, call.body["username"])
     user_id, stored = row or (0, NOBODY)

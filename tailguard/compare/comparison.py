@@ -55,7 +55,6 @@ class ComparedMetric:
 
     @property
     def verdict_name(self) -> str:
-        """The name of its verdict."""
         return f"{self.title} against the baseline"
 
     def invalid(self, rule: ChangeRule, why: str) -> ChangeVerdict:

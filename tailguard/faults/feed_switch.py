@@ -13,7 +13,6 @@ from tailguard.websocket.messages import Feed
 
 
 def cut_off(run: Run) -> bool:
-    """Tell whether this run cuts subscribers off."""
     return any(fault.startswith("subscribers_") for fault in run.faults)
 
 

@@ -160,7 +160,6 @@ class FaultProxy:
         return next((fault for kind in kinds if (fault := self._drawn(kind))), None)
 
     def coin(self) -> bool:
-        """Toss a coin."""
         return self._chance.random() < 0.5  # noqa: PLR2004  # even odds
 
 

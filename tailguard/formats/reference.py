@@ -50,7 +50,6 @@ _ARRAYS = """\
 
 
 def page() -> str:
-    """Return the page as Markdown."""
     every: tuple[Format[Any], ...] = (*TABLES, *LINES, *DOCUMENTS, *TEXTS, *HISTOGRAMS)
     formats = "\n".join(_section(form) for form in every)
     return f"{_BEGINNING}\n{formats}\n{_ARRAYS}\n{_summaries()}"

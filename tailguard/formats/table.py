@@ -28,7 +28,6 @@ class Columns:
     notes: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Cells:
-        """Return one column."""
         return self.cells[name]
 
 

@@ -26,9 +26,7 @@ class Exchange(Protocol):
         """Send a request, return status, headers and body. Raises OSError if there is no answer."""
         ...
 
-    def close(self) -> None:
-        """Close the connections."""
-        ...
+    def close(self) -> None: ...
 
 
 class HttpConnections:

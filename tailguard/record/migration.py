@@ -23,7 +23,6 @@ class Blocks(Part, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """Both."""
         return self.hit + self.read
 
 

@@ -85,7 +85,6 @@ class Objectives(Part, frozen=True, kw_only=True):
             raise ValueError(f"there is no rule for {min(without)!r}")
 
     def of(self, scenario: str) -> tuple[Objective, ...]:
-        """Return the objectives of one scenario."""
         return tuple(item for item in self.items if item.scenario == scenario)
 
     @property

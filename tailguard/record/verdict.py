@@ -34,7 +34,6 @@ class ObjectiveVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="o
 
     @property
     def scenario(self) -> str:
-        """The scenario that it is about."""
         return self.objective.scenario
 
     @property

@@ -22,7 +22,6 @@ class Heard:
         self._count(self._frames, str(kind))
 
     def event(self, kind: object, key: object) -> None:
-        """Note an event."""
         self._count(self._frames, str(kind))
         self._keys.append(self._shown(repr(key)))
 

@@ -123,7 +123,6 @@ def say(said: Said) -> None:
 
 
 async def standard_input() -> asyncio.StreamReader:
-    """Return standard input as a stream."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin

@@ -20,7 +20,6 @@ class ProgressLine:
         self._last = ""
 
     def __call__(self, look: Progress) -> None:
-        """Show one look."""
         if self._stream.isatty():
             self._write(f"\r{for_terminal(progress_text(look))[:LINE]:<{LINE}}")
             self._last = "bar"

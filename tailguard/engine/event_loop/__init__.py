@@ -105,7 +105,6 @@ class EventLoop:
         return max(self._watch.holds.values(), key=lambda hold: hold.held_s, default=None)
 
     def users(self, execution: ScenarioExecution) -> "AsyncUsers":
-        """Return the users of a scenario."""
         return self._pools[execution]
 
     async def _enter(self, execution: ScenarioExecution, scenario: OnLoop, users: int) -> None:

@@ -103,7 +103,6 @@ class AsyncIteration(Iteration):
         return awaited
 
     def begin(self, number: int, due_ns: int, began_ns: int) -> None:
-        """Begin the iteration of that number."""
         super().begin(number, due_ns, began_ns)
         self._open.clear()
         self._unawaited.clear()

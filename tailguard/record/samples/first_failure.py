@@ -27,7 +27,6 @@ class FirstFailure(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, failure: BaseException) -> Self:
-        """Describe a failure."""
         chain = list(_chain(failure))
         names = dict.fromkeys(full_name(base) for each in chain for base in type(each).__mro__)
         status = next((found for each in chain if (found := _status(each)) is not None), None)
@@ -40,7 +39,6 @@ def full_name(kind: type) -> str:
 
 
 def _chain(failure: BaseException) -> Iterator[BaseException]:
-    """Yield a failure and its causes."""
     each: BaseException | None = failure
     for _ in range(_MOST_CAUSES):
         if each is None:

@@ -62,7 +62,6 @@ def size(value: float | None) -> str:
 
 
 def per_second(value: float | None) -> str:
-    """A rate."""
     return ABSENT if value is None else f"{text_format.significant(value)}/s"
 
 

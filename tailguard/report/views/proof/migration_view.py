@@ -63,7 +63,6 @@ class ComparisonRow:
 
 
 def migrations_of(record: RunRecord) -> tuple[MigrationView, ...]:
-    """Return the view of each migration."""
     found = ((entry, record.asked_of(entry)) for entry in record.migrations)
     return tuple(MigrationView(entry, verdicts, why(entry, verdicts)) for entry, verdicts in found)
 
