@@ -90,7 +90,7 @@ def _check_names(commands: Sequence[Command]) -> None:
             raise UsageError("A command is empty: give one, such as 'sleep 0.1'.")
         if names.count(name) > 1:
             raise UsageError(
-                f"{name!r} is there twice: name each command with --command-name, or give other parameters."
+                f"{name!r} is given twice: name each command with --command-name, or give other parameters."
             )
 
 

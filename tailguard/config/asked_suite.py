@@ -44,9 +44,7 @@ def _path_of(name: str) -> Path:
 
 def _below(path: Path, root: Path) -> str:
     if not path.is_relative_to(root):
-        raise UsageError(
-            f"{path} does not lie in {root}, the suite's folder: run it in a command of its own."
-        )
+        raise UsageError(f"{path} is not inside {root}, the suite's folder: run it in a separate command.")
     return path.relative_to(root).as_posix()
 
 

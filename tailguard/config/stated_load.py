@@ -36,7 +36,7 @@ def stated_rate(rate: str) -> dict[str, OptionValue]:
     if _STEPS.fullmatch(text):
         return {"schedule": "steps", "steps": [step.strip() for step in text.split(",")]}
     raise UsageError(
-        f"rate {rate!r} is not one: write it as '50/s', 'constant 50/s', 'ramp 10/s to 200/s' or "
+        f"rate {rate!r} is not valid: write it as '50/s', 'constant 50/s', 'ramp 10/s to 200/s' or "
         "'50/s for 10s, 100/s for 20s'"
     )
 

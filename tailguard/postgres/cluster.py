@@ -58,7 +58,7 @@ class Cluster:
         if int(made_by) != binaries.major:
             raise UsageError(
                 f"{self.root} was made by PostgreSQL {made_by}, the programs are {binaries.version}: "
-                f"use PostgreSQL {made_by}, or remove that folder to begin anew"
+                f"use PostgreSQL {made_by}, or remove that folder to start over"
             )
         merged = default_settings(binaries) | dict(settings)
         lines = [f"{name} = {_quoted(value)}" for name, value in merged.items()]

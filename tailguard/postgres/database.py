@@ -120,7 +120,7 @@ def check(connection: psycopg.Connection[Any]) -> None:
         )
     if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
         raise DatabaseError(
-            f"{where} has the encoding SQL_ASCII, so nobody knows what its text means: "
+            f"{where} has the encoding SQL_ASCII, so the meaning of its text is unknown: "
             "use a database made with ENCODING 'UTF8'"
         )
     _check_ddl(connection, where)

@@ -17,7 +17,7 @@ def refuse_pooler(connection: Connection[Any]) -> None:
         return
     info = connection.info
     raise DatabaseError(
-        f"a pooler, such as PgBouncer, stands between us and the server at {info.host}:{info.port}: advisory locks, SET"
+        f"the server at {info.host}:{info.port} is reached through a pooler, such as PgBouncer: advisory locks, SET"
         " and the search path belong to a session, which it may give to others after each transaction."
         f" {POOLERS_REMEDY}"
     )

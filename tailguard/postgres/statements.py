@@ -44,7 +44,7 @@ class Reading:
                 " raise pg_stat_statements.max"
             )
         if self.reset != earlier.reset:
-            raise StatementsRejectedError("pg_stat_statements was reset meanwhile, by somebody else")
+            raise StatementsRejectedError("pg_stat_statements was reset by another session meanwhile")
         grown = {key: now - earlier.costs.get(key, StatementCosts()) for key, now in self.costs.items()}
         return {key: costs for key, costs in grown.items() if costs.calls > 0}
 

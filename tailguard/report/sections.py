@@ -25,7 +25,7 @@ class Section:
         except Exception as error:
             raise UsageError(
                 f"The report's section {self.spec} raised {type(error).__name__}: {error}."
-                f" The run is saved: mend the function, then `tailguard report {record.id}`."
+                f" The run is saved: fix the function, then run `tailguard report {record.id}`."
             ) from error
 
 

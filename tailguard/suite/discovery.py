@@ -166,7 +166,7 @@ def discover(root: Path, paths: Sequence[str | Path], fixtures: Sequence[str] = 
         for found in (case for each in _made_in(module, Scenario).values() for case in each.cases):
             if other := scenarios.get(found.name):
                 raise UsageError(
-                    f"Scenario {found.name!r} is there twice: {other.place} and {found.place}. Rename one."
+                    f"Scenario {found.name!r} is defined twice: {other.place} and {found.place}. Rename one."
                 )
             scenarios[found.name] = found
     if not scenarios:

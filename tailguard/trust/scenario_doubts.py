@@ -49,8 +49,8 @@ _BY_LOCUST: Mapping[str, str] = {
     "(--processes)",
     "below_offered_rate": "the platform is overloaded at this rate: lower --tailguard-rate to measure latency, or take "
     "this as its capacity",
-    "queued_for_a_worker": "their response time holds that wait: give more --users, or lower --tailguard-rate if the "
-    "platform is the one that queues",
+    "queued_for_a_worker": "their response time includes that wait: give more --users, or lower --tailguard-rate if "
+    "requests queue in the platform",
     "too_few_samples": "give a longer --run-time, more --users or a higher --tailguard-rate",
     "not_warm": "give a longer --run-time; or a longer warm-up, --tailguard-set load.warmup=20 at most",
     "drift": "if it grows: look for overload, leaks, growing tables; if it falls: give a longer --run-time",
@@ -138,8 +138,8 @@ def _queued_for_a_worker(slug: str, entry: ScenarioEntry, samples: Samples) -> I
             grade=Grade.WARN,
             measured=f"{share:.0%} of the starts found all {entry.schedule.workers} workers busy",
             limit=f"{WARN_QUEUED:.0%} of the starts",
-            remedy="their response time holds that wait: raise the workers, or lower the rate if the platform is the "
-            "one that queues",
+            remedy="their response time includes that wait: raise the workers, or lower the rate if requests queue "
+            "in the platform",
         )
 
 

@@ -30,7 +30,7 @@ def skipped_scenario(name: str, why: str) -> Doubt:
         grade=Grade.WARN,
         measured=f"not measured: {why}",
         limit="every scenario measured",
-        remedy="nothing is known of it: measure it in-process, or give the target a route",
+        remedy="it was not measured: measure it in-process, or give the target a route",
     )
 
 
@@ -42,7 +42,7 @@ def skipped_step(name: str, step: str, why: str) -> Doubt:
         grade=Grade.NOTE,
         measured=f"{step} was not measured: {why}",
         limit="every step measured",
-        remedy="this run says nothing about it; make possible what is missing to measure it",
+        remedy="enable what it needs, and measure again",
     )
 
 

@@ -40,7 +40,7 @@ def test_a_name_without_its_parameter_is_given_it():
 @pytest.mark.parametrize(
     ("texts", "names", "parameters", "reference", "said"),
     [
-        (["./a", "./a"], [], {}, "", "'./a' is there twice"),
+        (["./a", "./a"], [], {}, "", "'./a' is given twice"),
         (["./a", "./b"], ["a"], {}, "", "1 names for 2 commands"),
         (["./a"], [], {"n": ["1"]}, "", r"No command holds \{n\}"),
         (["./a", "./b"], [], {}, "./c", "--reference './c' is none of the commands: ./a, ./b"),

@@ -22,7 +22,7 @@ def test_a_rate_says_how_arrivals_are_spaced(rate, load):
 
 @pytest.mark.parametrize("rate", ["50", "fast", "-1/s", "1.2.3/s", "50/s for 10", "ramp 10/s", "1e9/s", "/s"])
 def test_what_is_not_a_rate_is_refused_with_the_forms(rate):
-    with pytest.raises(UsageError, match=r"is not one: write it as '50/s', 'constant 50/s'"):
+    with pytest.raises(UsageError, match=r"is not valid: write it as '50/s', 'constant 50/s'"):
         stated_rate(rate)
 
 

@@ -114,7 +114,7 @@ def test_a_files_own_fixture_beats_a_shared_one_and_that_a_built_in(project):
 def test_a_scenario_that_is_there_twice_is_named_with_both_places(project):
     for name in ("one", "two"):
         write(project / "journeys" / f"{name}.py", SCENARIO, name="buy")
-    with pytest.raises(UsageError, match=r"'buy' is there twice: .*one\.py, line 4 and .*two\.py, line 4"):
+    with pytest.raises(UsageError, match=r"'buy' is defined twice: .*one\.py, line 4 and .*two\.py, line 4"):
         discover(project, ["journeys"])
 
 
