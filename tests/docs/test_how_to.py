@@ -30,7 +30,9 @@ NEEDS = {
     "redis-queue": ("redis",),
     "sqlalchemy": ("sqlalchemy",),
 }
-ITERATIONS = 40
+# Tried in tests/pytest_plugin/test_how_to.py; the others hold no scenario.
+ELSEWHERE = {"pytest", "bench", "platform-adapter"}
+ITERATIONS, PATIENCE_S = 40, 60
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def written(name: str, folder: Path) -> str:
 
 
 def test_each_recipe_is_tried() -> None:
-    assert {path.stem for path in HOW_TO.glob("*.md")} == {*NEEDS, "platform-adapter"}
+    assert {path.stem for path in HOW_TO.glob("*.md")} == {*NEEDS, *ELSEWHERE}
 
 
 @pytest.mark.parametrize("name", NEEDS)
@@ -84,7 +86,7 @@ def test_a_recipe_works_as_it_stands(name: str, folder: Path, request: pytest.Fi
     with Resolver() as resolver:
         bound = resolver.bind(plan)
         measured = measure([Workload(bound, load)], run_id="r1")[plan.scenario.name]
-        invariants = bound.check(measured.samples)
+        invariants = bound.check(measured.samples, PATIENCE_S)
     assert measured.samples.ok(measured.samples.steps[0]).sum() >= ITERATIONS
     assert len(measured.samples.errors) == 1, measured.samples.errors
     assert [each.name for each in invariants if not each.held] == []
