@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 # At once: password checks are CPU of the target, and more would only queue there.
 CLIENTS = 4
+LIFETIME_S = 60 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,9 @@ def _sign(login: Login, user: Row) -> str:
     now = int(time.time())
     values: Values = {"user": user, "uuid": uuid.uuid4().hex}
     claims: dict[str, Json] = {name: fill(claim, values) for name, claim in login.claims.items()}
-    return jwt.encode(claims | {"iat": now, "exp": now + login.lifetime_s}, login.secret, algorithm="HS256")
+    return jwt.encode(
+        claims | {"iat": now, "exp": now + (login.lifetime_s or LIFETIME_S)}, login.secret, algorithm="HS256"
+    )
 
 
 def _session(door: _Door, user: Row) -> Credential:

@@ -27,7 +27,7 @@ _NEEDED = {
 @dataclass(frozen=True, slots=True)
 class Login:
     """Four ways: `token` asks for one, `tokens` reads them from a file, `jwt` signs them with the test system's secret,
-    `session` takes a session's cookies and its CSRF token.
+    `session` takes a session's cookies and its CSRF token. Signed tokens last an hour if no `lifetime_s` is stated.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Login:
     file: str
     secret: str = field(repr=False)
     claims: Mapping[str, Json]
-    lifetime_s: int
+    lifetime_s: int | None
     form: Mapping[str, str] = field(repr=False)
     csrf_cookie: str
     csrf_header: str
@@ -63,7 +63,7 @@ def parse_login(table: Table, source: str) -> Login:
         file=text_in(table, "file"),
         secret=text_in(table, "secret"),
         claims=table_of(table.get("claims", {}), f"{where}: claims"),
-        lifetime_s=int(number_in(table, "lifetime_s", 3600, where)),
+        lifetime_s=int(number_in(table, "lifetime_s", 0, where)) or None,
         form=texts_in(table, "form", where),
         csrf_cookie=text_in(table, "csrf_cookie", "csrftoken"),
         csrf_header=text_in(table, "csrf_header", "X-CSRFToken"),

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import tailguard as tg
 from perf.adapters.http import Note
 from perf.mapping.login import Credential, log_in, login_of, renewed
 from perf.mapping.login_table import Login
@@ -13,13 +14,14 @@ from perf.mapping.target import STEPS, TargetMapping
 from perf.mapping.template import Row
 from perf.offer import EventPaths, Offer
 from perf.platform import NEEDED
+from perf.reference import LAST_S
 from tailguard.http import Exchange
 
 _ONLY_USER: Row = {"id": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class MappedTarget:
+class MappedTarget(tg.Withheld):
     """`credentials` are those of the pool of users, by row; without a log-in there are none."""
 
     mapping: TargetMapping
@@ -27,6 +29,14 @@ class MappedTarget:
     login: Login | None
     pools: Mapping[str, Pool]
     credentials: Sequence[Credential]
+
+    def for_workers(self) -> "MappedTarget":
+        """Return it with tokens in place of what signs them, unless it says how long such a token may last."""
+        login = self.login
+        if login is None or login.kind != "jwt" or login.lifetime_s:
+            return self
+        signed = log_in(self.mapping, replace(login, lifetime_s=LAST_S), self.host, users_of(self.pools))
+        return replace(self, mapping=replace(self.mapping, login={}), login=None, credentials=signed)
 
     def offer(self) -> Offer:
         """Return the rows of its pools, and which steps and scenarios it cannot serve."""

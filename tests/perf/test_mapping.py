@@ -4,6 +4,8 @@ import re
 import threading
 from contextlib import closing, contextmanager
 
+import jwt
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -18,6 +20,7 @@ from perf.platform import NEEDED, STEPS, RefusedError
 from tailguard.base.errors import UsageError
 from tailguard.base.secrets import mask
 from tailguard.http import HttpConnections
+from tailguard.suite.data import to_data
 from tailguard.suite.invariants import SkippedError
 from tailguard.suite.resolver import Resolver
 from tailguard.suite.run import Run, Target
@@ -224,6 +227,20 @@ def test_tokens_are_read_from_a_file_or_signed_with_the_test_systems_secret(tmp_
     token = logged_in(write_mapping(tmp_path, signed), "http://unused")[0].token
     assert token.count(".") == 2
     assert mask(f"Bearer {token}") == "Bearer ***"
+
+
+@pytest.mark.parametrize("lifetime", ["", "lifetime_s = 900\n"])
+def test_other_processes_get_tokens_for_a_day_and_not_what_signs_them(tmp_path, monkeypatch, lifetime):
+    monkeypatch.setenv("JWT_SECRET", "s" * 40)
+    start, end = MAPPING.index("[target.login]"), MAPPING.index("[target.pools.users]")
+    login = '[target.login]\nkind = "jwt"\nsecret = "${JWT_SECRET}"\nclaims = { user_id = "{user.id}" }\n'
+    text = MAPPING[:start] + login + lifetime + MAPPING[end:]
+    opened = open_target(load_mapping(write_mapping(tmp_path, text)), "http://unused")
+    copied = msgspec.json.encode(to_data(opened.for_workers(), "mapped")).decode()
+    assert ("s" * 40 in copied) is bool(lifetime)
+    assert ("JWT_SECRET" in copied) is bool(lifetime)
+    claims = jwt.decode(opened.for_workers().credentials[0].token, "s" * 40, algorithms=["HS256"])
+    assert claims["exp"] - claims["iat"] == (900 if lifetime else 86_400)
 
 
 @pytest.mark.parametrize(
