@@ -1,6 +1,7 @@
 """`tailguard bench` as a user types it, with real processes."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +20,10 @@ FAST, SLOW = "sleep 0.02", "sleep 0.06"
 def bench(tmp_path: Path) -> Bench:
     def run(*words: str, command: str = "bench") -> subprocess.CompletedProcess[str]:
         line = [Path(sys.executable).with_name("tailguard"), command, *words]
-        return subprocess.run(line, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
+        wide = {**os.environ, "COLUMNS": "400"}
+        return subprocess.run(
+            line, cwd=tmp_path, env=wide, capture_output=True, encoding="utf-8", check=False
+        )
 
     return run
 
@@ -50,7 +54,7 @@ def test_one_command_is_judged_by_its_limit(bench: Bench) -> None:
 def test_one_command_without_a_limit_is_not_judged(bench: Bench) -> None:
     done = bench(FAST)
     assert done.returncode == 75, done.stdout + done.stderr
-    assert "nothing to judge: no limit is stated for sleep 0.02" in " ".join(done.stdout.split())
+    assert "nothing to judge: no limit is stated for sleep 0.02" in done.stdout
     assert "10 ok" in done.stdout
 
 
