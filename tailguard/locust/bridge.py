@@ -7,6 +7,7 @@ test_stop, quitting, then the exit code is taken. Samples are fetched in `test_s
 # Long because what listens to locust's events is one conversation.
 
 import inspect
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ from tailguard.locust.hooks import (
     take_run_time,
 )
 from tailguard.locust.master.master import Master
+from tailguard.locust.master.own_workers import living_workers
 from tailguard.locust.messages import (
     Hello,
     Ready,
@@ -134,6 +136,8 @@ class Bridge:
             runner.register_message(TO_MASTER, self._master_takes)
             self._withheld = withhold(options)
             self._open(runner)
+            if options.processes and options.headless:
+                gevent.spawn(self._mind_workers, options.processes)
             if plays and environment.shape_class is None:
                 self._run_time_s = take_run_time(self._options)
             if web_ui is not None:
@@ -172,6 +176,18 @@ class Bridge:
                 self._run = self._begin()
         except TailguardError as error:
             end(error)
+
+    def _mind_workers(self, expected: int) -> None:
+        """Refuse a run whose own workers end before it begins: locust would wait for them for ever."""
+        while self._master is None:
+            if gone := expected - living_workers():
+                why = f"{gone} of {expected} worker processes ended before the run began: see their own lines"
+                self._give_up(InvalidRunError(f"Nothing was measured: {why}."))
+                self._runner.quit()
+                sys.exit(
+                    InvalidRunError.exit_code
+                )  # gevent hands it to the main greenlet, which waits for them
+            gevent.sleep(GONE_S)
 
     def _begin(self) -> RunHooks:
         slugs = [each.scenario.name for each in self._runner.user_classes if hasattr(each, "scenario")]

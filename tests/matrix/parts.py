@@ -75,7 +75,7 @@ class Family:
             "backend": _busiest(living)[:1],
             "S3": [each for each in living if re.search(r"weed\b.* mini ", command_of(each))],
             "subscribers": [each for each in living if "subscriber_process" in command_of(each)],
-            "Locust worker": [each for each in self.runner.children() if "locust" in command_of(each)][:1],
+            "Locust worker": self._workers()[:1],
         }[part]
 
     def database(self) -> list[psutil.Process]:
@@ -96,6 +96,11 @@ class Family:
         for process in self.look():
             with suppress(psutil.Error):
                 process.kill()
+
+    def _workers(self) -> list[psutil.Process]:
+        with suppress(psutil.Error):
+            return [each for each in self.runner.children() if "locust" in command_of(each)]
+        return []
 
     def _leftovers(self) -> Iterator[str]:
         for process in psutil.process_iter():  # what lost its parent before it was seen

@@ -179,7 +179,9 @@ class _Play:
     def _command(self) -> list[str]:
         runs = str(self.folder / "runs")
         if self.cell.part == "Locust worker":
-            sets = ["--tailguard-set", f"runs_dir={runs}", "--tailguard-set", "load.warmup=20"]
+            port = str(free_port())  # several cells are played at once
+            place = ["--master-bind-port", port, "--master-port", port]
+            sets = [*place, "--tailguard-set", f"runs_dir={runs}", "--tailguard-set", "load.warmup=20"]
             words = [
                 "-f",
                 "locust_world.py",
