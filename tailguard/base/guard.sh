@@ -53,6 +53,6 @@ END
     [ "$k $i $attached" = "$key $id 0" ] && ipcrm -m "$id"
   done </proc/sysvipc/shm
 fi
-# Repeated, as workers of a dying server may still write.
+# Repeated, as workers of a dying server may still write. The marker last: it says that the rest is ours.
 tries=20
-until rm -rf -- "$folder" || [ "$tries" -le 0 ]; do sleep 0.1; tries=$((tries - 1)); done
+until rm -rf -- "$folder/d" && rm -rf -- "$folder" || [ "$tries" -le 0 ]; do sleep 0.1; tries=$((tries - 1)); done

@@ -54,7 +54,7 @@ class OwnFolder:
             if (status.st_dev, status.st_ino) == self.identity and _mark_of(self.root) == self.mark:
                 if _server_file(self.root).exists():  # it was killed outright
                     _end_server(self.root)
-                shutil.rmtree(self.root, ignore_errors=True)
+                _remove(self.root)
         self.lock.close()
 
 
@@ -99,8 +99,14 @@ def sweep(parent: Path) -> list[Path]:
     for folder in swept:
         log.info("removing %s, which a killed run left", folder)
         _end_server(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
     return swept
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of ours, its marker last: whoever is ended half way leaves what the next one knows as ours."""
+    shutil.rmtree(folder / INNER, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _server_file(folder: Path) -> Path:

@@ -22,7 +22,8 @@ class PipedProcess:
     def __init__(self, module: str, *, cwd: Path | None = None, patience_s: float = 5.0) -> None:
         self._command = [sys.executable, "-m", module]
         self._cwd, self._patience_s = cwd, patience_s
-        self._watchdog = Watchdog(("TERM", "KILL"), patience_s=1.0)
+        # First it is only told to go on, if it is stopped: it ends by itself when it finds its input closed.
+        self._watchdog = Watchdog(("CONT", "TERM", "KILL"), patience_s=min(patience_s, 5.0))
 
     def __enter__(self) -> Self:
         self._watchdog.__enter__()

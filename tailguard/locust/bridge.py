@@ -33,7 +33,7 @@ from tailguard.locust.hooks import (
     take_run_time,
 )
 from tailguard.locust.master.master import Master
-from tailguard.locust.master.own_workers import living_workers
+from tailguard.locust.master.own_workers import mind_workers
 from tailguard.locust.messages import (
     Hello,
     Ready,
@@ -178,16 +178,13 @@ class Bridge:
             end(error)
 
     def _mind_workers(self, expected: int) -> None:
-        """Refuse a run whose own workers end before it begins: locust would wait for them for ever."""
-        while self._master is None:
-            if gone := expected - living_workers():
-                why = f"{gone} of {expected} worker processes ended before the run began: see their own lines"
-                self._give_up(InvalidRunError(f"Nothing was measured: {why}."))
-                self._runner.quit()
-                sys.exit(
-                    InvalidRunError.exit_code
-                )  # gevent hands it to the main greenlet, which waits for them
-            gevent.sleep(GONE_S)
+        try:
+            mind_workers(expected, lambda: self._master is not None)
+        except InvalidRunError as error:
+            self._give_up(error)
+            self._runner.quit()
+            self.load_test.close()
+            sys.exit(error.exit_code)  # gevent hands it to the main greenlet, which waits for them
 
     def _begin(self) -> RunHooks:
         slugs = [each.scenario.name for each in self._runner.user_classes if hasattr(each, "scenario")]

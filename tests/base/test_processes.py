@@ -276,3 +276,25 @@ def test_a_stopped_childs_own_stopped_children_end_with_it(tmp_path):
         process.kill()
         process.wait(10)
     assert within(20, lambda: not alive(child) and not alive(grandchild) and not folder.exists())
+
+
+# Ends itself, as by kill -9, when the first file of its folder is removed, whichever that is.
+REMOVER = """
+import os, signal, sys
+from tailguard.base.processes import Watchdog
+with Watchdog() as watchdog:
+    folder = watchdog.folder("test-")
+    (folder / "file").touch()
+    print(folder, flush=True)
+    sys.addaudithook(lambda event, _: os.kill(os.getpid(), signal.SIGKILL) if event == {event!r} else None)
+"""
+
+
+@pytest.mark.parametrize("event", ["os.remove", "os.rmdir"])
+def test_a_folder_whose_removal_was_cut_off_is_still_known_as_ours_and_goes(event):
+    with subprocess.Popen(
+        [sys.executable, "-c", REMOVER.format(event=event)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        folder = Path(process.stdout.readline().strip())
+        assert process.wait(20) == -signal.SIGKILL
+    assert within(20, lambda: not folder.parent.exists())

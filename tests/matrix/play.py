@@ -19,7 +19,7 @@ import psutil
 from tailguard.base.ports import free_port
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
-from tests.matrix.cells import ALL_OF_US, HUNG, INTERRUPTED, JUDGED, MARKS, STOPPED_S, Cell
+from tests.matrix.cells import ALL_OF_US, HUNG, INTERRUPTED, JUDGED, MARKS, REFUSED, STOPPED_S, Cell
 from tests.matrix.parts import Family
 
 WORLD = Path(__file__).parent / "world"
@@ -170,9 +170,9 @@ class _Play:
         right = self.cell.ends_us or record.exit_code == code
         if code == INTERRUPTED and record.complete:  # it was judged before, and lacks its report alone
             right = record.exit_code in JUDGED
-        if (
-            self.cell.part == HUNG and record.exit_code is None
-        ):  # cut off: what was saved says that it has not ended
+        if record.exit_code is None and not record.scenarios and code in (65, REFUSED):  # it never began
+            right = record.ended is Ended.BROKE_OFF
+        if record.exit_code is None and self.cell.part == HUNG:  # cut off: what was saved says so
             right = record.ended is Ended.RUNNING
         return str(record.ended), [] if right else [f"the record says {record.exit_code}"]
 

@@ -1,11 +1,28 @@
 """The workers of `--processes`, which locust forks from its master."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
+import gevent
 import psutil
 
+from tailguard.base.errors import InvalidRunError
 
-def living_workers() -> int:
+LOOK_EVERY_S = 0.5
+
+
+def mind_workers(expected: int, begun: Callable[[], bool]) -> None:
+    """Wait until the run has begun. Raises InvalidRunError if a worker ends before: locust would wait for ever."""
+    while not begun():
+        if gone := expected - _living():
+            raise InvalidRunError(
+                f"Nothing was measured: {gone} of {expected} worker processes ended before the run began. "
+                "What they said stands above; then start it again."
+            )
+        gevent.sleep(LOOK_EVERY_S)
+
+
+def _living() -> int:
     """Return how many of our forks live: they have our own command line."""
     master = psutil.Process()
     mine, living = master.cmdline(), 0
