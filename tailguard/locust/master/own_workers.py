@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-import gevent
+import gevent  # type: ignore[import-untyped]  # ships no types
 import psutil
 
 from tailguard.base.errors import InvalidRunError
