@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.output.escaping import for_terminal
 from tailguard.base.state import State
 from tailguard.compare.verdicts import verdicts_of
 from tailguard.config.merge import Config, load_config
@@ -123,7 +124,7 @@ def test_invariants(guarded: Guarded, scenario: str) -> None:
         if not each.held
     ]
     if broken:
-        pytest.fail("\n".join(broken), pytrace=False)
+        pytest.fail("\n".join(map(for_terminal, broken)), pytrace=False)
 
 
 def test_every_objective_of_the_run_has_its_guard(guarded: Guarded, pytestconfig: pytest.Config) -> None:

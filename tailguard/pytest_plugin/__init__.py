@@ -149,12 +149,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line(f"{report.head_line or report.nodeid}: {report.inconclusive}")
     measured = config.stash[FOLDERS]
     if folders := dict.fromkeys(measured):
+        from tailguard.base.output.escaping import for_terminal  # noqa: PLC0415  # likewise
         from tailguard.pytest_plugin.summary import lines_of  # noqa: PLC0415  # only who has measured pays for it
 
         terminalreporter.section("performance")
         for folder in folders:
             for line in lines_of(folder):
-                terminalreporter.line(line)
+                terminalreporter.line(for_terminal(line))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.output.escaping import for_terminal
 from tailguard.base.state import State, worst
 from tailguard.engine.event_loop import RunningLoop
 from tailguard.pytest_plugin import InconclusiveError, InvalidError
@@ -126,7 +127,7 @@ def _raise_for(answer: Answer) -> None:
     state = State.FAIL if State.FAIL in states else worst(states)
     missed.sort(key=lambda each: each.state is not state)
     messages = [failure_message(each, answer.folder) for each in missed]
-    messages += [f"The first {kind}: {said}" for kind, said in answer.said.items()]
+    messages += [for_terminal(f"The first {kind}: {said}") for kind, said in answer.said.items()]
     text = "\n".join(messages)
     if state is State.INCONCLUSIVE:
         raise InconclusiveError(text)

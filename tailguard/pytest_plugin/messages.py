@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tailguard.base.output.escaping import for_terminal
 from tailguard.base.state import State, worst
 from tailguard.base.text_format import duration_ms, ratio
 from tailguard.record.run_record import RunRecord
@@ -22,7 +23,7 @@ def failure_message(verdict: ObjectiveVerdict, folder: Path) -> str:
         f"  why          {verdict.why}",
         f"  run          {folder}",
     ]
-    return "\n".join(lines)
+    return "\n".join(map(for_terminal, lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def migration_message(answer: MigrationAnswer, folder: Path) -> str:
         ),
         f"  run          {folder}",
     ]
-    return "\n".join(lines)
+    return "\n".join(map(for_terminal, lines))
 
 
 def properties(verdict: ObjectiveVerdict) -> Iterator[tuple[str, object]]:

@@ -18,8 +18,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tailguard.base.output.console import PlainConsole
 from tailguard.cli.main import run_cli
+from tailguard.pytest_plugin.messages import failure_message, migration_answer, migration_message
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
+from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.charts.charts import figures_of
 from tailguard.report.charts.downsampling import Step
 from tailguard.report.charts.fault_bands import Band
@@ -105,6 +107,17 @@ def test_what_a_command_prints(made: Run, words: list[str], capsys: pytest.Captu
     assert_obeyed_by_no_runner(shown.out + shown.err)
     if "--json" in words and shown.out:
         json.loads(shown.out)
+
+
+def test_what_a_guard_says_in_pytest(made: Run) -> None:
+    record = made.record
+    judged = [each for each in record.verdicts if isinstance(each, ObjectiveVerdict)]
+    said = [failure_message(each, made.folder) for each in judged]
+    said += [
+        migration_message(migration_answer(record, each.name), made.folder) for each in record.migrations
+    ]
+    assert len(said) > 1
+    assert_obeyed_by_no_runner("\n".join(said))
 
 
 def test_a_history_and_its_page(made: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
