@@ -125,6 +125,58 @@ def test_files_that_ask_for_the_same_are_one_test_and_for_two_are_refused(judged
     assert "One run of locust is one test, and here are two" in judged.log()
 
 
+SHAPES = """
+from locust import FastHttpUser, HttpUser, LoadTestShape, SequentialTaskSet, User, constant, events, tag, task
+from tailguard.locust import judge
+
+judge("GET /ok p50 <= 30s", "GET sequence p50 <= 30s", "RPC ping p50 <= 30s", "error rate < 90%")
+
+class Fast(FastHttpUser):
+    wait_time = constant(0.05)
+
+    @tag("fast")
+    @task
+    def ok(self):
+        self.client.get("/ok")
+        with self.client.get("/broken", catch_response=True) as answer:
+            answer.success() if answer.status_code == 500 else answer.failure("not broken")
+
+class Steps(SequentialTaskSet):
+    @task
+    def first(self):
+        self.client.get("/ok", name="sequence")
+
+    @task
+    def wrong_body(self):
+        with self.client.get("/ok", name="body", catch_response=True) as answer:
+            answer.failure("a wrong body")
+        self.interrupt()
+
+class Sequence(HttpUser):
+    wait_time = constant(0.05)
+    tasks = [Steps]
+
+class Rpc(User):
+    wait_time = constant(0.05)
+
+    @task
+    def ping(self):
+        events.request.fire(request_type="RPC", name="ping", response_time=1.5, response_length=0, exception=None)
+
+class Shape(LoadTestShape):
+    def tick(self):
+        return (6, 6) if self.get_run_time() < 5 else None
+"""
+
+
+def test_users_of_other_shapes_are_judged_alike(judged):
+    (judged.folder / "locustfile.py").write_text(SHAPES, encoding="utf-8")
+    passes(judged, judged.start("--headless", "--processes", "2").wait(LIMIT_S))
+    entry = judged.record.scenarios["requests"]
+    assert set(entry.steps) == {"GET /ok", "GET /broken", "GET sequence", "GET body", "RPC ping"}
+    assert entry.errors == {"CatchResponseError": entry.counts.error}
+
+
 def test_on_locusts_page_a_tab_shows_where_each_limit_stands(judged):
     judged.write(*LOOSE)
     port = free_port()
@@ -138,5 +190,11 @@ def test_on_locusts_page_a_tab_shows_where_each_limit_stands(judged):
             ]
             rows = table["data"]
     assert [row["objective"] for row in rows][:1] == ["requests GET /ok p50 <= 30s"]
+    for path, form in (("stop", b""), ("swarm", b"user_count=4&spawn_rate=4")):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", data=form).read()
+    time.sleep(3)
     urllib.request.urlopen(f"http://127.0.0.1:{port}/stop", data=b"").read()
     passes(judged, interrupt(page))
+    runs = [each for each in (judged.folder / "runs").iterdir() if not each.is_symlink()]
+    assert len(runs) == 2
+    assert judged.record.scenarios["requests"].counts.ok > 10
