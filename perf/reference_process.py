@@ -15,7 +15,7 @@ import msgspec
 
 import tailguard as tg
 from perf.reference import Reference
-from tailguard.base.piped_process import PipedProcess
+from tailguard.kit import PipedProcess
 
 _ROOT = Path(__file__).resolve().parent.parent
 _STOP_S = 60.0

@@ -7,9 +7,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from tailguard.base.text_format import duration_ms, limit_ms, ratio
-from tailguard.record.run_record import RunRecord
-from tailguard.record.verdict import ObjectiveVerdict
+from tailguard.kit import ObjectiveVerdict, RunRecord, duration_ms, limit_ms, ratio
 
 # What the documents that proposed these two indexes promise, with neither a plan nor a block count to check it by.
 CLAIMED_GAIN = {"idx_tx_wallet_created_desc": 0.67, "idx_moderation_ref_created_desc": 0.72}

@@ -1,12 +1,18 @@
 """`import tailguard` gives everything that a suite is written with, and loads nothing until it is asked for."""
 
+import ast
 import json
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import tailguard
+
+ROOT = Path(__file__).resolve().parent.parent
+PUBLIC_MODULES = ("faults", "guards", "http", "kit", "locust", "postgres", "s3", "websocket")
 
 
 def loaded_by(code):
@@ -39,3 +45,30 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
 
 def test_completion_offers_the_public_names():
     assert dir(tailguard) == sorted(tailguard.__all__)
+
+
+SUITE = ("perf", "scenarios", "slo", "reports")
+PUBLIC = {"tailguard", *(f"tailguard.{name}" for name in PUBLIC_MODULES)}
+
+
+def used_of_the_product(path):
+    """Yield (module, name) for each name of the product that a file imports, or takes from `tg`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == "tailguard":
+                yield from ((module, each.name) for each in node.names)
+            case ast.Import(names=names):
+                yield from ((each.name, "") for each in names if each.name.startswith("tailguard."))
+            case ast.Attribute(value=ast.Name(id="tg"), attr=name):
+                yield "tailguard", name
+
+
+@pytest.mark.parametrize("folder", SUITE)
+def test_the_suite_of_this_repository_uses_public_names_alone(folder):
+    private = {
+        f"{path.relative_to(ROOT)}: {module}.{name}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for module, name in used_of_the_product(path)
+        if module not in PUBLIC or name not in {"*", *import_module(module).__all__}
+    }
+    assert private == set()

@@ -38,6 +38,7 @@ ROOMS = [
     "guards",
     "start",
     "cli",
+    "kit",
 ]
 SUITE = ("perf", "scenarios", "slo", "reports")
 PLATFORM = "reference"

@@ -17,9 +17,7 @@ from perf.commands.certificates_target import open_target, places
 from reference.certificates.backfill import Backfill, BackfillPlan, BackfillProgress
 from reference.certificates.consistency import SHARE, ConsistencyCheck, ConsistencyReport
 from reference.certificates.flags import BACKFILL, Flags
-from tailguard.base.output.console import PlainConsole
-from tailguard.base.output.streams import say
-from tailguard.cli.number_range import NumberRange
+from tailguard.kit import NumberRange, PlainConsole, say
 
 EXIT_BROKEN, EXIT_INTERRUPTED = 65, 130
 _DEFAULT = BackfillPlan()

@@ -2,7 +2,7 @@
 
 import click
 
-from tailguard.base.output.streams import say
+from tailguard.kit import say
 
 
 @click.command()

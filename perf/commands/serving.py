@@ -27,7 +27,7 @@ from reference.web.app import create_app
 from reference.web.demo import DemoAccounts, open_demo_accounts
 from reference.web.server import WebServer, bind
 from reference.web.throttle import RateError, Throttle
-from tailguard.base.output.streams import say
+from tailguard.kit import say
 from tailguard.postgres import Database, open_database
 from tailguard.s3 import S3Server, open_s3
 

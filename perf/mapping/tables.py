@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import tailguard as tg
 from perf.mapping.template import Json
-from tailguard.base.reading.toml_file import read_toml
+from tailguard.kit import read_toml
 
 Table: TypeAlias = dict[str, Json]
 

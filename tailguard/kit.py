@@ -1,0 +1,49 @@
+"""What a suite's own commands, report sections and readers of files are made of, beside the scenarios themselves."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tailguard.base.output.console import PlainConsole
+    from tailguard.base.output.streams import say
+    from tailguard.base.piped_process import PipedProcess
+    from tailguard.base.reading.toml_file import read_toml
+    from tailguard.base.text_format import duration_ms, limit_ms, ratio
+    from tailguard.cli.number_range import NumberRange
+    from tailguard.record.run_record import RunRecord
+    from tailguard.record.verdict import ObjectiveVerdict
+
+__all__ = [
+    "NumberRange",
+    "ObjectiveVerdict",
+    "PipedProcess",
+    "PlainConsole",
+    "RunRecord",
+    "duration_ms",
+    "limit_ms",
+    "ratio",
+    "read_toml",
+    "say",
+]
+
+# Where each name comes from, once somebody asks for it: a reader of files need not load what draws tables.
+_MODULES = {
+    "NumberRange": "tailguard.cli.number_range",
+    "ObjectiveVerdict": "tailguard.record.verdict",
+    "PipedProcess": "tailguard.base.piped_process",
+    "PlainConsole": "tailguard.base.output.console",
+    "RunRecord": "tailguard.record.run_record",
+    "duration_ms": "tailguard.base.text_format",
+    "limit_ms": "tailguard.base.text_format",
+    "ratio": "tailguard.base.text_format",
+    "read_toml": "tailguard.base.reading.toml_file",
+    "say": "tailguard.base.output.streams",
+}
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return found
