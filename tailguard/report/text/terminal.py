@@ -52,7 +52,7 @@ def print_summary(view: ReportView, console: PlainConsole) -> None:
     _print_reasons(console, ((c.verdict.state, f"{c.place} {c.name}", c.verdict.why) for c in view.cards))
     if unlike := unlike_medians(changes_of(view.record)):
         console.print(_text(console, unlike))
-    doubts = ((d.grade, d.title, d.scenario or "whole run", d.measured, d.remedy) for d in view.doubts)
+    doubts = ((f"{d.grade}: {d.title}", d.scenario or "whole run", d.measured, d.remedy) for d in view.doubts)
     _print_table(console, "DOUBTS", ((None, cells) for cells in doubts))
     _print_table(console, "MEASURED", ((None, cells) for cells in _measured(view.record)))
     _print_table(console, "ERRORS", ((None, cells) for cells in _kinds(view.record, "errors")))
@@ -89,7 +89,7 @@ def _kinds(record: RunRecord, outcome: Literal["errors", "refusals"]) -> Iterato
 
 def _migration(migration: MigrationView) -> Iterator[tuple[str, ...]]:
     for row in rows_of(migration.entry):
-        yield migration.entry.number, row.name, f"{row.before} → {row.after}", row.change
+        yield f"{migration.entry.number} {row.name}", f"{row.before} → {row.after}", row.change
 
 
 def _print_table(
