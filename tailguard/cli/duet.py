@@ -58,7 +58,9 @@ from tailguard.duet.side_spec import SideSpec
     help="Budget of time.",
 )
 @click.option(
-    "--calibrate", is_flag=True, help="Put the gate itself to the test here: same code, then 10 % slower."
+    "--calibrate",
+    is_flag=True,
+    help="Test the gate on this machine: with the same code, then with code made 10 % slower.",
 )
 @click.option("--profile", help="Size of a block (default: duet, and duet_http between servers).")
 @click.option(

@@ -54,7 +54,7 @@ def gate(
     BASELINE may be left out if TAILGUARD_BASELINE names it. From three runs per side the runs are the units of a
     Welch test; with fewer the answer is INCONCLUSIVE and says how many are needed.
 
-    Exits 0, 99 if a metric became slower, 75 if nothing can be said, 65 if the runs must not be compared.
+    Exits 0, 99 if a metric became slower, 75 if undecided, 65 if the runs must not be compared.
     """
     from tailguard.compare.run_comparison import compare_runs, incomparable
     from tailguard.formats.content import Options

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     "imports",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Take in another history file first.",
+    help="Import another history file first.",
 )
 @click.option(
-    "--export", "target", type=click.Path(path_type=Path), help="Write the whole history to this file, too."
+    "--export", "target", type=click.Path(path_type=Path), help="Also write the whole history to this file."
 )
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page with a chart per metric.")
 def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None, html: Path | None) -> None:
-    """Take new runs of the folder into history.parquet and show each metric over time.
+    """Add the folder's new runs to history.parquet and show each metric over time.
 
     The sparkline and the change (newest against the median before) are for reading, not for judging: `tailguard duet`
     judges. Change points are reported if apache-otava is installed, as a second opinion, never as a gate.

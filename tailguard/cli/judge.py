@@ -60,7 +60,8 @@ def judge(
     """Judge the latencies in FILE, which another tool wrote: JMeter, k6, Locust, vegeta, hey, oha, Gatling, ab, warp,
     wrk2, HdrHistogram, pytest-benchmark, hyperfine, Parquet, numpy, any CSV or JSON, also packed by gzip.
 
-    What stands in FILE decides how it is read. Failed requests are judged by 'error rate < 1%' and are in no latency.
+    The format is recognised by FILE's content. Failed requests are judged by 'error rate < 1%' and are not in the
+    latencies.
 
     Exits 0 if all objectives PASS, 99 if one FAILs, 75 if one is INCONCLUSIVE, 65 if one is INVALID (every request
     failed, or 5 % and more did and no objective says how many may), 64 if FILE or an objective cannot be read.

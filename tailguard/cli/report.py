@@ -27,7 +27,7 @@ from tailguard.record.files import write_file
 def report(
     where: str, out: Path | None, kind: Literal["html", "md"] | None, runs_dir: str | None, *, show: bool
 ) -> None:
-    """Write report.html and run.md of RUN (a folder, run.json, an id or `latest`) again, and print where."""
+    """Write report.html and run.md of RUN (a folder, run.json, an id or `latest`) again and print the path."""
     from tailguard.record.run import Run
     from tailguard.report.report import FILES, rendered, write_report
     from tailguard.report.sections import sections_of

@@ -33,7 +33,7 @@ from tailguard.config.stated_load import stated_rate, stated_seconds
 @click.option("--platform", help="in-process (default), http, or an adapter of yours: package.module:Name.")
 @click.option(
     "--objective", "limits", multiple=True, metavar="LIMIT",
-    help="A limit more: 'checkout p95 <= 250ms', 'SCENARIO: error rate < 1%'; may be given again.",
+    help="Additional limit: 'checkout p95 <= 250ms', 'SCENARIO: error rate < 1%'; may be given again.",
 )  # fmt: skip
 @click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml).")
 @click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")

@@ -75,7 +75,7 @@ def slo_show(profile: str | None, objectives: str | None) -> None:
     type=NumberRange(1.01, 1000),
     default=2.0,
     show_default=True,
-    help="Limit over what was measured at most.",
+    help="Factor between the worst measured bound and the proposed limit.",
 )
 def slo_suggest(runs: Sequence[str], headroom: float) -> None:
     """Propose p50, p95 and p99 limits from RUNS (folders, run.json, ids or `latest`), as TOML to paste."""

@@ -35,7 +35,8 @@ def verify(where: str, runs_dir: str | None, *, as_json: bool) -> int:
     of this record, and the run before it in its folder must be as it was when this one began. Exit code 65 if anything
     differs, each difference named.
 
-    A run that was pruned, or that went on while this one began, is a gap in the chain of runs: told, but no error.
+    A run that was pruned, or that was still running when this one began, is a gap in the chain of runs: reported, but
+    not an error.
 
     What run.json alone says has nothing to be recomputed from: the machine, the clocks, the invariants, what workers
     told, the build times and sizes of a proof. The record's own hash covers it, which finds an accident or an edit.

@@ -48,7 +48,7 @@ _folder = click.option(
     help="Your migrations (default: the suite's).",
 )
 _dsn = click.option(
-    "--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else a workbench of our own)."
+    "--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else Tailguard's own workbench)."
 )
 _schema = click.option("--schema", help="Schema of your tables (default: the connection's own search path).")
 _deadline = click.option(
@@ -115,7 +115,7 @@ def up(  # click passes by name
     slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None,
     *, allow_equivalent: bool, **limits: float,
 ) -> None:  # fmt: skip
-    """Build the indexes, or drop what a removal names, one after the other."""
+    """Apply migrations in order: build indexes, or drop those that a migration removes."""
     chosen = _chosen(folder, slugs)
     with _runner(dsn, schema, chosen, limits) as runner:
         for migration in chosen:

@@ -38,20 +38,24 @@ log = logging.getLogger(__name__)
     help="Rows to prove it on.",
 )
 @click.option(
-    "--dsn", help="Your PostgreSQL: your table is copied there to a schema of ours (default: embedded)."
+    "--dsn", help="Your PostgreSQL: your table is copied there to a schema of its own (default: embedded)."
 )
 @click.option("--schema", help="Schema of your table (default: the connection's own).")
 @click.option("--folder", type=click.Path(path_type=Path), help="Your migrations (default: the suite's).")
 @click.option("--rate", type=NumberRange(1, 100_000), default=LiveOptions().rate_per_s, show_default=True,
-              help="Writes and reads a second, at most; less if the machine cannot bear it.")  # fmt: skip
+              help="Most writes and reads per second; fewer if the machine cannot sustain them.")  # fmt: skip
 @click.option("--max-wait", metavar="DURATION",
-              help="Nobody may wait so long for a build, however long it is (default: the objectives' [migrations]"
+              help="Longest time that a build may block a request (default: the objectives' [migrations]"
               " max_wait, else 500ms).")  # fmt: skip
 @click.option("--max-p99-growth", metavar="DURATION",
-              help="p99 may not grow by so much (default: the objectives' max_p99_growth, else what --max-wait"
+              help="Largest growth of p99 during a build (default: the objectives' max_p99_growth, else what --max-wait"
               " says).")  # fmt: skip
-@click.option("--no-control", is_flag=True, help="Leave out the plain CREATE INDEX that must be caught.")
-@click.option("--what-if", "what_if_sql", metavar="SQL", help="An index that is in no file yet.")
+@click.option(
+    "--no-control", is_flag=True, help="Skip the plain CREATE INDEX, whose blocking must be detected."
+)
+@click.option(
+    "--what-if", "what_if_sql", metavar="SQL", help="CREATE INDEX statement that is in no file yet."
+)
 @click.option("--query", metavar="SQL", help="The query that it is for, with %(name)s parameters.")
 @click.option("--parameters", metavar="JSON", default="{}", help="Example values of the query's parameters.")
 @click.option(
@@ -70,10 +74,10 @@ def prove(  # one parameter per option
     *, no_control: bool, what_if_sql: str | None, query: str | None, parameters: str, dump: Path | None,
     growth: bool, runs_dir: str | None, max_wait: str | None, max_p99_growth: str | None,
 ) -> int:  # fmt: skip
-    """Build SLUG's index under live load, beside a build that does stall, and show what it gains and costs.
+    """Build SLUG's index under load, beside a plain CREATE INDEX, which blocks writers, and show gain and cost.
 
-    A migration that removes an index is proved by what each write saves, by no known query getting worse, and by nobody
-    waiting while it is dropped behind a reader who takes his time.
+    For a migration that drops an index, measure what each write saves, and check that no known query gets slower and
+    that the drop blocks nothing, even during a long read.
     """
     from tailguard.judge.objectives.configured import configured_wait_limits
     from tailguard.judge.proof.verdicts import proof_verdicts
