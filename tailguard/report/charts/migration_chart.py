@@ -21,6 +21,9 @@ def migration_figure(entry: MigrationEntry) -> Figure:
     if entry.before is None or entry.after is None:
         return Figure("Time before and after", "No time was measured before or after this migration.", None)
     rows = list(_rows(entry.before, entry.after))
+    if all(row["ms"] is None for row in rows):
+        told = "The query was repeated too few times for a median: give a higher migrations.repeats."
+        return Figure("Time before and after", told, None)
     frame = pd.DataFrame(rows)
     order = list(dict.fromkeys(frame["label"]))
     end = float(frame["high"].max()) * _LABEL_ROOM
