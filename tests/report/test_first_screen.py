@@ -67,7 +67,9 @@ def test_a_duet_that_found_nothing_says_whether_it_could_have(made, state, sente
 def test_a_proof_says_whether_the_migration_is_safe_and_what_says_so(made, state, sentence) -> None:
     overall = overall_of(proof_record(made, proved(), CHECK, replace(NO_STALL, state=state)))
     assert (overall.state, overall.sentence) == (state, sentence)
-    assert "2 builds under load beside a window without one and a plain CREATE INDEX" in overall.compared
+    assert (
+        "2 builds under load, compared with a window without one and a plain CREATE INDEX" in overall.compared
+    )
     assert overall.doubtful == "No doubt was recorded about the measurement."
 
 
@@ -82,13 +84,13 @@ def test_a_proof_without_a_control_says_so_where_it_says_what_was_compared(made)
 
 def test_a_removal_under_load_is_told_as_drops(made) -> None:
     compared = overall_of(proof_record(made, removed(live()))).compared
-    assert "2 drops under load beside a window without one and a plain DROP INDEX." in compared
+    assert "2 drops under load, compared with a window without one and a plain DROP INDEX." in compared
 
 
 def test_a_chaos_run_says_that_its_faults_were_borne_and_how_long_the_longest_took(made) -> None:
     overall = overall_of(chaos_record(made))
     assert overall.sentence == "All 14 objectives are met under 3 faults, and every invariant held."
-    assert "5 scenarios under 3 faults made on purpose" in overall.compared
+    assert "5 scenarios under 3 faults injected on purpose" in overall.compared
     assert "recovered after 1.5 s at most (limit: 5 s)" in overall.compared
 
 

@@ -109,7 +109,7 @@ def _faults(chaos: Chaos) -> Iterator[str]:
     effects = effects_of(chaos)
     if not effects:
         return
-    yield "### Faults made on purpose"
+    yield "### Faults injected on purpose"
     limit = numbers.seconds(chaos.recover_s)
     yield f"A scenario has recovered when its last failed or retried call has ended; {limit} at most are allowed."
     felt = [effect for effect in effects if effect.felt]

@@ -51,7 +51,7 @@ def _sides(duet: Duet) -> str:
 def _commands(bench: Bench) -> str:
     baselines = dict.fromkeys(each.baseline for each in bench.commands.values() if each.baseline)
     if not baselines:
-        return f"Timed: {plural(len(bench.commands), 'command')}, by no baseline."
+        return f"Timed: {plural(len(bench.commands), 'command')}, without a baseline."
     return f"Compared: {plural(len(bench.commands), 'command')} in turns, against {', '.join(baselines)}."
 
 
@@ -60,7 +60,7 @@ def _scenarios(record: RunRecord) -> Iterator[str]:
         return
     under = recovered = ""
     if record.chaos:
-        under = f" under {plural(len(record.chaos.windows), 'fault')} made on purpose"
+        under = f" under {plural(len(record.chaos.windows), 'fault')} injected on purpose"
         recovered = _recovered(record.chaos)
     judged = judged_of(record)
     against = plural(len(judged), "objective") if judged else "no objective"
@@ -86,4 +86,4 @@ def _migration(entry: MigrationEntry) -> str:
 def _under_load(entry: MigrationEntry, live: LiveProof) -> str:
     times = plural(len(live.builds), entry.act)
     control = f"a plain {entry.statement}" if live.control else "no control"
-    return f"{times} under load beside a window without one and {control}"
+    return f"{times} under load, compared with a window without one and {control}"

@@ -46,11 +46,11 @@ def saving(entry: MigrationEntry, cost: IndexCost) -> str:
 def _worth(saved_ms: float, cost: IndexCost) -> str:
     gain = f"Each query saves {saved_ms:.3g} ms of the server"
     if not cost.writes:
-        return f"{gain}; no write could be made on this table to see what the index costs."
+        return f"{gain}; no write could be made on this table, so the cost of the index is unknown."
     kind = "insert" if "insert" in cost.writes else next(iter(cost.writes))
     base_ms, share = cost.writes[kind].before.p50.value, cost.writes[kind].ratio
     if not base_ms or share.value is None or share.low is None or min(share.low, share.value) <= 1:
-        return f"{gain}; what a write costs cannot be told from this machine's noise."
+        return f"{gain}; the cost of a write is within this machine's noise."
     added_ms, noun = base_ms * (share.value - 1), "insert" if kind == "insert" else "update"
     return (
         f"{gain} and each {noun} costs {added_ms * 1e3:.3g} µs more (p50, {share.value - 1:+.0%}):"
@@ -71,4 +71,4 @@ def _time_saved(insert: WriteCost) -> list[str]:
         return []
     with_it = f"an insert takes {times(share.value)} as long with the index ({times(share.low)} to"
     told = f"{with_it} no upper bound)" if share.high is None else f"{with_it} {times(share.high)})"
-    return [told if share.low > 1 else f"{told}, which this machine's noise hides"]
+    return [told if share.low > 1 else f"{told}, which is within this machine's noise"]
