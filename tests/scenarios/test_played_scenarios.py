@@ -4,11 +4,14 @@ import pytest
 
 from perf.adapters.in_process import InProcessPlatform
 from perf.mapping.mapped import Tried
+from perf.offer import World, rows_of
+from perf.platform import RefusedError, ShowsDatabase
 from reference.database import create_tables
 from reference.seed import seed_platform
 from tailguard.postgres.database import schema_on
 from tailguard.record.samples import CONFLICT, ERROR
 from tests.support.played import bound, built_ins, play, postgres_of
+from tests.support.suite import ROOT
 from tests.support.web_served import SIZE
 
 
@@ -122,6 +125,21 @@ def test_a_key_that_is_acknowledged_for_a_second_amount_is_an_error(fixtures, se
             measured, invariants = play(other, 200)
     assert broken(measured, invariants) == ({"AssertionError"}, [])
     assert (measured.samples.outcome == ERROR).sum() == 2
+
+
+def test_the_adapter_that_the_recipe_shows_works_and_shows_its_database(seeded, database):
+    text = (ROOT / "docs" / "how-to" / "platform-adapter.md").read_text(encoding="utf-8")
+    acme = {"__name__": "acme"}
+    exec(text.partition("```python\n")[2].partition("```")[0], acme)
+    adapter = acme["Acme"](World(rows_of(seeded), database.conninfo))
+    try:
+        assert isinstance(adapter, ShowsDatabase)
+        assert adapter.database() == database.conninfo
+        assert adapter.register(seeded.open_tournaments[0], 7).user_id == 7
+        with pytest.raises(RefusedError):
+            adapter.register(seeded.open_tournaments[0], 7)
+    finally:
+        adapter.close()
 
 
 def test_a_platform_that_overfills_a_tournament_breaks_its_invariant(fixtures, seeded, monkeypatch):
