@@ -163,7 +163,7 @@ def test_noise_is_told_as_noise() -> None:
     )
     text = saving(structs.replace(made_proof.removed(), index_bytes=2 * 2**20), cost)
     assert "2 MiB of disk, 75 B of WAL per row (13 %)" in text
-    assert "noise hides" in text
+    assert "within this machine's noise" in text
 
 
 @pytest.mark.parametrize(
