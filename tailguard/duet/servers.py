@@ -112,9 +112,6 @@ def server_sides(
                 f"--{name}-url {url}: {reason}. Start the server first, and check host, port and TLS."
             )
     log.info(NEEDED)
-    log.info(
-        "Each server needs a database and a message broker of its own: two that share one answer for each other."
-    )
     found = [ServerSide(name, specs[name], target, first, blocks, suite) for name in SIDES]
     for side in found:
         log.info(

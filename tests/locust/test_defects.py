@@ -24,6 +24,9 @@ def measured(database, tmp_path):
     """Measure scenarios at the platform with these faults; returns (exit code, record, log)."""
 
     def measure(faults, rates, mapping=MAPPING):
+        warmup = (
+            "load.warmup=0" if "once" in mapping else "load.warmup=3"
+        )  # a match of `once` is warmed up with, too
         with (
             stranger(database, faults, tmp_path, mapping) as (url, words, variables),
             processes(tmp_path, url, {**os.environ, **variables}) as locust,
@@ -32,7 +35,7 @@ def measured(database, tmp_path):
             users = str(6 * len(rates))
             one = locust.alone(
                 "one", "-u", users, "-r", users, "-t", "14s", "--tailguard-rate", rate, *words,
-                "--tailguard-set", "scenario.websocket_broadcast.subscribers=10",
+                "--tailguard-set", "scenario.websocket_broadcast.subscribers=10", "--tailguard-set", warmup,
                 *(USERS[slug] for slug in rates),
             )  # fmt: skip
             code = one.wait(LIMIT_S)

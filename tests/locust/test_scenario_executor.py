@@ -18,14 +18,14 @@ REFUSED = type("Refused", (Exception,), {})
 BROKEN = type("Broken", (Exception,), {})
 
 
-def executor_of(platform, *, step="step", arrivals=None, tell=lambda *_: None, shard=None):
+def executor_of(platform, *, step="step", arrivals=None, tell=lambda *_: None, shard=None, first=0):
     """Who plays a scenario of one step that asks this platform."""
     clock, shard = MonotonicClock(), shard or Shard()
     scenario = PlainScenario(
         "walk", lambda it: it.step(step, platform, it.number), ("step",), refusals=(REFUSED,)
     )
     arrivals = arrivals or ClosedShard(shard, clock)
-    return ScenarioExecutor(scenario, arrivals, clock, tell, run=Run("r1", 1), shard=shard)
+    return ScenarioExecutor(scenario, arrivals, clock, tell, run=Run("r1", 1), shard=shard, first=first)
 
 
 def samples_of(executor):
@@ -124,3 +124,10 @@ def test_rows_that_were_taken_away_are_not_taken_again():
         executor.finish(0.0)
     assert len(samples_of(executor)) == 1
     assert len(executor.drain()) == 0
+
+
+def test_the_warm_up_of_a_used_target_does_what_no_earlier_run_did():
+    played = []
+    executor = executor_of(played.append, first=100)
+    executor.warm_up(2)
+    assert played == [-101, -102]

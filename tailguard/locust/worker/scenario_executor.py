@@ -85,16 +85,15 @@ class ScenarioExecutor:
     def warm_up(self, iterations: int) -> None:
         """Play iterations that are counted and not kept: connections, caches and plans are not what is measured.
 
-        Their numbers come just before the run's first, which is 0 unless its target was used before: they do what no
-        earlier run did, and what this one will not do. Raises UsageError if a user cannot be made, or the
-        scenario is wrong.
+        Their numbers are negative, and as far from 0 as the run's first ones: on a target that was used before they do
+        what no earlier run did. Raises UsageError if a user cannot be made, or the scenario is wrong.
         """
         with self._execution.user(self._shard.index) as user:
             unkept = self._execution.warming_up(user)
             for number in range(iterations):
                 now_ns = self._clock.now_ns()
-                before = self._first - 1 - self._shard.index * iterations - number
-                start = Start(before, now_ns, -1, now_ns)
+                warm = -1 - self._first - self._shard.index * iterations - number
+                start = Start(warm, now_ns, -1, now_ns)
                 self._execution.play(unkept, start)
                 self.warmed_up += 1
 
