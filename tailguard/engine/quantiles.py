@@ -1,7 +1,10 @@
 """Quantiles that really occurred, each with a distribution-free interval, or an honest absence."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, bdtrc, bdtrik  # scipy.stats says the same and takes a second to import
 
 from tailguard.base.errors import UsageError
@@ -25,23 +28,45 @@ def estimate(values: ArrayLike, q: float, level: float = LEVEL) -> Quantile:
     Raises:
         UsageError: `q` or `level` is not between 0 and 1, or a value is not a number.
     """
-    _check(q, level)
+    return estimates(values, (q,), level)[0]
+
+
+def estimates(values: ArrayLike, qs: Sequence[float], level: float = LEVEL) -> list[Quantile]:
+    """Estimate several quantiles of the same values; each as `estimate` does."""
+    for q in qs:
+        _check(q, level)
     unordered = np.asarray(values, dtype=float)
     n = len(unordered)
     if np.isnan(unordered).any():
-        raise UsageError(f"the p{q * 100:g} of values with NaN among them does not exist; drop or mend them")
-    lower, upper = interval_ranks(n, q, level)
-    ranks = sorted({rank - 1 for rank in (lower, upper) if rank is not None})
-    ordered = np.partition(unordered, ranks) if ranks else unordered  # of millions, no more than is looked at
+        raise UsageError(
+            f"the p{qs[0] * 100:g} of values with NaN among them does not exist; drop or mend them"
+        )
+    ranks = {q: (_position(n, q) + 1, *interval_ranks(n, q, level)) for q in qs}
+    sought = sorted({rank - 1 for of_q in ranks.values() for rank in of_q if rank})
+    ordered = (
+        np.partition(unordered, sought) if sought else unordered
+    )  # of millions, no more than is looked at
+    return [_estimate(ordered, q, level, *ranks[q]) for q in qs]
+
+
+def _estimate(
+    ordered: NDArray[np.float64], q: float, level: float, rank: int, lower: int | None, upper: int | None
+) -> Quantile:
+    n = len(ordered)
     present = n * min(q, 1 - q) >= LEAST_TAIL * (1 - 1e-9)  # 20 * (1 - 0.95) must count as 1
     return Quantile(
         q=q,
-        value=float(np.percentile(ordered, q * 100, method="inverted_cdf")) if present else None,
+        value=float(ordered[rank - 1]) if present else None,
         low=None if lower is None else float(ordered[lower - 1]),
         high=None if upper is None else float(ordered[upper - 1]),
         level=level,
         n=n,
     )
+
+
+def _position(n: int, q: float) -> int:
+    """Return where numpy's "inverted_cdf" finds the quantile among n ordered values, from 0; -1 if there are none."""
+    return max(0, math.ceil(n * (q * 100 / 100) - 1)) if n else -1
 
 
 def interval_ranks(n: int, q: float, level: float = LEVEL) -> tuple[int | None, int | None]:

@@ -6,7 +6,7 @@ Raw facts alone: what they say is a `ProofVerdict` for each question, in the run
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from tailguard.record.part import Count, Document, Part, Quantile, Scalar
+from tailguard.record.part import Count, Document, Part, Positive, Quantile, Scalar
 
 Act: TypeAlias = Literal["build", "drop"]
 Client: TypeAlias = Literal["writers", "readers"]
@@ -172,8 +172,8 @@ class WalBytes(Part, frozen=True, kw_only=True):
     None if the table takes none.
     """
 
-    before: float | None
-    after: float | None
+    before: Positive | None
+    after: Positive | None
 
 
 class IndexCost(Part, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ COMMANDS = {
     ],
     "duet": [
         TAILGUARD, "duet", "--baseline-folder", str(ROOT), "--scenario", "registration",
-        "--pairs", "9",
+        "--pairs", "12",
     ],
     "proof": [TAILGUARD, "migrate", "prove", "0001", "--rows", "30000"],
     "removal": [

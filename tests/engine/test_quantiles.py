@@ -126,3 +126,10 @@ def test_a_quantile_or_level_outside_its_range_is_refused(q, level, named):
 def test_values_that_are_not_numbers_are_refused():
     with pytest.raises(UsageError, match="NaN"):
         estimate([1.0, float("nan")], 0.5)
+
+
+@given(n=st.integers(1, 3000), q=st.floats(0.001, 0.999) | st.sampled_from((0.5, 0.9, 0.95, 0.99, 0.999)))
+def test_the_value_is_that_of_numpys_inverted_cdf(n: int, q: float) -> None:
+    values = np.random.default_rng(n).permutation(n).astype(float)
+    found = estimate(values, q).value
+    assert found in (None, np.percentile(values, q * 100, method="inverted_cdf"))

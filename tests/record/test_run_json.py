@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.json_text import JsonError
+from tailguard.record import run_json
 from tailguard.record.files import BrokenRunError
 from tailguard.record.part import Document
 from tailguard.record.run_json import read_record, record_sha256, record_text, schema_text
@@ -124,3 +125,9 @@ def test_a_broken_file_is_named_with_the_place_in_it(text: bytes, said: str, tmp
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"Cannot read .*run\.json: No such file"):
         read_record(tmp_path / "run.json")
+
+
+def test_the_published_schema_is_that_of_the_types() -> None:
+    """`python -m tailguard.record.run_json` writes it."""
+    published = Path(run_json.__file__).with_name("schema.json").read_text(encoding="utf-8")
+    assert published == schema_text()

@@ -19,6 +19,7 @@ OK, CONFLICT, ERROR = range(3)
 # The code of an undisturbed ok sample is thus its step's number.
 _OUTCOME_SHIFT, _RETRIES_SHIFT, _ERROR_SHIFT = 8, 10, 18
 MOST_STEPS = 1 << 8
+_AT_ONCE = 1 << 17  # samples: a processor's cache holds their times
 MOST_RETRIES = (1 << 8) - 1
 MOST_ERRORS = 1 << 13
 
@@ -80,13 +81,22 @@ class Samples:
 
     def response_ms(self, step: str) -> NDArray[np.float64]:
         """Times from the intended start to the end of the ok samples of `step`, in ms."""
-        ok = self.ok(step)
-        return (self.ended_ns[ok] - self.intended_ns[ok]) / 1e6
+        return self._times_ms(self.intended_ns, step)
 
     def service_ms(self, step: str) -> NDArray[np.float64]:
         """Times from the actual start to the end of the ok samples of `step`, in ms."""
-        ok = self.ok(step)
-        return (self.ended_ns[ok] - self.started_ns[ok]) / 1e6
+        return self._times_ms(self.started_ns, step)
+
+    def _times_ms(self, since_ns: NDArray[np.int64], step: str) -> NDArray[np.float64]:
+        """Subtract piece by piece: of millions of samples, no column is copied whole."""
+        ok, filled = self.ok(step), 0
+        times = np.empty(np.count_nonzero(ok))
+        for at in range(0, len(self), _AT_ONCE):
+            rows = slice(at, at + _AT_ONCE)
+            found = (self.ended_ns[rows] - since_ns[rows])[ok[rows]]
+            np.divide(found, 1e6, out=times[filled : filled + len(found)])
+            filled += len(found)
+        return times
 
     def ok(self, step: str) -> NDArray[np.bool_]:
         """Mask of the ok samples of `step`."""

@@ -7,6 +7,7 @@ intended_ns, started_ns, ended_ns (int64, one monotonic scale), retries (int32).
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -28,12 +29,19 @@ COLUMNS = ("scenario", "step", "intended_ns", "started_ns", "ended_ns", "outcome
 NAMES = b"tailguard.names"
 
 _ENCODED = ("scenario", "step", "outcome", "error")
-_KINDS = {"step": np.uint8, "outcome": np.uint8, "error": np.int32, "retries": np.int32}
+_KINDS = {
+    **dict.fromkeys(TIMES, np.int64),
+    "step": np.uint8,
+    "outcome": np.uint8,
+    "error": np.int32,
+    "retries": np.int32,
+}
 # The difference of two such instants fits 64 bits; no machine is up for 146 years.
 _MOST_NS = 1 << 62
-_ROWS_AT_ONCE = 1 << 20
+_ROWS_AT_ONCE = 1 << 18
 
 _Columns: TypeAlias = dict[str, NDArray[Any]]
+_Rows: TypeAlias = slice | NDArray[np.intp]
 
 
 def write_samples(where: Path | BinaryIO, samples: Mapping[str, Samples]) -> None:
@@ -61,13 +69,32 @@ def read_samples(path: Path) -> dict[str, Samples]:
     """Return the samples of each scenario. Raises BrokenRunError if the file is missing or is not as we write it."""
     with _opened(path) as file, naming_broken(path):
         names = _names_in(file)
-        parts: dict[str, list[_Columns]] = {slug: [] for slug in names}
-        row = 0
-        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(COLUMNS)):
-            for slug, columns in _by_scenario(batch, names, row):
-                parts[slug].append(columns)
-            row += len(batch)
-        return {slug: _joined_samples(slug, names[slug], parts.pop(slug)) for slug in names}
+        sizes = np.zeros(len(names), np.int64)
+        for first, batch in _batches(file, ["scenario"]):
+            sizes += np.bincount(_codes(batch, "scenario", tuple(names), first), minlength=len(names))
+        columns = {
+            slug: {name: np.empty(size, kind) for name, kind in _KINDS.items()}
+            for slug, size in zip(names, sizes, strict=True)
+        }
+        filled = dict.fromkeys(names, 0)
+        for first, batch in _batches(file, COLUMNS):
+            for slug, part in _by_scenario(batch, names, first):
+                rows = slice(filled[slug], filled[slug] + len(part["step"]))
+                for name, values in part.items():
+                    columns[slug][name][rows] = values
+                filled[slug] = rows.stop
+        return {
+            slug: Samples(scenario=slug, steps=each.steps, errors=each.errors, **columns[slug])
+            for slug, each in names.items()
+        }
+
+
+def _batches(file: Any, names: Sequence[str]) -> Iterator[tuple[int, Any]]:
+    """Yield some rows after the other, each time with the number of those before."""
+    first = 0
+    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(names)):
+        yield first, batch
+        first += len(batch)
 
 
 def read_frame(path: Path) -> "pd.DataFrame":
@@ -129,25 +156,25 @@ def _by_scenario(batch: Any, names: Mapping[str, _Names], first: int) -> Iterato
     scenario, slugs = _codes(batch, "scenario", tuple(names), first), tuple(names)
     times = {name: _within(batch, name, -_MOST_NS, _MOST_NS, first) for name in TIMES}
     retries = _within(batch, "retries", 0, MOST_RETRIES, first)
-    for code in np.unique(scenario):
+    for code, rows in _runs(scenario):
         slug = slugs[code]
-        rows = slice(None) if (scenario == code).all() else np.flatnonzero(scenario == code)
         of_scenario: _Columns = {
-            "step": _codes(batch, "step", names[slug].steps, first, rows).astype(np.uint8),
-            "outcome": _codes(batch, "outcome", OUTCOMES, first, rows).astype(np.uint8),
+            "step": _codes(batch, "step", names[slug].steps, first, rows),
+            "outcome": _codes(batch, "outcome", OUTCOMES, first, rows),
             "error": _codes(batch, "error", names[slug].errors, first, rows),
             "retries": retries[rows],
         }
         yield slug, {name: column[rows] for name, column in times.items()} | of_scenario
 
 
-def _joined_samples(slug: str, names: _Names, parts: list[_Columns]) -> Samples:
-    """Put the parts together, column by column: of millions of samples, no two copies at once."""
-    columns = {
-        name: _joined([part.pop(name) for part in parts], kind)
-        for name, kind in {**dict.fromkeys(TIMES, np.int64), **_KINDS}.items()
-    }
-    return Samples(scenario=slug, steps=names.steps, errors=names.errors, **columns)
+def _runs(scenario: NDArray[np.int32]) -> Iterator[tuple[int, _Rows]]:
+    """Yield each code with its rows: a slice if the scenarios come one after the other, as they are written."""
+    order = None if (scenario[1:] >= scenario[:-1]).all() else np.argsort(scenario, kind="stable")
+    in_order = scenario if order is None else scenario[order]
+    edges = [0, *(np.flatnonzero(np.diff(in_order)) + 1).tolist(), len(in_order)]
+    for begin, end in pairwise(edges):
+        if begin < end:
+            yield int(in_order[begin]), slice(begin, end) if order is None else order[begin:end]
 
 
 def _within(batch: Any, name: str, least: int, most: int, first: int) -> NDArray[Any]:
@@ -163,7 +190,7 @@ def _within(batch: Any, name: str, least: int, most: int, first: int) -> NDArray
 
 
 def _codes(
-    batch: Any, name: str, words: Sequence[str], first: int, rows: Any = slice(None)
+    batch: Any, name: str, words: Sequence[str], first: int, rows: _Rows = slice(None)
 ) -> NDArray[np.int32]:
     """Return a column's words, of some rows, as codes. Raises ValueError with the row of one that is unknown."""
     column = batch.column(name)

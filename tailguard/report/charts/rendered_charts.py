@@ -24,6 +24,7 @@ _STILL_TO_SPEC = (
 )
 _LEFT_OUT = "Left out to keep this page small; the samples are in the run's folder."
 _FEWEST, _MOST = 24, 180  # time slices of one chart: enough to see a stall, at most one each four pixels
+_MOST_LIMITS = 12  # more lines hide what they limit
 _WIDTH_PX, _WIDE_PX = 400, 900  # near the columns of a wide screen, and legible on paper
 
 
@@ -63,7 +64,7 @@ def limits_of(record: RunRecord, slug: str, step: str) -> list[Limit]:
         Limit(each.q, each.limit_ms, each.name.removeprefix(f"{slug} "))
         for each in judged
         if (each.scenario, each.step) == (slug, step) and each.q is not None and each.limit_ms is not None
-    ]
+    ][:_MOST_LIMITS]
 
 
 def _fit(figures: Sequence[Figure], room: int) -> Iterator[Drawn]:

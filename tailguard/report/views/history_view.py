@@ -88,7 +88,11 @@ def page_of(table: pd.DataFrame) -> str:
     )
     band = base.mark_area(opacity=0.2).encode(y="low:Q", y2="high:Q")
     chart = (band + line).properties(width=420, height=140).facet("metric:N", columns=2)
-    return history_page_of(chart.resolve_scale(y="independent").to_dict())
+    with (
+        alt.data_transformers.disable_max_rows()
+    ):  # a guard for notebooks: 1,000 runs have more than 5,000 rows
+        drawn = chart.resolve_scale(y="independent").to_dict()
+    return history_page_of(drawn)
 
 
 def _line(name: str, rows: pd.DataFrame) -> SeriesLine:

@@ -15,6 +15,7 @@ from tailguard.record.verdict import ProofVerdict
 from tailguard.report.views.compared import gravest_first
 from tailguard.report.views.overall import Overall, overall_of
 from tailguard.report.views.proof.migration_view import MigrationView, migrations_of, questions_of
+from tailguard.report.views.shortened import shortened
 from tailguard.report.views.verdict_view import Card, cards_of
 
 
@@ -48,11 +49,12 @@ class ReportView:
 
 def view_of(record: RunRecord) -> ReportView:
     """Return the view of a record. A run that has just ended is masked here as its run.json is."""
-    record = masked(record)
+    whole = masked(record)
+    record, left_out = shortened(whole)
     return ReportView(
         record=record,
-        warnings=_warnings(record),
-        overall=overall_of(record),
+        warnings=_warnings(whole, left_out),
+        overall=overall_of(whole),
         cards=cards_of(record),
         questions=questions_of(record),
         doubts=gravest_first(record.doubts),
@@ -60,7 +62,7 @@ def view_of(record: RunRecord) -> ReportView:
     )
 
 
-def _warnings(record: RunRecord) -> tuple[tuple[str, str], ...]:
+def _warnings(record: RunRecord, left_out: str) -> tuple[tuple[str, str], ...]:
     """What must be known before any number is read: (title, text)."""
     found = []
     if not record.complete:
@@ -69,4 +71,7 @@ def _warnings(record: RunRecord) -> tuple[tuple[str, str], ...]:
     if record.platform.faults:
         listed = ", ".join(record.platform.faults)
         found.append(("Faults switched on", f"Faults were injected on purpose: {listed}."))
+    if left_out:
+        text = f"This report leaves out {left_out}, the least grave ones. `tailguard export` and run.json have all."
+        found.append(("Too much for one page", text))
     return tuple(found)

@@ -1,0 +1,79 @@
+"""A run of any size has a page that a browser can open: the gravest first, and what is left out is told."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from msgspec.structs import replace
+
+from tailguard.base.state import State
+from tailguard.compare.history import COLUMNS
+from tailguard.record.run_record import RunRecord
+from tailguard.report.report import rendered
+from tailguard.report.views.history_view import page_of
+from tailguard.report.views.shortened import shortened
+from tailguard.report.views.view import view_of
+from tests.support.finished_runs import finished_run
+
+MOST_BYTES = 2_000_000
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RunRecord:
+    return finished_run("run", tmp_path).record
+
+
+def with_verdicts(record: RunRecord, count: int) -> RunRecord:
+    first = record.verdicts[0]
+    many = [replace(first, name=f"{first.name} {number}", state=State.PASS) for number in range(count)]
+    many[-1] = replace(many[-1], state=State.FAIL)
+    return replace(record, verdicts=tuple(many))
+
+
+def test_a_record_that_a_page_can_hold_is_shown_whole(record: RunRecord) -> None:
+    assert shortened(record) == (record, "")
+
+
+def test_the_gravest_of_ten_thousand_verdicts_stay_and_the_rest_is_counted(record: RunRecord) -> None:
+    view = view_of(with_verdicts(record, 10_000))
+    assert view.cards[0].verdict.state is State.FAIL
+    assert len(view.cards) == 200
+    assert view.overall.state is State.FAIL
+    assert "leaves out 9,800 of 10,000 verdicts" in dict(view.warnings)["Too much for one page"]
+
+
+def test_of_three_thousand_scenarios_those_with_the_gravest_verdicts_are_shown(record: RunRecord) -> None:
+    entry, verdict = record.scenarios["upload"], record.verdicts[0]
+    slugs = [f"upload_{number}" for number in range(3000)]
+    about = replace(verdict, state=State.FAIL, objective=replace(verdict.objective, scenario=slugs[-1]))
+    short, left_out = shortened(
+        replace(record, scenarios=dict.fromkeys(slugs, entry), verdicts=(about,), objectives=None)
+    )
+    assert next(iter(short.scenarios)) == slugs[-1]
+    assert left_out == "2,980 of 3,000 scenarios"
+
+
+def test_a_long_text_is_cut_and_its_place_told(record: RunRecord) -> None:
+    verdict = replace(record.verdicts[0], why="long " * 1_000_000)
+    short, left_out = shortened(replace(record, verdicts=(verdict,)))
+    assert short.verdicts[0].why.endswith("… (whole in run.json)")
+    assert left_out == "the ends of long texts"
+
+
+def test_the_page_of_ten_thousand_verdicts_stays_below_two_megabytes(tmp_path: Path) -> None:
+    run = finished_run("run", tmp_path)
+    run.record = with_verdicts(run.record, 10_000)
+    assert len(rendered(run, "html").encode()) < MOST_BYTES
+
+
+def test_a_history_of_more_rows_than_a_notebook_would_show_is_a_page() -> None:
+    row = dict.fromkeys(COLUMNS, "x") | {
+        "unit": "ms",
+        "value": 1.0,
+        "low": 0.5,
+        "high": 2.0,
+        "n": 9,
+        "limit": None,
+    }
+    rows = [row | {"run": f"{number}", "created_utc": "2026-01-01T00:00:00Z"} for number in range(6000)]
+    assert "5999" in page_of(pd.DataFrame(rows, columns=COLUMNS))
