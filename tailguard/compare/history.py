@@ -1,6 +1,6 @@
 """Runs over time: one row per metric per run, kept in a Parquet file that CI can carry from job to job."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
@@ -21,6 +21,7 @@ COLUMNS = [
     "run", "created_utc", "commit", "machine", "profile", "config_sha256",
     "scenario", "step", "name", "unit", "value", "low", "high", "n", "limit", "state",
 ]  # fmt: skip
+NUMBERS = ["value", "low", "high", "n", "limit"]  # the others are texts
 # What one series is: numbers of another machine or configuration are not its neighbours.
 SERIES = ["machine", "config_sha256", "scenario", "step", "name"]
 
@@ -38,7 +39,19 @@ def read_history(path: Path) -> pd.DataFrame:
         raise UsageError(
             f"{path} is not a history of this version: it lacks {', '.join(missing)}. Move it away."
         )
+    if wrong := next(_columns_of_other_types(table), None):
+        raise UsageError(f"{path} is not a history: its column {wrong} holds something else. Move it away.")
     return table[COLUMNS]
+
+
+def _columns_of_other_types(table: pd.DataFrame) -> Iterator[str]:
+    for name in COLUMNS:
+        values = table[name].dropna()
+        kind = (int, float) if name in NUMBERS else str
+        if not values.map(lambda value, kind=kind: isinstance(value, kind)).all():
+            yield name
+    if pd.to_datetime(table["created_utc"], format="ISO8601", errors="coerce", utc=True).isna().any():
+        yield "created_utc"
 
 
 def merged(*tables: pd.DataFrame) -> pd.DataFrame:

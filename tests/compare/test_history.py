@@ -77,6 +77,20 @@ def test_a_file_that_is_not_a_history_is_refused(tmp_path: Path) -> None:
         read_history(tmp_path / "y.parquet")
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [*((name, [1, 2]) for name in COLUMNS), ("value", "a"), ("run", 1.5), ("created_utc", "yesterday?")],
+)
+def test_a_history_of_other_types_is_refused_by_its_column(
+    run: Run, tmp_path: Path, column: str, value
+) -> None:
+    rows = rows_of(run)
+    rows[column] = [value] * len(rows)
+    rows.to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(UsageError, match=f"is not a history: its column {column} holds something else"):
+        read_history(tmp_path / "x.parquet")
+
+
 def test_a_history_that_cannot_be_written_is_named_with_what_to_look_at(tmp_path: Path, run: Run) -> None:
     (tmp_path / "taken").write_text("a file stands where the folder should", encoding="utf-8")
     with pytest.raises(
