@@ -12,7 +12,8 @@ from pathlib import Path
 from tests.matrix.cells import EXTRA, FAULTS, PARTS, PHASES, Cell, all_cells
 from tests.matrix.play import play
 
-SHORT = {"survived": "✓", "lost": "✗", "absent": "—"}
+SURVIVED, LOST, ABSENT, NOT_RUN = "✓", "✗", "—", "·"
+SIGNS = {"survived": SURVIVED, "lost": LOST}
 
 
 def main() -> int:
@@ -65,19 +66,26 @@ def table(known: dict[str, dict[str, object]]) -> str:
     lines = ["| process | " + " | ".join(PHASES) + " |", "|---|" + "---|" * len(PHASES)]
     for part in (*PARTS, *EXTRA):
         faults = (EXTRA[part],) if part in EXTRA else FAULTS
-        row = [
-            " ".join(mark(known.get(Cell(phase, part, fault).name)) for fault in faults) for phase in PHASES
-        ]
+        row = [" ".join(sign(Cell(phase, part, fault), known) for fault in faults) for phase in PHASES]
         lines.append(f"| {part} | " + " | ".join(row) + " |")
-    counts = Counter(str(each["outcome"]) for each in known.values())
-    tried, untried = counts["survived"] + counts["lost"], len(all_cells()) - sum(counts.values())
-    told = f"{tried} faults tried, {counts['survived']} survived, {counts['lost']} lost"
-    return "\n".join([*lines, "", f"{told}; {counts['absent']} without such a process; {untried} not run."])
+    counts = Counter(sign(cell, known) for cell in all_cells())
+    tried = (
+        f"{counts[SURVIVED] + counts[LOST]} faults tried, {counts[SURVIVED]} survived, {counts[LOST]} lost"
+    )
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{tried}; {counts[NOT_RUN]} not run ({NOT_RUN}); {counts[ABSENT]} have no such process.",
+        ]
+    )
 
 
-def mark(result: dict[str, object] | None) -> str:
-    """Return the sign of a cell's result, · if it was not run."""
-    return SHORT[str(result["outcome"])] if result else "·"
+def sign(cell: Cell, known: dict[str, dict[str, object]]) -> str:
+    """Return the sign of a cell's newest result."""
+    if cell.absent():
+        return ABSENT
+    return SIGNS.get(str(known.get(cell.name, {}).get("outcome")), NOT_RUN)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ OF_LOCUST = re.compile(r"Traceback(?:(?!Traceback).)*kill_workers.*?No child pro
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """How a cell ended: `outcome` is "survived", "lost" or "absent"."""
+    """How a cell ended: `outcome` is "survived", "lost", "absent", or "missed" if the fault was not made."""
 
     cell: str
     outcome: str
@@ -154,8 +154,13 @@ class _Play:
         ended, why = self._record(code)
         wrong += why
         if wrong:
+            wrong += [line.strip() for line in self.text if line.startswith("Error")]
             wrong.append("".join(self.text)[-1500:])
         outcome = "lost" if wrong else "survived"
+        if (
+            self.missed or not self.faulted.is_set()
+        ):  # a machine too busy to get that far, say: it is played again
+            outcome = "missed"
         return Played(self.cell.name, outcome, tuple(wrong), code, ended, round(seconds, 1))
 
     def _record(self, code: int | None) -> tuple[str, list[str]]:
