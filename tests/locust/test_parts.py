@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tailguard.base.clock import MonotonicClock
-from tailguard.base.errors import UsageError
+from tailguard.base.errors import InvalidRunError, UsageError
 from tailguard.engine.workload import PlainScenario
 from tailguard.http.tls import Tls
 from tailguard.locust.master.doubts import doubts_of_run_time
@@ -206,6 +206,13 @@ def test_a_chunk_that_is_lost_on_the_way_is_noticed():
     faults = net.master.collect()
     assert lost
     assert any("chunks arrived" in fault or "came too early" in fault for fault in faults)
+
+
+def test_a_worker_that_dies_before_the_run_begins_is_no_mistake_of_the_users():
+    lost = Net(2, answering)
+    lost.dead.add("w1")
+    with pytest.raises(InvalidRunError, match="worker w1: it does not answer"):
+        lost.master.open(list(lost.workers))
 
 
 def test_a_worker_that_cannot_prepare_refuses_with_its_reason():

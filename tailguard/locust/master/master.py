@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from tailguard.base.errors import UsageError
+from tailguard.base.errors import InvalidRunError, UsageError
 from tailguard.locust.master.inbox import Inbox
 from tailguard.locust.messages import (
     Begin,
@@ -113,7 +113,7 @@ class Master:
     def open(self, workers: Sequence[str]) -> None:
         """Let all workers prepare and wait until they have.
 
-        Raises UsageError, with the reason, if one refuses or does not answer, or no scenario can be played.
+        Raises UsageError, with the reason, if one refuses or nothing can be played; InvalidRunError if one was lost.
         """
         self.opened_ns = time.monotonic_ns()
         self._count = len(workers) + (SPARE_SHARDS if len(workers) > 1 else 0)
@@ -123,7 +123,8 @@ class Master:
             lambda: [each for each in workers if each not in self._ready and self._alive(each)], READY_S
         )
         if reasons := self._refusals(workers) or self._nothing_to_play():
-            raise UsageError("This run cannot begin. " + "\n".join(reasons))
+            lost = any(each not in self._ready for each in workers)
+            raise (InvalidRunError if lost else UsageError)("This run cannot begin. " + "\n".join(reasons))
 
     def _refusals(self, workers: Sequence[str]) -> list[str]:
         answers = {each: self._ready.get(each, "it does not answer") for each in workers}
