@@ -6,7 +6,6 @@ from typing import Literal
 
 from tailguard.record.files import REPORTS, BrokenRunError, sealed, write_file
 from tailguard.record.run import Run
-from tailguard.record.run_json import masked, record_sha256
 from tailguard.record.samples import Samples
 from tailguard.report.charts.drawn import RenderedCharts, why_not_drawn
 from tailguard.report.page import page_of
@@ -34,7 +33,7 @@ def rendered(run: Run, kind: Format, sections: Sequence[Section] = ()) -> str:
     """Return the report of a run as HTML or Markdown."""
     view = view_of(run.record)
     page = markdown_of(view) if kind == "md" else _page(run, view, sections)
-    return sealed(page, record_sha256(masked(run.record)))
+    return sealed(page, view.record_sha256)
 
 
 def _page(run: Run, view: ReportView, sections: Sequence[Section]) -> str:

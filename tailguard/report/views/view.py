@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 
 from tailguard.record.doubt import Doubt
-from tailguard.record.run_json import masked
+from tailguard.record.run_json import masked, record_sha256
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ProofVerdict
 from tailguard.report.views.compared import gravest_first
@@ -30,6 +30,7 @@ class ReportView:
     questions: tuple[ProofVerdict, ...]
     doubts: tuple[Doubt, ...]
     migrations: tuple[MigrationView, ...]
+    record_sha256: str  # of the whole record, which `record` may be a part of
 
     @property
     def created(self) -> str:
@@ -59,6 +60,7 @@ def view_of(record: RunRecord) -> ReportView:
         questions=questions_of(record),
         doubts=gravest_first(record.doubts),
         migrations=migrations_of(record),
+        record_sha256=record_sha256(whole),
     )
 
 
