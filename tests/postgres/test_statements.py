@@ -185,7 +185,7 @@ def test_a_reset_by_somebody_else_rejects_the_whole_account(database, connection
         attribution.after_slice(progress("a", 3.0))  # stays rejected
         found = attribution.server_time("a")
     assert isinstance(found, ServerTimeRejected)
-    assert "reset meanwhile" in found.why
+    assert "reset by another session meanwhile" in found.why
 
 
 def test_a_server_that_dies_meanwhile_costs_the_account_and_not_the_run(database, connection) -> None:
