@@ -12,10 +12,9 @@ from msgspec.structs import replace
 
 from tailguard.base.clock import MonotonicClock
 from tailguard.base.errors import UsageError
-from tailguard.http.tls import Tls
-from tailguard.locust.master.load_test import LoadTest, _completed
+from tailguard.locust.master.load_test import LoadTest
 from tailguard.locust.master.run_fixtures import Order, run_fixtures
-from tailguard.locust.messages import Begin, Plan, for_worker, packed
+from tailguard.locust.messages import Begin, for_worker, packed
 from tailguard.locust.options import Selection
 from tailguard.locust.worker.outbox import Outbox
 from tailguard.postgres import connect
@@ -147,25 +146,6 @@ def test_what_they_are_and_note_comes_back_and_they_live_as_long_as_they_are_ask
         assert stock["$fields"] == {"seats": 40, "url": "http://there"}
         assert made.environment.postgres is None
     assert not (folder / "held").exists()
-
-
-@pytest.mark.parametrize(("scenario", "once"), [("enter", True), ("buy", False)])
-def test_whether_rows_are_used_once_is_told_as_iterations_then_begin_with_the_first(folder, scenario, once):
-    with run_fixtures(order(scenario)) as made:
-        assert made.rows_once is once
-        assert (_completed(plan_of_nothing(), "abc123", made).first_iteration == 0) is once
-
-
-def plan_of_nothing():
-    return Plan(
-        scenarios_sha256="",
-        target=Target("http://there"),
-        tls=Tls(),
-        planned={},
-        profile="smoke",
-        settings={},
-        warmup=0,
-    )
 
 
 def test_one_that_cannot_be_made_is_named_with_its_line(folder):

@@ -122,9 +122,7 @@ def _completed(plan: Plan, run_id: str, made: Made) -> Plan:
         plan,
         run_values=bytes(made.values),
         planned={slug: most for slug, most in plan.planned.items() if slug not in made.skipped},
-        first_iteration=int(run_id, 16) % MOST_FIRST_ITERATION
-        if plan.target.url and not made.rows_once
-        else 0,
+        first_iteration=int(run_id, 16) % MOST_FIRST_ITERATION if plan.target.url else 0,
     )
 
 

@@ -39,14 +39,12 @@ class Made(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         notes: what they noted of the run, as data.
         skipped: why a scenario cannot be played, by its name.
         environment: this machine, and the servers that were started.
-        rows_once: whether a scenario takes rows that are used once, which iteration 0 takes the first of.
     """
 
     values: msgspec.Raw
     notes: msgspec.Raw
     skipped: Mapping[str, str]
     environment: Environment
-    rows_once: bool
 
     def noted(self) -> dict[str, object]:
         """Return the notes themselves."""

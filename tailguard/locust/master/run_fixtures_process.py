@@ -15,7 +15,6 @@ from tailguard.locust.master.run_fixtures import Failed, Made, Order, Told
 from tailguard.pipeline.built_ins import built_ins
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.parts import Parts
-from tailguard.pipeline.preparation import rows_used_once
 from tailguard.suite.data import to_data
 from tailguard.suite.discovery import open_suite, plans_of
 from tailguard.suite.invariants import SkippedError
@@ -44,8 +43,8 @@ def _make(order: Order, stack: ExitStack) -> Made:
     parts = stack.enter_context(Parts(config, run.placement))
     resolver = stack.enter_context(Resolver())
     table = built_ins(config, run, order.target, Shard(), parts)
-    skipped, plans = {}, list(plans_of(*open_suite(config), table))
-    for plan in plans:
+    skipped = {}
+    for plan in plans_of(*open_suite(config), table):
         try:
             with in_time(plan.scenario.title, plan.scenario.file, config.limits.prepare_s):
                 resolver.export([plan])
@@ -56,7 +55,6 @@ def _make(order: Order, stack: ExitStack) -> Made:
         notes=msgspec.Raw(msgspec.json.encode(to_data(run.notes, "a note of the run"))),
         skipped=skipped,
         environment=describe_environment(postgres=parts.postgres_record, s3=parts.s3_record),
-        rows_once=any(rows_used_once(plan) for plan in plans),
     )
 
 
