@@ -89,19 +89,23 @@ def test_a_run_without_samples_is_still_reported(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "said", "code"),
     [
-        (shutil.rmtree, "is not a run"),
-        (lambda folder: (folder / "run.json").write_text("{", encoding="utf-8"), "is broken"),
-        (lambda folder: (folder / "run.json").write_text('{"schema": 1}', encoding="utf-8"), "run.json"),
-        (lambda folder: change(folder, verdicts=[{"why": "no state"}]), "run.json"),
-        (lambda folder: change(folder, scenarios=[1]), "run.json"),
+        (shutil.rmtree, "is not a run", USAGE),
+        (lambda folder: (folder / "run.json").write_text("{", encoding="utf-8"), "is broken", 65),
+        (
+            lambda folder: (folder / "run.json").write_text('{"schema": 1}', encoding="utf-8"),
+            "run.json",
+            USAGE,
+        ),
+        (lambda folder: change(folder, verdicts=[{"why": "no state"}]), "run.json", 65),
+        (lambda folder: change(folder, scenarios=[1]), "run.json", 65),
     ],
     ids=["missing", "not JSON", "not a run", "a verdict without a state", "a list for a table"],
 )
-def test_a_missing_or_broken_run_is_a_clear_usage_error(run: Run, capsys, spoil, said) -> None:
+def test_a_missing_or_broken_run_is_told_without_a_traceback(run: Run, capsys, spoil, said, code) -> None:
     spoil(run.folder)
-    assert run_cli(["report", str(run.folder)]) == USAGE
+    assert run_cli(["report", str(run.folder)]) == code
     error = capsys.readouterr().err
     assert said in error
     assert "Traceback" not in error

@@ -81,7 +81,7 @@ def test_a_limit_on_a_name_that_never_ran_is_invalid_and_named(judged):
 def test_a_worker_that_is_killed_makes_the_run_invalid(judged):
     judged.write(*LOOSE)
     master = judged.start("--headless", "-u", "4", "-r", "4", "-t", "12s", "--processes", "2")
-    judged.until("users spawned")
+    judged.until("Sending spawn jobs")
     time.sleep(2)
     os.kill(psutil.Process(master.pid).children()[0].pid, signal.SIGKILL)
     assert master.wait(LIMIT_S) == 65, judged.log()

@@ -127,7 +127,7 @@ def test_a_fault_that_meets_nothing_is_refused(walked, fault, says):
         ("s3_errors=1.5:5", "at most 1"),
         ("s3_down=3:5", "must be s3_down:SECONDS"),
         ("s3_down:0", "must be s3_down:SECONDS"),
-        ("s3_down", "kind=amount:seconds"),
+        ("s3_down", "s3_errors=0.02:5"),
     ],
 )
 def test_a_fault_that_cannot_be_read_is_named(fault, says):

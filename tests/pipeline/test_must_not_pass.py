@@ -66,6 +66,7 @@ def ran(folder: Path, url: str, scenario: str) -> "subprocess.CompletedProcess[s
     (folder / "perf_shop.py").write_text(dedent(HEAD) + dedent(scenario), encoding="utf-8")
     ours = ("TAILGUARD", "PG", "DATABASE", "PYTHONPATH")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    environ["COLUMNS"] = "400"  # no line is folded
     command = [Path(sys.executable).with_name("tailguard"), "run", "perf_shop.py", "--target", url]
     command += ["--duration", "4s"]
     done = subprocess.run(

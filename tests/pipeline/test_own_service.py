@@ -68,6 +68,7 @@ def tailguard(tmp_path: Path) -> Tailguard:
     (tmp_path / "perf_shop.py").write_text(dedent(SCENARIO), encoding="utf-8")
     ours = ("TAILGUARD", "PG", "DATABASE", "PYTHONPATH")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    environment["COLUMNS"] = "400"  # no line is folded
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [Path(sys.executable).with_name("tailguard"), *words]
@@ -224,7 +225,7 @@ def test_an_address_that_is_none_is_refused_before_there_is_a_run(
     tailguard: Tailguard, tmp_path: Path
 ) -> None:
     done = tailguard("run", "--target", "127.0.0.1:8000")
-    assert (done.returncode, "write http://host:port" in done.stderr) == (64, True)
+    assert (done.returncode, "write http://127.0.0.1:8000" in done.stderr) == (64, True)
     assert not (tmp_path / "runs").exists()
 
 

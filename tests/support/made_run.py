@@ -147,6 +147,7 @@ def _scenario(frame: pd.DataFrame, slug: str) -> ScenarioEntry:
         counts=counts,
         retries=int(frame.retries.sum()),
         errors={str(kind): int(count) for kind, count in errors.items()},
+        said={str(kind): "deadlock detected" for kind in errors.index},
         refusals={"Conflict": counts.conflict},
         steps={step: _step(frame[frame.step == step]) for step in STEPS[slug]},
         invariants=(
