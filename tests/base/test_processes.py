@@ -252,6 +252,8 @@ def test_the_next_start_sweeps_what_was_left_when_all_of_them_were_killed(tmp_pa
     with owner(tmp_path, temporary=temporary) as process, owner(other, temporary=temporary) as living:
         child, folder, guards = started(process)
         _, of_the_living, _ = started(living)
+        # Before it is the command, it tells the guards its id, and ends if nobody hears that.
+        assert within(10, lambda: "pid $$" not in " ".join(psutil.Process(child).cmdline()))
         for guard in guards:
             os.kill(guard, signal.SIGKILL)
         process.kill()
