@@ -57,9 +57,9 @@ def commands_of(
         for given in values:
             base = given if len(texts) > 1 else values[0]
             itself = number == at and base == given
-            baseline = "" if itself else _filled(titles[at], base, named=bool(names))
+            baseline = "" if itself else _title(titles[at], base, named=bool(names))
             found.append(
-                Command(_filled(title, given, named=bool(names)), _filled(text, given), given, baseline)
+                Command(_title(title, given, named=bool(names)), filled(text, given), given, baseline)
             )
     _check_names(found)
     return found
@@ -74,13 +74,19 @@ def _reference(wanted: str, titles: Sequence[str], texts: Sequence[str]) -> int:
     raise UsageError(f"--reference {wanted!r} is none of the commands: {', '.join(titles)}.")
 
 
-def _filled(text: str, values: Mapping[str, str], *, named: bool = False) -> str:
-    filled = text
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return the text with the value of each parameter in the place of its {name}."""
     for name, value in values.items():
-        filled = filled.replace(f"{{{name}}}", value)
-    if named and filled == text and values:
-        filled += " " + " ".join(f"{name}={value}" for name, value in values.items())
-    return filled
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _title(title: str, values: Mapping[str, str], *, named: bool) -> str:
+    """Name a command; the user's name for it is given the values that it does not hold itself."""
+    found = filled(title, values)
+    if named and found == title and values:
+        found += " " + " ".join(f"{name}={value}" for name, value in values.items())
+    return found
 
 
 def _check_names(commands: Sequence[Command]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tailguard.base.errors import TailguardError
 from tailguard.base.output.streams import say
-from tailguard.bench.commands import Command
+from tailguard.bench.commands import Command, filled
 from tailguard.bench.execution import Environment, execute, run_aside
 from tailguard.compare.bench_comparison import STEP, compare_commands
 from tailguard.compare.comparison import decided
@@ -93,7 +93,7 @@ class BenchExecution:
         self._shell_ns = _shell_start_ns(plan.around)
         try:
             for command in plan.commands:
-                run_aside(_filled(plan.aside.setup, command), plan.around, "--setup")
+                run_aside(filled(plan.aside.setup, command.parameters), plan.around, "--setup")
                 for _ in range(plan.warmup):
                     self._time(command)
             rule = StoppingRule(plan.objectives) if plan.objectives else None
@@ -106,18 +106,20 @@ class BenchExecution:
                     break
         finally:
             for command in plan.commands:
-                run_aside(_filled(plan.aside.cleanup, command), plan.around, "--cleanup")
+                run_aside(filled(plan.aside.cleanup, command.parameters), plan.around, "--cleanup")
 
     def _time(self, command: Command) -> tuple[int, int, int]:
         """Run a command once; returns the instants of its sample."""
         aside, around = self.plan.aside, self.plan.around
-        run_aside(_filled(aside.prepare, command), around, "--prepare")
+        run_aside(filled(aside.prepare, command.parameters), around, "--prepare")
         done = execute(command.text, around)
-        run_aside(_filled(aside.conclude, command), around, "--conclude")
+        run_aside(filled(aside.conclude, command.parameters), around, "--conclude")
         began_ns = min(done.started_ns + self._shell_ns, done.ended_ns)
         return began_ns, began_ns, done.ended_ns
 
     def _is_decided(self, number: int, rule: StoppingRule | None) -> bool:
+        if rule is None and number not in LOOKS:
+            return False
         samples, compared = self._samples(), any(each.baseline for each in self.plan.commands)
         limited = {each.scenario for each in self.plan.objectives.items} if self.plan.objectives else set()
         if rule is not None and {name for name in limited if rule(name, samples[name])} != limited:
@@ -163,12 +165,12 @@ class BenchExecution:
         self.run.put_bench(self._bench())
 
 
-def run_bench(config: Config, plan: Plan, command: Sequence[str] | None = None) -> tuple[Run, int]:
+def run_bench(config: Config, plan: Plan) -> tuple[Run, int]:
     """Perform a benchmark and report it; returns its run and its exit code."""
     run = Run.start(
         config,
         environment=describe_environment(),
-        command=command or ["tailguard", *sys.argv[1:]],
+        command=["tailguard", *sys.argv[1:]],
         platform=Platform(adapter="commands"),
         objectives=plan.objectives,
     )
@@ -196,10 +198,3 @@ def _measurement(samples: Samples, measured_s: float, warmup: int, because: Scen
         lateness_ns=np.empty(0, np.int64),
         ended_because=because,
     )
-
-
-def _filled(text: str, command: Command) -> str:
-    filled = text
-    for name, value in command.parameters.items():
-        filled = filled.replace(f"{{{name}}}", value)
-    return filled

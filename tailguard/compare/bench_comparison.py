@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from tailguard.compare.comparison import ComparedMetric, change_verdict, guarded
+from tailguard.compare.comparison import RULE, ComparedMetric, change_verdict, guarded
 from tailguard.compare.gate import gate_blocks
 from tailguard.record.bench import Bench
 from tailguard.record.samples import OK, Samples
@@ -29,7 +29,7 @@ def _changes(bench: Bench, samples: Mapping[str, Samples]) -> Iterator[ChangeVer
         rounds = min(map(len, sides)) if len(sides) == 2 else 0  # noqa: PLR2004  # baseline and candidate
         both = [j for j in range(rounds) if all(side.outcome[j] == OK for side in sides)]
         if not both:
-            yield metric.invalid("signed-rank bound on paired blocks", "no round was measured on both sides")
+            yield metric.invalid(RULE, "no round was measured on both sides")
             continue
         a, b = ((side.ended_ns - side.intended_ns)[both] / 1e6 for side in sides)
         margin = bench.margins.quantiles[0].most
