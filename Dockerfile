@@ -1,7 +1,7 @@
 # The suite with its embedded servers: `docker build -t tailguard:latest .`, then for example
 #   docker run --rm -v tailguard-runs:/runs tailguard:latest tailguard run
 #   docker run --rm -v tailguard-runs:/runs tailguard:latest locust -f scenarios --headless -u 20 -t 30s
-# docs/distributed.md has master and workers.
+# docs/how-to/distributed.md has master and workers.
 FROM python:3.11-slim
 
 # PostgreSQL does not start as root. By number, so that Kubernetes can see that it is not root.

@@ -35,7 +35,7 @@ def walk(adapter: str, config: tg.Config, run: tg.Run) -> Walk:
     if adapter != IN_PROCESS:
         tg.skip(
             "it switches the flags of the platform that it runs on: use --platform in-process, or follow "
-            "docs/runbooks/certificates-s3-cutover.md on your own"
+            "docs/how-to/certificates-s3-cutover.md on your own"
         )
     settings = config.read("scenario.certificate_migration", Settings)
     return Walk(

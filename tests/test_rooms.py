@@ -1,4 +1,4 @@
-"""The rooms of docs/architecture.md: what may import what, and the limits that keep files readable."""
+"""The rooms of docs/explanation/architecture.md: what may import what, and the limits that keep files readable."""
 
 import ast
 import re

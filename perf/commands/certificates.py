@@ -25,7 +25,7 @@ _DEFAULT = BackfillPlan()
 
 @click.group()
 def certificates() -> None:
-    """Certificates from the local disk to S3: docs/runbooks/certificates-s3-cutover.md."""
+    """Certificates from the local disk to S3: docs/how-to/certificates-s3-cutover.md."""
 
 
 @certificates.command()

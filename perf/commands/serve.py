@@ -27,7 +27,7 @@ def serve(host: str, port: int, dsn: str | None, s3_endpoint: str | None) -> Non
     THROTTLE_USER_RATE, THROTTLE_ANON_RATE, THROTTLE_REGISTRATION_WRITE_RATE
                              request rates such as 90/min (default: none)
     CERT_LOCAL_ROOT          folder of certificates; with it, CERT_S3_DUAL_WRITE and CERT_S3_READ_PRIMARY
-                             say how far S3 is used (docs/runbooks/certificates-s3-cutover.md; default: S3 alone)
+                             say how far S3 is used (docs/how-to/certificates-s3-cutover.md; default: S3 alone)
     TAILGUARD_FAULTS         defects to switch on (default: none)
     """
     from perf.commands.serving import serve_platform  # noqa: PLC0415  # boto3 and psycopg: not for --help

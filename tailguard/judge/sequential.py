@@ -1,7 +1,7 @@
 """The sequential rule: look at a growing 0/1 stream on a fixed grid until the evidence decides.
 
 Each look weighs the counts so far (`judge.evidence`), divided by the inflation of clustered exceedances and,
-for PASS in the bursty mode, with one more burst added. docs/statistics.md explains the rule and its limits.
+for PASS in the bursty mode, with one more burst added. docs/explanation/statistics.md explains the rule and its limits.
 """
 
 from collections.abc import Iterator

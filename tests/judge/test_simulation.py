@@ -1,4 +1,4 @@
-"""How often the sequential judge is wrong, by seeded simulation; what docs/statistics.md states.
+"""How often the sequential judge is wrong, by seeded simulation; what docs/explanation/statistics.md states.
 
 300 streams at each ratio of true quantile to limit: one of them weighs 0.33 points.
 """
@@ -14,7 +14,7 @@ from tests.support.streams import STREAMS, true_quantile
 pytestmark = pytest.mark.benchmark
 
 RATIOS = (0.8, 0.9, 1.0, 1.1, 1.2)
-# 300 by default; the table of docs/statistics.md was made with 300 and seed 20261.
+# 300 by default; the table of docs/explanation/statistics.md was made with 300 and seed 20261.
 REPEATS = int(os.environ.get("TAILGUARD_SIMULATION_REPEATS", "300"))
 SEED = int(os.environ.get("TAILGUARD_SIMULATION_SEED", "20261"))
 BUDGET = 20_000

@@ -155,7 +155,7 @@ def test_a_client_that_talks_as_ours_do_stays(served):
 
 
 def test_the_page_on_security_says_these_bounds():
-    page = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/explanation/security.md").read_text(encoding="utf-8")
     head, body = bounded_http.MAX_HEAD_BYTES // 1024, MAX_BODY_BYTES // 2**20
     assert f"{head} kB and {bounded_http.MAX_HEADERS} headers of a request's head, {body} MiB of body" in page
     assert f"{bounded_http.RECEIVE_S:g} s\nuntil a request has arrived" in page

@@ -1,6 +1,6 @@
 """A worker's account of a run: what it measured, cut into numbered chunks, and a ledger that says what was sent.
 
-Locust gives a worker's last report half a second and loses a large one without a word (docs/distributed.md). So
+Locust gives a worker's last report half a second and loses a large one without a word (docs/how-to/distributed.md). So
 samples travel in messages of their own, and a run is whole only if every worker's ledger agrees with what arrived.
 """
 
