@@ -164,18 +164,3 @@ def test_scenarios_know_nothing_of_each_other() -> None:
             name.split(".")[1] for name in imports_of(f"scenarios/{slug}.py") if name.startswith("scenarios.")
         }
         assert not reached & slugs
-
-
-def test_every_action_of_a_workflow_is_pinned_by_hash() -> None:
-    for workflow in (ROOT / ".github" / "workflows").glob("*.yml"):
-        for used in re.findall(r"uses: *(\S+)", workflow.read_text(encoding="utf-8")):
-            assert used.startswith("./") or re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", used), (
-                f"{workflow.name}: {used}"
-            )
-
-
-def test_every_workflow_starts_without_permissions() -> None:
-    for workflow in (ROOT / ".github" / "workflows").glob("*.yml"):
-        assert re.search(r"^permissions: \{\}$", workflow.read_text(encoding="utf-8"), re.MULTILINE), (
-            workflow.name
-        )
