@@ -48,7 +48,7 @@ check: $(VENV)/installed ## Lint, types, all functional tests with coverage
 	$(BIN)/kubernetes-validate --quiet --strict docs/kubernetes/*.yaml
 	$(BIN)/coverage erase
 	# Three at a time: most tests wait for a server or a process. What is killed on purpose leaves a broken data file.
-	$(BIN)/coverage run -m pytest -q -n 3 --benchmark-disable -m '$(FUNCTIONAL)'
+	$(BIN)/coverage run -m pytest -q -n 3 --benchmark-disable --durations=60 --durations-min=2 -m '$(FUNCTIONAL)'
 	$(BIN)/coverage combine -q || true
 	$(BIN)/coverage report
 

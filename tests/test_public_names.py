@@ -28,6 +28,7 @@ def test_the_import_alone_loads_no_other_module_of_ours_and_no_numpy():
     assert "numpy" not in loaded
 
 
+@pytest.mark.system
 def test_what_a_suite_is_written_with_loads_no_load_tool_and_no_database_driver():
     loaded = loaded_by("import tailguard; [getattr(tailguard, name) for name in tailguard.__all__]")
     assert not {"locust", "gevent", "pytest", "psycopg", "scipy", "pandas", "click"} & loaded
@@ -63,6 +64,7 @@ def used_of_the_product(path):
                 yield "tailguard", name
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("folder", SUITE)
 def test_the_suite_of_this_repository_uses_public_names_alone(folder):
     private = {

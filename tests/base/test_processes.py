@@ -211,6 +211,7 @@ def test_only_our_folder_goes_whatever_the_name_of_the_temporary_one(tmp_path, n
     assert (victim / "thesis").exists()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("ending", ["in order", "killed"])
 def test_what_stands_in_our_folders_place_is_not_removed(tmp_path, ending):
     with owner(tmp_path, then="sys.stdin.read()" if ending == "killed" else "time.sleep(1)") as process:

@@ -135,6 +135,7 @@ def test_no_password_gets_through(password, form):
     assert mask(masked) == masked
 
 
+@pytest.mark.system
 @settings(deadline=None)  # a busy machine is no failure
 @given(st.text())
 def test_masking_is_idempotent_on_any_text(text):
@@ -157,6 +158,7 @@ HARD = (
 )
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("part", HARD)
 def test_a_megabyte_is_masked_in_linear_time(part):
     """It ends: at 40 kB the old one took 8 s, and a megabyte would take it an hour and a half."""
@@ -208,6 +210,7 @@ def masked_with(password, form, message):
     return mask(message.format(dsn))
 
 
+@pytest.mark.system
 @settings(max_examples=1500)
 @given(ANY, st.sampled_from(FORMS), st.sampled_from(MESSAGES))
 def test_no_four_characters_of_a_password_come_out_that_another_password_would_not_bring(

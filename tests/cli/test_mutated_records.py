@@ -15,6 +15,8 @@ from tailguard.record.run_json import read_record
 from tests.support.finished_runs import KINDS, finished_run
 from tests.support.mutated import mutated
 
+pytestmark = pytest.mark.system
+
 # What was found once, each a change of a record that ended in a traceback.
 FOUND: dict[str, tuple[str, Callable[[dict[str, Json]], object]]] = {
     "an objective without its limit": ("run", lambda it: it["objectives"]["items"][0].pop("limit_ms")),

@@ -111,6 +111,7 @@ def test_usage_errors_end_with_64_and_the_next_step(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.system
 def test_why_a_migration_is_not_proved_is_printed_once(ledger, postgres, tmp_path, capsys):
     with ledger.connect() as connection:
         connection.execute("CREATE TABLE keyless (wallet_id int, created timestamptz)")

@@ -73,6 +73,7 @@ def test_a_headroom_that_is_none_is_refused_before_anything_is_printed(capsys):
     assert (printed.out, "is not a number" in printed.err) == ("", True)
 
 
+@pytest.mark.system
 def test_calibrate_counts_verdicts_on_a_known_truth(capsys):
     """A timer of which 2, 5 and 10 % exceed: clear cases are decided rightly on real, measured samples."""
     assert run_cli(["calibrate", "--experiments", "2", "--samples", "600", "--json"]) == 0

@@ -189,6 +189,7 @@ def test_the_help_says_what_cannot_be_found(capsys):
     assert "hashes and later runs included, cannot be found" in said
 
 
+@pytest.mark.system
 def test_a_report_is_tied_to_its_record(run, capsys):
     write_report(run)
     assert differences(capsys) == (0, {})

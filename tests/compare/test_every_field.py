@@ -9,6 +9,8 @@ from tests.support.finished_runs import KINDS, finished_run
 from tests.support.forgery import edit, found_in, rewrite
 from tests.support.other_fields import Edited, edited
 
+pytestmark = pytest.mark.system
+
 # What nothing else tells, by why. Without the hash mended each of these is found as well.
 REASONS = {
     "the record is where it is told": """

@@ -27,6 +27,7 @@ def pairs(seed, n, m=100, slower=0.0):
     return list(a), list(b * (1 + slower))
 
 
+@pytest.mark.system
 @given(differences, st.sampled_from([0.01, 0.0033, 0.05]))
 def test_the_bounds_are_those_of_scipys_exact_signed_rank_test(d, alpha):
     """Oracle: the lower bound is above 0 exactly where scipy rejects "centre <= 0", and likewise the upper one."""

@@ -29,6 +29,7 @@ def test_noisy_pairs_find_little_and_still_raise_no_alarm():
     assert min(quality.least_seen.values()) > 0.2
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("pairs", "metrics"), [(12, 4), (20, 4), (20, 23), (40, 4)])
 def test_the_least_change_seen_is_found_nine_times_of_ten_by_the_gate_itself(pairs, metrics):
     """Oracle: scipy's exact signed-rank test, at Holm's first step among all metrics and a third of alpha a look."""

@@ -39,6 +39,8 @@ from tests.support.forgery import (
 )
 from tests.support.runs_by_hand import made_run
 
+pytestmark = pytest.mark.system
+
 PUT = "scenarios.upload.steps.put"
 
 

@@ -73,6 +73,7 @@ def test_each_recipe_with_a_scenario_is_tried() -> None:
     assert with_scenario == {*NEEDS}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", NEEDS)
 def test_a_recipe_works_as_it_stands(name: str, folder: Path, request: pytest.FixtureRequest) -> None:
     for package in NEEDS[name]:

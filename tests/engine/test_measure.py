@@ -133,6 +133,7 @@ def test_what_the_journey_does_before_its_first_step_is_measured_and_charged_to_
     assert measured.samples.response_ms("go").tolist() == [2.0] * 50
 
 
+@pytest.mark.system
 def test_keys_and_random_numbers_are_those_of_the_run():
     seen = []
 
@@ -175,6 +176,7 @@ def test_an_overloaded_platform_shows_in_response_times_and_in_the_achieved_rate
     assert measured.samples.response_ms("go").max() > 1000
 
 
+@pytest.mark.system
 def test_iterations_that_hang_and_iterations_that_never_begin_are_errors():
     released = Event()
     measured = measure(

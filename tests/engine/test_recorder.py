@@ -22,6 +22,8 @@ from tailguard.record.samples import (
 )
 from tailguard.record.samples.first_failure import MOST_SAID
 
+pytestmark = pytest.mark.system
+
 instants = st.integers(0, 2**62)
 rows = st.lists(
     st.tuples(

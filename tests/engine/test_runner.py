@@ -127,6 +127,7 @@ def test_a_set_stop_ends_the_window_soon_with_all_samples_kept():
     assert len(stand.samples()) >= 2
 
 
+@pytest.mark.system
 def test_a_hung_iteration_is_left_behind_and_its_worker_replaced():
     released, began = Event(), []
 
@@ -148,6 +149,7 @@ def test_a_hung_iteration_is_left_behind_and_its_worker_replaced():
     assert stand.errors() == [TIMED_OUT]
 
 
+@pytest.mark.system
 def test_starts_that_no_user_could_begin_are_named_with_the_instants_they_were_due():
     released = Event()
     stand = Stand(lambda it: released.wait(), MonotonicClock())

@@ -99,6 +99,7 @@ def test_a_user_that_cannot_be_made_ends_it_before_anything_is_played_and_the_ot
     assert [what for what, _ in log] == ["some comes"] * 2 + ["some goes"] * 2
 
 
+@pytest.mark.system
 def test_a_worker_that_was_replaced_is_a_new_user():
     log, released = Log(), Event()
     stand = Stand(Scenario(log, lambda it: it.number == 0 and released.wait()), MonotonicClock())

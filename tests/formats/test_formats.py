@@ -238,6 +238,7 @@ def test_no_bytes_whatever_are_our_own_fault(tmp_path_factory, head, rest, skip)
     assert code_of(path, *(["--skip-bad-rows"] if skip else ["--unit", "ms"])) in TOLD
 
 
+@pytest.mark.system
 @given(
     form=st.sampled_from(ALL),
     cut=st.integers(0, 400),

@@ -25,6 +25,7 @@ def judged(found, objective, dependence="independent"):
     return verdict
 
 
+@pytest.mark.system
 @settings(max_examples=15)  # their library is slow
 @given(
     st.lists(st.lists(st.integers(1, 3_000_000_000), min_size=1, max_size=40), min_size=1, max_size=3),
@@ -54,6 +55,7 @@ def test_a_log_is_decoded_as_its_own_library_does(tmp_path_factory, intervals, d
     )
 
 
+@pytest.mark.system
 @given(st.lists(st.floats(0.5, 50), min_size=20, max_size=300), st.floats(1, 40))
 def test_the_truth_lies_between_both_counts(tmp_path_factory, values, limit):
     """Our own export is exact, but has only some of the values."""

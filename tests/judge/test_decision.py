@@ -15,6 +15,7 @@ quantiles = st.sampled_from([0.5, 0.9, 0.95, 0.99])
 dependences = st.sampled_from(["bursty", "independent"])
 
 
+@pytest.mark.system
 @given(st.integers(1, 3000), quantiles, st.data())
 def test_counts_agree_with_scipys_exact_binomial_test(n, q, data):
     """Oracle: the two one-sided exact tests of scipy.stats.binomtest."""
@@ -33,6 +34,7 @@ def test_a_pass_needs_as_many_samples_as_the_binomial_says(q, n):
     assert judge_counts(n, 0, q).state == "PASS"
 
 
+@pytest.mark.system
 @given(st.integers(1, 2000), quantiles)
 def test_more_exceedances_never_make_a_better_verdict(n, q):
     """PASS, then INCONCLUSIVE, then FAIL as k grows: never back, never two at once."""
@@ -50,6 +52,7 @@ def test_wrong_verdicts_on_counts_are_at_most_alpha_exactly(n, q, alpha):
     assert chance[states == "FAIL"].sum() <= alpha + 1e-12
 
 
+@pytest.mark.system
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=8), quantiles, st.data())
 def test_merging_workers_counts_equals_one_stream(sizes, q, data):
     """Counts add exactly: eight workers' counts give the verdict of all samples together."""
@@ -59,6 +62,7 @@ def test_merging_workers_counts_equals_one_stream(sizes, q, data):
     assert merged == judge_counts(len(together), int(together.sum()), q)
 
 
+@pytest.mark.system
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.integers(1, 4000), quantiles, dependences)
 def test_pass_needs_fewer_and_fail_needs_more_exceedances_than_allowed(seed, p, n, q, dependence):
     """Whatever the stream, a verdict never contradicts the share it was made of; it never uses more than there is."""
@@ -70,6 +74,7 @@ def test_pass_needs_fewer_and_fail_needs_more_exceedances_than_allowed(seed, p, 
     assert not (verdict.state is State.FAIL and share <= 1 - q)
 
 
+@pytest.mark.system
 @given(st.integers(0, 2**32 - 1), st.floats(0, 0.3), st.floats(0, 0.3), quantiles, dependences)
 def test_turning_exceedances_into_hits_never_makes_a_plain_pass_a_fail(seed, p, more, q, dependence):
     """Monotone in the stream: more exceedances in the same places never lead from FAIL to PASS."""

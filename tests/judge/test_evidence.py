@@ -46,6 +46,7 @@ def test_the_fail_e_value_has_mean_at_most_1_wherever_the_objective_is_met(p):
     assert binom.pmf(k, 40, p) @ np.exp(ln_e_fail(k, 40, 0.05)) <= 1 + 1e-9
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("p0", [0.5, 0.2])
 def test_the_chance_of_ever_crossing_is_at_most_alpha_over_every_stream_of_14(p0):
     """Exact enumeration of all 2^14 streams at p = p0, looked at after each sample: Ville's inequality holds."""
@@ -68,6 +69,7 @@ def test_evidence_is_never_nan_nor_on_both_sides(p0, n, share, tau):
     assert not (ln_fail > math.log(100) and share < p0 - 1e-9)
 
 
+@pytest.mark.system
 @given(shares, st.integers(1, 5000))
 def test_one_more_exceedance_is_never_evidence_for_pass(p0, n):
     """E_pass falls and E_fail rises in k, wherever there is evidence at all (below, floats are denormal)."""

@@ -19,6 +19,8 @@ from tailguard.record.objective import Dependence, Objective
 from tailguard.record.part import Estimate
 from tests.support.streams import STREAMS
 
+pytestmark = pytest.mark.system
+
 quantiles = st.sampled_from([0.5, 0.9, 0.95, 0.99])
 dependences: st.SearchStrategy[Dependence] = st.sampled_from(["bursty", "independent"])
 kinds = st.sampled_from(sorted(STREAMS))

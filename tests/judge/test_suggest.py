@@ -37,6 +37,7 @@ def test_the_limits_are_twice_the_upper_bound_and_read_back(tmp_path):
         assert 2 * high <= item.limit_ms < 2 * high * 1.1 + 1e-9
 
 
+@pytest.mark.system
 def test_the_suggested_limits_pass_today_and_fail_an_eightfold_regression(tmp_path):
     """Which limits 30 to 3,000 times above the measured value would let through."""
     objectives = parse_objectives(

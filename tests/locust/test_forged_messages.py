@@ -305,6 +305,7 @@ def put(data, path, value):
     data[last] = value
 
 
+@pytest.mark.system
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(KINDS), st.data(), VALUES)
 def test_whatever_one_field_of_a_message_becomes_nothing_breaks_and_the_honest_samples_are_there(
@@ -316,6 +317,7 @@ def test_whatever_one_field_of_a_message_becomes_nothing_breaks_and_the_honest_s
     survives(stage, msgspec.msgpack.encode(message))
 
 
+@pytest.mark.system
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(KINDS), st.binary(min_size=1, max_size=40), st.integers(0, 400))
 def test_whatever_bytes_come_nothing_breaks_and_the_honest_samples_are_there(kind, noise, place):

@@ -66,6 +66,7 @@ def take(inbox, worker, message):
     (inbox.take_chunk if isinstance(arrived, Chunk) else inbox.take_ledger)(worker, arrived)
 
 
+@pytest.mark.system
 @given(st.lists(st.lists(SAMPLE, max_size=30), min_size=1, max_size=4), st.integers(1, 5), st.booleans())
 def test_any_split_over_workers_and_chunks_merges_to_the_recorder_of_the_whole(shares, cuts, last):
     inbox = received(sent_by_workers(shares, cuts), len(shares))

@@ -73,6 +73,7 @@ def test_what_the_machine_did_to_a_worker_is_told_as_of_any_run():
     assert found["starved_generator"].measured.startswith("worker b: our threads queued")
 
 
+@pytest.mark.system
 def test_a_thread_that_never_waits_shows_in_what_is_told():
     watch, stop = LoadWatch(), Event()
 

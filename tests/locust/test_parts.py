@@ -252,6 +252,7 @@ def test_in_the_open_model_a_late_worker_has_no_starts_and_is_told_of():
     assert net.ledgers()["w0"].offered == 20
 
 
+@pytest.mark.system
 def test_two_workers_play_one_schedule_each_start_once():
     net = Net(2, answering, given=plan(schedules=every(0.02, 30)))
     net.play(1.2)

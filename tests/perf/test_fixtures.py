@@ -116,6 +116,7 @@ def test_the_scenarios_of_an_adapter_of_ones_own_run_on_it(acme, tmp_path):
     assert (doubt.kind, doubt.grade) == ("nothing_checked", Grade.GRAVE)
 
 
+@pytest.mark.system
 def test_other_processes_get_the_same_rows_and_each_has_matches_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("DELTACROWN_SECRET", "s" * 40)
     target, matches = Target("http://127.0.0.1:1"), []

@@ -110,6 +110,7 @@ def test_a_server_that_others_have_used_is_told_no_version_and_tells_none(served
         assert used.submit_result(match_id, player, 3, 1, 17).version is None
 
 
+@pytest.mark.system
 def test_the_feed_leads_into_the_room(platform):
     match_id = SEEDED.matches[2]
     player, _ = SEEDED.participants(match_id)

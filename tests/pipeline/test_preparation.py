@@ -188,6 +188,7 @@ COUNTED = """
 """
 
 
+@pytest.mark.system
 def test_what_must_hold_is_checked_and_what_a_part_counts_is_kept(prepare: Prepare, tmp_path: Path) -> None:
     ready = prepare(
         COUNTED
@@ -203,6 +204,7 @@ def test_what_must_hold_is_checked_and_what_a_part_counts_is_kept(prepare: Prepa
     assert doubts == []
 
 
+@pytest.mark.system
 def test_invariants_that_cannot_be_had_here_are_left_out_and_said_so(
     prepare: Prepare, tmp_path: Path
 ) -> None:

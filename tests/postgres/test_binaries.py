@@ -132,6 +132,7 @@ class TestAsRoot:
         yield site
         shutil.rmtree(cache, ignore_errors=True)
 
+    @pytest.mark.system
     def test_a_wheel_in_a_private_home_is_copied_once_and_runs(self, private_wheel):
         from tailguard.postgres.server import embedded_postgres
 

@@ -213,6 +213,7 @@ class TestLeftovers:
         assert schemas.leftovers(admin, older_than_s=0) == []
         assert schemas.drop(admin, "tailguard_lost")
 
+    @pytest.mark.system
     def test_a_killed_runs_schema_is_listed_and_dropped_once_it_is_old(self, postgres, admin):
         name = killed_runs_schema(postgres)
         backends_gone(admin, name)
@@ -280,6 +281,7 @@ def test_a_named_server_is_yours_and_no_other_is_started(postgres):
             assert address(connection) == f"127.0.0.1:{postgres.port}/postgres"
 
 
+@pytest.mark.system
 def test_without_a_named_server_one_is_started():
     with open_database(environ={}) as database:
         assert (database.source, (database.bin_dir / "pgbench").exists()) == ("embedded", True)

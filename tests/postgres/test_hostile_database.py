@@ -81,6 +81,7 @@ def sprung(conninfo):
         return admin.execute("SELECT is_called FROM public.sprung").fetchone()[0]
 
 
+@pytest.mark.system
 def test_the_traps_are_sprung_by_a_careless_call(own_database):
     conninfo = own_database("careless")
     set_traps(conninfo)
@@ -89,6 +90,7 @@ def test_the_traps_are_sprung_by_a_careless_call(own_database):
     assert sprung(conninfo)
 
 
+@pytest.mark.system
 def test_no_function_of_somebody_elses_is_called_by_a_run(own_database):
     conninfo = own_database("hostile")
     set_traps(conninfo)
@@ -103,6 +105,7 @@ def test_no_function_of_somebody_elses_is_called_by_a_run(own_database):
     assert not sprung(conninfo)
 
 
+@pytest.mark.system
 def test_no_function_of_somebody_elses_is_called_by_a_migration_in_public(own_database):
     conninfo = own_database("hostile_too")
     theirs = Database(for_session(conninfo, "public"), "public", "18", "yours")

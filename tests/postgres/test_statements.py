@@ -196,6 +196,7 @@ def test_a_server_that_dies_meanwhile_costs_the_account_and_not_the_run(database
         assert isinstance(attribution.server_time("a"), ServerTimeRejected)
 
 
+@pytest.mark.system
 def test_evicted_entries_reject_the_difference() -> None:
     """At its smallest the view holds 100 statements; 200 shapes evict some."""
     with (
@@ -224,6 +225,7 @@ def test_a_users_server_without_the_extension_is_told_what_would_help(other_data
         Statements(connection)
 
 
+@pytest.mark.system
 def test_an_extension_that_is_not_preloaded_is_told_so() -> None:
     with (
         embedded_postgres(settings={"shared_preload_libraries": "", "shared_buffers": "16MB"}) as bare,

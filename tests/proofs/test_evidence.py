@@ -65,6 +65,7 @@ def held(proof: Proof) -> dict[str, bool]:
     return {name: verdict.state == "PASS" for name, verdict in answers(proof).items()}
 
 
+@pytest.mark.system
 def test_a_good_index_is_proved_once_round(
     database: Database, tmp_path: Path, said: pytest.LogCaptureFixture
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_good_index_is_proved_once_round(
     assert state(database) == (True, True)
 
 
+@pytest.mark.system
 def test_the_record_tells_server_and_client_time_apart_and_keeps_every_plan(
     database: Database, tmp_path: Path
 ) -> None:

@@ -84,6 +84,7 @@ def test_a_user_who_may_not_evict_is_told_what_it_needs(seeded: Database) -> Non
             measure_cold(connection, table, LEDGER)
 
 
+@pytest.mark.system
 def test_a_row_holds_both_sides_and_leaves_the_index_built(seeded: Database) -> None:
     wallet = find_migration(read_folder(MIGRATIONS), "0001")
     (proof,) = prove_small(seeded, [wallet], repeats=8)

@@ -9,6 +9,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 
+@pytest.mark.system
 def test_the_plugin_alone_loads_nothing_but_pytest():
     code = "import pytest, sys; before = set(sys.modules); import tailguard.pytest_plugin; "
     code += "import json; print(json.dumps(sorted(set(sys.modules) - before)))"

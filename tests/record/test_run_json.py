@@ -21,6 +21,8 @@ from tailguard.record.run_record import RunRecord
 from tests.support.any_part import parts
 from tests.support.blank_record import a_record
 
+pytestmark = pytest.mark.system
+
 MANY = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 

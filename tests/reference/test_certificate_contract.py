@@ -187,6 +187,7 @@ def test_a_link_is_good_for_its_object_alone(storage, side):
     assert side.fetch(storage.url("mine").replace("mine", "other"))[0] == 403
 
 
+@pytest.mark.system
 def test_a_link_expires(storage, side):
     storage.save("k", b"body", SVG)
     link = storage.url("k", expires_s=1)
@@ -195,6 +196,7 @@ def test_a_link_expires(storage, side):
     assert side.fetch(link)[0] == 403
 
 
+@pytest.mark.system
 def test_ten_writers_of_ten_files_read_what_they_wrote(storage):
     def write(writer):
         for number in range(10):

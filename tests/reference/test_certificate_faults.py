@@ -52,6 +52,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.kind} {fault.share:.0%}")
 def test_ten_writers_of_ten_files_read_what_they_wrote(storage, proxy, fault):
     proxy.set([fault])

@@ -110,6 +110,7 @@ def test_reading_s3_first_is_rolled_back_while_s3_is_down(place, timed):
     assert place.proxy.injected["down"] == exchanges  # nobody asks S3 any more
 
 
+@pytest.mark.system
 def test_the_dual_write_is_rolled_back_and_taken_up_again(place, timed):
     place.storage.flags = Flags(dual_write=True)
     place.upload()
@@ -129,6 +130,7 @@ def test_the_dual_write_is_rolled_back_and_taken_up_again(place, timed):
     assert marked(place.conninfo) == 15
 
 
+@pytest.mark.system
 def test_a_backfill_is_stopped_and_what_it_did_stays_valid(place, timed):
     legacy(place.conninfo, place.seeded, place.local, 200)
     stop, ended = Event(), []

@@ -280,6 +280,7 @@ def test_metrics_show_operations_and_nothing_of_whose_certificate(storage):
     assert "certificates/7" not in shown
 
 
+@pytest.mark.system
 def test_utf_8_keys_and_bytes_survive_in_the_c_locale(tmp_path):
     program = (
         "import sys, pathlib\n"

@@ -132,6 +132,7 @@ def test_a_missing_object_is_unavailable_and_names_it(storage):
         storage.open("nowhere.svg")
 
 
+@pytest.mark.system
 def test_an_upload_that_fails_first_is_retried_and_counted():
     with FlakyServer(failures=TRIES - 1) as endpoint:
         assert _store(endpoint).save("a.svg", BODY, "image/svg+xml").retries == TRIES - 1

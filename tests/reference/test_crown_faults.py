@@ -184,6 +184,7 @@ def test_a_mistake_in_the_variable_names_it_once():
         Faults.from_environment({"TAILGUARD_FAULTS": "capcity"})
 
 
+@pytest.mark.system
 def test_with_numbers_that_collide_registrations_at_once_are_refused(faulty, crown, seeded, fresh):
     users = [seeded.users[-1 - next(fresh)] for _ in range(8)]
 

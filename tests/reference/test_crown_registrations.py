@@ -56,6 +56,7 @@ def test_twenty_players_at_once_do_not_overfill_two_places(crown, seeded):
     assert _counts(crown, tournament) == (2, 2)
 
 
+@pytest.mark.system
 def test_the_capacity_fault_overfills(faulty, crown, seeded):
     tournament = seeded.small_tournaments[2]
     assert _rush(faulty("capacity"), tournament) == 20

@@ -75,6 +75,7 @@ def test_names_of_many_alphabets_survive(module_database, seeded):
     assert {"東京", "Δ-Crown", "🏆", "Curaçao"} <= set(names.split())
 
 
+@pytest.mark.system
 def test_the_same_seed_makes_the_same_rows_and_another_one_others(database):
     def fingerprint(seed: int) -> str:
         schema = f"{database.schema}_s{seed}"

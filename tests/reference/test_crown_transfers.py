@@ -94,6 +94,7 @@ def test_an_unknown_wallet_is_not_found(crown, pair):
         crown.transfer(pair[0], 999_999, 1, "nobody")
 
 
+@pytest.mark.system
 def test_crossing_transfers_conserve_money_without_a_deadlock(crown, postgres, pair):
     before, deadlocks = _balances(crown, pair), _deadlocks(postgres)
     with ThreadPoolExecutor(8) as threads:

@@ -132,6 +132,7 @@ def test_a_message_nested_too_deep_closes_its_socket(served, message):
     assert (client.close_code, client.close_reason) == (1011, "a frame must be JSON")  # else a handler failed
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("frame", [PING, NOTHING], ids=["pings", "messages"])
 def test_a_flood_of_frames_ends_its_connection_and_others_are_served(served, frame):
     with ExitStack() as stack:

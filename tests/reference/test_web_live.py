@@ -111,6 +111,7 @@ def test_a_confirmed_result_is_announced_too(served):
     assert (event["type"], event["data"]["match_id"]) == ("match_completed", match_id)
 
 
+@pytest.mark.system
 def test_with_the_fault_an_event_overtakes_its_commit(database, monkeypatch):
     """The subscriber reads the row the moment it hears of it, and sees the old one."""
     monkeypatch.setattr(
@@ -163,6 +164,7 @@ def test_a_frame_that_is_not_json_closes_with_1011(served):
     assert caught.value.rcvd.code == 1011
 
 
+@pytest.mark.system
 def test_who_never_answers_a_ping_is_dropped_and_who_does_stays(database):
     quick = Heartbeat(interval_s=0.05, timeout_s=0.2)
     with serving(database, before=lambda platform: hub_with(platform, quick)) as served:
@@ -182,6 +184,7 @@ def hub_with(platform, heartbeat):
     platform.hub = Hub(platform.tokens, Rooms(platform.database).member, heartbeat=heartbeat)
 
 
+@pytest.mark.system
 def test_sixteen_clients_hold_no_more_connections_than_the_pool_and_leave_none_behind(database):
     count = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
     with database.connect() as outside:
@@ -211,6 +214,7 @@ def settled(measure, wanted):
     return value
 
 
+@pytest.mark.system
 def test_a_rate_in_the_environment_answers_429_with_retry_after(database):
     throttle = Throttle.from_environment(
         {

@@ -148,6 +148,7 @@ def test_a_token_is_obtained_by_user_name_or_email_and_works(served, account):
         assert served.get("/api/economy/wallets/1/transactions/", token=pair["access"])[0] == 403
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "login",
     [("Zoë of Curaçao", "wrong"), ("nobody", "x"), ("player-2@example.org", "x"), ("' OR 1=1 --", "x")],

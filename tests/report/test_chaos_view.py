@@ -43,6 +43,7 @@ def test_a_run_without_faults_has_no_bands(samples):
     assert bands_of(None, samples) == []
 
 
+@pytest.mark.system
 def test_bands_are_drawn_behind_the_points_and_their_names_before_them(samples):
     step, limits = step_of(samples, "upload"), [Limit(0.95, 75.0, "p95 <= 75ms")]
     calm = figures_of(step, limits, 50)

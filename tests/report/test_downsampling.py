@@ -41,22 +41,26 @@ def test_no_sample_is_slower_than_the_one_drawn_for_its_slice(values, count) -> 
     assert all(values[i] <= drawn[place] for i, place in enumerate(places))
 
 
+@pytest.mark.system
 @given(times)
 def test_the_histogram_counts_every_sample(values) -> None:
     assert histogram(values)["n"].sum() == len(values)
 
 
+@pytest.mark.system
 @given(times, times)
 def test_the_cloud_counts_every_sample(x, y) -> None:
     n = min(len(x), len(y))
     assert cloud(x[:n], y[:n])["n"].sum() == n
 
 
+@pytest.mark.system
 @given(times, buckets)
 def test_the_median_line_counts_every_sample(values, count) -> None:
     assert median_by_bucket(clock(values), values, count)["n"].sum() == len(values)
 
 
+@pytest.mark.system
 @given(times)
 def test_the_percentile_curve_rises_through_times_that_occurred(values) -> None:
     curve = percentile_curve(values)

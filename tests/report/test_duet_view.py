@@ -17,6 +17,7 @@ from tests.support.made_samples import samples
 from tests.support.on_terminal import shown
 
 
+@pytest.mark.system
 def test_a_run_that_is_no_duet_has_no_such_part() -> None:
     made = record(samples(60))
     assert duet_view.changes_of(made) == ()

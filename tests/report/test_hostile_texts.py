@@ -120,6 +120,7 @@ def test_what_a_guard_says_in_pytest(made: Run) -> None:
     assert_obeyed_by_no_runner("\n".join(said))
 
 
+@pytest.mark.system
 def test_a_history_and_its_page(made: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "run").mkdir()
     Run(tmp_path / "run", replace(made.record, duet=None, ended=Ended.COMPLETE)).save()
@@ -132,6 +133,7 @@ def test_a_history_and_its_page(made: Run, tmp_path: Path, capsys: pytest.Captur
     Elements(page.read_text(encoding="utf-8")).assert_harmless()
 
 
+@pytest.mark.system
 def test_the_report(made: Run) -> None:
     page = rendered(made, "html")
     assert_only_text(page)
@@ -209,6 +211,7 @@ def test_every_export_can_be_read_back(made: Run) -> None:
                     list(text_string_to_metric_families(text))
 
 
+@pytest.mark.system
 def test_a_chart_is_drawn_and_its_process_lives() -> None:
     times = np.linspace(1, 9, 50)
     step = Step(HOSTILE, times, times, times, times[:0], times[:0])

@@ -15,6 +15,8 @@ from tailguard.report.views.shortened import shortened
 from tailguard.report.views.view import view_of
 from tests.support.finished_runs import finished_run
 
+pytestmark = pytest.mark.system
+
 MOST_BYTES = 2_000_000
 
 

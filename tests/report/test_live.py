@@ -34,6 +34,8 @@ from tests.support.made_proof import (
 )
 from tests.support.made_run import record, write_run
 
+pytestmark = pytest.mark.system
+
 X = "\N{MULTIPLICATION SIGN}"
 
 

@@ -23,6 +23,7 @@ X = "\N{MULTIPLICATION SIGN}"
 GOLDEN = Path(__file__).parent / "golden" / "run.md"
 
 
+@pytest.mark.system
 def test_run_md_is_as_it_was_reviewed(table) -> None:
     made = with_verdict(
         record(table), 3, state=State.FAIL, exceedances=33, why="33 of 585 took longer than 5000 ms"
@@ -32,6 +33,7 @@ def test_run_md_is_as_it_was_reviewed(table) -> None:
     assert markdown_of(view_of(made)) == GOLDEN.read_text(encoding="utf-8")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     "evil", ["a | b", "<img src=x onerror=y>", "[link](javascript:x)", "`code`", "two\nlines"]
 )

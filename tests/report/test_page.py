@@ -92,6 +92,7 @@ def spoiled_migration(entry: MigrationEntry) -> MigrationEntry:
     return replace(entry, parameters={EVIL: EVIL}, after=after, **texts)
 
 
+@pytest.mark.system
 def test_text_from_a_run_is_never_taken_for_markup(table) -> None:
     made = spoiled(table)
     page = page_of(view_of(made), charts_of(made, pictured(table, "registration")))
@@ -141,6 +142,7 @@ def repeated(found: Samples, count: int) -> Samples:
     )
 
 
+@pytest.mark.system
 def test_charts_stay_within_their_budget_and_say_what_was_left_out(table) -> None:
     made = record(table)
     charts = charts_of(made, pictured(table, "registration", "economy_transfer"), budget_bytes=60_000)
@@ -150,6 +152,7 @@ def test_charts_stay_within_their_budget_and_say_what_was_left_out(table) -> Non
     assert "Left out to keep this page small" in page_of(view_of(made), charts)
 
 
+@pytest.mark.system
 def test_every_exceedance_is_drawn_where_they_are_few(table) -> None:
     made = record(table)
     made = with_verdict(made, 0, objective=replace(made.verdicts[0].objective, limit_ms=5.0))
@@ -160,6 +163,7 @@ def test_every_exceedance_is_drawn_where_they_are_few(table) -> None:
     assert f"{over} of {over} samples over the lowest limit are drawn" in figure.caption
 
 
+@pytest.mark.system
 def test_a_run_without_samples_has_tables_and_says_why_there_are_no_charts(table) -> None:
     made = record(table)
     page = page_of(view_of(made), charts_of(made, {}, "No chart: the file is gone."))
@@ -167,6 +171,7 @@ def test_a_run_without_samples_has_tables_and_says_why_there_are_no_charts(table
     assert "Response time" in page
 
 
+@pytest.mark.system
 def test_a_step_where_nothing_succeeded_says_so(table) -> None:
     failed = table.assign(outcome="error", error="Down")
     made = record(failed)
@@ -175,6 +180,7 @@ def test_a_step_where_nothing_succeeded_says_so(table) -> None:
     assert "not measured" in page
 
 
+@pytest.mark.system
 def test_an_empty_run_says_what_is_missing(table) -> None:
     made = replace(record(table), scenarios={}, verdicts=(), migrations=(), doubts=())
     page = page_of(view_of(made), RenderedCharts())
@@ -182,6 +188,7 @@ def test_an_empty_run_says_what_is_missing(table) -> None:
         assert words in page
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("left_out", "kept"), [("scenarios", "migrations"), ("migrations", "scenarios")])
 def test_a_part_that_this_kind_of_run_never_has_is_left_out(table, left_out, kept) -> None:
     made = replace(record(table), **{left_out: {"scenarios": {}, "migrations": ()}[left_out]})

@@ -12,6 +12,8 @@ from tailguard.record.run import Run
 from tailguard.report.report import rendered
 from tailguard.report.sections import Section, sections_of
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

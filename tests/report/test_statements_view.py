@@ -14,6 +14,8 @@ from tailguard.report.views.view import view_of
 from tests.support.made_kinds import server_time
 from tests.support.made_run import record, with_scenario
 
+pytestmark = pytest.mark.system
+
 EVIL = "<img src=x onerror=alert(2)>"
 
 

@@ -14,6 +14,8 @@ from tailguard.report.sections import sections_of
 from tests.support.made_migration import median
 from tests.support.made_run import record, with_verdict
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

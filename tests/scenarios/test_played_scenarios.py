@@ -14,6 +14,8 @@ from tests.support.played import bound, built_ins, play, postgres_of
 from tests.support.suite import ROOT
 from tests.support.web_served import SIZE
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def seeded(database):

@@ -14,6 +14,8 @@ from tests.support.made_migration import migration
 from tests.support.made_proof import live, samples, stalled, window
 from tests.support.runs_by_hand import made_run, samples_of
 
+pytestmark = pytest.mark.system
+
 pytest_plugins = ["pytester"]
 
 PROVED = migration()

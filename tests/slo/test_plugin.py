@@ -12,6 +12,8 @@ from tailguard.compare.verdicts import verdicts_of
 from tailguard.judge.objectives import parse_objectives
 from tests.support.runs_by_hand import HELD, made_run, samples_of
 
+pytestmark = pytest.mark.system
+
 pytest_plugins = ["pytester"]
 
 N = 1200

@@ -15,6 +15,8 @@ from tailguard.suite.discovery import discover
 from tailguard.suite.plan import plan_scenario
 from tailguard.suite.resolver import Resolver
 
+pytestmark = pytest.mark.system
+
 SHOP = """
     import asyncio
     import time

@@ -176,6 +176,7 @@ def test_scenarios_are_chosen_by_name_in_the_order_named(project):
             suite.choose(names)
 
 
+@pytest.mark.system
 def test_discovery_loads_neither_a_load_tool_nor_a_database_driver():
     code = "import sys, tailguard.suite.discovery, tailguard.suite.resolver; print(*sys.modules)"
     loaded = subprocess.run(

@@ -77,6 +77,7 @@ def test_each_combination_of_values_is_a_scenario_of_its_own(suite):
     assert suite.scenarios[NAMES[0]].title == "Checkout [size=10,kind=new]"
 
 
+@pytest.mark.system
 def test_the_journey_its_fixtures_and_its_invariants_get_the_values_of_the_case(suite):
     plans = [plan_scenario(suite.scenarios[name], suite.table(suite.scenarios[name], {})) for name in NAMES]
     with Resolver() as resolver:

@@ -15,6 +15,8 @@ from tailguard.suite.plan import plan_scenario
 from tailguard.suite.resolver import Resolver
 from tailguard.suite.run import Run, Target
 
+pytestmark = pytest.mark.system
+
 SHOP = """
     import tailguard as tg
 

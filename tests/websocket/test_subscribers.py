@@ -21,6 +21,8 @@ from tailguard.faults.proxy import Fault, FaultProxy
 from tailguard.websocket.messages import Feed, Totals
 from tailguard.websocket.subscribers import BroadcastLostError, Subscribers
 
+pytestmark = pytest.mark.system
+
 
 class Room:
     """A server on its own thread; `send` broadcasts to all, or to all but the first few."""
