@@ -10,7 +10,7 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 .DEFAULT_GOAL := help
 FUNCTIONAL := not performance and not benchmark and not proof
 
-.PHONY: help run test guards proofs matrix check format benchmark serve report clean
+.PHONY: help run test guards proofs matrix check format benchmark docs serve report clean
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -58,6 +58,9 @@ format: $(VENV)/installed ## Put the code into the house style
 
 benchmark: $(VENV)/installed ## Unit costs, saved as JSON
 	$(BIN)/python -m pytest -m benchmark --benchmark-json=runs/benchmark.json
+
+docs: $(VENV)/installed ## The documentation as a web site: site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 serve: $(VENV)/installed ## The reference platform over HTTP and WebSocket
 	$(BIN)/tailguard serve

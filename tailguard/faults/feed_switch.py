@@ -13,6 +13,7 @@ from tailguard.websocket.messages import Feed
 
 
 def cut_off(run: Run) -> bool:
+    """Return whether a fault of the run drops the connections of subscribers."""
     return any(fault.startswith("subscribers_") for fault in run.faults)
 
 
