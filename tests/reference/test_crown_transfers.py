@@ -119,9 +119,10 @@ def test_the_crossing_fault_deadlocks_and_still_conserves_money(faulty, crown, p
         except Unavailable as failure:
             return failure.retries if failure.sqlstate == "40P01" else 0
 
+    # Two transfers meet only if both run at once: on a busy machine not always the first time.
     with ThreadPoolExecutor(2) as threads:
-        retries = list(threads.map(attempt, range(2)))
-    assert sum(retries) >= 1
+        retried = any(sum(threads.map(attempt, (n, n + 1))) for n in range(0, 200, 2))
+    assert retried
     assert _deadlocks(postgres) > deadlocks
     assert sum(_balances(crown, pair)) == sum(before)
 
