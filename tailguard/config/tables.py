@@ -23,13 +23,17 @@ class S3Options:
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """[load], and what a scenario's own table lays over it. `steps` are texts such as "50/s for 10s"."""
+    """[load], and what a scenario's own table lays over it.
+
+    `steps` are texts such as "50/s for 10s"; `think` is one such as "1s to 3s", "" for nothing.
+    """
 
     schedule: str
     rate_per_s: float
     to_rate_per_s: float
     steps: list[str]
     workers: int
+    think: str
     warmup: int
     min_samples: int
     max_samples: int

@@ -65,8 +65,13 @@ class DispatchWindow:
         self._until_ns = self._begun_ns + spec.length_ns
         self._over_ns = _NEVER_NS  # the last instant at which anything is due
 
-    def claim(self) -> Start | None:
-        """Wait for the next start; None if the window is over."""
+    def claim(self, ready_ns: int = 0) -> Start | None:
+        """Wait for the next start; None if the window is over.
+
+        `ready_ns` is the offset in the schedule up to which a closed user thinks; a warm-up does not wait for that.
+        """
+        if ready_ns and not self.spec.warmup and not self._is_ready(ready_ns):
+            return None
         index = next(self._indices)
         due_ns = claimed_ns = self._clock.now_ns()
         if index >= self.spec.end:
@@ -87,6 +92,12 @@ class DispatchWindow:
             began_ns - due_ns if due_ns > claimed_ns else -1,
             began_ns,
         )
+
+    def _is_ready(self, ready_ns: int) -> bool:
+        """Wait until a user is ready; False if that is not in this window."""
+        at_ns = self._base_ns + ready_ns
+        self._clock.sleep_until_ns(min(at_ns, self._until_ns), self._over)
+        return at_ns <= self._until_ns
 
     def _admit(self, index: int, due_ns: int, *, waited: bool) -> bool:
         with self._lock:
@@ -145,6 +156,16 @@ class DispatchWindow:
     def _end(self, over_ns: int) -> None:
         self._over_ns = min(self._over_ns, over_ns)
         self._over.set()
+
+    @property
+    def offset_ns(self) -> int:
+        """The present instant in the schedule's own time."""
+        return self._clock.now_ns() - self._base_ns
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is due."""
+        return self._over.is_set()
 
     @property
     def left_ns(self) -> int:

@@ -55,11 +55,13 @@ class Job:
         user = users.of(self.execution)
         if self.window.spec.warmup:
             user = self.execution.warming_up(user)
-        while (start := self.window.claim()) is not None:
+        while (start := self.window.claim(user.ready_ns)) is not None:
             try:
                 self.execution.play(user, start)
             finally:
                 self.window.release()
+            if thinking_ns := self.execution.thinks_ns(start.number):
+                user.ready_ns = self.window.offset_ns + thinking_ns
 
 
 Task = Callable[[VirtualUsers], None]

@@ -14,6 +14,7 @@ from tailguard.engine.iteration.async_iteration import AsyncIteration
 from tailguard.engine.iteration.call import Call
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.recorder import ErrorKinds, Recorder, merge
+from tailguard.engine.think import Think
 from tailguard.engine.workload import OnLoop, Playable
 from tailguard.record.samples import ERROR, Samples, pack_code
 
@@ -28,12 +29,14 @@ class VirtualUser:
     Attributes:
         recorder: the samples of this user, and nobody else's.
         playing: whether an iteration is in progress.
+        ready_ns: offset in the schedule before which it does not begin again, as it thinks.
     """
 
     journey: Callable[..., object]
     iteration: Iteration
     recorder: Recorder
     playing: bool = False
+    ready_ns: int = 0
 
 
 class ScenarioExecution:
@@ -46,10 +49,14 @@ class ScenarioExecution:
         lateness_ns: how late iterations began although a user was free.
         users: all virtual users so far.
         unserved: samples of iterations that nobody began.
+        think: what a closed user waits between two iterations, None for nothing.
     """
 
-    def __init__(self, scenario: Playable, clock: Clock, *, run_id: str = "", seed: int = 1) -> None:
+    def __init__(
+        self, scenario: Playable, clock: Clock, *, run_id: str = "", seed: int = 1, think: Think | None = None
+    ) -> None:
         """The iterations' keys are made of `run_id`, their random numbers of `seed`."""
+        self.think = think
         self.name = scenario.name
         self.steps = StepNames(scenario.steps)
         self.errors = ErrorKinds()
@@ -66,9 +73,7 @@ class ScenarioExecution:
     def user(self, number: int) -> Iterator[VirtualUser]:
         """Make a virtual user in this thread, and take it away in this thread."""
         with self._scenario.user(number) as journey:
-            user = self._timed(journey, number)
-            self.users.append(user)
-            yield user
+            yield self._new(journey, number)
 
     @property
     def on_loop(self) -> OnLoop | None:
@@ -79,15 +84,17 @@ class ScenarioExecution:
     async def user_on_loop(self, scenario: OnLoop, number: int) -> AsyncIterator[VirtualUser]:
         """Make a virtual user on the loop, and take it away there."""
         async with scenario.user(number) as journey:
-            user = self._timed(journey, number)
-            self.users.append(user)
-            yield user
+            yield self._new(journey, number)
 
     def replaced(self, user: VirtualUser) -> VirtualUser:
         """Return a new user in place of one that was left, with the same things of its own."""
         new = self._timed(user.journey, user.iteration.user)
         self.users.append(new)
         return new
+
+    def thinks_ns(self, number: int) -> int:
+        """Return what a user waits after the iteration of that number, in ns; nothing after one of the warm-up."""
+        return self.think.after_ns(self._drawn_by, number) if self.think and number >= 0 else 0
 
     def now_ns(self) -> int:
         """Return the present instant."""
@@ -166,6 +173,17 @@ class ScenarioExecution:
             self.lateness_ns.append(start.late_ns)
         user.iteration.begin(start.number, start.due_ns, start.began_ns)
         user.playing = True
+
+    @property
+    def _drawn_by(self) -> str:
+        return f"{self._context.seed}/{self.name}"
+
+    def _new(self, journey: Callable[..., object], number: int) -> VirtualUser:
+        user = self._timed(journey, number)
+        if self.think is not None:
+            user.ready_ns = self.think.before_first_ns(self._drawn_by, number)
+        self.users.append(user)
+        return user
 
     def _timed(self, journey: Callable[..., object], number: int) -> VirtualUser:
         recorder = Recorder()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
+from tailguard.engine.think import Think
 from tailguard.record import scenario as record
 
 Offsets = NDArray[np.int64]
@@ -181,10 +182,14 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """N clients, each of whom starts again when the answer is there: no intended starts, so no queue is seen."""
+    """N clients, each of whom starts again when the answer is there and, with `think`, thought about.
+
+    There are no intended starts, so no queue is seen.
+    """
 
     clients: int
     duration_s: float
+    think: Think | None = None
     kind: ClassVar[str] = "closed"
 
     def __post_init__(self) -> None:
@@ -195,8 +200,9 @@ class Closed:
         return np.empty(0, dtype=np.int64)
 
     def describe(self, workers: int) -> record.ClosedSchedule:
-        """Number of clients; there is no offered rate."""
-        return record.ClosedSchedule(clients=self.clients, workers=workers)
+        """Number of clients and what they think; there is no offered rate."""
+        bounds = (self.think.least_s, self.think.most_s) if self.think else None
+        return record.ClosedSchedule(clients=self.clients, think_s=bounds, workers=workers)
 
 
 def _unit_arrivals(total: float, seed: int | None) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from tailguard.base.clock import Clock
 from tailguard.engine.dispatch_window import DispatchWindow, WindowSpec
 from tailguard.engine.players import Players
 from tailguard.engine.scenario_execution import ScenarioExecution
+from tailguard.engine.schedule import Closed
 from tailguard.engine.workload import Measurement, Pace, Workload
 from tailguard.record.samples import OK, Samples
 from tailguard.record.scenario import ScenarioEnded
@@ -20,7 +21,14 @@ class WorkloadRun:
     """One workload. A schedule's time stands still while other scenarios have their slice."""
 
     def __init__(self, workload: Workload, clock: Clock, *, run_id: str, seed: int) -> None:
-        self.execution = ScenarioExecution(workload.scenario, clock, run_id=run_id, seed=seed)
+        schedule = workload.load.schedule
+        self.execution = ScenarioExecution(
+            workload.scenario,
+            clock,
+            run_id=run_id,
+            seed=seed,
+            think=schedule.think if isinstance(schedule, Closed) else None,
+        )
         self.users = workload.load.users
         self.ended_because = ScenarioEnded.RUNNING
         self.measured_s = 0.0

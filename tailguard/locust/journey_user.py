@@ -2,23 +2,17 @@
 
 import re
 from contextlib import ExitStack
+from random import uniform
 from typing import ClassVar
 
 import gevent  # type: ignore[import-untyped]  # ships no types
-from locust import User, between, tag, task
+from locust import User, tag, task
 
 from tailguard.base.errors import TailguardError
 from tailguard.engine.scenario_execution import VirtualUser
 from tailguard.locust.bridge import IDLE_S, the_bridge
 from tailguard.locust.worker.scenario_executor import ScenarioExecutor
 from tailguard.suite.scenario import Scenario
-
-# Closed users think between their iterations. With none, twenty of them saturate a server of one core and time its
-# queue. A p99 or a 1 % error rate is decided at 480 samples without a miss: with this, and an iteration of 15 ms, four
-# users bring 800 in 27 s. Half of the pause brought 1,000, and on two cores uploads that waited for each other.
-THINK_S = (0.08, 0.16)
-
-_think = between(*THINK_S)
 
 
 class JourneyUser(User):
@@ -51,9 +45,7 @@ class JourneyUser(User):
 
     def wait_time(self) -> float:
         """Think, if the model is closed; a schedule has starts instead. In seconds."""
-        if self._executor is not None and not self._executor.thinks:
-            return 0.0
-        return float(_think(self))
+        return uniform(*self._executor.think_s) if self._executor else IDLE_S  # noqa: S311  # no secret
 
 
 def user_class(scenario: Scenario[...]) -> type[JourneyUser]:

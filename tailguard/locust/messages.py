@@ -40,7 +40,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `scenarios_sha256` is the hash of the suite's code, which must be the workers' too. `run_values` are the values of
     the fixtures of scope "run", as JSON; `planned` are the most iterations of each scenario. Iterations are numbered
-    from `first_iteration`. `schedules` are by scenario; the model is closed if there are none. If `keep_raw` names a
+    from `first_iteration`. `schedules` are by scenario; the model is closed if there are none, and `think_s` the
+    bounds of what its users wait between two iterations. If `keep_raw` names a
     folder, each worker keeps its own samples there, too.
     """
 
@@ -54,6 +55,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     run_values: bytes = b"{}"
     first_iteration: int = 0
     schedules: Mapping[str, ScheduleWords] = {}
+    think_s: Mapping[str, tuple[Seconds, Seconds]] = {}
     keep_raw: str | None = None
 
     @property

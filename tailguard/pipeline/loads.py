@@ -4,8 +4,10 @@ import re
 import zlib
 
 from tailguard.base.errors import UsageError
+from tailguard.config.stated_load import read_think
 from tailguard.config.tables import LoadOptions
 from tailguard.engine.schedule import Closed, Constant, Poisson, Ramp, Schedule, Steps
+from tailguard.engine.think import Think
 from tailguard.engine.workload import Load
 
 _NUMBER = re.compile(r"[\d.]+")
@@ -36,13 +38,26 @@ def schedule_of(options: LoadOptions, seed: int) -> Schedule:
         case "constant":
             return Constant(rate_per_s, seconds)
         case "closed":
-            return Closed(options.workers, seconds)
+            return Closed(options.workers, seconds, think_of(options))
         case "ramp":
             return Ramp(rate_per_s, options.to_rate_per_s, seconds, seed)
         case "steps":
             return Steps(tuple(read_step(text) for text in options.steps), seed)
         case _:
             return Poisson(rate_per_s, seconds, seed)
+
+
+def most_per_s(options: LoadOptions) -> float | None:
+    """Return how many iterations per second there are at most; None of closed users who do not think."""
+    if options.schedule != "closed":
+        return options.rate_per_s
+    think = think_of(options)
+    return options.workers / think.mean_s if think else None
+
+
+def think_of(options: LoadOptions) -> Think | None:
+    """Return what closed users wait between two iterations, if anything."""
+    return Think(*read_think(options.think)) if options.think else None
 
 
 def read_step(text: str) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.judge.stopping_rule import StoppingRule
 from tailguard.judge.suggest import suggest
 from tailguard.pipeline.finish import finish
+from tailguard.pipeline.loads import most_per_s
 from tailguard.pipeline.progress import Progress as Lines
 from tailguard.pipeline.suite_run import Watch, run_suite
 from tailguard.record.objective import Objectives
@@ -52,11 +53,8 @@ def say_needed(config: Config, objectives: Objectives) -> None:
     for name, rule in objectives.rules.items():
         needed = max((needed_for(item, rule) for item in objectives.of(name)), default=0)
         load = config.load_of(name)
-        takes = (
-            ""
-            if load.schedule == "closed"
-            else f", {duration_s(needed / load.rate_per_s)} at {load.rate_per_s:g}/s"
-        )
+        rate_per_s = most_per_s(load)
+        takes = "" if rate_per_s is None else f", {duration_s(needed / rate_per_s)} at {rate_per_s:g}/s"
         log.info(
             "%s: its limits need %s samples%s; it has %s at most",
             name, count(needed), takes, duration_s(load.max_seconds),
@@ -73,9 +71,9 @@ def propose(record: RunRecord, unasked: Sequence[str]) -> None:
 def warn_undecidable(config: Config, objectives: Objectives) -> None:
     """Say which objectives the budget cannot decide, before anything is measured; with `strict` that is an error."""
     plans = {
-        name: SampleBudget(load.rate_per_s, load.max_samples, load.max_seconds)
+        name: SampleBudget(rate_per_s, load.max_samples, load.max_seconds)
         for name in objectives.rules
-        if (load := config.load_of(name)).schedule != "closed"
+        if (rate_per_s := most_per_s(load := config.load_of(name))) is not None
     }
     found = [str(each) for each in lint(objectives, plans)]
     if found and config.strict:

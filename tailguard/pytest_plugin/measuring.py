@@ -120,7 +120,12 @@ class PytestRun:
         if taken and self.asked_by.get(scenario.name) != question.name:
             raise UsageError(f"scenario {scenario.name!r} is measured by another test of this run already")
         self.asked_by[scenario.name] = question.name
-        scenario = replace(scenario, rate=stated.rate or scenario.rate, users=stated.users or scenario.users)
+        scenario = replace(
+            scenario,
+            rate=stated.rate or scenario.rate,
+            users=stated.users or scenario.users,
+            think="" if stated.rate else scenario.think,
+        )
         config, suite = suite_of(scenario, self.config)
         own = scenario.limits
         limits = Limits((*question.stated.limits, *own.slo), own.refusals)

@@ -55,10 +55,14 @@ class StepsSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="step
 
 
 class ClosedSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="closed"):
-    """Clients that start again when the answer is there: there is no offered rate."""
+    """Clients that start again when the answer is there: there is no offered rate.
+
+    `think_s` are the bounds of what each waits before that, None if it waits for nothing.
+    """
 
     clients: Count
     workers: Count
+    think_s: tuple[float, float] | None = None
 
 
 Schedule: TypeAlias = ConstantSchedule | PoissonSchedule | RampSchedule | StepsSchedule | ClosedSchedule

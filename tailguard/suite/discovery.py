@@ -131,7 +131,7 @@ def _stated(suite: Suite) -> Layer:
     sources: dict[str, str] = {}
     for scenario in suite.scenarios.values():
         users = scenario.users or (ASYNC_USERS if scenario.rate and scenario.is_async else 0)
-        for key, value in stated_load(scenario.rate, users).items():
+        for key, value in stated_load(scenario.rate, users, scenario.think).items():
             name = f"scenario.{base_name(scenario.name)}.{key}"
             values[name], sources[name] = value, scenario.place
     return Layer("scenario", values, sources)

@@ -30,6 +30,7 @@ class Scenario(Generic[P]):
         journey: one iteration; takes the iteration, then the fixtures that it needs.
         rate: starts in an open model, such as "50/s"; "" for a closed one, in which each user begins again at once.
         users: most iterations at once; 0 for the usual number, in a closed model 1.
+        think: what each user of a closed model waits between two iterations, in no step, such as "1s" or "1s to 3s".
         steps: names of the timed steps in order; none if they are found while the journey runs.
         slo: limits, such as "checkout p95 <= 250ms".
         refusals: clean, expected refusals, each with the share that is expected, such as "<= 2%"; "" if none is
@@ -43,6 +44,7 @@ class Scenario(Generic[P]):
     journey: Journey[P]
     rate: str
     users: int
+    think: str
     steps: tuple[str, ...]
     slo: tuple[str, ...]
     refusals: Mapping[Refusal, str]
@@ -132,6 +134,7 @@ def scenario(
     title: str = "",
     rate: str = "",
     users: int = 0,
+    think: str = "",
     steps: Sequence[str] = (),
     slo: Sequence[str] = (),
     refusals: Mapping[Refusal, str] | Sequence[Refusal] = (),
@@ -144,6 +147,7 @@ def scenario(
     title: str = "",
     rate: str = "",
     users: int = 0,
+    think: str = "",
     steps: Sequence[str] = (),
     slo: Sequence[str] = (),
     refusals: Mapping[Refusal, str] | Sequence[Refusal] = (),
@@ -168,6 +172,7 @@ def scenario(
             journey,
             rate,
             users,
+            think,
             tuple(steps),
             tuple(slo),
             shares,
@@ -190,7 +195,7 @@ def _check_declared(made: Scenario[P]) -> None:
     if made.users < 0:
         raise UsageError(f"{made.place}: users is {made.users}; give 1 or more")
     try:
-        stated_load(made.rate, made.users)
+        stated_load(made.rate, made.users, made.think)
         StepNames(made.steps)
         Refusals(made.refusals)
         check_params(made.params, made.journey_needs, made.slo)

@@ -3,7 +3,7 @@
 import pytest
 
 from tailguard.base.errors import UsageError
-from tailguard.config.stated_load import stated_load, stated_rate, stated_seconds
+from tailguard.config.stated_load import read_think, stated_load, stated_rate, stated_seconds
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,15 @@ def test_a_duration_has_seconds_minutes_or_hours():
     assert [stated_seconds(text) for text in ("30", "30s", "1.5m", "2h")] == [30, 30, 90, 7200]
     with pytest.raises(UsageError, match="write it as 30s, 2m or 1h"):
         stated_seconds("half an hour")
+
+
+def test_users_of_a_closed_model_may_think_for_a_time_or_between_two():
+    assert stated_load("", 5, "1s") == {"schedule": "closed", "workers": 5, "think": "1s"}
+    assert [read_think(text) for text in ("1s", "0.5s to 2s")] == [(1, 1), (0.5, 2)]
+
+
+def test_what_is_not_a_think_time_or_stands_beside_a_rate_is_refused():
+    with pytest.raises(UsageError, match="think '1-3' is not a time: write it as '1s' or '1s to 3s'"):
+        stated_load("", 5, "1-3")
+    with pytest.raises(UsageError, match="think '1s' beside rate '50/s': .* leave one out"):
+        stated_load("50/s", 5, "1s")

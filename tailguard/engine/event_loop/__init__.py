@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, contextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from threading import Semaphore, Thread, get_ident
+from time import sleep
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # What the virtual users are given to take away what is their own: a server that has not answered by then will not.
 LEAVE_S = 10.0
+# How often it is looked which user has thought to its end: its time to think is that coarse.
+LOOK_NS = 2_000_000
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
@@ -139,11 +142,13 @@ class AsyncUsers:
         """
         while True:
             self._free.acquire()
-            start = window.claim()
+            own = self._next(window)
+            start = window.claim(own.ready_ns)
             if start is None:
+                self._idle.append(own)
                 self._free.release()
                 break
-            self._loop.call_soon_threadsafe(self._begin, start, window)
+            self._loop.call_soon_threadsafe(self._begin, own, start, window)
         for _ in range(self._count):
             self._free.acquire()
         self._free.release(self._count)
@@ -151,16 +156,26 @@ class AsyncUsers:
         if failure is not None:
             raise failure
 
+    def _next(self, window: DispatchWindow) -> VirtualUser:
+        """Take a free user, of those that think the first one that is ready: one that ends later may be it."""
+        if self._execution.think is None or window.spec.warmup:
+            return self._idle.pop()
+        while True:
+            first = min(self._idle, key=lambda each: each.ready_ns)
+            if first.ready_ns <= window.offset_ns + LOOK_NS or window.is_over:
+                self._idle.remove(first)
+                return first
+            sleep(LOOK_NS / 1e9)
+
     def cancel(self) -> None:
         """Cancel what is still in flight: it was settled."""
         self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
 
-    def _begin(self, start: Start, window: DispatchWindow) -> None:
+    def _begin(self, own: VirtualUser, start: Start, window: DispatchWindow) -> None:
         began_ns = self._execution.now_ns()
         # Of a closed window the user itself is free from now on: our way to the loop is not the platform's time.
         due_ns = began_ns if window.spec.starts_ns is None else start.due_ns
         late_ns = began_ns - due_ns if start.late_ns >= 0 else -1
-        own = self._idle.pop()
         task = self._loop.create_task(
             self._play(own, Start(start.number, due_ns, late_ns, began_ns), window),
             context=None if self._context is None else self._context.copy(),
@@ -179,6 +194,8 @@ class AsyncUsers:
             window.close()
         finally:
             window.release()
+            if thinking_ns := self._execution.thinks_ns(start.number):
+                own.ready_ns = window.offset_ns + thinking_ns
             self._idle.append(own)
             self._free.release()
 

@@ -112,7 +112,7 @@ class ThisThread:
     ) -> None:
         """Play one iteration after another; a call of a closed window without the price of a claim for each."""
         user = self.users.of(execution)
-        if window.spec.starts_ns is not None or not isinstance(user.journey, Call):
+        if window.spec.starts_ns is not None or execution.think or not isinstance(user.journey, Call):
             Job(execution, 1, window)(self.users)
             return
         call, user = user.journey, execution.warming_up(user) if window.spec.warmup else user

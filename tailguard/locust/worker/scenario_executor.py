@@ -9,7 +9,7 @@ from tailguard.engine.recorder import ErrorKinds
 from tailguard.engine.scenario_execution import ScenarioExecution, VirtualUser
 from tailguard.engine.workload import Playable
 from tailguard.locust.messages import ScenarioLedger
-from tailguard.locust.worker.arrival_shard import ArrivalShard, ClosedShard, OpenShard
+from tailguard.locust.worker.arrival_shard import ArrivalShard, OpenShard
 from tailguard.locust.worker.table import Tell, tell_rows
 from tailguard.suite.run import Run, Shard
 
@@ -20,7 +20,7 @@ class ScenarioExecutor:
     """Plays a scenario's iterations until its share of the arrivals is closed.
 
     Attributes:
-        thinks: whether its users pause between their iterations, as there is no schedule to follow.
+        think_s: bounds of what its users wait between two iterations; 0 if there is a schedule to follow.
         warmed_up: iterations that were run before the first sample, and not kept.
         ended: iterations that came to their end.
         cut_off: iterations that Locust ended in the middle, by stopping their user.
@@ -37,10 +37,11 @@ class ScenarioExecutor:
         run: Run,
         shard: Shard,
         first: int = 0,
+        think_s: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         """`first` is the number of the run's first iteration."""
         self.arrivals = arrivals
-        self.thinks = isinstance(arrivals, ClosedShard)
+        self.think_s = think_s
         self.warmed_up = self.ended = self.cut_off = self.users = 0
         self.broken = ""
         self._execution = ScenarioExecution(scenario, clock, run_id=run.id, seed=run.seed)

@@ -95,6 +95,7 @@ class FixtureWorkplace:
                 run=self._run,
                 shard=shard,
                 first=first,
+                think_s=plan.think_s.get(scenario.name, (0.0, 0.0)),
             )
 
 

@@ -44,7 +44,7 @@ def _schedule(schedule: Schedule) -> str:
     workers = f"{numbers.count(schedule.workers)} workers"
     match schedule:
         case ClosedSchedule():
-            return f"closed, {workers}, clients {schedule.clients}"
+            return f"closed, {workers}, clients {schedule.clients}{_think(schedule)}"
         case ConstantSchedule():
             kind, rest = "constant", ""
         case PoissonSchedule():
@@ -58,6 +58,12 @@ def _schedule(schedule: Schedule) -> str:
             steps = ", ".join(f"{rate:g}/s for {seconds:g} s" for rate, seconds in schedule.steps)
             kind, rest = "steps", f", {steps}{_seed(schedule)}"
     return f"{kind}, {numbers.per_second(schedule.rate_per_s)}, {workers}{rest}"
+
+
+def _think(schedule: ClosedSchedule) -> str:
+    if schedule.think_s is None:
+        return ""
+    return f", think {' to '.join(f'{each:g} s' for each in dict.fromkeys(schedule.think_s))}"
 
 
 def _seed(schedule: RampSchedule | StepsSchedule) -> str:
