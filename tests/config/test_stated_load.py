@@ -46,5 +46,5 @@ def test_users_of_a_closed_model_may_think_for_a_time_or_between_two():
 def test_what_is_not_a_think_time_or_stands_beside_a_rate_is_refused():
     with pytest.raises(UsageError, match="think '1-3' is not a time: write it as '1s' or '1s to 3s'"):
         stated_load("", 5, "1-3")
-    with pytest.raises(UsageError, match="think '1s' beside rate '50/s': .* leave one out"):
+    with pytest.raises(UsageError, match=r"think '1s' beside rate '50/s': .* leave one out"):
         stated_load("50/s", 5, "1s")
