@@ -1,5 +1,6 @@
 """Requests as locust's event tells them become rows, and what cannot is named."""
 
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -65,10 +66,19 @@ def test_a_failure_is_an_error_of_its_kind_whatever_locust_was_told(stage):
     assert len(samples.response_ms("GET /cart")) == 0
 
 
-@pytest.mark.parametrize("took_ms", [None, -1.0, float("nan"), float("inf")])
-def test_a_request_without_a_time_breaks_the_run(stage, took_ms):
-    stage.asked(took_ms=took_ms)
-    assert "a request 'GET /cart' took" in stage.log.ledger().broken
+@pytest.mark.parametrize("took_ms", [None, "7", timedelta(seconds=1), -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("failure", [None, OSError()])
+def test_a_request_without_a_time_breaks_the_run(stage, took_ms, failure):
+    stage.asked()
+    stage.asked(took_ms=took_ms, failure=failure)
+    assert len(stage.samples()) == 1
+    assert f"a request 'GET /cart' took {took_ms!r} ms" in stage.log.ledger().broken
+
+
+def test_such_a_request_after_the_end_breaks_it_too(stage):
+    stage.log.finish(10.0)
+    stage.asked(took_ms=None)
+    assert "a request 'GET /cart' took None ms" in stage.log.ledger().broken
 
 
 def test_too_many_names_break_the_run_and_the_way_out_is_named(stage):
