@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tailguard.base.errors import UsageError
-from tailguard.config.option import did_you_mean
+from tailguard.config.option import did_you_mean, split_list
 
 PREFIX = "TAILGUARD_"
+# A scenario's limits in one text, with commas between them, or in a list; in a file they are mostly a table.
+_LIMITS = re.compile(r"scenario\.[^.]+\.slo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,35 @@ def file_layer(path: Path, table: Mapping[str, Any], text: str, prefix: str = ""
     """Return the layer of a table of a configuration file, which stands there below `prefix`; each key has its line."""
     values = dict(flatten(table))
     return Layer(str(path), values, {name: f"{path}, line {line_of(text, prefix + name)}" for name in values})
+
+
+def with_limits_apart(layer: Layer) -> Layer:
+    """Return the layer with a key for each limit of a scenario, such as `scenario.checkout.slo.pay p99`.
+
+    So each limit takes the place of the same one in an earlier layer. Raises UsageError for one that is stated twice.
+    """
+    values: dict[str, Any] = {}
+    sources = dict(layer.sources)
+    for name, value in layer.values.items():
+        if not _LIMITS.fullmatch(name):
+            values[name] = value
+            continue
+        for text in split_list(value) if isinstance(value, str) else value:
+            left, bound = limit_apart(str(text))
+            key = f"{name}.{left}"
+            if values.setdefault(key, bound) != bound:
+                raise UsageError(
+                    f"{layer.source_of(name)}: {name} states {left} {values[key]}, and {left} {bound}: leave one out"
+                )
+            sources[key] = layer.source_of(name)
+    return replace(layer, values=values, sources=sources)
+
+
+def limit_apart(text: str) -> tuple[str, str]:
+    """Return what a limit limits, and the limit: ("pay p99", "<= 900ms"), without one ("pay p99", "")."""
+    at = re.search(r"[<>≤≥]", re.sub(r"\[[^\]]*\]", lambda found: " " * len(found[0]), text))
+    left, bound = (text[: at.start()], text[at.start() :]) if at else (text, "")
+    return " ".join(left.split()), bound.strip()
 
 
 def environment_layer(environ: Mapping[str, str], reserved: Sequence[str], known: Sequence[str]) -> Layer:
@@ -73,7 +104,9 @@ def line_of(text: str, name: str) -> int:
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*\[([^\[\]]+)\]", line):
             table = _bare(header[1]) + "."
-        elif (key := re.match(r"\s*([^#=]+?)\s*=", line)) and table + _bare(key[1]) == name:
+        elif (key := re.match(r"""\s*("[^"]*"|'[^']*'|[^#=]+?)\s*=""", line)) and table + _bare(
+            key[1]
+        ) == name:
             return number
     return 1
 

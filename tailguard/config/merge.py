@@ -15,7 +15,14 @@ from typing import Any, TypeVar
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.toml_file import read_toml
 from tailguard.base.secrets import remember
-from tailguard.config.layers import Layer, environment_layer, file_layer, flatten, set_layer
+from tailguard.config.layers import (
+    Layer,
+    environment_layer,
+    file_layer,
+    flatten,
+    set_layer,
+    with_limits_apart,
+)
 from tailguard.config.option import Option, did_you_mean, split_list
 from tailguard.config.suite_table import FILE_NAME, SuiteTable, find_file, read_table, suite_in
 from tailguard.config.tables import LoadOptions, Options
@@ -39,6 +46,15 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedLimit:
+    """A limit of a scenario such as "pay p99 <= 900ms", with the place that it came from, as a `Setting` has it."""
+
+    text: str
+    source: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
 class Merge:
     """What a configuration is merged of, kept until the suite's scenarios say what they state themselves.
 
@@ -53,7 +69,9 @@ class Merge:
     def settings(self, stated: Layer | None = None, scenarios: Sequence[str] = ()) -> dict[str, Setting]:
         """Return the merged values; what scenarios state lies above the defaults and below all else."""
         layers = [self.layers[0], *([stated] if stated else []), *self.layers[1:]]
-        return _merged(layers, _schema(self.keys, {*_slugs(layers), *scenarios}))
+        schema = _schema(self.keys, {*_slugs(layers), *scenarios})
+        limits = {name: Option(name, "") for layer in layers for name in layer.values if _is_limit(name)}
+        return _merged(layers, schema | limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +130,21 @@ class Config(Options):
         own = _filled(LoadOptions, self.settings, f"scenario.{base_name(slug)}.", "load.")
         return LoadOptions(**own)
 
+    def limits_of(self, slug: str) -> "list[StatedLimit]":
+        """Return the limits of [scenario.<slug>.slo], in the order of the places that state them."""
+        prefix = f"scenario.{base_name(slug)}.slo."
+        found = [
+            StatedLimit(f"{name.removeprefix(prefix)} {each.value}", each.source, each.rank)
+            for name, each in self.settings.items()
+            if name.startswith(prefix)
+        ]
+        return sorted(found, key=lambda limit: limit.rank)
+
     def frozen(self) -> dict[str, Any]:
         """Return all values as nested tables, secrets masked: what a run keeps."""
         tables: dict[str, Any] = {}
         for name, setting in self.settings.items():
-            *path, last = name.split(".")
+            *path, last = name.split(".", 3 if _is_limit(name) else -1)
             table = tables
             for part in path:
                 table = table.setdefault(part, {})
@@ -183,8 +211,9 @@ def load_config(
     given = Layer("flag", {key: value for key, value in (flags or {}).items() if value is not None})
     late = [given, set_layer(sets)]
     named = {*_slugs([*early, *late]), *_slugs_of_variables(environ)}
-    environment = environment_layer(environ, keys["environment"]["reserved"], list(_schema(keys, named)))
-    merge = Merge(keys, (*early, environment, *late))
+    known = [*_schema(keys, named), *(f"scenario.{slug}.slo" for slug in sorted(named))]
+    environment = environment_layer(environ, keys["environment"]["reserved"], known)
+    merge = Merge(keys, tuple(map(with_limits_apart, (*early, environment, *late))))
     return Config.of(name, merge.settings(), suite, merge)
 
 
@@ -250,6 +279,11 @@ def _slug(name: str) -> str:
     """Return the scenario that a key such as `scenario.checkout.workers` is of, "" for any other."""
     table, _, rest = name.partition(".")
     return rest.partition(".")[0] if table == "scenario" and "." in rest else ""
+
+
+def _is_limit(name: str) -> bool:
+    """Whether a key is a limit of a scenario, such as `scenario.checkout.slo.pay p99`."""
+    return name.startswith("scenario.") and name.split(".", 3)[2:3] == ["slo"] and name.count(".") > 2  # noqa: PLR2004
 
 
 def _schema(shipped: Mapping[str, Any], slugs: set[str]) -> dict[str, Option]:

@@ -5,26 +5,31 @@ They are put into the tables of an objectives file, so that all are read, checke
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from tailguard.base.errors import UsageError
+from tailguard.config.merge import Config, base_name
 from tailguard.config.option import did_you_mean
 from tailguard.judge.checked_table import saying_where
 from tailguard.judge.objective import parse_limit
 from tailguard.record.part import Json
 from tailguard.suite.limits import Limits
+from tailguard.suite.params import case_in, slo_of
 
 # The steps that each scenario declares, in order; none if they are found while it runs.
 Known = Mapping[str, Sequence[str]]
 Tables = dict[str, dict[str, Json]]
 
 FLAG = "--objective"
+_LAST = 1 << 30  # the rank of a flag: it comes after all layers of the configuration
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """One limit of a scenario: step ("" for its first), key and bound as in an objectives file; `place` states it.
 
-    `is_refusal`: the key is a refusal, and the bound its share.
+    `is_refusal`: the key is a refusal, and the bound its share. Of one that is stated twice, that of the higher `rank`
+    holds: 0 is a scenario itself and the objectives file.
     """
 
     scenario: str
@@ -33,6 +38,7 @@ class Limit:
     bound: str
     place: str
     is_refusal: bool = False
+    rank: int = 0
 
 
 def limits_beside(stated: Mapping[str, Limits]) -> Iterator[Limit]:
@@ -45,6 +51,17 @@ def limits_beside(stated: Mapping[str, Limits]) -> Iterator[Limit]:
             yield Limit(scenario, "", refusal, share, place, is_refusal=True)
 
 
+def limits_configured(config: Config, known: Known) -> Iterator[Limit]:
+    """Yield the limits of the tables [scenario.NAME.slo], the earliest place first. Raises as `limits_beside` does."""
+    for scenario in known:
+        for rank, same in groupby(config.limits_of(scenario), key=lambda limit: limit.rank):
+            sources = {limit.text: limit.source for limit in same}
+            for limit, text in slo_of(sources, case_in(scenario)).items():
+                with saying_where(sources[text]):
+                    parsed = parse_limit(limit)
+                yield Limit(scenario, *parsed, sources[text], rank=rank)
+
+
 def limits_asked(texts: Iterable[str], known: Known) -> Iterator[Limit]:
     """Yield the limits of a command line: `[SCENARIO:] [STEP] METRIC <= LIMIT`, of the scenarios that are measured.
 
@@ -52,18 +69,18 @@ def limits_asked(texts: Iterable[str], known: Known) -> Iterator[Limit]:
     """
     for text in texts:
         name, key, bound = parse_limit(text)
-        scenario, step = _meant(name, text, known)
-        if step == scenario and key.endswith("_rate"):
-            step = ""  # a rate is the whole scenario's
-        yield Limit(scenario, step, key, bound, f"{FLAG} {text!r}")
+        for scenario, step in _meant(name, text, known):
+            # A rate is the whole scenario's.
+            of_step = "" if step == scenario and key.endswith("_rate") else step
+            yield Limit(scenario, of_step, key, bound, f"{FLAG} {text!r}", rank=_LAST)
 
 
 def put(limits: Iterable[Limit], tables: Tables, known: Known, where: str) -> None:
-    """Put limits into the [scenarios] tables of the file `where`.
+    """Put limits into the [scenarios] tables of the file `where`; they come in the order of their ranks.
 
-    Raises UsageError for one that is stated otherwise, with both places.
+    Raises UsageError for one that is stated otherwise in the same rank, with both places.
     """
-    places: dict[tuple[str, str, str], str] = {}
+    places: dict[tuple[str, str, str], Limit] = {}
     for limit in limits:
         table = tables.setdefault(limit.scenario, {})
         first = table.get("step", next(iter(known.get(limit.scenario, ())), ""))
@@ -75,10 +92,13 @@ def put(limits: Iterable[Limit], tables: Tables, known: Known, where: str) -> No
         elif limit.is_refusal:
             of_step = _inner(table, "refusals")
         at = limit.scenario, step, limit.key
-        if of_step.get(limit.key, limit.bound) != limit.bound:
-            other = f"{places.get(at, where)} {limit.key} {of_step[limit.key]}"
+        earlier = places.get(at)
+        if of_step.get(limit.key, limit.bound) != limit.bound and limit.rank == (
+            earlier.rank if earlier else 0
+        ):
+            other = f"{earlier.place if earlier else where} {limit.key} {of_step[limit.key]}"
             raise UsageError(f"{limit.place} states {limit.key} {limit.bound}, and {other}: leave one out")
-        of_step[limit.key], places[at] = limit.bound, limit.place
+        of_step[limit.key], places[at] = limit.bound, limit
 
 
 def spelt_out(tables: Tables, known: Known, where: str) -> Tables:
@@ -110,16 +130,16 @@ def _without(scenario: str, text: str) -> str:
     return rest if colon and before.strip() == scenario else text
 
 
-def _meant(name: str, text: str, known: Known) -> tuple[str, str]:
-    """Return the scenario and the step that the name of a limit means."""
+def _meant(name: str, text: str, known: Known) -> list[tuple[str, str]]:
+    """Return the scenarios, all cases of one with parameters, and the step that the name of a limit means."""
     before, colon, after = (part.strip() for part in name.partition(":"))
-    if colon and before in known:
-        return before, after
+    if colon and (cases := [each for each in known if before in (each, base_name(each))]):
+        return [(case, after) for case in cases]
     if name in known:  # of steps that are not declared, the one with the scenario's name is meant
-        return name, "" if known[name] else name
+        return [(name, "" if known[name] else name)]
     of_step = [scenario for scenario, steps in known.items() if name in steps]
     if len(of_step) == 1 or len(known) == 1:
-        return (of_step or list(known))[0], name
+        return [((of_step or list(known))[0], name)]
     if name and not of_step and all(known.values()):
         steps = [step for each in known.values() for step in each]
         raise UsageError(f"{FLAG} {text!r}: there is no step {name!r}.{did_you_mean(name, [*steps, *known])}")

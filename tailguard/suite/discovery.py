@@ -15,6 +15,7 @@ from tailguard.config.stated_load import stated_load
 from tailguard.config.suite_table import SuiteTable, require_suite
 from tailguard.suite.fixture import Fixture, fixture_of_rows
 from tailguard.suite.limits import Limits
+from tailguard.suite.params import check_limits
 from tailguard.suite.plan import AnyFixture, Plan, Table, plan_scenario
 from tailguard.suite.root import load_module
 from tailguard.suite.rows import Rows
@@ -100,7 +101,20 @@ def open_suite(config: Config) -> tuple[Config, Suite]:
     asked = [name for each in table.asked for name in suite.asked(each)]
     if not asked and suite.cases(config.scenarios) != config.scenarios:
         asked = suite.cases(config.scenarios)
-    return config.stating(_stated(suite), [*map(base_name, suite.scenarios)], asked), suite
+    config = config.stating(_stated(suite), [*map(base_name, suite.scenarios)], asked)
+    _check_limits(config, suite)
+    return config, suite
+
+
+def _check_limits(config: Config, suite: Suite) -> None:
+    """Raise UsageError for a [scenario.NAME.slo] of a case that there is not."""
+    for name in dict.fromkeys(map(base_name, suite.scenarios)):
+        cases = [suite.scenarios[case].case for case in suite.cases([name])]
+        for limit in config.limits_of(name):
+            try:
+                check_limits([limit.text], cases)
+            except UsageError as error:
+                raise UsageError(f"{limit.source}: {error}") from None
 
 
 def suite_of(scenario: Scenario[...], config: Config) -> tuple[Config, Suite]:

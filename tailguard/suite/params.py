@@ -1,10 +1,11 @@
 """Parameters: one journey with a case for each of their values, `checkout[size=10]`, measured and judged on its own."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from tailguard.base.errors import UsageError
+from tailguard.config.layers import limit_apart
 
 Params = Mapping[str, Sequence[object]]
 Case = Mapping[str, object]
@@ -25,15 +26,22 @@ def label_of(case: Case) -> str:
     return f"[{','.join(f'{name}={value}' for name, value in case.items())}]" if case else ""
 
 
-def slo_of(texts: Sequence[str], case: Case) -> tuple[str, ...]:
-    """Return the limits of a case: those of all, but for what a limit of its own states otherwise."""
-    stated: dict[str, str] = {}
+def case_in(name: str) -> Case:
+    """Return the values in a scenario's name such as "checkout[size=10]", as texts; none without parameters."""
+    found = re.search(r"\[(.*)\]$", name)
+    return dict(_pairs(found[1])) if found else {}
+
+
+def slo_of(texts: Iterable[str], case: Case) -> dict[str, str]:
+    """Return the limits of a case, each with its text: those of all, but for what one of its own states otherwise."""
+    texts = list(texts)
+    stated: dict[str, tuple[str, str]] = {}
     for is_own in (False, True):
         for text in texts:
             pairs, limit = _taken_apart(text)
             if bool(pairs) is is_own and pairs.items() <= _texts(case).items():
-                stated[" ".join(re.split(r"[<>≤≥]", limit, maxsplit=1)[0].split())] = limit
-    return tuple(stated.values())
+                stated[limit_apart(limit)[0]] = limit, text
+    return dict(stated.values())
 
 
 def check_params(params: Params, arguments: Sequence[str], texts: Sequence[str]) -> None:
@@ -52,12 +60,21 @@ def check_params(params: Params, arguments: Sequence[str], texts: Sequence[str])
                 )
         if len({str(value) for value in values}) < len(values):
             raise UsageError(f"params: {name} has one of {values!r} twice")
-    cases = cases_of(params)
+    check_limits(texts, cases_of(params))
+
+
+def check_limits(texts: Sequence[str], cases: Sequence[Case]) -> None:
+    """Raise UsageError for a limit of no case, and for one that is stated twice."""
+    stated: dict[tuple[str, ...], str] = {}
     for text in texts:
-        pairs, _ = _taken_apart(text)
+        pairs, limit = _taken_apart(text)
         if not any(pairs.items() <= _texts(case).items() for case in cases):
-            known = ", ".join(map(label_of, cases)) if params else "no params are stated"
+            known = ", ".join(map(label_of, cases)) if any(cases) else "no params are stated"
             raise UsageError(f"limit {text!r} is of no case; known: {known}")
+        left, bound = limit_apart(limit)
+        other = stated.setdefault((*sorted(map("=".join, pairs.items())), left), text)
+        if limit_apart(_taken_apart(other)[1])[1] != bound:
+            raise UsageError(f"limit {text!r} and limit {other!r}: leave one out")
 
 
 def _taken_apart(text: str) -> tuple[dict[str, str], str]:

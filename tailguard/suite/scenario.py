@@ -77,7 +77,7 @@ class Scenario(Generic[P]):
                 self,
                 name=f"{self.name}{label_of(case)}",
                 title=f"{self.title} {label_of(case)}",
-                slo=slo_of(self.slo, case),
+                slo=tuple(slo_of(self.slo, case)),
                 params={},
                 case=case,
             )

@@ -402,11 +402,20 @@ def test_a_limit_that_is_asked_for_of_nobody_is_refused_with_what_is_missing(no_
     assert said in str(error.value)
 
 
-def test_a_limit_that_is_stated_twice_names_both_places(no_file):
+def test_a_limit_that_is_stated_twice_in_one_place_names_both(no_file):
     with pytest.raises(UsageError) as error:
-        asked("pay p95 <= 9ms", stated={"buy": Limits(("pay p95 <= 8ms",))})
-    told = "--objective 'pay p95 <= 9ms' states p95 <= 9ms, and scenario 'buy' p95 <= 8ms: leave one out"
+        asked("pay p95 <= 9ms", "buy p95 <= 8ms")
+    told = "--objective 'buy p95 <= 8ms' states p95 <= 8ms, and --objective 'pay p95 <= 9ms' p95 <= 9ms: leave one out"
     assert str(error.value) == told
+    with pytest.raises(
+        UsageError, match="scenario 'buy' states p95 <= 8ms, and scenario 'buy' p95 <= 9ms: leave"
+    ):
+        asked(stated={"buy": Limits(("pay p95 <= 9ms", "p95 <= 8ms"))})
+
+
+def test_a_limit_of_a_flag_holds_in_place_of_the_scenarios_own(no_file):
+    found = asked("pay p95 <= 9ms", stated={"buy": Limits(("pay p95 <= 8ms", "p99 <= 1s"))})
+    assert [name for name in found if "buy p" in name] == ["buy p95 <= 9ms", "buy p99 <= 1s"]
 
 
 def test_a_scenarios_own_limit_may_begin_with_its_name(no_file):

@@ -145,6 +145,11 @@ def test_all_cases_share_the_load_of_their_scenario(root):
         ({"size": ["a b"]}, [], "has 'a b': a value is a number, or a word"),
         ({"size": [1, "1"]}, [], "twice"),
         ({"size": [1, 2]}, ["[size=3]: pay p95 <= 1s"], r"is of no case; known: \[size=1\], \[size=2\]"),
+        (
+            {"size": [1, 2]},
+            ["pay p95 <= 1s", "pay p95 <= 2s"],
+            "'pay p95 <= 2s' and .*'pay p95 <= 1s': leave one out",
+        ),
         (None, ["[size=3]: pay p95 <= 1s"], "is of no case; known: no params are stated"),
     ],
 )

@@ -18,7 +18,7 @@ from tailguard.judge.objectives import (
     parse_objectives,
     read_document,
 )
-from tailguard.judge.stated import Known, limits_asked, limits_beside, put
+from tailguard.judge.stated import Known, limits_asked, limits_beside, limits_configured, put
 from tailguard.record.migration import WaitLimits
 from tailguard.record.objective import Margins, Objectives
 from tailguard.record.part import Json
@@ -36,8 +36,8 @@ def configured_objectives(
 ) -> Objectives:
     """Return the objectives of a run: the file, scenarios, dependence and confidence that its configuration names.
 
-    Beside those of the file are the limits that scenarios state themselves, and those `asked` for on the command line.
-    Without a file each scenario has its error rate.
+    Beside those of the file are the limits that scenarios state themselves; over both lie those of the configuration,
+    and those `asked` for on the command line. Without a file each scenario has its error rate.
     """
     slugs = config.scenarios or list(known or ())
     document, source = _WITHOUT_FILE, ""
@@ -46,7 +46,7 @@ def configured_objectives(
         document, source = read_document(file, known), str(file)
     tables = subtables(document, "scenarios", source)
     of_run = {slug: (known or {}).get(slug, ()) for slug in slugs}
-    limits = [*limits_beside(stated or {}), *limits_asked(asked, of_run)]
+    limits = [*limits_beside(stated or {}), *limits_configured(config, of_run), *limits_asked(asked, of_run)]
     put(limits, tables, known or {}, source)
     found = only(parse_objectives({**document, "scenarios": {**tables}}, source, known), slugs)
     named = {limit.scenario for limit in limits if not limit.is_refusal}
@@ -59,13 +59,13 @@ def configured_objectives(
 
 
 def stated_objectives(config: Config, scenario: str, steps: Sequence[str], limits: Limits) -> Objectives:
-    """Return the limits that one scenario states, as a question of its own: no file is asked.
+    """Return the limits that one scenario states or the configuration has for it, as a question of its own.
 
     Raises UsageError for one that does not parse, or of an unknown step.
     """
     known = {scenario: steps}
     tables = subtables(_WITHOUT_FILE, "scenarios", "")
-    put(limits_beside({scenario: limits}), tables, known, "another one")
+    put([*limits_beside({scenario: limits}), *limits_configured(config, known)], tables, known, "another one")
     found = parse_objectives({**_WITHOUT_FILE, "scenarios": {**tables}}, "", known)
     return assuming(
         replace(found, together="scenario"),
