@@ -17,6 +17,7 @@ from tailguard.compare.verdicts import verdicts_of
 from tailguard.config.merge import Config, load_config
 from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.migrations.migration import configured_folder, load_migrations
+from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pytest_plugin import InconclusiveError, option
 from tailguard.pytest_plugin.messages import (
     MigrationAnswer,
@@ -29,7 +30,7 @@ from tailguard.record.objective import Objectives
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.record.verdict import ObjectiveVerdict
-from tailguard.suite.discovery import Suite, open_suite
+from tailguard.suite.discovery import Suite
 
 __all__ = [
     "answer",

@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from types import TracebackType
 from typing import Self
 
 import uvicorn
@@ -96,5 +97,7 @@ class WebServer:
         self.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()

@@ -4,10 +4,10 @@
 _EXTRAS = {
     **dict.fromkeys(("altair", "vl_convert"), "report"),
     **dict.fromkeys(("boto3", "botocore", "moto"), "s3"),
-    "picows": "websocket",
+    **dict.fromkeys(("picows", "websockets"), "websocket"),
     **dict.fromkeys(("gevent", "locust"), "locust"),
     **dict.fromkeys(("httptools", "jsonschema", "jwt", "prometheus_client"), "example"),
-    **dict.fromkeys(("starlette", "urllib3", "uvicorn", "websockets"), "example"),
+    **dict.fromkeys(("starlette", "urllib3", "uvicorn"), "example"),
 }
 
 

@@ -42,7 +42,7 @@ def show(
     """
     merged = load_config(profile, file=file, sets=sets)
     if merged.suite:
-        from tailguard.suite.discovery import open_suite
+        from tailguard.pipeline.opened_suite import open_suite
 
         merged, _ = open_suite(merged)
     say(*(_as_json(merged).split("\n") if as_json else _as_table(merged, explain=explain)))

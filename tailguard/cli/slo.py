@@ -92,7 +92,7 @@ def slo_suggest(runs: Sequence[str], headroom: float) -> None:
 def known_objectives(config: Config) -> "tuple[Config, Objectives]":
     """Return a configuration with what the scenarios state, and its objectives, checked against them."""
     from tailguard.judge.objectives.configured import configured_objectives
-    from tailguard.suite.discovery import open_suite
+    from tailguard.pipeline.opened_suite import open_suite
 
     config, suite = open_suite(config)
     return config, configured_objectives(config, suite.steps, suite.limits)

@@ -1,4 +1,4 @@
-"""A suite by the files that a command names: `tailguard run perf_search.py`, a folder, a module, one `::scenario`."""
+"""A suite by the files that a command names: `tailguard run perf_search.py`, `shop.toml`, a folder or a module."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,12 +21,26 @@ def asked_suite(names: Sequence[str], config: str | None = None) -> SuiteTable:
             "Give files of scenarios or --config, not both: a file's suite is the one that it lies in."
         )
     paths = [_path_of(name) for name in names]
+    if any(path.suffix == ".toml" for path in paths):
+        return _declaring(names, paths)
     first = paths[0] if paths[0].is_dir() else paths[0].parent
     file = nearest_file(first) or first / FILE_NAME
     suite = suite_in(file if file.is_file() else None) or SuiteTable(file.resolve())
     inside = [_below(path, suite.root) for path in paths]
     asked = tuple(f"{path}{_scenario_of(name)}" for path, name in zip(inside, names, strict=True))
     return replace(suite, scenarios=(*suite.scenarios, *inside), asked=asked)
+
+
+def _declaring(names: Sequence[str], paths: Sequence[Path]) -> SuiteTable:
+    """Return the suite of a TOML file that declares scenarios: it is its own configuration file."""
+    suite = suite_in(paths[0]) if len(set(paths)) == 1 else None
+    if suite is None:
+        raise UsageError(
+            f"{', '.join(names)}: name one TOML file that declares scenarios, [[scenario.NAME.steps]], and no other "
+            "file beside it (docs/reference/target-file.md)."
+        )
+    scenarios = tuple(_scenario_of(name) for name in names)
+    return replace(suite, asked=scenarios if all(scenarios) else ())
 
 
 def _path_of(name: str) -> Path:
@@ -37,8 +51,8 @@ def _path_of(name: str) -> Path:
         if text and path.exists():
             return path.resolve()
     raise UsageError(
-        f"There is no file, folder or module {text!r} in {Path.cwd()}: name a Python file with scenarios, such as "
-        "perf_search.py, or one of them, perf_search.py::search."
+        f"There is no file, folder or module {text!r} in {Path.cwd()}: name a file with scenarios, such as "
+        "perf_search.py or shop.toml, or one of them, perf_search.py::search."
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.toml_file import read_toml
 from tailguard.base.secrets import remember
+from tailguard.config.declared import settings_in
 from tailguard.config.layers import (
     Layer,
     environment_layer,
@@ -30,8 +31,6 @@ from tailguard.config.tables import LoadOptions, Options
 T = TypeVar("T")
 
 SHIPPED = Path(__file__).with_name("profiles.toml")
-# What the suite is made of, and how its target is asked: not values of a run, and read elsewhere.
-OTHERS_TABLES = {"suite", "target"}
 DEFAULT_PROFILE = "smoke"
 
 
@@ -237,7 +236,7 @@ def _own_file(path: Path | None) -> tuple[dict[str, Any], Layer]:
     if path is None:
         return {}, Layer(FILE_NAME, {})
     table, text, prefix = read_table(path)
-    settings = {name: value for name, value in table.items() if name not in {"profile", *OTHERS_TABLES}}
+    settings = settings_in(table)
     profiles = table.get("profile", {})
     if isinstance(profiles, str):  # `profile = "ci"` chooses one, [profile.mine] defines one
         return {"profile": profiles}, file_layer(path, settings, text, prefix)

@@ -8,6 +8,7 @@ from typing import Any  # TOML values, checked here
 
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.toml_file import read_toml
+from tailguard.config.declared import declared_in, named_files
 from tailguard.config.option import did_you_mean
 
 FILE_NAME = "tailguard.toml"
@@ -32,6 +33,7 @@ class SuiteTable:
         objectives, profiles: files, "" for none.
         report: `module:function` of own sections of the report.
         commands: own commands by name, each a `module:attribute`.
+        declares: whether `file` declares scenarios itself, with steps.
         asked: the only files and folders whose scenarios are meant, from the root, each with an optional `::scenario`;
             none: all of `scenarios`.
     """
@@ -43,6 +45,7 @@ class SuiteTable:
     profiles: str = ""
     report: tuple[str, ...] = ()
     commands: Mapping[str, str] = field(default_factory=dict)
+    declares: bool = False
     asked: tuple[str, ...] = ()
 
     @property
@@ -57,11 +60,13 @@ class SuiteTable:
 
     @property
     def files(self) -> list[Path]:
-        """The files of the modules and packages that the suite itself consists of, sorted."""
+        """The files of the modules and packages that the suite itself consists of, and those its file names, sorted."""
         scenarios = [Path(name).as_posix().split("/")[0] for name in self.scenarios]
         named = [*scenarios, *self.fixtures, *self.report, *self.commands.values()]
         tops = dict.fromkeys(name.split(":")[0].split(".")[0] for name in named)
         found = {path for top in tops for path in _code_of(self.root, top)}
+        if self.declares:
+            found.update(named_files(self.root, read_table(self.file)[0]))
         return sorted(path for path in found if path.is_file() and "__pycache__" not in path.parts)
 
 
@@ -106,18 +111,21 @@ def suite_in(path: Path | None) -> SuiteTable | None:
 
     Raises UsageError for an unknown key or a value of another type.
     """
-    table = read_table(path)[0].get("suite") if path is not None else None
-    if path is None or table is None:
+    if path is None:
         return None
+    tables = read_table(path)[0]
+    table, declares = tables.get("suite"), bool(declared_in(tables))
+    if table is None:
+        return SuiteTable(path.resolve(), declares=True) if declares else None
     if not isinstance(table, Mapping):
         raise UsageError(f"{path}: suite must be a table [suite], not {table!r}.")
-    known = {each.name for each in fields(SuiteTable)} - {"file", "asked"}
+    known = {each.name for each in fields(SuiteTable)} - {"file", "declares", "asked"}
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in known:
             raise UsageError(f"{path}: unknown key 'suite.{name}'.{did_you_mean(name, sorted(known))}")
         values[name] = _checked(path, name, value)
-    return SuiteTable(path.resolve(), **values)
+    return SuiteTable(path.resolve(), declares=declares, **values)
 
 
 def require_suite(suite: SuiteTable | None) -> SuiteTable:

@@ -18,21 +18,22 @@ from tailguard.config.merge import Config, load_config
 from tailguard.config.suite_table import SuiteTable, suite_in
 from tailguard.duet.order import MeasuredScenario, Order, PhaseTimes, SideOrder, SideRecord
 from tailguard.duet.plans import explain_queries
-from tailguard.duet.started_server import started
 from tailguard.duet.turns import TurnClient
 from tailguard.engine.measure import Pace, measure
 from tailguard.engine.placement import pinned
 from tailguard.engine.workload import Measurement
+from tailguard.http.started_server import started
+from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.preparation import ALONE, Place, Prepared, prepared
 from tailguard.pipeline.settling import doubts_of_shared
-from tailguard.pipeline.target import platform_of
+from tailguard.pipeline.target import platform_of, served_target
 from tailguard.postgres.database import Database
 from tailguard.record.doubt import SKIPPED_SCENARIO, Doubt
 from tailguard.record.duet import ExplainedQuery
 from tailguard.record.run_json import decode, encode
 from tailguard.record.samples.pack import pack_samples
 from tailguard.record.scenario import ScenarioEnded
-from tailguard.suite.discovery import Suite, open_suite
+from tailguard.suite.discovery import Suite
 from tailguard.suite.invariants import SkippedError
 from tailguard.suite.resolver import BoundScenario
 from tailguard.suite.run import Run, Target
@@ -65,12 +66,13 @@ def perform(order: Order, samples_path: Path) -> SideRecord:
     with ExitStack() as stack:
         held = stack.enter_context(ExitStack())
         held.enter_context(pinned(side.placement))
-        target = stack.enter_context(_target(side))
+        target = stack.enter_context(_target(config, side))
         ready = stack.enter_context(
             prepared(config, suite, order.run_id, side.placement, target, place_of(order))
         )
         _refuse_skipped(ready)
-        check_origin(side)
+        if not target.url:  # else the server is the side's
+            check_origin(side)
         phases.end("prepare")
         measured = _measure(ready, config, order, phases)
         held.close()  # nothing is timed any more: the checks may use every core
@@ -85,7 +87,7 @@ def perform(order: Order, samples_path: Path) -> SideRecord:
     return SideRecord(
         scenarios=entries,
         platform=side.server.label if side.server else side.folder,
-        faults=platform_of(config, ready.run).faults,
+        faults=platform_of(config, ready.run, target).faults,
         doubts=tuple(doubts),
         plans=plans,
         phases=PhaseTimes(**phases.seconds),
@@ -121,15 +123,16 @@ def _suite_of(config: Config, side: SideOrder) -> tuple[Config, Suite]:
 
 
 @contextmanager
-def _target(side: SideOrder) -> Iterator[Target]:
+def _target(config: Config, side: SideOrder) -> Iterator[Target]:
     """Say where the side runs, started if it is a command; nowhere if its code is called here."""
     server = side.server
     if server is None:
-        yield Target("")
+        with served_target(config, side.placement, Path(side.root)) as target:
+            yield target
     elif server.url:
         yield Target(server.url, server.target_file)
     else:
-        with started(server.command, server.health, side.placement) as url:
+        with started(server.command, server.health, side.placement, Path.cwd()) as url:
             yield Target(url, server.target_file)
 
 
@@ -206,7 +209,7 @@ def _entry(
         if not why:
             invariants = scenario.check(measurement.samples, within_s)
     except SkippedError as skipped:
-        invariants, why = list(skipped.found), str(skipped)
+        why = str(skipped)
     doubts += doubts_of_shared(scenario)
     if why:
         doubts.append(unchecked(scenario.name, why))

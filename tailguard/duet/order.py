@@ -37,8 +37,8 @@ class SideOrder(Part, frozen=True, kw_only=True):
 
     `settings` has every value of the configuration by its dotted key, `config_file` describes the suite and lies
     beside it; `scenarios` are the suite's files and folders, as that file may be silent of them, or not there. `folder`
-    has the side's code, "" if the side is a server; `project` is the folder that the suite was copied from: nothing may
-    be loaded from there.
+    has the side's code, "" if the side is a server, and `root` what is the suite's folder there; `project` is the
+    folder that the suite was copied from: nothing may be loaded from there.
     """
 
     profile: str
@@ -47,6 +47,7 @@ class SideOrder(Part, frozen=True, kw_only=True):
     scenarios: tuple[str, ...]
     placement: Placement
     folder: str = ""
+    root: str = ""
     project: str = ""
     server: ServerOrder | None = None
 

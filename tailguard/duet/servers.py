@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import secrets
-import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ from tailguard.duet.blocks import Side
 from tailguard.duet.order import ServerOrder, SideOrder, settings_of
 from tailguard.duet.shared_servers import SIDES, SharedServers
 from tailguard.duet.side_spec import SideSpec
-from tailguard.duet.started_server import ask
 from tailguard.http.connections import check_address
+from tailguard.http.started_server import ask, words_of
 from tailguard.http.tls import read_tls
 from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.duet import SideName
@@ -147,20 +146,6 @@ def check_servers(sides: Mapping[SideName, SideSpec]) -> None:
         _check_side(name, side)
     if sides["baseline"].url and sides["baseline"].url.rstrip("/") == sides["candidate"].url.rstrip("/"):
         raise UsageError(f"Both sides are the same server, {sides['baseline'].url}: start one for each side.")
-
-
-def words_of(command: str) -> list[str]:
-    """Return a command's words. Raises UsageError if it cannot be read or has no {port}."""
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise UsageError(f"The command {command!r} cannot be read: {error}") from None
-    if not any("{port}" in word for word in words):
-        raise UsageError(
-            f"The command {command!r} does not say where its port goes: write {{port}} there, as in "
-            "'tailguard serve --port {port}'"
-        )
-    return words
 
 
 def _check_side(name: str, side: SideSpec) -> None:

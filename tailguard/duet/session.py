@@ -32,6 +32,7 @@ from tailguard.duet.sides import CodeSide, open_sides
 from tailguard.judge.objectives.configured import configured_margins
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.finish import finish
+from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.preparation import loads_of
 from tailguard.pipeline.target import placement_of
 from tailguard.record.duet import Budget, Quality, SideName
@@ -41,7 +42,6 @@ from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.record.samples import Samples
 from tailguard.record.verdict import ChangeVerdict
-from tailguard.suite.discovery import open_suite
 
 log = logging.getLogger(__name__)
 

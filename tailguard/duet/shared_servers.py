@@ -11,6 +11,7 @@ from psycopg.conninfo import make_conninfo
 
 from tailguard.config.merge import Config
 from tailguard.pipeline.built_ins import built_ins
+from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.parts import Parts
 from tailguard.postgres import schema as schemas
 from tailguard.postgres.database import check
@@ -21,7 +22,7 @@ from tailguard.record.duet import SideName
 from tailguard.record.environment import Placement, PostgresServer, PostgresSource
 from tailguard.record.environment import S3Server as S3Record
 from tailguard.s3.address import S3Server, s3_record
-from tailguard.suite.discovery import open_suite, plans_of
+from tailguard.suite.discovery import plans_of
 from tailguard.suite.plan import walk
 from tailguard.suite.run import Run, Shard, Target
 

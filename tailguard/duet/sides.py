@@ -81,6 +81,7 @@ class CodeSide:
                 scenarios=self.instrument.scenarios,
                 placement=placement,
                 folder=str(self.source.folder),
+                root=str(self.source.folder / self.instrument.below),
                 project=str(self.instrument.project),
             ),
         )

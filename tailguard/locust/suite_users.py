@@ -9,7 +9,7 @@ from tailguard.config.suite_table import find_file, require_suite, suite_in
 from tailguard.locust.bridge import install
 from tailguard.locust.journey_user import JourneyUser, user_class
 from tailguard.locust.master.load_test import LoadTest
-from tailguard.suite.discovery import discover
+from tailguard.pipeline.opened_suite import suite_at
 
 
 def user_classes(file: str, without: Collection[str]) -> dict[str, type[JourneyUser]]:
@@ -19,7 +19,7 @@ def user_classes(file: str, without: Collection[str]) -> dict[str, type[JourneyU
     """
     folder = Path(file).resolve().parent
     table = require_suite(suite_in(find_file()))
-    suite = discover(table.root, table.scenarios, table.fixtures)
+    suite = suite_at(table)
     without = suite.cases(without)
     for name in without:
         if name not in suite.scenarios:

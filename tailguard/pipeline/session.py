@@ -18,12 +18,12 @@ from tailguard.judge.stopping_rule import StoppingRule
 from tailguard.judge.suggest import suggest
 from tailguard.pipeline.finish import finish
 from tailguard.pipeline.loads import most_per_s
+from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.progress import Progress as Lines
 from tailguard.pipeline.suite_run import Watch, run_suite
 from tailguard.record.objective import Objectives
 from tailguard.record.run_record import RunRecord
 from tailguard.record.scenario import ScenarioEnded
-from tailguard.suite.discovery import open_suite
 
 log = logging.getLogger(__name__)
 

@@ -19,16 +19,16 @@ from tailguard.pipeline.chaos import chaos_of, faults_on
 from tailguard.pipeline.database_loss_monitor import DatabaseLossMonitor
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.migrations import check_live_rows, prove_migrations
+from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.preparation import Prepared, prepared
 from tailguard.pipeline.settling import settle
-from tailguard.pipeline.target import placement_of, platform_of, target_of
+from tailguard.pipeline.target import placement_of, platform_of, served_target
 from tailguard.postgres.attribution import Attribution, attributed
 from tailguard.record.files import check_writable
 from tailguard.record.objective import Objectives
 from tailguard.record.run import Run, new_id
 from tailguard.record.run_record import Ended
 from tailguard.record.scenario import ScenarioEnded
-from tailguard.suite.discovery import open_suite
 from tailguard.trust.doubts import find_doubts
 from tailguard.trust.suite_doubts import HELD_LOOP, doubts_of_notes
 
@@ -57,9 +57,12 @@ def run_suite(
     check_live_rows(config)
     check_writable(Path(config.runs_dir))
     config, suite = open_suite(config)
-    target, identity = target_of(config), new_id()
-    placement = placement_of(config)
-    with pinned(placement), prepared(config, suite, identity, placement, target) as ready:
+    identity, placement = new_id(), placement_of(config)
+    with (
+        pinned(placement),
+        served_target(config, placement) as target,
+        prepared(config, suite, identity, placement, target) as ready,
+    ):
         run = Run.start(
             config,
             environment=describe_environment(
@@ -67,7 +70,7 @@ def run_suite(
             ),
             command=command,
             identity=identity,
-            platform=platform_of(config, ready.run),
+            platform=platform_of(config, ready.run, target),
             objectives=objectives,
         )
         SuiteRun(config, watch or Watch(), run, ready).perform()

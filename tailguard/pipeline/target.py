@@ -1,11 +1,15 @@
 """What a run measures: a service of yours that runs already, or what the suite starts itself."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from tailguard.base.secrets import mask
 from tailguard.config.merge import Config
 from tailguard.engine.placement import choose_placement
 from tailguard.http.connections import check_address
+from tailguard.http.started_server import command_in, started
 from tailguard.record.environment import Placement
 from tailguard.record.run_record import Platform
 from tailguard.suite.run import Run, Target
@@ -24,6 +28,22 @@ def target_of(config: Config, where: str = "target.url (--target)") -> Target:
     return Target(url, str(config.suite.file) if config.suite else "")
 
 
+@contextmanager
+def served_target(config: Config, placement: Placement, folder: Path | None = None) -> Iterator[Target]:
+    """Yield the target; the command of its file serves it, in `folder` or that of the file, if it runs nowhere.
+
+    Raises UsageError for an address or a command that cannot be, TailguardError if the server does not start.
+    """
+    target, file = target_of(config), config.suite.existing_file if config.suite else None
+    command = None if target.url or file is None else command_in(file)
+    if command is None or file is None:
+        yield target
+        return
+    log.info("starting %s", Path(command.words[0]).name)
+    with started(command.words, command.ready, placement, folder or file.resolve().parent) as url:
+        yield Target(url, str(file))
+
+
 def placement_of(config: Config, *platforms: str) -> Placement:
     """Return on which cores generator and servers run, and say so if a platform of the user's is pinned to none.
 
@@ -37,9 +57,9 @@ def placement_of(config: Config, *platforms: str) -> Placement:
     return placement
 
 
-def platform_of(config: Config, run: Run) -> Platform:
+def platform_of(config: Config, run: Run, target: Target) -> Platform:
     """Return what the record says of the platform; what it was given to fail is what a fixture noted as "faults"."""
     noted = run.notes.get("faults", ())
     faults = tuple(str(each) for each in noted) if isinstance(noted, tuple) else ()
-    adapter = HTTP if config.target.url and config.platform == IN_PROCESS else config.platform
+    adapter = HTTP if target.url and config.platform == IN_PROCESS else config.platform
     return Platform(adapter=adapter, faults=faults, host=mask(config.target.url))

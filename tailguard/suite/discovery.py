@@ -12,7 +12,7 @@ from tailguard.config.layers import Layer
 from tailguard.config.merge import Config, base_name
 from tailguard.config.option import OptionValue, did_you_mean
 from tailguard.config.stated_load import stated_load
-from tailguard.config.suite_table import SuiteTable, require_suite
+from tailguard.config.suite_table import SuiteTable
 from tailguard.suite.fixture import Fixture, fixture_of_rows
 from tailguard.suite.limits import Limits
 from tailguard.suite.params import check_limits
@@ -29,6 +29,15 @@ ASYNC_USERS = 64
 
 # Files of a suite's folder that are read by somebody else.
 NOT_SCENARIOS = ("_", "test_", "conftest", "locust_")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The scenarios of one file, and the fixtures that they see first; `module` is what the file is called."""
+
+    module: str
+    scenarios: Sequence[Scenario[...]]
+    fixtures: Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +100,7 @@ class Suite:
         return ChainMap(*map(dict, (self.of_module.get(scenario.module, {}), self.shared, built_ins)))
 
 
-def open_suite(config: Config) -> tuple[Config, Suite]:
-    """Return the suite that a configuration names, and the configuration with what its scenarios state themselves.
-
-    Raises UsageError if there is none, for a [scenario.NAME] of none, or as `discover` does.
-    """
-    table = require_suite(config.suite)
-    suite = discover(table.root, table.scenarios, table.fixtures)
-    asked = [name for each in table.asked for name in suite.asked(each)]
-    if not asked and suite.cases(config.scenarios) != config.scenarios:
-        asked = suite.cases(config.scenarios)
-    config = config.stating(_stated(suite), [*map(base_name, suite.scenarios)], asked)
-    _check_limits(config, suite)
-    return config, suite
-
-
-def _check_limits(config: Config, suite: Suite) -> None:
+def check_limits_of(config: Config, suite: Suite) -> None:
     """Raise UsageError for a [scenario.NAME.slo] of a case that there is not."""
     for name in dict.fromkeys(map(base_name, suite.scenarios)):
         cases = [suite.scenarios[case].case for case in suite.cases([name])]
@@ -127,7 +121,7 @@ def suite_of(scenario: Scenario[...], config: Config) -> tuple[Config, Suite]:
     cases = {each.name: each for each in scenario.cases}
     suite = Suite(cases, _shared(config.suite), {scenario.module: _fixtures_in(own)})
     with_tables = {key.split(".")[1] for key in config.settings if key.startswith("scenario.")}
-    return config.stating(_stated(suite), [scenario.name, *sorted(with_tables)], [scenario.name]), suite
+    return config.stating(stated_by(suite), [scenario.name, *sorted(with_tables)], [scenario.name]), suite
 
 
 def _shared(table: SuiteTable | None) -> Table:
@@ -140,7 +134,8 @@ def _fixtures_of(root: Path, modules: Sequence[str]) -> dict[str, AnyFixture]:
     }
 
 
-def _stated(suite: Suite) -> Layer:
+def stated_by(suite: Suite) -> Layer:
+    """Return what the scenarios of a suite state of their load."""
     values: dict[str, OptionValue] = {}
     sources: dict[str, str] = {}
     for scenario in suite.scenarios.values():
@@ -160,13 +155,16 @@ def plans_of(config: Config, suite: Suite, built_ins: Table) -> list[Plan]:
     return [plan_scenario(each, suite.table(each, built_ins)) for each in chosen]
 
 
-def discover(root: Path, paths: Sequence[str | Path], fixtures: Sequence[str] = ()) -> Suite:
+def discover(
+    root: Path, paths: Sequence[str | Path], fixtures: Sequence[str] = (), others: Sequence[Part] = ()
+) -> Suite:
     """Import the files, and the scenario files of the folders; `root` goes first on `sys.path`.
 
     Args:
         root: what modules are named from.
         paths: files and folders; relative ones from `root`.
         fixtures: dotted names of the modules whose fixtures all files see.
+        others: scenarios that stand in no Python file.
 
     Raises:
         UsageError: a path that is not there, a file that cannot be imported, a scenario that is there twice.
@@ -174,10 +172,10 @@ def discover(root: Path, paths: Sequence[str | Path], fixtures: Sequence[str] = 
     shared = _fixtures_of(root, fixtures)
     scenarios: dict[str, Scenario[...]] = {}
     of_module = {}
-    for file in dict.fromkeys(file for path in paths for file in _files(root / path)):
-        module = load_module(root, _dotted(file, root), file)
-        of_module[module.__name__] = _fixtures_in(module)
-        for found in (case for each in _made_in(module, Scenario).values() for case in each.cases):
+    files = dict.fromkeys(file for path in paths for file in _files(root / path))
+    for part in (*(_part_of(load_module(root, _dotted(file, root), file)) for file in files), *others):
+        of_module[part.module] = part.fixtures
+        for found in (case for each in part.scenarios for case in each.cases):
             if other := scenarios.get(found.name):
                 raise UsageError(
                     f"Scenario {found.name!r} is defined twice: {other.place} and {found.place}. Rename one."
@@ -187,6 +185,10 @@ def discover(root: Path, paths: Sequence[str | Path], fixtures: Sequence[str] = 
         looked = ", ".join(short(root / path) for path in paths)
         raise UsageError(f"There is no scenario in {looked}: decorate a function with tailguard.scenario.")
     return Suite(scenarios, shared, of_module)
+
+
+def _part_of(module: ModuleType) -> Part:
+    return Part(module.__name__, tuple(_made_in(module, Scenario).values()), _fixtures_in(module))
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -16,9 +16,12 @@ JOINING_NS = 250_000_000
 
 
 def at_path(frame: Any, path: str) -> Any:
-    """Return the value at a dotted path of what was decoded from JSON, None if it is missing."""
+    """Return the value at a dotted path of what was decoded from JSON, `items.0.id`; None if it is missing."""
     for name in path.split("."):
-        frame = frame.get(name) if isinstance(frame, dict) else None
+        if isinstance(frame, list) and name.isdecimal() and int(name) < len(frame):
+            frame = frame[int(name)]
+        else:
+            frame = frame.get(name) if isinstance(frame, dict) else None
     return frame
 
 

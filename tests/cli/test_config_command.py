@@ -9,7 +9,7 @@ import pytest
 
 from tailguard.cli.main import run_cli
 from tailguard.config.merge import load_config
-from tailguard.suite.discovery import open_suite
+from tailguard.pipeline.opened_suite import open_suite
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,8 @@ from tailguard.config.merge import load_config
 from tailguard.engine.measure import measure
 from tailguard.engine.schedule import Closed
 from tailguard.engine.workload import Load, Workload
-from tailguard.suite.discovery import open_suite, plans_of
+from tailguard.pipeline.opened_suite import open_suite
+from tailguard.suite.discovery import plans_of
 from tailguard.suite.resolver import Resolver
 
 HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to"

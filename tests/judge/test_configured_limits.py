@@ -9,7 +9,7 @@ from tailguard.base.errors import UsageError
 from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
 from tailguard.judge.objectives.configured import configured_objectives
-from tailguard.suite.discovery import open_suite
+from tailguard.pipeline.opened_suite import open_suite
 
 SHOP = """
     import tailguard as tg

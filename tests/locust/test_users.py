@@ -45,7 +45,7 @@ def test_locust_lists_one_user_for_each_scenario_that_http_can_play():
 def test_in_process_the_scenarios_load_without_locust_and_have_no_users():
     code = (
         "import sys; from tailguard.config.merge import load_config;"
-        "from tailguard.suite.discovery import open_suite; open_suite(load_config());"
+        "from tailguard.pipeline.opened_suite import open_suite; open_suite(load_config());"
         "import scenarios.locust_users as u; print(sorted(n for n in vars(u) if n.endswith('User')));"
         "print({'locust', 'gevent'} & set(sys.modules))"
     )

@@ -13,6 +13,10 @@ def config(url: str = "", platform: str | None = None) -> Config:
     return load_config(flags={"target.url": url, "platform": platform}, environ={})
 
 
+def platform(configured: Config, run: Run) -> Platform:
+    return platform_of(configured, run, target_of(configured))
+
+
 def test_without_an_address_there_is_no_target() -> None:
     assert target_of(config()) == Target("")
 
@@ -59,14 +63,14 @@ def test_a_platform_that_runs_in_the_generators_process_is_pinned_to_no_core_and
 
 def test_the_record_says_how_the_platform_was_reached_and_what_was_made_to_fail_in_it() -> None:
     run = Run("r1", 1)
-    assert platform_of(config(), run) == Platform(adapter="in-process")
-    assert platform_of(config("http://shop"), run) == Platform(adapter="http", host="http://shop")
-    assert platform_of(config("http://shop", "acme:Shop"), run).adapter == "acme:Shop"
+    assert platform(config(), run) == Platform(adapter="in-process")
+    assert platform(config("http://shop"), run) == Platform(adapter="http", host="http://shop")
+    assert platform(config("http://shop", "acme:Shop"), run).adapter == "acme:Shop"
     run.note("faults", ("capacity",))
-    assert platform_of(config(), run).faults == ("capacity",)
+    assert platform(config(), run).faults == ("capacity",)
 
 
 def test_a_password_in_the_address_stays_out_of_the_record() -> None:
     url = "http://guard:hunter22@shop"
     assert target_of(config(url)).url == url
-    assert platform_of(config(url), Run("r1", 1)).host == "http://guard:***@shop"
+    assert platform(config(url), Run("r1", 1)).host == "http://guard:***@shop"

@@ -9,7 +9,8 @@ import pytest
 from tailguard.base.errors import UsageError
 from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
-from tailguard.suite.discovery import discover, open_suite
+from tailguard.pipeline.opened_suite import open_suite
+from tailguard.suite.discovery import discover
 from tailguard.suite.fixture import given
 
 SCENARIO = """

@@ -13,7 +13,8 @@ from tailguard.engine.measure import measure
 from tailguard.engine.schedule import Closed
 from tailguard.engine.workload import Load, Workload
 from tailguard.judge.objectives.configured import configured_objectives
-from tailguard.suite.discovery import discover, open_suite
+from tailguard.pipeline.opened_suite import open_suite
+from tailguard.suite.discovery import discover
 from tailguard.suite.plan import plan_scenario
 from tailguard.suite.resolver import Resolver
 

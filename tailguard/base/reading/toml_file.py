@@ -3,11 +3,17 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import Any  # TOML's values, checked by whoever knows the keys
+from typing import TYPE_CHECKING, Any, TypeAlias  # Any: TOML's values, checked by whoever knows the keys
 
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.bare_text import bare, line_at, line_too_deep
 from tailguard.base.reading.regular_file import read_text
+
+if TYPE_CHECKING:
+    from datetime import date, time
+
+# A value of a TOML file; a date may have a time.
+Toml: TypeAlias = "bool | int | float | str | date | time | list[Toml] | dict[str, Toml]"
 
 _DEEPEST = 30
 _MARKS = r"\s=.,#{}\[\]"

@@ -27,11 +27,11 @@ from tailguard.locust.options import add_options, selection
 from tailguard.locust.worker.table import Tell
 from tailguard.locust.worker.workplace import FixtureWorkplace
 from tailguard.pipeline.environment import describe_environment
+from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.target import platform_of
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.suite import run as suite_run
-from tailguard.suite.discovery import open_suite
 
 # On a target that was used before, iterations begin anywhere in so many: what was done there once is not done twice.
 MOST_FIRST_ITERATION = 4_000_000
@@ -77,7 +77,7 @@ class LoadTest:
             run.finish(Ended.BROKE_OFF, str(error))
             raise
         noted = suite_run.Run(run.record.id, config.seed, plan.planned, notes=made.noted())
-        _put_what_is_measured(run, config, noted, made)
+        _put_what_is_measured(run, config, noted, made, plan.target)
         self._newest = LocustRun(
             run=run,
             plan=_completed(plan, run.record.id, made),
@@ -126,9 +126,11 @@ def _completed(plan: Plan, run_id: str, made: Made) -> Plan:
     )
 
 
-def _put_what_is_measured(run: Run, config: Config, noted: suite_run.Run, made: Made) -> None:
+def _put_what_is_measured(
+    run: Run, config: Config, noted: suite_run.Run, made: Made, target: suite_run.Target
+) -> None:
     run.put_environment(made.environment)
-    platform = platform_of(config, noted)
+    platform = platform_of(config, noted, target)
     run.put_platform(msgspec.structs.replace(platform, adapter=f"{platform.adapter}, by locust"))
     run.save()
 

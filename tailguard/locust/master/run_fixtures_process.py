@@ -14,9 +14,10 @@ from tailguard.locust.master.plan import configure
 from tailguard.locust.master.run_fixtures import Failed, Made, Order, Told
 from tailguard.pipeline.built_ins import built_ins
 from tailguard.pipeline.environment import describe_environment
+from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.parts import Parts
 from tailguard.suite.data import to_data
-from tailguard.suite.discovery import open_suite, plans_of
+from tailguard.suite.discovery import plans_of
 from tailguard.suite.invariants import SkippedError
 from tailguard.suite.lifetime import in_time
 from tailguard.suite.resolver import Resolver

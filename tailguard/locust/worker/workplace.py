@@ -20,10 +20,10 @@ from tailguard.locust.worker.receipts import Audience
 from tailguard.locust.worker.scenario_executor import ScenarioExecutor
 from tailguard.locust.worker.table import Tell
 from tailguard.pipeline.built_ins import built_ins
+from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.parts import Parts
 from tailguard.pipeline.preparation import rows_used_once
 from tailguard.record.scenario import Invariant
-from tailguard.suite.discovery import open_suite
 from tailguard.suite.invariants import SkippedError
 from tailguard.suite.plan import plan_scenario
 from tailguard.suite.resolver import BoundScenario, Resolver

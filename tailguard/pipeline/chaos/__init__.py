@@ -11,8 +11,8 @@ from tailguard.faults.orders import Ordered, ordered_faults
 from tailguard.faults.proxy import Fault, FaultProxy
 from tailguard.faults.s3_switches import S3Switches
 from tailguard.judge.recovery import recoveries
+from tailguard.pipeline.chaos.postgres_faults import postgres_injection
 from tailguard.pipeline.parts import Parts
-from tailguard.pipeline.postgres_faults import postgres_injection
 from tailguard.record.chaos import Chaos, Outage
 from tailguard.suite.resolver import BoundScenario
 from tailguard.suite.run import Run

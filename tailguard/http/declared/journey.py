@@ -1,0 +1,127 @@
+"""The journey of a declared scenario: its steps one after the other, each with the values that are known by then."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from msgspec import UNSET
+
+from tailguard.base.errors import UsageError
+from tailguard.engine.iteration import Iteration
+from tailguard.http.declared.answer import Answer, MissingValueError, check, saved
+from tailguard.http.declared.broadcasts import Broadcasts
+from tailguard.http.declared.client import Client
+from tailguard.http.declared.condition import Condition
+from tailguard.http.declared.format import Step
+from tailguard.http.declared.request import RequestStep, quoted
+from tailguard.http.declared.rows import TypedRows
+from tailguard.http.declared.socket import SWITCHING, Socket
+from tailguard.http.template import fill, fill_text, fill_texts
+from tailguard.record.part import Json
+
+
+@dataclass(slots=True)
+class Visit:
+    """One iteration on its way: who sends, what is known, its WebSocket."""
+
+    client: Client
+    broadcasts: Broadcasts | None
+    values: dict[str, Json]
+    lifetime: ExitStack
+    socket: Socket | None = None
+
+    def opened(self) -> Socket:
+        """Return the WebSocket that an earlier step connected."""
+        if self.socket is None:
+            raise MissingValueError(
+                "there is no WebSocket: the step that connects was left out by its `when`"
+            )
+        return self.socket
+
+    def connect(self, url: str, headers: Mapping[str, str], within_s: float) -> None:
+        """Open the WebSocket; it is closed at the end of the iteration."""
+        self.socket = Socket.connect(url, headers, within_s)
+        self.lifetime.callback(self.socket.close)
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedStep:
+    """A step that is ready to be played; `request` if it sends one, else it is the WebSocket's."""
+
+    step: Step
+    condition: Condition
+    request: RequestStep
+    is_request: bool
+
+    def prepare(self, visit: Visit) -> Callable[[], Answer]:
+        """Fill the places, and return the call that is timed. Raises MissingValueError for a place without a value."""
+        try:
+            call = self._sending(visit) if self.is_request else self._on_socket(visit)
+            if not self.step.broadcast:
+                return call
+            assert visit.broadcasts is not None  # a step that broadcasts has an audience
+            key = fill(self.step.broadcast, visit.values)
+            # The step takes the answer out of its Timed.
+            return partial(visit.broadcasts.awaited, call, key, self.step.within_s)  # type: ignore[return-value]  # see above
+        except UsageError as error:
+            raise MissingValueError(f"{self.step.name}: {error}") from None
+
+    def learn(self, answer: Answer, visit: Visit) -> None:
+        """Check the answer, and save what later steps take from it."""
+        check(answer, self.request.expect, visit.values)
+        visit.values.update(saved(answer, self.step.save))
+
+    def _sending(self, visit: Visit) -> Callable[[], Answer]:
+        request = self.request.request(visit.values)
+        return partial(visit.client.send, request, self.request.expect, self.step.refusals, self.step.name)
+
+    def _on_socket(self, visit: Visit) -> Callable[[], Answer]:
+        step, values = self.step, visit.values
+        user = fill_text(self.request.user, values)
+        client, wanted = visit.client, {path: fill(value, values) for path, value in step.await_.items()}
+        in_path = {name: quoted(value) for name, value in values.items()}
+        path = fill_text(step.connect, {**in_path, "token": client.token(user)})
+        headers = {
+            "Origin": client.origin,
+            **client.credential(user).headers,
+            **fill_texts(step.headers, values),
+        }
+        message = UNSET if step.send is UNSET else fill(step.send, values)
+        asked = f"{step.name} ({step.connect or 'WebSocket'})"
+
+        def call() -> Answer:
+            if step.connect:
+                visit.connect(client.socket_url(path), headers, step.within_s)
+            if message is not UNSET:
+                visit.opened().send(message)
+            if wanted:
+                return visit.opened().wait(asked, wanted, step.within_s)
+            return Answer(asked, SWITCHING, {}, b"")
+
+        return call
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """Plays the steps of one scenario. `rows` type the rows that it takes, by name."""
+
+    steps: tuple[PlayedStep, ...]
+    rows: Mapping[str, TypedRows]
+
+    def play(
+        self,
+        it: Iteration,
+        client: Client,
+        broadcasts: Broadcasts | None,
+        taken: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        """Play one iteration; `taken` are its rows. A failed step ends it."""
+        values: dict[str, Json] = {"key": it.key, "number": it.number, "uuid": str(uuid.uuid4())}
+        values.update((name, self.rows[name].of(row)) for name, row in taken.items())
+        with ExitStack() as lifetime:
+            visit = Visit(client, broadcasts, values, lifetime)
+            for each in self.steps:
+                if each.condition.holds(values):
+                    each.learn(it.step(each.step.name, each.prepare(visit)), visit)
