@@ -9,7 +9,6 @@ from pathlib import Path
 import tailguard as tg
 from perf.adapters.choice import HTTP, IN_PROCESS, check_adapter, lacking, of_your_own
 from perf.adapters.opening import called_in_process, over_http, secret_of_target, your_own
-from perf.invariants import Tables
 from perf.mapping.opened import MappedTarget, open_target
 from perf.mapping.pools import check_once
 from perf.mapping.target import load_mapping
@@ -21,7 +20,7 @@ from perf.store import Store
 from reference.faults import Faults
 from reference.seed import Seeded, SeedSize, seed_platform
 from tailguard.http import Exchange
-from tailguard.postgres import Postgres
+from tailguard.postgres import Postgres, Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ def platform(
 
 
 @tg.fixture
-def database(adapter: str, platform: object, postgres: Postgres, run: tg.Run) -> Iterator[Tables]:
+def database(adapter: str, platform: object, postgres: Postgres, run: tg.Run) -> Iterator[Reader]:
     """A connection of the suite's own, for invariants; to the database that an adapter of your own shows."""
     if not postgres.conninfo:
         tg.skip("no DSN says where the target's database is")
@@ -156,5 +155,5 @@ def database(adapter: str, platform: object, postgres: Postgres, run: tg.Run) ->
             run.note("nothing_checked", why)
             tg.skip(why)
         conninfo = platform.database()
-    with closing(Tables(conninfo, run)) as reader:
+    with closing(Reader(conninfo)) as reader:
         yield reader

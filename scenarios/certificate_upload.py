@@ -12,12 +12,12 @@ from pathlib import Path
 import tailguard as tg
 from perf.certificate_pool import Certificates, read_back
 from perf.cutover.fallback import LOST_BY_S3, Fallback, open_fallback, why_none
-from perf.invariants import Tables, count_is
+from perf.invariants import count_is
 from perf.offer import Offer
 from perf.platform import REFUSALS, Certifies, RowId
 from perf.retries import counted
 from perf.store import Store, configured_store
-from tailguard.postgres import Postgres
+from tailguard.postgres import Postgres, Reader
 from tailguard.s3 import S3Server
 
 
@@ -67,7 +67,7 @@ def holds(
     platform: Certifies,
     certificates: Certificates,
     fallback: Fallback | None,
-    database: Tables,
+    database: Reader,
     samples: tg.Samples,
 ) -> Iterator[tg.Invariant]:
     """Every certificate that was acknowledged reads back unchanged, and its row knows its SHA-256."""

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import tailguard as tg
-from perf.invariants import Tables, count_is
+from perf.invariants import count_is
 from perf.offer import Offer
 from perf.platform import REFUSALS, RowId, Transfers
 from perf.retries import counted
+from tailguard.postgres import Reader
 
 CROSSING_EVERY = 4
 REPLAY_EVERY = 50
@@ -80,7 +81,7 @@ def orders(offer: Offer, run: tg.Run) -> Orders:
 
 
 @tg.fixture
-def opening_money(database: Tables) -> object:
+def opening_money(database: Reader) -> object:
     """How much money there is before the first transfer."""
     return database.value(MONEY)
 
@@ -105,7 +106,7 @@ def economy_transfer(
 
 @economy_transfer.invariants
 def holds(
-    database: Tables, orders: Orders, opening_money: object, samples: tg.Samples
+    database: Reader, orders: Orders, opening_money: object, samples: tg.Samples
 ) -> Iterator[tg.Invariant]:
     """Money is conserved, the ledger explains every balance and every answer, and nobody deadlocked."""
     yield tg.expect("money is conserved", opening_money, database.value(MONEY))

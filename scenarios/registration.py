@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import tailguard as tg
-from perf.invariants import Tables, count_is
+from perf.invariants import count_is
 from perf.offer import Offer
 from perf.platform import REFUSALS, Registers, RowId
+from tailguard.postgres import Reader
 
 HOT_EVERY = 10
 FULL_EVERY = 25
@@ -76,7 +77,7 @@ def registration(it: tg.Iteration, platform: Registers, entries: Entries) -> Non
 
 
 @registration.invariants
-def holds(database: Tables, samples: tg.Samples) -> Iterator[tg.Invariant]:
+def holds(database: Reader, samples: tg.Samples) -> Iterator[tg.Invariant]:
     """Capacity, uniqueness, completeness."""
     yield from count_is(
         database,

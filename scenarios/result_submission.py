@@ -9,10 +9,11 @@ every fiftieth arrival sends a stale one on purpose, as a phone with an old page
 from collections.abc import Iterator, Sequence
 
 import tailguard as tg
-from perf.invariants import Tables, count_is
+from perf.invariants import count_is
 from perf.matches import FIRST_VERSION, Matches
 from perf.offer import Offer, Played
 from perf.platform import REFUSALS, SubmitsResults
+from tailguard.postgres import Reader
 
 STALE_EVERY = 50
 
@@ -47,7 +48,7 @@ def result_submission(it: tg.Iteration, platform: SubmitsResults, matches: Match
 
 
 @result_submission.invariants
-def holds(database: Tables, matches: Matches, offer: Offer, samples: tg.Samples) -> Iterator[tg.Invariant]:
+def holds(database: Reader, matches: Matches, offer: Offer, samples: tg.Samples) -> Iterator[tg.Invariant]:
     """One winner of each state change, and every acknowledged one in the audit log."""
     if not offer.audited:
         yield from count_is(

@@ -49,12 +49,15 @@ DOMAIN = re.compile(
 )
 # An alias, `object` and what hides a type count as well.
 UNTYPED = re.compile(r"(?:dict|Mapping|MutableMapping)\[str, (?:Any|object)\]|\bcast\(|total=False")
+SPEAKING = {".py", ".toml", ".j2", ".js", ".css"}
 NAMING_THE_EXAMPLE = {"example.py", "init.py", "suite_table.py"}
 MOST_LINES, MOST_FILES = 300, 16
 
 
 def sources(*tops: str) -> list[str]:
-    return sorted(str(path.relative_to(ROOT)) for top in tops for path in (ROOT / top).rglob("*.py"))
+    found = sorted(str(path.relative_to(ROOT)) for top in tops for path in (ROOT / top).rglob("*.py"))
+    assert found, f"no file is left in {tops}: what is asked of each is asked of none"
+    return found
 
 
 @cache
@@ -78,10 +81,11 @@ def room_of(source: str) -> str:
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_only_from_rooms_below_it(room: str) -> None:
     allowed = {*ROOMS[: ROOMS.index(room) + 1]}
-    for source in sources("tailguard"):
-        if room_of(source) == room:
-            reached = {name.split(".")[1] for name in imports_of(source) if name.startswith("tailguard.")}
-            assert reached <= allowed, f"{source} imports {', '.join(sorted(reached - allowed))}"
+    of_room = [source for source in sources("tailguard") if room_of(source) == room]
+    assert of_room, f"{room} is gone: take it out of ROOMS"
+    for source in of_room:
+        reached = {name.split(".")[1] for name in imports_of(source) if name.startswith("tailguard.")}
+        assert reached <= allowed, f"{source} imports {', '.join(sorted(reached - allowed))}"
 
 
 def test_every_folder_of_the_product_is_a_room() -> None:
@@ -103,12 +107,10 @@ def test_the_platform_knows_neither_the_product_nor_the_suite() -> None:
 
 
 def test_the_product_says_no_word_of_the_suites_domain() -> None:
-    for path in (ROOT / "tailguard").rglob("*"):
-        if (
-            path.is_file()
-            and path.suffix in {".py", ".toml", ".j2", ".js", ".css"}
-            and path.name not in NAMING_THE_EXAMPLE
-        ):
+    texts = [path for path in (ROOT / "tailguard").rglob("*") if path.suffix in SPEAKING]
+    assert {path.suffix for path in texts} == SPEAKING
+    for path in texts:
+        if path.name not in NAMING_THE_EXAMPLE:
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
                 assert not DOMAIN.search(line), f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
 
@@ -165,6 +167,7 @@ def test_a_scenario_file_has_a_name_that_no_library_has() -> None:
 
 def test_scenarios_know_nothing_of_each_other() -> None:
     slugs = {path.stem for path in (ROOT / "scenarios").glob("[a-z]*.py")}
+    assert slugs
     for slug in slugs:
         reached = {
             name.split(".")[1] for name in imports_of(f"scenarios/{slug}.py") if name.startswith("scenarios.")

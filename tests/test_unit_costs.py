@@ -43,25 +43,30 @@ def seeded(module_database: Database) -> Seeded:
 
 
 def test_recording_a_sample(benchmark: BenchmarkFixture) -> None:
-    append = Recorder().append
-    benchmark.pedantic(append, (10**12, 10**12 + 10, 10**12 + 10**6, 0), rounds=200, iterations=1000)
+    recorder = Recorder()
+    row = (10**12, 10**12 + 10, 10**12 + 10**6, 0)
+    benchmark.pedantic(recorder.append, row, rounds=200, iterations=1000)
+    assert len(recorder.samples("costs", ("step",), ("",))) >= 200_000
 
 
 def test_timing_a_step_that_does_nothing(benchmark: BenchmarkFixture) -> None:
     context = IterationContext("costs", 1, "nothing", MonotonicClock(), StepNames(["step"]))
-    iteration = Iteration(context, Recorder(), 0)
+    recorder = Recorder()
+    iteration = Iteration(context, recorder, 0)
 
     def play() -> None:
         iteration.begin(1, 0, 0)
         iteration.step("step", int)
 
     benchmark.pedantic(play, rounds=200, iterations=200)
+    assert not (recorder.samples("nothing", ("step",), ("",)).outcome == ERROR).any()
 
 
 @pytest.mark.parametrize("dependence", ["bursty", "independent"])
 def test_a_whole_decision_over_20000_samples(benchmark: BenchmarkFixture, dependence: Any) -> None:
     exceed = np.random.default_rng(1).random(20_000) < 0.048
-    benchmark.pedantic(judge_stream, (exceed, 0.95), {"dependence": dependence}, rounds=20)
+    found = benchmark.pedantic(judge_stream, (exceed, 0.95), {"dependence": dependence}, rounds=20)
+    assert found.n == 20_000, "a stream that is decided early costs less than a whole one"
 
 
 @pytest.mark.parametrize("name", IN_PROCESS)

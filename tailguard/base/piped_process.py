@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tailguard.base.processes import Watchdog
@@ -44,9 +43,7 @@ class PipedProcess:
         self._input, self._output = self._process.stdin, self._process.stdout
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             with suppress(BrokenPipeError):  # it has ended already
                 self._input.close()

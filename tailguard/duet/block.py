@@ -209,7 +209,7 @@ def _entry(
         if not why:
             invariants = scenario.check(measurement.samples, within_s)
     except SkippedError as skipped:
-        why = str(skipped)
+        invariants, why = list(skipped.found), str(skipped)
     doubts += doubts_of_shared(scenario)
     if why:
         doubts.append(unchecked(scenario.name, why))

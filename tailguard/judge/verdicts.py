@@ -10,7 +10,7 @@ from tailguard.judge.exceedance import exceedances, latencies_ms
 from tailguard.judge.interval import observed_latency, observed_rate
 from tailguard.judge.multiplicity import correct_fails
 from tailguard.judge.sequential import looks
-from tailguard.record.doubt import LATE_GENERATOR, SKIPPED_SCENARIO, Doubt, Grade
+from tailguard.record.doubt import LATE_GENERATOR, SKIPPED_SCENARIO, UNCHECKED, Doubt, Grade
 from tailguard.record.objective import Objective, Objectives, Rule
 from tailguard.record.part import Estimate
 from tailguard.record.run import Run
@@ -23,9 +23,9 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
     """Judge a run on disk by its samples and record; the same run gives the same verdicts everywhere.
 
     INVALID: a scenario or all its samples are missing, the run is incomplete, a doubt is grave, an invariant
-    broke. INCONCLUSIVE: too little was measured, or nothing, as the scenario was skipped. In a run under faults a
-    late generator takes only the latencies away: whether an answer was an error there is the faults' doing, not a
-    matter of milliseconds.
+    broke. INCONCLUSIVE: too little was measured, or nothing, as the scenario was skipped; or invariants were left out.
+    In a run under faults a late generator takes only the latencies away: whether an answer was an error there is the
+    faults' doing, not a matter of milliseconds.
     """
     record = run.record
     samples = run.samples() if record.scenarios else {}
@@ -40,7 +40,12 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
     return tuple(
         _verdict(
             item,
-            _distrusted(_asked(_in_spite(decision, item, record), item, objectives), _reasons(record, item)),
+            _distrusted(
+                _checked(
+                    _asked(_in_spite(decision, item, record), item, objectives), _unchecked(record, item)
+                ),
+                _reasons(record, item),
+            ),
             _observed(item, samples.get(item.scenario), decision),
         )
         for family in objectives.families
@@ -146,6 +151,23 @@ def _asked(decision: Decision, objective: Objective, objectives: Objectives) -> 
     if decision.state in (State.FAIL, State.INVALID) or objective.scenario not in objectives.unasked:
         return decision
     why = f"nothing to judge: no limit is stated for {objective.scenario}; this alone: {decision.why}"
+    return replace(decision, state=State.INCONCLUSIVE, why=why)
+
+
+def _unchecked(record: RunRecord, objective: Objective) -> str:
+    """Return why nobody knows whether the scenario's answers were right; "" if its invariants were checked."""
+    return "; ".join(
+        doubt.measured
+        for doubt in record.doubts
+        if doubt.kind == UNCHECKED and doubt.scenario in {None, objective.scenario}
+    )
+
+
+def _checked(decision: Decision, unchecked: str) -> Decision:
+    """Let nothing pass whose invariants were left out: it may have been fast and wrong."""
+    if decision.state is not State.PASS or not unchecked:
+        return decision
+    why = f"not judged, as invariants were not checked: {unchecked} (the samples alone: {decision.why})"
     return replace(decision, state=State.INCONCLUSIVE, why=why)
 
 

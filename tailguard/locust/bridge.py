@@ -87,6 +87,7 @@ class Bridge:
         self._clock = LoopClock()
         self._withheld = Namespace()
         self._run_time_s: float | None = None  # what --run-time leaves to us
+        self._exit_code = 0
 
     def listen(self) -> None:
         """Take part in whatever locust does in this process. Raises UsageError for a run key that cannot be used."""
@@ -122,6 +123,8 @@ class Bridge:
         # Fired in reverse order: added now, after the runner's own, ours comes before that one stops everything.
         hooks: Any = environment.events
         hooks.quitting.add_listener(self._quitting)
+        # The first is asked last, after a locustfile's own listeners, which may set an exit code and know no verdict.
+        hooks.quitting._handlers.insert(0, self._keep_exit_code)  # noqa: SLF001  # locust has no other way
         plays = any(hasattr(each, "scenario") for each in environment.user_classes)
         if plays:
             keep_tagged(environment, self._options)
@@ -201,7 +204,7 @@ class Bridge:
         run, self._run, self._master = self._run, None, None
         if run is not None:
             run.refuse(str(error))
-        self._environment.process_exit_code = error.exit_code
+        self._exit_with(error.exit_code)
 
     def _spawned(self, user_count: int, **_: Any) -> None:
         if self._master is not None and self._master.went_ns is None:
@@ -241,7 +244,7 @@ class Bridge:
         run, master = self._run, self._master
         if run is not None and master is not None:
             self._run = self._master = None
-            self._environment.process_exit_code = run.finish(master, self._faults, self._ended)
+            self._exit_with(run.finish(master, self._faults, self._ended))
 
     def _quitting(self, **_: Any) -> None:
         """Locust ends: by itself after a run, which is then collected already, or because it was told to."""
@@ -256,6 +259,14 @@ class Bridge:
             self.load_test.close()
             if self._environment.process_exit_code is None and self._options.headless:
                 self._give_up(InvalidRunError(TOO_SHORT))
+
+    def _exit_with(self, code: int) -> None:
+        self._environment.process_exit_code = self._exit_code = code
+
+    def _keep_exit_code(self, **_: Any) -> None:
+        """Let nobody turn what is no PASS into success. A PASS leaves another's failure alone."""
+        if self._exit_code:
+            self._environment.process_exit_code = self._exit_code
 
     def _workers(self) -> list[str]:
         if isinstance(self._runner, LocalRunner):

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import psycopg
@@ -51,9 +50,7 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._finished.set()
         self.seconds = (self._clock.now_ns() - self.started_ns) / 1e9
         self._thread.join(LEFT_AFTER_S)  # it ends by itself; a server that hangs must not hold us up

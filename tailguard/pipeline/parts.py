@@ -2,7 +2,6 @@
 
 import logging
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Self
 
 from tailguard.config.merge import Config
@@ -38,9 +37,7 @@ class Parts:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def open_database(self) -> Database:

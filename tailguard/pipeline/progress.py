@@ -1,6 +1,5 @@
 """While a run goes on: one live line a scenario on a terminal, plain lines elsewhere."""
 
-from types import TracebackType
 from typing import Self
 
 from rich.console import Group
@@ -27,9 +26,7 @@ class Progress:
             self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
 

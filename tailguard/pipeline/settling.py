@@ -32,7 +32,7 @@ def settle(run: Run, scenario: BoundScenario, samples: Samples, within_s: float)
     try:
         invariants = [] if why else scenario.check(samples, within_s)
     except SkippedError as skipped:
-        invariants, why = [], str(skipped)
+        invariants, why = list(skipped.found), str(skipped)
     if run.record.chaos is not None:
         invariants += recovery_invariants(run.record.chaos, scenario.name)
     run.put_invariants(scenario.name, invariants)

@@ -8,6 +8,8 @@ from tailguard.record.part import Part
 LATE_GENERATOR = "late_generator"
 # A scenario that could not be measured here: its limits are not judged.
 SKIPPED_SCENARIO = "skipped_scenario"
+# Invariants that were left out: a scenario that may have been fast and wrong has not passed.
+UNCHECKED = "invariants_unchecked"
 
 
 class Grade(StrEnum):

@@ -14,14 +14,17 @@ log = logging.getLogger(__name__)
 
 
 class SkippedError(TailguardError):
-    """Somebody called `skip`; the message says why."""
+    """Somebody called `skip`; the message says why. `found` are the invariants that were checked before that."""
+
+    found: tuple[Invariant, ...] = ()
 
 
 def skip(why: str) -> NoReturn:
     """Leave out what this is called for, because it cannot be had here: `why` names the reason.
 
     In the invariants, or in a fixture that only they need, it leaves out the invariants; in a fixture that a journey
-    needs, the scenario. What is left out is shown with the reason, and has not passed.
+    needs, the scenario. What is left out is shown with the reason, and has not passed: the limits of the scenario are
+    not judged, but for one that is breached.
     """
     raise SkippedError(why)
 
@@ -43,7 +46,8 @@ def checked(
     try:
         with deadline(within_s, lambda what: log.info("checking the invariants of %s %s", scenario, what)):
             found.extend(check())
-    except SkippedError:
+    except SkippedError as skipped:
+        skipped.found = tuple(found)
         raise
     except OverdueError as overdue:
         at = line_of_failure(overdue.__cause__ or overdue, file)

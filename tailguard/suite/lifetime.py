@@ -4,7 +4,6 @@ import inspect
 import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from types import TracebackType
 from typing import Self
 
 from tailguard.base.errors import TailguardError, UsageError
@@ -30,9 +29,7 @@ class Lifetime:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def value(self, node: Node) -> object:

@@ -6,7 +6,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from types import TracebackType
 from typing import Protocol, Self
 
 from tailguard.engine.iteration.async_iteration import AsyncIteration
@@ -45,9 +44,7 @@ class LoopLifetime:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
     async def value(self, node: Node) -> object:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from tailguard.record.doubt import SKIPPED_SCENARIO, Doubt, Grade
+from tailguard.record.doubt import SKIPPED_SCENARIO, UNCHECKED, Doubt, Grade
 
 # What a fixture notes (`run.note`) if the target's limiter answered instead of it, or a pool of rows ran out.
 THROTTLED, EXHAUSTED = "throttled", "pool_exhausted"
-UNCHECKED = "invariants_unchecked"
 # What a fixture notes if what the platform did can be seen nowhere, so that any answer would do.
 NOTHING_CHECKED = "nothing_checked"
 # What a run notes if a journey's own code blocked the event loop that all its users share.

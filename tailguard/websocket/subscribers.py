@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from types import TracebackType
 from typing import Self
 
 import msgspec
@@ -138,9 +137,7 @@ class Subscribers:
             )
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def expect(self, key: Scalar) -> Ticket:

@@ -55,6 +55,7 @@ def test_a_finished_run_of_every_kind_verifies(tmp_path: Path, kind: str) -> Non
 def test_every_verdict_that_is_turned_round_is_found(tmp_path: Path, kind: str) -> None:
     run = finished_run(kind, tmp_path)
     record = run.record
+    assert record.verdicts
     for place in range(len(record.verdicts)):
         rewrite(run, another_verdict(record, place))
         assert verdict_place(record, place) in found_in(run)

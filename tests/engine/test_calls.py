@@ -5,13 +5,13 @@ import threading
 import pytest
 
 from tailguard.base.errors import UsageError
-from tailguard.base.testing import FakeClock
 from tailguard.engine.iteration.answers import Timed
 from tailguard.engine.iteration.call import Call
 from tailguard.engine.measure import Pace, measure
 from tailguard.engine.players import in_this_thread
 from tailguard.engine.schedule import Closed, Constant
 from tailguard.engine.workload import Load, PlainScenario, Workload
+from tests.support.fake_clock import FakeClock
 from tests.support.iteration_stage import Answer, RefusedError, Stage
 
 MS = 1_000_000

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from tailguard.base.errors import UsageError
-from tailguard.base.testing import FakeClock
 from tailguard.engine.measure import measure
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.engine.schedule import Closed, Constant, Poisson
 from tailguard.engine.workload import Load, Pace, PlainScenario, Workload
 from tailguard.record.samples import OK
 from tailguard.record.scenario import ClosedSchedule
+from tests.support.fake_clock import FakeClock
 
 MS = 1_000_000
 

@@ -7,9 +7,9 @@ import pytest
 
 from tailguard.base.clock import MonotonicClock
 from tailguard.base.errors import UsageError
-from tailguard.base.testing import FakeClock
 from tailguard.engine.runner import Runner
 from tailguard.engine.scenario_execution import TIMED_OUT
+from tests.support.fake_clock import FakeClock
 from tests.support.stand import MS, S, Stand
 
 

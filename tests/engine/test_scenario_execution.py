@@ -2,11 +2,11 @@
 
 import pytest
 
-from tailguard.base.testing import FakeClock
 from tailguard.engine.arrivals import Start
 from tailguard.engine.recorder import ROW_BYTES
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT, ScenarioExecution
 from tailguard.engine.workload import PlainScenario
+from tests.support.fake_clock import FakeClock
 
 
 class Arrivals:

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
+from tailguard.base.testing import FakeClock
 
 from tailguard.base.errors import UsageError
-from tailguard.base.testing import FakeClock
 from tailguard.engine.measure import Pace, measure
 from tailguard.engine.schedule import Closed
 from tailguard.engine.think import Think

@@ -14,7 +14,7 @@ from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
 from tailguard.record.run import Run
 from tailguard.record.run_json import plain
 from tailguard.record.samples import CONFLICT, ERROR
-from tailguard.trust.suite_doubts import skipped_scenario
+from tailguard.trust.suite_doubts import skipped_scenario, unchecked
 from tests.support.runs_by_hand import HELD, made_run, samples_of
 
 OBJECTIVES = parse_objectives(
@@ -257,6 +257,23 @@ def test_a_scenario_that_was_skipped_is_not_judged_and_says_why(tmp_path):
     found = judge_run(run, OBJECTIVES)
     assert {verdict.state for verdict in found} == {State.INCONCLUSIVE}
     assert {verdict.why for verdict in found} == {"not measured: the target has no S3"}
+
+
+def test_nothing_passes_whose_invariants_were_left_out_and_what_is_breached_stays_so(tmp_path):
+    slow = np.where(BOTH_STEPS == 1, 200.0, 20.0)
+    run = made_run(tmp_path, upload=upload(response_ms=slow))
+    run.put_doubts([unchecked("upload", "no DSN"), unchecked("another", "no till")])
+    found = {verdict.name: verdict for verdict in judge_run(run, OBJECTIVES)}
+    assert found["upload get p95 < 50ms"].state is State.FAIL
+    left = found["upload p95 <= 75ms"]
+    assert left.state is State.INCONCLUSIVE
+    assert left.why.startswith("not judged, as invariants were not checked: no DSN (the samples alone: ")
+
+
+def test_invariants_of_another_scenario_take_nothing_away(tmp_path):
+    run = made_run(tmp_path, upload=upload())
+    run.put_doubts([unchecked("another", "no till")])
+    assert {verdict.state for verdict in judge_run(run, OBJECTIVES)} == {State.PASS}
 
 
 def test_a_missing_step_and_zero_ok_samples_are_invalid(tmp_path):

@@ -7,6 +7,7 @@ import signal
 import time
 import urllib.request
 from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 import pytest
@@ -18,6 +19,7 @@ from tests.support.locust_judged import Judged, interrupt, served_shop
 from tests.support.locust_runs import BUSY_MACHINE, LIMIT_S
 
 pytestmark = pytest.mark.system
+FILES = Path(__file__).parent / "shapes"
 LOOSE = "GET /ok p50 <= 30s", "error rate < 60%"
 
 
@@ -125,56 +127,42 @@ def test_files_that_ask_for_the_same_are_one_test_and_for_two_are_refused(judged
     assert "One run of locust is one test, and here are two" in judged.log()
 
 
-SHAPES = """
-from locust import FastHttpUser, HttpUser, LoadTestShape, SequentialTaskSet, User, constant, events, tag, task
-from tailguard.locust import judge
-
-judge("GET /ok p50 <= 30s", "GET sequence p50 <= 30s", "RPC ping p50 <= 30s", "error rate < 90%")
-
-class Fast(FastHttpUser):
-    wait_time = constant(0.05)
-
-    @tag("fast")
-    @task
-    def ok(self):
-        self.client.get("/ok")
-        with self.client.get("/broken", catch_response=True) as answer:
-            answer.success() if answer.status_code == 500 else answer.failure("not broken")
-
-class Steps(SequentialTaskSet):
-    @task
-    def first(self):
-        self.client.get("/ok", name="sequence")
-
-    @task
-    def wrong_body(self):
-        with self.client.get("/ok", name="body", catch_response=True) as answer:
-            answer.failure("a wrong body")
-        self.interrupt()
-
-class Sequence(HttpUser):
-    wait_time = constant(0.05)
-    tasks = [Steps]
-
-class Rpc(User):
-    wait_time = constant(0.05)
-
-    @task
-    def ping(self):
-        events.request.fire(request_type="RPC", name="ping", response_time=1.5, response_length=0, exception=None)
-
-class Shape(LoadTestShape):
-    def tick(self):
-        return (6, 6) if self.get_run_time() < 5 else None
-"""
+# Files as Locust's own examples have them: words of the command line, the requests, and the kinds of their failures.
+SHAPES = {
+    "http_user": ("", {"POST /login", "GET /item/[id]", "GET /"}, set()),
+    "fast_http_user": ("", {"POST /cart", "POST /cart?again"}, {"CatchResponseError"}),
+    "sequence": ("--processes 2", {"GET first", "POST second"}, set()),
+    "nested": ("", {"GET /", "GET /forum", "GET /thread"}, set()),
+    "tagged": ("--tags cheap", {"GET /cheap"}, set()),
+    "caught": ("", {"GET /broken", "GET wrong", "GET given up"}, {"CatchResponseError"}),
+    "xml_rpc": ("", {"xmlrpc add", "xmlrpc nothing"}, {"Fault"}),
+    "stages": ("--processes 2", {"GET /a", "GET /b"}, set()),
+    "wait_times": ("", {"GET /paced", "GET /throughput", "GET /own"}, set()),
+    "several_hosts": ("", {"GET /here", "GET /there", "GET /absolute"}, set()),
+    "measured_blocks": ("", {"manual fine", "manual failing", "block measured"}, {"ValueError"}),
+    "gates": ("", {"GET /"}, set()),
+}
 
 
-def test_users_of_other_shapes_are_judged_alike(judged):
-    (judged.folder / "locustfile.py").write_text(SHAPES, encoding="utf-8")
-    passes(judged, judged.start("--headless", "--processes", "2").wait(LIMIT_S))
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_file_of_any_shape_is_judged_by_all_its_requests(judged, shape):
+    words, requests, failures = SHAPES[shape]
+    passes(judged, judged.runs("-f", str(FILES / f"{shape}.py"), "--csv", "theirs", *words.split()))
     entry = judged.record.scenarios["requests"]
-    assert set(entry.steps) == {"GET /ok", "GET /broken", "GET sequence", "GET body", "RPC ping"}
-    assert entry.errors == {"CatchResponseError": entry.counts.error}
+    assert set(entry.steps) == requests
+    assert set(entry.errors) == failures
+    [*_, total] = (judged.folder / "theirs_stats.csv").read_text(encoding="utf-8").splitlines()
+    asked, failed = map(int, total.split(",")[2:4])
+    counts = entry.counts
+    assert 0 <= asked - (counts.ok + counts.error) <= 4  # what a user asks as the test ends
+    assert 0 <= failed - counts.error <= 4
+
+
+def test_a_listener_of_the_file_cannot_turn_our_fail_into_success(judged):
+    code = judged.runs("-f", str(FILES / "listeners.py"), "--loglevel", "INFO")
+    assert code in {99, 65}, judged.log()
+    assert "told ['test_start', 'test_stop']" in judged.log()
+    assert State.PASS not in {each.state for each in judged.record.verdicts if "p50" in each.name}
 
 
 def test_on_locusts_page_a_tab_shows_where_each_limit_stands(judged):

@@ -5,9 +5,9 @@ from itertools import count
 
 import pytest
 
-from tailguard.base.testing import FakeClock
 from tailguard.locust.judged.request_log import RequestLog, shown
 from tailguard.locust.worker.outbox import Outbox
+from tests.support.fake_clock import FakeClock
 
 SECOND_NS = 1_000_000_000
 

@@ -5,10 +5,10 @@ import pytest
 
 from tailguard.base.clock import Clock
 from tailguard.base.errors import InterruptedRunError
-from tailguard.base.testing import FakeClock
 from tailguard.migrations.errors import MigrationStoppedError
 from tailguard.migrations.retry import Retry
 from tailguard.postgres.location import DatabaseError
+from tests.support.fake_clock import FakeClock
 
 LOST, AWAY = psycopg.OperationalError("server closed the connection"), DatabaseError("in recovery mode")
 

@@ -197,6 +197,25 @@ def test_invariants_that_yield_nothing_are_broken(tmp_path: Path, url: str) -> N
     assert "the invariants of search were checked" in done.stdout
 
 
+def test_invariants_that_are_skipped_leave_the_limits_unjudged(tmp_path: Path, url: str) -> None:
+    done = ran(
+        tmp_path,
+        url,
+        """
+        @tg.scenario(slo=["search p95 <= 2s"])
+        def search(it, target: tg.Target):
+            it.step("search", get, f"{target.url}/search")
+
+
+        @search.invariants
+        def holds(samples):
+            tg.skip("the shop's books are not ours to read")
+        """,
+    )
+    assert done.returncode == 75, done.stdout + done.stderr
+    assert "not judged, as invariants were not checked: the shop's books" in done.stdout
+
+
 def test_a_limit_on_a_step_that_never_ran_is_not_met(tmp_path: Path, url: str) -> None:
     done = ran(
         tmp_path,

@@ -1,6 +1,7 @@
 """Plans of a real server, read, written and laid side by side."""
 
-import psycopg
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,28 +12,13 @@ from tailguard.judge.proof.plan import describe, parse_plan
 from tailguard.postgres.database import open_database
 from tailguard.postgres.explain import explain
 from tailguard.record.part import Document
-from tailguard.report.views.proof.plan_text import plan_text
 from tests.support.postgres_versions import VERSIONS
 
 NEWEST = "SELECT * FROM entry WHERE wallet = 3 ORDER BY id DESC LIMIT 5"
-QUERIES = [
-    "SELECT * FROM entry WHERE wallet = 3 ORDER BY note LIMIT 5",
-    NEWEST,
-    "SELECT * FROM entry e WHERE wallet IN (1, 2) AND note <> 'x' ORDER BY note",
-    (
-        "SELECT e.wallet, count(*) FROM entry e JOIN owner o USING (id) WHERE o.kind > 2"
-        " GROUP BY 1 HAVING count(*) > 1 ORDER BY 2"
-    ),
-    "SELECT * FROM entry WHERE id IN (SELECT id FROM owner WHERE kind = 1)",
-    "SELECT * FROM entry e LEFT JOIN owner o ON e.id = o.id AND o.kind = 1 WHERE e.wallet = 5",
-    "SELECT (SELECT max(id) FROM owner o WHERE o.kind = e.wallet) FROM entry e WHERE id < 10",
-    "WITH x AS MATERIALIZED (SELECT * FROM owner) SELECT * FROM x WHERE kind = 1",
-    "SELECT id FROM owner WHERE id = 4",
-    "SELECT count(*) FROM generate_series(1, 5) n",
-    "SELECT * FROM owner WHERE false",
-    "SELECT max(id) FROM owner",
-    "SELECT * FROM owner o CROSS JOIN (VALUES (1), (2)) v(x) WHERE o.id < 3 OR x = 9",
-]
+GROUPED = (
+    "SELECT e.wallet, count(*) FROM entry e JOIN owner o USING (id) WHERE o.kind > 2"
+    " GROUP BY 1 HAVING count(*) > 1 ORDER BY 2"
+)
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -64,38 +50,8 @@ def without_index(connection):
     connection.execute("RESET enable_indexscan; RESET enable_bitmapscan")
 
 
-def text_of(connection: psycopg.Connection, options: str, query: str) -> str:
-    return "\n".join(line for (line,) in connection.execute(f"EXPLAIN ({options}) {query}"))
-
-
-def explained(connection, options, query):
-    return Document(connection.execute(f"EXPLAIN ({options}, FORMAT JSON) {query}").fetchone()[0][0])
-
-
 def planned(connection, query):
     return parse_plan(explain(connection, query, {}))
-
-
-@pytest.mark.parametrize("query", QUERIES)
-def test_the_text_is_the_servers_own(connection, query):
-    assert plan_text(explained(connection, "COSTS", query)) == text_of(connection, "COSTS", query)
-
-
-@pytest.mark.parametrize("query", QUERIES)
-def test_the_analysed_text_is_the_servers_own(connection, query):
-    options = "ANALYZE, TIMING OFF, SUMMARY OFF, BUFFERS"
-    connection.execute(query)  # the second execution finds every block
-    written, expected = plan_text(explained(connection, options, query)), text_of(connection, options, query)
-    assert without_unstable(written) == without_unstable(expected)
-
-
-def without_unstable(text: str) -> list[str]:
-    """Leave out what differs between two executions, or is written only by some versions."""
-    unstable = ("Planning:", "Storage:", "I/O Timings:")
-    lines = text.splitlines()
-    return [
-        line for line in lines if not line.strip().startswith(unstable) and not line.startswith("  Buffers:")
-    ]
 
 
 def test_an_index_scan_is_recognised_with_its_blocks_and_time(connection):
@@ -115,9 +71,8 @@ def test_a_sort_over_a_sequential_scan_is_recognised(without_index):
 
 def test_parameters_are_planned_with_their_values(connection):
     query = "SELECT * FROM entry WHERE wallet = %(wallet)s ORDER BY id DESC LIMIT 5"
-    assert "(wallet = '3'::" in plan_text(explain(connection, query, {"wallet": 3})).replace(
-        "= 3)", "= '3'::"
-    )
+    [scan] = explain(connection, query, {"wallet": 3}).value["Plan"]["Plans"]
+    assert re.fullmatch(r"\(wallet = (3|'3'::\w+)\)", scan["Index Cond"])
 
 
 def test_a_node_that_replaced_another_stands_beside_it(connection, without_index):
@@ -136,19 +91,8 @@ def test_a_node_that_replaced_another_stands_beside_it(connection, without_index
 
 
 def test_a_plan_beside_itself_has_no_change(connection):
-    plan = planned(connection, QUERIES[3])
+    plan = planned(connection, GROUPED)
     assert {pair.change for pair in match_plans(plan, plan)} == {"same"}
-
-
-def test_a_node_that_never_ran_says_so():
-    raw = {
-        "Node Type": "Result",
-        "Actual Loops": 0,
-        "Actual Total Time": 0.0,
-        "Actual Rows": 0,
-        "Plan Rows": 9,
-    }
-    assert "(never executed)" in plan_text(Document({"Plan": raw}))
 
 
 @pytest.mark.parametrize("wrong", [{}, {"plan": 1}, {"Plan": 1}, {"Plan": {"Plans": []}}])

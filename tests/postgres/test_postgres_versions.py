@@ -59,7 +59,9 @@ def test_both_migrations_gain_and_every_plan_is_read_back(small: Database, tmp_p
 
 @pytest.mark.proof
 def test_builds_under_load_stall_nobody_and_the_control_is_caught(large: Database) -> None:
-    for proof in prove_small(large, load_migrations(MIGRATIONS), repeats=5):
+    proofs = list(prove_small(large, load_migrations(MIGRATIONS), repeats=5))
+    assert len(proofs) == 2
+    for proof in proofs:
         asked = answers(proof, prove_under_load(proof, large, IN_A_RUN))
         assert asked["positive control"].state == "PASS", asked
         assert asked["no failed request of writers"].state == "PASS"

@@ -88,6 +88,16 @@ def test_a_skip_in_what_only_the_invariants_need_leaves_the_journey_to_be_measur
     assert checked(holds, shop_db) == "the target's database is not ours to read"
 
 
+def test_what_was_checked_before_a_skip_is_kept():
+    def holds():
+        yield expect("first", 1, 2)
+        skip("the rest is not ours to read")
+
+    with pytest.raises(SkippedError, match="not ours to read") as skipped:
+        checked(holds)
+    assert [each.name for each in skipped.value.found] == ["first"]
+
+
 def test_a_skip_in_what_the_journey_needs_skips_the_scenario():
     @fixture
     def shop():

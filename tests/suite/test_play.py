@@ -5,7 +5,6 @@ from textwrap import dedent
 
 import pytest
 
-from tailguard.base.testing import FakeClock
 from tailguard.engine.measure import measure
 from tailguard.engine.schedule import Closed, Constant
 from tailguard.engine.workload import Load, Workload
@@ -14,6 +13,7 @@ from tailguard.suite.fixture import given
 from tailguard.suite.plan import plan_scenario
 from tailguard.suite.resolver import Resolver
 from tailguard.suite.run import Run, Target
+from tests.support.fake_clock import FakeClock
 
 pytestmark = pytest.mark.system
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from textwrap import dedent
 from threading import Thread
+from xmlrpc.server import SimpleXMLRPCDispatcher
 
 from tailguard.base.ports import free_port
 from tailguard.record.run import Run
@@ -30,16 +31,32 @@ FILE = """
 
 
 class Shop(BaseHTTPRequestHandler):
-    """/ok answers 200, /broken 500 at once, and there is nothing else."""
+    """/broken answers 500 at once, /nowhere 404; whatever is posted comes back, and there is one call of XML-RPC."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):  # http.server's name
-        self.send_response({"/ok": 200, "/broken": 500}.get(self.path, 404))
-        self.send_header("Content-Length", "0")
+        self._answer({"/broken": 500, "/nowhere": 404}.get(self.path, 200), b"")
+
+    def do_POST(self):  # likewise
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(200, _called(body) if self.path == "/RPC2" else body)
+
+    def _answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Set-Cookie", "session=1")
+        self.send_header("Content-Type", "text/xml" if self.path == "/RPC2" else "application/json")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_): ...
+
+
+def _called(body):
+    calls = SimpleXMLRPCDispatcher()
+    calls.register_function(lambda a, b: a + b, "add")
+    return calls._marshaled_dispatch(body)
 
 
 @contextmanager

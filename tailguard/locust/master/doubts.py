@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterator, Mapping
 from tailguard.locust.master.failures import doubts_of_failures
 from tailguard.locust.master.master import Master
 from tailguard.locust.master.worker_doubts import doubts_of_workers
-from tailguard.record.doubt import Doubt, Grade
+from tailguard.record.doubt import UNCHECKED, Doubt, Grade
 from tailguard.record.locust import Broadcasts
 from tailguard.record.run_record import RunRecord
 from tailguard.record.samples import Samples
 from tailguard.suite.run import Run
 from tailguard.trust.doubts import find_doubts
-from tailguard.trust.suite_doubts import UNCHECKED, doubts_of_notes, skipped_scenario, skipped_step, unchecked
+from tailguard.trust.suite_doubts import doubts_of_notes, skipped_scenario, skipped_step, unchecked
 
 # Of a test started on locust's page; one of 30 s there spends 2 or 3 s on warm-up and arrivals.
 LEAST_OF_RUN_TIME = 0.9

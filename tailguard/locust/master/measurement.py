@@ -38,7 +38,7 @@ def schedule_of(plan: Plan, slug: str, users: int) -> Schedule:
     """Return what the record says of the model: a schedule, or that it was closed."""
     if plan.schedules:
         return plan.schedules[slug].schedule().describe(users)
-    return ClosedSchedule(clients=users, workers=users, think_s=plan.think_s[slug])
+    return ClosedSchedule(clients=users, workers=users, think_s=plan.think_s.get(slug))
 
 
 def broadcasts_of(master: Master) -> dict[str, Broadcasts]:

@@ -214,7 +214,7 @@ class Worker:
                 try:
                     held[slug] = tuple(self._workplace.invariants(slug, self._outbox))
                 except SkippedError as skipped:
-                    unchecked[slug] = str(skipped)
+                    held[slug], unchecked[slug] = skipped.found, str(skipped)
         except Exception as error:  # noqa: BLE001  # the master is told, who else would wait for us until its limit
             why = f"{type(error).__name__}: {error}"
         self._ship()

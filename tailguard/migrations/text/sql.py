@@ -4,7 +4,7 @@ PostgreSQL itself judges what a definition and a name mean (see `index.py`); her
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tailguard.base.errors import UsageError
@@ -76,23 +76,17 @@ def created_index(statement: str) -> IndexStatement | None:
     match = CREATE.fullmatch(statement)
     if match is None:
         return None
-    *schema, index = name_parts(match["index"])
-    return IndexStatement(
-        index=index,
-        concurrently=match["concurrently"] is not None,
-        lenient=match["lenient"] is not None,
-        unique=match["unique"] is not None,
-        table=match["table"],
-        shape=match["shape"].strip(),
-        index_schema=schema[0] if schema else "",
-    )
+    unique, shape = match["unique"] is not None, match["shape"].strip()
+    return replace(_of_index(match), unique=unique, table=match["table"], shape=shape)
 
 
 def dropped_index(statement: str) -> IndexStatement | None:
     """Read a DROP INDEX of one index, or return None if the statement is something else."""
     match = DROP.fullmatch(statement)
-    if match is None:
-        return None
+    return _of_index(match) if match else None
+
+
+def _of_index(match: re.Match[str]) -> IndexStatement:
     *schema, index = name_parts(match["index"])
     return IndexStatement(
         index=index,

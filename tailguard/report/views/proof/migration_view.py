@@ -1,5 +1,6 @@
 """One index migration ready to show: the answers of its proof, and before and after side by side."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,7 +11,6 @@ from tailguard.record.part import Estimate
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ProofVerdict
 from tailguard.report.views import numbers
-from tailguard.report.views.proof.plan_text import plan_text
 from tailguard.report.views.proof.plan_tree import PlanLine, plan_lines
 from tailguard.report.views.proof.sentences import why
 from tailguard.report.views.verdict_view import judged_of, worst_first
@@ -99,10 +99,10 @@ def rows_of(entry: MigrationEntry) -> Iterator[ComparisonRow]:
 
 
 def plans_of(before: QueryEvidence, after: QueryEvidence) -> Iterator[tuple[str, tuple[PlanLine, ...], str]]:
-    """Yield the name of each plan, its lines, and PostgreSQL's own text."""
+    """Yield the name of each plan, its lines, and what EXPLAIN (FORMAT JSON) said: viewers of plans take that."""
     for name, side, other in (("Before", before, after), ("After", after, before)):
         lines = plan_lines(side.explained, other.explained)
-        yield name, lines, plan_text(side.explained)
+        yield name, lines, json.dumps([side.explained.value], indent=2, ensure_ascii=False)
 
 
 def _questions(migration: MigrationView, *, alone: bool) -> Iterator[ProofVerdict]:

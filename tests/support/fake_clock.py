@@ -1,4 +1,4 @@
-"""Time under a test's hand, for tests of ours and of those who bring a platform of their own."""
+"""Time under a test's hand."""
 
 from threading import Event, Lock
 
