@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from tailguard.base.output.streams import say
-from tailguard.config.merge import Config, Setting, load_config
+from tailguard.config.merge import Config, load_config
+from tailguard.config.settings import Setting
 
 VALUE_WIDTH = 24  # of the column of values; most are shorter
 

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.toml_file import read_toml
-from tailguard.base.secrets import remember
 from tailguard.config.declared import settings_in
 from tailguard.config.layers import (
     Layer,
@@ -24,7 +23,8 @@ from tailguard.config.layers import (
     set_layer,
     with_limits_apart,
 )
-from tailguard.config.option import Option, did_you_mean, split_list
+from tailguard.config.option import did_you_mean, split_list
+from tailguard.config.settings import Merge, Setting, is_limit, schema_of, slug_of, slugs_of
 from tailguard.config.suite_table import FILE_NAME, SuiteTable, find_file, read_table, suite_in
 from tailguard.config.tables import LoadOptions, Options
 
@@ -35,42 +35,12 @@ DEFAULT_PROFILE = "smoke"
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """A value with the place it came from. `rank` orders the places: a later one has a higher rank."""
-
-    option: Option
-    value: Any
-    source: str
-    rank: int
-
-
-@dataclass(frozen=True, slots=True)
 class StatedLimit:
     """A limit of a scenario such as "pay p99 <= 900ms", with the place that it came from, as a `Setting` has it."""
 
     text: str
     source: str
     rank: int
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """What a configuration is merged of, kept until the suite's scenarios say what they state themselves.
-
-    Attributes:
-        keys: defaults, rules and profiles.
-        layers: the places from the first to the last; the first one is the defaults.
-    """
-
-    keys: Mapping[str, Any]
-    layers: tuple[Layer, ...]
-
-    def settings(self, stated: Layer | None = None, scenarios: Sequence[str] = ()) -> dict[str, Setting]:
-        """Return the merged values; what scenarios state lies above the defaults and below all else."""
-        layers = [self.layers[0], *([stated] if stated else []), *self.layers[1:]]
-        schema = _schema(self.keys, {*_slugs(layers), *scenarios})
-        limits = {name: Option(name, "") for layer in layers for name in layer.values if _is_limit(name)}
-        return _merged(layers, schema | limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +77,7 @@ class Config(Options):
             return self
         for layer in self.merge.layers:
             for name in layer.values:
-                slug = _slug(name)
+                slug = slug_of(name)
                 if slug and slug not in scenarios:
                     raise UsageError(
                         f"{layer.source_of(name)}: there is no scenario {slug!r}.{did_you_mean(slug, list(scenarios))}"
@@ -143,7 +113,7 @@ class Config(Options):
         """Return all values as nested tables, secrets masked: what a run keeps."""
         tables: dict[str, Any] = {}
         for name, setting in self.settings.items():
-            *path, last = name.split(".", 3 if _is_limit(name) else -1)
+            *path, last = name.split(".", 3 if is_limit(name) else -1)
             table = tables
             for part in path:
                 table = table.setdefault(part, {})
@@ -209,8 +179,8 @@ def load_config(
     early = [Layer("default", dict(flatten(keys["defaults"]))), *_profile_layers(name, keys, own), own_layer]
     given = Layer("flag", {key: value for key, value in (flags or {}).items() if value is not None})
     late = [given, set_layer(sets)]
-    named = {*_slugs([*early, *late]), *_slugs_of_variables(environ)}
-    known = [*_schema(keys, named), *(f"scenario.{slug}.slo" for slug in sorted(named))]
+    named = {*slugs_of([*early, *late]), *_slugs_of_variables(environ)}
+    known = [*schema_of(keys, named), *(f"scenario.{slug}.slo" for slug in sorted(named))]
     environment = environment_layer(environ, keys["environment"]["reserved"], known)
     merge = Merge(keys, tuple(map(with_limits_apart, (*early, environment, *late))))
     return Config.of(name, merge.settings(), suite, merge)
@@ -259,72 +229,8 @@ def _profile_layers(name: str, shipped: Mapping[str, Any], own: Mapping[str, Any
     return [layer for layer in layers if layer is not None]
 
 
-def _slugs(layers: Sequence[Layer]) -> set[str]:
-    """Return all scenarios that the layers choose or have a table of: each may have a [scenario.NAME]."""
-    chosen = [layer.values.get("scenarios", []) for layer in layers]
-    lists = [split_list(value) if isinstance(value, str) else value for value in chosen]
-    named = {str(slug).strip() for slugs in lists if isinstance(slugs, list | tuple) for slug in slugs}
-    return {*named, *(_slug(name) for layer in layers for name in layer.values)} - {""}
-
-
 def _slugs_of_variables(environ: Mapping[str, str]) -> set[str]:
     """Return those that the environment names: TAILGUARD_SCENARIOS, TAILGUARD_SCENARIO__NAME__KEY."""
     names = [name.lower().split("__") for name in environ if name.startswith("TAILGUARD_SCENARIO__")]
     chosen = split_list(environ.get("TAILGUARD_SCENARIOS", ""))
     return {*(name.strip() for name in chosen), *(parts[1] for parts in names)} - {""}
-
-
-def _slug(name: str) -> str:
-    """Return the scenario that a key such as `scenario.checkout.workers` is of, "" for any other."""
-    table, _, rest = name.partition(".")
-    return rest.partition(".")[0] if table == "scenario" and "." in rest else ""
-
-
-def _is_limit(name: str) -> bool:
-    """Whether a key is a limit of a scenario, such as `scenario.checkout.slo.pay p99`."""
-    return name.startswith("scenario.") and name.split(".", 3)[2:3] == ["slo"] and name.count(".") > 2  # noqa: PLR2004
-
-
-def _schema(shipped: Mapping[str, Any], slugs: set[str]) -> dict[str, Option]:
-    """Return every key there is: the defaults', and each [load] key once more for each scenario."""
-    rules = {
-        name: {**about, "one_of": tuple(about.get("one_of", ()))} for name, about in shipped["keys"].items()
-    }
-    defaults = dict(flatten(shipped["defaults"]))
-    names = dict.fromkeys([*rules, *defaults])
-    schema = {name: Option(name, defaults.get(name), **rules.get(name, {})) for name in names}
-    load = [key for name, key in schema.items() if name.startswith("load.")]
-    for slug in sorted(slugs | set(shipped["defaults"].get("scenario", {}))):
-        for key in load:
-            name = f"scenario.{slug}." + key.name.removeprefix("load.")
-            schema.setdefault(name, replace(key, name=name))
-    return schema
-
-
-def _merged(layers: Sequence[Layer], schema: Mapping[str, Option]) -> dict[str, Setting]:
-    settings = {name: Setting(key, None, "default", 0) for name, key in schema.items() if key.default is None}
-    for rank, layer in enumerate(layers):
-        for name, raw in layer.values.items():
-            source = layer.source_of(name)
-            if name not in schema:
-                raise UsageError(f"{source}: unknown key {name!r}.{_hint(name, schema)}")
-            remember(*(text for text in (raw if isinstance(raw, list) else [raw]) if isinstance(text, str)))
-            from_text = isinstance(raw, str) and layer.source in {"environment", "flag", "--set"}
-            value = schema[name].parse(raw, source) if from_text else schema[name].accept(raw, source)
-            settings[name] = Setting(schema[name], value, source, rank)
-    return {name: settings[name] for name in schema if name in settings and not _shadowed(name, settings)}
-
-
-def _shadowed(name: str, settings: Mapping[str, Setting]) -> bool:
-    """Whether a scenario's own value gives way to a [load] value that was set in a later place."""
-    if not name.startswith("scenario."):
-        return False
-    general = settings.get("load." + name.rpartition(".")[2])
-    return general is not None and general.rank > settings[name].rank
-
-
-def _hint(name: str, schema: Mapping[str, Option]) -> str:
-    if any(known.startswith(name + ".") for known in schema):
-        return f" It is a table: write [{name}] and its keys below it."
-    near = did_you_mean(name, list(schema))
-    return near if near.startswith(" Did") else " `tailguard config show` lists every key."

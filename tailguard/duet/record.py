@@ -12,7 +12,6 @@ from tailguard.compare.gate import looks_at
 from tailguard.config.merge import Config
 from tailguard.duet.blocks import BlockResult, SideResult
 from tailguard.duet.order import PhaseTimes
-from tailguard.engine.pooling import pool
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.workload import Measurement
 from tailguard.record.doubt import Doubt, Grade
@@ -20,6 +19,7 @@ from tailguard.record.duet import Block, Budget, Calibration, Duet, DuetSide, Du
 from tailguard.record.objective import Margins
 from tailguard.record.run import Run
 from tailguard.record.run_json import decode
+from tailguard.record.samples.pooling import pool
 from tailguard.record.scenario import Invariant, ScenarioEnded
 from tailguard.record.verdict import ChangeVerdict
 

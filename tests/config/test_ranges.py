@@ -7,7 +7,8 @@ import pytest
 
 from tailguard.base.errors import UsageError
 from tailguard.cli.main import cli, run_cli
-from tailguard.config.merge import Setting, load_config
+from tailguard.config.merge import load_config
+from tailguard.config.settings import Setting
 from tests.support.suite import ROOT
 
 FILE = ROOT / "tailguard.toml"

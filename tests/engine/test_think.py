@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
-from tailguard.base.testing import FakeClock
 
 from tailguard.base.errors import UsageError
 from tailguard.engine.measure import Pace, measure
 from tailguard.engine.schedule import Closed
 from tailguard.engine.think import Think
 from tailguard.engine.workload import Load, PlainScenario, Workload
+from tests.support.fake_clock import FakeClock
 
 MS = 1_000_000
 CALL_NS = 20 * MS

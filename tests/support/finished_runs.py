@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from tailguard.compare.gate import looks_at
 from tailguard.compare.gate_quality import gate_quality
 from tailguard.compare.verdicts import compare_duet, verdicts_of
-from tailguard.engine.pooling import pool
 from tailguard.judge.objectives import parse_objectives
 from tailguard.judge.proof.executions import summarise_executions
 from tailguard.judge.proof.responses import all_responses, responses_during, window_name
@@ -32,6 +31,7 @@ from tailguard.record.part import Document
 from tailguard.record.run import Run
 from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import write_samples
+from tailguard.record.samples.pooling import pool
 from tailguard.trust.doubts import find_doubts
 from tests.support.blocks import blocks
 from tests.support.made_migration import migration

@@ -14,10 +14,10 @@ from tailguard.compare.verification.difference import (
     list_differences,
     part_differences,
 )
-from tailguard.engine.pooling import pool
 from tailguard.engine.summary import summarise
 from tailguard.record.duet import Duet
 from tailguard.record.run import Run
+from tailguard.record.samples.pooling import pool
 
 _DISCARDED = re.compile(r"block (\d+): ")
 

@@ -8,8 +8,9 @@ import msgspec
 
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
-from tailguard.config.merge import Config, Setting
+from tailguard.config.merge import Config
 from tailguard.config.option import Option
+from tailguard.config.settings import Setting
 from tailguard.config.suite_table import SuiteTable, find_file, require_suite, suite_in
 from tailguard.http.connections import Exchange
 from tailguard.locust.messages import Begin, Plan

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tailguard.base.errors import UsageError
-from tailguard.engine.pooling import pool
 from tailguard.record.samples import ERROR, OK, pack_code, samples_from_rows
+from tailguard.record.samples.pooling import pool
 
 
 def part(at: int, error: str, steps=("register",), scenario="registration", step=0):
