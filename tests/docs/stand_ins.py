@@ -5,20 +5,17 @@ import stat
 import sys
 from pathlib import Path
 
-_K6 = [
+_ASKED = {
+    "method": "GET",
+    "name": "http://127.0.0.1:8000/items",
+    "expected_response": "true",
+    "status": "200",
+}
+_K6 = [{"type": "Metric", "metric": "http_req_duration", "data": {"contains": "time"}}] + [
     {
         "type": "Point",
         "metric": "http_req_duration",
-        "data": {
-            "time": f"2026-01-01T00:00:{i % 60:02}Z",
-            "value": 20.0 + i % 7,
-            "tags": {
-                "method": "GET",
-                "name": "http://127.0.0.1:8000/items",
-                "expected_response": "true",
-                "status": "200",
-            },
-        },
+        "data": {"time": f"2026-01-01T00:00:{i % 60:02}Z", "value": 20.0 + i % 7, "tags": _ASKED},
     }
     for i in range(600)
 ]
@@ -31,14 +28,7 @@ _HYPERFINE = {
     ]
 }
 WRITTEN = {
-    "k6": "\n".join(
-        json.dumps(
-            {"type": "Metric", "metric": "http_req_duration", "data": {"contains": "time"}}
-            if i < 0
-            else _K6[i]
-        )
-        for i in range(-1, 600)
-    ),
+    "k6": "\n".join(map(json.dumps, _K6)),
     "jmeter": "\n".join(_JTL) + "\n",
     "hyperfine": json.dumps(_HYPERFINE),
 }
