@@ -18,6 +18,7 @@ from tailguard.cli.lazy import Command, SuiteGroup
 COMMANDS = {
     "run": Command("tailguard.cli.run:run", "Measure the platform, judge it, prove its migrations, report."),
     "init": Command("tailguard.cli.init:init", "Write a suite to begin with."),
+    "import": Command("tailguard.cli.import_file:import_file", "Draft scenarios from OpenAPI or a HAR."),
     "duet": Command("tailguard.cli.duet:duet", "Measure two versions side by side: is one slower?"),
     "bench": Command("tailguard.cli.bench:bench", "Time commands in turns: is one slower than the first?"),
     "gate": Command("tailguard.cli.gate:gate", "Compare runs on disk, or latency files of any tool."),

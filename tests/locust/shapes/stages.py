@@ -22,7 +22,7 @@ class UserB(FastHttpUser):
 
 
 class Stages(LoadTestShape):
-    stages = ((2, 3, [UserA]), (5, 4, [UserA, UserB]))
+    stages = ((1, 3, [UserA]), (60, 4, [UserA, UserB]))
 
     def tick(self):
         for until_s, users, classes in self.stages:
