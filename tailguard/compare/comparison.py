@@ -182,8 +182,8 @@ def allowed_change(margins: Margins, q: float) -> tuple[float, bool]:
 
 
 def compared_quantiles(margins: Margins) -> list[float]:
-    """Return the gated quantiles, then the watched ones."""
-    return [*(each.q for each in margins.quantiles if each.q is not None), *WATCHED]
+    """Return the gated quantiles, then the watched ones that are not gated."""
+    return list(dict.fromkeys([*(each.q for each in margins.quantiles if each.q is not None), *WATCHED]))
 
 
 def share_of(ratio: float) -> float | None:

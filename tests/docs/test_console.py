@@ -1,0 +1,42 @@
+"""Every console block of the tutorial and the how-to guides, typed into an empty folder as it stands."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.docs.page import DOCS, ROOT, Console, ShownFile, blocks, with_console
+from tests.docs.reader import Reader, asks_here
+
+pytestmark = pytest.mark.proof
+# The examples of this guide make one file, as tests/pytest_plugin/test_how_to.py has them.
+ONE_FILE = {"how-to/pytest": "test_shop.py"}
+# This guide goes on from DeltaCrown's suite.
+WITH_EXAMPLE = {"how-to/platform-adapter"}
+GUIDES = [page for page in with_console() if page != ROOT / "README.md"]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(DOCS).with_suffix(""))
+
+
+def prepare(page: Path, reader: Reader) -> None:
+    """Put into the folder what the page takes for granted."""
+    name = name_of(page)
+    if "redis" in name and not shutil.which("redis-server"):
+        pytest.skip("there is no redis-server here")
+    if name in WITH_EXAMPLE:
+        reader.types("tailguard init --example deltacrown .")
+    if name in ONE_FILE:
+        examples = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        reader.writes(ShownFile(ONE_FILE[name], "\n\n".join(examples)))
+    if asks_here([each for block in blocks(page) if isinstance(block, Console) for each in block.commands]):
+        reader.serves_the_shop()
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=name_of)
+def test_every_command_of_a_guide_works_as_it_stands(page: Path, reader: Reader) -> None:
+    prepare(page, reader)
+    for block in blocks(page):
+        reader.follows(block)
