@@ -33,7 +33,7 @@ from tailguard.locust.hooks import (
     take_run_time,
 )
 from tailguard.locust.master.master import Master
-from tailguard.locust.master.own_workers import mind_workers
+from tailguard.locust.master.own_workers import ended_workers, mind_workers
 from tailguard.locust.messages import (
     Hello,
     Ready,
@@ -158,7 +158,10 @@ class Bridge:
             run = self._run = self._run or self._begin()
             self._faults, self._ended = [], ScenarioEnded.RUN_TIME
             self._master = Master(run.id, run.plan, self._to_worker, self._alive)
-            self._master.open(self._workers())
+            workers = self._workers()
+            self._master.open(workers)
+            while any(self._alive(each) and not self._heard(each) for each in workers):
+                gevent.sleep(IDLE_S)  # locust gives users to none that it has not heard lately
             # Locust's stop asks who called it: its first inspect.stack() finds the source of every loaded module, for
             # 0.3 s in which all users stand still and their last iterations would be the platform's slowest. The
             # second one knows them.
@@ -275,6 +278,17 @@ class Bridge:
         return [each.id for each in (*clients.ready, *clients.spawning, *clients.running)]
 
     def _alive(self, worker: str) -> bool:
+        """Whether to wait for a worker.
+
+        One that prepares loads modules, and on a busy machine is silent for longer than locust's four seconds: it is
+        given the minute after which locust forgets it, unless its process has ended.
+        """
+        preparing = self._master is not None and self._master.went_ns is None
+        if preparing and not ended_workers(self._options.processes or 0):
+            return worker == LOCAL or worker in self._runner.clients
+        return self._heard(worker)
+
+    def _heard(self, worker: str) -> bool:
         if worker == LOCAL:
             return True
         clients = self._runner.clients

@@ -106,6 +106,19 @@ def test_a_worker_killed_in_mid_run_makes_it_invalid_and_its_sent_samples_are_ke
     assert len(run.samples()["registration"]) > 0
 
 
+def test_a_worker_that_stands_still_while_it_prepares_is_waited_for(locust):
+    master = locust.master(
+        "-u", "4", "-r", "4", "-t", "5s", "--tailguard-set", "load.warmup=400", "RegistrationUser", workers=2
+    )
+    stopped, _ = (locust.worker(f"worker{number}") for number in range(2))
+    locust.wait_for("Sending spawn jobs")
+    os.killpg(stopped.pid, signal.SIGSTOP)
+    locust.wait_for("failed to send heartbeat")
+    os.killpg(stopped.pid, signal.SIGCONT)
+    locust.ends(master, "master", 0, 75)
+    assert [each.users for each in locust.run().record.locust.workers] == [2, 2]
+
+
 def test_ctrl_c_on_the_master_saves_the_samples_and_marks_the_run_incomplete(locust):
     master, _ = four_workers(locust, run_time="60s")
     locust.wait_for_users()

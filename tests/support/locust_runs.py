@@ -89,10 +89,14 @@ class Processes:
     def log(self, name):
         return (self.folder / f"{name}.log").read_text(encoding="utf-8")
 
-    def wait_for_users(self, limit_s=60):
+    def wait_for_users(self):
         """Wait until the master has spawned all; on a busy machine it may not have every worker's word for it yet."""
+        self.wait_for("All users spawned|Spawning is complete")
+
+    def wait_for(self, words, limit_s=LIMIT_S):
+        """Wait until the master has said this."""
         until_s = time.monotonic() + limit_s
-        while not re.search("All users spawned|Spawning is complete", self.log("master")):
+        while not re.search(words, self.log("master")):
             assert time.monotonic() < until_s, self.log("master")
             time.sleep(0.1)
 

@@ -14,7 +14,7 @@ LOOK_EVERY_S = 0.5
 def mind_workers(expected: int, begun: Callable[[], bool]) -> None:
     """Wait until the run has begun. Raises InvalidRunError if a worker ends before: locust would wait for ever."""
     while not begun():
-        if gone := expected - _living():
+        if gone := ended_workers(expected):
             raise InvalidRunError(
                 f"Nothing was measured: {gone} of {expected} worker processes ended before the run began. "
                 "What they said stands above; then start it again."
@@ -22,11 +22,11 @@ def mind_workers(expected: int, begun: Callable[[], bool]) -> None:
         gevent.sleep(LOOK_EVERY_S)
 
 
-def _living() -> int:
-    """Return how many of our forks live: they have our own command line."""
+def ended_workers(expected: int) -> int:
+    """Return how many of so many forks of ours have ended: they have our own command line."""
     master = psutil.Process()
     mine, living = master.cmdline(), 0
     for child in master.children():
         with suppress(psutil.Error):
             living += child.status() != psutil.STATUS_ZOMBIE and child.cmdline() == mine
-    return living
+    return expected - living
