@@ -92,6 +92,14 @@ def test_a_password_that_the_rest_of_its_address_holds_too_is_masked_there_alone
     )
 
 
+@pytest.mark.parametrize("password", ["data", "secret", "pass"])
+def test_a_password_that_is_a_word_of_ours_is_masked_at_its_place_alone(password):
+    remember(f"me:{password}@db/arena")
+    assert mask(f"no secret password of a database in me:{password}@db/arena") == (
+        "no secret password of a database in me:***@db/arena"
+    )
+
+
 def test_a_record_keeps_its_names_stamps_and_hashes_whatever_the_password_is(monkeypatch):
     monkeypatch.setenv("PGPASSWORD", "complete")
     keep_secret("2026", "ab12")

@@ -19,7 +19,7 @@ MASK = "***"
 SECRET_VARIABLES = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 # A shorter value stands in any text by chance: it is masked where an address or a name announces it.
 SHORTEST_KNOWN = 4
-# Nor is a password sought that stands in these: it would garble every message, and tell what it is by that.
+# Nor is a password sought alone that stands in these: it would garble every message, and tell what it is by that.
 _WORDS_OF_OURS = "tailguard postgresql password database localhost secret"
 
 # Names that announce a secret: `password=...`, `"secret_key": "..."`, `?token=...`, `X-Amz-Signature=...`.
@@ -45,6 +45,9 @@ _PATTERNS = (
 _PLAIN = re.compile(r"[a-z_]+|\d+")
 
 _known: dict[str, None] = {}  # as a set that keeps its order; given to this process, never written down
+_placed: dict[
+    str, None
+] = {}  # likewise; sought with the marks that stand around it in an address, which stay
 
 
 def remember(*values: str) -> None:
@@ -54,6 +57,8 @@ def remember(*values: str) -> None:
             rest = value.replace(password, "") if password else ""
             if password not in rest:
                 keep_secret(password)
+            if len(password) >= SHORTEST_KNOWN and password in _WORDS_OF_OURS:
+                _placed[f":{password}@"] = None
 
 
 def keep_secret(*secrets: str | None) -> None:
@@ -92,7 +97,9 @@ def _all_masked(value: Any, known: Sequence[str]) -> Any:
 
 
 def _masked(text: str, known: Iterable[str]) -> str:
-    text = _without(text, (span for secret in known for span in _places(secret, text)))
+    spans = [span for secret in known for span in _places(secret, text)]
+    spans += [(first + 1, last - 1) for secret in _placed for first, last in _places(secret, text)]
+    text = _without(text, spans)
     text = _without(text, passwords_in(text))
     for pattern in _PATTERNS:
         text = pattern.sub(rf"\g<keep>{MASK}", text)
