@@ -27,6 +27,7 @@ class LoadWatch:
         self._telemetry = Telemetry()
         self._late_ns = array("q")
         self._shares = array("d")
+        self._mean = 0.0
         self._stop = Event()
         self._thread = Thread(target=self._watch, name="tailguard-load", daemon=True)
         self._running = False
@@ -53,12 +54,12 @@ class LoadWatch:
         full = sum(share >= FULL_SHARE for share in self._shares)
         return WorkerLoad(
             late_ms=WakeLateness(p50=float(p50), p99=float(p99), max=max(self._late_ns) / 1e6),
-            core=CoreUse(mean=sum(self._shares) / len(self._shares), full=full / len(self._shares)),
+            core=CoreUse(mean=self._mean, full=full / len(self._shares)),
             reading=self._telemetry.reading(),
         )
 
     def _watch(self) -> None:
-        began_ns, used_ns = time.monotonic_ns(), time.process_time_ns()
+        first_ns, first_used_ns = began_ns, used_ns = time.monotonic_ns(), time.process_time_ns()
         ended = False
         while not ended:
             due_ns = time.monotonic_ns() + int(PERIOD_S * 1e9)
@@ -70,3 +71,4 @@ class LoadWatch:
                 now_used_ns = time.process_time_ns()
                 self._shares.append((now_used_ns - used_ns) / (now_ns - began_ns))
                 began_ns, used_ns = now_ns, now_used_ns
+        self._mean = (time.process_time_ns() - first_used_ns) / (time.monotonic_ns() - first_ns)
