@@ -1,8 +1,9 @@
-"""`make matrix`: plays all cells, goes on where it was, prints the table. `--seconds` ends after a while."""
+"""`make matrix`: plays all cells, goes on where it was, writes the table. `--seconds` ends after a while."""
 
 import argparse
 import json
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -14,6 +15,8 @@ from tests.matrix.play import play
 
 SURVIVED, LOST, ABSENT, NOT_RUN = "✓", "✗", "—", "·"
 SIGNS = {"survived": SURVIVED, "lost": LOST}
+PAGE = Path("docs/reference/reliability.md")
+BEGIN, END = "<!-- written by make matrix -->\n", "<!-- /written by make matrix -->\n"
 
 
 def main() -> int:
@@ -23,6 +26,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3600.0, help="start no cell after so long")
     parser.add_argument("--jobs", type=int, default=2, help="cells at once")
     parser.add_argument("--only", default="", help="cells whose name holds this, played again")
+    parser.add_argument("--page", type=Path, default=PAGE, help="whose table is written")
     asked = parser.parse_args()
     # In the background Ctrl-C is ignored, and all that we start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -30,16 +34,19 @@ def main() -> int:
     known = read(asked.results)
     again = [cell for cell in all_cells() if asked.only and asked.only in cell.name]
     todo = again or [
-        cell for cell in all_cells() if known.get(cell.name, {}).get("outcome") in (None, "lost")
+        cell for cell in all_cells() if known.get(cell.name, {}).get("outcome") not in ("survived", "absent")
     ]
     ends_s = time.monotonic() + asked.seconds
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], check=True, capture_output=True, encoding="utf-8"
+    ).stdout.strip()
 
     def one(cell: Cell) -> None:
         if time.monotonic() > ends_s:
             return
         played = play(cell)
         with asked.results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(played.plain()) + "\n")
+            file.write(json.dumps(played.plain() | {"commit": commit}) + "\n")
         told = "; ".join(each.splitlines()[0] for each in played.why if each)
         print(
             f"{played.outcome:<9} {cell.name:<40} {played.exit_code} {played.seconds:6.1f} s {told[:150]}",
@@ -50,6 +57,7 @@ def main() -> int:
         list(pool.map(one, todo))
     known = read(asked.results)
     print(table(known))
+    write(asked.page, table(known))
     return 1 if any(each["outcome"] == "lost" for each in known.values()) else 0
 
 
@@ -62,23 +70,26 @@ def read(results: Path) -> dict[str, dict[str, object]]:
 
 
 def table(known: dict[str, dict[str, object]]) -> str:
-    """Write the results as a table of Markdown: KILL, STOP, INT of each process in each phase."""
+    """Return the results as a table of Markdown: KILL, STOP, INT of each process in each phase."""
     lines = ["| process | " + " | ".join(PHASES) + " |", "|---|" + "---|" * len(PHASES)]
     for part in (*PARTS, *EXTRA):
         faults = (EXTRA[part],) if part in EXTRA else FAULTS
         row = [" ".join(sign(Cell(phase, part, fault), known) for fault in faults) for phase in PHASES]
         lines.append(f"| {part} | " + " | ".join(row) + " |")
     counts = Counter(sign(cell, known) for cell in all_cells())
+    commits = sorted({str(each["commit"]) for each in known.values() if each["outcome"] in SIGNS})
     tried = (
-        f"{counts[SURVIVED] + counts[LOST]} faults tried, {counts[SURVIVED]} survived, {counts[LOST]} lost"
+        f"{counts[SURVIVED] + counts[LOST]} faults tried, {counts[SURVIVED]} survived, {counts[LOST]} lost; "
+        f"{counts[NOT_RUN]} not run ({NOT_RUN}); {counts[ABSENT]} have no such process. Played on {', '.join(commits)}."
     )
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"{tried}; {counts[NOT_RUN]} not run ({NOT_RUN}); {counts[ABSENT]} have no such process.",
-        ]
-    )
+    return "\n".join([*lines, "", tried])
+
+
+def write(page: Path, table: str) -> None:
+    """Put the table into a page, in place of the one between its two marks."""
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    page.write_text(f"{before}{BEGIN}\n{table}\n\n{END}{after}", encoding="utf-8")
 
 
 def sign(cell: Cell, known: dict[str, dict[str, object]]) -> str:

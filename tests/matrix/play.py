@@ -122,15 +122,16 @@ class _Play:
         hit = family.find(self.cell.part)
         if not hit:
             self.missed = f"no {self.cell.part} was there"
-        for process in hit:
-            with suppress(psutil.Error):
-                process.send_signal(signal.Signals[f"SIG{self.cell.fault}"])
+        self._send(hit, self.cell.fault)
         if self.cell.fault == "STOP":
             time.sleep(STOPPED_S)
-            for process in hit:
-                with suppress(psutil.Error):
-                    process.send_signal(signal.SIGCONT)
+            self._send(hit, "CONT")
+
+    def _send(self, processes: list[psutil.Process], name: str) -> None:
         self.fault_s = time.monotonic()
+        for process in processes:
+            with suppress(psutil.Error):
+                process.send_signal(signal.Signals[f"SIG{name}"])
 
     def _next_start(self) -> None:
         """Start anything of ours there once more."""
@@ -207,8 +208,4 @@ class _Play:
     def _environment(self) -> dict[str, str]:
         theirs = ("TAILGUARD", "PG", "DATABASE", "PYTHON", "LOCUST", "COVERAGE")
         own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
-        return own | {
-            "TMPDIR": str(self.folder / "tmp"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUNBUFFERED": "1",
-        }
+        return own | {"TMPDIR": str(self.folder / "tmp"), "PYTHONUNBUFFERED": "1"}
