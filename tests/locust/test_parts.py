@@ -16,6 +16,7 @@ from tailguard.locust.master.doubts import doubts_of_run_time
 from tailguard.locust.master.master import Master
 from tailguard.locust.messages import (
     Chunk,
+    Go,
     Hello,
     Plan,
     ScheduleWords,
@@ -190,6 +191,21 @@ def test_a_worker_that_dies_is_a_fault_and_is_not_waited_for():
     assert time.monotonic() - began_s < 10
     net.master.settle()
     assert net.master.unsettled() == []
+
+
+def test_the_word_to_stop_is_obeyed_that_comes_while_the_word_to_go_is(monkeypatch):
+    net = Net(1, answering)
+    net.master.open(["w0"])
+    stopping = threading.Thread(target=net.workers["w0"].collect)
+
+    def begin(executor, base_ns):
+        stopping.start()
+        stopping.join(0.1)
+
+    monkeypatch.setattr(ScenarioExecutor, "begin", begin)
+    net.workers["w0"].take(Go(run="run"))
+    stopping.join(10)
+    assert net.ledgers().keys() == {"w0"}
 
 
 def test_a_chunk_that_is_lost_on_the_way_is_noticed():

@@ -116,6 +116,7 @@ class Worker:
         self._collected = threading.Event()
         self._collected.set()
         self._sending = threading.Lock()
+        self._turning = threading.Lock()  # the word to go and the word to stop, which may come right after it
 
     def take(self, message: ToWorker) -> None:
         """Take a message of the master. Each may last: the caller gives it a thread (a greenlet) of its own."""
@@ -140,10 +141,11 @@ class Worker:
 
     def collect(self) -> None:
         """Close everything and send what is left: on the master's word, or because we are asked to quit."""
-        if self._workplace is None or self._begun is None or self._collected.is_set():
-            return
-        self._collected.set()
-        self._load.stop()
+        with self._turning:
+            if self._workplace is None or self._begun is None or self._collected.is_set():
+                return
+            self._collected.set()
+            self._load.stop()
         executors = self._workplace.executors
         finishing = [threading.Thread(target=each.finish, args=(DRAIN_S,)) for each in executors.values()]
         for thread in finishing:
@@ -186,12 +188,13 @@ class Worker:
     def _go(self) -> None:
         if self._workplace is None:
             return
-        base_ns = self._clock.now_ns() + HEAD_START_NS
-        for executor in self._workplace.executors.values():
-            executor.begin(base_ns)
-        self._collected.clear()
-        self._load.start()
-        self._going.set()
+        with self._turning:
+            base_ns = self._clock.now_ns() + HEAD_START_NS
+            for executor in self._workplace.executors.values():
+                executor.begin(base_ns)
+            self._collected.clear()
+            self._load.start()
+            self._going.set()
         threading.Thread(target=self._courier, name="tailguard-courier", daemon=True).start()
 
     def _courier(self) -> None:

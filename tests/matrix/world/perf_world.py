@@ -77,7 +77,7 @@ def objects(bucket: S3Server) -> Iterator[object]:
 @tg.scenario(rate="20/s", slo=["tell p95 <= 30s"])
 def tell(it: tg.Iteration, room: Room, subscribers: Subscribers, phases: Phases) -> None:
     """Broadcast."""
-    phases.tick()
+    phases.tick(it.number)
 
     def wait() -> None:
         ticket = subscribers.expect(it.number)
@@ -96,7 +96,7 @@ def told(subscribers: Subscribers) -> Iterator[tg.Invariant]:
 @tg.scenario(rate="20/s", slo=["insert p95 <= 30s"])
 def store(it: tg.Iteration, database, objects, bucket: S3Server, phases: Phases) -> None:
     """A row, then an object."""
-    phases.tick()
+    phases.tick(it.number)
     it.step("insert", database.execute, "INSERT INTO kept (word) VALUES (%s)", [str(it.number)])
     it.step("put", lambda: objects.put_object(Bucket=bucket.bucket, Key=f"{it.number}", Body=b"x" * 1000))
 

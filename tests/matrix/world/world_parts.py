@@ -6,12 +6,10 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 WELCOME, UPDATE = "welcome", "update"
-WARMUP = 40  # as in tailguard.toml
 
 
 def begin(phase: str) -> None:
@@ -20,15 +18,16 @@ def begin(phase: str) -> None:
 
 
 class Phases:
-    """Says once each that warm-up and measuring have begun, by the number of iterations so far."""
+    """Says once each that warm-up, whose iterations have numbers below 0, and measuring have begun."""
 
     def __init__(self) -> None:
-        self._numbers = count()
+        self._begun: set[str] = set()
 
-    def tick(self) -> None:
-        number = next(self._numbers)
-        if number in (0, 2 * WARMUP):
-            begin("measure" if number else "warm-up")
+    def tick(self, number: int) -> None:
+        phase = "warm-up" if number < 0 else "measure"
+        if phase not in self._begun:
+            self._begun.add(phase)
+            begin(phase)
 
 
 class Room:
