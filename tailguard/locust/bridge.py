@@ -8,6 +8,7 @@ test_stop, quitting, then the exit code is taken. Samples are fetched in `test_s
 
 import inspect
 import sys
+import threading
 import time
 from argparse import Namespace
 from collections.abc import Sequence
@@ -84,6 +85,7 @@ class Bridge:
         self._run: RunHooks | None = None  # from its plan to its verdicts
         self._faults: list[str] = []
         self._ended = ScenarioEnded.RUN_TIME
+        self._ending = threading.Lock()
         self._clock = LoopClock()
         self._withheld = Namespace()
         self._run_time_s: float | None = None  # what --run-time leaves to us
@@ -239,22 +241,31 @@ class Bridge:
                 return
 
     def _test_stopping(self, **_: Any) -> None:
-        if self._master is not None and self._master.closed_ns is None:
-            self._master.collect()
-            self._faults = self._master.settle()
+        gevent.spawn(self._collect).join()
 
     def _test_stop(self, **_: Any) -> None:
-        run, master = self._run, self._master
-        if run is not None and master is not None:
-            self._run = self._master = None
-            self._exit_with(run.finish(master, self._faults, self._ended))
+        gevent.spawn(self._finish).join()
+
+    def _collect(self) -> None:
+        """Fetch what was measured. In a greenlet of its own, as `_finish`: locust kills those that it calls us in."""
+        with self._ending:
+            if self._master is not None and self._master.closed_ns is None:
+                self._master.collect()
+                self._faults = self._master.settle()
+
+    def _finish(self) -> None:
+        with self._ending:
+            run, master = self._run, self._master
+            if run is not None and master is not None:
+                self._run = self._master = None
+                self._exit_with(run.finish(master, self._faults, self._ended))
 
     def _quitting(self, **_: Any) -> None:
-        """Locust ends: by itself after a run, which is then collected already, or because it was told to."""
-        if self._master is not None:
+        """Locust ends: by itself after a run, which is collected already or about to be, or because it was told to."""
+        if self._master is not None and self._master.closed_ns is None:
             self._ended = ScenarioEnded.INTERRUPTED
-            self._test_stopping()
-            self._test_stop()
+        self._collect()
+        self._finish()
         if self._worker is not None:
             self._worker.collect()
             self._worker.close()
