@@ -32,7 +32,9 @@ COMMANDS = {
     "migrate": Command(
         "tailguard.cli.migrate.migrate:migrate", "Build indexes concurrently, prove and heal them."
     ),
-    "config": Command("tailguard.cli.config:config", "Show the configuration, each value with its source."),
+    "config": Command(
+        "tailguard.cli.config:config", "Show, change, write down and compare the configuration."
+    ),
     "slo": Command("tailguard.cli.slo:slo", "Show objectives, check them, propose limits."),
     "calibrate": Command("tailguard.cli.calibrate:calibrate", "Measure how often the judge is wrong here."),
 }

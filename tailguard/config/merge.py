@@ -14,18 +14,17 @@ from typing import Any, TypeVar
 
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.toml_file import read_toml
-from tailguard.config.declared import settings_in
 from tailguard.config.layers import (
     Layer,
     environment_layer,
-    file_layer,
     flatten,
     set_layer,
     with_limits_apart,
 )
 from tailguard.config.option import did_you_mean, split_list
-from tailguard.config.settings import Merge, Setting, is_limit, schema_of, slug_of, slugs_of
-from tailguard.config.suite_table import FILE_NAME, SuiteTable, find_file, read_table, suite_in
+from tailguard.config.profiles import aliased, own_file, profile_layers, with_profiles
+from tailguard.config.settings import Merge, Setting, key_path, schema_of, slug_of, slugs_of
+from tailguard.config.suite_table import SuiteTable, find_file, suite_in
 from tailguard.config.tables import LoadOptions, Options
 
 T = TypeVar("T")
@@ -113,7 +112,7 @@ class Config(Options):
         """Return all values as nested tables, secrets masked: what a run keeps."""
         tables: dict[str, Any] = {}
         for name, setting in self.settings.items():
-            *path, last = name.split(".", 3 if is_limit(name) else -1)
+            *path, last = key_path(name)
             table = tables
             for part in path:
                 table = table.setdefault(part, {})
@@ -173,10 +172,15 @@ def load_config(
     environ = os.environ if environ is None else environ
     path = find_file(file, environ) if suite is None else suite.existing_file
     suite = suite_in(path) if suite is None else suite
-    keys = _with_profiles(read_toml(shipped)[0], suite)
-    own, own_layer = _own_file(path)
-    name = profile or environ.get("TAILGUARD_PROFILE") or own.pop("profile", None) or DEFAULT_PROFILE
-    early = [Layer("default", dict(flatten(keys["defaults"]))), *_profile_layers(name, keys, own), own_layer]
+    keys = with_profiles(read_toml(shipped)[0], suite)
+    own = own_file(path)
+    name = profile or environ.get("TAILGUARD_PROFILE") or own.chosen or DEFAULT_PROFILE
+    name = aliased(name, keys, own)
+    early = [
+        Layer("default", dict(flatten(keys["defaults"]))),
+        *profile_layers(name, keys, own),
+        own.settings,
+    ]
     given = Layer("flag", {key: value for key, value in (flags or {}).items() if value is not None})
     late = [given, set_layer(sets)]
     named = {*slugs_of([*early, *late]), *_slugs_of_variables(environ)}
@@ -184,49 +188,6 @@ def load_config(
     environment = environment_layer(environ, keys["environment"]["reserved"], known)
     merge = Merge(keys, tuple(map(with_limits_apart, (*early, environment, *late))))
     return Config.of(name, merge.settings(), suite, merge)
-
-
-def _with_profiles(shipped: dict[str, Any], suite: SuiteTable | None) -> dict[str, Any]:
-    """Return the shipped keys, defaults and profiles, with those of the suite's own file laid over them."""
-    if suite is None or not suite.profiles:
-        return shipped
-    return _overlaid(shipped, read_toml(suite.root / suite.profiles)[0])
-
-
-def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for name, value in above.items():
-        under = merged.get(name)
-        both = isinstance(under, Mapping) and isinstance(value, Mapping)
-        merged[name] = _overlaid(under or {}, value) if both else value
-    return merged
-
-
-def _own_file(path: Path | None) -> tuple[dict[str, Any], Layer]:
-    if path is None:
-        return {}, Layer(FILE_NAME, {})
-    table, text, prefix = read_table(path)
-    settings = settings_in(table)
-    profiles = table.get("profile", {})
-    if isinstance(profiles, str):  # `profile = "ci"` chooses one, [profile.mine] defines one
-        return {"profile": profiles}, file_layer(path, settings, text, prefix)
-    if not isinstance(profiles, Mapping):
-        raise UsageError(f"{path}: profile must be a name, or tables [profile.NAME], not {profiles!r}.")
-    own = {
-        name: file_layer(path, table, text, f"{prefix}profile.{name}.")
-        for name, table in profiles.items()
-        if isinstance(table, Mapping)
-    }
-    return {"profiles": own}, file_layer(path, settings, text, prefix)
-
-
-def _profile_layers(name: str, shipped: Mapping[str, Any], own: Mapping[str, Any]) -> list[Layer]:
-    """Return the layers of the profile `name`: the shipped values, and over them those of the user's file."""
-    ours, theirs = shipped["profile"], own.get("profiles", {})
-    if name not in {**ours, **theirs}:
-        raise UsageError(f"Unknown profile {name!r}.{did_you_mean(name, [*ours, *theirs])}")
-    layers = [Layer(f"profile {name}", dict(flatten(ours.get(name, {})))), theirs.get(name)]
-    return [layer for layer in layers if layer is not None]
 
 
 def _slugs_of_variables(environ: Mapping[str, str]) -> set[str]:

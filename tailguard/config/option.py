@@ -79,6 +79,14 @@ class Option:
             value = _number(text, kind)
         return self.accept(value, source)
 
+    def added(self, below: Any, more: Any, source: str) -> list[str]:
+        """Return the list `below` with what `+=` adds to it; raise UsageError, naming the key, if it is not a list."""
+        if self.type is not list:
+            raise UsageError(
+                f"{source}: {self.name} is not a list, so nothing can be added to it: write = for +=."
+            )
+        return [*below, *(item for item in more if item not in below)]
+
     @property
     def type(self) -> type:
         """The type of the key's values."""

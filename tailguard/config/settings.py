@@ -9,6 +9,10 @@ from tailguard.base.secrets import remember
 from tailguard.config.layers import Layer, flatten
 from tailguard.config.option import Option, did_you_mean, split_list
 
+ADDING = (
+    "+"  # of a key: `"scenarios+" = ["mine"]` and `--set scenarios+=mine` add to the list of the layers below
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -42,7 +46,7 @@ class Merge:
 
 def slugs_of(layers: Sequence[Layer]) -> set[str]:
     """Return all scenarios that the layers choose or have a table of: each may have a [scenario.NAME]."""
-    chosen = [layer.values.get("scenarios", []) for layer in layers]
+    chosen = [layer.values.get(key, []) for layer in layers for key in ("scenarios", f"scenarios{ADDING}")]
     lists = [split_list(value) if isinstance(value, str) else value for value in chosen]
     named = {str(slug).strip() for slugs in lists if isinstance(slugs, list | tuple) for slug in slugs}
     return {*named, *(slug_of(name) for layer in layers for name in layer.values)} - {""}
@@ -57,6 +61,11 @@ def slug_of(name: str) -> str:
 def is_limit(name: str) -> bool:
     """Whether a key is a limit of a scenario, such as `scenario.checkout.slo.pay p99`."""
     return name.startswith("scenario.") and name.split(".", 3)[2:3] == ["slo"] and name.count(".") > 2  # noqa: PLR2004
+
+
+def key_path(name: str) -> list[str]:
+    """Return the tables of a dotted key, and its own name; that of a limit (`p99.9`) keeps its dots."""
+    return name.split(".", 3 if is_limit(name) else -1)
 
 
 def schema_of(shipped: Mapping[str, Any], slugs: set[str]) -> dict[str, Option]:
@@ -79,13 +88,16 @@ def _merged(layers: Sequence[Layer], schema: Mapping[str, Option]) -> dict[str, 
     settings = {name: Setting(key, None, "default", 0) for name, key in schema.items() if key.default is None}
     for rank, layer in enumerate(layers):
         for name, raw in layer.values.items():
-            source = layer.source_of(name)
-            if name not in schema:
-                raise UsageError(f"{source}: unknown key {name!r}.{_hint(name, schema)}")
+            source, key = layer.source_of(name), name.removesuffix(ADDING).strip()
+            if key not in schema:
+                raise UsageError(f"{source}: unknown key {key!r}.{_hint(key, schema)}")
             remember(*(text for text in (raw if isinstance(raw, list) else [raw]) if isinstance(text, str)))
             from_text = isinstance(raw, str) and layer.source in {"environment", "flag", "--set"}
-            value = schema[name].parse(raw, source) if from_text else schema[name].accept(raw, source)
-            settings[name] = Setting(schema[name], value, source, rank)
+            value = schema[key].parse(raw, source) if from_text else schema[key].accept(raw, source)
+            if name != key:
+                below = settings[key]
+                value, source = schema[key].added(below.value, value, source), f"{below.source} + {source}"
+            settings[key] = Setting(schema[key], value, source, rank)
     return {name: settings[name] for name in schema if name in settings and not _shadowed(name, settings)}
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_IMODE
 from typing import BinaryIO
 
 from tailguard.base.errors import InvalidRunError, UsageError
@@ -91,11 +92,15 @@ def plain_name(text: str) -> str:
 def write_file(path: Path, content: str | bytes, remedy: str = "") -> None:
     """Write a file where a user wants it, text as UTF-8, whole or not at all; raise UsageError naming it otherwise.
 
+    A file that is there already keeps its mode.
+
     Unlike in `saving`, nothing else is touched: the folder is the user's. `remedy` is a next step beyond the folder's.
     """
     try:
         with stage(path) as file:
             file.write(content.encode() if isinstance(content, str) else content)
+            if path.is_file():
+                os.fchmod(file.fileno(), S_IMODE(path.stat().st_mode))
         unstage(path)
     except OSError as error:
         with suppress(OSError):

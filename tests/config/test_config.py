@@ -284,3 +284,35 @@ def test_a_scenarios_load_is_typed_too():
     config = load_suite("smoke", sets=["scenario.registration.workers=3"])
     assert config.load_of("registration").workers == 3
     assert config.load_of("registration").slice_s == config.load.slice_s
+
+
+def test_a_list_is_replaced_by_a_later_one_and_extended_by_plus(tmp_path):
+    (tmp_path / "tailguard.toml").write_text('"scenarios+" = ["mine"]\n', encoding="utf-8")
+    suite_first = load("ci", flags={"scenarios": ["one", "two"]}, sets=["scenarios+=three, two"])
+    assert suite_first.scenarios == ["one", "two", "three"]
+    assert suite_first.settings["scenarios"].source == "flag + --set"
+    added = load("ci", {"TAILGUARD_SCENARIOS": "one"})
+    assert added.scenarios == ["one"], "a variable is later than the file, and replaces"
+    assert load("ci").scenarios == ["mine"]
+    assert "load.workers is not a list" in refusal(sets=["load.workers+=3"])
+
+
+def test_a_profile_may_be_another_ones_alias(tmp_path):
+    (tmp_path / "tailguard.toml").write_text(
+        '[profile.pr]\nalias = "mine"\n[profile.mine]\nalias = "ci"\n', encoding="utf-8"
+    )
+    assert load("pr").profile == "ci"
+    assert load("pr").sha256 == load("ci").sha256
+
+
+@pytest.mark.parametrize(
+    ("profiles", "why"),
+    [
+        ('[profile.a]\nalias = "b"\n[profile.b]\nalias = "a"\n', "go in a circle (a -> b -> a)"),
+        ('[profile.a]\nalias = "ci"\nseed = 3\n', "its only key"),
+        ('[profile.a]\nalias = "smke"\n', "Unknown profile 'smke'. Did you mean 'smoke'?"),
+    ],
+)
+def test_an_alias_of_nothing_is_refused(tmp_path, profiles, why):
+    (tmp_path / "tailguard.toml").write_text(profiles, encoding="utf-8")
+    assert why in refusal(profile="a")
