@@ -30,7 +30,7 @@ class Event:
 
 
 class Observer:
-    """One more subscriber, in a thread of ours. A context manager: entering waits for the welcome frame.
+    """One more subscriber, in a thread of this process. A context manager: entering waits for the welcome frame.
 
     `checked` counts the events whose row was read, `overtaken` those whose row was still the old one; `broken` says why
     it could not go on, if it could not. One that is `patient`, as the database fails on purpose, goes on: `unread`

@@ -18,7 +18,7 @@ from tailguard.s3 import S3Server
 
 @dataclass(frozen=True, slots=True)
 class CertificateSettings:
-    """Certificates go to S3 alone, or to a disk of ours as well."""
+    """Certificates go to S3 alone, or to the local disk as well."""
 
     storage: Literal["s3", "dual_write"]
 

@@ -32,13 +32,13 @@ HEARTBEAT = Heartbeat()
 
 
 def tournament_of(path: str) -> int | None:
-    """Return the tournament id of a room's path, or None where it is no room."""
+    """Return the tournament id of a room's path, or None if it is not a room."""
     found = _ROOM.fullmatch(urlsplit(path).path)
     return int(found[1]) if found else None
 
 
 class Conversation:
-    """What is said on one connection."""
+    """The messages of one connection."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Conversation:
         self._last_pong_s = 0.0
 
     async def identify(self) -> Member | None:
-        """Return who is speaking, or close with the code that says why not."""
+        """Return the speaker's id, or close with the code that says why not."""
         token = self._query.get("token", [""])[0]
         if not token:
             await self._connection.close(NO_TOKEN, "a token is required")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 class PlatformError(Exception):
     """Base of all refusals and failures. `status` is the HTTP status, `code` a constant a client may branch on.
 
-    `retries` says how often it was tried again in vain, `sqlstate` what the database said the last time.
+    `retries` says how often it was tried again in vain, `sqlstate` the database's last answer.
     """
 
     status: int = 500

@@ -99,4 +99,4 @@ def _position(cursor: str) -> tuple[datetime, int]:
         created, last_id = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
         return datetime.fromisoformat(created), int(last_id)
     except (ValueError, TypeError, binascii.Error):
-        raise Invalid("the cursor is not one of ours: take `next_cursor` of the page before") from None
+        raise Invalid("the cursor is unknown: take `next_cursor` of the page before") from None

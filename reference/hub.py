@@ -1,4 +1,4 @@
-"""The broadcast hub: who is connected to which tournament, and one way to reach all of them from any thread."""
+"""The broadcast hub: the connections of each tournament, and one way to reach all of them from any thread."""
 
 import asyncio
 import json

@@ -106,7 +106,7 @@ class Registrations:
     ) -> tuple[int, str, str, datetime]:
         try:
             row = connection.row(self._enter, tournament_id, user_id)
-        except ForeignKeyViolation:  # the tournament is locked, so it is the user who is missing
+        except ForeignKeyViolation:  # the tournament is locked, so the user is missing
             raise NotFound(f"there is no user {user_id}") from None
         except UniqueViolation:  # only a fault gives a number that is taken
             raise Conflict("the registration number is taken", code="INTEGRITY_ERROR") from None

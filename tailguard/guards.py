@@ -178,7 +178,7 @@ def _scenarios(pytestconfig: pytest.Config) -> list[str]:
 
 
 def _migrations(pytestconfig: pytest.Config) -> list[str]:
-    """Return the names of the migrations that the run is to prove; a finished one says itself what it proved."""
+    """Return the names of the migrations that the run is to prove; of a finished run, those that it proved."""
     if run := _chosen(pytestconfig):
         return [entry.name for entry in run.record.migrations]
     config = _config(pytestconfig)

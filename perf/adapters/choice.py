@@ -1,4 +1,4 @@
-"""Which adapter reaches the platform: one of ours, or a class of your own, checked before anything is started."""
+"""Which adapter reaches the platform: a built-in one, or a class of your own, checked before anything is started."""
 
 import sys
 from collections.abc import Callable, Iterable

@@ -26,7 +26,7 @@ class Refused(msgspec.Struct, frozen=True):
 def refusal(
     method: str, path: str, status: int, headers: http.client.HTTPMessage, content: bytes
 ) -> PlatformError:
-    """Return the error that the platform raised, by status, with its code and what it said.
+    """Return the error that the platform raised, by status, with its code and message.
 
     Throttled means that the target was not measured but its limiter: it names the rate to lift.
     """

@@ -24,7 +24,7 @@ def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int
     """Check that a target can be load-tested: health, log-in, each step, throttles, connections, WebSocket.
 
     \b
-    Exit codes: 0 ready, 65 something would spoil the run (said with its remedy), 64 usage.
+    Exit codes: 0 ready, 65 something would spoil the run (printed with its remedy), 64 usage.
     """
     from pathlib import Path  # noqa: PLC0415  # with what follows
 

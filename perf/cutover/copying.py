@@ -12,8 +12,8 @@ from reference.certificates.backfill import Backfill, BackfillProgress
 
 _REST_S = 0.5  # before a backfill goes on whose database or storage went away
 _TRIES = 40
-# Scenarios take turns by slices. So long after an iteration of ours began or ended the slice is another scenario's, and
-# its latency is not ours to spoil; with our own load, iterations come closer than that.
+# Scenarios take turns by slices. This long after an iteration of this scenario began or ended, the slice is another
+# scenario's, whose latency the backfill must not spoil; under its own load, iterations come closer than that.
 _IDLE_S = 0.1
 _LOOK_S = 0.01
 

@@ -48,7 +48,7 @@ class MemoryCourse:
 
 
 def memory_constant(memory: MemoryCourse) -> Iterator[tg.Invariant]:
-    """A backfill holds a batch, not what it has copied; of a short one nothing can be said."""
+    """A backfill holds a batch, not what it has copied; a short one cannot be judged."""
     if memory.total < LONG:
         return
     grown_mb, warm_mb = memory.growth_bytes / 1e6, memory.warm_bytes / 1e6

@@ -53,7 +53,7 @@ def read_pools(tables: Mapping[str, Mapping[str, Json]], folder: str, source: st
     for name, table in tables.items():
         where = f"{source}: [target.pools.{name}]"
         if name not in POOLS:
-            raise tg.UsageError(f"{where} is no pool of ours; there are {', '.join(POOLS)}")
+            raise tg.UsageError(f"{where} is not a pool; known are {', '.join(POOLS)}")
         if table.get("use", "cycle") not in {"cycle", "once"}:
             raise tg.UsageError(f"{where}: use is {table['use']!r}; write once or cycle")
         file = table.get("file")
@@ -113,7 +113,7 @@ def _played(pools: Mapping[str, Pool], name: str) -> list[Played]:
     for row in _rows(pools, name):
         if row.get("participant") not in numbers:
             raise tg.UsageError(
-                f"match {row['id']} has participant {row.get('participant')!r}, who is not in the pool of users"
+                f"match {row['id']} has participant {row.get('participant')!r}, which is not in the pool of users"
             )
     return [(row["id"], numbers[row["participant"]]) for row in _rows(pools, name)]
 

@@ -24,7 +24,7 @@ from perf.offer import EventPaths
 from perf.platform import NEEDED
 from tailguard.http import Tls, tls_in
 
-# What a step may say of itself, and what each of ours has to fill its places with.
+# What a step may state, and the values that each step has for its places.
 STEP_KEYS = (
     "method",
     "path",
@@ -38,7 +38,7 @@ STEP_KEYS = (
     "link",
     "user",
 )
-# What one of ours may say beside them.
+# What these steps may state besides.
 KEYS_OF = {"submit": ("together",), "match_scores": ("score1", "score2", "updated_at")}
 _PLACES = {
     "register": {"user", "tournament"},

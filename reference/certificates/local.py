@@ -102,7 +102,7 @@ class LocalStorage:
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
         if not parts or key.startswith("/") or ".." in parts or "\0" in key:
-            raise ValueError(f"{key!r} is no key: it would leave the storage's folder")
+            raise ValueError(f"{key!r} is not a key: it would leave the storage's folder")
         return self._root.joinpath(*parts)
 
 

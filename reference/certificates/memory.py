@@ -121,7 +121,7 @@ class MemoryS3:
         return _answer(**_head_of(found), **checksum)
 
     def delete_object(self, *, Bucket: str, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
-        """Remove the object; a missing one is no error."""
+        """Remove the object; a missing one is not an error."""
         self._meet("DeleteObject", Key, self.knobs.metadata_s)
         with self._lock:
             self._objects(Bucket, "DeleteObject").pop(Key, None)

@@ -6,7 +6,7 @@ from threading import Event, Lock
 
 
 class Pacing:
-    """At most `rate_per_s` permits a second, evenly spaced; 0 is no limit."""
+    """At most `rate_per_s` permits a second, evenly spaced; 0 means unlimited."""
 
     def __init__(self, rate_per_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
         if rate_per_s < 0:

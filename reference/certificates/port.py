@@ -52,7 +52,7 @@ class CertificateStorage(Protocol):
         ...
 
     def delete(self, key: str) -> None:
-        """Remove an object; a missing one is no error."""
+        """Remove an object; a missing one is not an error."""
         ...
 
     def url(self, key: str, expires_s: int = URL_EXPIRES_S) -> str:

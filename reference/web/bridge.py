@@ -76,7 +76,7 @@ class UpgradedConnection(ServerConnection):
             super().data_received(data[at : at + SLICE_BYTES])
 
     def process_event(self, event: Event) -> None:
-        """End a connection of more frames than a client of ours ever sends; control frames count too."""
+        """End a connection of more frames than the platform's own clients ever send; control frames count too."""
         second = int(self.loop.time())
         self._frames = self._frames + 1 if second == self._second else 1
         self._second = second

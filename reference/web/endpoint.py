@@ -15,7 +15,7 @@ from reference.web.reader import Reader
 from reference.web.refusal import refused_by_http, reply_to
 from reference.web.throttle import Throttle
 
-MAX_BODY_BYTES = 8 * 2**20  # some hundred times a certificate; what is larger is no request of ours
+MAX_BODY_BYTES = 8 * 2**20  # some hundred times a certificate; no request of the platform's clients is larger
 
 
 class Authenticate(Protocol):

@@ -34,7 +34,7 @@ class Rate:
         """Read `100/hour`, `90/min`, `1000000/m`. Raises RateError."""
         match = re.fullmatch(r"\s*(\d+)\s*/\s*([smhd])[a-z]*\s*", text)
         if match is None or int(match[1]) == 0:
-            raise RateError(f"{variable}={text!r} is no rate: write for example 100/hour or 90/min")
+            raise RateError(f"{variable}={text!r} is not a rate: write for example 100/hour or 90/min")
         return cls(int(match[1]), SECONDS[match[2]])
 
 

@@ -17,7 +17,7 @@ def command_of(extra: str) -> str:
 
 
 def missing_part(error: ImportError) -> str:
-    """Return which part of ours a failed import lacks, with the command that adds it; "" if it is none of ours."""
+    """Return which part a failed import lacks, with the command that adds it; "" if it is another package."""
     module = (error.name or "").partition(".")[0]
     extra = _EXTRAS.get(module)
     return (

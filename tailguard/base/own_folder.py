@@ -1,4 +1,4 @@
-"""A temporary folder of ours: marked, so that nobody's but ours is ever removed, and swept if its owner was killed."""
+"""A marked temporary folder: only marked folders are ever removed, and those of killed owners are swept."""
 
 import fcntl
 import logging
@@ -104,7 +104,7 @@ def sweep(parent: Path) -> list[Path]:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder of ours, its marker last: whoever is ended half way leaves what the next one knows as ours."""
+    """Remove a marked folder, its marker last: if this ends half way, the next sweep still knows the folder."""
     shutil.rmtree(folder / INNER, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -151,7 +151,7 @@ def _orphans(parent: Path) -> Iterator[Path]:
 
 
 def _mark_of(folder: Path) -> str:
-    """Return what the marker says. Raises OSError or ValueError if it is not a file of ours."""
+    """Return what the marker says. Raises OSError or ValueError if Tailguard did not write it."""
     handle = os.open(folder / MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
@@ -181,7 +181,7 @@ def _started(pid: int) -> str:
 
 
 def _processes_in(folder: Path) -> "Iterator[psutil.Process]":
-    """Yield the processes that work in a folder: of a server of ours, all of them do."""
+    """Yield the processes whose working folder this is, as it is for all processes of an embedded server."""
     import psutil  # noqa: PLC0415  # as in `sweep`
 
     for process in psutil.process_iter():

@@ -1,4 +1,4 @@
-"""A process of ours beside this one, spoken to in lines: it ends with us, and cannot keep us from ending."""
+"""A child process that is spoken to in lines: it ends with this process, and cannot keep it from ending."""
 
 import subprocess
 import sys

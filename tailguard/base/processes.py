@@ -246,7 +246,7 @@ def _encoded(raw: bytes) -> str:
 
 
 def _remove_socket(path: Path) -> None:
-    """Remove a socket of ours; whatever else has that name is not."""
+    """Remove the file if it is a socket; anything else of that name stays."""
     with suppress(FileNotFoundError):
         status = path.lstat()
         if stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid():

@@ -45,7 +45,7 @@ class LazyGroup(click.Group):
         return list(self.commands_at)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return the command, or None if there is no such."""
+        """Import and return the command, or None if there is no such command."""
         return self.commands_at[cmd_name].load() if cmd_name in self.commands_at else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -62,7 +62,7 @@ class SuiteGroup(LazyGroup):
         return [*self.commands_at, *self._suite_commands()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a command of ours or of the suite, or None if there is no such."""
+        """Import and return a command of Tailguard or of the suite, or None if there is no such command."""
         if cmd_name in self.commands_at:
             return self.commands_at[cmd_name].load()
         suite = _suite_here()

@@ -29,10 +29,10 @@ from tailguard.record.verdict import ChangeRule, ChangeVerdict
 ALPHA = 0.01
 # More errors and refusals than this, in points of all requests, is a regression: what the platform's own CI allowed.
 ERROR_MARGIN = 0.005
-# p99 is watched: a slowdown that is proved fails, but nothing waits for a proof that there is none, as 40 pairs of 400
+# p99 is watched: a proven slowdown fails, but nothing waits for a proof that there is none, as 40 pairs of 400
 # samples give that hardly ever.
 WATCHED = {0.99: 0.20}
-WATCHED_WHY = " (watched: only a proved slowdown counts)"
+WATCHED_WHY = " (watched: only a proven slowdown counts)"
 # Blocks of fewer ok samples have no p95 worth the name; such a pair is left out of the metric and counted.
 FEWEST = 20
 RULE: Final = "signed-rank bound on paired blocks"

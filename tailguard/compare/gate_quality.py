@@ -115,7 +115,7 @@ def quality_sentence(quality: Quality) -> str:
 
 
 def calibration_sentence(calibration: Calibration) -> str:
-    """Return what both duets of a calibration said, in one line."""
+    """Return the results of both duets of a calibration, in one line."""
     same, slower = calibration.same_code, calibration.slower
     quality = "too few pairs to say more" if same.quality is None else quality_sentence(same.quality)
     return (

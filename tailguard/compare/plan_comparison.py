@@ -30,7 +30,7 @@ class NodePair:
 def compare_plans(
     baseline: Mapping[str, ExplainedQuery], candidate: Mapping[str, ExplainedQuery]
 ) -> list[PlanVerdict]:
-    """Compare the plans of the same queries; what only one side has, or what failed, is said, never skipped."""
+    """Compare the plans of the same queries; what only one side has, or what failed, is reported, never skipped."""
     return [
         _compare(query, baseline.get(query), candidate.get(query))
         for query in dict.fromkeys([*baseline, *candidate])

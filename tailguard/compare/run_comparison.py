@@ -30,7 +30,9 @@ def incomparable(baseline: Sequence[RunSample], candidate: Sequence[RunSample]) 
     """Return why the runs must not be compared: each with the first of the baseline."""
     records = [run.record for run in [*baseline, *candidate]]
     if len({record is None for record in records}) > 1:
-        return ["runs of ours are compared with files of another tool: only like with like"]
+        return [
+            "one side is a run of Tailguard, the other a file of another tool: compare two runs or two files"
+        ]
     known = [record for record in records if record is not None]
     found = [text for record in known[1:] for text in differences(known[0], record)]
     return list(dict.fromkeys(found))

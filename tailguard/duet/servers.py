@@ -1,6 +1,6 @@
 """Sides of a duet that are servers: URLs that answer, or commands that are started afresh for each block.
 
-Such a side is reached over HTTP. What needs its database - seeding, invariants, query plans - is not done, and said.
+They are reached over HTTP. What needs a database - seeding, invariants, query plans - is not done, as the run says.
 """
 
 import logging

@@ -41,7 +41,7 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class CodeSide:
-    """A side whose code is in a folder of ours, as `spec` asks for it."""
+    """A side whose code is in a temporary folder, as `spec` asks for it."""
 
     name: SideName
     spec: SideSpec

@@ -10,7 +10,7 @@ from scipy.special import bdtr, bdtrc, bdtrik  # scipy.stats says the same and t
 from tailguard.base.errors import UsageError
 from tailguard.record.part import Quantile
 
-# Confidence of an interval: an SLO is judged at 1 % a side, so its interval is no bolder than the verdict.
+# Confidence of an interval: an SLO is judged at 1 % a side, so its interval is not narrower than the verdict's.
 LEVEL = 0.99
 
 # A quantile beyond which less than this many samples are expected is the extreme sample under another name: the p99 of

@@ -1,4 +1,4 @@
-"""Latencies in ms: each a finite number of 0 or more that may be a latency, in a unit that is said or known."""
+"""Latencies in ms: each a finite number of 0 or more that may be a latency, in a unit that is given or known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -120,7 +120,7 @@ def check_rows(found: Rows, options: Options) -> Latencies:
 
 
 def check_histogram(found: Histogram, options: Options) -> Counted:
-    """Return a histogram in ms. Raises UsageError if its unit is neither said nor known."""
+    """Return a histogram in ms. Raises UsageError if its unit is neither given nor known."""
     unit = _unit(found.unit, options.unit, found.values)
     values = _in_ms(found.values, unit)
     if values[-1] > LONGEST_MS:

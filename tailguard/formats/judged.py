@@ -1,4 +1,4 @@
-"""A file of another tool against objectives: failures apart, names apart, what it cannot tell said."""
+"""A file of another tool against objectives: failures apart, names apart, with notes on what the file cannot tell."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -248,7 +248,7 @@ def _value_at(found: Counted, rank: int) -> float:
 
 
 def _in_spite_of_failures(each: FileVerdict, decision: Decision, objectives: Sequence[Objective]) -> Decision:
-    """Let no latency pass beside failures of which nobody said how many may be."""
+    """Let no latency pass beside failures that no objective limits."""
     share = (each.failures or 0) / max(each.requests, 1)
     stated = any(
         item.metric == "error_rate" and item.step in ("", EVERY, each.objective.step) for item in objectives

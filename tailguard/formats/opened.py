@@ -22,7 +22,7 @@ _GZIP_WINDOW = 31
 
 
 def read_bytes(path: Path) -> tuple[bytes, tuple[str, ...]]:
-    """Return the content, unpacked if it is gzip or zstd, and what is to be said of it."""
+    """Return the content, unpacked if it is gzip or zstd, and notes about it."""
     with path.open("rb") as file:
         magic = file.read(4)
     if magic.startswith(_GZIP):

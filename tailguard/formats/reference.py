@@ -35,7 +35,7 @@ This page is written by `python -m tailguard.formats.reference`, from the reader
   it: they are INCONCLUSIVE unless you say `--dependence independent`. A limit within a bucket of a histogram is judged
   from both sides.
 - **A row that cannot be read** ends it with its number; `--skip-bad-rows` leaves such rows out and counts them. A last
-  line that is cut off is left out and said. Rows must be as wide as the first one.
+  line that is cut off is left out and counted. Rows must be as wide as the first one.
 - A time stamp, a counter, or a latency beyond {LONGEST_MS / 3_600_000:.0f} hours is refused.
 """
 

@@ -21,7 +21,7 @@ _HEAD = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns of text, equally long; what was skipped and what is to be said of it."""
+    """Columns of text, equally long; what was skipped, and notes about it."""
 
     cells: Mapping[str, Cells] = field(repr=False)
     skipped: tuple[str, ...] = ()

@@ -92,5 +92,5 @@ def is_address(host: str) -> bool:
     try:
         parts = urlsplit(host)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
-    except ValueError:  # a port that is no number, half an IPv6 address
+    except ValueError:  # a port that is not a number, half an IPv6 address
         return False

@@ -116,7 +116,7 @@ def spelt_out(tables: Tables, known: Known, where: str) -> Tables:
 
 
 def _inner(table: dict[str, Json], name: str) -> dict[str, Json]:
-    """Return the table below a name, as a copy that may be added to; what is no table is left for the file's check."""
+    """Return the table below a name, as a copy that may be added to; the file's check takes care of others."""
     found = table.get(name, {})
     inner: dict[str, Json] = dict(found) if isinstance(found, dict) else {}
     if isinstance(found, dict):

@@ -111,7 +111,7 @@ class Bridge:
         while self._worker is None:  # a worker that joins late is given users before locust says `init`
             gevent.sleep(IDLE_S)
         found = self._worker.executor(slug)
-        assert found is None or isinstance(found, ScenarioExecutor)  # it is asked for by users of ours alone
+        assert found is None or isinstance(found, ScenarioExecutor)  # only Tailguard's own users ask for it
         return found
 
     def _add_options(self, parser: Any, **_: Any) -> None:
@@ -278,7 +278,7 @@ class Bridge:
         self._environment.process_exit_code = self._exit_code = code
 
     def _keep_exit_code(self, **_: Any) -> None:
-        """Let nobody turn what is no PASS into success. A PASS leaves another's failure alone."""
+        """Let nobody turn anything but a PASS into success. A PASS leaves another's failure alone."""
         if self._exit_code:
             self._environment.process_exit_code = self._exit_code
 

@@ -31,7 +31,7 @@ class ClockPair(msgspec.Struct, frozen=True):
         return cls(time.time_ns(), time.monotonic_ns(), _boot())
 
     def shift_ns(self, other: "ClockPair") -> int:
-        """Return what added to an instant of `other`'s monotonic clock gives one of ours.
+        """Return the offset that turns an instant of `other`'s monotonic clock into one of this machine's.
 
         0 on one machine, which needs no wall clock; else as exact as the two wall clocks agree. Differences of instants
         of one machine, and so latencies, are never touched by it.

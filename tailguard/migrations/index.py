@@ -144,7 +144,7 @@ def catalogue_name(connection: Connection[Any], written: str) -> str:
 
 
 def name_taken(connection: Connection[Any], table: Table, written: str) -> str:
-    """Say what bears the name in the table's schema if it is no index of the table; empty if nothing does."""
+    """Say what bears the name in the table's schema if it is not an index of the table; empty if nothing does."""
     row = connection.execute(NAMED, [table.schema, catalogue_name(connection, written)]).fetchone()
     if row is None or row[2] == table.oid:
         return ""

@@ -61,7 +61,7 @@ class Outcome:
 class Runner:
     """Applies, reverts and heals migrations on one database.
 
-    `in_own_schema` says that the tables are in a schema of ours: what is left in it goes with it, and is not told.
+    `in_own_schema` says that the tables are in Tailguard's own schema: what is left is dropped with it.
     """
 
     database: Database

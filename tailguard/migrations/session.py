@@ -27,7 +27,7 @@ GRACE_S = 30.0
 def build_session(database: Database, deadline_s: float) -> Iterator[psycopg.Connection[Any]]:
     """Connect for statements that a watch cancels after `deadline_s`; a server that hangs then is left soon after.
 
-    As in all sessions of ours, no timeout of the server or the role ends one half way.
+    As in all of Tailguard's sessions, no timeout of the server or the role ends one half way.
     """
     connection = database.connect(answer_within_s=deadline_s + GRACE_S)
     try:
@@ -58,7 +58,7 @@ def lock_table(connection: psycopg.Connection[Any], table: Table, clock: Clock, 
 
 
 def wait_for_none(look: Callable[[], list[Blocker]], clock: Clock, wait_s: float, what: str) -> None:
-    """Poll until `look` finds nobody. Raises MigrationStoppedError, naming who is left, after `wait_s`."""
+    """Poll until `look` finds nobody. Raises MigrationStoppedError, naming those that remain, after `wait_s`."""
     end_ns = clock.now_ns() + int(wait_s * 1e9)
     while blockers := look():
         if clock.now_ns() >= end_ns:

@@ -51,7 +51,7 @@ def prove_migrations(run: Run, parts: Parts, config: Config) -> None:
     if folder is None or not config.migrations.run:
         return
     if config.target.url:
-        log.info("no migration is proved: the target's database is not ours to build indexes in")
+        log.info("no migration is proven: Tailguard builds no indexes in a target's database")
         return
     proofs = prove_small(
         _database_of(parts, config),

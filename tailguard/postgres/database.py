@@ -35,7 +35,7 @@ FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database and the schema of ours in it."""
+    """A database and Tailguard's schema in it."""
 
     conninfo: str = field(repr=False)  # with the password and the search path
     schema: str
@@ -62,7 +62,7 @@ def open_database(
     schema: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Database]:
-    """Open the database named by `dsn`, DATABASE_URL or PG*, else an embedded one, with a fresh schema of ours.
+    """Open the database named by `dsn`, DATABASE_URL or PG*, else an embedded one, with a fresh schema.
 
     `schema` is its name (`tailguard_…`; default: a new one); it is dropped on exit. `binaries` and `cpus` are for
     the embedded server. Raises DatabaseError if the database cannot be used.
@@ -78,7 +78,7 @@ def open_database(
 
 @contextmanager
 def schema_on(conninfo: str, schema: str | None = None, server: Server | None = None) -> Iterator[Database]:
-    """Make a schema of ours on a server that runs, and drop it on exit.
+    """Make a schema on a server that runs, and drop it on exit.
 
     Raises DatabaseError if the server is too old, read-only, or the user may not create schemas.
     """

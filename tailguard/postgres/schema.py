@@ -35,7 +35,7 @@ Connection = psycopg.Connection[Any]
 
 
 class Marker(msgspec.Struct, frozen=True):
-    """What the comment of a schema of ours says after `MARKER`. Anybody may write such a comment."""
+    """What the comment of a Tailguard schema says after `MARKER`. Anybody may write such a comment."""
 
     made_utc: Annotated[datetime, msgspec.Meta(tz=True)]
     host: Annotated[str, msgspec.Meta(max_length=255)]
@@ -44,7 +44,7 @@ class Marker(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A schema of ours whose owner is gone."""
+    """A Tailguard schema whose owner is gone."""
 
     name: str
     age_s: float
@@ -60,7 +60,7 @@ def new_name() -> str:
 def create(connection: Connection, name: str) -> None:
     """Make the schema `name`, marked as ours; `connection` owns it for as long as it is open.
 
-    A schema of that name that a killed run of ours left is replaced.
+    A schema of that name that a killed run left is replaced.
     Raises DatabaseError if the name is not ours to use, or the schema is another's or in use.
     """
     if not _NAME.fullmatch(name):

@@ -1,4 +1,4 @@
-"""The power switch of a server of ours: off as an operator or a dying host does it, on again where it was."""
+"""Stops an embedded server, as an operator or a dying host does, and starts it again on the same port and data."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What each session of ours sets for itself, whatever the role, the database or the environment say."""
+"""What each of Tailguard's sessions sets for itself, whatever the role, the database or the environment say."""
 
 import os
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def for_session(conninfo: str, *schemas: str, major: int = 0, read_only: bool = 
 
 
 def newer_settings(major: int) -> dict[str, str]:
-    """Return the settings of ours that a server of this version knows, and the oldest ones do not."""
+    """Return those of Tailguard's settings that this server's version knows and the oldest versions do not."""
     return {name: value for since, name, value in NEWER_SETTINGS if major >= since}
 
 

@@ -13,7 +13,7 @@ from psycopg import Connection, sql
 from tailguard.record.scenario import StatementCosts
 
 EXTENSION = "pg_stat_statements"
-# Our own reading is no part of what was measured. Inside of the statement: the server drops what stands before it.
+# Our own reading is not part of what was measured. Inside of the statement: the server drops what stands before it.
 MINE = "/* tailguard reads */"
 
 
@@ -53,7 +53,7 @@ class Statements:
     """Reads the counts over a connection of its own, in about a millisecond."""
 
     def __init__(self, connection: Connection[Any], *, create: bool = False) -> None:
-        """`create`: make the extension if it is missing, which is for servers of ours only.
+        """`create`: make the extension if it is missing, on embedded servers only.
 
         Raises StatementsAbsentError if the server does not count.
         """

@@ -39,7 +39,7 @@ def measure_cold(
 ) -> ColdTime:
     """Execute a query `repeats` times, evicting its table and indexes before each.
 
-    `create`: make the extension if it lacks, which is for servers of ours only. Raises CannotEvictError.
+    `create`: make the extension if it is missing, on embedded servers only. Raises CannotEvictError.
     """
     try:
         schema = _extension_schema(connection, create=create)

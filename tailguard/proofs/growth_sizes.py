@@ -24,7 +24,7 @@ def growth_rows(
     sizes: Sequence[int],
     target: Callable[[int], AbstractContextManager[Database]],
 ) -> Iterator[GrowthRow]:
-    """Yield one row per size, each on tables of its own; a size that could not be proved is left out, aloud."""
+    """Yield one row per size, each on tables of its own; a size that could not be proven is left out and named."""
     for rows in sizes:
         with target(rows) as database:
             (proof,) = prove_small(database, [migration], REPEATS, limits=Limits(DEADLINE_S))

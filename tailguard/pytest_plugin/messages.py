@@ -1,4 +1,4 @@
-"""What is said of a verdict in pytest: a message if it is not a PASS, properties for JUnit."""
+"""How a verdict is reported in pytest: a message if it is not a PASS, properties for JUnit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def migration_answer(record: RunRecord, migration: str) -> MigrationAnswer:
 
 
 def migration_message(answer: MigrationAnswer, folder: Path) -> str:
-    """Return why a migration is not proved, what was asked in vain, and where the run is."""
+    """Return why a migration is not proven, which commands failed to prove it, and where the run is."""
     lines = [
         f"{answer.state}: migration {answer.migration}",
         f"  why          {answer.why}",

@@ -1,4 +1,4 @@
-"""What is said of a run at the end of a pytest run; its report is written here, once."""
+"""The summary of a run at the end of a pytest run; its report is written here, once."""
 
 from collections import Counter
 from collections.abc import Iterator

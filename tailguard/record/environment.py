@@ -80,7 +80,7 @@ class MachineReading(Part, frozen=True, kw_only=True):
     """What the machine did to the generator while it was watched.
 
     `busy`, `foreign`, `steal` are shares of the time of the generator's cores: busy with anything, with what is not
-    a thread of ours, given to other guests by the hypervisor. `waiting` is the share of our threads' time that was
+    one of our threads, given to other guests by the hypervisor. `waiting` is the share of our threads' time that was
     spent in the queue for a core. `foreign` and `waiting` are None if the platform does not tell. `gc_share` is the
     garbage collector's share of the time, `lag_ms` how late the watching thread woke at worst, `clock_jump_ms` the
     largest jump of the wall clock against the monotonic one.

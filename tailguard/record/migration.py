@@ -73,7 +73,7 @@ class CycleStep(Part, frozen=True, kw_only=True):
 class Unproved(Part, frozen=True, kw_only=True):
     """Why a proof broke off.
 
-    `stopped`: by a limit of ours, so that another try may help (INCONCLUSIVE, else INVALID).
+    `stopped`: by one of Tailguard's limits, so that another try may help (INCONCLUSIVE, else INVALID).
     """
 
     because: str

@@ -47,7 +47,7 @@ def embedded_s3(
 ) -> Iterator[S3Server]:
     """Start a server on loopback ports with keys of its own and an empty bucket; gone on exit or at our death.
 
-    SeaweedFS if its program runs (`weed`, default: the wheel's, else the PATH's), else moto, said in `kind`.
+    SeaweedFS if its program runs (`weed`, default: the wheel's, else the PATH's), else moto; `kind` says which.
     """
     program = str(weed) if weed else find_weed()
     if program is None and find_spec("moto") is None:
@@ -89,7 +89,7 @@ def your_s3(
     )
     check_answer(server)
     made = ensure_bucket(server)
-    with left_behind(f"objects of ours in the bucket {server.bucket} below {server.prefix}: remove them"):
+    with left_behind(f"Tailguard's objects in the bucket {server.bucket} below {server.prefix}: remove them"):
         try:
             yield replace(server, version=software(server))
         finally:

@@ -53,7 +53,7 @@ def checked(
         at = line_of_failure(overdue.__cause__ or overdue, file)
         why = f"left after {within_s:g} s (limits.check_s) at {at}: what it asks does not answer"
         return [*found, Invariant(name=name, held=False, expected="each of them", observed=why)]
-    except Exception as failure:  # noqa: BLE001  # whatever the check met leaves the rest unchecked, and is said so
+    except Exception as failure:  # noqa: BLE001  # whatever the check met leaves the rest unchecked, and is reported so
         why = f"{type(failure).__name__}: {mask(str(failure))} ({line_of_failure(failure, file)})"
         return [*found, Invariant(name=name, held=False, expected="each of them", observed=why)]
     return found or [Invariant(name=name, held=False, expected="at least one", observed="none")]

@@ -96,7 +96,7 @@ def in_time(what: str, file: str, within_s: float) -> Iterator[None]:
 
 
 def _take_away(fixture: AnyFixture, generator: Generator[object, None, None]) -> None:
-    """Let a fixture take away what it yielded. What goes wrong is said in the log."""
+    """Let a fixture take away what it yielded. Errors are logged."""
     try:
         with deadline(
             TEARDOWN_S, lambda what: log.warning("%s: fixture %r %s", fixture.place, fixture.name, what)

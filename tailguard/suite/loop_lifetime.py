@@ -131,7 +131,7 @@ async def _next(generator: Generator[object, None, None]) -> object:
 
 
 async def _take_away(fixture: AnyFixture, ending: Awaitable[object]) -> None:
-    """Let a fixture take away what it yielded. What goes wrong is said in the log."""
+    """Let a fixture take away what it yielded. Errors are logged."""
     try:
         await asyncio.wait_for(ending, TEARDOWN_S)
     except TimeoutError:

@@ -45,7 +45,7 @@ def slo_of(texts: Iterable[str], case: Case) -> dict[str, str]:
 
 
 def check_params(params: Params, arguments: Sequence[str], texts: Sequence[str]) -> None:
-    """Raise UsageError for what cannot be: a name that is no argument, no values, limits of no case."""
+    """Raise UsageError for what cannot be: a name that is not an argument, no values, limits of an unknown case."""
     for name, values in params.items():
         if name not in arguments:
             raise UsageError(

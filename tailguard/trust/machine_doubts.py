@@ -17,7 +17,7 @@ GRAVE_FOREIGN = 0.5
 WARN_PAUSE_MS, WARN_PAUSE_SHARE = 50.0, 0.02
 # Time is counted on the monotonic clock, which does not jump; a jump of the other one tells of a suspended machine.
 WARN_JUMP_MS = 100.0
-# A thread of ours that asked to be woken: this late, nothing in the process ran on time.
+# The run's watching thread asked to be woken: this late, nothing in the process ran on time.
 WARN_LAG_MS = 250.0
 
 

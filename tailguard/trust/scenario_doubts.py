@@ -15,7 +15,7 @@ from tailguard.record.scenario import ScenarioEnded, ScenarioEntry
 from tailguard.trust.short_calls import short_calls
 from tailguard.trust.stationarity import drift_z, mser5_cut
 
-# A start is at most 0.1 ms late at the median, on a loaded machine too; ten times that is no measurement to trust.
+# A start is at most 0.1 ms late at the median, on a loaded machine too; ten times that cannot be trusted.
 GRAVE_MEDIAN_LATENESS_MS = 1.0
 # A p99 of 3 to 14 ms was seen on two cores under a load of 5: that is worth a word. Four times as much is no
 # scheduler's noise any more.

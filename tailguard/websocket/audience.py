@@ -1,4 +1,4 @@
-"""The audience of a feed: who is in the room, and which event has reached whom; kept in the subscribers' process."""
+"""The audience of a feed: its members, and the events that each has received; in the subscribers' process."""
 
 import hashlib
 import json

@@ -18,7 +18,7 @@ class Heard:
         self._keys: deque[str] = deque(maxlen=3)
 
     def frame(self, kind: object) -> None:
-        """Note a frame of this type that is no event."""
+        """Note a frame of this type that is not an event."""
         self._count(self._frames, str(kind))
 
     def event(self, kind: object, key: object) -> None:
@@ -26,7 +26,7 @@ class Heard:
         self._keys.append(self._shown(repr(key)))
 
     def closing(self, code: object, reason: object) -> None:
-        """Note that the server closed a connection, and what it said."""
+        """Note that the server closed a connection, and its reason."""
         told = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason or "")
         self._count(self._closings, f"{code}" + (f" ({told})" if told else ""))
 

@@ -61,7 +61,7 @@ def test_a_tail_of_three_percent_is_found_by_p99():
 def test_nothing_waits_for_p99_to_pass():
     p99 = by_name(compare_blocks(*blocks(12, 10), MARGINS))["registration p99 of register"]
     assert (p99.state, p99.gated) == ("INCONCLUSIVE", False)
-    assert "only a proved slowdown counts" in p99.why
+    assert "only a proven slowdown counts" in p99.why
 
 
 def test_a_scenario_that_one_side_lacks_is_invalid_never_skipped():

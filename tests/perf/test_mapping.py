@@ -163,7 +163,7 @@ def test_pools_come_in_the_shape_of_seeded_rows(tmp_path):
 def test_a_match_whose_participant_nobody_can_log_in_as_is_named(tmp_path):
     path = write_mapping(tmp_path)
     (tmp_path / "games.csv").write_text("id,participant\n501,99\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="match 501 has participant 99, who is not in the pool of users"):
+    with pytest.raises(UsageError, match="match 501 has participant 99, which is not in the pool of users"):
         rows_of_pools(pools_in(path))
 
 

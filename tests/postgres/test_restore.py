@@ -1,4 +1,4 @@
-"""A user's dump, restored into a server of our own and proved on."""
+"""A user's dump, restored into a server of our own; migrations are proven on it."""
 
 import gzip
 import subprocess

@@ -1,4 +1,4 @@
-"""A migration that removes an index: proved by what each write saves, refused where a known query needs the index."""
+"""A migration that removes an index: proven by what each write saves, refused where a known query needs the index."""
 
 from dataclasses import replace
 from pathlib import Path

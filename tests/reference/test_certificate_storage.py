@@ -261,7 +261,7 @@ def test_files_on_the_disk_are_whole_listed_and_dated(tmp_path):
 
 @pytest.mark.parametrize("key", ["../escape", "/etc/passwd", "a/../../b", ""])
 def test_a_key_cannot_leave_the_folder(tmp_path, key):
-    with pytest.raises(ValueError, match="is no key"):
+    with pytest.raises(ValueError, match="is not a key"):
         LocalStorage(tmp_path).save(key, b"body", SVG)
 
 

@@ -25,7 +25,7 @@ def made(table: pd.DataFrame) -> RunRecord:
 
 def test_a_run_names_its_scenarios_objectives_and_doubts(made) -> None:
     overall = overall_of(made)
-    assert overall.sentence == "All 14 objectives are met, and 1 migration is proved."
+    assert overall.sentence == "All 14 objectives are met, and 1 migration is proven."
     assert overall.compared == (
         "Compared: 5 scenarios against 14 objectives; migration 0001 on 90,000 rows, its query before and after."
     )
@@ -59,7 +59,7 @@ def test_a_duet_that_found_nothing_says_whether_it_could_have(made, state, sente
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
-        (State.PASS, "Migration 0001 is proved."),
+        (State.PASS, "Migration 0001 is proven."),
         (State.FAIL, "Not safe: migration 0001 (longest wait of writers)."),
         (State.INCONCLUSIVE, "Undecided whether safe: migration 0001 (longest wait of writers)."),
     ],

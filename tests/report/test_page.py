@@ -184,7 +184,7 @@ def test_a_step_where_nothing_succeeded_says_so(table) -> None:
 def test_an_empty_run_says_what_is_missing(table) -> None:
     made = replace(record(table), scenarios={}, verdicts=(), migrations=(), doubts=())
     page = page_of(view_of(made), RenderedCharts())
-    for words in ("No objective was judged", "No scenario was measured", "No migration was proved"):
+    for words in ("No objective was judged", "No scenario was measured", "No migration was proven"):
         assert words in page
 
 

@@ -32,7 +32,7 @@ def with_broken_invariant(made: RunRecord) -> RunRecord:
 def test_a_run_whose_verdicts_all_pass_says_so_in_one_sentence(made) -> None:
     overall = view_of(made).overall
     assert (overall.state, overall.detail) == ("PASS", "")
-    assert overall.sentence == "All 14 objectives are met, and 1 migration is proved."
+    assert overall.sentence == "All 14 objectives are met, and 1 migration is proven."
 
 
 def test_the_worst_verdicts_stand_first_and_are_named(made) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 # After one of these comes an address, however broken: `postgresql//me:...`, `postgres:/me:...`, `postgres:...@host`.
 _DATABASE = r"(?:postgres\w*|postgre|pgsql|psql|mysql|mariadb|mongodb|redis|rediss|amqps?|mssql|oracle)(?:\+\w{1,30})?"
-_FEW = 500  # characters: what is longer is no address, and looking further would take quadratic time
+_FEW = 500  # characters: what is longer is not an address, and a longer search would take quadratic time
 _BEGIN = re.compile(
     rf"(?<![a-z])(?P<database>{_DATABASE}(?::/{{1,3}}|/{{2,3}}|(?P<user>:)(?=[^\s/'\"@]{{0,{_FEW}}}@)))|://",
     re.IGNORECASE,

@@ -205,7 +205,7 @@ def _chosen(folder: Path | None, slugs: Sequence[str]) -> list[Migration]:
 
 
 def _chosen_and_bad(folder: Path | None, slugs: Sequence[str]) -> tuple[list[Migration], list["Status"]]:
-    """Return the named migrations, or all, and without names what is said of the files that cannot be used."""
+    """Return the named migrations, or all, and, without names, messages about the files that cannot be used."""
     from tailguard.migrations.status import status_of_bad
 
     if slugs:

@@ -1,4 +1,4 @@
-"""The database that `tailguard migrate` works on: yours, or a workbench of ours that is kept from call to call."""
+"""The database that `tailguard migrate` works on: yours, or an embedded workbench that is kept from call to call."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ SEEDED = "seeded by tailguard"
 
 @contextmanager
 def migration_target(dsn: str | None, schema: str | None, tables: Sequence[str]) -> Iterator[Database]:
-    """Open the user's database if one is named, else the workbench, and say aloud which it is.
+    """Open the user's database if one is named, else the workbench, and print which it is.
 
     Raises UsageError if it cannot be reached, or has no such schema.
     """

@@ -138,7 +138,7 @@ class AsyncUsers:
     def play(self, window: DispatchWindow) -> None:
         """Play all starts of a window, and wait for the last one's end.
 
-        Raises UsageError for a wrong scenario, and what a journey raised that is no Exception.
+        Raises UsageError for a wrong scenario, and what a journey raised that is not an Exception.
         """
         while True:
             self._free.acquire()

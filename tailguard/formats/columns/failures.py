@@ -43,7 +43,7 @@ def by_error(cells: Cells) -> NDArray[np.bool_]:
 
 
 def by_success(cells: Cells) -> NDArray[np.bool_]:
-    """Failed is whatever is not said to have succeeded."""
+    """Every row that is not marked as a success has failed."""
     return _of_words(cells, lambda word: word not in _SUCCESS)
 
 

@@ -60,7 +60,7 @@ def _with_nan(content: bytes) -> Json:
 
 @dataclass(slots=True)
 class Heard:
-    """What is to be said of lines, while they are read."""
+    """Notes about lines, collected while they are read."""
 
     skipped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

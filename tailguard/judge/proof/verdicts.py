@@ -24,7 +24,7 @@ def proof_verdicts(entry: MigrationEntry, live: Mapping[str, Samples]) -> tuple[
 
 
 def _broken_off(entry: MigrationEntry, unproved: Unproved) -> ProofVerdict:
-    """Another try may help if a limit of ours stopped the proof: that is INCONCLUSIVE."""
+    """A proof that one of Tailguard's limits stopped is INCONCLUSIVE: another try may help."""
     return ProofVerdict(
         name="proof complete",
         state=State.INCONCLUSIVE if unproved.stopped else State.INVALID,

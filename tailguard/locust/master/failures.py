@@ -1,4 +1,4 @@
-"""A scenario of which most samples are errors: what the failures said, and what to look at. Most often a setting."""
+"""A scenario of which most samples are errors: their messages, and what to look at. Most often it is a setting."""
 
 import socket
 import ssl

@@ -54,7 +54,7 @@ class LocustRun:
         plan: what the workers do.
         noted: what was noted of it when its fixtures were made.
         skipped: why a scenario cannot be played.
-        run_time_s: how long it is to measure, if that was said.
+        run_time_s: how long it is to measure, if that was given.
         until_decided: whether it ends once everything is decided.
         watched: whether somebody looks at where it stands.
         doubts: those that it has from the start.

@@ -45,7 +45,7 @@ Send = Callable[[str, ToWorker], None]
 
 
 class Master:
-    """One run over several workers. `send(worker, message)` reaches one; `alive(worker)` knows who is left.
+    """One run over several workers. `send(worker, message)` reaches one; `alive(worker)` asks if it is still there.
 
     `skipped` says why a worker could not play a scenario, `unchecked` why it left out a scenario's invariants.
     """

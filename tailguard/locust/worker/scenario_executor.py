@@ -65,7 +65,7 @@ class ScenarioExecutor:
         return self._execution.user(number)
 
     def play(self, user: VirtualUser) -> bool:
-        """Play the next iteration of ours; False if there is none any more."""
+        """Play this worker's next iteration; False if there are no more."""
         start = self.arrivals.claim()
         if start is None or self.broken:
             return False

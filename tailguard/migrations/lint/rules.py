@@ -234,7 +234,7 @@ def _missing_parts(paths: Sequence[Path]) -> Iterator[Finding]:
                 why = f"{stem}.{way}.sql is missing: write it beside this file."
                 yield Finding(path, 1, "error", "complete", why)
         if f"{stem}.query.sql" not in names:
-            why = f"{stem}.query.sql is missing: without the query that it is for, its gain cannot be proved."
+            why = f"{stem}.query.sql is missing: without the query that it is for, its gain cannot be proven."
             yield Finding(path, 1, "warning", "complete", why)
         taken = numbers.setdefault(stem[:4], stem)
         if taken != stem:

@@ -33,7 +33,7 @@ class _Found(msgspec.Struct, frozen=True):
 
     @property
     def finding(self) -> Finding:
-        """The same as a finding of ours."""
+        """The same as a finding of Tailguard's."""
         text = f"{self.message} {self.help}" if self.help else self.message
         severity: Severity = "error" if self.level == "Error" else "warning"
         return Finding(Path(self.file), self.line + 1, severity, f"squawk:{self.rule_name}", text)

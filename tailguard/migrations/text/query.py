@@ -14,7 +14,7 @@ from tailguard.record.migration import Parameter
 PARAMETERS = re.compile(r"^--\s*parameters:\s*(?P<json>.*)$", re.MULTILINE)
 ALSO = re.compile(r"^--\s*also:\s*(?P<json>.*)$", re.MULTILINE)
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-# What psycopg takes for a placeholder of its own and is none of ours, in texts and names too.
+# What psycopg takes for a placeholder of its own and is not one, in texts and names too.
 STRAY_PERCENT = re.compile(r"%%|%\(\w+\)s|(?P<stray>%.{0,12})", re.DOTALL)
 # Placeholders of PREPARE and of other libraries, outside of texts: $1, and :name unless it is a cast or a slice.
 FOREIGN = re.compile(r"(?<![\w$])\$\d+|(?<![:\w\]\[])\s*:[A-Za-z_]\w*", re.ASCII)

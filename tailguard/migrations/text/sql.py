@@ -41,7 +41,7 @@ class IndexStatement:
 
 
 def read_sql(path: Path) -> str:
-    """Return the text of a file, without a byte order mark. Raises UsageError if it is no text of PostgreSQL's."""
+    """Return the text of a file, without a byte order mark. Raises UsageError if PostgreSQL cannot read it."""
     text = read_text(path)
     if "\0" in text:
         raise UsageError(

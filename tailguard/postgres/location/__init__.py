@@ -15,7 +15,7 @@ from tailguard.postgres.session import CATALOGUE, for_session, newer_settings
 # Any of these alone points libpq to a server; the password and the options only refine it.
 _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
 _CONNECT_TIMEOUT_S = 10
-# A question of ours takes milliseconds, the drop of a large schema seconds; a server that is silent for longer hangs.
+# Tailguard's questions take milliseconds, the drop of a large schema seconds; a server that is silent for longer hangs.
 ANSWER_WITHIN_S = 30.0
 # A host that is gone, unlike a server that is stopped, is noticed by the kernel: libpq's own words.
 _DEAD_LINK: dict[str, object] = {
@@ -84,7 +84,7 @@ def connect(
 ) -> "psycopg.Connection[tuple[object, ...]]":
     """Connect in autocommit, with the settings of all our sessions (`session.py`) and the search path of `conninfo`.
 
-    Every connection of ours is opened here. `answer_within_s` bounds each statement; None is for builds and seeds,
+    Every connection of Tailguard is opened here. `answer_within_s` bounds each statement; None is for builds and seeds,
     whose owners bound them. Raises DatabaseError with host and port, never the password.
     """
     defaults: dict[str, object] = {"connect_timeout": _CONNECT_TIMEOUT_S} | _DEAD_LINK

@@ -41,7 +41,7 @@ def prove_small(
     The queries of `known_migrations` on the same table are watched: none may read more because of the index, or without
     the one that goes.
 
-    A migration that cannot be proved is in the list all the same, and says why. Every plan is written below
+    A migration that cannot be proven is in the list all the same, and says why. Every plan is written below
     `plans_dir`.
     """
     known = {m.name: m for m in (*known_migrations, *migrations)}

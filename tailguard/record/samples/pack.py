@@ -1,4 +1,4 @@
-"""Samples on their way from one process of ours to another: a NumPy archive, quick to write.
+"""Samples on their way from one of Tailguard's processes to another: a NumPy archive, quick to write.
 
 What is kept is Parquet (`tailguard.record.samples.parquet`); its library takes half a second to load, which a process
 that lives for one block would spend on nothing else.

@@ -113,7 +113,7 @@ class _Names(msgspec.Struct, forbid_unknown_fields=True):
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open a file of ours with its columns as we write them."""
+    """Open a file that Tailguard wrote, with the columns as written."""
     import pyarrow as pa  # noqa: PLC0415  # see write_samples
     import pyarrow.parquet as pq  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Refusals in a record: named by what the scenario declares and by what the platform said."""
+"""Refusals in a record: named by what the scenario declares and by the platform's answer."""
 
 import numpy as np
 from numpy.typing import NDArray

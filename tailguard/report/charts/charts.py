@@ -35,7 +35,7 @@ from tailguard.report.charts.style import (
 )
 from tailguard.report.views import numbers
 
-_SAMPLES_A_MEDIAN = 8  # fewer, and the line of medians is as restless as the points
+_SAMPLES_A_MEDIAN = 8  # with fewer, the line of medians scatters as much as the points
 
 
 def figures_of(

@@ -68,7 +68,7 @@ def limits_of(record: RunRecord, slug: str, step: str) -> list[Limit]:
 
 
 def _fit(figures: Sequence[Figure], room: int) -> Iterator[Drawn]:
-    """Draw what `room` bytes hold: still pictures are given up first, then whole charts, and that is said."""
+    """Draw what `room` bytes hold: still pictures are left out first, then whole charts, with a note."""
     for figure in figures:
         bare = Drawn(figure.title, figure.caption, figure.spec, "", figure.wide)
         kept = bare if bare.size * _STILL_TO_SPEC > room else _draw(figure)

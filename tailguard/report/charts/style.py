@@ -56,7 +56,7 @@ def limit_rules(limits: Sequence[Limit], *, upright: bool = False) -> list[alt.C
 
 
 def domain(values: "pd.Series[float]", limits: Sequence[Limit]) -> alt.Scale:
-    """A logarithmic scale that holds all values and all limits: a limit out of sight is no limit."""
+    """A logarithmic scale that holds all values and all limits: a limit out of sight would not be noticed."""
     top = max([float(values.max()), *(limit.ms for limit in limits)])
     return alt.Scale(type="log", nice=False, domain=[float(values.min()) / _MARGIN, top * _MARGIN])
 

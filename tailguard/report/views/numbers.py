@@ -78,7 +78,7 @@ def interval(estimate: Estimate, show: Callable[[float | None], str] = ms) -> st
 
 
 def between(low: float | None, high: float | None, show: Callable[[float | None], str], absent: str) -> str:
-    """Both bounds as `show` says them; a side that does not exist is said, not invented, `absent` without either."""
+    """Both bounds as `show` says them; a missing side is named as missing, `absent` without either."""
     if low is None and high is None:
         return absent
     if high is None:

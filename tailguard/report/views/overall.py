@@ -109,13 +109,13 @@ def _all_met(record: RunRecord) -> str:
     if record.bench and all(isinstance(each, ChangeVerdict) for each in judged):
         return f"No command is slower than its baseline: {_all(len(judged), 'comparison')} within the margin."
     if not judged and len(migrations) == 1:
-        return f"Migration {migrations[0].number} is proved."
+        return f"Migration {migrations[0].number} is proven."
     faults = record.chaos.windows if record.chaos else ()
     under = f" under {plural(len(faults), 'fault')}, and every invariant held" if faults else ""
     parts = [f"{_all(len(judged), 'objective')} met{under}"] if judged else []
     if migrations:
         parts.append(
-            f"{plural(len(migrations), 'migration')} {'are' if len(migrations) > 1 else 'is'} proved"
+            f"{plural(len(migrations), 'migration')} {'are' if len(migrations) > 1 else 'is'} proven"
         )
     text = f"{', and '.join(parts)}."
     return text[0].upper() + text[1:]

@@ -99,7 +99,7 @@ def rows_of(entry: MigrationEntry) -> Iterator[ComparisonRow]:
 
 
 def plans_of(before: QueryEvidence, after: QueryEvidence) -> Iterator[tuple[str, tuple[PlanLine, ...], str]]:
-    """Yield the name of each plan, its lines, and what EXPLAIN (FORMAT JSON) said: viewers of plans take that."""
+    """Yield the name of each plan, its lines, and EXPLAIN's JSON, which viewers of plans read."""
     for name, side, other in (("Before", before, after), ("After", after, before)):
         lines = plan_lines(side.explained, other.explained)
         yield name, lines, json.dumps([side.explained.value], indent=2, ensure_ascii=False)
