@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tailguard.record.objective import RECORDED
 from tailguard.record.part import Quantile
 from tailguard.record.run_record import RunRecord
-from tailguard.record.scenario import Counts
+from tailguard.record.scenario import Counts, MetricEntry
 from tailguard.record.verdict import ObjectiveVerdict
 
 
@@ -26,7 +27,7 @@ class RunMetric:
 
 
 def metrics(record: RunRecord) -> Iterator[RunMetric]:
-    """Yield quantiles of response times in ms, then error rate and throughput of each scenario."""
+    """Yield quantiles of response times in ms and of what was recorded, then error rate and throughput of each."""
     judged = [each for each in record.verdicts if isinstance(each, ObjectiveVerdict)]
     for slug, entry in record.scenarios.items():
         mine = [each for each in judged if each.scenario == slug]
@@ -34,9 +35,26 @@ def metrics(record: RunRecord) -> Iterator[RunMetric]:
             times = found.response_ms
             for quantile in (times.p50, times.p95, times.p99):
                 yield from _latency(slug, step, quantile, mine)
+        for name, metric in entry.metrics.items():
+            yield from _recorded(slug, name, metric, mine)
         yield from _error_rate(slug, entry.counts, mine)
         rate, n = entry.achieved_rate_per_s, entry.counts.total
         yield RunMetric(slug, "", "throughput", "1/s", rate, None, None, n, None, "")
+
+
+def _recorded(
+    slug: str, name: str, found: MetricEntry, judged: list[ObjectiveVerdict]
+) -> Iterator[RunMetric]:
+    asked = [each for each in judged if each.objective.metric in RECORDED and each.objective.step == name]
+    if found.rate is not None:
+        limit, state = _limit_and_state([each for each in asked if each.objective.metric == "rate"])
+        yield RunMetric(slug, name, "rate", "ratio", found.rate, None, None, found.n, limit, state)
+        return
+    for each in (found.values.p50, found.values.p95, found.values.p99):
+        if each.value is not None:
+            limit, state = _limit_and_state([one for one in asked if one.objective.q == each.q])
+            label = f"p{each.q * 100:g}"
+            yield RunMetric(slug, name, label, "", each.value, each.low, each.high, each.n, limit, state)
 
 
 def _latency(slug: str, step: str, found: Quantile, judged: list[ObjectiveVerdict]) -> Iterator[RunMetric]:

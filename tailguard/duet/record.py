@@ -1,6 +1,6 @@
 """What a duet's run keeps beside its verdicts: the candidate's samples, the blocks, where the time went."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +81,21 @@ def doubts_of(results: Sequence[BlockResult], *, between_servers: bool) -> list[
     ]
     if between_servers:
         found.append(_NO_PLANS)
+    found += _not_compared(results)
     return list({(doubt.kind, doubt.scenario, doubt.measured): doubt for doubt in found}.values())
+
+
+def _not_compared(results: Sequence[BlockResult]) -> Iterator[Doubt]:
+    for slug, samples in results[0].sides["candidate"].samples.items() if results else ():
+        if samples.recorded.names:
+            yield Doubt(
+                kind="metrics_not_compared",
+                scenario=slug,
+                grade=Grade.NOTE,
+                measured=f"recorded and not compared: {', '.join(samples.recorded.names)}",
+                limit="times, errors and refusals are compared",
+                remedy="limit them: `tailguard run` judges what is recorded",
+            )
 
 
 def time_split(results: Sequence[BlockResult]) -> DuetTime:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from struct import Struct
 from threading import Lock
 from typing import ClassVar
@@ -9,8 +10,17 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tailguard.record.samples import MOST_ERRORS, Samples, amend_code, samples_from_rows
+from tailguard.record.samples import (
+    MOST_ERRORS,
+    VALUE,
+    Samples,
+    amend_code,
+    pack_code,
+    samples_from_rows,
+    unpack_codes,
+)
 from tailguard.record.samples.first_failure import FirstFailure
+from tailguard.record.samples.values import PER_UNIT, Values
 
 # Three instants of 64 bits and a code of 32. A growing buffer holds up to an eighth in reserve: 31.5 bytes a sample in
 # all. "n" is the machine's own signed size, 64 bits wherever we run, and packs in half the time of "q".
@@ -98,10 +108,27 @@ class ErrorKinds:
 
 
 def merge(
-    recorders: Iterable[Recorder], scenario: str, steps: tuple[str, ...], errors: tuple[str, ...]
+    recorders: Iterable[Recorder],
+    scenario: str,
+    steps: tuple[str, ...],
+    errors: tuple[str, ...],
+    values: Iterable[Recorder] = (),
+    metrics: tuple[str, ...] = (),
 ) -> Samples:
-    """Put the samples of several workers into one, in order of their intended start."""
+    """Put the samples of several workers into one, in order of their intended start; beside them recorded `values`."""
     rows = [recorder.rows() for recorder in recorders]
-    return samples_from_rows(
+    samples = samples_from_rows(
         scenario, steps, errors, np.concatenate(rows) if rows else np.empty((0, 4), np.int64)
     )
+    return replace(samples, recorded=_values(values, metrics)) if metrics else samples
+
+
+def value_row(at_ns: int, metric: int, value: float) -> bytes:
+    """Return a recorded number as a row; see `tailguard.record.samples.values`."""
+    return pack_row(at_ns, at_ns, at_ns + round(value * PER_UNIT), pack_code(metric, VALUE))
+
+
+def _values(recorders: Iterable[Recorder], metrics: tuple[str, ...]) -> Values:
+    rows = np.concatenate([np.empty((0, 4), np.int64), *(recorder.rows() for recorder in recorders)])
+    at_ns, _, ended_ns, code = rows[np.argsort(rows[:, 0], kind="stable")].T
+    return Values(metrics, unpack_codes(code)["step"], at_ns, (ended_ns - at_ns) / PER_UNIT)

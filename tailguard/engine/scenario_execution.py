@@ -28,6 +28,7 @@ class VirtualUser:
 
     Attributes:
         recorder: the samples of this user, and nobody else's.
+        values: what it recorded beside its steps.
         playing: whether an iteration is in progress.
         ready_ns: offset in the schedule before which it does not begin again, as it thinks.
     """
@@ -35,6 +36,7 @@ class VirtualUser:
     journey: Callable[..., object]
     iteration: Iteration
     recorder: Recorder
+    values: Recorder
     playing: bool = False
     ready_ns: int = 0
 
@@ -46,6 +48,7 @@ class ScenarioExecution:
         name: the scenario's.
         steps: the names of its steps so far.
         errors: the kinds of failures and refusals so far.
+        metrics: the names of what was recorded so far.
         lateness_ns: how late iterations began although a user was free.
         users: all virtual users so far.
         unserved: samples of iterations that nobody began.
@@ -60,12 +63,20 @@ class ScenarioExecution:
         self.name = scenario.name
         self.steps = StepNames(scenario.steps)
         self.errors = ErrorKinds()
+        self.metrics = StepNames(kind="metric")
         self.lateness_ns = array("q")
         self.users: list[VirtualUser] = []
         self._scenario = scenario
         self._clock = clock
         self._context = IterationContext(
-            run_id, seed, scenario.name, clock, self.steps, Refusals(scenario.refusals), self.errors
+            run_id,
+            seed,
+            scenario.name,
+            clock,
+            self.steps,
+            Refusals(scenario.refusals),
+            self.errors,
+            metrics=self.metrics,
         )
         self.unserved = Recorder()
 
@@ -152,14 +163,17 @@ class ScenarioExecution:
     def samples(self) -> Samples:
         """All samples so far."""
         recorders = [self.unserved, *(user.recorder for user in self.users)]
-        return merge(recorders, self.name, self.steps.names(), self.errors.names())
+        values = [user.values for user in self.users]
+        return merge(
+            recorders, self.name, self.steps.names(), self.errors.names(), values, tuple(self.metrics.numbers)
+        )
 
     def drain(self) -> bytearray:
         """Return the rows of all iterations that have ended, and forget them; for greenlets, which share a thread."""
         rows = self.unserved.drain()
         for user in self.users:
             if not user.playing:
-                rows += user.recorder.drain()
+                rows += user.recorder.drain() + user.values.drain()
         return rows
 
     @property
@@ -188,4 +202,5 @@ class ScenarioExecution:
     def _timed(self, journey: Callable[..., object], number: int) -> VirtualUser:
         recorder = Recorder()
         kind = AsyncIteration if self.on_loop else Iteration
-        return VirtualUser(journey, kind(self._context, recorder, number), recorder)
+        iteration = kind(self._context, recorder, number)
+        return VirtualUser(journey, iteration, recorder, iteration.values)

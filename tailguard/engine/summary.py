@@ -9,7 +9,8 @@ from tailguard.engine.quantiles import estimates
 from tailguard.engine.workload import Measurement
 from tailguard.record.part import Quantiles
 from tailguard.record.samples import CONFLICT, ERROR, OK, Samples
-from tailguard.record.scenario import Counts, Invariant, SampleSummary, ScenarioEntry, StepEntry
+from tailguard.record.samples.values import are_true_or_false
+from tailguard.record.scenario import Counts, Invariant, MetricEntry, SampleSummary, ScenarioEntry, StepEntry
 
 
 def scenario_entry(
@@ -32,6 +33,7 @@ def scenario_entry(
         errors=summary.errors,
         refusals=summary.refusals,
         steps=summary.steps,
+        metrics=summary.metrics,
         said=measurement.said,
         invariants=tuple(invariants),
     )
@@ -45,11 +47,12 @@ def summarise(samples: Samples) -> SampleSummary:
         errors=_by_kind(samples, ERROR),
         refusals=_by_kind(samples, CONFLICT),
         steps={step: _step(samples, step) for step in samples.steps},
+        metrics={name: _metric(samples.recorded.of(name)) for name in samples.recorded.names},
     )
 
 
 def summarise_times(times_ms: NDArray[np.float64]) -> Quantiles:
-    """Return p50, p95 and p99 with their intervals, and the maximum, of times in ms; no times have none."""
+    """Return p50, p95 and p99 with their intervals, and the maximum, of times in ms or of other numbers."""
     p50, p95, p99 = estimates(times_ms, (0.5, 0.95, 0.99))
     return Quantiles(
         p50=p50,
@@ -57,6 +60,11 @@ def summarise_times(times_ms: NDArray[np.float64]) -> Quantiles:
         p99=p99,
         max=float(times_ms.max()) if len(times_ms) else None,
     )
+
+
+def _metric(values: NDArray[np.float64]) -> MetricEntry:
+    rate = float(values.mean()) if len(values) and are_true_or_false(values) else None
+    return MetricEntry(n=len(values), values=summarise_times(values), rate=rate)
 
 
 def _step(samples: Samples, step: str) -> StepEntry:

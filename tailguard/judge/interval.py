@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tailguard.engine.quantiles import estimate
@@ -55,7 +56,7 @@ class Test:
 def observed_latency(
     values_ms: NDArray[np.float64], objective: Objective, decision: Decision
 ) -> Estimate | None:
-    """Return the objective's quantile of latencies in time order, in ms; None if they are too few to have it."""
+    """Return the objective's quantile of latencies in time order, in ms, or of numbers; None of too few to have it."""
     assert objective.q is not None
     value = estimate(values_ms, objective.q).value
     if value is None:
@@ -72,11 +73,15 @@ def observed_latency(
 
 
 def observed_rate(n: int, k: int, objective: Objective, decision: Decision) -> Estimate | None:
-    """Return the objective's rate, k of n; None of nothing."""
+    """Return the objective's rate, k of n exceed; None of nothing. Of one with a least share, that of the others."""
     if n == 0:
         return None
     bounds = [test.rate(at, objective.p0) for test, at in tests_of(decision)]
-    return _estimate(k / n, bounds, n, decision)
+    exceeding = _estimate(k / n, bounds, n, decision)
+    if objective.min_ratio is None or exceeding is None or exceeding.value is None:
+        return exceeding
+    low, high = (None if each is None else 1 - each for each in (exceeding.high, exceeding.low))
+    return replace(exceeding, value=1 - exceeding.value, low=low, high=high)
 
 
 def tests_of(decision: Decision) -> list[tuple[Test, int]]:

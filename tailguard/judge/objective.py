@@ -1,7 +1,8 @@
 """The words in which people write objectives and margins: "95 % of uploads within 75 ms" is p95 <= 75ms.
 
 One grammar for all: `[STEP or NAME] METRIC (< or <=) LIMIT`, read from the right, so that names may hold spaces:
-"GET /cart p95 <= 120ms", "error rate < 1%".
+"GET /cart p95 <= 120ms", "error rate < 1%". What a journey recorded has limits without a unit, or a rate:
+"queue_depth p95 <= 100", "cache_hit rate >= 95%".
 """
 
 import difflib
@@ -30,8 +31,11 @@ RATES: Mapping[str, Metric] = {
     "retry rate": "retry_rate",
 }
 
+# How often something that was recorded was true.
+RATE = "rate"
+
 _OBJECTIVE = re.compile(r"(.*?)(<=|>=|[<>≤≥])([^<>=≤≥]*)", re.DOTALL)
-_METRIC = re.compile(rf"(?:(.*\S)\s+)?(p\d[\d.]*|{'|'.join(RATES)})", re.DOTALL)
+_METRIC = re.compile(rf"(?:(.*?\S)\s+)??(p\d[\d.]*|{'|'.join(RATES)}|{RATE})", re.DOTALL)
 _K6_QUANTILE = re.compile(r"p\((\d+(?:\.\d+)?)\)")
 
 _AVERAGE = "an average hides the slow ones"
@@ -45,7 +49,7 @@ _FOREIGN = {
     **dict.fromkeys(("rps", "throughput", "count", "rate", "tps"), (_LOAD, "p95 <= 200ms")),
     **dict.fromkeys(("errors", "error", "failures", "http_req_failed"), ("it is a rate", "error rate < 1%")),
 }
-_BOUND = re.compile(r"\s*(<=|<|≤)\s*([0-9.eE+-]+)\s*(%|[a-zµ]+)?\s*")
+_BOUND = re.compile(r"\s*(<=|<|≤|>=|≥)\s*([0-9.eE+-]+)\s*(%|[a-zµ]+)?\s*")
 _QUANTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
 
 
@@ -69,14 +73,24 @@ def parse_stated(text: str) -> Stated:
         raise UsageError("it has no limit; write 'p95 <= 215ms' or 'error rate < 1%'")
     left, relation, limit = (part.strip() for part in match.groups())
     metric = _METRIC.fullmatch(left)
-    if not metric:
+    if not metric or (metric[2] == RATE and not _is_recorded(metric[1])):
         raise UsageError(_not_a_metric(left, relation, limit))
-    if relation in {">", ">=", "≥"}:
+    if relation == ">" or (relation in {">=", "≥"} and metric[2] != RATE):
         raise UsageError(f"{relation!r} sets no limit to what is too much; write '<=' or '<'")
     name, key = metric.groups("")
-    return Stated(
-        name, RATES.get(key, "latency"), RATES.get(key, key), f"{relation.replace('≤', '<=')} {limit}"
-    )
+    kind: Metric = "rate" if key == RATE else RATES.get(key, "latency")
+    return Stated(name, kind, RATES.get(key, key), f"{_ascii(relation)} {limit}")
+
+
+def _is_recorded(name: str | None) -> bool:
+    """Whether `NAME rate` may be a recorded metric's: without a name, or near another rate, it is misspelt."""
+    if not name:
+        return False
+    return not difflib.get_close_matches(f"{name.split()[-1]} {RATE}", RATES, 1, cutoff=0.8)
+
+
+def _ascii(relation: str) -> str:
+    return relation.replace("≤", "<=").replace("≥", ">=")
 
 
 def parse_latency(
@@ -99,6 +113,45 @@ def parse_latency(
         metric="latency",
         q=q,
         limit_ms=round(number * UNITS_MS[unit], 9),
+        strict=relation == "<",
+    )
+
+
+def is_without_unit(bound: str) -> bool:
+    """Whether a bound is one of recorded numbers, such as "<= 100"."""
+    return bound.strip()[-1:].isdigit()
+
+
+def parse_numbers(key: str, bound: str, *, scenario: str, name: str) -> Objective:
+    """Return the objective of a quantile of the recorded metric `name`. Raises UsageError for what does not parse."""
+    relation, number, _ = _bound(bound)
+    return Objective(
+        name=_name([scenario, name, key, relation, f"{number:.10g}"]),
+        scenario=scenario,
+        step=name,
+        metric="value",
+        q=parse_quantile(key),
+        limit_value=number,
+        strict=relation == "<",
+    )
+
+
+def parse_recorded_rate(bound: str, *, scenario: str, name: str) -> Objective:
+    """Return the objective of how often the recorded metric `name` is true: ">= 95%" or "<= 5%".
+
+    Raises UsageError naming the text that does not parse.
+    """
+    relation, number, unit = _bound(bound)
+    if unit != "%" or not 0 < number / 100 < 1:
+        raise UsageError(f"{name} rate {bound!r} is not a percentage between 0 and 100; write '>= 95%'")
+    ratio = round(number / 100, 12)
+    return Objective(
+        name=_name([scenario, name, RATE, relation, f"{number:.10g}%"]),
+        scenario=scenario,
+        step=name,
+        metric="rate",
+        max_ratio=None if relation == ">=" else ratio,
+        min_ratio=ratio if relation == ">=" else None,
         strict=relation == "<",
     )
 
@@ -149,7 +202,7 @@ def parse_objective(text: str) -> Objective:
     """
     try:
         stated = parse_stated(text)
-        if stated.metric == "latency":
+        if stated.metric in {"latency", "rate"}:  # nothing is recorded here but times
             return parse_latency(stated.key, stated.bound, step=stated.name, titled=True)
         return parse_rate(stated.metric, stated.bound, step=stated.name, titled=True)
     except UsageError as error:
@@ -225,7 +278,7 @@ def _bound(text: str) -> tuple[str, float, str]:
         raise UsageError(
             f"{text!r} is not a limit; write '<=' or '<', a number above 0 and a unit: '<= 215ms', '< 1%'"
         )
-    return match[1].replace("≤", "<="), number, match[3] or ""
+    return _ascii(match[1]), number, match[3] or ""
 
 
 def _unit(unit: str) -> str:

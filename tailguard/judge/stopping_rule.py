@@ -4,7 +4,7 @@ import math
 
 from tailguard.base.state import State
 from tailguard.judge.evidence import cumulative
-from tailguard.judge.exceedance import exceedances
+from tailguard.judge.exceedance import exceedances, is_met
 from tailguard.judge.sequential import look, look_counts
 from tailguard.record.objective import Objective, Objectives, Rule
 from tailguard.record.samples import Samples
@@ -24,9 +24,8 @@ class GrowingStream:
 
     def see(self, samples: Samples) -> State:
         """Take all samples so far and return PASS, FAIL or, while undecided, INCONCLUSIVE."""
-        step = self.objective.step
-        if self.state is not State.INCONCLUSIVE or (
-            step and step not in samples.steps
+        if self.state is not State.INCONCLUSIVE or not is_met(
+            samples, self.objective
         ):  # a rare one may yet come
             return self.state
         counts = cumulative(exceedances(samples, self.objective))

@@ -6,16 +6,17 @@ from dataclasses import replace
 from tailguard.base.state import State
 from tailguard.judge.decision import Decision, judge_counts, judge_looks
 from tailguard.judge.evidence import cumulative
-from tailguard.judge.exceedance import exceedances, latencies_ms
+from tailguard.judge.exceedance import exceedances, is_met, latencies_ms
 from tailguard.judge.interval import observed_latency, observed_rate
 from tailguard.judge.multiplicity import correct_fails
 from tailguard.judge.sequential import looks
 from tailguard.record.doubt import LATE_GENERATOR, SKIPPED_SCENARIO, UNCHECKED, Doubt, Grade
-from tailguard.record.objective import Objective, Objectives, Rule
+from tailguard.record.objective import RECORDED, Objective, Objectives, Rule
 from tailguard.record.part import Estimate
 from tailguard.record.run import Run
 from tailguard.record.run_record import RunRecord
 from tailguard.record.samples import Samples
+from tailguard.record.samples.values import are_true_or_false
 from tailguard.record.verdict import ObjectiveVerdict
 
 
@@ -98,6 +99,8 @@ def observed_of(samples: Samples, objective: Objective, decision: Decision) -> E
     """Return what was observed of an objective, with the interval of the test that decided about it."""
     if objective.metric == "latency":
         return observed_latency(latencies_ms(samples, objective), objective, decision)
+    if objective.metric == "value":
+        return observed_latency(samples.recorded.of(objective.step), objective, decision)
     stream = exceedances(samples, objective)
     return observed_rate(len(stream), int(stream.sum()), objective, decision)
 
@@ -105,8 +108,23 @@ def observed_of(samples: Samples, objective: Objective, decision: Decision) -> E
 def _missing(objective: Objective, samples: Samples | None) -> str:
     if samples is None:
         return f"scenario {objective.scenario!r} is missing from the run"
-    if objective.step and objective.step not in samples.steps:
+    if objective.metric in RECORDED:
+        return _missing_metric(objective, samples)
+    if not is_met(samples, objective):
         return f"step {objective.step!r} is missing from the run of {objective.scenario!r}"
+    return ""
+
+
+def _missing_metric(objective: Objective, samples: Samples) -> str:
+    name = objective.step
+    if name in samples.steps:
+        return f"{name!r} is a step of {objective.scenario!r}: give the limit of its latency a unit, as in '<= 100ms'"
+    if not is_met(samples, objective):
+        return f"{objective.scenario!r} recorded no {name!r}: it.record({name!r}, ...) was never called"
+    if objective.metric == "rate" and not are_true_or_false(samples.recorded.of(name)):
+        return (
+            f"{name!r} was recorded as numbers: a rate is of True and False; limit a quantile, 'p95 <= 100'"
+        )
     return ""
 
 

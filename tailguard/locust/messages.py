@@ -107,7 +107,8 @@ class Ready(Message, frozen=True, kw_only=True):
 class Chunk(Message, frozen=True, kw_only=True):
     """Samples of a scenario: rows as bytes, one `tailguard.engine.recorder.ROW` each.
 
-    `steps` and `errors` are the worker's names of steps, and of failures and refusals, in the order of its own numbers.
+    `steps`, `metrics` and `errors` are the worker's names of steps, of what was recorded beside them, and of failures
+    and refusals, in the order of its own numbers.
     """
 
     number: Count
@@ -115,6 +116,7 @@ class Chunk(Message, frozen=True, kw_only=True):
     rows: bytes
     steps: tuple[str, ...]
     errors: tuple[str, ...]
+    metrics: tuple[str, ...] = ()
 
 
 class ReceiptChunk(Message, frozen=True, kw_only=True):

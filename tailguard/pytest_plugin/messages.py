@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tailguard.base.output.escaping import for_terminal
 from tailguard.base.state import State, worst
-from tailguard.base.text_format import duration_ms, ratio
+from tailguard.base.text_format import duration_ms, ratio, significant
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ObjectiveVerdict, ProofVerdict
 
@@ -67,12 +67,13 @@ def migration_message(answer: MigrationAnswer, folder: Path) -> str:
 def properties(verdict: ObjectiveVerdict) -> Iterator[tuple[str, object]]:
     """Yield the `slo.*` properties of JUnit XML, the absent ones left out."""
     objective, observed = verdict.objective, verdict.observed
-    unit = "ms" if objective.metric == "latency" else "ratio"
+    unit = {"latency": "ms", "value": "value"}.get(objective.metric, "ratio")
     found = {
         "slo.objective": verdict.name,
         "slo.quantile": objective.q,
         "slo.limit_ms": objective.limit_ms,
-        "slo.limit_ratio": objective.max_ratio,
+        "slo.limit_ratio": objective.max_ratio or objective.min_ratio,
+        "slo.limit_value": objective.limit_value,
         f"slo.observed_{unit}": observed and observed.value,
         f"slo.ci_low_{unit}": observed and observed.low,
         f"slo.ci_high_{unit}": observed and observed.high,
@@ -92,4 +93,6 @@ def _observed(verdict: ObjectiveVerdict) -> str:
 
 
 def _shown(verdict: ObjectiveVerdict, value: float | None) -> str:
+    if verdict.objective.metric == "value":
+        return "?" if value is None else significant(value)
     return duration_ms(value) if verdict.objective.metric == "latency" else ratio(value)

@@ -10,15 +10,26 @@ from msgspec import Meta
 
 from tailguard.record.part import Count, Part, Share
 
-Metric: TypeAlias = Literal["latency", "error_rate", "refusal_rate", "retry_rate"]
+# "value" is a recorded number, "rate" how often something recorded was true.
+Metric: TypeAlias = Literal["latency", "error_rate", "refusal_rate", "retry_rate", "value", "rate"]
+RECORDED: tuple[Metric, ...] = ("value", "rate")
 Dependence: TypeAlias = Literal["bursty", "independent"]
 
 
-class Objective(Part, frozen=True, kw_only=True):
-    """A promise about one step of a scenario, or (`step` is "") about all of them.
+_RATE = (("max_ratio",),)
+_STATED: Mapping[Metric, tuple[tuple[str, ...], ...]] = {
+    "latency": (("q", "limit_ms"),),
+    "value": (("q", "limit_value"),),
+    "rate": (("max_ratio",), ("min_ratio",)),
+}
 
-    `q` and `limit_ms` belong to a latency, `max_ratio` to a rate; `strict` is "<": then a sample at the limit
-    exceeds. `refusal` names the one refusal that a refusal rate counts; "" counts all.
+
+class Objective(Part, frozen=True, kw_only=True):
+    """A promise about one step of a scenario, or (`step` is "") about all of them; or about a recorded metric.
+
+    `q` and `limit_ms` belong to a latency, `q` and `limit_value` to recorded numbers, `max_ratio` to a rate, of what
+    was recorded `min_ratio` instead if it is the least; `strict` is "<": then a sample at the limit exceeds. `refusal`
+    names the one refusal that a refusal rate counts; "" counts all. The `step` of a recorded metric is its name.
     """
 
     name: str
@@ -28,29 +39,37 @@ class Objective(Part, frozen=True, kw_only=True):
     q: Share | None = None
     limit_ms: Annotated[float, Meta(gt=0)] | None = None
     max_ratio: Share | None = None
+    limit_value: Annotated[float, Meta(gt=0)] | None = None
+    min_ratio: Share | None = None
     strict: bool = False
     refusal: str = ""
 
     def __post_init__(self) -> None:
         """Raise ValueError unless what belongs to the metric is there, and nothing else."""
-        stated = (self.q is not None, self.limit_ms is not None, self.max_ratio is not None)
-        if stated != ((True, True, False) if self.metric == "latency" else (False, False, True)):
-            alone = "q and limit_ms" if self.metric == "latency" else "max_ratio"
+        names = ("q", "limit_ms", "limit_value", "max_ratio", "min_ratio")
+        stated = tuple(name for name in names if getattr(self, name) is not None)
+        if stated not in _STATED.get(self.metric, _RATE):
+            alone = " or ".join(" and ".join(each) for each in _STATED.get(self.metric, _RATE))
             raise ValueError(f"a {self.metric} has {alone}, and nothing else")
 
     @property
     def p0(self) -> float:
         """The share of samples that may exceed."""
-        share = self.max_ratio if self.q is None else 1 - self.q
+        least = self.min_ratio if self.q is None else self.q
+        share = self.max_ratio if least is None else 1 - least
         assert share is not None
         return round(share, 12)  # 1 - 0.95 is 0.050000000000000044
 
     @property
     def limit(self) -> float:
-        """In ms for a latency, else a ratio."""
-        limit = self.limit_ms if self.metric == "latency" else self.max_ratio
-        assert limit is not None
-        return limit
+        """In ms for a latency, of recorded numbers in their own unit, else a ratio."""
+        limits = (self.limit_ms, self.limit_value, self.max_ratio, self.min_ratio)
+        return next(each for each in limits if each is not None)
+
+    @property
+    def sign(self) -> str:
+        """How what is observed must lie to the limit."""
+        return "≥" if self.min_ratio is not None else "<" if self.strict else "≤"
 
 
 class Rule(Part, frozen=True, kw_only=True):

@@ -162,6 +162,17 @@ class ServerTimeRejected(Part, frozen=True, kw_only=True, tag_field="state", tag
 DatabaseTime: TypeAlias = ServerTime | ServerTimeAbsent | ServerTimeRejected
 
 
+class MetricEntry(Part, frozen=True, kw_only=True):
+    """What a journey recorded beside its steps: `n` numbers in their own unit.
+
+    `rate` is the share of those that are true, None unless all are true or false.
+    """
+
+    n: Count
+    values: Quantiles
+    rate: float | None
+
+
 class SampleSummary(Part, frozen=True, kw_only=True):
     """What follows from a scenario's samples alone: `errors` and `refusals` count by kind, the most frequent first."""
 
@@ -170,6 +181,7 @@ class SampleSummary(Part, frozen=True, kw_only=True):
     errors: Mapping[str, Count]
     refusals: Mapping[str, Count]
     steps: Mapping[str, StepEntry]
+    metrics: Mapping[str, MetricEntry] = {}
 
 
 class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
@@ -205,6 +217,7 @@ class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
             errors=self.errors,
             refusals=self.refusals,
             steps=self.steps,
+            metrics=self.metrics,
         )
 
     said: Mapping[str, str] = {}

@@ -38,8 +38,10 @@ class ObjectiveVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="o
 
     @property
     def headroom(self) -> float | None:
-        """The limit over what was observed; None if nothing was, or 0."""
+        """The limit over what was observed, of a least share that of the others; None if nothing was, or 0."""
         value = None if self.observed is None else self.observed.value
+        if value is not None and self.objective.min_ratio is not None:
+            return self.objective.p0 / (1 - value) if value < 1 else None
         return self.objective.limit / value if value else None
 
 

@@ -230,6 +230,23 @@ def test_a_limit_on_a_step_that_never_ran_is_not_met(tmp_path: Path, url: str) -
     assert "step 'pay' is missing" in done.stdout
 
 
+def test_a_limit_on_a_metric_that_was_never_recorded_is_not_met(tmp_path: Path, url: str) -> None:
+    done = ran(
+        tmp_path,
+        url,
+        """
+        @tg.scenario(slo=["search p95 <= 2s", "queue_depth p95 <= 100", "cache_hit rate >= 50%"])
+        def search(it, target: tg.Target):
+            it.step("search", get, f"{target.url}/search")
+            it.record("cache_hit", True)
+        """,
+    )
+    assert done.returncode == 65, done.stdout + done.stderr
+    assert "recorded no 'queue_depth': it.record('queue_depth', ...) was never called" in done.stdout
+    record = Run.load("latest", tmp_path / "runs").record
+    assert record.scenarios["search"].metrics["cache_hit"].rate == 1.0
+
+
 def test_rows_that_are_used_up_end_a_run_that_does_not_pass(tmp_path: Path, url: str) -> None:
     (tmp_path / "words.csv").write_text("word\n" + "shoes\n" * 130, encoding="utf-8")
     done = ran(

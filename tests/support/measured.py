@@ -7,7 +7,7 @@ class Measured:
     """One recorder's samples."""
 
     def __init__(self, steps):
-        self.steps, self.recorder, self.errors = steps, Recorder(), ErrorKinds()
+        self.steps, self.recorder, self.errors, self.metrics = steps, Recorder(), ErrorKinds(), ()
 
     def drain(self):
         return self.recorder.drain()

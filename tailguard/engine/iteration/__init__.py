@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
+from numbers import Real
 from random import Random
 from typing import ParamSpec, TypeVar, overload
 
@@ -14,9 +15,10 @@ from tailguard.engine.iteration.answers import Answers, Refusals, RetriedError, 
 from tailguard.engine.iteration.call import Call
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.iteration.together import Together
-from tailguard.engine.recorder import ErrorKinds, Recorder, pack_row
+from tailguard.engine.recorder import ErrorKinds, Recorder, pack_row, value_row
 from tailguard.record.samples import CONFLICT, ERROR, OK, pack_code
 from tailguard.record.samples.refusals import refusal_kind
+from tailguard.record.samples.values import MOST_VALUE
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,6 +36,7 @@ class IterationContext:
     refusals: Refusals = field(default_factory=Refusals)
     errors: ErrorKinds = field(default_factory=ErrorKinds)
     answers: Answers = field(default_factory=Answers)
+    metrics: StepNames = field(default_factory=lambda: StepNames(kind="metric"))
 
 
 class Iteration:
@@ -44,6 +47,7 @@ class Iteration:
         user: number of the virtual user, from 0.
         own_ns: time that the journey's own code took before its first steps, over all iterations so far. No step is
             charged for it.
+        values: what it recorded beside its steps.
     """
 
     __slots__ = (
@@ -63,6 +67,7 @@ class Iteration:
         "number",
         "own_ns",
         "user",
+        "values",
     )
 
     def __init__(self, context: IterationContext, recorder: Recorder, user: int) -> None:
@@ -71,7 +76,7 @@ class Iteration:
         self.user = user
         self.own_ns = 0
         self._context = context
-        self._recorder = recorder
+        self._recorder, self.values = recorder, Recorder()
         self._now_ns = context.clock.now_ns
         self._numbers = context.steps.numbers
         self._answers, self._plain = context.answers, context.answers.plain
@@ -110,6 +115,25 @@ class Iteration:
         began_ns = self._now_ns()
         self._context.clock.sleep_until_ns(began_ns + int(seconds * 1e9))
         self._leave_out(began_ns)
+
+    def record(self, name: str, value: float) -> None:
+        """Record a number, or whether something is so, beside the steps; its unit stands in its name.
+
+        `it.record("queue_depth", 17)` is limited by `queue_depth p95 <= 100`, `it.record("cache_hit", True)` by
+        `cache_hit rate >= 95%`. Six decimals are kept.
+
+        Raises:
+            UsageError: `value` is not a number between -1e12 and 1e12, or the name is not one, or is a step's.
+        """
+        if not isinstance(value, Real) or not abs(value) <= MOST_VALUE:
+            raise UsageError(
+                f"record({name!r}, {value!r}): give a number up to {MOST_VALUE:g}, True or False"
+            )
+        if name in self._numbers:
+            raise UsageError(
+                f"record({name!r}, {value!r}): a step has that name: give the metric another one"
+            )
+        self.values.buffer += value_row(self._now_ns(), self._context.metrics.number(name), float(value))
 
     def together(self, *calls: Callable[[], T]) -> list[T | Exception]:
         """Start calls at one instant, each in a thread of its own, and return what each returned or raised, in order.
@@ -218,7 +242,7 @@ class Iteration:
 
         What it may still do later is not kept.
         """
-        hung, self._recorder = self._recorder, Recorder()
+        hung, self._recorder, self.values = self._recorder, Recorder(), Recorder()
         if kind is not None:
             self._fail_at(hung, ERROR, self._context.errors.number(kind))
 

@@ -136,7 +136,7 @@ class AsyncIteration(Iteration):
 
     def abandon(self, kind: str | None) -> None:
         """Leave an iteration that does not come back: each of its open steps is an error of that kind."""
-        hung, self._recorder = self._recorder, Recorder()
+        hung, self._recorder, self.values = self._recorder, Recorder(), Recorder()
         if kind is not None:
             self._append_unkept(hung, ERROR, self._context.errors.number(kind))
 

@@ -17,12 +17,14 @@ class StepNames:
     With `declared` names these are all, in their order; with none a name gets the next number when it is first used.
     """
 
-    def __init__(self, declared: Sequence[str] = ()) -> None:
+    def __init__(self, declared: Sequence[str] = (), kind: str = "step") -> None:
+        """`kind` is what they name, for messages."""
+        self._kind = kind
         self.numbers = {name: number for number, name in enumerate(declared)}
         self._declared = bool(declared)
         self._lock = Lock()
         for name in declared:
-            _check(name)
+            _check(name, kind)
         if len(self.numbers) != len(declared) or len(declared) > MOST_STEPS:
             raise UsageError(f"steps {tuple(declared)} must be up to {MOST_STEPS} different names")
 
@@ -50,14 +52,14 @@ class StepNames:
                 f"the journey times a step {name!r} that its scenario does not declare; "
                 f"declared are {', '.join(known)}.{did_you_mean(name, known)}"
             )
-        _check(name)
+        _check(name, self._kind)
         if len(self.numbers) == MOST_STEPS:
             raise UsageError(
-                f"step {name!r} is one more than the {MOST_STEPS} that a scenario can have: "
-                "give steps names without ids in them"
+                f"{self._kind} {name!r} is one more than the {MOST_STEPS} that a scenario can have: "
+                f"give {self._kind}s names without ids in them"
             )
 
 
-def _check(name: str) -> None:
+def _check(name: str, kind: str) -> None:
     if not name or name != name.strip() or not name.isprintable():
-        raise UsageError(f"step {name!r}: a step's name is one line of text without blanks around it")
+        raise UsageError(f"{kind} {name!r}: a {kind}'s name is one line of text without blanks around it")

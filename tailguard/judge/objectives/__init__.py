@@ -17,7 +17,15 @@ from tailguard.judge.checked_table import (
     text_of,
     whole_of,
 )
-from tailguard.judge.objective import parse_latency, parse_margins, parse_rate
+from tailguard.judge.objective import (
+    RATE,
+    is_without_unit,
+    parse_latency,
+    parse_margins,
+    parse_numbers,
+    parse_rate,
+    parse_recorded_rate,
+)
 from tailguard.judge.proof.wait_limits import parse_wait_limits
 from tailguard.judge.sequential import checked_rule
 from tailguard.judge.stated import Known, spelt_out
@@ -155,12 +163,16 @@ def _scenario(slug: str, table: Mapping[str, Json], at: str, steps: Sequence[str
         subtable(table, "steps", at),
     )
     if steps:
-        expect_words([step, *others], steps, f"{at} step")
+        timed = [name for name in others if not _is_recorded(subtable(others, name, at))]
+        expect_words([step, *timed], steps, f"{at} step")
     yield from _latencies(slug, {k: v for k, v in table.items() if k not in _SCENARIO}, at, step)
     for name in others:
         of_step, place = subtable(others, name, at), f"{at[:-1]}.steps.{name}]"
-        latencies = {key: bound for key, bound in of_step.items() if key not in RATE_KEYS}
+        latencies = {key: bound for key, bound in of_step.items() if key not in (*RATE_KEYS, RATE)}
         yield from _latencies(slug, latencies, place, name, titled=True)
+        if RATE in of_step:
+            with saying_where(place):
+                yield parse_recorded_rate(text_of(of_step, RATE, place, "'>= 95%'"), scenario=slug, name=name)
         yield from _rates(slug, of_step, place, dict.fromkeys(RATE_KEYS, name), titled=True)
     # A retry rate is its first step's, the others are the whole scenario's.
     yield from _rates(slug, table, at, {**dict.fromkeys(RATE_KEYS, ""), "retry_rate": step})
@@ -170,6 +182,11 @@ def _scenario(slug: str, table: Mapping[str, Json], at: str, steps: Sequence[str
         bound = text_of(refusals, refusal, place, "'<= 2%'")
         with saying_where(place):
             yield parse_rate("refusal_rate", bound, scenario=slug, refusal=refusal)
+
+
+def _is_recorded(of_step: Mapping[str, Json]) -> bool:
+    """Whether a table is of what a journey recorded: its limits are rates or have no unit."""
+    return all(key == RATE or is_without_unit(str(bound)) for key, bound in of_step.items())
 
 
 def _rates(
@@ -196,7 +213,10 @@ def _latencies(
             )
         bound = text_of(table, key, at)
         with saying_where(at):
-            yield parse_latency(key, bound, scenario=slug, step=step, titled=titled)
+            if titled and is_without_unit(bound):
+                yield parse_numbers(key, bound, scenario=slug, name=step)
+            else:
+                yield parse_latency(key, bound, scenario=slug, step=step, titled=titled)
 
 
 def _margins(table: Mapping[str, Json], at: str, known: Known | None) -> Margins:

@@ -62,6 +62,11 @@ class RequestLog:
         except (TypeError, struct.error):
             self._broken = without_time(shown(request_type, name), response_time)
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """None: the users' requests are all there is."""
+        return ()
+
     def drain(self) -> bytearray:
         """Return all rows since the last time and forget them."""
         self._most_users = max(self._most_users, self._users())

@@ -33,6 +33,8 @@ def shown(value: float | None, metric: Metric) -> str:
     """Return a time in ms or a ratio in per cent, with three digits."""
     if value is None:
         return "?"
+    if metric == "value":
+        return f"{value:.3g}"
     return f"{value:.3g} ms" if metric == "latency" else f"{value * 100:.3g} %"
 
 

@@ -35,6 +35,11 @@ class Source(Protocol):
         """The kinds of its failures and refusals so far."""
         ...
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of what was recorded beside the steps so far."""
+        ...
+
     def drain(self) -> bytearray:
         """Return all rows since the last time and forget them."""
         ...
@@ -75,6 +80,7 @@ class Outbox:
                     rows=piece,
                     steps=source.steps,
                     errors=source.errors.names(),
+                    metrics=source.metrics,
                 )
         for slug, log in self._logs.items():
             for piece in _pieces(log.drain(), CHUNK_ROWS * RECEIPT.itemsize):
@@ -107,7 +113,10 @@ class Outbox:
     def samples(self, slug: str) -> Samples:
         """Return this worker's own samples, as far as they were cut."""
         source = self._sources[slug]
-        return merge_parts(slug, [WorkerRows(self._kept[slug], source.steps, source.errors.names(), 0)])
+        return merge_parts(
+            slug,
+            [WorkerRows(self._kept[slug], source.steps, source.errors.names(), 0, metrics=source.metrics)],
+        )
 
     def receipts(self, slug: str) -> NDArray[Any]:
         """Return the receipts of this worker's own spectators, as far as they were cut."""

@@ -58,6 +58,11 @@ class ScenarioExecutor:
         """The kinds of its failures and refusals so far."""
         return self._execution.errors
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of what was recorded beside the steps so far."""
+        return tuple(self._execution.metrics.numbers)
+
     def user(self) -> AbstractContextManager[VirtualUser]:
         """Make one more user in this greenlet; no two users of a run have the same number."""
         number = self._shard.index + self.users * self._shard.count

@@ -1,5 +1,6 @@
 """Samples: what was measured, as columns of equal length."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -7,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
+from tailguard.record.samples.values import NO_VALUES, PER_UNIT, Values
 
 if TYPE_CHECKING:
     import pandas as pd
 
 OUTCOMES = ("ok", "conflict", "error")
 OK, CONFLICT, ERROR = range(3)
+VALUE = 3  # of a row that is no sample: a recorded number
 
 # A sample's code is one positive 32-bit integer: step in bits 0-7, outcome in 8-9, retries in 10-17, error kind in the
 # rest.
@@ -62,6 +65,7 @@ class Samples:
         intended_ns, started_ns, ended_ns: int64, instants of the monotonic clock.
         step, outcome: uint8; outcome is an index into `OUTCOMES`.
         error, retries: int32.
+        recorded: numbers that the journey recorded beside its steps.
     """
 
     scenario: str
@@ -74,6 +78,7 @@ class Samples:
     outcome: NDArray[np.uint8]
     error: NDArray[np.int32]
     retries: NDArray[np.int32]
+    recorded: Values = NO_VALUES
 
     def __len__(self) -> int:
         """Return the number of samples of all steps and outcomes."""
@@ -139,8 +144,61 @@ def _named(numbers: NDArray[np.integer[Any]], names: tuple[str, ...]) -> "pd.Cat
     return pd.Categorical.from_codes(numbers, pd.Index(names))
 
 
+def with_values(samples: Samples) -> Samples:
+    """Return the samples with each recorded number as one more row; see `values_apart`."""
+    recorded = samples.recorded
+    if not recorded.names:
+        return samples
+    count = len(recorded.value)
+    none = np.zeros(count, np.int32)
+    ended_ns = recorded.at_ns + np.round(recorded.value * PER_UNIT).astype(np.int64)
+    more = {
+        "intended_ns": recorded.at_ns,
+        "started_ns": recorded.at_ns,
+        "ended_ns": ended_ns,
+        "step": recorded.name + np.uint8(len(samples.steps)),
+        "outcome": np.full(count, VALUE, np.uint8),
+        "error": none,
+        "retries": none,
+    }
+    columns = {name: np.concatenate([getattr(samples, name), column]) for name, column in more.items()}
+    steps = (*samples.steps, *recorded.names)
+    return Samples(
+        scenario=samples.scenario, steps=steps, errors=samples.errors, recorded=NO_VALUES, **columns
+    )
+
+
+def values_apart(samples: Samples, metrics: Sequence[str]) -> Samples:
+    """Return the samples without the rows of recorded numbers, which stand apart.
+
+    The last of `samples.steps` are the `metrics`. Raises ValueError if they are not, or one is a step, too.
+    """
+    steps = samples.steps[: len(samples.steps) - len(metrics)]
+    if not metrics:
+        return samples
+    if samples.steps[len(steps) :] != tuple(metrics) or {*steps} & {*metrics}:
+        raise ValueError(f"scenario {samples.scenario!r} has a metric that is a step, or that is named twice")
+    is_value = samples.outcome == VALUE
+    if ((samples.step >= len(steps)) != is_value).any():
+        raise ValueError(f"scenario {samples.scenario!r} has a sample of a metric, or a value of a step")
+    at_ns, ended_ns = samples.started_ns[is_value], samples.ended_ns[is_value]
+    order = np.argsort(at_ns, kind="stable")
+    recorded = Values(
+        tuple(metrics),
+        (samples.step[is_value] - np.uint8(len(steps)))[order],
+        at_ns[order],
+        ((ended_ns - at_ns) / PER_UNIT)[order],
+    )
+    names = ("intended_ns", "started_ns", "ended_ns", "step", "outcome", "error", "retries")
+    kept = {name: getattr(samples, name)[~is_value] for name in names}
+    return Samples(scenario=samples.scenario, steps=steps, errors=samples.errors, recorded=recorded, **kept)
+
+
 def samples_from_rows(
-    scenario: str, steps: tuple[str, ...], errors: tuple[str, ...], rows: NDArray[np.int64]
+    scenario: str,
+    steps: tuple[str, ...],
+    errors: tuple[str, ...],
+    rows: NDArray[np.int64],
 ) -> Samples:
     """Unpack recorded rows (n, 4) of intended, started, ended and code; order them by intended start."""
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
@@ -152,5 +210,6 @@ def samples_from_rows(
         intended_ns=intended_ns,
         started_ns=started_ns,
         ended_ns=ended_ns,
+        recorded=NO_VALUES,
         **unpack_codes(code),
     )

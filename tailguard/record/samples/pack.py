@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from tailguard.record.samples import Samples
+from tailguard.record.samples import Samples, values_apart, with_values
 
 _COLUMNS = ("intended_ns", "started_ns", "ended_ns", "step", "outcome", "error", "retries")
 _NAMES = "names"
@@ -20,10 +20,10 @@ _NAMES = "names"
 
 def pack_samples(path: Path, samples: Mapping[str, Samples]) -> None:
     """Write the samples of all scenarios to one file."""
-    names = [[slug, each.steps, each.errors] for slug, each in samples.items()]
+    names = [[slug, each.steps, each.errors, each.recorded.names] for slug, each in samples.items()]
     arrays: dict[str, Any] = {
         f"{column}-{number}": getattr(each, column)
-        for number, each in enumerate(samples.values())
+        for number, each in enumerate(map(with_values, samples.values()))
         for column in _COLUMNS
     }
     arrays[_NAMES] = np.array(json.dumps(names, ensure_ascii=False))
@@ -36,10 +36,16 @@ def unpack_samples(path: Path) -> dict[str, Samples]:
     try:
         with np.load(path) as arrays:
             return {
-                slug: Samples(
-                    slug, tuple(steps), tuple(errors), *(arrays[f"{column}-{number}"] for column in _COLUMNS)
+                slug: values_apart(
+                    Samples(
+                        slug,
+                        (*steps, *metrics),
+                        tuple(errors),
+                        *(arrays[f"{column}-{number}"] for column in _COLUMNS),
+                    ),
+                    metrics,
                 )
-                for number, (slug, steps, errors) in enumerate(json.loads(str(arrays[_NAMES])))
+                for number, (slug, steps, errors, metrics) in enumerate(json.loads(str(arrays[_NAMES])))
             }
     except (KeyError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path.name} is broken: {error}") from error

@@ -1,6 +1,7 @@
 """samples.parquet: every kept sample of a run, one row each, readable by anything that reads Parquet.
 
-Columns: scenario, step, outcome, error (dictionary-encoded strings; error is "" if there is none),
+Columns: scenario, step, outcome, error (dictionary-encoded strings; error is "" if there is none; the rows of outcome
+"value" are recorded numbers, see `values.py`),
 intended_ns, started_ns, ended_ns (int64, one monotonic scale), retries (int32).
 """
 
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from tailguard.base.reading import json_text
 from tailguard.base.reading.regular_file import why_not_a_file
 from tailguard.record.files import REMEDY, BrokenRunError, naming_broken
-from tailguard.record.samples import MOST_RETRIES, MOST_STEPS, OUTCOMES, Samples
+from tailguard.record.samples import MOST_RETRIES, MOST_STEPS, OUTCOMES, Samples, values_apart, with_values
+from tailguard.record.samples.values import NO_VALUES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +30,7 @@ COLUMNS = ("scenario", "step", "intended_ns", "started_ns", "ended_ns", "outcome
 # The names in code order, so that reading gives the very Samples that were written, unused steps included.
 NAMES = b"tailguard.names"
 
+_OUTCOMES = (*OUTCOMES, "value")
 _ENCODED = ("scenario", "step", "outcome", "error")
 _KINDS = {
     **dict.fromkeys(TIMES, np.int64),
@@ -49,7 +52,7 @@ def write_samples(where: Path | BinaryIO, samples: Mapping[str, Samples]) -> Non
     import pyarrow as pa  # noqa: PLC0415  # slow to import: only who touches the file waits for it
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    parts = list(samples.items())
+    parts = [(slug, with_values(each)) for slug, each in samples.items()]
     slugs = [slug for slug, _ in parts]
     columns: dict[str, Any] = {
         "scenario": _encoded([(np.full(len(s.ended_ns), i), slugs) for i, (_, s) in enumerate(parts)]),
@@ -57,10 +60,14 @@ def write_samples(where: Path | BinaryIO, samples: Mapping[str, Samples]) -> Non
     }
     for name in TIMES:
         columns[name] = pa.array(_joined([getattr(s, name) for _, s in parts], np.int64))
-    columns["outcome"] = _encoded([(s.outcome, OUTCOMES) for _, s in parts])
+    columns["outcome"] = _encoded([(s.outcome, _OUTCOMES) for _, s in parts])
     columns["error"] = _encoded([(s.error, s.errors) for _, s in parts])
     columns["retries"] = pa.array(_joined([s.retries for _, s in parts], np.int32))
-    names = {slug: {"steps": list(s.steps), "errors": list(s.errors)} for slug, s in parts}
+    names = {
+        slug: {"steps": list(s.steps), "errors": list(s.errors)}
+        | ({"metrics": list(s.recorded.names)} if s.recorded.names else {})
+        for slug, s in samples.items()
+    }
     table = pa.table(columns).replace_schema_metadata({NAMES: json.dumps(names)})
     pq.write_table(table, where, compression="zstd")
 
@@ -84,7 +91,16 @@ def read_samples(path: Path) -> dict[str, Samples]:
                     columns[slug][name][rows] = values
                 filled[slug] = rows.stop
         return {
-            slug: Samples(scenario=slug, steps=each.steps, errors=each.errors, **columns[slug])
+            slug: values_apart(
+                Samples(
+                    scenario=slug,
+                    steps=each.all_steps,
+                    errors=each.errors,
+                    recorded=NO_VALUES,
+                    **columns[slug],
+                ),
+                each.metrics,
+            )
             for slug, each in names.items()
         }
 
@@ -109,6 +125,12 @@ class _Names(msgspec.Struct, forbid_unknown_fields=True):
 
     steps: tuple[str, ...]
     errors: tuple[str, ...]
+    metrics: tuple[str, ...] = ()
+
+    @property
+    def all_steps(self) -> tuple[str, ...]:
+        """What rows have as their step."""
+        return (*self.steps, *self.metrics)
 
 
 @contextmanager
@@ -146,8 +168,8 @@ def _names_in(file: Any) -> dict[str, _Names]:
         raise ValueError("it was not written by Tailguard: it names no scenarios")
     names = json_text.decode(text, dict[str, _Names])
     for slug, each in names.items():
-        if len(each.steps) > MOST_STEPS:
-            raise ValueError(f"scenario {slug!r} has {len(each.steps)} steps; {MOST_STEPS} are the most")
+        if len(each.all_steps) > MOST_STEPS:
+            raise ValueError(f"scenario {slug!r} has {len(each.all_steps)} steps; {MOST_STEPS} are the most")
     return names
 
 
@@ -159,8 +181,8 @@ def _by_scenario(batch: Any, names: Mapping[str, _Names], first: int) -> Iterato
     for code, rows in _runs(scenario):
         slug = slugs[code]
         of_scenario: _Columns = {
-            "step": _codes(batch, "step", names[slug].steps, first, rows),
-            "outcome": _codes(batch, "outcome", OUTCOMES, first, rows),
+            "step": _codes(batch, "step", names[slug].all_steps, first, rows),
+            "outcome": _codes(batch, "outcome", _OUTCOMES, first, rows),
             "error": _codes(batch, "error", names[slug].errors, first, rows),
             "retries": retries[rows],
         }

@@ -7,8 +7,11 @@ from tailguard.record.run import Run
 
 
 def export(run: Run) -> dict[str, str]:
-    """Return a JSON array of name, unit, value, range and extra; throughput is left out: there more is better."""
-    entries = [_entry(metric) for metric in metrics(run.record) if metric.name != "throughput"]
+    """Return a JSON array of name, unit, value, range and extra.
+
+    Throughput and the rates of what was recorded are left out: there more may be better.
+    """
+    entries = [_entry(metric) for metric in metrics(run.record) if metric.name not in {"throughput", "rate"}]
     return {"github-benchmark.json": json.dumps(entries, ensure_ascii=False, indent=1) + "\n"}
 
 

@@ -78,7 +78,7 @@ def _evidence(verdict: Verdict) -> dict[str, float | str | None]:
 
 def _objective_evidence(verdict: ObjectiveVerdict) -> dict[str, float | str | None]:
     objective, observed = verdict.objective, verdict.observed
-    unit = "ms" if objective.metric == "latency" else "ratio"
+    unit = {"latency": "ms", "value": "value"}.get(objective.metric, "ratio")
     return {
         "quantile": objective.q,
         f"limit_{unit}": objective.limit,

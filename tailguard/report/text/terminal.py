@@ -11,7 +11,7 @@ from tailguard.record.run_record import RunRecord
 from tailguard.report.views import numbers
 from tailguard.report.views.duet_view import changes_of, unlike_medians
 from tailguard.report.views.proof.migration_view import MigrationView, rows_of
-from tailguard.report.views.scenario_view import counts_of
+from tailguard.report.views.scenario_view import counts_of, recorded_of
 from tailguard.report.views.verdict_view import Card
 from tailguard.report.views.view import ReportView
 
@@ -78,6 +78,8 @@ def _measured(record: RunRecord) -> Iterator[tuple[str, ...]]:
             times = ", ".join(f"{q} {numbers.ms(value)}" for q, value in (*quantiles, ("max", found.max)))
             counts = ", ".join(f"{n} {outcome}" for outcome, n in counts_of(step) if n != "0")
             yield f"{slug} {name}", times, counts
+        for name, metric in entry.metrics.items():
+            yield f"{slug} {name}", recorded_of(metric), f"{numbers.count(metric.n)} recorded"
 
 
 def _kinds(record: RunRecord, outcome: Literal["errors", "refusals"]) -> Iterator[tuple[str, ...]]:

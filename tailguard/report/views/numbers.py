@@ -66,8 +66,15 @@ def per_second(value: float | None) -> str:
 
 
 def of_metric(value: float | None, metric: Metric) -> str:
-    """What was observed for an objective: a time for a latency, else a share."""
+    """What was observed for an objective: a time for a latency, a plain number of recorded ones, else a share."""
+    if metric == "value":
+        return plain(value)
     return ms(value) if metric == "latency" else percent(value)
+
+
+def plain(value: float | None) -> str:
+    """A recorded number, in its own unit."""
+    return ABSENT if value is None else text_format.significant(value)
 
 
 def interval(estimate: Estimate, show: Callable[[float | None], str] = ms) -> str:

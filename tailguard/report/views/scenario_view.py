@@ -4,6 +4,7 @@ from tailguard.record.scenario import (
     ClosedSchedule,
     ConstantSchedule,
     Counts,
+    MetricEntry,
     PoissonSchedule,
     RampSchedule,
     ScenarioEntry,
@@ -37,6 +38,20 @@ def counts_of(step: StepEntry) -> tuple[tuple[str, str], ...]:
     """Return (name, number of samples) pairs of a step: all, by outcome, and those that were retried."""
     total, retried = numbers.count(step.counts.total), numbers.count(step.retried)
     return (("total", total), *outcomes_of(step.counts), ("retried", retried))
+
+
+def recorded_of(metric: MetricEntry) -> str:
+    """Return a recorded metric in words: how often it is true, or its quantiles."""
+    if metric.rate is not None:
+        return f"{numbers.percent(metric.rate)} true"
+    found = metric.values
+    quantiles = (
+        ("p50", found.p50.value),
+        ("p95", found.p95.value),
+        ("p99", found.p99.value),
+        ("max", found.max),
+    )
+    return ", ".join(f"{name} {numbers.plain(value)}" for name, value in quantiles)
 
 
 def _schedule(schedule: Schedule) -> str:

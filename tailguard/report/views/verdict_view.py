@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from tailguard.base import text_format
 from tailguard.base.state import State
 from tailguard.compare.plan_comparison import MOST_MORE
+from tailguard.record.objective import RECORDED
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ChangeVerdict, ObjectiveVerdict, PlanVerdict, ProofVerdict, Verdict
 from tailguard.report.views import change_view, numbers
@@ -19,6 +20,8 @@ _COUNTED = {
     "error_rate": "errors",
     "refusal_rate": "refused",
     "retry_rate": "retried",
+    "value": "over limit",
+    "rate": "true",
 }
 _GAUGE_ROOM = 1.15  # the bar ends 15 % beyond the largest mark, so that a limit never sits on the edge
 _EITHER_ERROR = "Either error, a false PASS or a false FAIL, is held to the stated share."
@@ -124,8 +127,8 @@ def _objective_card(verdict: ObjectiveVerdict, population: int | None) -> Card:
         observed=show(value),
         interval=numbers.interval(observed, show) if observed is not None and is_seen else "",
         observed_n=numbers.count(population) if is_seen and population is not None else "",
-        limit=f"{'<' if objective.strict else '≤'} {limit}",
-        counted_as=_COUNTED[objective.metric],
+        limit=f"{objective.sign} {limit}",
+        counted_as="false" if objective.min_ratio is not None else _COUNTED[objective.metric],
         counted=f"{numbers.count(verdict.exceedances)} of {numbers.count(verdict.n)}",
         headroom=_headroom(verdict.headroom, value),
         rule=f"{verdict.rule}, wrong ≤ {numbers.percent(verdict.alpha)}",
@@ -182,6 +185,8 @@ def _plan_card(verdict: PlanVerdict) -> Card:
 def _population(verdict: ObjectiveVerdict, record: RunRecord) -> int | None:
     """How many samples `observed` is of: ok ones of a step, for a rate also failed ones, for refusals all."""
     entry, step = record.scenarios.get(verdict.scenario), verdict.objective.step
+    if verdict.objective.metric in RECORDED:
+        return entry.metrics[step].n if entry and step in entry.metrics else None
     if entry is None or (step and step not in entry.steps):  # asked of what was not measured
         return None
     counts = entry.steps[step].counts if step else entry.counts

@@ -40,6 +40,7 @@ class _Account:
     parts: dict[str, list[bytes]] = field(default_factory=dict)
     steps: dict[str, tuple[str, ...]] = field(default_factory=dict)
     errors: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    metrics: dict[str, tuple[str, ...]] = field(default_factory=dict)
     receipts: dict[str, list[bytes]] = field(default_factory=dict)
     late: bool = False
     closed: bool = False
@@ -103,6 +104,7 @@ class Inbox:
         account.parts.setdefault(slug, []).append(chunk.rows)
         account.rows[slug] = account.rows.get(slug, 0) + len(chunk.rows) // ROW_BYTES
         account.steps[slug], account.errors[slug] = chunk.steps, chunk.errors
+        account.metrics[slug] = chunk.metrics
 
     def take_ledger(self, worker: str, ledger: Ledger) -> None:
         """Take a worker's ledger."""
@@ -143,7 +145,12 @@ class Inbox:
         ends = self._join(slug) if last else {}
         parts = [
             WorkerRows(
-                each.parts[slug], each.steps[slug], each.errors[slug], self._shift_ns(each), ends.get(worker)
+                each.parts[slug],
+                each.steps[slug],
+                each.errors[slug],
+                self._shift_ns(each),
+                ends.get(worker),
+                each.metrics[slug],
             )
             for worker, each in self._accounts.items()
             if slug in each.parts
@@ -179,9 +186,14 @@ class Inbox:
         if isinstance(chunk, ReceiptChunk):
             return checks.receipts_fault(chunk, window)
         slug = chunk.scenario
-        met = {"steps": len(account.steps.get(slug, ())), "errors": len(account.errors.get(slug, ()))}
+        met = {
+            "steps": len(account.steps.get(slug, ())),
+            "errors": len(account.errors.get(slug, ())),
+            "metrics": len(account.metrics.get(slug, ())),
+        }
         return checks.chunk_fault(chunk, met, window) or checks.names_fault(
-            chunk, [each.steps.get(slug, ()) for each in self._accounts.values()]
+            chunk,
+            [(*each.steps.get(slug, ()), *each.metrics.get(slug, ())) for each in self._accounts.values()],
         )
 
     def _shift_ns(self, account: _Account) -> int:

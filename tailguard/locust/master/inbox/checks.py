@@ -15,7 +15,7 @@ from tailguard.locust.clock import ClockPair
 from tailguard.locust.messages import Chunk, Ledger, ReceiptChunk, ScenarioLedger
 from tailguard.locust.worker.receipts import RECEIPT
 from tailguard.record.locust import WorkerLoad
-from tailguard.record.samples import MOST_ERRORS, MOST_STEPS, OUTCOMES, unpack_codes
+from tailguard.record.samples import MOST_ERRORS, MOST_STEPS, OUTCOMES, VALUE, unpack_codes
 
 # Clocks of machines that NTP looks after agree to some ms. A run of two that are further apart has no common axis.
 APART_NS = 60_000_000_000
@@ -57,21 +57,29 @@ def chunk_fault(chunk: Chunk, met: Mapping[str, int], window: Window) -> str:
         return f"it names {len(chunk.errors)} kinds of errors"
     if not max(met["steps"], 1) <= len(chunk.steps) <= MOST_STEPS:
         return f"it names {len(chunk.steps)} steps"
+    if not met["metrics"] <= len(chunk.metrics) <= MOST_STEPS or {*chunk.metrics} & {*chunk.steps}:
+        return f"it names {len(chunk.metrics)} metrics"
     table = np.frombuffer(chunk.rows, ROW)
-    return _code_fault(table["code"], chunk) or window.fault(table["instants"])
+    is_value = unpack_codes(table["code"])["outcome"] == VALUE
+    instants = table["instants"]
+    instants = np.append(instants[~is_value], instants[is_value, 0])  # where the others end is no instant
+    return _code_fault(table["code"], is_value, chunk) or window.fault(instants)
 
 
 def names_fault(chunk: Chunk, others: Sequence[Sequence[str]]) -> str:
     """Say if all workers together would have more steps than a scenario can."""
-    names = {*chunk.steps, *(name for steps in others for name in steps)}
+    names = {*chunk.steps, *chunk.metrics, *(name for steps in others for name in steps)}
     return f"with it there are {len(names)} steps, of {MOST_STEPS} at most" if len(names) > MOST_STEPS else ""
 
 
-def _code_fault(code: NDArray[np.int32], chunk: Chunk) -> str:
-    columns = unpack_codes(code)
+def _code_fault(code: NDArray[np.int32], is_value: NDArray[np.bool_], chunk: Chunk) -> str:
+    metrics = unpack_codes(code[is_value])["step"]
+    if metrics.size and metrics.max() >= len(chunk.metrics):
+        return f"it has a value of metric {metrics.max()}, of {len(chunk.metrics)} that there are"
+    columns = unpack_codes(code[~is_value])
     sizes = {"step": len(chunk.steps), "outcome": len(OUTCOMES), "error": len(chunk.errors)}
     for name, size in sizes.items():
-        if columns[name].min() < 0 or columns[name].max() >= size:
+        if columns[name].size and (columns[name].min() < 0 or columns[name].max() >= size):
             return f"it has a sample of {name} {columns[name].max()}, of {size} that there are"
     return ""
 

@@ -13,7 +13,7 @@ import numpy as np
 from tailguard.engine.iteration.step_names import UNNAMED
 from tailguard.engine.recorder import ROW, ROW_BYTES, ErrorKinds
 from tailguard.locust.master.inbox.broadcasts import LOST, Ends
-from tailguard.record.samples import ERROR, OK, Samples, unpack_codes
+from tailguard.record.samples import ERROR, OK, VALUE, Samples, unpack_codes, values_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class WorkerRows:
         steps, errors: the worker's names of steps, and of failures and refusals, in the order of its own numbers.
         shift_ns: what is added to its instants to have them on the master's clock.
         ends: when its broadcasts ended at the spectators of all workers; None if it has no spectators.
+        metrics: its names of what was recorded beside the steps, likewise.
     """
 
     chunks: list[bytes]
@@ -32,6 +33,7 @@ class WorkerRows:
     errors: Sequence[str]
     shift_ns: int
     ends: Ends | None = None
+    metrics: Sequence[str] = ()
 
 
 def merge_parts(
@@ -44,6 +46,8 @@ def merge_parts(
     """
     kinds = ErrorKinds()
     steps = tuple(dict.fromkeys([*declared, *(name for part in parts for name in part.steps)])) or (UNNAMED,)
+    metrics = tuple(dict.fromkeys(name for part in parts for name in part.metrics))
+    names = (*steps, *metrics)
     rows = sum(len(chunk) for part in parts for chunk in part.chunks) // ROW_BYTES
     intended_ns, started_ns, ended_ns = (np.empty(rows, np.int64) for _ in range(3))
     step, outcome = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
@@ -51,7 +55,7 @@ def merge_parts(
     filled = 0
     for part in parts:
         numbers = np.array([kinds.number(kind) for kind in part.errors], np.int32)
-        places = np.array([steps.index(name) for name in part.steps], np.uint8)
+        places = np.array([names.index(name) for name in (*part.steps, *part.metrics)], np.uint8)
         chunks = part.chunks if consume else list(part.chunks)
         chunks.reverse()
         while chunks:
@@ -60,7 +64,8 @@ def merge_parts(
             for column, instant in ((intended_ns, 0), (started_ns, 1), (ended_ns, 2)):
                 np.add(table["instants"][:, instant], part.shift_ns, out=column[here])
             codes = unpack_codes(table["code"])
-            step[here], error[here] = places[codes["step"]], numbers[codes["error"]]
+            of_metric = np.where(codes["outcome"] == VALUE, len(part.steps), 0).astype(np.uint8)
+            step[here], error[here] = places[codes["step"] + of_metric], numbers[codes["error"]]
             outcome[here], retries[here] = codes["outcome"], codes["retries"]
             if part.ends is not None:
                 lost = part.ends.put(table["instants"][:, 2], codes["outcome"] == OK, ended_ns[here])
@@ -69,9 +74,10 @@ def merge_parts(
             filled += len(table)
             del table, codes
     _order(intended_ns, started_ns, ended_ns, step, outcome, error, retries)
-    return Samples(
-        slug, steps, kinds.names(), intended_ns, started_ns, ended_ns, step, outcome, error, retries
+    merged = Samples(
+        slug, names, kinds.names(), intended_ns, started_ns, ended_ns, step, outcome, error, retries
     )
+    return values_apart(merged, metrics)
 
 
 def _order(*columns: Any) -> None:
