@@ -151,7 +151,7 @@ class FallsBack(Protocol):
         ...
 
     def fallback_reads(self) -> int:
-        """Return how many reads so far asked S3 in vain before the disk served them."""
+        """Return how many reads so far failed on S3 before the disk served them."""
         ...
 
 

@@ -151,7 +151,7 @@ class HttpPlatform:
         return self._send("GET", f"/api/tournaments/certificates/{certificate_id}/", None, STAFF, None)
 
     def fallback_reads(self) -> int:
-        """Return how many reads so far asked S3 in vain before the disk served them."""
+        """Return how many reads so far failed on S3 before the disk served them."""
         shown = _FALLBACKS.search(self._send("GET", "/metrics", None, STAFF, None))
         return int(shown[1]) if shown else 0
 

@@ -63,7 +63,7 @@ class InProcessPlatform:
         return self._deltacrown.certificates.download(int(certificate_id))[1]
 
     def fallback_reads(self) -> int:
-        """Return how many reads so far asked S3 in vain before the disk served them."""
+        """Return how many reads so far failed on S3 before the disk served them."""
         return self._metrics.counts()["cert.s3.read.fallback"]
 
     def feed(self, tournament_id: RowId) -> Feed:

@@ -32,7 +32,7 @@ class Fallback:
         return body
 
     def each_fell_back(self, samples: tg.Samples) -> tg.Invariant:
-        """Return whether each fallback read asked S3 in vain before the disk served it."""
+        """Return whether each fallback read failed on S3 before the disk served it."""
         reads, counted = int(samples.ok("fallback_read").sum()), self.platform.fallback_reads()
         return tg.Invariant(
             name="every fallback read was one",

@@ -25,7 +25,7 @@ def stated_load(rate: str, users: int, think: str = "") -> dict[str, OptionValue
     """
     if think and rate:
         raise UsageError(
-            f"think {think!r} beside rate {rate!r}: a rate says when iterations begin, whoever thinks: leave one out"
+            f"think {think!r} beside rate {rate!r}: a rate says when iterations begin: leave one out"
         )
     if think:
         read_think(think)

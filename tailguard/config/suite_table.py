@@ -150,7 +150,7 @@ def _checked(path: Path, name: str, value: object) -> object:
 
 
 def _has_table(path: Path) -> bool:
-    """A pyproject.toml of somebody else that does not parse is not our affair."""
+    """Ignore a pyproject.toml that does not parse: it need not be for Tailguard."""
     try:
         return "tailguard" in read_toml(path)[0].get("tool", {})
     except UsageError:

@@ -49,7 +49,7 @@ class FaultInjector:
 
     @property
     def at_hand(self) -> bool:
-        """Whether a fault has begun that is not all taken back yet."""
+        """Whether a fault has begun and has not fully ended."""
         return self._at_hand.is_set()
 
     def _run(self) -> None:

@@ -20,7 +20,7 @@ from tailguard.record.part import Estimate
 
 # All names together, if that is what is wanted.
 EVERY: Final = "*"
-# A share of failures that nobody stated is not for us to forgive: from here on no latency passes beside it.
+# From this share of failures on, no latency passes unless an objective says how many may fail.
 UNSTATED_FAILURES = 0.05
 # Names shown of a file that has many.
 _SHOWN = 20

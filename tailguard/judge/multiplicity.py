@@ -26,7 +26,7 @@ def correct_fails(decisions: Sequence[Decision]) -> list[Decision]:
     """Turn into INCONCLUSIVE each FAIL that the number of objectives may explain.
 
     Only FAIL is corrected: a false red build is what makes people mute a guard. Each PASS keeps its own
-    alpha, so other objectives, however many, never make a PASS dearer.
+    alpha, so other objectives, however many, never make a PASS need more samples.
     """
     stands = holm([each.p_fail for each in decisions], min((each.alpha for each in decisions), default=0.01))
     return [

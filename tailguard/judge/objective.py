@@ -17,7 +17,7 @@ from tailguard.record.objective import Margin, Margins, Metric, Objective
 # To milliseconds: limits are written in the unit that people think in.
 UNITS_MS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1000.0}
 
-# A change smaller than this bothers nobody and is mostly the clock's and the scheduler's.
+# A change smaller than this does not matter in practice and is mostly the clock's and the scheduler's.
 DEFAULT_FLOOR_MS = 0.1
 # What the gate allows if no objectives say otherwise: beyond these, most people notice.
 DEFAULT_MARGINS = Margins(

@@ -1,4 +1,4 @@
-"""The run key: whoever has it may be the master or a worker of a run.
+"""The run key: a process that has it may be the master or a worker of a run.
 
 Given by a variable or in a file; without either, processes of one user on one machine share a key that nobody else can
 read. It is never on a command line, in a log or in a run's files.
@@ -18,7 +18,7 @@ from tailguard.base.reading.regular_file import read_text
 from tailguard.base.secrets import keep_secret
 
 VARIABLE, FILE_VARIABLE = "TAILGUARD_RUN_KEY", "TAILGUARD_RUN_KEY_FILE"
-# Whoever records one greeting can try keys on it at leisure: it must not be one that a person thought of.
+# From one recorded greeting, keys can be tried offline: a key must be random, not thought of by a person.
 SHORTEST = 32
 HOW = f"set {VARIABLE} to the same value on the master and all workers, for example that of `openssl rand -hex 32`"
 

@@ -46,7 +46,7 @@ def open_ledger(connection: Connection[Any], schema: str) -> None:
 def record(
     connection: Connection[Any], schema: str, migration: Migration, action: str, seconds: float
 ) -> None:
-    """Write down that a migration was applied or taken back."""
+    """Record that a migration was applied or undone."""
     insert = sql.SQL("INSERT INTO {} (number, slug, action, sha256, seconds) VALUES (%s, %s, %s, %s, %s)")
     values = [migration.number, migration.slug, action, migration.sha256, seconds]
     connection.execute(insert.format(sql.Identifier(schema, LEDGER)), values)

@@ -20,7 +20,7 @@ class Parts:
     """A context manager; at its end all servers that it started are gone.
 
     Attributes:
-        database, s3: None as long as nobody has asked.
+        database, s3: None until a fixture asks for it.
         s3_switches: None if S3 is not open, or no fault of it is ordered.
         postgres_record, s3_record: what the run's environment says of them.
     """

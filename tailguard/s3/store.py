@@ -73,7 +73,7 @@ def ensure_bucket(server: S3Server, **config: Any) -> bool:
     except (BotoCoreError, ValueError) as error:
         raise StorageError(
             f"S3 at {server.address} cannot be reached ({type(error).__name__}): check that it runs and that "
-            "--s3-endpoint is right, or leave it away for an embedded server"
+            "--s3-endpoint is right, or omit it for an embedded server"
         ) from None
     finally:
         client.close()

@@ -15,7 +15,7 @@ from tailguard.suite.signature import line_of_failure
 
 log = logging.getLogger(__name__)
 
-# A server that has not ended by then is not going to; whoever waits for the verdict has waited long enough.
+# A server that has not ended by then is not going to, and the verdict must not wait for longer.
 TEARDOWN_S = 10.0
 
 

@@ -30,7 +30,7 @@ NOTE_ACHIEVED, WARN_ACHIEVED = 0.99, 0.95
 WARN_QUEUED = 0.05
 # 0.95^90 < 0.01: with fewer ok samples not even a p95 without a single exceedance passes at 99 %.
 LEAST_OK = 90
-# A share of refusals that nobody stated may be the defect itself: a tenth of all sales, refused at once, looks fast.
+# A share of refusals without a limit may be the defect itself: a tenth of all sales, refused at once, looks fast.
 GRAVE_UNSTATED = 0.05
 MOST_KINDS = 3  # of refusals that a doubt names
 _WHY_REFUSED = "look at why it refuses: a row that was used before, or a defect"
@@ -219,7 +219,7 @@ def _unstated_refusals(slug: str, samples: Samples, objectives: Sequence[Objecti
                 kind="unstated_refusals",
                 scenario=slug,
                 grade=Grade.GRAVE if n >= GRAVE_UNSTATED * total else Grade.WARN,
-                measured=f"{n} of {total} calls of {step} were refused ({told}), and nobody stated how many may be",
+                measured=f"{n} of {total} calls of {step} were refused ({told}), and no objective says how many may be",
                 limit=f"0; grave from {GRAVE_UNSTATED:.0%} on",
                 remedy=f"{_WHY_REFUSED}; if they are meant, state their share, such as 'refusal rate <= "
                 f"{min(99, max(1, round(200 * n / total)))}%'",

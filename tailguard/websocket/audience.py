@@ -11,7 +11,7 @@ from tailguard.websocket.messages import CameBack, Ready, Receipt, Said, Task, T
 
 # Finished events whose late copies still count as duplicates; older ones are forgotten to bound memory.
 REMEMBERED_EVENTS = 4096
-# Who has joined so shortly before an event is first seen may have joined after it was sent: nobody waits for him.
+# A subscriber who joined this shortly before an event was first seen may have come too late: it is not awaited.
 JOINING_NS = 250_000_000
 
 

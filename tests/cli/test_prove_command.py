@@ -103,7 +103,7 @@ def test_a_table_that_cannot_be_copied_is_named(ledger, postgres, up, message):
         (["0007"], "There is no migration '0007'"),
         (["0001", "--rows", "10"], "is not in the range"),
         (["0001", "--max-wait", "soon"], "max_wait: 'soon' is not a duration; write a number and one of"),
-        (["0001", "--max-p99-growth", "0ms"], "max_p99_growth is '0ms': nobody can wait no time at all"),
+        (["0001", "--max-p99-growth", "0ms"], "max_p99_growth is '0ms': every lock takes some time"),
     ],
 )
 def test_usage_errors_end_with_64_and_the_next_step(arguments, message, capsys):

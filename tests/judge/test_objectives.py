@@ -226,7 +226,7 @@ def test_what_clients_of_a_build_may_wait_is_parsed_and_the_usual_without_a_word
         ("max_wait = 2", r"\[migrations\]: max_wait is 2; write it as text, such as '500ms'"),
         (
             'max_wait = "0s"',
-            r"\[migrations\]: max_wait is '0s': nobody can wait no time at all; write '500ms'",
+            r"\[migrations\]: max_wait is '0s': every lock takes some time; write '500ms'",
         ),
     ],
 )

@@ -182,7 +182,7 @@ def test_a_host_that_cannot_be_reached_gives_errors_by_kind_and_never_a_pass(loc
     assert list(entry.errors) == [kinds[fault]]
     [doubt] = [each for each in locust.run().record.doubts if each.kind == "failing_scenario"]
     assert f"at {locust.url} are errors, most of them {kinds[fault]}: " in doubt.measured
-    assert {"refused": "nobody listens there", "tls": "TLS failed"}[fault] in doubt.remedy
+    assert {"refused": "nothing listens there", "tls": "TLS failed"}[fault] in doubt.remedy
 
 
 def test_the_stop_of_a_run_does_not_hold_its_users_up(locust, tmp_path):

@@ -1,4 +1,4 @@
-"""ab's file for gnuplot: one row a request, in ms and sorted by it."""
+"""ab's file for gnuplot: one row per request, in ms and sorted by it."""
 
 from tailguard.formats.content import Options, Rows
 from tailguard.formats.format import Format

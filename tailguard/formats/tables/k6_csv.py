@@ -1,4 +1,4 @@
-"""k6's CSV: one row a sample of any metric."""
+"""k6's CSV: one row per sample of any metric."""
 
 from tailguard.formats.columns.k6_metric import TAGS, chosen_metric, k6_failed, k6_names, k6_unit
 from tailguard.formats.columns.stamps import stamps

@@ -37,5 +37,5 @@ def _wait_ms(key: str, text: str) -> float:
     with saying_where(key):
         wait_ms = parse_duration_ms(text)
     if not wait_ms:
-        raise UsageError(f"{key} is {text!r}: nobody can wait no time at all; write '500ms'")
+        raise UsageError(f"{key} is {text!r}: every lock takes some time; write '500ms'")
     return wait_ms

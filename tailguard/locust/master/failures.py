@@ -31,7 +31,7 @@ _REMEDIES = (
     _Remedy(
         (ConnectionRefusedError, socket.gaierror),
         (),
-        "nobody listens there: check --host, its port and that the server runs",
+        "nothing listens there: check --host, its port and that the server runs",
     ),
     _Remedy(
         (ssl.SSLError,),

@@ -1,4 +1,4 @@
-"""The first failure of a kind: what it said, and what it was, for whoever knows a remedy."""
+"""The first failure of a kind: what it said, and what it was, so that a remedy can be named."""
 
 from collections.abc import Iterator
 from typing import Self

@@ -1,4 +1,4 @@
-"""The stall chart: each request's latency over time, the build's phases as bands, whoever blocked it as marks.
+"""The stall chart: each request's latency over time, the build's phases as bands, its blockers as marks.
 
 A window without a build, the worst build and the plain CREATE INDEX stand side by side on the same two scales.
 """
@@ -73,7 +73,7 @@ def _windows(entry: MigrationEntry, live: LiveProof, samples: Mapping[str, Sampl
     found.append(_window(f"build_{worst + 1}", title, caption, build, samples, act))
     if live.control is not None:
         title = f"Positive control, plain {statement}: {numbers.seconds(live.control.seconds)}"
-        caption = "Whoever writes waits until its transaction ends: this is what a stall looks like."
+        caption = "Writers wait until its transaction ends: this is what a stall looks like."
         found.append(_window("control", title, caption, live.control, samples, act))
     return found
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def export(run: Run) -> dict[str, str]:
     """Return a result per step, times in seconds; of a benchmark of commands with the parameters of each.
 
-    CPU times and exit codes are not there: nobody measured them.
+    CPU times and exit codes are missing, as they were not measured.
     """
     commands = run.record.bench.commands if run.record.bench else {}
     results: list[Json] = []

@@ -105,7 +105,7 @@ def _counters(record: RunRecord) -> Iterator[str]:
 
 
 def _faults(chaos: Chaos) -> Iterator[str]:
-    """The faults that were felt, scenario by scenario; of the others the names."""
+    """The faults that had an effect, scenario by scenario; of the others the names."""
     effects = effects_of(chaos)
     if not effects:
         return

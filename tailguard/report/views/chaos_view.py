@@ -22,7 +22,7 @@ class FaultEffect:
 
 
 def effects_of(chaos: Chaos | None) -> tuple[FaultEffect, ...]:
-    """Return every fault in every scenario that it met, those first that were felt."""
+    """Return every fault in every scenario that it met; those with an effect come first."""
     if chaos is None:
         return ()
     windows = {window.label: window for window in chaos.windows}
