@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from tailguard.base.errors import UsageError
-from tailguard.base.testing import FakeClock
 from tailguard.engine.iteration.async_iteration import AsyncIteration
 from tailguard.engine.measure import measure
-from tailguard.engine.pooling import pool
 from tailguard.engine.schedule import Closed
 from tailguard.engine.summary import summarise
 from tailguard.engine.workload import Load, PlainScenario, Workload
@@ -18,6 +16,8 @@ from tailguard.locust.master.inbox.merge import WorkerRows, merge_parts
 from tailguard.locust.messages import Chunk
 from tailguard.record.samples.pack import pack_samples, unpack_samples
 from tailguard.record.samples.parquet import read_samples, write_samples
+from tailguard.record.samples.pooling import pool
+from tests.support.fake_clock import FakeClock
 from tests.support.iteration_stage import Stage
 
 
