@@ -42,8 +42,7 @@ class Visit:
 
     def connect(self, url: str, headers: Mapping[str, str], within_s: float) -> None:
         """Open the WebSocket; it is closed at the end of the iteration."""
-        self.socket = Socket.connect(url, headers, within_s)
-        self.lifetime.callback(self.socket.close)
+        self.socket = Socket.connect(url, headers, within_s, self.lifetime)
 
 
 @dataclass(frozen=True, slots=True)

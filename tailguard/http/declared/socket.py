@@ -3,6 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,28 +31,23 @@ class SocketClosedError(Exception):
 
 
 class Socket:
-    """One connection; closed at the end of its iteration."""
+    """One connection."""
 
     def __init__(self, connection: "ClientConnection") -> None:
         self._connection = connection
 
     @classmethod
-    def connect(cls, url: str, headers: Mapping[str, str], within_s: float) -> "Socket":
-        """Connect. Raises SocketClosedError if the server refuses, OSError if it does not answer."""
+    def connect(cls, url: str, headers: Mapping[str, str], within_s: float, lifetime: ExitStack) -> "Socket":
+        """Connect, until the end of `lifetime`.
+
+        Raises SocketClosedError if the server refuses, OSError if it does not answer.
+        """
         from websockets.exceptions import InvalidHandshake  # noqa: PLC0415  # only files with WebSocket steps
         from websockets.sync.client import connect  # noqa: PLC0415  # likewise
 
+        opening = partial(connect, open_timeout=within_s, close_timeout=1.0, max_size=None, compression=None)
         try:
-            return cls(
-                connect(
-                    url,
-                    additional_headers=dict(headers),
-                    open_timeout=within_s,
-                    close_timeout=1.0,
-                    max_size=None,
-                    compression=None,
-                )
-            )
+            return cls(lifetime.enter_context(opening(url, additional_headers=dict(headers))))
         except InvalidHandshake as error:
             raise SocketClosedError(f"the WebSocket was refused: {error}") from error
 
@@ -91,10 +88,6 @@ class Socket:
         raise EventLostError(
             f"{asked}: no event with {_told(wanted)} within {within_s:g} s; frames came of type {frames}"
         )
-
-    def close(self) -> None:
-        """Hang up."""
-        self._connection.close()
 
 
 def _decoded(text: str | bytes) -> Json:
