@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config
-from tailguard.config.suite_table import SuiteTable, find_file, read_table
+from tailguard.config.suite_table import SuiteTable, read_table
 from tailguard.duet.blocks import Side
 from tailguard.duet.order import ServerOrder, SideOrder, settings_of
 from tailguard.duet.shared_servers import SIDES, SharedServers
@@ -121,18 +121,18 @@ def server_sides(
     return found
 
 
-def target_in(path: str | None) -> TargetTable:
-    """Return the [target] of the file that is given, else of the nearest configuration file.
+def target_in(path: str | None, suite: SuiteTable) -> TargetTable:
+    """Return the [target] of the file that is given, else of the suite's own.
 
     Raises UsageError if a file is given and has none.
     """
-    file = find_file(path)
+    file = Path(path) if path else suite.existing_file
     table = None if file is None else read_table(file)[0].get("target")
     if file is None or not isinstance(table, Mapping):
         if path:
             raise UsageError(f"{path} has no [target]: describe the servers' routes there")
         return TargetTable("", "/")
-    return TargetTable(str(file.resolve()), str(table.get("health") or "/"))
+    return TargetTable(str(file.resolve()), str(table.get("ready") or table.get("health") or "/"))
 
 
 def check_servers(sides: Mapping[SideName, SideSpec]) -> None:

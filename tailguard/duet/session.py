@@ -199,7 +199,7 @@ def run_duet(
     table = None
     if any(side.server for side in specs.values()):
         check_servers(specs)
-        table = target_in(target)
+        table = target_in(target, require_suite(config.suite))
     run = perform_duet(config, specs, budget, command, table)
     machine = machine_of(run.record.environment)
     run.put_calibration(known_calibration(Path(config.runs_dir), machine, config))

@@ -10,9 +10,9 @@ PRODUCT = Path(__file__).resolve().parent.parent
 
 
 def scenarios_sha256(suite: SuiteTable) -> str:
-    """Return the SHA-256 of all Python files of Tailguard and of the suite."""
+    """Return the SHA-256 of all Python files of Tailguard and of the suite, and of a file that declares scenarios."""
     digest = product_digest()
-    _add(digest, suite.root, suite.files)
+    _add(digest, suite.root, [*suite.files, *([suite.file] if suite.declares else [])])
     return digest.hexdigest()
 
 
@@ -24,6 +24,6 @@ def product_digest() -> "hashlib._Hash":
 
 
 def _add(digest: "hashlib._Hash", root: Path, files: Iterable[Path]) -> None:
-    for path in (each for each in files if each.suffix == ".py"):
+    for path in (each for each in files if each.suffix in {".py", ".toml"}):
         digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
         digest.update(path.read_bytes() + b"\0")

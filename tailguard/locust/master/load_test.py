@@ -23,18 +23,21 @@ from tailguard.locust.master.plan import configure, plan_of
 from tailguard.locust.master.run_fixtures import Made, Order, run_fixtures
 from tailguard.locust.master.tab import add_tab
 from tailguard.locust.messages import Begin, Plan
-from tailguard.locust.options import add_options, selection
+from tailguard.locust.options import Selection, add_options, selection
 from tailguard.locust.worker.table import Tell
 from tailguard.locust.worker.workplace import FixtureWorkplace
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.opened_suite import open_suite
-from tailguard.pipeline.target import platform_of
+from tailguard.pipeline.target import platform_of, served_target
+from tailguard.record.environment import Placement
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.suite import run as suite_run
 
 # On a target that was used before, iterations begin anywhere in so many: what was done there once is not done twice.
 MOST_FIRST_ITERATION = 4_000_000
+
+_UNPINNED = Placement(generator=None, server=None, pinned=False)
 
 
 class LoadTest:
@@ -58,7 +61,7 @@ class LoadTest:
     def begin(self, options: Any, host: str, slugs: Sequence[str]) -> LocustRun:
         """Have the run's fixtures made and make the plan for the workers. Raises TailguardError for what cannot be."""
         self.close()
-        chosen = selection(options, host)
+        chosen = self._served(selection(options, host), slugs)
         config = configure(chosen, slugs)
         config, suite = open_suite(config)
         objectives = configured_objectives(config, suite.steps, suite.limits)
@@ -91,6 +94,11 @@ class LoadTest:
             watched=self._watched,
         )
         return self._newest
+
+    def _served(self, chosen: Selection, slugs: Sequence[str]) -> Selection:
+        """Start the command of the configuration's [target], if nothing says where the target runs."""
+        target = self._fixtures.enter_context(served_target(configure(chosen, slugs), _UNPINNED))
+        return msgspec.structs.replace(chosen, host=target.url)
 
     def attach(self, web_ui: Any) -> None:
         """Add the tab "SLO" to locust's web page."""
