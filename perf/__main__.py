@@ -9,9 +9,7 @@ import tailguard
 def main() -> int:
     """Measure; returns the exit code of the verdicts."""
     parser = argparse.ArgumentParser(prog="python -m perf", description=__doc__)
-    parser.add_argument(
-        "--samples", type=int, default=500, help="samples of each scenario (default: %(default)s)"
-    )
+    parser.add_argument("--samples", default="500", help="samples of each scenario (default: %(default)s)")
     samples = parser.parse_args().samples
     sizes = [f"--set=load.{key}={samples}" for key in ("min_samples", "max_samples")]
     return tailguard.main(["run", "--no-migrations", *sizes])

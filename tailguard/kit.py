@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from tailguard.base.output.console import PlainConsole
     from tailguard.base.output.streams import say
     from tailguard.base.piped_process import PipedProcess
+    from tailguard.base.reading.regular_file import read_text
     from tailguard.base.reading.toml_file import read_toml
     from tailguard.base.text_format import duration_ms, limit_ms, ratio
     from tailguard.cli.number_range import NumberRange
@@ -22,6 +23,7 @@ __all__ = [
     "duration_ms",
     "limit_ms",
     "ratio",
+    "read_text",
     "read_toml",
     "say",
 ]
@@ -36,6 +38,7 @@ _MODULES = {
     "duration_ms": "tailguard.base.text_format",
     "limit_ms": "tailguard.base.text_format",
     "ratio": "tailguard.base.text_format",
+    "read_text": "tailguard.base.reading.regular_file",
     "read_toml": "tailguard.base.reading.toml_file",
     "say": "tailguard.base.output.streams",
 }

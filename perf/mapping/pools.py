@@ -4,15 +4,19 @@ import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import tailguard as tg
 from perf.mapping.template import Json, Row, fill_value
 from perf.offer import Played, Rows
 from perf.platform import RowId
+from tailguard.kit import read_text
 
-_RANGE = re.compile(r"(\d+)\.\.(\d+)")
-_WHOLE = re.compile(r"-?(0|[1-9]\d*)")
+_RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})")
+# A row takes some hundred bytes in each process that makes load.
+_MOST_ROWS, _MOST_BYTES = 1_000_000, 256 << 20
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")  # 64 bits hold it
 # Whose rows results are submitted for.
 MATCHES = ("matches", "broadcast_matches")
 # A hot pair, and one that nobody else uses.
@@ -120,21 +124,16 @@ def _played(pools: Mapping[str, Pool], name: str) -> list[Played]:
 
 def _read_csv(path: Path, where: str) -> list[Row]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            rows = []
-            for row in reader:
-                if None in row or None in row.values():
-                    raise tg.UsageError(
-                        f"{where}: {path}, line {reader.line_num} has more or fewer fields than its head"
-                    )
-                rows.append(dict(row))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        why = error.strerror if isinstance(error, OSError) else error
+        reader = csv.DictReader(StringIO(read_text(path, _MOST_BYTES), newline=""), strict=True)
+        rows = list(reader)
+    except (tg.UsageError, csv.Error) as error:
         raise tg.UsageError(
-            f"{where}: cannot read {path}: {why}. Write it as a CSV whose first line names the fields, next to the "
-            'target\'s file, or let the rows be made: generate = { id = "1..500" }'
+            f"{where}: {path} cannot be read: {str(error).rstrip('.')}. Write it as a CSV whose first line names the "
+            'fields, next to the target\'s file, or let the rows be made: generate = { id = "1..500" }'
         ) from error
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise tg.UsageError(f"{where}: {path}, row {number} has more or fewer fields than its head")
     return _typed(rows)
 
 
@@ -151,6 +150,8 @@ def _generated(table: Mapping[str, Json], where: str) -> list[Row]:
     span = _RANGE.fullmatch(fields.pop("id", ""))
     if span is None or int(span[1]) > int(span[2]):
         raise tg.UsageError(f'{where} has neither a file nor generate = {{ id = "1..500" }}, a range of ids')
+    if int(span[2]) - int(span[1]) >= _MOST_ROWS:
+        raise tg.UsageError(f"{where} makes more than {_MOST_ROWS:,} rows: give it a smaller range of ids")
     return [
         {"id": number} | {name: fill_value(text, {"id": number}) for name, text in fields.items()}
         for number in range(int(span[1]), int(span[2]) + 1)

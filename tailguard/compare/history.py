@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.reading.regular_file import why_not_a_file
 from tailguard.compare.run_metrics import metrics
 from tailguard.record.environment import Environment
 from tailguard.record.files import write_file
@@ -31,6 +32,8 @@ def read_history(path: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS)
     try:
+        if why := why_not_a_file(path):
+            raise UsageError(f"Cannot read {path}: {why}.")
         table = pd.read_parquet(BytesIO(path.read_bytes()))  # pyarrow refuses a name that is not UTF-8
     except (OSError, ValueError) as error:
         reason = str(error).rstrip(".")

@@ -229,6 +229,13 @@ def test_tokens_are_read_from_a_file_or_signed_with_the_test_systems_secret(tmp_
     assert mask(f"Bearer {token}") == "Bearer ***"
 
 
+def test_a_file_of_tokens_that_never_ends_is_refused(tmp_path):
+    start, end = MAPPING.index("[target.login]"), MAPPING.index("[target.pools.users]")
+    text = MAPPING[:start] + '[target.login]\nkind = "tokens"\nfile = "/dev/zero"\n' + MAPPING[end:]
+    with pytest.raises(UsageError, match="may never end"):
+        logged_in(write_mapping(tmp_path, text), "http://unused")
+
+
 @pytest.mark.parametrize("lifetime", ["", "lifetime_s = 900\n"])
 def test_other_processes_get_tokens_for_a_day_and_not_what_signs_them(tmp_path, monkeypatch, lifetime):
     monkeypatch.setenv("JWT_SECRET", "s" * 40)
@@ -253,10 +260,12 @@ def test_other_processes_get_tokens_for_a_day_and_not_what_signs_them(tmp_path, 
         ("{tournament.slug}", "{match.id}", "{match.id} stands for nothing here"),
         ("expect = [202]", "expect = [20]", "a list of statuses"),
         ('feed = "this', 'submit = "this', "denies submit"),
-        ("[target.pools.wallets]", "[target.pools.purses]", "is not a pool"),
+        ("[target.pools.wallets]", "[target.pools.purses]", "no pool of ours"),
         ('id = "1..6"', 'id = "6..1"', "a range of ids"),
         ('id = "1..6"', 'id = "1..3"', "[target.pools.wallets] has 3 rows: give 4 or more"),
-        ('file = "games.csv"', 'file = "no.csv"', "cannot read"),
+        ('file = "games.csv"', 'file = "no.csv"', "Cannot read"),
+        ('file = "games.csv"', 'file = "/dev/zero"', "may never end"),
+        ('id = "1..6"', 'id = "1..999999999999"', "more than 1,000,000 rows"),
         ("throttled = [503]", "throttled = [503]\nhealthy = 1", "'healthy' is unknown"),
     ],
 )
