@@ -1,15 +1,17 @@
 """A marked temporary folder: only marked folders are ever removed, and those of killed owners are swept."""
 
+import errno
 import fcntl
 import logging
 import os
 import secrets
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,8 @@ PREFIX = "tailguard-"
 MARKER = ".tailguard"
 # What is stored lies one folder further down, so that it begins empty. Short: a socket's path has about 100 bytes.
 INNER = "d"
+# Names the sockets that a server of the folder makes elsewhere.
+SOCKETS = "sockets"
 _MARK = "tailguard {pid} {started} {token}\n"
 _LONGEST_MARK = 200
 _MEMORY_LINE = 6  # of postmaster.pid, from 0: key and id of its segment
@@ -46,6 +50,11 @@ class OwnFolder:
     def inner(self) -> Path:
         """Return where things are stored."""
         return self.root / INNER
+
+    def note_sockets(self, paths: Iterable[Path]) -> None:
+        """Write down sockets that will be made elsewhere: the next start removes them if we are all killed."""
+        with (self.root / SOCKETS).open("a", encoding="utf-8") as file:
+            file.writelines(f"{path}\n" for path in paths)
 
     def remove(self) -> None:
         """Remove the folder, unless another stands at its place."""
@@ -99,8 +108,26 @@ def sweep(parent: Path) -> list[Path]:
     for folder in swept:
         log.info("removing %s, which a killed run left", folder)
         _end_server(folder)
+        _remove_noted_sockets(folder)
         _remove(folder)
     return swept
+
+
+def remove_socket(path: Path) -> None:
+    """Remove a socket of ours; whatever else has that name is not."""
+    with suppress(FileNotFoundError):
+        status = path.lstat()
+        if stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid():
+            path.unlink()
+
+
+def _remove_noted_sockets(folder: Path) -> None:
+    """Remove those at which nobody listens: another server may have been given the same port since."""
+    with suppress(OSError, UnicodeDecodeError):
+        for line in (folder / SOCKETS).read_text(encoding="utf-8").splitlines():
+            with socket.socket(socket.AF_UNIX) as probe:
+                if probe.connect_ex(line) == errno.ECONNREFUSED:
+                    remove_socket(Path(line))
 
 
 def _remove(folder: Path) -> None:
@@ -118,9 +145,11 @@ def _end_server(folder: Path) -> None:
     """Kill what works in a folder, and remove the segment of System V's memory that a killed PostgreSQL leaves."""
     import psutil  # noqa: PLC0415  # most processes that import us start nothing
 
-    for process in _processes_in(folder):
+    killed = list(_processes_in(folder))
+    for process in killed:
         with suppress(psutil.Error):
             process.send_signal(signal.SIGKILL)
+    psutil.wait_procs(killed, _FREED_S)
     with suppress(
         OSError, ValueError, IndexError
     ):  # not everything here is a PostgreSQL, not every system has such

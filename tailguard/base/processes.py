@@ -8,7 +8,6 @@ and no kernel feature: it works on Linux and macOS alike. Should both shells and
 import os
 import secrets
 import signal
-import stat
 import string
 import subprocess
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tailguard.base.errors import TailguardError
-from tailguard.base.own_folder import PREFIX, OwnFolder, make, new_mark, sweep
+from tailguard.base.own_folder import PREFIX, OwnFolder, make, new_mark, remove_socket, sweep
 from tailguard.base.unprivileged_user import UnprivilegedUser
 
 _GUARD = (Path(__file__).parent / "guard.sh").read_text(encoding="utf-8")
@@ -104,7 +103,7 @@ class Watchdog:
         try:
             self.stop()
             for socket in self._sockets:
-                _remove_socket(socket)
+                remove_socket(socket)
             if self._folder is not None:
                 self._folder.remove()
             if self._folder is None or not self._folder.root.exists():
@@ -127,8 +126,11 @@ class Watchdog:
         return self._folder.inner
 
     def adopt_sockets(self, paths: Iterable[Path]) -> None:
-        """Remove these sockets, too, that the child makes outside the folder."""
-        for path in paths:
+        """Remove these sockets, too, that the child makes outside the folder, which is there by now."""
+        made = list(paths)
+        assert self._folder is not None
+        self._folder.note_sockets(made)
+        for path in made:
             self._tell(f"socket {_encoded(os.fsencode(path))}")
             self._sockets.append(path)
 
@@ -243,14 +245,6 @@ def _new_guard(signals: Sequence[str], patience_s: float) -> _Guard:
 def _encoded(raw: bytes) -> str:
     """Write bytes as one word for the shell's `printf %b`: a path may hold blanks and line breaks."""
     return "".join(chr(byte) if chr(byte) in _PLAIN else f"\\0{byte:03o}" for byte in raw)
-
-
-def _remove_socket(path: Path) -> None:
-    """Remove the file if it is a socket; anything else of that name stays."""
-    with suppress(FileNotFoundError):
-        status = path.lstat()
-        if stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid():
-            path.unlink()
 
 
 def _send(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:

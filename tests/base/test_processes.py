@@ -231,6 +231,7 @@ def test_what_stands_in_our_folders_place_is_not_removed(tmp_path, ending):
 
 def test_a_file_that_took_the_name_of_our_socket_stays(tmp_path):
     with Watchdog() as watchdog:
+        watchdog.folder("test-")
         watchdog.adopt_sockets([tmp_path / "taken"])
         (tmp_path / "taken").write_text("a letter", encoding="utf-8")
     assert (tmp_path / "taken").exists()
@@ -266,6 +267,20 @@ def test_the_next_start_sweeps_what_was_left_when_all_of_them_were_killed(tmp_pa
         assert of_the_living.exists()
         assert foreign.exists()
         living.kill()
+
+
+def test_the_next_start_removes_a_sockets_file_at_which_nobody_listens(tmp_path):
+    (orphan := tmp_path / "tailguard-orphan").mkdir()
+    (orphan / ".tailguard").write_text("tailguard 1 never token\n", encoding="utf-8")
+    names = {name: tmp_path / name for name in ("dead", "alive", "file")}
+    (orphan / "sockets").write_text("".join(f"{path}\n" for path in names.values()), encoding="utf-8")
+    names["file"].write_text("mine", encoding="utf-8")
+    with socket.socket(socket.AF_UNIX) as dead, socket.socket(socket.AF_UNIX) as alive:
+        dead.bind(str(names["dead"]))
+        alive.bind(str(names["alive"]))
+        alive.listen()
+        assert sweep(tmp_path) == [orphan]
+    assert {name for name, path in names.items() if path.exists()} == {"alive", "file"}
 
 
 def test_a_stopped_childs_own_stopped_children_end_with_it(tmp_path):
