@@ -55,7 +55,7 @@ class DuetComparison:
 
 def compare_duet(run: Run, duet: Duet) -> DuetComparison:
     """Compare both sides of a duet, block by block; raise UsageError if a block's file is missing or broken."""
-    plans = compare_plans(duet.sides["baseline"].plans, duet.sides["candidate"].plans) if duet.sides else []
+    plans = compare_plans(duet.sides["baseline"].plans, duet.sides["candidate"].plans)
     baseline, candidate = (side_of(run, duet, name) for name in get_args(SideName))
     changes = compare_blocks(baseline, candidate, duet.margins)
     return DuetComparison(

@@ -1,7 +1,7 @@
 """A comparison of two sides in pairs of fresh processes. Its verdicts are among the run's."""
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from tailguard.base.state import State
 from tailguard.record.objective import Margins
@@ -115,3 +115,8 @@ class Duet(Part, frozen=True, kw_only=True):
     time: DuetTime | None = None
     quality: Quality | None = None
     calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless both sides are there."""
+        if missing := {*get_args(SideName)} - {*self.sides}:
+            raise ValueError(f"a duet has two sides; the {min(missing)} is missing")
