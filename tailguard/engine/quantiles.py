@@ -1,5 +1,6 @@
 """Quantiles that really occurred, each with a distribution-free interval, or an honest absence."""
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -69,6 +70,7 @@ def _position(n: int, q: float) -> int:
     return max(0, math.ceil(n * (q * 100 / 100) - 1)) if n else -1
 
 
+@functools.lru_cache(maxsize=4096)  # steps of one scenario, and their verdicts, have few sizes
 def interval_ranks(n: int, q: float, level: float = LEVEL) -> tuple[int | None, int | None]:
     """Ranks l and u (from 1) of the order statistics that bound the quantile `q` of n samples.
 

@@ -4,7 +4,9 @@ Symbols: n samples, k of them exceed the limit, p the true share of exceedances,
 allows.
 """
 
+import functools
 from collections.abc import Callable
+from typing import Any  # numpy's own scalars
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,10 +51,19 @@ def _ln_e(
     a, b = PRIOR_WEIGHT * p0, PRIOR_WEIGHT * (1 - p0)
     k, n = np.asarray(k, float), np.asarray(n, float)
     a_n, b_n = a + k, b + n - k
-    base = betaln(a_n, b_n) - betaln(a, b) - k * np.log(p0) - (n - k) * np.log1p(-p0)
+    ln_beta, ln_p0, ln_rest, ln_tail = _prior(p0, tail)
+    base = betaln(a_n, b_n) - ln_beta - k * ln_p0 - (n - k) * ln_rest
     with np.errstate(divide="ignore"):
-        found: NDArray[np.float64] = base + np.log(tail(a_n, b_n, p0)) - np.log(tail(a, b, p0))
+        found: NDArray[np.float64] = base + np.log(tail(a_n, b_n, p0)) - ln_tail
     return found
+
+
+@functools.lru_cache(maxsize=256)  # one limit is asked for at every look
+def _prior(p0: float, tail: Callable[..., NDArray[np.float64]]) -> tuple[Any, Any, Any, Any]:
+    """Return what does not depend on the counts: ln B(a, b), ln p0, ln (1 - p0) and ln of the prior's tail."""
+    a, b = PRIOR_WEIGHT * p0, PRIOR_WEIGHT * (1 - p0)
+    with np.errstate(divide="ignore"):
+        return betaln(a, b), np.log(p0), np.log1p(-p0), np.log(tail(a, b, p0))
 
 
 def cumulative(exceed: NDArray[np.bool_]) -> NDArray[np.int64]:

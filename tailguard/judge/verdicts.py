@@ -1,6 +1,7 @@
 """A finished run against its objectives: one verdict each, none of them PASS if the measurement is in doubt."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from tailguard.base.state import State
@@ -31,6 +32,9 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
     record = run.record
     samples = run.samples() if record.scenarios else {}
     rules, faulty = objectives.rules, record.chaos is not None
+    grave = _by_scenario([each for each in record.doubts if each.grade is Grade.GRAVE], objectives)
+    unchecked = _by_scenario([each for each in record.doubts if each.kind == UNCHECKED], objectives)
+    unasked = frozenset(objectives.unasked)
     skipped = {each.scenario: each.measured for each in record.doubts if each.kind == SKIPPED_SCENARIO}
 
     def alone(item: Objective) -> Decision:
@@ -43,9 +47,10 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
             item,
             _distrusted(
                 _checked(
-                    _asked(_in_spite(decision, item, record), item, objectives), _unchecked(record, item)
+                    _asked(_in_spite(decision, item, record, grave[item.scenario]), item, unasked),
+                    unchecked[item.scenario],
                 ),
-                _reasons(record, item),
+                _reasons(record, item, grave[item.scenario]),
             ),
             _observed(item, samples.get(item.scenario), decision),
         )
@@ -128,12 +133,12 @@ def _missing_metric(objective: Objective, samples: Samples) -> str:
     return ""
 
 
-def _reasons(record: RunRecord, objective: Objective) -> list[str]:
+def _reasons(record: RunRecord, objective: Objective, grave: Sequence[Doubt]) -> list[str]:
     """Return why the measurement behind an objective cannot be trusted."""
     reasons = [] if record.complete else [f"the run is incomplete: {record.why_incomplete}"]
     reasons += [
         f"{doubt.title}: {doubt.measured} (limit {doubt.limit}); {doubt.remedy}"
-        for doubt in _grave(record, objective.scenario)
+        for doubt in grave
         if not _is_harmless(doubt, objective, record)
     ]
     invariants = (
@@ -146,10 +151,13 @@ def _reasons(record: RunRecord, objective: Objective) -> list[str]:
     ]
 
 
-def _grave(record: RunRecord, scenario: str) -> list[Doubt]:
-    return [
-        doubt for doubt in record.doubts if doubt.grade is Grade.GRAVE and doubt.scenario in {None, scenario}
-    ]
+def _by_scenario(doubts: Sequence[Doubt], objectives: Objectives) -> dict[str, list[Doubt]]:
+    """Return the doubts about each scenario with objectives, those about the whole run among them."""
+    found: dict[str, list[Doubt]] = {item.scenario: [] for item in objectives.items}
+    for doubt in doubts:
+        for scenario in found if doubt.scenario is None else found.keys() & {doubt.scenario}:
+            found[scenario].append(doubt)
+    return found
 
 
 def _is_harmless(doubt: Doubt, objective: Objective, record: RunRecord) -> bool:
@@ -157,35 +165,29 @@ def _is_harmless(doubt: Doubt, objective: Objective, record: RunRecord) -> bool:
     return doubt.kind == LATE_GENERATOR and objective.metric != "latency" and record.chaos is not None
 
 
-def _in_spite(decision: Decision, objective: Objective, record: RunRecord) -> Decision:
+def _in_spite(
+    decision: Decision, objective: Objective, record: RunRecord, grave: Sequence[Doubt]
+) -> Decision:
     """Say of a decision that it stands in spite of a doubt, if it does."""
-    if any(_is_harmless(doubt, objective, record) for doubt in _grave(record, objective.scenario)):
+    if any(_is_harmless(doubt, objective, record) for doubt in grave):
         return replace(decision, why=f"{decision.why}; the late generator takes only latencies away")
     return decision
 
 
-def _asked(decision: Decision, objective: Objective, objectives: Objectives) -> Decision:
+def _asked(decision: Decision, objective: Objective, unasked: AbstractSet[str]) -> Decision:
     """Let no error rate pass alone: fast or slow, a scenario without a limit was asked nothing."""
-    if decision.state in (State.FAIL, State.INVALID) or objective.scenario not in objectives.unasked:
+    if decision.state in (State.FAIL, State.INVALID) or objective.scenario not in unasked:
         return decision
     why = f"nothing to judge: no limit is stated for {objective.scenario}; this alone: {decision.why}"
     return replace(decision, state=State.INCONCLUSIVE, why=why)
 
 
-def _unchecked(record: RunRecord, objective: Objective) -> str:
-    """Return why nobody knows whether the scenario's answers were right; "" if its invariants were checked."""
-    return "; ".join(
-        doubt.measured
-        for doubt in record.doubts
-        if doubt.kind == UNCHECKED and doubt.scenario in {None, objective.scenario}
-    )
-
-
-def _checked(decision: Decision, unchecked: str) -> Decision:
+def _checked(decision: Decision, unchecked: Sequence[Doubt]) -> Decision:
     """Let nothing pass whose invariants were left out: it may have been fast and wrong."""
     if decision.state is not State.PASS or not unchecked:
         return decision
-    why = f"not judged, as invariants were not checked: {unchecked} (the samples alone: {decision.why})"
+    told = "; ".join(doubt.measured for doubt in unchecked)
+    why = f"not judged, as invariants were not checked: {told} (the samples alone: {decision.why})"
     return replace(decision, state=State.INCONCLUSIVE, why=why)
 
 

@@ -109,9 +109,14 @@ class Objectives(Part, frozen=True, kw_only=True):
     @property
     def families(self) -> tuple[tuple[Objective, ...], ...]:
         """Those that are judged together, in their order."""
-        if self.together == "run":
-            return (self.items,)
-        return tuple(self.of(scenario) for scenario in dict.fromkeys(item.scenario for item in self.items))
+        return (self.items,) if self.together == "run" else tuple(self.by_scenario().values())
+
+    def by_scenario(self) -> dict[str, tuple[Objective, ...]]:
+        """Return those of each scenario that has any."""
+        found: dict[str, list[Objective]] = {}
+        for item in self.items:
+            found.setdefault(item.scenario, []).append(item)
+        return {scenario: tuple(items) for scenario, items in found.items()}
 
 
 class Margin(Part, frozen=True, kw_only=True):

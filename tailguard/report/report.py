@@ -24,14 +24,18 @@ def write_report(run: Run, sections: Sequence[Section] = ()) -> Path:
     `sections` are the suite's own, at the end of the page. Raises UsageError if the folder cannot be written.
     """
     elsewhere = f"`tailguard report {run.folder} --out FILE` writes it elsewhere."
+    view = view_of(run.record)
     for kind, name in FILES.items():
-        write_file(run.folder / name, rendered(run, kind, sections), elsewhere)
+        write_file(run.folder / name, _rendered(run, view, kind, sections), elsewhere)
     return run.folder / FILES["html"]
 
 
 def rendered(run: Run, kind: Format, sections: Sequence[Section] = ()) -> str:
     """Return the report of a run as HTML or Markdown."""
-    view = view_of(run.record)
+    return _rendered(run, view_of(run.record), kind, sections)
+
+
+def _rendered(run: Run, view: ReportView, kind: Format, sections: Sequence[Section]) -> str:
     page = markdown_of(view) if kind == "md" else _page(run, view, sections)
     return sealed(page, view.record_sha256)
 

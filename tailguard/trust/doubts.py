@@ -23,9 +23,10 @@ def find_doubts(
     by_locust: bool = False,
 ) -> list[Doubt]:
     """Look at each scenario of a record and, if it was watched, at the machine."""
+    stated = objectives.by_scenario() if objectives else {}
     found = [
         doubt
         for slug, entry in scenarios.items()
-        for doubt in doubts_of_scenario(slug, entry, samples[slug], objectives, by_locust=by_locust)
+        for doubt in doubts_of_scenario(slug, entry, samples[slug], stated.get(slug, ()), by_locust=by_locust)
     ]
     return found if reading is None else [*found, *doubts_of_machine(reading)]

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
-from tailguard.record.objective import Objective, Objectives
+from tailguard.record.objective import Objective
 from tailguard.record.samples import Samples
 from tailguard.record.samples.refusals import refused
 from tailguard.record.scenario import ScenarioEnded, ScenarioEntry
@@ -61,19 +61,19 @@ def doubts_of_scenario(
     slug: str,
     entry: ScenarioEntry,
     samples: Samples,
-    objectives: Objectives | None,
+    objectives: Sequence[Objective],
     *,
     by_locust: bool = False,
 ) -> Iterator[Doubt]:
     """Look for everything that may be wrong with what was measured: the entry is of these samples.
 
-    `objectives` are those of the run: they say which refusals are expected. The remedies of a run `by_locust` name its
-    options.
+    `objectives` are those of the scenario: they say which refusals are expected. The remedies of a run `by_locust`
+    name its options.
     """
     for look in _LOOKS.values():
         for doubt in look(slug, entry, samples):
             yield replace(doubt, remedy=_BY_LOCUST.get(doubt.kind, doubt.remedy)) if by_locust else doubt
-    yield from _unstated_refusals(slug, samples, objectives.of(slug) if objectives else ())
+    yield from _unstated_refusals(slug, samples, objectives)
 
 
 def _late_generator(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doubt]:

@@ -1,6 +1,5 @@
 """A project of somebody's, whose tests ask the fixture `slo`."""
 
-import math
 from shutil import rmtree
 from textwrap import dedent
 
@@ -11,7 +10,7 @@ import tailguard.pytest_plugin.asked
 import tailguard.pytest_plugin.summary
 import tailguard.report.report  # noqa: F401
 from tailguard.record.run import Run
-from tailguard.trust import machine_doubts, scenario_doubts
+from tests.support.environments import BUSY
 
 
 class Project:
@@ -27,9 +26,17 @@ class Project:
         return self
 
     def test(self, *options, tests=None):
-        """Write `tests` as test_shop.py and run pytest in this process; returns pytest's result."""
-        rmtree(self.path / "runs", ignore_errors=True)
-        return self.pytester.runpytest_inprocess(*self._words(options, tests))
+        """Write `tests` as test_shop.py and run pytest in this process; returns pytest's result.
+
+        What a machine that others keep busy makes INVALID is measured again.
+        """
+        words = self._words(options, tests)
+        for _ in range(5):
+            rmtree(self.path / "runs", ignore_errors=True)
+            done = self.pytester.runpytest_inprocess(*words)
+            if not BUSY.search(done.stdout.str()):
+                break
+        return done
 
     def test_apart(self, *options, tests=None):
         """As `test`, in a process of its own."""
@@ -51,11 +58,4 @@ def project(pytester, monkeypatch):
     """An empty project, of which neither this repository's suite nor CI's variable is known."""
     for name in ("TAILGUARD_CONFIG", "CI", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
         monkeypatch.delenv(name, raising=False)
-    # Whatever else this machine does: what a busy one makes of a run is for tests/trust to say.
-    for module, name in (
-        (machine_doubts, "GRAVE_WAITING"),
-        (scenario_doubts, "GRAVE_MEDIAN_LATENESS_MS"),
-        (scenario_doubts, "GRAVE_P99_LATENESS_MS"),
-    ):
-        monkeypatch.setattr(module, name, math.inf)
     return Project(pytester)

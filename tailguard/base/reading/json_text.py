@@ -85,6 +85,8 @@ def _first_wrong(
     items: Iterable[tuple[str, Read]] | Iterable[tuple[int, Read]], step: str, depth: int
 ) -> tuple[str, str] | None:
     for name, each in items:
+        if each is None or isinstance(each, str):  # most of a record, and never wrong
+            continue
         if found := _wrong(each, depth + 1):
             return step.format(name) + found[0], found[1]
     return None

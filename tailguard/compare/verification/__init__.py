@@ -1,6 +1,6 @@
 """Whether a run's record still follows from its files: what can be computed again is, and compared bit for bit."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tailguard.base.errors import TailguardError
@@ -18,13 +18,15 @@ from tailguard.compare.verification.proofs import verify_proofs
 from tailguard.config.merge import config_sha256
 from tailguard.engine.summary import summarise
 from tailguard.judge.recovery import recoveries, recovery_invariants
+from tailguard.record.doubt import Doubt
 from tailguard.record.files import RECORD, REPORTS, read_seal, sha256_of
 from tailguard.record.part import Json
 from tailguard.record.run import LIVE, SAMPLES, Run
 from tailguard.record.run_json import record_sha256
 from tailguard.record.samples import Samples
 from tailguard.record.verdict import ProofVerdict, Verdict
-from tailguard.trust.scenario_doubts import KINDS, doubts_of_scenario
+from tailguard.trust.doubts import find_doubts
+from tailguard.trust.scenario_doubts import KINDS
 
 # Ten times what we write at most.
 _MOST_REPORT_BYTES = 20 << 20
@@ -133,15 +135,24 @@ def _doubts(run: Run) -> Iterator[Difference]:
     """Those that follow from a scenario's samples. Nobody looks for them in duets, benchmarks, or before the end."""
     if not run.complete or run.record.duet is not None or run.record.bench is not None:
         return
-    samples, by_locust = _samples(run), run.record.locust is not None
-    for slug, entry in run.record.scenarios.items():
-        recorded = [each for each in run.record.doubts if each.scenario == slug and each.kind in KINDS]
-        again = (
-            [*doubts_of_scenario(slug, entry, samples[slug], run.record.objectives, by_locust=by_locust)]
-            if slug in samples
-            else []
-        )
-        yield from list_differences(recorded, again, f"doubts.{slug}")
+    record = run.record
+    samples = _samples(run)
+    measured = {slug: entry for slug, entry in record.scenarios.items() if slug in samples}
+    again = find_doubts(measured, samples, record.objectives, by_locust=record.locust is not None)
+    found = _by_scenario(again)
+    for slug, recorded in _by_scenario([each for each in record.doubts if each.kind in KINDS]).items():
+        yield from list_differences(recorded, found.pop(slug, []), f"doubts.{slug}")
+    for slug, missing in found.items():
+        yield from list_differences([], missing, f"doubts.{slug}")
+
+
+def _by_scenario(doubts: Iterable[Doubt]) -> dict[str, list[Doubt]]:
+    """Those of each scenario in their order, of scenarios alone."""
+    found: dict[str, list[Doubt]] = {}
+    for each in doubts:
+        if each.scenario is not None:
+            found.setdefault(each.scenario, []).append(each)
+    return found
 
 
 def _chaos(run: Run) -> Iterator[Difference]:

@@ -1,7 +1,7 @@
 """Samples: what was measured, as columns of equal length."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OUTCOMES = ("ok", "conflict", "error")
 OK, CONFLICT, ERROR = range(3)
-VALUE = 3  # of a row that is not a sample: a recorded number
+VALUE = 3  # of a row that is no sample: a recorded number
 
 # A sample's code is one positive 32-bit integer: step in bits 0-7, outcome in 8-9, retries in 10-17, error kind in the
 # rest.
@@ -107,6 +107,14 @@ class Samples:
         """Mask of the ok samples of `step`."""
         mask: NDArray[np.bool_] = (self.step == self.step_index(step)) & (self.outcome == OK)
         return mask
+
+    def in_order(self) -> "Samples":
+        """Return them in order of their intended start; a file that somebody else wrote may hold another order."""
+        if (self.intended_ns[1:] >= self.intended_ns[:-1]).all():
+            return self
+        order = np.argsort(self.intended_ns, kind="stable")
+        columns = ("intended_ns", "started_ns", "ended_ns", "step", "outcome", "error", "retries")
+        return replace(self, **{name: getattr(self, name)[order] for name in columns})
 
     def step_index(self, step: str) -> int:
         """Number of `step`.

@@ -44,6 +44,7 @@ _MOST_NS = 1 << 62
 _ROWS_AT_ONCE = 1 << 18
 
 _Columns: TypeAlias = dict[str, NDArray[Any]]
+_Words: TypeAlias = tuple[list[str], NDArray[np.int32]]
 _Rows: TypeAlias = slice | NDArray[np.intp]
 
 
@@ -78,7 +79,8 @@ def read_samples(path: Path) -> dict[str, Samples]:
         names = _names_in(file)
         sizes = np.zeros(len(names), np.int64)
         for first, batch in _batches(file, ["scenario"]):
-            sizes += np.bincount(_codes(batch, "scenario", tuple(names), first), minlength=len(names))
+            scenario = _words_of(batch, "scenario", first)
+            sizes += np.bincount(_codes(scenario, "scenario", tuple(names), first), minlength=len(names))
         columns = {
             slug: {name: np.empty(size, kind) for name, kind in _KINDS.items()}
             for slug, size in zip(names, sizes, strict=True)
@@ -175,15 +177,16 @@ def _names_in(file: Any) -> dict[str, _Names]:
 
 def _by_scenario(batch: Any, names: Mapping[str, _Names], first: int) -> Iterator[tuple[str, _Columns]]:
     """Yield the columns of each scenario in some rows of the file, of which `first` come before."""
-    scenario, slugs = _codes(batch, "scenario", tuple(names), first), tuple(names)
+    words = {name: _words_of(batch, name, first) for name in _ENCODED}
+    scenario, slugs = _codes(words["scenario"], "scenario", tuple(names), first), tuple(names)
     times = {name: _within(batch, name, -_MOST_NS, _MOST_NS, first) for name in TIMES}
     retries = _within(batch, "retries", 0, MOST_RETRIES, first)
     for code, rows in _runs(scenario):
         slug = slugs[code]
         of_scenario: _Columns = {
-            "step": _codes(batch, "step", names[slug].all_steps, first, rows),
-            "outcome": _codes(batch, "outcome", _OUTCOMES, first, rows),
-            "error": _codes(batch, "error", names[slug].errors, first, rows),
+            "step": _codes(words["step"], "step", names[slug].all_steps, first, rows),
+            "outcome": _codes(words["outcome"], "outcome", _OUTCOMES, first, rows),
+            "error": _codes(words["error"], "error", names[slug].errors, first, rows),
             "retries": retries[rows],
         }
         yield slug, {name: column[rows] for name, column in times.items()} | of_scenario
@@ -211,18 +214,24 @@ def _within(batch: Any, name: str, least: int, most: int, first: int) -> NDArray
     return values
 
 
-def _codes(
-    batch: Any, name: str, words: Sequence[str], first: int, rows: _Rows = slice(None)
-) -> NDArray[np.int32]:
-    """Return a column's words, of some rows, as codes. Raises ValueError with the row of one that is unknown."""
+def _words_of(batch: Any, name: str, first: int) -> _Words:
+    """Return a column's words and which of them each row has. Raises ValueError with the row that has none."""
     column = batch.column(name)
     if column.null_count:
         raise ValueError(f"row {_first(column.is_null(), first)} has no {name}")
+    return column.dictionary.to_pylist(), column.indices.to_numpy()
+
+
+def _codes(
+    column: _Words, name: str, words: Sequence[str], first: int, rows: _Rows = slice(None)
+) -> NDArray[np.int32]:
+    """Return a column's words, of some rows, as codes. Raises ValueError with the row of one that is unknown."""
+    held, indices = column
     place = {word: code for code, word in enumerate(words)}
-    lookup = np.array([place.get(word, -1) for word in column.dictionary.to_pylist()] or [-1], np.int32)
-    codes: NDArray[np.int32] = lookup[column.indices.to_numpy()[rows]]
+    lookup = np.array([place.get(word, -1) for word in held] or [-1], np.int32)
+    codes: NDArray[np.int32] = lookup[indices[rows]]
     if len(codes) and codes.min() < 0:
-        row = int(np.arange(len(column))[rows][np.argmax(codes < 0)])
+        row = int(np.arange(len(indices))[rows][np.argmax(codes < 0)])
         raise ValueError(f"row {first + row + 1} has an unknown {name}")
     return codes
 

@@ -5,12 +5,13 @@ time bucket keeps its slowest sample, the histogram counts all, and the percenti
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tailguard.record.samples import ERROR, OK, Samples
+from tailguard.record.samples import ERROR, Samples
 
 _NS_PER_MS, _NS_PER_S = 1e6, 1e9
 _FLOOR_MS = 1e-3  # a microsecond: below what is timed here; a logarithmic axis has no zero
@@ -38,26 +39,27 @@ class Step:
 
 
 def step_of(samples: Samples, name: str) -> Step:
-    """Take one step out of a scenario's samples, which are in order of their intended start."""
-    mine = samples.step == samples.step_index(name)
-    good, failed = mine & (samples.outcome == OK), mine & (samples.outcome == ERROR)
-    origin = samples.intended_ns.min(initial=np.iinfo(np.int64).max)
-    at_s = (samples.intended_ns - origin) / _NS_PER_S
-    response_ms = np.maximum((samples.ended_ns - samples.intended_ns) / _NS_PER_MS, _FLOOR_MS)
-    service_ms = np.maximum((samples.ended_ns - samples.started_ns) / _NS_PER_MS, _FLOOR_MS)
-    return Step(name, at_s[good], response_ms[good], service_ms[good], at_s[failed], response_ms[failed])
+    """Take one step out of a scenario's samples."""
+    samples = samples.in_order()
+    good, failed = samples.ok(name), (samples.step == samples.step_index(name)) & (samples.outcome == ERROR)
+    response_ms, service_ms = samples.response_ms(name), samples.service_ms(name)
+    failed_ms = (samples.ended_ns[failed] - samples.intended_ns[failed]) / _NS_PER_MS
+    for times_ms in (response_ms, service_ms, failed_ms):
+        np.maximum(times_ms, _FLOOR_MS, out=times_ms)
+    return Step(name, _at_s(samples, good), response_ms, service_ms, _at_s(samples, failed), failed_ms)
+
+
+def _at_s(samples: Samples, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return (samples.intended_ns[rows] - samples.intended_ns[:1]) / _NS_PER_S
 
 
 def slowest_by_bucket(
     at_s: NDArray[np.float64], values: NDArray[np.float64], buckets: int
 ) -> NDArray[np.int64]:
     """Return the index of the slowest sample of each of `buckets` equal time buckets that holds any."""
-    bucket = _bucket(at_s, buckets)
-    order = np.lexsort((values, bucket))
-    last = (
-        np.append(bucket[order][1:] != bucket[order][:-1], values=True) if order.size else np.zeros(0, bool)
-    )
-    return np.asarray(order[last], dtype=np.int64)
+    edges = _edges(_bucket(at_s, buckets))
+    slowest = [begin + int(values[begin:end].argmax()) for begin, end in pairwise(edges)]
+    return np.asarray(slowest, dtype=np.int64)
 
 
 def busy_buckets(at_s: NDArray[np.float64], most: int) -> int:
@@ -65,7 +67,7 @@ def busy_buckets(at_s: NDArray[np.float64], most: int) -> int:
 
     Scenarios take turns, so most of a scenario's time belongs to others.
     """
-    held = np.unique(_bucket(at_s, most)).size
+    held = len(_edges(_bucket(at_s, most))) - 1
     return min(most * most // held, most * _FINEST) if held else most
 
 
@@ -77,23 +79,29 @@ def median_by_bucket(at_s: NDArray[np.float64], values: NDArray[np.float64], buc
     if not values.size:
         return pd.DataFrame({"at_s": [], "median_ms": [], "n": [], "stretch": []})
     width = (float(at_s.max()) or 1.0) / buckets
-    grouped = pd.Series(values).groupby(_bucket(at_s, buckets))
-    medians = grouped.median()
-    places = medians.index.to_numpy()
+    bucket = _bucket(at_s, buckets)
+    edges = _edges(bucket)
+    places = bucket[edges[:-1]]
     stretch = np.cumsum(np.diff(places, prepend=places[0]) > _BRIDGED)
     return pd.DataFrame(
         {
             "at_s": (places + 0.5) * width,
-            "median_ms": medians.to_numpy(),
-            "n": grouped.size().to_numpy(),
+            "median_ms": [float(np.median(values[begin:end])) for begin, end in pairwise(edges)],
+            "n": np.diff(edges),
             "stretch": stretch,
         }
     )
 
 
-def _bucket(at_s: NDArray[np.float64], buckets: int) -> NDArray[np.int64]:
-    end = float(at_s.max()) if at_s.size and at_s.max() > 0 else 1.0
-    return np.minimum((at_s / end * buckets).astype(np.int64), buckets - 1)
+def _bucket(at_s: NDArray[np.float64], buckets: int) -> NDArray[np.int32]:
+    """Return the bucket of each sample, in rising order as they are."""
+    end = float(at_s[-1]) if at_s.size and at_s[-1] > 0 else 1.0
+    return np.minimum((at_s / end * buckets).astype(np.int32), np.int32(buckets - 1))
+
+
+def _edges(bucket: NDArray[np.int32]) -> list[int]:
+    """Return where each bucket that holds a sample begins, and where the last one ends."""
+    return [*np.flatnonzero(np.diff(bucket, prepend=np.int32(-1))).tolist(), bucket.size]
 
 
 def histogram(values: NDArray[np.float64]) -> pd.DataFrame:
@@ -101,8 +109,17 @@ def histogram(values: NDArray[np.float64]) -> pd.DataFrame:
     low, high = float(values.min()), float(values.max())
     edges = np.geomspace(low, max(high, low * 1.01), _HISTOGRAM_BINS + 1)
     edges[0], edges[-1] = low, max(high, edges[-1])  # geomspace rounds its ends: no value may fall outside
-    counts, _ = np.histogram(values, edges)
+    counts = np.bincount(_places(values, edges), minlength=_HISTOGRAM_BINS)
     return pd.DataFrame({"low_ms": edges[:-1], "high_ms": edges[1:], "n": counts})
+
+
+def _places(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return the bin of each value, between edges at equal distances of their logarithms."""
+    bins = len(edges) - 1
+    places = np.log(values)
+    places -= np.log(edges[0])
+    places *= bins / np.log(edges[-1] / edges[0])
+    return np.clip(places.astype(np.int32), 0, bins - 1)
 
 
 def percentile_curve(values: NDArray[np.float64]) -> pd.DataFrame:
@@ -110,22 +127,23 @@ def percentile_curve(values: NDArray[np.float64]) -> pd.DataFrame:
 
     Values are order statistics (numpy's inverted_cdf), so each is a time that really occurred.
     """
+    ordered = np.sort(values)
     halvings = max(np.log2(max(values.size, 2)), 1.0)
     inverse = np.minimum(
         2.0 ** (np.arange(int(halvings * _TICKS_PER_HALVING) + 2) / _TICKS_PER_HALVING), values.size
     )
     inverse = np.unique(np.maximum(inverse, 1.0))
     q = 1 - 1 / inverse
-    return pd.DataFrame(
-        {"q": q, "inverse": inverse, "ms": np.percentile(values, 100 * q, method="inverted_cdf")}
-    )
+    place = np.maximum(np.ceil(values.size * q - 1), 0).astype(np.int64)
+    return pd.DataFrame({"q": q, "inverse": inverse, "ms": ordered[place]})
 
 
 def cloud(x: NDArray[np.float64], y: NDArray[np.float64]) -> pd.DataFrame:
     """Count points of two positive columns in square logarithmic cells: `x_low`, `x_high`, `y_low`, `y_high`, `n`."""
     low, high = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
     edges = np.geomspace(low * 0.999, max(high, low * 1.01) * 1.001, _CLOUD_BINS + 1)
-    counts, _, _ = np.histogram2d(x, y, bins=(edges, edges))
+    cells = _places(x, edges) * _CLOUD_BINS + _places(y, edges)
+    counts = np.bincount(cells, minlength=_CLOUD_BINS**2).reshape(_CLOUD_BINS, _CLOUD_BINS)
     column, row = np.nonzero(counts)
     return pd.DataFrame(
         {
@@ -133,6 +151,6 @@ def cloud(x: NDArray[np.float64], y: NDArray[np.float64]) -> pd.DataFrame:
             "x_high": edges[column + 1],
             "y_low": edges[row],
             "y_high": edges[row + 1],
-            "n": counts[column, row].astype(np.int64),
+            "n": counts[column, row],
         }
     )

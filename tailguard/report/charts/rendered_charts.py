@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from altair.utils.schemapi import debug_mode
+
 from tailguard.record.part import Json
 from tailguard.record.run_record import RunRecord
 from tailguard.record.samples import Samples
@@ -28,6 +30,7 @@ _MOST_LIMITS = 12  # more lines hide what they limit
 _WIDTH_PX, _WIDE_PX = 400, 900  # near the columns of a wide screen, and legible on paper
 
 
+@debug_mode(arg=False)  # each part of each chart would be held against Vega-Lite's schema: a test does that
 def charts_of(
     record: RunRecord,
     samples: Mapping[str, Samples],
