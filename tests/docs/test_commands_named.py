@@ -13,16 +13,19 @@ from tests.docs.page import DOCS, ROOT
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 # In a block, with or without a prompt, variables and the folder of the program before it.
 LINE = re.compile(r"^ *(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S+/bin/)?tailguard ([a-z][^|;&`\n]*)", re.MULTILINE)
+# In a sentence, where a line may end within it.
+INLINE = re.compile(r"(?<!`)`tailguard ([a-z][^|;&`]*)`")
 COMMENT = re.compile(r"\s+# .*$")
 
 
 def given(text: str) -> Iterator[str]:
-    """Yield what stands after `tailguard` in code, a line that ends with a backslash joined to the next."""
+    """Yield what stands after `tailguard` in blocks and sentences, lines joined that end with a backslash."""
     code = re.findall(
         r"^ *```\w*\n(.*?)^ *```|((?:^    .*\n)+)", text.replace("\\\n", " "), re.MULTILINE | re.DOTALL
     )
     for found in LINE.findall("\n".join("".join(each) for each in code)):
         yield COMMENT.sub("", found)
+    yield from INLINE.findall(text)
 
 
 def takes(words: list[str]) -> None:
