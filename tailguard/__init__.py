@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tailguard.suite.data import Withheld
     from tailguard.suite.fixture import fixture
     from tailguard.suite.invariants import expect, skip
+    from tailguard.suite.mix import mix
     from tailguard.suite.rows import rows
     from tailguard.suite.run import Run, Shard, Target
     from tailguard.suite.scenario import scenario
@@ -37,6 +38,7 @@ __all__ = [
     "expect",
     "fixture",
     "main",
+    "mix",
     "rows",
     "scenario",
     "skip",
@@ -61,6 +63,7 @@ _MODULES = {
     "Withheld": "tailguard.suite.data",
     "expect": "tailguard.suite.invariants",
     "fixture": "tailguard.suite.fixture",
+    "mix": "tailguard.suite.mix",
     "rows": "tailguard.suite.rows",
     "scenario": "tailguard.suite.scenario",
     "skip": "tailguard.suite.invariants",

@@ -21,7 +21,7 @@ from tailguard.config.layers import (
     set_layer,
     with_limits_apart,
 )
-from tailguard.config.option import did_you_mean, split_list
+from tailguard.config.option import OptionValue, did_you_mean, split_list
 from tailguard.config.profiles import aliased, own_file, profile_layers, with_profiles
 from tailguard.config.settings import Merge, Setting, key_path, schema_of, slug_of, slugs_of
 from tailguard.config.suite_table import SuiteTable, find_file, suite_in
@@ -64,10 +64,12 @@ class Config(Options):
             **_filled(Options, settings, ""), profile=profile, settings=settings, suite=suite, merge=merge
         )
 
-    def stating(self, stated: Layer, scenarios: Sequence[str], chosen: Sequence[str] = ()) -> "Config":
+    def stating(
+        self, stated: Layer, scenarios: Sequence[str], chosen: Mapping[str, OptionValue] | None = None
+    ) -> "Config":
         """Return the configuration with what the suite's scenarios state themselves.
 
-        `scenarios` are all of the suite; `chosen` are those to be played, if the configuration does not say it.
+        `scenarios` are all of the suite; `chosen` are values that come last, such as which scenarios are played.
 
         Raises:
             UsageError: a [scenario.NAME] of a scenario that there is not.
@@ -83,7 +85,7 @@ class Config(Options):
                     )
         merge = self.merge
         if chosen:
-            merge = replace(merge, layers=(*merge.layers, Layer("flag", {"scenarios": list(chosen)})))
+            merge = replace(merge, layers=(*merge.layers, Layer("flag", chosen)))
         return Config.of(self.profile, merge.settings(stated, scenarios), self.suite, merge)
 
     def read(self, table: str, kind: type[T]) -> T:

@@ -102,6 +102,7 @@ class Options:
     platform: str
     objectives: str
     strict: bool
+    mix: str
     database: DatabaseOptions
     s3: S3Options
     load: LoadOptions

@@ -6,6 +6,7 @@ handed in from outside (`done`); this module knows no threshold.
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import Event
@@ -14,7 +15,7 @@ from time import monotonic
 from tailguard.base.clock import Clock, MonotonicClock
 from tailguard.base.errors import UsageError
 from tailguard.engine.event_loop.watch import Hold
-from tailguard.engine.players import Making, in_threads
+from tailguard.engine.players import Making, Players, in_threads
 from tailguard.engine.telemetry import Telemetry
 from tailguard.engine.workload import Measurement, Pace, Workload
 from tailguard.engine.workload_run import WorkloadRun
@@ -56,7 +57,9 @@ def measure(
     seed: int = 1,
     players: Making = in_threads,
 ) -> dict[str, Measurement]:
-    """Measure all workloads, round robin in slices. All virtual users are made before the first one.
+    """Measure all workloads, round robin in slices; those of a mix have theirs at once.
+
+    All virtual users are made before the first one.
 
     Args:
         workloads: scenarios of different names.
@@ -87,31 +90,53 @@ def measure(
     with players({run.execution: run.users for run in runs}) as made:
         saver = _Saver(save, pace.save_every_s)
         with _ended(runs, saver, stop), _frozen_garbage(), telemetry or nullcontext():
-            for run in _in_turn(runs, stop):
-                run.run_slice(made, stop, pace)
-                _end_if_done(run, done)
-                saver.offer(run)
-                if on_progress is not None:
-                    on_progress(_progress(run))
+            for group in _in_turn(runs, stop):
+                _run_slice(group, made, stop, pace)
+                _end_if_done(group, done)
+                for run in group:
+                    saver.offer(run)
+                    if on_progress is not None:
+                        on_progress(_progress(run))
         if on_held is not None and (hold := made.longest_hold):
             on_held(hold)
     return {run.name: run.measurement() for run in runs}
 
 
-def _in_turn(runs: Sequence[WorkloadRun], stop: Event) -> Iterator[WorkloadRun]:
-    """Yield the workloads round robin until all have ended or `stop` is set."""
-    while running := [run for run in runs if not run.ended]:
-        for run in running:
+def _in_turn(runs: Sequence[WorkloadRun], stop: Event) -> Iterator[list[WorkloadRun]]:
+    """Yield the workloads round robin, those of a mix together, until all have ended or `stop` is set."""
+    groups: dict[str, list[WorkloadRun]] = {}
+    for run in runs:
+        groups.setdefault(f"mix {run.mix}" if run.mix else run.name, []).append(run)
+    while running := [group for group in groups.values() if not group[0].ended]:
+        for group in running:
             if stop.is_set():
                 return
-            yield run
+            yield group
 
 
-def _end_if_done(run: WorkloadRun, done: Done | None) -> None:
-    if run.ended or done is None or not run.has_enough():
+def _run_slice(group: Sequence[WorkloadRun], made: Players, stop: Event, pace: Pace) -> None:
+    """Run the next piece of a workload, of those of a mix each in a thread. An interrupt ends them all."""
+    if len(group) == 1:
+        group[0].run_slice(made, stop, pace)
         return
-    if done(run.name, run.samples()):
-        run.end(ScenarioEnded.DECIDED)
+    with ThreadPoolExecutor(len(group), "mix") as threads:
+        try:
+            for running in [threads.submit(run.run_slice, made, stop, pace) for run in group]:
+                running.result()
+        except BaseException:
+            stop.set()
+            raise
+
+
+def _end_if_done(group: Sequence[WorkloadRun], done: Done | None) -> None:
+    """End workloads whose every limit is decided, and those of a mix with the first of them: the load is of all."""
+    because = next((run.ended_because for run in group if run.ended), ScenarioEnded.RUNNING)
+    if because is ScenarioEnded.RUNNING and done is not None and all(run.has_enough() for run in group):
+        answers = [done(run.name, run.samples()) for run in group]
+        because = ScenarioEnded.DECIDED if all(answers) else because
+    if because is not ScenarioEnded.RUNNING:
+        for run in group:
+            run.end(because)
 
 
 def _progress(run: WorkloadRun) -> Progress:

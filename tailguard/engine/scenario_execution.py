@@ -53,13 +53,21 @@ class ScenarioExecution:
         users: all virtual users so far.
         unserved: samples of iterations that nobody began.
         think: what a closed user waits between two iterations, None for nothing.
+        at_once: whether other scenarios are played at the same time, so that its threads are its own.
     """
 
     def __init__(
-        self, scenario: Playable, clock: Clock, *, run_id: str = "", seed: int = 1, think: Think | None = None
+        self,
+        scenario: Playable,
+        clock: Clock,
+        *,
+        run_id: str = "",
+        seed: int = 1,
+        think: Think | None = None,
+        at_once: bool = False,
     ) -> None:
         """The iterations' keys are made of `run_id`, their random numbers of `seed`."""
-        self.think = think
+        self.think, self.at_once = think, at_once
         self.name = scenario.name
         self.steps = StepNames(scenario.steps)
         self.errors = ErrorKinds()

@@ -152,13 +152,15 @@ class Pace:
 class Workload:
     """A scenario with its load.
 
-    `first` is the number of its first iteration; those of the warm-up count down from -1 - `first_warmup`.
+    `first` is the number of its first iteration; those of the warm-up count down from -1 - `first_warmup`. Workloads of
+    one `mix` are played at once, "" is none.
     """
 
     scenario: Playable
     load: Load
     first: int = 0
     first_warmup: int = 0
+    mix: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,6 +28,7 @@ class WorkloadRun:
             run_id=run_id,
             seed=seed,
             think=schedule.think if isinstance(schedule, Closed) else None,
+            at_once=bool(workload.mix),
         )
         self.users = workload.load.users
         self.ended_because = ScenarioEnded.RUNNING
@@ -42,6 +43,11 @@ class WorkloadRun:
         self._offset_ns = 0
         self._warmed_up = 0
         self._samples: Samples | None = None
+
+    @property
+    def mix(self) -> str:
+        """The mix that it belongs to, "" for none."""
+        return self._workload.mix
 
     @property
     def name(self) -> str:

@@ -48,8 +48,11 @@ class JourneyUser(User):
         return uniform(*self._executor.think_s) if self._executor else IDLE_S  # noqa: S311  # no secret
 
 
-def user_class(scenario: Scenario[...]) -> type[JourneyUser]:
-    """Return the User of a scenario: registration gives RegistrationUser, tagged with its name."""
+def user_class(scenario: Scenario[...], weight: float) -> type[JourneyUser]:
+    """Return the User of a scenario: registration gives RegistrationUser, tagged with its name.
+
+    `weight` is Locust's: how many users it has to those of the others.
+    """
     name = "".join(word.capitalize() for word in re.findall(r"[^\W_]+", scenario.name)) + "User"
 
     def iteration(user: JourneyUser) -> None:
@@ -58,6 +61,7 @@ def user_class(scenario: Scenario[...]) -> type[JourneyUser]:
     body = {
         "scenario": scenario,
         "abstract": False,
+        "weight": weight,
         # Locust takes two classes of one name and one file for the same: this one is of the scenario's file.
         "__module__": scenario.module,
         "__doc__": scenario.title,

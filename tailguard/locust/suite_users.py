@@ -34,7 +34,7 @@ def user_classes(file: str, without: Collection[str]) -> dict[str, type[JourneyU
                 f"play it with `tailguard run {Path(each.journey.__code__.co_filename).name}::{name}`"
             )
     found = [
-        user_class(each)
+        user_class(each, suite.weights[name])
         for name, each in suite.scenarios.items()
         if name not in without and Path(each.journey.__code__.co_filename).resolve().parent == folder
     ]

@@ -133,7 +133,13 @@ def prepared(
         loads = {plan.scenario.name: within_rows(plan, loads[plan.scenario.name]) for plan in plans}
         with Resolver(seed=config.seed) as resolver:
             scenarios, doubts = _bound(plans, resolver, run, config.limits.prepare_s)
-            workloads = [place.workload(each, loads[each.name]) for each in scenarios]
+            at_once = suite.cases([config.mix]) if config.mix else []
+            workloads = [
+                replace(
+                    place.workload(each, loads[each.name]), mix=config.mix if each.name in at_once else ""
+                )
+                for each in scenarios
+            ]
             yield Prepared(run, parts, scenarios, workloads, doubts)
 
 

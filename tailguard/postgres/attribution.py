@@ -132,6 +132,11 @@ def attributed(database: Database | None, workloads: Sequence[Workload]) -> Iter
     if database is None:
         yield Attribution(None, workloads, "no PostgreSQL of this run is used")
         return
+    if any(workload.mix for workload in workloads):
+        yield Attribution(
+            None, workloads, "the scenarios of a mix ran at once: whose statements it ran is not known"
+        )
+        return
     with database.connect(
         application_name="tailguard statements", answer_within_s=ANSWER_WITHIN_S
     ) as connection:

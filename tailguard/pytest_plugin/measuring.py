@@ -23,9 +23,9 @@ from tailguard.pytest_plugin import FOLDERS, option
 from tailguard.pytest_plugin.growing_run import Answer, GrowingRun
 from tailguard.pytest_plugin.marker import Stated, without_limits
 from tailguard.record.doubt import Doubt
-from tailguard.suite.discovery import ASYNC_USERS, suite_of
+from tailguard.suite.discovery import suite_of
 from tailguard.suite.limits import Limits
-from tailguard.suite.scenario import Scenario
+from tailguard.suite.scenario import ASYNC_USERS, Scenario
 from tailguard.trust.suite_doubts import beside_other_tests
 
 PROFILE = "pytest"

@@ -2,7 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -15,17 +15,15 @@ from tailguard.config.stated_load import stated_load
 from tailguard.config.suite_table import SuiteTable
 from tailguard.suite.fixture import Fixture, fixture_of_rows
 from tailguard.suite.limits import Limits
+from tailguard.suite.mix import Mix
 from tailguard.suite.params import check_limits
 from tailguard.suite.plan import AnyFixture, Plan, Table, plan_scenario
 from tailguard.suite.root import load_module
 from tailguard.suite.rows import Rows
-from tailguard.suite.scenario import Scenario
+from tailguard.suite.scenario import ASYNC_USERS, Scenario
 from tailguard.suite.signature import short
 
 Made = TypeVar("Made", Fixture[Any], Scenario[...])  # Any: of every type of value
-
-# Iterations of an async scenario that are in flight at most, if it states none: they cost a loop little.
-ASYNC_USERS = 64
 
 # Files of a suite's folder that are read by somebody else.
 NOT_SCENARIOS = ("_", "test_", "conftest", "locust_")
@@ -38,6 +36,7 @@ class Part:
     module: str
     scenarios: Sequence[Scenario[...]]
     fixtures: Table
+    mixes: Mapping[str, Mix] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,7 @@ class Suite:
     scenarios: Mapping[str, Scenario[...]]
     shared: Table
     of_module: Mapping[str, Table]
+    mixes: Mapping[str, Mix] = field(default_factory=dict)
 
     @property
     def steps(self) -> dict[str, tuple[str, ...]]:
@@ -72,10 +72,41 @@ class Suite:
         return [self.scenarios[name] for name in cases]
 
     def cases(self, names: Iterable[str]) -> list[str]:
-        """Return the names, in place of a scenario with parameters those of all its cases."""
+        """Return the names, in place of a scenario with parameters all its cases, and of a mix its scenarios."""
         return [case for name in names for case in self._cases(name) or [name]]
 
+    def mix_of(self, asked: Sequence[str], chosen: Sequence[str]) -> str:
+        """Return which mix is played: the one that is `asked` for by name or, if nothing is, that of all `chosen`.
+
+        Raises UsageError if there are several, or one of its scenarios is not in the suite.
+        """
+        names = [name for name in asked if name in self.mixes]
+        if not asked:
+            names = [name for name, each in self.mixes.items() if each.shares().keys() <= {*chosen}]
+        if len(names) > 1:
+            raise UsageError(
+                f"One mix is played at a time, and here are {' and '.join(names)}: name one, as FILE::{names[0]}."
+            )
+        for name in names:
+            if strangers := self.mixes[name].shares().keys() - self.scenarios.keys():
+                raise UsageError(
+                    f"{self.mixes[name].place}: {min(strangers)!r} of the mix {name!r} is not in the suite: name its "
+                    "file, too."
+                )
+        return names[0] if names else ""
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """How many users each scenario has to the others', 1 on the average; those of a mix if there is one alone."""
+        even = dict.fromkeys(self.scenarios, 1.0)
+        if len(self.mixes) != 1:
+            return even
+        shares = next(iter(self.mixes.values())).shares()
+        return even | {name: share * len(shares) for name, share in shares.items()}
+
     def _cases(self, name: str) -> list[str]:
+        if name in self.mixes:
+            return [*self.mixes[name].shares()]
         return [each for each in self.scenarios if base_name(each) == name]
 
     def asked(self, path: str) -> list[str]:
@@ -91,8 +122,10 @@ class Suite:
             if not module or each.module == module or each.module.startswith(f"{module}.")
         ]
         asked = self.cases([wanted]) if wanted else found
-        if not set(asked) <= set(found):
-            raise UsageError(f"{place} has no scenario {wanted!r}.{did_you_mean(wanted, found)}")
+        if wanted not in self.mixes and not set(asked) <= set(found):
+            raise UsageError(
+                f"{place} has no scenario {wanted!r}.{did_you_mean(wanted, [*found, *self.mixes])}"
+            )
         return asked
 
     def table(self, scenario: Scenario[...], built_ins: Table) -> Table:
@@ -121,7 +154,9 @@ def suite_of(scenario: Scenario[...], config: Config) -> tuple[Config, Suite]:
     cases = {each.name: each for each in scenario.cases}
     suite = Suite(cases, _shared(config.suite), {scenario.module: _fixtures_in(own)})
     with_tables = {key.split(".")[1] for key in config.settings if key.startswith("scenario.")}
-    return config.stating(stated_by(suite), [scenario.name, *sorted(with_tables)], [scenario.name]), suite
+    return config.stating(
+        stated_by(suite), [scenario.name, *sorted(with_tables)], {"scenarios": [scenario.name]}
+    ), suite
 
 
 def _shared(table: SuiteTable | None) -> Table:
@@ -143,6 +178,9 @@ def stated_by(suite: Suite) -> Layer:
         for key, value in stated_load(scenario.rate, users, scenario.think).items():
             name = f"scenario.{base_name(scenario.name)}.{key}"
             values[name], sources[name] = value, scenario.place
+    for mixed, each in suite.mixes.items():
+        for key, value in stated_load(each.rate, 0).items():
+            values[f"scenario.{mixed}.{key}"], sources[f"scenario.{mixed}.{key}"] = value, each.place
     return Layer("scenario", values, sources)
 
 
@@ -172,9 +210,11 @@ def discover(
     shared = _fixtures_of(root, fixtures)
     scenarios: dict[str, Scenario[...]] = {}
     of_module = {}
+    mixes: dict[str, Mix] = {}
     files = dict.fromkeys(file for path in paths for file in _files(root / path))
     for part in (*(_part_of(load_module(root, _dotted(file, root), file)) for file in files), *others):
         of_module[part.module] = part.fixtures
+        mixes |= part.mixes
         for found in (case for each in part.scenarios for case in each.cases):
             if other := scenarios.get(found.name):
                 raise UsageError(
@@ -184,11 +224,20 @@ def discover(
     if not scenarios:
         looked = ", ".join(short(root / path) for path in paths)
         raise UsageError(f"There is no scenario in {looked}: decorate a function with tailguard.scenario.")
-    return Suite(scenarios, shared, of_module)
+    if doubles := mixes.keys() & scenarios.keys():
+        raise UsageError(
+            f"{mixes[min(doubles)].place}: a scenario has the name of the mix {min(doubles)!r}: rename one."
+        )
+    return Suite(scenarios, shared, of_module, mixes)
 
 
 def _part_of(module: ModuleType) -> Part:
-    return Part(module.__name__, tuple(_made_in(module, Scenario).values()), _fixtures_in(module))
+    mixes = {
+        name: each
+        for name, each in vars(module).items()
+        if isinstance(each, Mix) and each.module == module.__name__
+    }
+    return Part(module.__name__, tuple(_made_in(module, Scenario).values()), _fixtures_in(module), mixes)
 
 
 def _files(path: Path) -> Iterator[Path]:

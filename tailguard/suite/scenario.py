@@ -14,6 +14,9 @@ from tailguard.suite.limits import Limits
 from tailguard.suite.params import Case, Params, cases_of, check_params, label_of, slo_of
 from tailguard.suite.signature import checked_name, place_of, refuse_async, wanted
 
+# Iterations of an async scenario that are in flight at most, if it states none: they cost a loop little.
+ASYNC_USERS = 64
+
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 Check = Callable[Q, Iterable[Invariant]]

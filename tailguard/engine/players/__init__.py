@@ -41,13 +41,19 @@ Making = Callable[[Mapping[ScenarioExecution, int]], AbstractContextManager[Play
 def in_threads(users: Mapping[ScenarioExecution, int]) -> Iterator["ThreadsAndLoop"]:
     """Each user is a thread; those of async scenarios live on one event loop of our own."""
     with ExitStack() as stack:
-        runner = stack.enter_context(_threads(users))
+        runners = _runners(users)
+        for runner in dict.fromkeys(runners.values()):
+            stack.enter_context(runner)
         loop = None
         if any(execution.on_loop for execution in users):
             loop = stack.enter_context(own_loop())
             loop.enter(users)
-        runner.enter({execution: count for execution, count in users.items() if not execution.on_loop})
-        yield ThreadsAndLoop(runner, loop)
+        for runner in dict.fromkeys(runners.values()):
+            own = {
+                each: count for each, count in users.items() if runners[each] is runner and not each.on_loop
+            }
+            runner.enter(own)
+        yield ThreadsAndLoop(runners, loop)
 
 
 def on_loop(running: RunningLoop) -> Making:
@@ -57,7 +63,7 @@ def on_loop(running: RunningLoop) -> Making:
     def made(users: Mapping[ScenarioExecution, int]) -> Iterator[ThreadsAndLoop]:
         with _threads(users) as runner, EventLoop(running) as loop:
             loop.enter(users)
-            yield ThreadsAndLoop(runner, loop)
+            yield ThreadsAndLoop(dict.fromkeys(users, runner), loop)
 
     return made
 
@@ -74,9 +80,9 @@ def in_this_thread(users: Mapping[ScenarioExecution, int]) -> Iterator["ThisThre
 
 @dataclass(frozen=True, slots=True)
 class ThreadsAndLoop:
-    """Worker threads, and an event loop if there is an async scenario."""
+    """Worker threads for each scenario, and an event loop if there is an async one."""
 
-    runner: Runner
+    runners: Mapping[ScenarioExecution, Runner]
     loop: EventLoop | None
 
     def play(
@@ -87,7 +93,7 @@ class ThreadsAndLoop:
             job: Job | AsyncJob = Job(execution, users, window)
         else:
             job = AsyncJob(self.loop.users(execution), window)
-        self.runner.run(job, stop=stop, drain_s=drain_s)
+        self.runners[execution].run(job, stop=stop, drain_s=drain_s)
 
     def cancel(self, execution: ScenarioExecution) -> None:
         """End what is still in flight on the loop."""
@@ -120,6 +126,13 @@ class ThisThread:
 
     def cancel(self, execution: ScenarioExecution) -> None:
         """Nothing is in flight."""
+
+
+def _runners(users: Mapping[ScenarioExecution, int]) -> dict[ScenarioExecution, Runner]:
+    """Return the threads of each scenario: those that take turns share them, those at once have their own."""
+    in_turn = {each: count for each, count in users.items() if not each.at_once}
+    shared = dict.fromkeys(in_turn, _threads(in_turn)) if in_turn else {}
+    return shared | {each: _threads({each: count}) for each, count in users.items() if each.at_once}
 
 
 def _threads(users: Mapping[ScenarioExecution, int]) -> Runner:
