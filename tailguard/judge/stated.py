@@ -13,8 +13,8 @@ from tailguard.config.option import did_you_mean
 from tailguard.judge.checked_table import saying_where
 from tailguard.judge.objective import parse_limit
 from tailguard.record.part import Json
-from tailguard.suite.limits import Limits
 from tailguard.suite.params import case_in, slo_of
+from tailguard.suite.scenario import Limits
 
 # The steps that each scenario declares, in order; none if they are found while it runs.
 Known = Mapping[str, Sequence[str]]

@@ -24,8 +24,7 @@ from tailguard.pytest_plugin.growing_run import Answer, GrowingRun
 from tailguard.pytest_plugin.marker import Stated, without_limits
 from tailguard.record.doubt import Doubt
 from tailguard.suite.discovery import suite_of
-from tailguard.suite.limits import Limits
-from tailguard.suite.scenario import ASYNC_USERS, Scenario
+from tailguard.suite.scenario import ASYNC_USERS, Limits, Scenario
 from tailguard.trust.suite_doubts import beside_other_tests
 
 PROFILE = "pytest"

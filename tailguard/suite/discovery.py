@@ -14,13 +14,12 @@ from tailguard.config.option import OptionValue, did_you_mean
 from tailguard.config.stated_load import stated_load
 from tailguard.config.suite_table import SuiteTable
 from tailguard.suite.fixture import Fixture, fixture_of_rows
-from tailguard.suite.limits import Limits
 from tailguard.suite.mix import Mix
 from tailguard.suite.params import check_limits
 from tailguard.suite.plan import AnyFixture, Plan, Table, plan_scenario
 from tailguard.suite.root import load_module
 from tailguard.suite.rows import Rows
-from tailguard.suite.scenario import ASYNC_USERS, Scenario
+from tailguard.suite.scenario import ASYNC_USERS, Limits, Scenario
 from tailguard.suite.signature import short
 
 Made = TypeVar("Made", Fixture[Any], Scenario[...])  # Any: of every type of value

@@ -10,7 +10,6 @@ from tailguard.config.stated_load import stated_load
 from tailguard.engine.iteration.answers import Refusal, Refusals, refusal_name
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.record.scenario import Invariant
-from tailguard.suite.limits import Limits
 from tailguard.suite.params import Case, Params, cases_of, check_params, label_of, slo_of
 from tailguard.suite.signature import checked_name, place_of, refuse_async, wanted
 
@@ -21,6 +20,23 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 Check = Callable[Q, Iterable[Invariant]]
 Journey = Callable[Concatenate[Any, P], object]  # Any: an Iteration, of an async journey an AsyncIteration
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a scenario states beside its code, as people write it: limits, and how often it expects to be refused.
+
+    Attributes:
+        slo: such as "pay p99 <= 900ms".
+        refusals: the share of each refusal by its name in the record, such as {"HTTP 409": "<= 1%"}.
+    """
+
+    slo: tuple[str, ...] = ()
+    refusals: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Say whether anything is limited."""
+        return bool(self.slo or self.refusals)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,8 +4,6 @@ import asyncio
 
 import numpy as np
 import pytest
-from tailguard.base.testing import FakeClock
-from tailguard.engine.pooling import pool
 
 from tailguard.base.errors import UsageError
 from tailguard.engine.iteration.async_iteration import AsyncIteration

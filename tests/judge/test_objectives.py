@@ -19,7 +19,7 @@ from tailguard.judge.sequential import look_counts
 from tailguard.record.migration import WaitLimits
 from tailguard.record.objective import Margin, Objectives
 from tailguard.record.run_json import decode, encode
-from tailguard.suite.limits import Limits
+from tailguard.suite.scenario import Limits
 from tests.support.suite import OBJECTIVES, ROOT
 
 KNOWN = {

@@ -13,7 +13,7 @@ from tailguard.judge.stopping_rule import StoppingRule
 from tailguard.judge.verdicts import judge_run
 from tailguard.record.objective import Objective
 from tailguard.record.samples.values import Values
-from tailguard.suite.limits import Limits
+from tailguard.suite.scenario import Limits
 from tests.support.runs_by_hand import made_run, samples_of
 
 N = 1200

@@ -22,7 +22,7 @@ from tailguard.judge.stated import Known, limits_asked, limits_beside, limits_co
 from tailguard.record.migration import WaitLimits
 from tailguard.record.objective import Margins, Objectives
 from tailguard.record.part import Json
-from tailguard.suite.limits import Limits
+from tailguard.suite.scenario import Limits
 
 # Of scenarios that state their limits themselves, if there is no file: fast and wrong is a failure.
 _WITHOUT_FILE: Mapping[str, Json] = {"defaults": {"error_rate": "< 1%"}}

@@ -8,7 +8,7 @@ from tailguard.config.merge import Config
 from tailguard.judge.objectives import assuming, load_objectives
 from tailguard.judge.objectives.configured import stated_objectives
 from tailguard.record.objective import Objectives
-from tailguard.suite.limits import Limits
+from tailguard.suite.scenario import Limits
 
 # All requests of a locustfile are steps of one scenario.
 REQUESTS = "requests"
