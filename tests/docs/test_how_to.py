@@ -15,6 +15,8 @@ from tailguard.config.merge import load_config
 from tailguard.engine.measure import measure
 from tailguard.engine.schedule import Closed
 from tailguard.engine.workload import Load, Workload
+from tailguard.judge.exceedance import is_met
+from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.pipeline.opened_suite import open_suite
 from tailguard.suite.discovery import plans_of
 from tailguard.suite.resolver import Resolver
@@ -27,7 +29,10 @@ NEEDS = {
     "django": ("django",),
     "fastapi": ("fastapi", "httpx"),
     "function": (),
+    "limit-per-parameter": (),
     "login": (),
+    "metrics": (),
+    "mixed-workload": (),
     "redis-queue": ("redis",),
     "sqlalchemy": ("sqlalchemy",),
 }
@@ -82,12 +87,16 @@ def test_a_recipe_works_as_it_stands(name: str, folder: Path, request: pytest.Fi
     if name == "redis-queue":
         request.getfixturevalue("redis_server")
     config, suite = open_suite(load_config("smoke", suite=asked_suite([written(name, folder)]), environ={}))
-    [plan] = plans_of(config, suite, {})
+    objectives = configured_objectives(config, suite.steps, suite.limits)
+    mixed = suite.cases([config.mix])
     load = Load(Closed(2, 60), warmup=2, max_samples=ITERATIONS)
     with Resolver() as resolver:
-        bound = resolver.bind(plan)
-        measured = measure([Workload(bound, load)], run_id="r1")[plan.scenario.name]
-        invariants = bound.check(measured.samples, PATIENCE_S)
-    assert measured.samples.ok(measured.samples.steps[0]).sum() >= ITERATIONS
-    assert len(measured.samples.errors) == 1, measured.samples.errors
+        found = [resolver.bind(plan) for plan in plans_of(config, suite, {})]
+        workloads = [Workload(each, load, mix="mix" if each.name in mixed else "") for each in found]
+        measured = measure(workloads, run_id="r1")
+        invariants = [held for each in found for held in each.check(measured[each.name].samples, PATIENCE_S)]
+    for slug, each in measured.items():
+        assert each.samples.ok(each.samples.steps[0]).sum() >= (1 if slug in mixed else ITERATIONS)
+        assert len(each.samples.errors) == 1, each.samples.errors
+        assert [item.name for item in objectives.of(slug) if not is_met(each.samples, item)] == []
     assert [each.name for each in invariants if not each.held] == []
