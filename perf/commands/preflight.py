@@ -1,4 +1,4 @@
-"""`tailguard preflight`: one request of each kind, before a load test asks thousands."""
+"""`tailguard preflight-mapping`: one request of each kind, before a load test asks thousands."""
 
 import click
 

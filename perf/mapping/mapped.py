@@ -11,12 +11,11 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from perf.adapters.http import Entry, Note, StoredCertificate, SubmittedResult
-from perf.mapping.login import Credential
 from perf.mapping.pools import MATCHES, Pool
+from perf.mapping.tables import Row, Values
 from perf.mapping.target import Step, TargetMapping
-from perf.mapping.template import Row, Values, fill, fill_text, fill_texts
 from perf.platform import MatchScores, RefusedError, RowId
-from tailguard.http import Answered, Exchange
+from tailguard.http import Answered, Credential, Exchange, fill, fill_text, fill_texts
 from tailguard.websocket import Feed, at_path
 
 T = TypeVar("T")

@@ -4,18 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import msgspec
+
 import tailguard as tg
 from perf.adapters.http import Note
-from perf.mapping.login import Credential, log_in, login_of, renewed
-from perf.mapping.login_table import Login
+from perf.mapping.login import log_in, login_of
 from perf.mapping.mapped import MappedPlatform
 from perf.mapping.pools import Pool, read_pools, rows_of_pools
+from perf.mapping.tables import Row
 from perf.mapping.target import STEPS, TargetMapping
-from perf.mapping.template import Row
 from perf.offer import EventPaths, Offer
 from perf.platform import NEEDED
 from perf.reference import LAST_S
-from tailguard.http import Exchange
+from tailguard.http import Credential, Exchange, JwtLogin, Login, renewed
 
 _ONLY_USER: Row = {"id": 1}
 
@@ -33,9 +34,14 @@ class MappedTarget(tg.Withheld):
     def for_workers(self) -> "MappedTarget":
         """Return it with tokens in place of what signs them, unless it says how long such a token may last."""
         login = self.login
-        if login is None or login.kind != "jwt" or login.lifetime_s:
+        if not isinstance(login, JwtLogin) or login.lifetime_s:
             return self
-        signed = log_in(self.mapping, replace(login, lifetime_s=LAST_S), self.host, users_of(self.pools))
+        signed = log_in(
+            self.mapping,
+            msgspec.structs.replace(login, lifetime_s=float(LAST_S)),
+            self.host,
+            users_of(self.pools),
+        )
         return replace(self, mapping=replace(self.mapping, login={}), login=None, credentials=signed)
 
     def offer(self) -> Offer:

@@ -8,9 +8,10 @@ from io import StringIO
 from pathlib import Path
 
 import tailguard as tg
-from perf.mapping.template import Json, Row, fill_value
+from perf.mapping.tables import Json, Row
 from perf.offer import Played, Rows
 from perf.platform import RowId
+from tailguard.http import fill
 from tailguard.kit import read_text
 
 _RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})")
@@ -153,6 +154,11 @@ def _generated(table: Mapping[str, Json], where: str) -> list[Row]:
     if int(span[2]) - int(span[1]) >= _MOST_ROWS:
         raise tg.UsageError(f"{where} makes more than {_MOST_ROWS:,} rows: give it a smaller range of ids")
     return [
-        {"id": number} | {name: fill_value(text, {"id": number}) for name, text in fields.items()}
+        {"id": number} | {name: _value(text, number) for name, text in fields.items()}
         for number in range(int(span[1]), int(span[2]) + 1)
     ]
+
+
+def _value(text: str, number: int) -> RowId:
+    value = fill(text, {"id": number})
+    return value if isinstance(value, int) else str(value)

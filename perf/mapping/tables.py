@@ -1,15 +1,20 @@
 """Tables of a mapping's TOML, each key and value checked: a mistake is named with its place."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias
 
 import tailguard as tg
-from perf.mapping.template import Json
+from perf.platform import RowId
 from tailguard.kit import read_toml
 
+# What TOML and JSON know.
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Table: TypeAlias = dict[str, Json]
+Row: TypeAlias = Mapping[str, RowId]
+# What a place of a text stands for: a value, or a pool's row.
+Values: TypeAlias = Mapping[str, RowId | Row]
 
 _HTTP = range(100, 600)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tailguard as tg
 from perf.mapping.tables import (
+    Json,
     Table,
     nearest,
     number_in,
@@ -19,10 +20,9 @@ from perf.mapping.tables import (
     text_in,
     texts_in,
 )
-from perf.mapping.template import Json, places
 from perf.offer import EventPaths
 from perf.platform import NEEDED
-from tailguard.http import Tls, tls_in
+from tailguard.http import Tls, places, tls_in
 
 # What a step may state, and the values that each step has for its places.
 STEP_KEYS = (

@@ -1,7 +1,31 @@
-"""HTTP: connections that are kept for each thread, or by whoever makes the load."""
+"""HTTP: connections that are kept for each thread, or by whoever makes the load; log-ins, and texts with places."""
 
 from tailguard.base.answered import Answered
 from tailguard.http.connections import Exchange, HttpConnections, check_address
+from tailguard.http.declared.format import JwtLogin, Login, TargetTable
+from tailguard.http.declared.login import Credential, Door, LoginError, renewed, with_secrets
+from tailguard.http.declared.reading import login_in
+from tailguard.http.template import fill, fill_text, fill_texts, places
 from tailguard.http.tls import Tls, tls_in
 
-__all__ = ["Answered", "Exchange", "HttpConnections", "Tls", "check_address", "tls_in"]
+__all__ = [
+    "Answered",
+    "Credential",
+    "Door",
+    "Exchange",
+    "HttpConnections",
+    "JwtLogin",
+    "Login",
+    "LoginError",
+    "TargetTable",
+    "Tls",
+    "check_address",
+    "fill",
+    "fill_text",
+    "fill_texts",
+    "login_in",
+    "places",
+    "renewed",
+    "tls_in",
+    "with_secrets",
+]

@@ -9,7 +9,8 @@ from tailguard.base.errors import UsageError
 from tailguard.record.part import Json
 
 # What a place stands for: a value, or a row.
-Values: TypeAlias = Mapping[str, Json]
+Value: TypeAlias = "Json | Mapping[str, Json]"
+Values: TypeAlias = Mapping[str, Value]
 
 _PLACE = re.compile(r"(?<!\$)\{([a-z_][a-z_0-9]*(?:\.[A-Za-z_0-9]+)?)\}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z_0-9]*)\}")
@@ -60,13 +61,13 @@ def look_up(place: str, values: Values) -> Json:
     if name not in values:
         raise UsageError(f"{{{place}}} stands for nothing here: there is {', '.join(values) or 'nothing'}")
     value = values[name]
-    if not isinstance(value, dict):
-        if field:
-            raise UsageError(f"{{{place}}}: {name} has no fields")
-        return value
-    if field in value:
-        return value[field]
-    raise UsageError(f"{{{place}}}: {name} has {', '.join(value)}")
+    if isinstance(value, Mapping):
+        if field in value:
+            return value[field]
+        raise UsageError(f"{{{place}}}: {name} has {', '.join(value)}")
+    if field:
+        raise UsageError(f"{{{place}}}: {name} has no fields")
+    return value
 
 
 def variables(template: object) -> Iterator[str]:

@@ -10,16 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from perf.commands.preflight import preflight
-from perf.mapping.login import Credential, LoginError, log_in, login_of
+from perf.mapping.login import log_in, login_of
 from perf.mapping.mapped import AcceptedFullError, AnswerFieldError, PoolExhaustedError, Throttled
 from perf.mapping.opened import open_target, users_of
 from perf.mapping.pools import POOLS, read_pools, rows_of_pools
 from perf.mapping.target import FEED_KEYS, KEYS_OF, STEP_KEYS, TOP_KEYS, load_mapping
-from perf.mapping.template import fill, with_environment
 from perf.platform import NEEDED, STEPS, RefusedError
 from tailguard.base.errors import UsageError
 from tailguard.base.secrets import mask
-from tailguard.http import HttpConnections
+from tailguard.http import Credential, HttpConnections, LoginError, fill
+from tailguard.http.template import with_environment
 from tailguard.suite.data import to_data
 from tailguard.suite.invariants import SkippedError
 from tailguard.suite.resolver import Resolver
@@ -149,7 +149,7 @@ def test_templates_keep_the_type_of_a_value_that_stands_alone():
         "text": "Zoë-k",
         "list": [7],
     }
-    with pytest.raises(UsageError, match="its pool has id, name"):
+    with pytest.raises(UsageError, match="user has id, name"):
         fill("{user.nick}", values)
     assert with_environment({"a": ["${X}!"]}, "here", {"X": "1"}) == {"a": ["1!"]}
 
@@ -260,7 +260,7 @@ def test_other_processes_get_tokens_for_a_day_and_not_what_signs_them(tmp_path, 
         ("{tournament.slug}", "{match.id}", "{match.id} stands for nothing here"),
         ("expect = [202]", "expect = [20]", "a list of statuses"),
         ('feed = "this', 'submit = "this', "denies submit"),
-        ("[target.pools.wallets]", "[target.pools.purses]", "no pool of ours"),
+        ("[target.pools.wallets]", "[target.pools.purses]", "is not a pool"),
         ('id = "1..6"', 'id = "6..1"', "a range of ids"),
         ('id = "1..6"', 'id = "1..3"', "[target.pools.wallets] has 3 rows: give 4 or more"),
         ('file = "games.csv"', 'file = "no.csv"', "Cannot read"),

@@ -11,7 +11,7 @@ from tailguard.http.connections import Exchange, HttpConnections
 from tailguard.http.declared.broadcasts import Broadcasts, feed_of
 from tailguard.http.declared.client import Client
 from tailguard.http.declared.format import Audience, TargetTable
-from tailguard.http.declared.login import Credential, Door, renewed
+from tailguard.http.declared.login import Credential, Door, renewed, with_secrets
 from tailguard.http.tls import tls_in
 from tailguard.record.part import Json
 from tailguard.suite.fixture import Fixture, fixture
@@ -42,7 +42,8 @@ class Users:
         if self.target.login is None:
             return {}
         users = self.rows() or [_SOMEBODY]
-        door = Door(self.target, self.target.login, url, self.file.parent, self.where)
+        login = with_secrets(self.target.login, self.where)
+        door = Door(self.target, login, url, self.file.parent, self.where)
         tls = {"verify_tls": self.target.verify_tls} | (
             {"ca_file": self.target.ca_file} if self.target.ca_file else {}
         )

@@ -14,7 +14,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 Path = Annotated[str, Meta(pattern="^/")]
 Status = Annotated[int, Meta(ge=100, le=599)]
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
-Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Seconds = Annotated[float, Meta(gt=0)]
 
 
 class Table(
@@ -44,11 +44,11 @@ class TokensLogin(Table, frozen=True, tag_field="kind", tag="tokens"):
 
 
 class JwtLogin(Table, frozen=True, tag_field="kind", tag="jwt"):
-    """Signs JSON web tokens with the secret of a test system (HS256)."""
+    """Signs JSON web tokens with the secret of a test system (HS256); they last an hour if nothing else is stated."""
 
     secret: str
     claims: dict[str, Scalar]
-    lifetime_s: Seconds = 3600.0
+    lifetime_s: Seconds | None = None
     header: str = "Authorization: Bearer {token}"
     rows: Name | None = None
     renew_after_s: Seconds = 3000.0

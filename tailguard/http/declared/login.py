@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tailguard.base.answered import Answered
-from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.errors import TailguardError
 from tailguard.base.reading.regular_file import read_text
 from tailguard.base.secrets import keep_secret
 from tailguard.http.connections import Exchange
@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 
 # At once: password checks are CPU of the target, and more would only queue there.
 CLIENTS = 4
+LIFETIME_S = 60 * 60
+# A hundred thousand tokens of 2 kB each.
+_MOST_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class LoginError(TailguardError):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where to log in, and how; `where` names the table for messages."""
+    """Where to log in, and how, secrets filled in; `where` names the table for messages."""
 
     target: TargetTable
     login: Login
@@ -70,12 +73,7 @@ class Door:
 
         Raises LoginError with the user, the status and what to do, UsageError for a file that cannot be read.
         """
-        login = msgspec.convert(
-            with_environment(msgspec.to_builtins(self.login), self.where), type(self.login)
-        )
-        if isinstance(login, JwtLogin):
-            keep_secret(login.secret)
-        one = self._way(login, connections)
+        one = self._way(self.login, connections)
         with ThreadPoolExecutor(CLIENTS) as clients:
             found = list(clients.map(one, users))
         keep_secret(*(each.token for each in found[:_KEPT]))
@@ -150,6 +148,14 @@ class Door:
 _KEPT = 100
 
 
+def with_secrets(login: Login, where: str) -> Login:
+    """Return a log-in with the variables of the environment filled in. Raises UsageError for one that is not set."""
+    filled = msgspec.convert(with_environment(msgspec.to_builtins(login), where), type(login))
+    if isinstance(filled, JwtLogin):
+        keep_secret(filled.secret)
+    return filled
+
+
 @contextmanager
 def renewed(renew: Callable[[], None], every_s: float) -> Iterator[None]:
     """Call `renew` every so many seconds while the `with` lasts. A log-in that fails is tried again the next time."""
@@ -176,7 +182,7 @@ def sign(login: JwtLogin, user: Mapping[str, Json]) -> str:
     now = int(time.time())
     values: dict[str, Json] = {"user": dict(user), "uuid": uuid.uuid4().hex}
     claims = {name: fill(claim, values) for name, claim in login.claims.items()}
-    claims |= {"iat": now, "exp": now + int(login.lifetime_s)}
+    claims |= {"iat": now, "exp": now + int(login.lifetime_s or LIFETIME_S)}
     head = {"alg": "HS256", "typ": "JWT"}
     signed = b".".join(map(_base64url, (msgspec.json.encode(head), msgspec.json.encode(claims))))
     signature = hmac.new(login.secret.encode(), signed, hashlib.sha256).digest()
@@ -217,9 +223,5 @@ def _cookie(cookies: "SimpleCookie") -> dict[str, str]:
 
 def _read_tokens(path: Path) -> dict[str, str]:
     """Return user id -> token of a file with one `id,token` per line."""
-    try:
-        lines = read_text(path).splitlines()
-    except UsageError as error:
-        raise UsageError(f"the tokens of the log-in: {error}") from error
-    pairs = [line.partition(",") for line in lines if line.strip()]
+    pairs = [line.partition(",") for line in read_text(path, _MOST_BYTES).splitlines() if line.strip()]
     return {user.strip(): token.strip() for user, _, token in pairs}

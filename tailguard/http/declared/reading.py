@@ -96,11 +96,17 @@ def read_target(tables: Tables, source: Source) -> TargetTable:
     if login is None:
         return target
     where = f"{source.at('target.login')}: [target.login]"
-    kinds = {kind.__struct_config__.tag: kind for kind in get_args(Login)}
-    if not isinstance(login, dict) or login.get("kind") not in kinds:
-        given = login.get("kind") if isinstance(login, dict) else login
-        raise UsageError(f"{where}: kind is {given!r}; write one of {', '.join(map(str, kinds))}")
-    return msgspec.structs.replace(target, login=convert(login, kinds[login["kind"]], where, filled=False))
+    return msgspec.structs.replace(target, login=login_in(login, where))
+
+
+def login_in(table: object, where: str) -> Login:
+    """Return the log-in of a table, its variables not filled in yet. Raises UsageError for what it cannot be."""
+    kinds = {str(kind.__struct_config__.tag): kind for kind in get_args(Login)}
+    kind = table.get("kind") if isinstance(table, dict) else table
+    if not isinstance(kind, str) or kind not in kinds:
+        raise UsageError(f"{where}: kind is {kind!r}; write one of {', '.join(kinds)}")
+    found: Login = convert(table, kinds[kind], where, filled=False)
+    return found
 
 
 def _scenario(name: str, table: Tables, source: Source) -> ScenarioTable:
@@ -137,7 +143,7 @@ def _table(table: Toml, kind: type[T], name: str, source: Source) -> T:
     return convert(table, kind, f"{source.at(name)}: [{name}]")
 
 
-def convert(table: Toml, kind: type[T], where: str, *, filled: bool = True) -> T:
+def convert(table: object, kind: type[T], where: str, *, filled: bool = True) -> T:
     """Return a table as its type, with the variables of the environment `filled` in.
 
     Raises UsageError that names the key.
@@ -160,7 +166,7 @@ def convert(table: Toml, kind: type[T], where: str, *, filled: bool = True) -> T
         raise UsageError(f"{where}{f': {key}' if key else ''}: {_AT.sub('', told)}") from None
 
 
-def _is_json(value: Toml) -> TypeGuard[Json]:
+def _is_json(value: object) -> TypeGuard[Json]:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return isinstance(value, bool | int | float | str | list | dict) and all(map(_is_json, inner))
 

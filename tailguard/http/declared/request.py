@@ -11,7 +11,7 @@ import msgspec
 from tailguard.base.reading.regular_file import read_bounded
 from tailguard.http.declared.answer import expected_of
 from tailguard.http.declared.format import Expect, Step
-from tailguard.http.template import Values, as_text, fill, fill_text, fill_texts
+from tailguard.http.template import Value, Values, as_text, fill, fill_text, fill_texts
 from tailguard.record.part import Json
 
 MOST_BODY_BYTES = 64 << 20
@@ -99,7 +99,7 @@ def bodies_of(step: Step) -> list[str]:
     return [name for name, is_given in given.items() if is_given]
 
 
-def quoted(value: Json) -> Json:
+def quoted(value: Value) -> Json:
     """Return a value as one part of a path may hold it."""
     if isinstance(value, Mapping):
         return {name: quoted(item) for name, item in value.items()}

@@ -12,10 +12,10 @@ from tailguard.http.template import fill_text
 from tailguard.record.part import Json
 from tailguard.suite.rows import Row, Rows
 
-_RANGE = re.compile(r"(\d+)\.\.(\d+)")
-_WHOLE = re.compile(r"-?(0|[1-9]\d*)")
-# More would be a range that was mistyped.
-_MOST_GENERATED = 10_000_000
+_RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})")
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")  # 64 bits hold it
+# A row takes some hundred bytes in each process that makes load.
+_MOST_GENERATED = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,10 @@ def rows_of(name: str, table: RowsTable, folder: Path, module: str, where: str) 
         return Rows(folder / table.file, table.use, module, where)
     fields = dict(table.generate)
     span = _RANGE.fullmatch(fields.pop("id", ""))
-    if span is None or not int(span[1]) <= int(span[2]) <= int(span[1]) + _MOST_GENERATED:
-        raise UsageError(f'{where}: generate needs a range of ids, such as id = "1..500"')
+    if span is None or not int(span[1]) <= int(span[2]) < int(span[1]) + _MOST_GENERATED:
+        raise UsageError(
+            f'{where}: generate needs a range of at most {_MOST_GENERATED:,} ids, such as id = "1..500"'
+        )
     return GeneratedRows(
         folder / f"the generated rows of {name}", table.use, module, where,
         int(span[1]), int(span[2]), tuple(fields.items()),

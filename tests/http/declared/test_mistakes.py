@@ -73,7 +73,7 @@ def test_a_file_gives_its_scenarios_with_their_load_steps_limits_and_lines(decla
         ("body = { name", "bdy = { name", "line 3: [target.login]: unknown key 'bdy'. Did you mean 'body'?"),
         ('rows = "user"', 'rows = "usr"', "there is no [rows.usr]. Did you mean 'user'?"),
         ('"cycle"', '"cicle"', "[rows.user]: use: Invalid enum value 'cicle'"),
-        ('"1..5"', '"5..1"', 'line 8: generate needs a range of ids, such as id = "1..500"'),
+        ('"1..5"', '"5..1"', 'line 8: generate needs a range of at most 1,000,000 ids, such as id = "1..500"'),
         ('file = "items.csv"', "", "line 11: give item a file, or generate = "),
         ("[rows.item]", "[rows.target]", "line 11: rows cannot be called 'target'"),
         ("{item.sku}", "{item.sko}", "{item.sko} stands for nothing: item has no such field. Did you mean 'sku'?"),
