@@ -22,7 +22,7 @@ def secret_of_target() -> str:
         raise tg.UsageError(
             f"There is no way to log in at this target. For a server of `tailguard serve`, set {VARIABLE} to "
             "the one it was started with; for a platform of yours, describe its routes and its log-in in a file "
-            "(docs/examples/deltacrown.toml), under locust with --tailguard-target FILE."
+            "(docs/examples/deltacrown-mapping.toml), under locust with --tailguard-target FILE."
         )
     return secret
 

@@ -38,7 +38,7 @@ def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int
     described = load_mapping(path) if target or path.is_file() else None
     if described is None:
         raise tg.UsageError(
-            f"{path} describes no [target]: name a file with --target (docs/examples/deltacrown.toml)"
+            f"{path} describes no [target]: name a file with --target (docs/examples/deltacrown-mapping.toml)"
         )
     if all(described.why_unasked(step) for step in (*STEPS, "feed")):
         raise tg.UsageError(

@@ -1,6 +1,6 @@
 """A mapping: how a platform of yours is asked for each step, who asks, and with which data. Read from TOML [target].
 
-docs/examples/deltacrown.toml has every part of it, explained.
+docs/examples/deltacrown-mapping.toml has every part of it, explained.
 """
 
 from collections.abc import Collection, Mapping

@@ -127,7 +127,7 @@ def test_a_scenario_whose_pool_is_not_there_is_skipped(tmp_path):
 
 
 def test_the_shipped_example_speaks_the_real_platforms_contract(pytestconfig):
-    mapping = load_mapping(pytestconfig.rootpath / "docs" / "examples" / "deltacrown.toml")
+    mapping = load_mapping(pytestconfig.rootpath / "docs" / "examples" / "deltacrown-mapping.toml")
     register, submit = mapping.steps["register"], mapping.steps["submit"]
     assert (register.method, register.path, register.expect) == (
         "POST",
