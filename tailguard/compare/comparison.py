@@ -120,7 +120,7 @@ def _of_few(found: ChangeVerdict, pairs: int, metrics: int) -> ChangeVerdict:
     fewest = fewest_pairs(metrics, ALPHA)
     if found.state is not State.INCONCLUSIVE or pairs >= fewest:
         return found
-    few = f"{pairs} pairs among {metrics} metrics can never be a FAIL, which takes {fewest}: give it more --minutes"
+    few = f"{pairs} pairs among {metrics} metrics can never be a FAIL, which takes {fewest}: give it more minutes"
     return replace(found, why=f"{found.why}; {few}")
 
 

@@ -6,33 +6,34 @@ the suffix .samples (`tailguard.record.samples.pack`).
 """
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tailguard.base.errors import InvalidRunError, TailguardError, UsageError
+import psycopg
+
+from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.output.streams import say
+from tailguard.base.secrets import mask
 from tailguard.config.merge import Config, load_config
 from tailguard.config.suite_table import SuiteTable, suite_in
+from tailguard.duet.measuring import Phases, check_origin, measure_in_turns, measured_scenario
 from tailguard.duet.order import MeasuredScenario, Order, PhaseTimes, SideOrder, SideRecord
-from tailguard.duet.plans import explain_queries
-from tailguard.duet.turns import TurnClient
-from tailguard.engine.measure import Pace, measure
 from tailguard.engine.placement import pinned
 from tailguard.engine.workload import Measurement
 from tailguard.http.started_server import started
+from tailguard.migrations.migration import load_migrations
 from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.preparation import ALONE, Place, Prepared, prepared
 from tailguard.pipeline.settling import doubts_of_shared
 from tailguard.pipeline.target import platform_of, served_target
 from tailguard.postgres.database import Database
+from tailguard.postgres.explain import explain
 from tailguard.record.doubt import SKIPPED_SCENARIO, Doubt
 from tailguard.record.duet import ExplainedQuery
 from tailguard.record.run_json import decode, encode
 from tailguard.record.samples.pack import pack_samples
-from tailguard.record.scenario import ScenarioEnded
 from tailguard.suite.discovery import Suite
 from tailguard.suite.invariants import SkippedError
 from tailguard.suite.resolver import BoundScenario
@@ -74,7 +75,7 @@ def perform(order: Order, samples_path: Path) -> SideRecord:
         if not target.url:  # else the server is the side's
             check_origin(side)
         phases.end("prepare")
-        measured = _measure(ready, config, order, phases)
+        measured = measure_in_turns(ready.workloads, config, order, phases)
         held.close()  # nothing is timed any more: the checks may use every core
         _refuse_spoilt(ready.run)
         pack_samples(samples_path, {name: each.samples for name, each in measured.items()})
@@ -92,20 +93,6 @@ def perform(order: Order, samples_path: Path) -> SideRecord:
         plans=plans,
         phases=PhaseTimes(**phases.seconds),
     )
-
-
-class Phases:
-    """Splits the time of a block: what is not measuring is the price of a fresh process."""
-
-    def __init__(self, began_ns: int) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last_ns = began_ns
-
-    def end(self, name: str) -> None:
-        """Say that a phase ends here and the next one begins; a phase may come again."""
-        now_ns = time.monotonic_ns()
-        self.seconds[name] = self.seconds.get(name, 0.0) + (now_ns - self._last_ns) / 1e9
-        self._last_ns = now_ns
 
 
 def _suite_of(config: Config, side: SideOrder) -> tuple[Config, Suite]:
@@ -145,52 +132,12 @@ def _refuse_skipped(ready: Prepared) -> None:
         raise UsageError(f"{'; '.join(skipped)}. Choose others with --scenario.")
 
 
-def _measure(ready: Prepared, config: Config, order: Order, phases: Phases) -> dict[str, Measurement]:
-    """Measure all scenarios, slice by slice, each slice in a turn of its own."""
-    client = TurnClient(order.turns) if order.turns else None
-    watch = _Turns(client, phases)
-    watch.take("wait")
-    measured = measure(
-        ready.workloads,
-        on_progress=watch.next,
-        pace=Pace(slice_s=config.load.slice_s),
-        run_id=order.run_id,
-        seed=config.seed,
-    )
-    watch.phases.end("measure")
-    if any(each.ended_because is ScenarioEnded.INTERRUPTED for each in measured.values()):
-        raise KeyboardInterrupt
-    if client is not None:
-        client.end()
-        client.close()
-    phases.end("wait")
-    return measured
-
-
 def place_of(order: Order) -> Place:
     """Return the block's place: at a server, which keeps what was done, after the iterations of all others."""
     server = order.side.server
     if server is None:
         return ALONE
     return Place(first=server.first_iteration, before=order.number - 1, blocks=server.blocks)
-
-
-class _Turns:
-    """Hands the turn over after each slice. Without another side it is always ours."""
-
-    def __init__(self, client: TurnClient | None, phases: Phases) -> None:
-        self._client, self.phases = client, phases
-
-    def next(self, _: object) -> None:
-        """A slice is over."""
-        self.take("measure")
-
-    def take(self, before: str) -> None:
-        """Wait for our turn; what was before counts as `before`."""
-        self.phases.end(before)
-        if self._client is not None:
-            self._client.take()
-            self.phases.end("wait")
 
 
 def _refuse_spoilt(run: Run) -> None:
@@ -213,15 +160,7 @@ def _entry(
     doubts += doubts_of_shared(scenario)
     if why:
         doubts.append(unchecked(scenario.name, why))
-    return MeasuredScenario(
-        title=scenario.title,
-        schedule=measurement.schedule,
-        warmup=measurement.warmup,
-        offered_rate_per_s=measurement.offered_rate_per_s,
-        measured_s=measurement.measured_s,
-        own_s=measurement.own_s,
-        invariants=tuple(invariants),
-    )
+    return measured_scenario(scenario.title, measurement, invariants)
 
 
 def _plans(order: Order, config: Config, database: Database | None) -> dict[str, ExplainedQuery]:
@@ -232,24 +171,30 @@ def _plans(order: Order, config: Config, database: Database | None) -> dict[str,
     return explain_queries(database, Path(order.side.folder) / folder)
 
 
-def check_origin(side: SideOrder) -> None:
-    """Raise InvalidRunError if it is not the side's code that is called.
+def explain_queries(database: Database, folder: Path) -> dict[str, ExplainedQuery]:
+    """Return EXPLAIN's JSON of each query below `folder`, by the migration's slug, or the error of what fails.
 
-    That is so if a module comes from the project's own folder, or none comes from the side's.
+    The rows are seeded alike on both sides, so that blocks and shape differ only if the code does.
     """
-    files = {name: Path(getattr(module, "__file__", None) or "/") for name, module in sys.modules.items()}
-    for name, file in files.items():
-        if side.project and file.is_relative_to(side.project) and "site-packages" not in file.parts:
-            raise InvalidRunError(
-                f"the module {name} was loaded from {file}, not from the side's folder: it would be the same on both"
-                " sides. Uninstall it, or keep its folder off PYTHONPATH."
-            )
-    if side.folder and not any(file.is_relative_to(side.folder) for file in files.values()):
-        raise InvalidRunError(
-            "no module was loaded from the side's folder: both sides would be the same. Code that a duet compares lies"
-            " in the folder itself or in src/, and outside the suite's packages; a service of yours is compared with"
-            " --baseline-command and --candidate-command."
-        )
+    if not folder.is_dir():
+        return {}
+    try:
+        migrations = load_migrations(folder)
+    except UsageError as error:
+        return {"migrations": ExplainedQuery(document=None, error=str(error))}
+    found: dict[str, ExplainedQuery] = {}
+    with database.connect() as connection:
+        for migration in migrations:
+            try:
+                connection.execute(migration.up.encode())
+                connection.execute("ANALYZE")
+                query = migration.query
+                explain(connection, query.sql, query.parameters)  # the first fills caches and sets hint bits
+                document = explain(connection, query.sql, query.parameters)
+                found[migration.slug] = ExplainedQuery(document=document)
+            except (psycopg.Error, UsageError) as error:
+                found[migration.slug] = ExplainedQuery(document=None, error=mask(str(error).strip()))
+    return found
 
 
 if __name__ == "__main__":

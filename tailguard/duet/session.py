@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,16 +48,19 @@ log = logging.getLogger(__name__)
 # A block that fails may be chance; three in a row are a broken side.
 MOST_FAILURES_IN_A_ROW = 3
 
+# Makes the sides of the run of that identity, which may be started as long as the stack is open.
+Opening = Callable[[ExitStack, Placement, str], tuple[Sequence[Side], SharedServers]]
+
 
 @dataclass(slots=True)
 class DuetExecution:
-    """A duet on its way; everything measured so far is in `results` and on disk. `target` is that of servers."""
+    """A duet on its way; everything measured so far is in `results` and on disk."""
 
     config: Config
     specs: Mapping[SideName, SideSpec]
     margins: Margins
     budget: Budget
-    target: TargetTable | None = None
+    opening: Opening
     run: Run = field(init=False)
     results: list[BlockResult] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -86,24 +89,14 @@ class DuetExecution:
         placement = placement_of(self.config, *(spec.platform for spec in self.specs.values()))
         identity = self.run.record.id
         with ExitStack() as stack:
-            sides, shared = self._open(stack, placement, identity)
+            sides, shared = self.opening(stack, placement, identity)
             self.run.put_environment(
                 describe_environment(placement=placement, postgres=shared.postgres, s3=shared.s3)
             )
-            ready = [side.ready(self.config, shared, placement, identity) for side in sides]
-            self._labels = {side.name: side.label for side in ready}
+            self._labels = {side.name: side.label for side in sides}
             self._put()
             self.run.save()
-            return self._measure_blocks(ready, identity)
-
-    def _open(
-        self, stack: ExitStack, placement: Placement, identity: str
-    ) -> tuple[Sequence[CodeSide | ServerSide], SharedServers]:
-        suite = require_suite(self.config.suite)
-        if self.target:
-            return server_sides(suite, self.specs, self.target, self.budget.pairs), NO_SERVERS
-        sides = stack.enter_context(open_sides(suite, self.specs))
-        return sides, stack.enter_context(open_shared_servers(self.config, placement, identity))
+            return self._measure_blocks(sides, identity)
 
     def _measure_blocks(self, sides: Sequence[Side], identity: str) -> str | None:
         ends_s = time.monotonic() + self.budget.minutes * 60
@@ -175,7 +168,7 @@ class DuetExecution:
         self._put(self._quality() if self.results else None)
         self.run.put_doubts(
             [
-                *doubts_of(self.results, between_servers=self.target is not None),
+                *doubts_of(self.results, between_servers=any(spec.server for spec in self.specs.values())),
                 *doubts_of_shared_parts(self.specs),
             ]
         )
@@ -221,7 +214,26 @@ def perform_duet(
     margins = configured_margins(config, suite.steps)
     loads_of(config, suite)  # a block that finds an impossible one is only a block that failed
     check_pairs(budget.pairs, [suite.steps[name] for name in config.scenarios or suite.scenarios], margins)
-    return DuetExecution(config, specs, margins, budget, target).perform(command)
+    return DuetExecution(config, specs, margins, budget, _opening(config, specs, budget, target)).perform(
+        command
+    )
+
+
+def _opening(
+    config: Config, specs: Mapping[SideName, SideSpec], budget: Budget, target: TargetTable | None
+) -> Opening:
+    suite = require_suite(config.suite)
+
+    def opened(stack: ExitStack, placement: Placement, identity: str) -> tuple[Sequence[Side], SharedServers]:
+        sides: Sequence[CodeSide | ServerSide]
+        if target:
+            sides, shared = server_sides(suite, specs, target, budget.pairs), NO_SERVERS
+        else:
+            sides = stack.enter_context(open_sides(suite, specs))
+            shared = stack.enter_context(open_shared_servers(config, placement, identity))
+        return [side.ready(config, shared, placement, identity) for side in sides], shared
+
+    return opened
 
 
 def check_pairs(pairs: int, steps: Sequence[Sequence[str]], margins: Margins) -> None:

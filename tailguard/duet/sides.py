@@ -41,13 +41,14 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class CodeSide:
-    """A side whose code is in a temporary folder, as `spec` asks for it."""
+    """A side whose code is in a temporary folder, as `spec` asks for it; `words` are what its Python runs."""
 
     name: SideName
     spec: SideSpec
     source: Source
     python: Path
     instrument: Instrument
+    words: tuple[str, ...] = ("-m", "tailguard.duet.block")
 
     @property
     def label(self) -> str:
@@ -71,7 +72,7 @@ class CodeSide:
         return Side(
             name=self.name,
             label=self.label,
-            command=(str(self.python), "-m", "tailguard.duet.block"),
+            command=(str(self.python), *self.words),
             environ={**servers.environ, **self.spec.environ, **self._imports()},
             cwd=self.source.folder,
             order=SideOrder(
@@ -132,7 +133,7 @@ def sides_from(
 
 
 def _build(name: SideName, spec: SideSpec, instrument: Instrument, stack: ExitStack) -> CodeSide:
-    into = _folder(name, stack)
+    into = new_folder(name, stack)
     if spec.ref:
         source = unpack_ref(spec.ref, Path.cwd(), into)
     else:
@@ -143,9 +144,7 @@ def _build(name: SideName, spec: SideSpec, instrument: Instrument, stack: ExitSt
 
 def _instrument(suite: SuiteTable, stack: ExitStack) -> Instrument:
     """Copy Tailguard and the suite: its own code, its files of objectives and profiles, its table."""
-    product, copied = _folder("product", stack), _folder("suite", stack)
-    code = [path for path in PRODUCT.rglob("*") if "__pycache__" not in path.parts]
-    copy_files(PRODUCT.parent, [path.relative_to(PRODUCT.parent) for path in code], product)
+    product, copied = copied_product(stack), new_folder("suite", stack)
     named = [Path(name) for name in (suite.objectives, suite.profiles) if name]
     named += [Path(suite.file.name)] if suite.existing_file else []
     copy_files(suite.root, [*(path.relative_to(suite.root) for path in suite.files), *named], copied)
@@ -154,6 +153,14 @@ def _instrument(suite: SuiteTable, stack: ExitStack) -> Instrument:
     return Instrument(product, copied / suite.file.name, suite.scenarios, suite.root, below)
 
 
-def _folder(name: str, stack: ExitStack) -> Path:
+def copied_product(stack: ExitStack) -> Path:
+    """Copy Tailguard; returns the folder that it is imported from."""
+    product = new_folder("product", stack)
+    code = [path for path in PRODUCT.rglob("*") if "__pycache__" not in path.parts]
+    copy_files(PRODUCT.parent, [path.relative_to(PRODUCT.parent) for path in code], product)
+    return product
+
+
+def new_folder(name: str, stack: ExitStack) -> Path:
     """Return a new folder that is gone at the end, however we end."""
     return stack.enter_context(Watchdog()).folder(f"{name}-")

@@ -39,7 +39,7 @@ def working_tree(folder: Path | None = None) -> Source:
     Without `folder` it is the repository around the present folder, or that folder if there is none. Raises
     UsageError if it is not a folder.
     """
-    place = folder or _top_level(Path.cwd()) or Path.cwd()
+    place = folder or top_level(Path.cwd()) or Path.cwd()
     if not place.is_dir():
         raise UsageError(
             f"{place} is not a folder: give one that holds a side's code, or a commit with --…-ref"
@@ -95,12 +95,21 @@ def copy_files(folder: Path, paths: Iterable[Path], into: Path) -> None:
         ) from error
 
 
+def lay_over(folder: Path, source: Path, paths: Iterable[Path]) -> None:
+    """Put files and folders of `source` in place of those of `folder`; what `source` lacks goes."""
+    for path in paths:
+        there, here = source / path, folder / path
+        shutil.rmtree(here) if here.is_dir() else here.unlink(missing_ok=True)
+        files = [each for each in there.rglob("*") if each.is_file()] if there.is_dir() else [there]
+        copy_files(source, [each.relative_to(source) for each in files], folder)
+
+
 def unpack_ref(ref: str, repository: Path, into: Path) -> Source:
     """Unpack a commit into `into`; the repository and its work tree stay untouched.
 
     Raises UsageError if it is not a commit, there is no repository, or it does not fit on the disk.
     """
-    top = _top_level(repository)
+    top = top_level(repository)
     if top is None:
         raise UsageError(
             f"{repository} is not in a git repository, so there is no {ref!r}: use a folder instead"
@@ -146,7 +155,14 @@ def lock_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _top_level(folder: Path) -> Path | None:
+def changed_files(folder: Path) -> list[Path]:
+    """Return the files below `folder`, a repository's top, that git follows and that differ from its commit."""
+    names = _git(folder, "diff", "--name-only", "-z", "HEAD").decode()
+    return [Path(name) for name in names.split("\0") if name]
+
+
+def top_level(folder: Path) -> Path | None:
+    """Return the top of the work tree around a folder, None if there is none."""
     try:
         return Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
     except UsageError:

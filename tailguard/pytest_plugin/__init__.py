@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tailguard.pytest_plugin.asked import Slo
 
 CHOICES = ("fail", "warn")
+MINUTES = 5.0  # of a comparison at most: more than twenty pairs whose sides measure for 5 s each take
 GUARDS = b"tailguard.guards"  # what a file that has the guards of a suite imports
 
 
@@ -42,8 +43,9 @@ _OPTIONS = {
     "run": _Option("judge this finished run instead of measuring: a folder or latest"),
 }
 _MARKER = (
-    "slo(*limits, rate='', users=0): limits such as 'p95 <= 50ms' that the call of the fixture slo is judged by; "
-    "rate='100/s' and users=8 state its load"
+    "slo(*limits, rate='', users=0, compare='', minutes=5.0): limits such as 'p95 <= 50ms' that the call of the fixture"
+    " slo is judged by, or compare='origin/main', the commit that it must not be slower than; rate='100/s' and users=8 "
+    "state its load"
 )
 # What pytest keeps for us: the question of a test, and the folders that this pytest run measured into.
 SLO = pytest.StashKey["Slo"]()
@@ -80,6 +82,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"tailguard_{_MARKER}")
     config.addinivalue_line("markers", "performance: measures, such as the guards of a whole suite")
     config.stash[FOLDERS] = []
+
+
+def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> str | None:
+    """Say how long the comparisons take, before the first test."""
+    own = {"slo", "tailguard_slo"}
+    budgets = [
+        marker.kwargs.get("minutes", MINUTES)
+        for item in items
+        for marker in item.iter_markers()
+        if marker.name in own and "compare" in marker.kwargs and own & {*getattr(item, "fixturenames", ())}
+    ]
+    if not budgets:
+        return None
+    each = "1 test compares" if len(budgets) == 1 else f"{len(budgets)} tests compare"
+    return f"slo: {each} with a commit in pairs of processes, for at most {sum(budgets):g} min"
 
 
 @pytest.fixture(name="slo")

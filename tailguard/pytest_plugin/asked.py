@@ -1,22 +1,26 @@
-"""The fixture `slo`: a test gives it a call, which is measured by the one engine and judged by the test's limits."""
+"""The fixture `slo`: a test gives it a call, which the one engine measures; it is judged as the marker says."""
 
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.errors import InvalidRunError, TailguardError, UsageError
 from tailguard.base.output.escaping import for_terminal
 from tailguard.base.state import State, worst
 from tailguard.engine.event_loop import RunningLoop
 from tailguard.pytest_plugin import InconclusiveError, InvalidError
-from tailguard.pytest_plugin.growing_run import Answer
 from tailguard.pytest_plugin.marker import stated_by
-from tailguard.pytest_plugin.measuring import PytestRun, Question, run_of
 from tailguard.pytest_plugin.messages import failure_message, properties
+from tailguard.pytest_plugin.question import SIDE, Answer, Comparing, Question
+from tailguard.suite.scenario import Scenario
+
+if TYPE_CHECKING:
+    from tailguard.pytest_plugin.measuring import PytestRun
 
 
 class Slo:
@@ -44,14 +48,13 @@ class Slo:
                 self._item.nodeid, self._item.name, stated_by(self._item), call, args, kwargs, running
             )
             self._check_sync(question)
-            run = run_of(self._request)
+            if running is None:
+                self._measure(question.repeated() if self._tries(question) else question)
+                return None
         except UsageError as error:
             raise _failed(str(error)) from None
-        if running is None:
-            self._conclude(partial(run.ask, question))
-            return None
         self._state = "never awaited"
-        return _Asked(self, run, question)
+        return _Asked(self, question)
 
     def check_asked(self) -> None:
         """Fail the test if it has ended without an answer."""
@@ -63,14 +66,20 @@ class Slo:
         if self._state == "never awaited":
             raise _failed(f"{self._item.name} calls slo and does not await it: write `await slo(...)`")
 
-    async def answer(self, run: PytestRun, question: Question) -> None:
-        """Measure from a thread, so that the calls have this loop."""
+    async def answer(self, question: Question) -> None:
+        """Measure from a thread, so that the calls have this loop; a comparison makes none in this process."""
         self._state = "asked"
-        asked = asyncio.ensure_future(asyncio.to_thread(run.ask, question))
+        if self._tries(question):
+            question = await question.repeated_on_loop()
+        if question.stated.compare and self._side is None:
+            self._measure(question)
+            return
+        run = self._side or self._run()
+        asked = asyncio.ensure_future(asyncio.to_thread(self._asking(question)))
         try:
             await asyncio.wait([asked])
         except asyncio.CancelledError:
-            run.growing.stop.set()
+            run.stop.set()
             while not asked.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait([asked])
@@ -78,9 +87,35 @@ class Slo:
             raise
         self._conclude(asked.result)
 
+    def _run(self) -> "PytestRun":
+        # A process that plays one side of a comparison needs neither files of runs nor verdicts.
+        from tailguard.pytest_plugin.measuring import run_of  # noqa: PLC0415
+
+        return run_of(self._request)
+
+    @property
+    def _side(self) -> Comparing | None:
+        return self._request.config.stash.get(SIDE, None)
+
+    def _tries(self, question: Question) -> bool:
+        """Whether the call is to be tried first: a comparison does so once, before its pairs."""
+        return (
+            bool(question.stated.compare) and self._side is None and not isinstance(question.call, Scenario)
+        )
+
+    def _measure(self, question: Question) -> None:
+        self._conclude(self._asking(question))
+
+    def _asking(self, question: Question) -> Callable[[], Answer]:
+        if question.stated.compare:
+            return partial((self._side or self._run()).compare, question, self._item)
+        return partial(self._run().ask, question)
+
     def _conclude(self, answered: Callable[[], Answer]) -> None:
         try:
             answer = answered()
+        except InvalidRunError as error:
+            raise InvalidError(str(error)) from None
         except TailguardError as error:
             raise _failed(str(error)) from None
         for verdict in answer.verdicts:
@@ -104,11 +139,11 @@ class Slo:
 class _Asked:
     """What an async test awaits; nothing is begun before."""
 
-    def __init__(self, slo: Slo, run: PytestRun, question: Question) -> None:
-        self._slo, self._run, self._question = slo, run, question
+    def __init__(self, slo: Slo, question: Question) -> None:
+        self._slo, self._question = slo, question
 
     def __await__(self) -> Generator[object, None, None]:
-        return self._slo.answer(self._run, self._question).__await__()
+        return self._slo.answer(self._question).__await__()
 
 
 def _running_loop() -> RunningLoop | None:

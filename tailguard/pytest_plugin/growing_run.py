@@ -1,6 +1,6 @@
 """A run that grows by one scenario after another, each judged as soon as it was measured: a run of pytest."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from tailguard.engine.workload import Measurement, Workload
 from tailguard.judge.stopping_rule import StoppingRule
 from tailguard.judge.verdicts import judge_run
 from tailguard.pipeline.environment import describe_environment
+from tailguard.pytest_plugin.question import Answer
 from tailguard.record.doubt import Doubt
 from tailguard.record.environment import Placement
 from tailguard.record.files import check_writable
@@ -34,20 +35,6 @@ from tailguard.trust.suite_doubts import HELD_LOOP, doubts_of_notes
 
 # What calls a run of pytest makes is the test's own process: nothing is moved to cores of its own.
 _UNPINNED = Placement(generator=None, server=None, pinned=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was found of one scenario.
-
-    Attributes:
-        said: what the first failure or refusal of each kind said.
-    """
-
-    verdicts: tuple[ObjectiveVerdict, ...]
-    doubts: tuple[Doubt, ...]
-    said: Mapping[str, str]
-    folder: Path
 
 
 @dataclass(slots=True)

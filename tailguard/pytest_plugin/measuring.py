@@ -2,81 +2,31 @@
 
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
+from typing import TextIO
 
 import pytest
 
 from tailguard.base.errors import UsageError
 from tailguard.config.merge import Config, load_config
-from tailguard.config.stated_load import stated_load
 from tailguard.config.suite_table import FILE_VARIABLE, nearest_file
-from tailguard.engine.event_loop import RunningLoop
-from tailguard.engine.iteration.call import Call
-from tailguard.engine.players import Making, in_this_thread, in_threads, on_loop
-from tailguard.engine.workload import AsyncJourney, Load, PlainScenario, Workload
+from tailguard.engine.workload import Workload
 from tailguard.judge.objectives.configured import stated_objectives
-from tailguard.pipeline.loads import load_of
 from tailguard.pytest_plugin import FOLDERS, option
-from tailguard.pytest_plugin.growing_run import Answer, GrowingRun
-from tailguard.pytest_plugin.marker import Stated, without_limits
+from tailguard.pytest_plugin.growing_run import GrowingRun
+from tailguard.pytest_plugin.marker import without_limits
+from tailguard.pytest_plugin.question import STEP, Answer, Question
 from tailguard.record.doubt import Doubt
 from tailguard.suite.discovery import suite_of
-from tailguard.suite.scenario import ASYNC_USERS, Limits, Scenario
+from tailguard.suite.scenario import Limits, Scenario
 from tailguard.trust.suite_doubts import beside_other_tests
 
 PROFILE = "pytest"
-STEP = "call"
 _RUN = pytest.StashKey["PytestRun"]()
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What one test asks: its limits and load, the call with its arguments, the loop that it is to run on, if any."""
-
-    name: str
-    title: str
-    stated: Stated
-    call: Callable[..., object] | Scenario[...]
-    args: tuple[object, ...]
-    kwargs: Mapping[str, object]
-    running: RunningLoop | None
-
-    @property
-    def called(self) -> str:
-        """The call's name, for messages."""
-        return str(getattr(self.call, "__qualname__", None) or type(self.call).__name__)
-
-    @property
-    def players(self) -> Making:
-        """The test's loop, threads if users are stated, else the test's own thread."""
-        if self.running is not None:
-            return on_loop(self.running)
-        return in_threads if self.stated.users > 1 else in_this_thread
-
-    def scenario(self) -> PlainScenario:
-        """Return the scenario whose journey is the call."""
-        journey = Call(STEP, self.call, self.args, self.kwargs)  # type: ignore[arg-type]  # not a Scenario here
-        return PlainScenario(
-            self.name, journey, (STEP,), self.title, on_loop=_OnLoop(journey) if self.running else None
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _OnLoop:
-    """The users of an async call have nothing of their own."""
-
-    journey: Call
-
-    @asynccontextmanager
-    async def shared(self) -> AsyncIterator[None]:
-        yield
-
-    @asynccontextmanager
-    async def user(self, number: int) -> AsyncIterator[AsyncJourney]:
-        yield self.journey  # type: ignore[misc]  # an async iteration's steps are awaitables
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +44,11 @@ class PytestRun:
     shared: Path | None
     asked_by: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def stop(self) -> Event:
+        """Ends the measurement at hand at once if another thread sets it."""
+        return self.growing.stop
+
     def ask(self, question: Question) -> Answer:
         """Measure and judge it. Raises UsageError for what cannot be measured."""
         with self._turn():
@@ -101,8 +56,23 @@ class PytestRun:
                 return self._ask_scenario(question, question.call)
             limits = Limits(question.stated.limits)
             objectives = stated_objectives(self.config, question.name, (STEP,), _limited(question, limits))
-            workload = Workload(question.scenario(), self._load(question))
+            workload = Workload(question.scenario(), question.load(self.config))
             return self.growing.ask(workload, objectives, question.players, _beside())
+
+    def compare(self, question: Question, item: pytest.Item) -> Answer:
+        """Compare the call with that of a commit, in a run of its own. Raises UsageError for what cannot be."""
+        # Git, servers and the statistics of pairs: a test with limits needs none of them.
+        from tailguard.pytest_plugin.comparing import Comparison  # noqa: PLC0415
+
+        if isinstance(question.call, Scenario):
+            raise UsageError(
+                f"{question.call.name} is a scenario: compare it by `tailguard duet FILE --baseline-ref "
+                f"{question.stated.compare}`"
+            )
+        with self._alone():
+            answer = Comparison.of(question, item).answer(self.config, self.growing.command, _beside())
+            self.folders.append(answer.folder)
+            return answer
 
     def _ask_scenario(self, question: Question, scenario: Scenario[...]) -> Answer:
         if question.args or question.kwargs:
@@ -131,30 +101,29 @@ class PytestRun:
         objectives = stated_objectives(config, scenario.name, scenario.steps, _limited(question, limits))
         return self.growing.ask_scenario(config, suite, objectives, _beside())
 
-    def _load(self, question: Question) -> Load:
-        stated = question.stated
-        open_users = ASYNC_USERS if question.running else 1
-        users = stated.users or (open_users if stated.rate else 1)
-        options = replace(self.config.load, **stated_load(stated.rate, users))  # type: ignore[arg-type]  # by key
-        return load_of(question.name, options, self.config.seed)
-
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Wait until no other worker measures, and go on with the run that they share."""
-        if self.shared is None:
+        with self._alone() as file:
+            folder = file.read() if file else ""
+            if folder:
+                self.growing.load(Path(folder))
             yield
+            if file and not folder and self.growing.run is not None:
+                file.write(str(self.growing.run.folder))
+                file.flush()
             self._remember()
+
+    @contextmanager
+    def _alone(self) -> Iterator[TextIO | None]:
+        """Wait until no other worker measures; yields the file that they share, None if there are none."""
+        if self.shared is None:
+            yield None
             return
         with self.shared.open("a+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
-            if folder := file.read():
-                self.growing.load(Path(folder))
-            yield
-            if not folder and self.growing.run is not None:
-                file.write(str(self.growing.run.folder))
-                file.flush()
-            self._remember()
+            yield file
 
     def _remember(self) -> None:
         if self.growing.run is not None and self.growing.run.folder not in self.folders:

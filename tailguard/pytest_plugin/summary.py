@@ -19,7 +19,8 @@ def lines_of(folder: Path) -> Iterator[str]:
         yield str(error)
         return
     states = Counter(str(each.state) for each in run.record.verdicts)
-    yield f"{sum(states.values())} objectives: " + ", ".join(f"{n} {state}" for state, n in states.items())
+    asked = "objectives" if run.record.duet is None else "metrics, compared with a commit"
+    yield f"{sum(states.values())} {asked}: " + ", ".join(f"{n} {state}" for state, n in states.items())
     for doubt in run.record.doubts:
         if doubt.grade is not Grade.NOTE:
             yield f"Doubt about {doubt.scenario}: {doubt.title}: {doubt.measured}; {doubt.remedy}"

@@ -57,6 +57,18 @@ def beside_other_tests(workers: int) -> Doubt:
     )
 
 
+def other_requirements() -> Doubt:
+    """Return the word that two commits may need other packages, and were measured with the same."""
+    return Doubt(
+        kind="other_requirements",
+        scenario=None,
+        grade=Grade.NOTE,
+        measured="pyproject.toml, or a file of requirements, differs between the commits",
+        limit="the packages that each commit asks for",
+        remedy="both were measured with those that are installed: if they matter, use `tailguard duet`",
+    )
+
+
 def unchecked(name: str | None, why: str) -> Doubt:
     """Return the word that invariants were left out; of all scenarios if none is named."""
     return Doubt(

@@ -86,9 +86,7 @@ def test_among_many_metrics_a_fail_needs_more_pairs_and_gets_them():
     early = compare_blocks(*blocks(9, 10, slugs=slugs, factor=1.3), MARGINS)
     assert {each.state for each in early if each.q == 0.5} == {"INCONCLUSIVE"}
     why = next(each.why for each in early if each.q == 0.5)
-    assert why.endswith(
-        "10 pairs among 20 metrics can never be a FAIL, which takes 13: give it more --minutes"
-    )
+    assert why.endswith("10 pairs among 20 metrics can never be a FAIL, which takes 13: give it more minutes")
     assert "not significant after correcting for" in why
     late = compare_blocks(*blocks(9, 20, slugs=slugs, factor=1.3), MARGINS)
     assert {each.state for each in late if each.q == 0.5} == {"FAIL"}
@@ -106,7 +104,7 @@ def test_a_verdict_says_everything_a_reader_needs():
 def test_a_verdict_of_too_few_pairs_has_no_bounds_and_says_how_many_it_takes():
     verdict = compare_blocks(*blocks(10, 8, factor=2.0), MARGINS)[0]
     assert verdict.why.endswith(
-        "8 pairs among 4 metrics can never be a FAIL, which takes 11: give it more --minutes"
+        "8 pairs among 4 metrics can never be a FAIL, which takes 11: give it more minutes"
     )
     assert (verdict.state, verdict.low, verdict.high) == ("INCONCLUSIVE", None, None)
     assert verdict.change == pytest.approx(1.0, abs=0.2)

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,31 +36,24 @@ class FakeSide:
     def __init__(self, name: SideName, mood: str, level_ms: float) -> None:
         self.name, self.mood, self.level_ms = name, mood, level_ms
 
-    def ready(self, *_: Any) -> Side:
+    def ready(self) -> Side:
         command = (sys.executable, "-P", str(FAKE), self.mood, str(self.level_ms), str(len(self.name)))
         return Side(self.name, f"{self.name} {self.mood}", command, {"PYTHONPATH": str(ROOT)}, ROOT, TOLD)
 
 
 @pytest.fixture
-def perform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Perform:
+def perform(tmp_path: Path) -> Perform:
     """Perform a duet of two fake sides; the servers are left out, everything else is real."""
 
-    @contextmanager
-    def no_servers(*_: Any) -> Any:
-        yield NO_SERVERS
-
     def run(baseline: str = "well", candidate: str = "well", *, level_ms: float = 5.0, pairs: int = 9) -> Run:
-        @contextmanager
-        def fakes(*_: Any) -> Any:
-            yield [FakeSide("baseline", baseline, 5.0), FakeSide("candidate", candidate, level_ms)]
-
-        monkeypatch.setattr(duet_session, "open_shared_servers", no_servers)
-        monkeypatch.setattr(duet_session, "open_sides", fakes)
+        fakes = [FakeSide("baseline", baseline, 5.0), FakeSide("candidate", candidate, level_ms)]
         config = load_config(
             "duet", flags={"runs_dir": str(tmp_path), "scenarios": ["registration"]}, environ={}
         )
         budget = Budget(pairs=pairs, minutes=5.0)
-        performed = DuetExecution(config, {}, MARGINS, budget).perform(["tailguard", "duet"])
+        sides = [each.ready() for each in fakes]
+        duet = DuetExecution(config, {}, MARGINS, budget, lambda *_: (sides, NO_SERVERS))
+        performed = duet.perform(["tailguard", "duet"])
         return Run.load(performed.folder)
 
     return run

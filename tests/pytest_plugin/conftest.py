@@ -7,6 +7,8 @@ import pytest
 
 # A project's pytest in this process forgets what it imported, and NumPy cannot be imported twice.
 import tailguard.pytest_plugin.asked
+import tailguard.pytest_plugin.comparing
+import tailguard.pytest_plugin.measuring
 import tailguard.pytest_plugin.summary
 import tailguard.report.report  # noqa: F401
 from tailguard.record.run import Run
@@ -49,8 +51,13 @@ class Project:
 
     @property
     def run(self):
-        [folder] = (self.path / "runs").glob("2*")
-        return Run.load(folder)
+        [run] = self.runs
+        return run
+
+    @property
+    def runs(self):
+        """All that was measured, in its order."""
+        return sorted(map(Run.load, (self.path / "runs").glob("2*")), key=lambda run: run.record.created_utc)
 
 
 @pytest.fixture
