@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
 from tailguard.engine.measure import measure
 from tailguard.engine.schedule import Closed
-from tailguard.engine.workload import Load, Workload
+from tailguard.engine.workload import Load, Measurement, Workload
 from tailguard.judge.exceedance import is_met
 from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.pipeline.opened_suite import open_suite
@@ -26,9 +25,12 @@ PYTHON = re.compile(r"```python\n# (\w+\.py)\n(.*?)```", re.DOTALL)
 CSV = re.compile(r"`(\w+\.csv)`:\n\n```csv\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"^\$ tailguard run (perf_\w+\.py)$", re.MULTILINE)
 NEEDS = {
+    "celery": ("celery",),
     "django": ("django",),
     "fastapi": ("fastapi", "httpx"),
     "function": (),
+    "graphql": ("httpx",),
+    "grpc": ("grpc",),
     "limit-per-parameter": (),
     "login": (),
     "metrics": (),
@@ -59,8 +61,9 @@ def redis_server(tmp_path: Path) -> Iterator[None]:
     if program is None:
         pytest.skip("there is no redis-server here")
     words = [program, "--bind", "127.0.0.1", "--port", "6379", "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as server:
-        time.sleep(1)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, encoding="utf-8") as server:
+        assert server.stdout is not None
+        assert any("Ready to accept connections" in line for line in server.stdout), "is there one already?"
         yield
         server.terminate()
 
@@ -86,7 +89,22 @@ def test_a_recipe_works_as_it_stands(name: str, folder: Path, request: pytest.Fi
         pytest.importorskip(package)
     if name == "redis-queue":
         request.getfixturevalue("redis_server")
-    config, suite = open_suite(load_config("smoke", suite=asked_suite([written(name, folder)]), environ={}))
+    played(written(name, folder))
+
+
+@pytest.mark.system
+def test_a_token_that_is_about_to_expire_is_renewed_in_a_step_of_its_own(folder: Path) -> None:
+    pytest.importorskip("httpx")
+    file = folder / written("graphql", folder)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("EARLY_S = 0.3", "EARLY_S = 1.0"), encoding="utf-8")
+    samples = played(file.name)["graphql"].samples
+    assert samples.ok("item").sum() == samples.ok("log in").sum() == ITERATIONS
+
+
+def played(file: str) -> dict[str, Measurement]:
+    """Play a file of scenarios for a few iterations: nothing fails, every limit is met, every invariant holds."""
+    config, suite = open_suite(load_config("smoke", suite=asked_suite([file]), environ={}))
     objectives = configured_objectives(config, suite.steps, suite.limits)
     mixed = suite.cases([config.mix])
     load = Load(Closed(2, 60), warmup=2, max_samples=ITERATIONS)
@@ -100,3 +118,4 @@ def test_a_recipe_works_as_it_stands(name: str, folder: Path, request: pytest.Fi
         assert len(each.samples.errors) == 1, each.samples.errors
         assert [item.name for item in objectives.of(slug) if not is_met(each.samples, item)] == []
     assert [each.name for each in invariants if not each.held] == []
+    return measured
