@@ -72,6 +72,22 @@ def test_a_wrong_route_and_a_fast_500_fail_though_only_latencies_were_limited(ju
     assert State.PASS not in states(judged).values()
 
 
+def test_a_wrong_body_fails_though_it_was_answered_200_and_only_latencies_were_limited(judged):
+    text = FILES.joinpath("caught.py").read_text(encoding="utf-8")
+    [limits] = [line for line in text.splitlines() if line.startswith("judge(")]
+    (judged.folder / "locustfile.py").write_text(text.replace(limits, 'judge("GET wrong p95 <= 10s")'))
+    assert judged.runs() in {99, 65}, judged.log()
+    assert State.PASS not in states(judged).values()
+
+
+def test_a_service_that_is_not_there_fails_though_only_latencies_were_limited(judged):
+    judged.write("GET /ok p95 <= 10s")
+    judged.url = f"http://127.0.0.1:{free_port()}"
+    assert judged.runs() in {99, 65}, judged.log()
+    assert set(judged.record.scenarios["requests"].errors) == {"ConnectionError"}
+    assert State.PASS not in states(judged).values()
+
+
 def test_a_limit_on_a_name_that_never_ran_is_invalid_and_named(judged):
     judged.write("GET /okay p95 <= 10s", "error rate < 60%")
     assert judged.runs() == 65, judged.log()
