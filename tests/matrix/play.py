@@ -189,8 +189,8 @@ class _Play:
             place = ["--master-bind-port", port, "--master-port", port]
             sets = [*place, "--tailguard-set", f"runs_dir={runs}", "--tailguard-set", "load.warmup=20"]
             # A user for each worker: more take so long to begin on a busy machine that locust gives the workers up.
-            words = "-f locust_world.py --headless -u 2 -r 2 -t 8s --processes 2".split()
-            return [str(BIN / "locust"), *words, *sets]
+            load = ["-u", "2", "-r", "2", "-t", "8s", "--processes", "2"]
+            return [str(BIN / "locust"), "-f", "locust_world.py", "--headless", *load, *sets]
         return [str(BIN / "tailguard"), "run", "--config", "tailguard.toml", "--runs-dir", runs,
                 "--scenario", "tell", "--scenario", "store"]  # fmt: skip
 
