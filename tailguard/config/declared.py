@@ -19,6 +19,8 @@ _NAMING_FILES = ("file", "ca_file")
 def settings_in(tables: Tables) -> Tables:
     """Return what of a file's tables are values of a run; of declared scenarios load and limits."""
     found = {name: value for name, value in tables.items() if name not in _OTHERS}
+    if mixes_in(tables):
+        del found["mix"]
     if declared := declared_in(tables):
         scenarios = found["scenario"]
         assert isinstance(scenarios, dict)  # it declares some
@@ -34,6 +36,12 @@ def declared_in(tables: Tables) -> dict[str, Tables]:
     scenarios = tables.get("scenario")
     found = scenarios.items() if isinstance(scenarios, dict) else ()
     return {name: table for name, table in found if _is_declared(table)}
+
+
+def mixes_in(tables: Tables) -> Tables:
+    """Return the mixes of a file, by name; a `mix` that is a text chooses one."""
+    mixes = tables.get("mix")
+    return mixes if isinstance(mixes, dict) else {}
 
 
 def without_load(table: Tables) -> Tables:

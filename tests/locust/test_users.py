@@ -112,3 +112,22 @@ def test_a_target_without_a_host_is_refused(tmp_path):
     (tmp_path / "t.toml").write_text("[target]\n", encoding="utf-8")
     words = ("-f", "scenarios", "--headless", "-t", "5s", "--tailguard-target", str(tmp_path / "t.toml"))
     assert "no --host says where it is" in run(LOCUST, *words, code=64)
+
+
+@pytest.mark.system
+def test_scenarios_that_a_toml_file_declares_are_users_like_others(tmp_path):
+    (tmp_path / "shop.toml").write_text(
+        '[[scenario.find.steps]]\nname = "find"\npath = "/find"\n', encoding="utf-8"
+    )
+    (tmp_path / "locust_users.py").write_text(
+        "from tailguard.locust import users\nglobals().update(users(__file__))\n", encoding="utf-8"
+    )
+    listed = subprocess.run(
+        [LOCUST, "-f", "locust_users.py", "--list"],
+        cwd=tmp_path,
+        env={**os.environ, "TAILGUARD_CONFIG": "shop.toml"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert "FindUser" in listed.stdout

@@ -1,10 +1,17 @@
 """What a run measures: a service that runs already, or what the suite starts itself."""
 
+import sys
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
 import pytest
 
-from tailguard.base.errors import UsageError
+from tailguard.base.errors import TailguardError, UsageError
 from tailguard.config.merge import Config, load_config
-from tailguard.pipeline.target import placement_of, platform_of, target_of
+from tailguard.config.suite_table import SuiteTable
+from tailguard.pipeline.target import placement_of, platform_of, served_target, target_of
+from tailguard.record.environment import Placement
 from tailguard.record.run_record import Platform
 from tailguard.suite.run import Run, Target
 
@@ -74,3 +81,43 @@ def test_a_password_in_the_address_stays_out_of_the_record() -> None:
     url = "http://guard:hunter22@shop"
     assert target_of(config(url)).url == url
     assert platform(config(url), Run("r1", 1)).host == "http://guard:***@shop"
+
+
+SERVER = """
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(204)
+        self.end_headers()
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@pytest.mark.system
+def test_the_command_of_a_target_is_started_awaited_and_ended(tmp_path: Path) -> None:
+    file = tmp_path / "tailguard.toml"
+    (tmp_path / "server.py").write_text(SERVER, encoding="utf-8")
+    file.write_text(
+        f'[target]\ncommand = "{sys.executable} server.py {{port}}"\nready = "/up"\n', encoding="utf-8"
+    )
+    configured = load_config(suite=SuiteTable(file), environ={})
+    nowhere = Placement(generator=None, server=None, pinned=False)
+    with served_target(configured, nowhere) as target:
+        assert (urlopen(f"{target.url}/x").status, target.file) == (204, str(file))
+    with pytest.raises(URLError, match="refused"):
+        urlopen(f"{target.url}/x")
+    file.write_text('[target]\ncommand = "no-such-program {port}"\n', encoding="utf-8")
+    with (
+        pytest.raises(TailguardError, match=r"exit code 127 before it answered:\n.*no-such-program"),
+        served_target(configured, nowhere),
+    ):
+        pass
+    file.write_text('[target]\ncommand = "serve"\n', encoding="utf-8")
+    with (
+        pytest.raises(UsageError, match=r"does not say where its port goes"),
+        served_target(configured, nowhere),
+    ):
+        pass

@@ -151,9 +151,17 @@ class ScenarioTable(Table, frozen=True):
     slo: dict[str, str] = {}
 
 
+class MixTable(Table, frozen=True):
+    """[mix.NAME]: scenarios that are played at once, each with its share of one rate."""
+
+    rate: str
+    weights: dict[Name, Annotated[float, Meta(gt=0)]]
+
+
 class TargetFile(Table, frozen=True):
     """The whole file. `source` and `folder` are where it stands."""
 
     target: TargetTable = TargetTable()
     rows: dict[Name, RowsTable] = {}
     scenario: dict[Name, ScenarioTable] = {}
+    mix: dict[Name, MixTable] = {}

@@ -10,7 +10,7 @@ import msgspec
 
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.toml_file import Toml
-from tailguard.config.declared import Tables, declared_in, without_load
+from tailguard.config.declared import Tables, declared_in, mixes_in, without_load
 from tailguard.config.layers import line_of
 from tailguard.config.option import did_you_mean
 from tailguard.config.suite_table import read_table
@@ -19,6 +19,7 @@ from tailguard.http.declared.format import (
     Audience,
     Expect,
     Login,
+    MixTable,
     RowsTable,
     ScenarioTable,
     Step,
@@ -82,6 +83,9 @@ def read_target_file(file: Path) -> tuple[TargetFile, Source]:
             for name, table in _tables_of(tables, "rows", source)
         },
         scenario={name: _scenario(name, table, source) for name, table in declared_in(tables).items()},
+        mix={
+            name: _table(table, MixTable, f"mix.{name}", source) for name, table in mixes_in(tables).items()
+        },
     )
     return declared, source
 

@@ -1,6 +1,6 @@
 """Declared scenarios as the scenarios and fixtures that any suite is made of."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import Parameter, Signature
@@ -9,6 +9,7 @@ from typing import Any  # of fixtures of every type of value
 
 from tailguard.base.errors import UsageError
 from tailguard.config.option import did_you_mean
+from tailguard.config.stated_load import stated_rate
 from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusal
 from tailguard.http.declared.answer import RefusedAnswerError
@@ -17,16 +18,18 @@ from tailguard.http.declared.checks import REFUSAL, RESERVED, Known, check_steps
 from tailguard.http.declared.client import Client
 from tailguard.http.declared.condition import Condition
 from tailguard.http.declared.fixtures import AnyFixture, Users, audience_of, fixtures_for, names_of_audience
-from tailguard.http.declared.format import Audience, ScenarioTable, TargetFile
+from tailguard.http.declared.format import Audience, MixTable, ScenarioTable, TargetFile
 from tailguard.http.declared.journey import Journey, PlayedStep
 from tailguard.http.declared.reading import Source, read_target_file
 from tailguard.http.declared.request import RequestStep
 from tailguard.http.declared.rows import TypedRows, rows_of
 from tailguard.http.template import places
+from tailguard.judge.checked_table import saying_where
 from tailguard.record.part import Json
 from tailguard.record.scenario import Invariant
 from tailguard.suite.discovery import Part
 from tailguard.suite.fixture import fixture_of_rows
+from tailguard.suite.mix import Mix
 from tailguard.suite.rows import Rows
 from tailguard.suite.scenario import Scenario, scenario
 
@@ -38,8 +41,9 @@ def declared_part(file: Path) -> Part:
     """
     declared, source = read_target_file(file)
     builder = _Builder(declared, source, file.resolve())
-    scenarios = [builder.scenario(name, table) for name, table in declared.scenario.items()]
-    return Part(builder.module, scenarios, builder.fixtures())
+    scenarios = {name: builder.scenario(name, table) for name, table in declared.scenario.items()}
+    mixes = {name: builder.mix(name, table, scenarios) for name, table in declared.mix.items()}
+    return Part(builder.module, [*scenarios.values()], builder.fixtures(), mixes)
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,25 @@ class _Builder:
         if table.audience is not None:
             made.invariants(self._check(name))
         return made
+
+    def mix(self, name: str, table: MixTable, scenarios: Mapping[str, Scenario[...]]) -> Mix:
+        """Return scenarios of the file that are played at once."""
+        place = self.source.at(f"mix.{name}")
+        for each in table.weights:
+            if each not in scenarios:
+                raise UsageError(
+                    f"{place}: [mix.{name}]: there is no scenario {each!r}.{did_you_mean(each, scenarios)}"
+                )
+        if len(table.weights) < 2:  # noqa: PLR2004  # a mix
+            raise UsageError(f"{place}: [mix.{name}]: a mix is of two scenarios or more")
+        with saying_where(f"{place}: [mix.{name}]"):
+            stated_rate(table.rate)
+        return Mix(
+            {scenarios[each]: weight for each, weight in table.weights.items()},
+            table.rate,
+            self.module,
+            place,
+        )
 
     @cached_property
     def _rows(self) -> dict[str, Rows]:

@@ -102,6 +102,37 @@ def test_what_is_wrong_is_named_with_its_place(declare, written: str, instead: s
     assert told in str(caught.value)
 
 
+MIX = """
+[[scenario.browse.steps]]
+name = "look"
+path = "/"
+[mix.day]
+rate = "100/s"
+weights = { browse = 70, checkout = 30 }
+"""
+
+
+def test_a_mix_has_each_scenarios_share(declare) -> None:
+    assert declare(SHOP + MIX).mixes["day"].shares() == {"browse": 0.7, "checkout": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "told"),
+    [
+        ("browse = 70", "browsr = 70", "there is no scenario 'browsr'. Did you mean 'browse'?"),
+        ("browse = 70", "browse = 0", "weights[...]: Expected `float` > 0.0"),
+        (", checkout = 30", "", "a mix is of two scenarios or more"),
+        ('"100/s"', '"100"', "rate '100' is not valid"),
+        ("weights", "weigths", "unknown key 'weigths'. Did you mean 'weights'?"),
+    ],
+)
+def test_what_is_wrong_in_a_mix_is_named(declare, written: str, instead: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        declare(SHOP + MIX.replace(written, instead, 1))
+    assert str(caught.value).startswith("shop.toml, line 32: [mix.day]: ")
+    assert told in str(caught.value)
+
+
 def test_a_file_of_rows_that_is_not_there_is_named(declare) -> None:
     with pytest.raises(UsageError, match=r"shop\.toml, line 11: Cannot read .*nothing\.csv: No such file"):
         declare(SHOP.replace("items.csv", "nothing.csv"))
