@@ -68,6 +68,7 @@ class SessionLogin(Table, frozen=True, tag_field="kind", tag="session"):
 
 
 Login: TypeAlias = TokenLogin | TokensLogin | JwtLogin | SessionLogin
+"""`[target.login]`: how users log in, told apart by its `kind`."""
 
 
 class TargetTable(Table, frozen=True):
