@@ -66,6 +66,7 @@ class CodeSide:
             "database.dsn": servers.conninfos.get(self.name, ""),
             "database.schema": schema_of(identity, self.name),
             "s3.endpoint": servers.s3_endpoint,
+            "target.url": "",  # both sides would be that one server
         }
         if self.spec.platform:
             settings["platform"] = self.spec.platform

@@ -17,7 +17,7 @@ from tailguard.duet.block import perform
 from tailguard.duet.order import Order, SideOrder, SideRecord, settings_of
 from tailguard.duet.shared_servers import SharedServers
 from tailguard.duet.side_spec import SideSpec
-from tailguard.duet.sides import CodeSide, _instrument
+from tailguard.duet.sides import CodeSide, Instrument, _instrument
 from tailguard.duet.sources import Source
 from tailguard.postgres.server import Server
 from tailguard.record.environment import Placement
@@ -95,3 +95,13 @@ def test_a_sides_own_folder_replaces_the_platform_and_never_the_instrument(
     assert done.returncode == 0, done.stderr
     assert done.stdout == "the reference of the side\n"
     assert decode(result.read_bytes(), SideRecord).platform == str(side)
+
+
+def test_a_side_of_code_is_not_sent_to_a_url_that_would_be_the_other_sides_too(tmp_path: Path) -> None:
+    config = load_config("duet", flags={"target.url": "http://shop.example"}, environ={})
+    instrument = Instrument(tmp_path, tmp_path / "tailguard.toml", (), tmp_path, Path())
+    source = Source(tmp_path, "the side", commit=None, dirty=False)
+    side = CodeSide("baseline", SideSpec(), source, Path(sys.executable), instrument)
+    told = side.ready(config, SharedServers({}, "", {}, None, None), ANYWHERE, "abc")
+    assert told.order is not None
+    assert told.order.settings["target.url"] == ""
