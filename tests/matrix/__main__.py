@@ -77,10 +77,11 @@ def table(known: dict[str, dict[str, object]]) -> str:
         row = [" ".join(sign(Cell(phase, part, fault), known) for fault in faults) for phase in PHASES]
         lines.append(f"| {part} | " + " | ".join(row) + " |")
     counts = Counter(sign(cell, known) for cell in all_cells())
-    commits = sorted({str(each["commit"]) for each in known.values() if each["outcome"] in SIGNS})
+    commits = {str(each["commit"]) for each in known.values() if each["outcome"] in SIGNS}
+    on = f"commit {commits.pop()}" if len(commits) == 1 else "several commits"
     tried = (
         f"{counts[SURVIVED] + counts[LOST]} faults tried, {counts[SURVIVED]} survived, {counts[LOST]} lost; "
-        f"{counts[NOT_RUN]} not run ({NOT_RUN}); {counts[ABSENT]} have no such process. Played on {', '.join(commits)}."
+        f"{counts[NOT_RUN]} not run ({NOT_RUN}); {counts[ABSENT]} have no such process. Played on {on}."
     )
     return "\n".join([*lines, "", tried])
 

@@ -18,8 +18,12 @@ def test_each_fault_has_its_sign_and_what_was_not_made_counts_as_not_run():
     text = table(known)
     assert "| S3 | ✓ ✗ · | · · · | · · · | · · · | · · · | — — — |" in text
     assert text.endswith(
-        "2 faults tried, 1 survived, 1 lost; 117 not run (·); 19 have no such process. Played on a1, b2."
+        "2 faults tried, 1 survived, 1 lost; 117 not run (·); 19 have no such process. Played on several commits."
     )
+
+
+def test_a_whole_that_was_played_on_one_commit_names_it():
+    assert table(result("seed", "S3", "KILL", "survived")).endswith("Played on commit a1.")
 
 
 def test_the_pages_table_is_replaced_and_the_rest_of_the_page_stays(tmp_path):
