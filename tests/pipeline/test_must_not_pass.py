@@ -247,6 +247,33 @@ def test_a_limit_on_a_metric_that_was_never_recorded_is_not_met(tmp_path: Path, 
     assert record.scenarios["search"].metrics["cache_hit"].rate == 1.0
 
 
+def test_a_mix_fails_with_the_one_scenario_that_does(tmp_path: Path, url: str) -> None:
+    done = ran(
+        tmp_path,
+        url,
+        """
+        @tg.scenario(slo=["search p95 <= 2s"])
+        def search(it, target: tg.Target):
+            it.step("search", get, f"{target.url}/search")
+
+
+        @tg.scenario(slo=["pay p95 <= 2s"])
+        def pay(it, target: tg.Target):
+            it.step("pay", get, f"{target.url}/search")
+            it.step("thanks", get, f"{target.url}/broken")
+
+
+        day = tg.mix({search: 50, pay: 50}, rate="100/s")
+        """,
+    )
+    assert done.returncode in {99, 65}, done.stdout + done.stderr
+    record = Run.load("latest", tmp_path / "runs").record
+    states = {verdict.name: str(verdict.state) for verdict in record.verdicts}
+    assert states["pay error rate < 1%"] in {"FAIL", "INVALID"}
+    assert record.scenarios["pay"].errors["HTTP 500"] > 0
+    assert record.scenarios["search"].counts.error == 0
+
+
 def test_rows_that_are_used_up_end_a_run_that_does_not_pass(tmp_path: Path, url: str) -> None:
     (tmp_path / "words.csv").write_text("word\n" + "shoes\n" * 130, encoding="utf-8")
     done = ran(
