@@ -3,12 +3,12 @@
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
 
 from tailguard.base.piped_process import PipedProcess
+from tests.support.waiting import eventually
 
 ECHO = "import sys\nfor line in sys.stdin: print(line.strip().upper(), flush=True)\n"
 DEAF = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)\n"
@@ -32,10 +32,7 @@ def modules(tmp_path, monkeypatch):
 
 
 def gone(process):
-    deadline = time.monotonic() + 20
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 20)
 
 
 def test_a_line_is_answered_and_the_process_ends_with_the_with():

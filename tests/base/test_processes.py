@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -14,6 +13,7 @@ import pytest
 from tailguard.base.own_folder import sweep
 from tailguard.base.processes import Watchdog
 from tailguard.base.unprivileged_user import find_unprivileged_user
+from tests.support.waiting import eventually
 
 # Prints the child's id, the folder and the watchdog's id, then waits to be killed.
 OWNER = """
@@ -55,13 +55,6 @@ def alive(pid):
         return False
 
 
-def within(seconds, condition):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
-
-
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_survives_the_owner_however_it_ends(tmp_path, signal_number):
     with owner(tmp_path) as process:
@@ -69,8 +62,8 @@ def test_nothing_survives_the_owner_however_it_ends(tmp_path, signal_number):
         assert alive(child)
         process.send_signal(signal_number)
         process.wait(10)
-    assert within(10, lambda: not alive(child) and not folder.exists())
-    assert within(10, lambda: not any(map(alive, guards)))
+    assert eventually(lambda: not alive(child) and not folder.exists(), 10)
+    assert eventually(lambda: not any(map(alive, guards)), 10)
     assert not (tmp_path / "extra").exists()
 
 
@@ -79,14 +72,14 @@ def test_a_child_that_ignores_the_first_signal_gets_the_next(tmp_path):
         child, folder, _ = started(process)
         process.kill()
         process.wait(10)
-    assert within(20, lambda: not alive(child) and not folder.exists())
+    assert eventually(lambda: not alive(child) and not folder.exists(), 20)
 
 
 def test_an_owner_that_exits_without_closing_leaves_nothing(tmp_path):
     with owner(tmp_path, then="import os; os._exit(3)") as process:
         child, folder, _ = started(process)
         assert process.wait(10) == 3
-    assert within(10, lambda: not alive(child) and not folder.exists())
+    assert eventually(lambda: not alive(child) and not folder.exists(), 10)
 
 
 def test_a_fork_of_the_owner_does_not_keep_the_child_alive(tmp_path):
@@ -96,7 +89,7 @@ def test_a_fork_of_the_owner_does_not_keep_the_child_alive(tmp_path):
         fork = int(process.stdout.readline())
         process.kill()
         try:
-            assert within(10, lambda: not alive(child) and not folder.exists())
+            assert eventually(lambda: not alive(child) and not folder.exists(), 10)
             assert alive(fork)
         finally:
             os.kill(fork, signal.SIGKILL)
@@ -134,12 +127,11 @@ def test_a_child_that_was_ended_is_started_again_as_it_was(tmp_path):
         first = watchdog.start(
             ["sh", "-c", "echo started; sleep 60"], log_path=tmp_path / "log", cwd=tmp_path
         )
-        assert within(
-            30, lambda: first.log_tail() == "started"
-        )  # before it is killed: on a busy machine it would never say so
+        # Before it is killed: on a busy machine it would never say so.
+        assert eventually(lambda: first.log_tail() == "started", 30)
         watchdog.stop(["KILL"])
         again = watchdog.start_again()
-        assert within(30, lambda: again.log_tail() == "started\nstarted")
+        assert eventually(lambda: again.log_tail() == "started\nstarted", 30)
         assert (first.running, again.running) == (False, True)
 
 
@@ -207,7 +199,7 @@ def test_only_our_folder_goes_whatever_the_name_of_the_temporary_one(tmp_path, n
         assert list(temporary.iterdir())
         process.kill()
         process.wait(10)
-    assert within(10, lambda: not alive(child) and not list(temporary.iterdir()))
+    assert eventually(lambda: not alive(child) and not list(temporary.iterdir()), 10)
     assert (victim / "thesis").exists()
 
 
@@ -222,7 +214,7 @@ def test_what_stands_in_our_folders_place_is_not_removed(tmp_path, ending):
         if ending == "killed":
             process.kill()
         process.wait(10)
-        assert within(10, lambda: not any(map(alive, [child, *guards])))
+        assert eventually(lambda: not any(map(alive, [child, *guards])), 10)
     assert (folder / "theirs").exists()
     (folder / "theirs").unlink()
     folder.rmdir()
@@ -243,7 +235,7 @@ def test_one_guard_is_enough_if_the_other_is_killed_and_then_the_owner(tmp_path)
         os.kill(guards[0], signal.SIGKILL)
         process.kill()
         process.wait(10)
-    assert within(10, lambda: not alive(child) and not folder.parent.exists())
+    assert eventually(lambda: not alive(child) and not folder.parent.exists(), 10)
 
 
 def test_the_next_start_sweeps_what_was_left_when_all_of_them_were_killed(tmp_path):
@@ -255,7 +247,7 @@ def test_the_next_start_sweeps_what_was_left_when_all_of_them_were_killed(tmp_pa
         child, folder, guards = started(process)
         _, of_the_living, _ = started(living)
         # Before it is the command, it tells the guards its id, and ends if nobody hears that.
-        assert within(10, lambda: "pid $$" not in " ".join(psutil.Process(child).cmdline()))
+        assert eventually(lambda: "pid $$" not in " ".join(psutil.Process(child).cmdline()), 10)
         for guard in guards:
             os.kill(guard, signal.SIGKILL)
         process.kill()
@@ -263,7 +255,7 @@ def test_the_next_start_sweeps_what_was_left_when_all_of_them_were_killed(tmp_pa
         assert alive(child)
         assert sweep(temporary) == [folder.parent]
         assert not folder.parent.exists()
-        assert within(10, lambda: not alive(child))
+        assert eventually(lambda: not alive(child), 10)
         assert of_the_living.exists()
         assert foreign.exists()
         living.kill()
@@ -287,13 +279,13 @@ def test_a_stopped_childs_own_stopped_children_end_with_it(tmp_path):
     command = ["sh", "-c", "sleep 60 & echo $!; trap '' TERM; wait"]
     with owner(tmp_path, command=command) as process:
         child, folder, _ = started(process)
-        assert within(10, lambda: (folder / "log").read_text(encoding="utf-8").strip())
+        assert eventually(lambda: (folder / "log").read_text(encoding="utf-8").strip(), 10)
         grandchild = int((folder / "log").read_text(encoding="utf-8"))
         for pid in (child, grandchild):
             os.kill(pid, signal.SIGSTOP)
         process.kill()
         process.wait(10)
-    assert within(20, lambda: not alive(child) and not alive(grandchild) and not folder.exists())
+    assert eventually(lambda: not alive(child) and not alive(grandchild) and not folder.exists(), 20)
 
 
 # Ends itself, as by kill -9, when the first file of its folder is removed, whichever that is.
@@ -315,4 +307,4 @@ def test_a_folder_whose_removal_was_cut_off_is_still_known_as_ours_and_goes(even
     ) as process:
         folder = Path(process.stdout.readline().strip())
         assert process.wait(20) == -signal.SIGKILL
-    assert within(20, lambda: not folder.parent.exists())
+    assert eventually(lambda: not folder.parent.exists(), 20)

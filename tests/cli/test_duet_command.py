@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from tailguard.record.duet import Duet
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended, RunRecord
 from tailguard.record.verdict import PlanVerdict
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.system
 
@@ -120,10 +120,7 @@ def test_ctrl_c_saves_what_was_measured_and_leaves_nothing_behind(tmp_path: Path
     assert (record.ended, record.exit_code) == (Ended.INTERRUPTED, 130)
     assert len(told.blocks) >= 1
     assert list(temporary.glob("tailguard-*")) == []
-    deadline_s = time.monotonic() + 10
-    while _ours(temporary) and time.monotonic() < deadline_s:
-        time.sleep(0.2)
-    assert _ours(temporary) == set()
+    assert eventually(lambda: not _ours(temporary), 10)
 
 
 @pytest.mark.proof

@@ -18,6 +18,7 @@ import pytest
 from tailguard.cli.main import run_cli
 from tailguard.cli.migrate.progress_line import ProgressLine, progress_text
 from tailguard.migrations.blockers import Blocker, Progress
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.system
 
@@ -82,14 +83,6 @@ def started(folder, database):
             yield runner
         finally:
             runner.kill()
-
-
-def eventually(look):
-    end = time.monotonic() + PATIENCE_S
-    while not (found := look()):
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.05)
-    return found
 
 
 def building(connection):

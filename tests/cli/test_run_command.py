@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import psutil
 import pytest
 
 from tailguard.postgres.server import Server
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.system
 
@@ -205,13 +205,6 @@ def family_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
 def measuring(folder: Path) -> bool:
     path = folder / "runs" / "latest" / "samples.parquet"
     return path.exists()
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return holds()
 
 
 def test_ctrl_c_saves_what_was_measured_and_leaves_nothing_behind(

@@ -14,9 +14,9 @@ from tailguard.engine.telemetry import Telemetry
 
 def test_a_watched_stretch_says_how_long_it_was_and_how_busy_the_cores():
     with Telemetry() as telemetry:
-        time.sleep(0.3)
+        time.sleep(0.05)
     reading = telemetry.reading()
-    assert 0.25 < reading.watched_s < 30
+    assert 0.04 < reading.watched_s < 30
     assert 0 <= reading.busy <= 1
     assert 0 <= reading.steal <= 1
     assert reading.waiting is None or 0 <= reading.waiting <= 1

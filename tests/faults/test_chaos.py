@@ -1,7 +1,5 @@
 """Faults begin and end by their plan, whatever they meet, and what they cost is told from the samples."""
 
-import time
-
 import numpy as np
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,6 +9,7 @@ from tailguard.judge.recovery import recoveries
 from tailguard.record.chaos import FaultWindow, Outage
 from tailguard.record.samples import ERROR, OK, Samples
 from tailguard.s3.restartable import restartable_s3
+from tests.support.waiting import eventually
 
 
 def injection(log, label, seconds=0.02, begin=None, end=None):
@@ -22,17 +21,10 @@ def injection(log, label, seconds=0.02, begin=None, end=None):
     )
 
 
-def wait_for(true, timeout_s=10):
-    ends_s = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < ends_s
-        time.sleep(0.005)
-
-
 def test_faults_come_one_after_the_other_with_a_calm_before_each():
     log = []
     with FaultInjector([injection(log, "a"), injection(log, "b")], calm_s=0.02) as injector:
-        wait_for(lambda: len(injector.windows) == 2)
+        eventually(lambda: len(injector.windows) == 2)
     assert log == ["a begins", "a ends", "b begins", "b ends"]
     first, second = injector.windows
     assert first.began_ns < first.ended_ns < second.began_ns < second.ended_ns
@@ -43,7 +35,7 @@ def test_faults_come_one_after_the_other_with_a_calm_before_each():
 def test_the_fault_at_hand_is_taken_back_when_the_run_ends_early():
     log = []
     with FaultInjector([injection(log, "a", seconds=60), injection(log, "b")], calm_s=0.0) as injector:
-        wait_for(lambda: log)
+        eventually(lambda: log)
     assert log == ["a begins", "a ends"]
     assert [window.label for window in injector.windows] == ["a"]
 
@@ -56,7 +48,7 @@ def test_a_fault_that_cannot_be_made_is_noted_and_the_next_one_comes():
 
     plan = [injection(log, "a", begin=broken), injection(log, "b")]
     with FaultInjector(plan, calm_s=0.0) as injector:
-        wait_for(lambda: len(injector.windows) == 2)
+        eventually(lambda: len(injector.windows) == 2)
     assert [window.note for window in injector.windows] == ["OSError: no such server", ""]
     assert log == ["a ends", "b begins", "b ends"]
 
@@ -123,7 +115,7 @@ def test_a_fault_is_at_hand_until_all_of_it_is_taken_back():
         )
     ]
     with FaultInjector(plan, calm_s=0.1) as injector:
-        wait_for(lambda: injector.windows)
+        eventually(lambda: injector.windows)
         assert not injector.at_hand
     assert seen == [True, True]
 
@@ -145,5 +137,5 @@ def test_a_killed_s3_server_comes_back_on_its_port_with_its_objects():
             except (BotoCoreError, ClientError):
                 return False
 
-        wait_for(back, 30)
+        eventually(back, 30)
         client.close()

@@ -12,6 +12,7 @@ import urllib3
 from botocore.exceptions import ClientError
 
 from tailguard.faults.proxy import Fault, FaultProxy
+from tests.support.waiting import eventually
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -138,8 +139,7 @@ def test_down_refuses_new_connections_and_breaks_the_old_ones(proxy, http):
 def test_drop_breaks_what_is_connected_and_nothing_else(proxy, http):
     with socket.create_connection(("127.0.0.1", proxy.port)) as connected:
         connected.sendall(b"P")
-        while not proxy.exchanges:
-            time.sleep(0.01)
+        eventually(lambda: proxy.exchanges)
         assert proxy.drop() == 1
         connected.settimeout(2)
         with pytest.raises(ConnectionResetError):

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import time
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,8 +14,9 @@ import pytest
 from tailguard.base.ports import free_port
 from tailguard.base.state import State
 from tailguard.record.doubt import Grade
-from tests.support.locust_judged import Judged, interrupt, served_shop
+from tests.support.locust_judged import Judged, Shop, interrupt, served_shop
 from tests.support.locust_runs import BUSY_MACHINE, LIMIT_S
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.system
 FILES = Path(__file__).parent / "shapes"
@@ -100,8 +100,8 @@ def test_a_limit_on_a_name_that_never_ran_is_invalid_and_named(judged):
 def test_a_worker_that_is_killed_makes_the_run_invalid(judged):
     judged.write(*LOOSE)
     master = judged.start("--headless", "-u", "4", "-r", "4", "-t", "12s", "--processes", "2")
-    judged.until("Sending spawn jobs")
-    time.sleep(2)
+    asked = Shop.answers
+    eventually(lambda: Shop.answers > asked + 10, log=judged.log)
     os.kill(psutil.Process(master.pid).children()[0].pid, signal.SIGKILL)
     assert master.wait(LIMIT_S) == 65, judged.log()
     assert "its ledger never came" in judged.record.why_incomplete
@@ -196,22 +196,29 @@ def test_a_listener_of_the_file_cannot_turn_our_fail_into_success(judged):
     assert State.PASS not in {each.state for each in judged.record.verdicts if "p50" in each.name}
 
 
+def rows_of_tab(port):
+    """What the page's tab shows; nothing as long as there is no page."""
+    with contextlib.suppress(OSError):
+        [table] = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/requests"))[
+            "extended_stats"
+        ]
+        return table["data"]
+    return []
+
+
 def test_on_locusts_page_a_tab_shows_where_each_limit_stands(judged):
     judged.write(*LOOSE)
     port = free_port()
     page = judged.start("--autostart", "-u", "4", "-r", "4", "--web-port", str(port))
-    rows, until_s = [], time.monotonic() + 60
-    while time.monotonic() < until_s and not any(row["n"] not in {"0", ""} for row in rows):
-        time.sleep(0.5)
-        with contextlib.suppress(OSError):
-            [table] = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/requests"))[
-                "extended_stats"
-            ]
-            rows = table["data"]
+    rows = eventually(
+        lambda: [row for row in rows_of_tab(port) if row["n"] not in {"0", ""}], pause_s=0.5, log=judged.log
+    )
     assert [row["objective"] for row in rows][:1] == ["requests GET /ok p50 <= 30s"]
     for path, form in (("stop", b""), ("swarm", b"user_count=4&spawn_rate=4")):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", data=form).read()
-    time.sleep(3)
+    eventually(
+        lambda: any(int(row["n"].replace(",", "") or 0) > 10 for row in rows_of_tab(port)), pause_s=0.5
+    )
     urllib.request.urlopen(f"http://127.0.0.1:{port}/stop", data=b"").read()
     passes(judged, interrupt(page))
     runs = [each for each in (judged.folder / "runs").iterdir() if not each.is_symlink()]

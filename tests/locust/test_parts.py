@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 
 import msgspec
 import numpy as np
@@ -32,6 +33,7 @@ from tailguard.record.scenario import Invariant
 from tailguard.suite.invariants import SkippedError
 from tailguard.suite.run import Run, Target
 from tailguard.websocket.subscribers import BroadcastLostError
+from tests.support.waiting import eventually
 
 
 def walk(platform):
@@ -91,6 +93,7 @@ class Net:
 
     def __init__(self, count, platform, given=None, held=lambda _: True, drop=None):
         self.told, self.dead, self.drop = [], set(), drop
+        self.played = Counter()
         self.workers = {f"w{n}": self._worker(f"w{n}", platform, held(n)) for n in range(count)}
         self.master = Master("run", given or plan(), self.to_worker, lambda worker: worker not in self.dead)
 
@@ -102,14 +105,19 @@ class Net:
         def place(begin, clock, tell):
             return Place(begin, clock, tell, platform, held)
 
-        return Worker(send, place, MonotonicClock(), lambda *told: self.told.append(told))
+        def tell(*told):
+            self.told.append(told)
+            self.played[name] += 1
+
+        return Worker(send, place, MonotonicClock(), tell)
 
     def to_worker(self, name, message):
         if name not in self.dead:
             arrived = for_worker(packed(message))
             threading.Thread(target=self.workers[name].take, args=(arrived,), daemon=True).start()
 
-    def play(self, seconds, users=2):
+    def play(self, iterations=5, users=2):
+        """Begin a run; return once each worker has played so many iterations."""
         self.master.open(list(self.workers))
         self.master.go()
         threads = [
@@ -119,7 +127,10 @@ class Net:
         ]
         for thread in threads:
             thread.start()
-        time.sleep(seconds)
+        self.wait_for(dict.fromkeys(self.workers, iterations))
+
+    def wait_for(self, iterations):
+        eventually(lambda: self.played >= Counter(iterations), 30)
 
     def _user(self, worker):
         executor = worker.executor("walk")
@@ -141,7 +152,7 @@ def answering(number):
 
 def test_what_all_workers_measured_arrives_and_their_invariants_too():
     net = Net(3, answering)
-    net.play(0.3)
+    net.play(20)
     assert net.master.collect() == []
     net.master.settle()
     samples = net.samples()
@@ -155,7 +166,7 @@ def test_what_all_workers_measured_arrives_and_their_invariants_too():
 
 def test_one_worker_whose_invariant_broke_breaks_it_for_all():
     net = Net(3, answering, held=lambda number: number != 1)
-    net.play(0.05)
+    net.play()
     net.master.collect()
     net.master.settle()
     assert [each.held for each in net.master.invariants["walk"]] == [False]
@@ -174,7 +185,7 @@ def test_what_a_worker_leaves_out_reaches_the_master_with_the_reason():
         return found
 
     net.workers["w1"]._open = place
-    net.play(0.05)
+    net.play()
     net.master.collect()
     assert net.master.settle() == []
     assert net.master.skipped == {"swim": "there is no water"}
@@ -184,7 +195,7 @@ def test_what_a_worker_leaves_out_reaches_the_master_with_the_reason():
 
 def test_a_worker_that_dies_is_a_fault_and_is_not_waited_for():
     net = Net(2, answering)
-    net.play(0.05)
+    net.play()
     net.dead.add("w1")
     began_s = time.monotonic()
     assert "w1: its ledger never came" in net.master.collect()[0]
@@ -218,7 +229,7 @@ def test_a_chunk_that_is_lost_on_the_way_is_noticed():
         return False
 
     net = Net(2, answering, drop=drop)
-    net.play(0.05)
+    net.play()
     faults = net.master.collect()
     assert lost
     assert any("chunks arrived" in fault or "came too early" in fault for fault in faults)
@@ -245,11 +256,11 @@ def test_a_worker_that_cannot_prepare_refuses_with_its_reason():
 def test_a_worker_that_joins_late_gets_a_shard_of_its_own():
     net = Net(3, answering)
     late = net.workers.pop("w2")
-    net.play(0.05)
+    net.play()
     net.workers["w2"] = late
     net.master.take("w2", for_master(packed(Hello())))
     threading.Thread(target=net._user, args=(late,), daemon=True).start()
-    time.sleep(0.3)
+    net.wait_for({"w2": 1})
     assert net.master.collect() == []
     assert net.master.late == ["w2"]
     assert net.ledgers()["w2"].ended > 0
@@ -259,10 +270,10 @@ def test_a_worker_that_joins_late_gets_a_shard_of_its_own():
 def test_in_the_open_model_a_late_worker_has_no_starts_and_is_told_of():
     net = Net(2, answering, given=plan(schedules=every(0.01, 20)))
     late = net.workers.pop("w1")
-    net.play(0.05)
+    net.play()
     net.workers["w1"] = late
     net.master.take("w1", for_master(packed(Hello())))
-    time.sleep(0.5)
+    net.wait_for({"w0": 20})
     assert net.master.collect() == []
     assert (net.master.late, list(net.master.workers)) == (["w1"], ["w0"])
     assert net.ledgers()["w0"].offered == 20
@@ -271,7 +282,7 @@ def test_in_the_open_model_a_late_worker_has_no_starts_and_is_told_of():
 @pytest.mark.system
 def test_two_workers_play_one_schedule_each_start_once():
     net = Net(2, answering, given=plan(schedules=every(0.02, 30)))
-    net.play(1.2)
+    net.play(15)
     assert net.master.collect() == []
     assert sum(ledger.offered for ledger in net.ledgers().values()) == 30
     assert len(net.samples()) == 30
@@ -283,7 +294,7 @@ def test_a_worker_that_cannot_settle_says_why_and_nobody_waits_for_it():
     def gone(*_):
         raise BroadcastLostError("the subscribers' process no longer answers")
 
-    net.play(0.05)
+    net.play()
     net.workers["w1"]._workplace.invariants = gone
     net.master.collect()
     began_s = time.monotonic()

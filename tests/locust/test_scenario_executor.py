@@ -13,6 +13,7 @@ from tailguard.locust.worker.arrival_shard import ClosedShard, OpenShard
 from tailguard.locust.worker.outbox import Outbox
 from tailguard.locust.worker.scenario_executor import ScenarioExecutor
 from tailguard.suite.run import Run, Shard
+from tests.support.waiting import eventually
 
 REFUSED = type("Refused", (Exception,), {})
 BROKEN = type("Broken", (Exception,), {})
@@ -58,7 +59,7 @@ def test_refusals_failures_and_what_never_came_back_are_samples_of_their_own():
         ]
         for thread in threads:
             thread.start()
-        time.sleep(0.2)
+        eventually(lambda: sum(thread.is_alive() for thread in threads) == 1)  # the one that is stuck
         executor.finish(0.1)
         stuck.set()
         for thread in threads:

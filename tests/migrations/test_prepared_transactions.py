@@ -8,7 +8,8 @@ import pytest
 from tailguard.migrations.errors import MigrationStoppedError
 from tailguard.postgres.database import Database, schema_on
 from tailguard.postgres.server import embedded_postgres
-from tests.support.migration_world import InBackground, eventually, make_ledger, migration, runner, state
+from tests.support.migration_world import InBackground, make_ledger, migration, runner, state
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.system
 

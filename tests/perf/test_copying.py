@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from perf.cutover.copying import Copying
 from perf.cutover.memory import LONG, MemoryCourse, memory_constant
 from reference.certificates.backfill import BackfillProgress
+from tests.support.waiting import eventually
 
 MB = 1_000_000
 
@@ -24,23 +25,16 @@ class Batches:
         return BackfillProgress(10, uploaded=self.done, finished=self.done == 10)
 
 
-def wait_for(true):
-    ends_s = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < ends_s
-        time.sleep(0.005)
-
-
 def test_it_rests_while_another_scenario_has_its_slice():
     backfill = Batches()
     copying = Copying(backfill)
     copying.start()
-    wait_for(lambda: backfill.done == 1)
+    eventually(lambda: backfill.done == 1)
     time.sleep(0.2)
     assert backfill.done == 1
     copying.touch()
-    wait_for(lambda: backfill.done == 10)
-    wait_for(lambda: not copying.busy)
+    eventually(lambda: backfill.done == 10)
+    eventually(lambda: not copying.busy)
 
 
 def test_finishing_copies_the_rest_without_an_iteration():
@@ -56,7 +50,7 @@ def test_closing_ends_it_where_it_is():
     backfill = Batches()
     copying = Copying(backfill)
     copying.start()
-    wait_for(lambda: backfill.done == 1)
+    eventually(lambda: backfill.done == 1)
     copying.close()
     assert not copying.busy
     assert backfill.done == 1

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from tailguard.postgres import cluster
 from tailguard.postgres import server as module
 from tailguard.postgres.binaries import find_binaries
 from tailguard.postgres.server import embedded_postgres, workbench_dir
+from tests.support.waiting import eventually, listens
 
 pytestmark = pytest.mark.system
 
@@ -52,11 +52,6 @@ def ask(dsn, query):
         return connection.execute(query).fetchone()[0]
 
 
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex((LOOPBACK, port)) == 0
-
-
 def gone(pid):
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
@@ -68,13 +63,6 @@ def named_on_a_command_line(text):
     return [
         item.pid for item in psutil.process_iter(["cmdline"]) if text in " ".join(item.info["cmdline"] or [])
     ]
-
-
-def within(seconds, condition):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 @pytest.fixture(scope="module")
@@ -113,17 +101,17 @@ def test_no_process_port_or_folder_survives_the_owner(signal_number):
         assert listens(port)
         process.send_signal(signal_number)
         process.wait(10)
-    assert within(10, lambda: gone(pid) and not listens(port) and not folder.exists())
-    assert within(5, lambda: all(gone(worker.pid) for worker in workers))
+    assert eventually(lambda: gone(pid) and not listens(port) and not folder.exists(), 10)
+    assert eventually(lambda: all(gone(worker.pid) for worker in workers), 5)
 
 
 def test_an_owner_killed_before_the_server_is_up_leaves_nothing_either(open_folder):
     with owner(TMPDIR=str(open_folder)) as process:
-        assert within(10, lambda: list(open_folder.glob("tailguard-postgres-*/d/data/base")))
+        assert eventually(lambda: list(open_folder.glob("tailguard-postgres-*/d/data/base")), 10)
         process.kill()
         process.wait(10)
-    assert within(10, lambda: not list(open_folder.glob("tailguard-*")))
-    assert within(5, lambda: not named_on_a_command_line(f"{open_folder}/tailguard-"))
+    assert eventually(lambda: not list(open_folder.glob("tailguard-*")), 10)
+    assert eventually(lambda: not named_on_a_command_line(f"{open_folder}/tailguard-"), 5)
 
 
 def test_a_closed_server_leaves_nothing():

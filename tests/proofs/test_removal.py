@@ -24,7 +24,7 @@ from tailguard.report.views.proof.sentences import saving
 from tests.support import made_proof
 from tests.support.judged_proof import answers, state_of, why_of
 from tests.support.made_migration import median
-from tests.support.migration_world import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.system
 

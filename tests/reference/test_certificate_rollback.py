@@ -27,6 +27,7 @@ from reference.web.server import WebServer, bind
 from tailguard.faults.proxy import Fault, FaultProxy
 from tests.support.certificate_rows import clear, legacy, marked
 from tests.support.crown_small import SECRET
+from tests.support.waiting import eventually
 from tests.support.web_served import SECRET as WEB_SECRET
 
 MINUTE_S = 60.0  # what the runbook promises
@@ -139,8 +140,7 @@ def test_a_backfill_is_stopped_and_what_it_did_stays_valid(place, timed):
     )
     running = Thread(target=lambda: ended.append(backfill.run(stop=stop)))
     running.start()
-    while not marked(place.conninfo):
-        time.sleep(0.01)
+    eventually(lambda: marked(place.conninfo))
 
     def roll_back():
         stop.set()

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
@@ -24,6 +23,7 @@ from tailguard.s3 import server as server_module
 from tailguard.s3.address import S3Server
 from tailguard.s3.server import embedded_s3, open_s3, your_s3
 from tailguard.s3.store import StorageError, ensure_bucket, remove_ours
+from tests.support.waiting import eventually, listens
 
 pytestmark = pytest.mark.system
 
@@ -173,9 +173,7 @@ def test_no_process_port_folder_socket_or_log_survives_the_owner(ending):
         else:
             owner.send_signal(ending)
         owner.wait(10)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and (psutil.pid_exists(int(pid)) or Path(folder).exists()):
-        time.sleep(0.02)
+    eventually(lambda: not (psutil.pid_exists(int(pid)) or Path(folder).exists()), 10)
     assert not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
     assert not listens(int(port))
     assert not Path(folder).exists()
@@ -294,11 +292,6 @@ def test_keys_and_signatures_are_masked_in_any_text(s3_server, client):
     assert s3_server.secret_key not in shown
     assert s3_server.access_key not in shown
     assert "X-Amz-Signature=***" in shown
-
-
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def opened_by(pid):

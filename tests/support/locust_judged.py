@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from textwrap import dedent
@@ -13,6 +12,7 @@ from xmlrpc.server import SimpleXMLRPCDispatcher
 from tailguard.base.ports import free_port
 from tailguard.record.run import Run
 from tests.support.locust_runs import LIMIT_S, LOCUST, end
+from tests.support.waiting import eventually
 
 FILE = """
     from locust import HttpUser, constant, task
@@ -34,6 +34,7 @@ class Shop(BaseHTTPRequestHandler):
     """/broken answers 500 at once, /nowhere 404; whatever is posted comes back, and there is one call of XML-RPC."""
 
     protocol_version = "HTTP/1.1"
+    answers = 0  # to all tests
 
     def do_GET(self):  # http.server's name
         self._answer({"/broken": 500, "/nowhere": 404}.get(self.path, 200), b"")
@@ -43,6 +44,7 @@ class Shop(BaseHTTPRequestHandler):
         self._answer(200, _called(body) if self.path == "/RPC2" else body)
 
     def _answer(self, status, body):
+        type(self).answers += 1
         self.send_response(status)
         self.send_header("Set-Cookie", "session=1")
         self.send_header("Content-Type", "text/xml" if self.path == "/RPC2" else "application/json")
@@ -104,11 +106,8 @@ class Judged:
         """Run it; return the exit code."""
         return self.start("--headless", "-u", "4", "-r", "4", "-t", f"{seconds}s", *words).wait(LIMIT_S)
 
-    def until(self, said, limit_s=60):
-        until_s = time.monotonic() + limit_s
-        while said not in self.log():
-            assert time.monotonic() < until_s, self.log()
-            time.sleep(0.1)
+    def until(self, said, limit_s=120):
+        eventually(lambda: said in self.log(), limit_s, log=self.log)
 
     def log(self, name="log"):
         return (self.folder / name).read_text(encoding="utf-8")

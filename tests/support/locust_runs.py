@@ -6,13 +6,13 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tailguard.base.ports import free_port
 from tailguard.record.doubt import Grade
 from tailguard.record.run import Run
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOCUST = str(Path(sys.executable).with_name("locust"))
@@ -95,10 +95,7 @@ class Processes:
 
     def wait_for(self, words, limit_s=LIMIT_S):
         """Wait until the master has said this."""
-        until_s = time.monotonic() + limit_s
-        while not re.search(words, self.log("master")):
-            assert time.monotonic() < until_s, self.log("master")
-            time.sleep(0.1)
+        eventually(lambda: re.search(words, self.log("master")), limit_s, log=lambda: self.log("master"))
 
     def ends(self, process, name, *codes):
         """Wait for the end, with one of these exit codes; or with 65 if the machine, by its doubts, was too busy."""

@@ -1,7 +1,6 @@
 """What the migration tests share: a small ledger table, migrations on it, and sessions that hold builds up."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from tailguard.migrations.runner import Runner
 from tailguard.migrations.text.query import Query
 from tailguard.migrations.text.sql import created_index
 from tailguard.postgres.database import Database
+from tests.support.waiting import eventually
 
 INDEX = "idx_ledger_newest"
 UP = f"CREATE INDEX CONCURRENTLY {INDEX} ON ledger (wallet_id, created DESC)"
@@ -84,15 +84,6 @@ def builder_pid(database: Database, phase: str = "waiting") -> int:
     with database.connect() as connection:
         query = "SELECT pid FROM pg_stat_progress_create_index WHERE starts_with(phase, %s)"
         return eventually(lambda: (connection.execute(query, [phase]).fetchone() or [None])[0])
-
-
-def eventually(look: Callable[[], Any]) -> Any:
-    """Poll until `look` returns something true, and return it."""
-    end = time.monotonic() + PATIENCE_S
-    while not (found := look()):
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.02)
-    return found
 
 
 class InBackground(threading.Thread):

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from tailguard.base.errors import UsageError
 from tailguard.faults.proxy import Fault, FaultProxy
 from tailguard.websocket.messages import Feed, Totals
 from tailguard.websocket.subscribers import BroadcastLostError, Subscribers
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.system
 
@@ -94,13 +95,6 @@ def feed(room: Room) -> Iterator[Feed]:
 
 def update(match: int, score: int = 1) -> str:
     return json.dumps({"type": "score_updated", "data": {"match_id": match, "participant1_score": score}})
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 30
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return holds()
 
 
 def test_a_receipt_comes_when_the_last_subscriber_has_the_event(room: Room, feed: Feed) -> None:
