@@ -140,13 +140,15 @@ class Bridge:
         if isinstance(runner, MasterRunner | LocalRunner):
             runner.register_message(TO_MASTER, self._master_takes)
             self._withheld = withhold(options)
+            if web_ui is not None:
+                self.load_test.attach(
+                    web_ui
+                )  # before the run of --autostart begins, which asks if somebody watches
             self._open(runner)
             if options.processes and options.headless:
                 gevent.spawn(self._mind_workers, options.processes)
             if plays and environment.shape_class is None:
                 self._run_time_s = take_run_time(self._options)
-            if web_ui is not None:
-                self.load_test.attach(web_ui)
         if isinstance(runner, WorkerRunner):
             self._to_master(Hello())  # only now can we take a message: what came before is lost
         # All that was loaded so far took seconds in which the loop stood still: without this, --run-time, which is

@@ -1,7 +1,5 @@
 """`judge(...)` in somebody's own locustfile, through the installed locust and real requests."""
 
-import contextlib
-import json
 import os
 import signal
 import urllib.request
@@ -15,7 +13,7 @@ from tailguard.base.ports import free_port
 from tailguard.base.state import State
 from tailguard.record.doubt import Grade
 from tests.support.locust_judged import Judged, Shop, interrupt, served_shop
-from tests.support.locust_runs import BUSY_MACHINE, LIMIT_S
+from tests.support.locust_runs import BUSY_MACHINE, LIMIT_S, rows_of_tab
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.system
@@ -196,31 +194,22 @@ def test_a_listener_of_the_file_cannot_turn_our_fail_into_success(judged):
     assert State.PASS not in {each.state for each in judged.record.verdicts if "p50" in each.name}
 
 
-def rows_of_tab(port):
-    """What the page's tab shows; nothing as long as there is no page."""
-    with contextlib.suppress(OSError):
-        [table] = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/requests"))[
-            "extended_stats"
-        ]
-        return table["data"]
-    return []
+def runs_of(judged):
+    return [each for each in (judged.folder / "runs").iterdir() if not each.is_symlink()]
 
 
 def test_on_locusts_page_a_tab_shows_where_each_limit_stands(judged):
     judged.write(*LOOSE)
     port = free_port()
     page = judged.start("--autostart", "-u", "4", "-r", "4", "--web-port", str(port))
-    rows = eventually(
-        lambda: [row for row in rows_of_tab(port) if row["n"] not in {"0", ""}], pause_s=0.5, log=judged.log
-    )
+    rows = eventually(lambda: rows_of_tab(port), LIMIT_S, pause_s=0.5, log=judged.log)
     assert [row["objective"] for row in rows][:1] == ["requests GET /ok p50 <= 30s"]
     for path, form in (("stop", b""), ("swarm", b"user_count=4&spawn_rate=4")):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", data=form).read()
-    eventually(
-        lambda: any(int(row["n"].replace(",", "") or 0) > 10 for row in rows_of_tab(port)), pause_s=0.5
-    )
+    eventually(lambda: len(runs_of(judged)) == 2)
+    asked = Shop.answers
+    eventually(lambda: Shop.answers > asked + 50, log=judged.log)
     urllib.request.urlopen(f"http://127.0.0.1:{port}/stop", data=b"").read()
     passes(judged, interrupt(page))
-    runs = [each for each in (judged.folder / "runs").iterdir() if not each.is_symlink()]
-    assert len(runs) == 2
+    assert len(runs_of(judged)) == 2
     assert judged.record.scenarios["requests"].counts.ok > 10

@@ -1,8 +1,6 @@
 """Locust for real: one process or a master with workers, against a served platform."""
 
-import contextlib
 import csv
-import json
 import os
 import re
 import shutil
@@ -19,8 +17,9 @@ from tailguard.base.state import State
 from tailguard.locust.suite_hash import scenarios_sha256
 from tailguard.record.run_record import Ended
 from tailguard.record.scenario import PoissonSchedule, ScenarioEnded
-from tests.support.locust_runs import LIMIT_S, ROOT, TAILGUARD, objectives_file
+from tests.support.locust_runs import LIMIT_S, ROOT, TAILGUARD, objectives_file, rows_of_tab
 from tests.support.suite import SUITE
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.proof
 
@@ -238,12 +237,7 @@ def test_the_web_page_has_a_tab_that_shows_where_each_objective_stands(locust, t
     )
     page = locust.start("page", *words, "RegistrationUser", environment=environment)
     address = f"http://127.0.0.1:{port}"
-    rows, until_s = [], time.monotonic() + 60
-    while time.monotonic() < until_s and not any(row["n"] not in {"0", ""} for row in rows):
-        time.sleep(0.5)
-        with contextlib.suppress(OSError):
-            [table] = json.load(urllib.request.urlopen(f"{address}/stats/requests"))["extended_stats"]
-            rows = table["data"]
+    rows = eventually(lambda: rows_of_tab(port), LIMIT_S, pause_s=0.5, log=lambda: locust.log("page"))
     assert rows[0]["objective"] == "registration p95 <= 215ms"
     assert set(rows[0]) == {"objective", "n", "observed", "interval", "verdict"}
     assert rows[0]["verdict"] in {"PASS", "still open"}

@@ -1,15 +1,17 @@
 """Locust runs for the tests: a served platform, a master and workers as processes of their own."""
 
+import json
 import os
 import re
 import secrets
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+import urllib.request
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from tailguard.base.ports import free_port
+from tailguard.base.ports import LOOPBACK, free_port
 from tailguard.record.doubt import Grade
 from tailguard.record.run import Run
 from tests.support.waiting import eventually
@@ -120,6 +122,15 @@ class Processes:
             "--tailguard-set",
             "load.warmup=3",
         )
+
+
+def rows_of_tab(port):
+    """What the tab of locust's page shows of objectives with samples; nothing as long as there is no page."""
+    with suppress(OSError):
+        page = urllib.request.urlopen(f"http://{LOOPBACK}:{port}/stats/requests")
+        [table] = json.load(page)["extended_stats"]
+        return [row for row in table["data"] if row["n"] not in {"0", ""}]
+    return []
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from tailguard.config.merge import Config
 from tailguard.engine.summary import scenario_entry
 from tailguard.judge.decision import judge_looks
 from tailguard.judge.evidence import cumulative
-from tailguard.judge.exceedance import exceedances
+from tailguard.judge.exceedance import exceedances, is_met
 from tailguard.judge.sequential import looks
 from tailguard.judge.stopping_rule import StoppingRule
 from tailguard.judge.verdicts import observed_of
@@ -157,6 +157,9 @@ class LocustRun:
     def _standing(self, slug: str, samples: Samples) -> list[dict[str, str]]:
         rows, states = [], self._rule.standing(slug)
         for objective in self.objectives.of(slug):
+            if not is_met(samples, objective):  # its first request is still to come
+                rows += nothing_yet([objective.name])
+                continue
             stream, rule = exceedances(samples, objective), self.objectives.rules[slug]
             decision = judge_looks(looks(cumulative(stream), objective.p0, rule), rule, objective.p0)
             observed = observed_of(samples, objective, decision) if len(stream) else None
