@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
