@@ -1,13 +1,13 @@
 """Every console block of the tutorial and the how-to guides, typed into an empty folder as it stands."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.docs.page import DOCS, ROOT, Console, ShownFile, blocks, with_console
 from tests.docs.reader import Reader, asks_here
+from tests.docs.test_how_to import NEEDS
 
 pytestmark = pytest.mark.proof
 # The examples of this guide make one file, as tests/pytest_plugin/test_how_to.py has them.
@@ -32,8 +32,8 @@ def test_the_tests_of_the_other_guides_are_there() -> None:
 def prepare(page: Path, reader: Reader) -> None:
     """Put into the folder what the page takes for granted."""
     name = name_of(page)
-    if "redis" in name and not shutil.which("redis-server"):
-        pytest.skip("there is no redis-server here")
+    for package in NEEDS.get(page.stem, ()):
+        pytest.importorskip(package)
     if name in WITH_EXAMPLE:
         reader.types("tailguard init --example deltacrown .")
     if name in ONE_FILE:
@@ -44,7 +44,11 @@ def prepare(page: Path, reader: Reader) -> None:
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=name_of)
-def test_every_command_of_a_guide_works_as_it_stands(page: Path, reader: Reader) -> None:
+def test_every_command_of_a_guide_works_as_it_stands(
+    page: Path, reader: Reader, request: pytest.FixtureRequest
+) -> None:
     prepare(page, reader)
+    if page.stem == "redis-queue":
+        request.getfixturevalue("redis_server")
     for block in blocks(page):
         reader.follows(block)

@@ -1,8 +1,6 @@
 """The recipes in docs/how-to: what stands there is written into a folder, and played as it stands."""
 
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,20 +50,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         file = getattr(sys.modules[name], "__file__", None)
         if file and Path(file).is_relative_to(tmp_path):
             del sys.modules[name]
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[None]:
-    """A Redis of the test's own at the usual port."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("there is no redis-server here")
-    words = [program, "--bind", "127.0.0.1", "--port", "6379", "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, encoding="utf-8") as server:
-        assert server.stdout is not None
-        assert any("Ready to accept connections" in line for line in server.stdout), "is there one already?"
-        yield
-        server.terminate()
 
 
 def written(name: str, folder: Path) -> str:
