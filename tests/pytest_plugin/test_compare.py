@@ -4,12 +4,17 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from tailguard.base.errors import UsageError
+from tailguard.base.state import State
+from tailguard.compare.comparison import RULE, ComparedMetric
 from tailguard.compare.verification import verify
 from tailguard.pytest_plugin import comparing
+from tailguard.pytest_plugin.asked import _raise_for
 from tailguard.pytest_plugin.marker import Stated
-from tailguard.pytest_plugin.question import Question
+from tailguard.pytest_plugin.messages import properties
+from tailguard.pytest_plugin.question import Answer, Question
 from tests.support.repository import git
 
 pytest_plugins = ["pytester"]
@@ -213,3 +218,17 @@ def test_a_call_that_fails_is_tried_and_left_to_the_measurement():
 def test_a_call_that_does_not_do_its_work_is_refused_with_its_line():
     with pytest.raises(UsageError, match="returned a generator"):
         asked(lambda: (each for each in ())).repeated()
+
+
+def test_a_slower_call_fails_with_both_times_and_the_pairs(tmp_path):
+    slower = ComparedMetric("test_price", "call", 0.5).invalid(RULE, "20 pairs, +400.0%: slower")
+    slower = replace(slower, state=State.FAIL, baseline=0.3, candidate=1.5, pairs=20, slower=20, change=4.0)
+    with pytest.raises(pytest.fail.Exception) as failure:
+        _raise_for(Answer((slower,), (), {}, tmp_path))
+    assert str(failure.value).splitlines()[:4] == [
+        "FAIL: test_price p50 of call against the baseline",
+        "  baseline     300 µs",
+        "  candidate    1.5 ms",
+        "  pairs        20, of which 20 are slower",
+    ]
+    assert ("slo.change", 4.0) in properties(slower)
