@@ -131,7 +131,8 @@ def test_ctrl_c_on_the_master_saves_the_samples_and_marks_the_run_incomplete(loc
 
 
 def test_a_worker_that_joins_late_takes_part_and_is_told_of(locust):
-    master = locust.master("-u", "6", "-r", "6", "-t", "20s", "RegistrationUser", workers=2)
+    # Long enough for a busy machine to start a third.
+    master = locust.master("-u", "6", "-r", "6", "-t", "60s", "RegistrationUser", workers=2)
     for number in range(2):
         locust.worker(f"worker{number}")
     locust.wait_for_users()
