@@ -31,10 +31,10 @@ test: $(VENV)/installed ## The tests: quick, no timing
 guards: $(VENV)/installed ## The SLO guards: pytest -m performance
 	$(BIN)/python -m pytest -m performance $(ARGUMENTS)
 
-proofs: $(VENV)/installed ## What takes minutes: each guard shown to fail, runs under faults
+proofs: $(VENV)/installed ## Tests of minutes: each guard against a known defect, runs under faults
 	$(BIN)/python -m pytest -m proof $(ARGUMENTS)
 
-matrix: $(VENV)/installed ## Kill, stop and interrupt each process in each phase of a run; goes on where it was
+matrix: $(VENV)/installed ## Kill, stop and interrupt each process in each phase of a run; run it again to resume
 	$(BIN)/python -m tests.matrix $(ARGUMENTS)
 
 check: $(VENV)/installed ## Lint, types, all functional tests with coverage

@@ -1,7 +1,7 @@
 """The backfill: copies what was stored before the cut-over from the local disk to S3, beside live uploads.
 
 A row is marked once S3 holds its bytes with the SHA-256 of the row. The marks are the memory: a backfill that was
-killed goes on where it was, and what it uploaded without marking is recognised, not uploaded again.
+killed resumes, and what it uploaded without marking is recognised, not uploaded again.
 """
 
 import hashlib

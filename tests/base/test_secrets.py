@@ -134,7 +134,7 @@ PASSWORDS = st.text(
 )
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine is not a failure
 @given(PASSWORDS, st.sampled_from(["postgresql://u:{}@h:5432/d", "host=h password={} dbname=d", "token={}"]))
 def test_no_password_gets_through(password, form):
     """And masking twice changes nothing: texts pass through more than one hand."""
@@ -144,7 +144,7 @@ def test_no_password_gets_through(password, form):
 
 
 @pytest.mark.system
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine is not a failure
 @given(st.text())
 def test_masking_is_idempotent_on_any_text(text):
     assert mask(mask(text)) == mask(text)

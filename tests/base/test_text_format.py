@@ -67,7 +67,7 @@ def test_nan_is_absent(function):
     assert function(float("nan")) == tf.ABSENT
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine is not a failure
 @given(st.floats(1e-4, 99_000))
 def test_a_shown_duration_is_the_value_within_its_three_digits(value_ms):
     number, unit = tf.duration_ms(value_ms).split(" ")

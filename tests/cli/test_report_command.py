@@ -37,7 +37,7 @@ TAILGUARD = Path(sys.executable).with_name("tailguard")
 
 @pytest.mark.parametrize(("ends", "code"), [(0, 0), (3, USAGE)])
 def test_a_report_is_opened_in_the_browser(run: Run, tmp_path: Path, ends: int, code: int) -> None:
-    """The browser is a script of ours, which writes down what it was given."""
+    """The browser is a script of the test's, which writes down what it was given."""
     opened, browser = tmp_path / "opened", tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\nexit {ends}\n')
     browser.chmod(0o755)

@@ -239,7 +239,7 @@ def test_the_smoke_profile_measures_less_than_a_minute():
 
 
 @pytest.mark.system
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine is not a failure
 @given(st.dictionaries(st.sampled_from(["seed", "load.workers", "load.warmup"]), st.integers(1, 1000)))
 def test_what_is_set_is_what_is_read(values):
     config = load(sets=[f"{name}={value}" for name, value in values.items()])

@@ -89,7 +89,7 @@ def test_every_quantile_equals_the_one_pandas_finds_in_the_file(many, tmp_path):
                 assert said[key]["low"] <= smallest <= said[key]["high"]
 
 
-@settings(deadline=None, max_examples=50)  # a busy machine is no failure
+@settings(deadline=None, max_examples=50)  # a busy machine is not a failure
 @given(turns)
 def test_every_sample_is_in_exactly_one_count(rows):
     samples = samples_of(rows)

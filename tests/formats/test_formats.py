@@ -221,7 +221,7 @@ TOLD = {0, 99, 75, 65, 64}
 
 
 def code_of(path, *options) -> int:
-    """Judge it as the command line does; 70 would be a fault of ours."""
+    """Judge it as the command line does; 70 would be Tailguard's fault."""
     objectives = ["--objective", "p95<=1s", "--objective", "error rate < 1%"]
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         return run_cli(["judge", str(path), "--name", "*", *objectives, *options])

@@ -1,4 +1,4 @@
-"""A scenario that hardly ever worked says what its failures said, and where to look."""
+"""A scenario that hardly ever worked shows the messages of its failures, and where to look."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""`make matrix`: plays all cells, goes on where it was, writes the table. `--seconds` ends after a while."""
+"""`make matrix`: plays all cells, resumes what was begun, writes the table. `--seconds` ends after a while."""
 
 import argparse
 import json

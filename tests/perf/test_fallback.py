@@ -1,4 +1,4 @@
-"""A read that falls back asks S3 in vain first; one that S3 answered is not one."""
+"""A read that falls back fails on S3 first; a read that S3 answered is not one."""
 
 import numpy as np
 

@@ -65,7 +65,7 @@ def test_without_a_repository_or_git_the_commit_is_absent(tmp_path, repository, 
 
 def test_packages_that_are_not_installed_are_left_out():
     assert package_versions("no-such-distribution") == {}
-    assert "hypothesis" not in package_versions(), "what only developers install is no part of a run"
+    assert "hypothesis" not in package_versions(), "what only developers install is not part of a run"
 
 
 def test_an_unknown_processor_is_named_by_its_architecture(monkeypatch):

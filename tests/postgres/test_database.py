@@ -27,7 +27,7 @@ with schema_on(sys.argv[1]) as database:
 
 @pytest.fixture
 def admin(postgres):
-    """A superuser's connection to the session's server, no schema of ours."""
+    """A superuser's connection to the session's server, without a Tailguard schema."""
     with connect(postgres.dsn) as connection:
         yield connection
 

@@ -22,7 +22,7 @@ from tailguard.postgres.settings import postgres_record
 from tailguard.postgres.statements import Statements
 from tests.support.migration_world import make_ledger, migration
 
-# Types that fit a call of ours better than PostgreSQL's own argument does, and so would win over it.
+# Types that fit one of Tailguard's calls better than PostgreSQL's own argument does, and so would win over it.
 NEARER = {
     "text": ["name", "varchar"],
     "oid": ["int4", "int8"],
@@ -151,7 +151,7 @@ def test_a_setting_of_the_role_does_not_reach_our_sessions(postgres, setting):
 
 
 def keeps_working(database):
-    """Work in a session of ours and in one of the platform's, which gets our connection string."""
+    """Work in one of Tailguard's sessions and in one of the platform's, which gets our connection string."""
     with database.connect() as connection:
         connection.execute("CREATE TABLE words (word text)")
         connection.execute("SELECT pg_sleep(0.1)")

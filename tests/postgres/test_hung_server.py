@@ -1,4 +1,4 @@
-"""A server that is stopped keeps its sockets open and says nothing: no wait of ours for it is for ever."""
+"""A server that is stopped keeps its sockets open and says nothing: no wait for it lasts for ever."""
 
 import os
 import signal

@@ -85,7 +85,7 @@ def kept_dir(open_folder):
 
 @pytest.fixture(scope="module")
 def tuned():
-    """A server on one core, of programs found before, with a setting of ours."""
+    """A server on one core, of programs found before, with a setting of the test's."""
     found = find_binaries(account=find_unprivileged_user())
     cores = [max(os.sched_getaffinity(0))] if hasattr(os, "sched_getaffinity") else None
     with embedded_postgres(found, SMALL | {"cluster_name": "it's ours"}, cores) as server:

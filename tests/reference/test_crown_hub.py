@@ -1,4 +1,4 @@
-"""The hub, heard by real WebSocket clients: who is let in, what they hear, and when they are let go."""
+"""The hub, heard by real WebSocket clients: who may enter, what they hear, and when they are disconnected."""
 
 import asyncio
 import json

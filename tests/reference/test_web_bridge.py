@@ -18,7 +18,7 @@ from reference.web.server import WebServer, bind
 
 
 class EchoRooms:
-    """The least that a hub must be: refuses one path, echoes what it gets, knows who is there."""
+    """The least that a hub must be: refuses one path, echoes what it gets, knows its members."""
 
     def __init__(self):
         self.connections = set()

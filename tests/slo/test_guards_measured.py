@@ -1,4 +1,4 @@
-"""A guard counts only when it was shown to fail: the real platform, measured, with each of its faults."""
+"""Every guard is tested against a known defect: the real platform, measured, with each of its faults."""
 
 import os
 import subprocess

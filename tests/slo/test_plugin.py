@@ -51,7 +51,7 @@ def guard(pytester, tmp_path, monkeypatch):
 def test_a_good_run_passes_one_test_per_objective(guard):
     """The names say what is promised; invariants are asserted one by one."""
     result, _ = guard("-v")
-    result.assert_outcomes(passed=4, skipped=1)  # no migration was proved
+    result.assert_outcomes(passed=4, skipped=1)  # no migration was proven
     result.stdout.fnmatch_lines(
         [
             "*test_slo[[]registration p95 <= 215ms] PASSED*",

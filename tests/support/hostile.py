@@ -15,7 +15,7 @@ from tailguard.record.run_record import Ended, RunRecord
 from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import write_samples
 
-# What some reader of ours would obey, were it not escaped. It begins as a formula of a spreadsheet does.
+# What some reader of an output would obey, were it not escaped. It begins as a formula of a spreadsheet does.
 HOSTILE = (
     "=1+1\n::set-env name=x::y\n##[error]z\n# head\n- item\r\x1b]0;title\x07\x1b[2J\x9b31m\x7f\x00\u202eback\u2028"
     "<script>alert(1)</script><img src=x onerror=alert(1)>[link](javascript:x)[red]red[/red][/x][link=http://evil]in[/link]"

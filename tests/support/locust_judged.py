@@ -1,4 +1,4 @@
-"""Somebody's own locustfile with one line of ours, and a small shop that it asks."""
+"""Somebody's own locustfile with the line that judges it, and a small shop that it asks."""
 
 import os
 import signal

@@ -30,7 +30,7 @@ CHAOS = Chaos(
 
 
 def chaos_record(made: RunRecord, chaos: Chaos = CHAOS) -> RunRecord:
-    """`made`, as a run under faults whose uploads were counted; no migration was proved."""
+    """`made`, as a run under faults whose uploads were counted; no migration was proven."""
     upload = replace(made.scenarios["certificate_upload"], counters={"cert.s3.retries": 7})
     scenarios = {**made.scenarios, "certificate_upload": upload}
     return replace(made, chaos=chaos, scenarios=scenarios, verdicts=judged_of(made), migrations=())

@@ -100,7 +100,7 @@ def duet() -> Duet:
 
 
 def duet_record(made: RunRecord, *verdicts: ChangeVerdict | PlanVerdict) -> RunRecord:
-    """`made`, as the record of a duet: its changes are the verdicts, and no migration was proved."""
+    """`made`, as the record of a duet: its changes are the verdicts, and no migration was proven."""
     return replace(made, duet=duet(), verdicts=verdicts or CHANGES, migrations=())
 
 

@@ -23,7 +23,7 @@ def mind_workers(expected: int, begun: Callable[[], bool]) -> None:
 
 
 def ended_workers(expected: int) -> int:
-    """Return how many of so many forks of ours have ended: they have our own command line."""
+    """Return how many of so many forks have ended; forks have this process's command line."""
     master = psutil.Process()
     mine, living = master.cmdline(), 0
     for child in master.children():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OUTCOMES = ("ok", "conflict", "error")
 OK, CONFLICT, ERROR = range(3)
-VALUE = 3  # of a row that is no sample: a recorded number
+VALUE = 3  # of a row that is not a sample: a recorded number
 
 # A sample's code is one positive 32-bit integer: step in bits 0-7, outcome in 8-9, retries in 10-17, error kind in the
 # rest.

@@ -23,6 +23,12 @@ _COUNTED = {
     "value": "over limit",
     "rate": "true",
 }
+# A limit has no multiple of 0.
+_NONE_SEEN = {
+    "error_rate": "no errors seen",
+    "refusal_rate": "no refusals seen",
+    "retry_rate": "no retries seen",
+}
 _GAUGE_ROOM = 1.15  # the bar ends 15 % beyond the largest mark, so that a limit never sits on the edge
 _EITHER_ERROR = "Either error, a false PASS or a false FAIL, is held to the stated share."
 
@@ -130,7 +136,7 @@ def _objective_card(verdict: ObjectiveVerdict, population: int | None) -> Card:
         limit=f"{objective.sign} {limit}",
         counted_as="false" if objective.min_ratio is not None else _COUNTED[objective.metric],
         counted=f"{numbers.count(verdict.exceedances)} of {numbers.count(verdict.n)}",
-        headroom=_headroom(verdict.headroom, value),
+        headroom=_headroom(verdict, value),
         rule=f"{verdict.rule}, wrong ≤ {numbers.percent(verdict.alpha)}",
         rule_detail=_rule_detail(verdict, population),
         gauge=_gauge(value, low, high, objective.limit),
@@ -199,10 +205,11 @@ def _population(verdict: ObjectiveVerdict, record: RunRecord) -> int | None:
             return counts.ok + counts.error
 
 
-def _headroom(factor: float | None, value: float | None) -> str:
-    if factor is not None:
-        return text_format.times(factor)
-    return "undefined at 0" if value == 0 else numbers.ABSENT
+def _headroom(verdict: ObjectiveVerdict, value: float | None) -> str:
+    if verdict.headroom is not None:
+        return text_format.times(verdict.headroom)
+    seen = _NONE_SEEN if value == 0 else {}
+    return seen.get(verdict.objective.metric, numbers.ABSENT)
 
 
 def _rule_detail(verdict: ObjectiveVerdict, population: int | None) -> str:

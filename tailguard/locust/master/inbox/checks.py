@@ -62,7 +62,9 @@ def chunk_fault(chunk: Chunk, met: Mapping[str, int], window: Window) -> str:
     table = np.frombuffer(chunk.rows, ROW)
     is_value = unpack_codes(table["code"])["outcome"] == VALUE
     instants = table["instants"]
-    instants = np.append(instants[~is_value], instants[is_value, 0])  # where the others end is no instant
+    instants = np.append(
+        instants[~is_value], instants[is_value, 0]
+    )  # the ends of the others are not instants
     return _code_fault(table["code"], is_value, chunk) or window.fault(instants)
 
 
