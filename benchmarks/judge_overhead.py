@@ -82,6 +82,7 @@ class Generator:
             [LOCUST, "-f", str(file), *words, "--loglevel", "ERROR"],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
+            encoding="utf-8",
         )
         until_s = time.monotonic() + READY_S
         while self.asked() < HEAD and time.monotonic() < until_s and self.process.poll() is None:
@@ -137,6 +138,11 @@ def show(plain: np.ndarray, judged: np.ndarray, *, user: str) -> None:
         f"CPU per request of {user}: {np.median(plain[0]) * 1e6:.1f} us, with the line {median - 1:+.1%} (median of "
         f"{len(ratios)} pairs; 10 to 90 %: {spread[0] - 1:+.1%} to {spread[-1] - 1:+.1%}; aim: at most "
         f"{MOST_CPU:+.0%}): {verdict(good=median <= 1 + MOST_CPU)}"
+    )
+    least = [float(np.percentile(side[0], 10)) for side in (plain, judged)]
+    ratio = least[1] / least[0]  # what else runs on the machine only adds
+    print(
+        f"CPU per request in the quietest tenth of turns: {least[0] * 1e6:.1f} us, with the line {ratio - 1:+.1%}"
     )
     blocks = [[[each * 1e3] for each in side[1]] for side in (plain, judged)]
     change = gate_blocks(*blocks, q=0.5, delta=MOST_TIME)

@@ -361,12 +361,24 @@ def test_a_guess_and_what_cannot_be_asked_are_named(here, capsys):
         ({"openapi": "3.1.0", "paths": []}, "no operation that can be asked"),
         ({"log": {"entries": []}}, "record your journey again"),
         ({"log": {"entries": [{"request": 5}]}}, "log.entries[0].request"),
+        ({"log": {"entries": [entry("http://[x/")]}}, "Cannot import recording.har: "),
     ],
 )
 def test_what_cannot_be_imported_ends_with_one_sentence(here, document, told, capsys):
     assert imported(here, document) == 64
     assert told in capsys.readouterr().err
     assert not (here / "recording.toml").exists()
+
+
+def test_marks_that_no_text_shows_reach_neither_a_comment_nor_a_value_as_they_are(here):
+    shown = {
+        "openapi": "3.1.0",
+        "paths": {"/a\n[b]/{c\x7f}": {"get": {}, "post": {"requestBody": {"content": {"x\n": {}}}}}},
+    }
+    file, text = drafted(here, shown, "openapi.json")
+    [step] = file.scenario["a_b"].steps
+    assert step.name == "GET /a\n[b]/{c\x7f}"
+    assert "\x7f" not in text
 
 
 def test_nothing_is_overwritten(here, capsys):

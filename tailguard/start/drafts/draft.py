@@ -9,6 +9,7 @@ from typing import Any  # whatever JSON knows
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from tailguard.base.output.escaping import for_terminal
 from tailguard.record.part import Json, Scalar
 
 # A guess, so that there is something to judge; whoever drafts states their own.
@@ -77,8 +78,8 @@ class Draft:
         return "\n".join(self._lines(source)) + "\n"
 
     def _lines(self, source: str) -> Iterator[str]:
-        yield f"# Drafted from {source} by `tailguard import`: read it, state your limits, then run it."
-        yield from (f"# - {note}" for note in self.notes)
+        yield f"# Drafted from {for_terminal(source)} by `tailguard import`: read it, state your limits, then run it."
+        yield from (f"# - {for_terminal(note)}" for note in self.notes)
         yield from ("", "[target]", f"url = {_value(self.url)}")
         if self.headers:
             yield f"headers = {_value({**self.headers})}"

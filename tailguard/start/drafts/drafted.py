@@ -49,7 +49,7 @@ def _drafted(source: Path) -> Draft:
         return _draft_of(content)
     except JsonError as error:
         raise UsageError(f"Cannot read {source}: {error}. OpenAPI and HAR are read as JSON.") from None
-    except UsageError as error:
+    except (UsageError, ValueError) as error:  # ValueError: an address that cannot be
         raise UsageError(f"Cannot import {source}: {error}") from None
 
 

@@ -91,12 +91,12 @@ class Examples:
         return True if kind == "boolean" else self._text(schema)
 
     def _object(self, schema: Table, depth: int) -> Json:
-        """What is required, else all of it."""
+        """What is required, else all of it; deep within, what is required alone."""
         properties, required = table(schema.get("properties")), listed(schema.get("required"))
         return {
             name: self.of(each, depth + 1)
             for name, each in properties.items()
-            if name in required or not required
+            if name in required or (not required and depth < _DEEPEST // 2)
         }
 
     def _text(self, schema: Table) -> str:
@@ -119,7 +119,7 @@ class Examples:
 def _number(schema: Table) -> float:
     """Return the least number above 0 that is allowed, 1 if none is said."""
     bounds = [schema.get(name) for name in ("minimum", "exclusiveMinimum", "maximum")]
-    least, above, most = (each if isinstance(each, int | float) else None for each in bounds)
+    least, above, most = (each if type(each) in (int, float) else None for each in bounds)
     number = max(least or 0, 0 if above is None else above + 1) or 1
     return number if most is None else min(number, most)
 
