@@ -118,10 +118,14 @@ class Examples:
 
 def _number(schema: Table) -> float:
     """Return the least number above 0 that is allowed, 1 if none is said."""
-    bounds = [schema.get(name) for name in ("minimum", "exclusiveMinimum", "maximum")]
-    least, above, most = (each if type(each) in (int, float) else None for each in bounds)
+    least, above, most = (_bound(schema.get(name)) for name in ("minimum", "exclusiveMinimum", "maximum"))
     number = max(least or 0, 0 if above is None else above + 1) or 1
     return number if most is None else min(number, most)
+
+
+def _bound(value: Json) -> float | None:
+    """Return a number, None for anything else: OpenAPI 3.0 has `exclusiveMinimum: true`."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _literal(value: Json) -> Json:
