@@ -215,3 +215,23 @@ def test_a_limit_on_a_step_that_never_ran_is_an_error(project):
     done.stdout.fnmatch_lines(
         ["INVALID: buy pay p95 <= 500ms", "*step 'pay' is missing from the run of 'buy'"]
     )
+
+
+def test_rows_that_are_used_up_before_the_limits_are_decided_do_not_pass(project):
+    (project.path / "buyers.csv").write_text("name\n" + "ann\n" * 150, encoding="utf-8")
+    done = project.test(
+        tests="""
+        buyer = tg.rows("buyers.csv")
+
+        @tg.scenario(slo=["buy p95 <= 500ms"])
+        def buy(it, buyer):
+            it.step("buy", len, buyer["name"])
+
+        def test_buy(slo):
+            slo(buy)
+        """
+    )
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(
+        ["*rows used up: its rows ended after 140 samples, before its limits were decided*"]
+    )
