@@ -1,5 +1,6 @@
 """`judge(...)` in somebody's own locustfile, through the installed locust and real requests."""
 
+import contextlib
 import os
 import signal
 import time
@@ -40,6 +41,11 @@ def passes(judged, code):
     grave = {each.kind for each in judged.record.doubts if each.grade is Grade.GRAVE}
     assert code == 0 or (code == 65 and grave and grave <= BUSY_MACHINE), judged.log()
     assert judged.record.why_incomplete == ""
+
+
+def kill(process):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.kill()
 
 
 def states(judged):
@@ -114,6 +120,7 @@ def test_a_test_that_is_stopped_again_while_it_is_collected_is_judged_once_and_w
     judged.until("Sending spawn jobs")
     time.sleep(5)
     for worker in psutil.Process(master.pid).children():
+        judged.stack.callback(kill, worker)
         worker.suspend()  # as the time is over they are asked for the rest, and then missed
     assert master.wait(LIMIT_S) == 65, judged.log()
     assert "The last worker went missing" in judged.log()
