@@ -29,9 +29,9 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["run", "--nonsense"], "No such option"),
         (["report", "no-such-run"], "no-such-run is not a run"),
         (["history", "--runs-dir", "runz"], "There is no folder runz"),
-        (["preflight", "--host", "staging"], "--host is 'staging': that is not an address of a service; write http://staging"),
-        (["preflight", "--host", "https://staging"], "name a file with --target"),
-        (["preflight", "--host", "https://staging", "--target", "t.toml"], "t.toml: No such file"),
+        (["preflight-mapping", "--host", "staging"], "--host is 'staging': that is not an address of a service; write http://staging"),
+        (["preflight-mapping", "--host", "https://staging"], "name a file with --target"),
+        (["preflight-mapping", "--host", "https://staging", "--target", "t.toml"], "t.toml: No such file"),
     ],
 )  # fmt: skip
 def test_it_is_named_and_ends_with_64(words, says, own_folder, capsys):

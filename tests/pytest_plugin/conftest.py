@@ -1,5 +1,6 @@
 """A project of somebody's, whose tests ask the fixture `slo`."""
 
+import math
 from shutil import rmtree
 from textwrap import dedent
 
@@ -7,12 +8,10 @@ import pytest
 
 # A project's pytest in this process forgets what it imported, and NumPy cannot be imported twice.
 import tailguard.pytest_plugin.asked
-import tailguard.pytest_plugin.comparing
-import tailguard.pytest_plugin.measuring
 import tailguard.pytest_plugin.summary
 import tailguard.report.report  # noqa: F401
 from tailguard.record.run import Run
-from tests.support.environments import BUSY
+from tailguard.trust import machine_doubts, scenario_doubts
 
 
 class Project:
@@ -28,17 +27,9 @@ class Project:
         return self
 
     def test(self, *options, tests=None):
-        """Write `tests` as test_shop.py and run pytest in this process; returns pytest's result.
-
-        What a machine that others keep busy makes INVALID is measured again.
-        """
-        words = self._words(options, tests)
-        for _ in range(5):
-            rmtree(self.path / "runs", ignore_errors=True)
-            done = self.pytester.runpytest_inprocess(*words)
-            if not BUSY.search(done.stdout.str()):
-                break
-        return done
+        """Write `tests` as test_shop.py and run pytest in this process; returns pytest's result."""
+        rmtree(self.path / "runs", ignore_errors=True)
+        return self.pytester.runpytest_inprocess(*self._words(options, tests))
 
     def test_apart(self, *options, tests=None):
         """As `test`, in a process of its own."""
@@ -51,13 +42,8 @@ class Project:
 
     @property
     def run(self):
-        [run] = self.runs
-        return run
-
-    @property
-    def runs(self):
-        """All that was measured, in its order."""
-        return sorted(map(Run.load, (self.path / "runs").glob("2*")), key=lambda run: run.record.created_utc)
+        [folder] = (self.path / "runs").glob("2*")
+        return Run.load(folder)
 
 
 @pytest.fixture
@@ -65,4 +51,11 @@ def project(pytester, monkeypatch):
     """An empty project, of which neither this repository's suite nor CI's variable is known."""
     for name in ("TAILGUARD_CONFIG", "CI", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
         monkeypatch.delenv(name, raising=False)
+    # Whatever else this machine does: what a busy one makes of a run is for tests/trust to say.
+    for module, name in (
+        (machine_doubts, "GRAVE_WAITING"),
+        (scenario_doubts, "GRAVE_MEDIAN_LATENESS_MS"),
+        (scenario_doubts, "GRAVE_P99_LATENESS_MS"),
+    ):
+        monkeypatch.setattr(module, name, math.inf)
     return Project(pytester)

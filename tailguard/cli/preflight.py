@@ -1,0 +1,44 @@
+"""`tailguard preflight`: each step once, before a load test asks it thousands of times."""
+
+from collections.abc import Sequence
+
+import click
+
+from tailguard.base.output.streams import say
+from tailguard.config.asked_suite import asked_suite
+from tailguard.config.merge import load_config
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[FILE|FOLDER|MODULE][::SCENARIO]...")
+@click.option(
+    "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
+)
+@click.option("--scenario", "scenarios", multiple=True, help="Try only this one; may be given again.")
+@click.option("--target", metavar="URL", help="Your service, which runs already: http://host:port.")
+@click.option(
+    "--burst",
+    default=20,
+    show_default=True,
+    type=click.IntRange(0, 500),
+    help="More iterations of each scenario, eight at once, to see what a limiter does.",
+)
+def preflight(
+    paths: Sequence[str], file: str | None, scenarios: Sequence[str], target: str | None, burst: int
+) -> int:
+    """Try each step of the scenarios once: does it answer as expected? One iteration writes what it writes.
+
+    \b
+    Exit codes: 0 ready, 65 a step failed or is throttled, 64 usage, or nobody can log in.
+    """
+    from tailguard.pipeline.preflight import ONCE, preflight
+
+    suite = asked_suite(paths, file) if paths else None
+    given = {"target.url": target, "scenarios": list(scenarios) or None}
+    config = load_config(file=file, flags={**ONCE, **given}, suite=suite)
+    failed = False
+    for check in preflight(config, burst):
+        mark = {"ok": "ok     ", "skip": "skipped", "fail": "FAILED "}[check.state]
+        say(f"{mark}  {check.name}: {check.told}")
+        failed |= check.state == "fail"
+    return 65 if failed else 0
