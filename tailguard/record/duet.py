@@ -117,6 +117,7 @@ class Duet(Part, frozen=True, kw_only=True):
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless both sides are there."""
-        if missing := {*get_args(SideName)} - {*self.sides}:
+        """Raise ValueError if one side is there without the other. There is none if they could not be opened."""
+        missing = {*get_args(SideName)} - {*self.sides}
+        if self.sides and missing:
             raise ValueError(f"a duet has two sides; the {min(missing)} is missing")

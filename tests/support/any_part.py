@@ -2,13 +2,14 @@
 
 import string
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import hypothesis.strategies as st
 from msgspec import inspect
 from msgspec.structs import replace
 
 from tailguard.record.chaos import Chaos, FaultWindow, Recovery
+from tailguard.record.duet import Duet, DuetSide, SideName
 from tailguard.record.objective import Objective, Objectives, Rule
 from tailguard.record.part import Document, Part
 
@@ -51,7 +52,7 @@ def _float(info: Any) -> st.SearchStrategy[float]:
 def _struct(info: Any) -> st.SearchStrategy[Any]:
     fields = {each.name: _of(each.type) for each in info.fields}
     if info.cls is Objective:
-        return st.one_of(_latencies, _rates)
+        return st.one_of(_latencies, _rates, _values, _least_rates)
     if info.cls is Objectives:
         rule = parts(Rule)
         return st.builds(_with_rules, st.lists(parts(Objective), max_size=2), rule, fields["source"])
@@ -59,6 +60,9 @@ def _struct(info: Any) -> st.SearchStrategy[Any]:
         return st.builds(
             _with_windows, st.builds(Chaos, **fields | {"recoveries": st.just(())}), fields["recoveries"]
         )
+    if info.cls is Duet:
+        both = dict.fromkeys(get_args(SideName), parts(DuetSide))
+        return st.builds(Duet, **fields | {"sides": st.just({}) | st.fixed_dictionaries(both)})
     return st.builds(info.cls, **fields)
 
 
@@ -77,8 +81,12 @@ _latencies = st.builds(
     Objective, **_names, metric=st.just("latency"), q=_shares, limit_ms=st.floats(1e-9, 1e12)
 )
 _rates = st.builds(
-    Objective, **_names, metric=st.sampled_from(("error_rate", "retry_rate")), max_ratio=_shares
+    Objective, **_names, metric=st.sampled_from(("error_rate", "retry_rate", "rate")), max_ratio=_shares
 )
+_values = st.builds(
+    Objective, **_names, metric=st.just("value"), q=_shares, limit_value=st.floats(1e-9, 1e12)
+)
+_least_rates = st.builds(Objective, **_names, metric=st.just("rate"), min_ratio=_shares)
 
 _MADE: Mapping[type, Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.StructType: _struct,

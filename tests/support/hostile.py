@@ -82,8 +82,11 @@ def _one(info: Any, variant: int) -> Any:
 
 def _struct(info: Any, variant: int) -> Any:
     fields = {each.name: _of(each.type, variant) for each in info.fields}
-    if info.cls is Objective:  # of its three numbers it has those of its metric
-        for name in ("max_ratio",) if fields["metric"] == "latency" else ("q", "limit_ms"):
+    if info.cls is Objective:  # of its numbers it has those of its metric
+        own = {"latency": ("q", "limit_ms"), "value": ("q", "limit_value")}.get(
+            fields["metric"], ("max_ratio",)
+        )
+        for name in {"q", "limit_ms", "limit_value", "max_ratio", "min_ratio"} - {*own}:
             fields[name] = None
     return info.cls(**fields)
 
