@@ -181,6 +181,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.proof  # thirteen runs of Locust; workers that a busy machine starves are given up
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_file_of_any_shape_is_judged_by_all_its_requests(judged, shape):
     words, requests, failures = SHAPES[shape]

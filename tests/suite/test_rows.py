@@ -131,10 +131,10 @@ def load(**values):
     return Load(Poisson(50.0, 60.0), **{"workers": 4, "warmup": 2, "min_samples": 5, **values})
 
 
-def test_a_run_plays_no_more_iterations_than_there_are_rows_and_says_so_before_it_starts(plan, caplog):
+def test_a_run_plays_no_more_iterations_than_there_are_rows_and_says_so_before_it_starts(plan, said):
     capped = within_rows(plan(), load())
     assert (capped.max_samples, capped.rows_used_up) == (8, True)
-    assert "buyers.csv has 10 rows: checkout plays at most 8 iterations of up to" in caplog.text
+    assert "buyers.csv has 10 rows: checkout plays at most 8 iterations of up to" in said.text
     assert within_rows(plan("cycle"), load()) == load()
     assert not within_rows(plan(), load(max_samples=8)).rows_used_up
 
