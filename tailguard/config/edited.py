@@ -38,13 +38,12 @@ def frozen_text(config: Config) -> tuple[str, list[str]]:
     source = config.suite.existing_file if config.suite else None
     tables: dict[str, Any] = read_table(source)[0] if source else {}
     tables.pop("profile", None)
-    if (
-        config.merge and config.profile in config.merge.keys["profile"]
-    ):  # one of the user's own is not in this file
+    # A profile of the user's own is not in this file.
+    if config.merge and config.profile in config.merge.keys["profile"]:
         tables["profile"] = config.profile
     for name, setting in config.settings.items():
-        if setting.value is not None and name not in secrets:
-            _put(tables, key_path(name), setting.value)
+        if setting.value is not None:
+            _put(tables, key_path(name), "" if name in secrets else setting.value)
     comments = [f"# {name} is a secret: set it in the environment.\n" for name in secrets]
     head = f"# Frozen from profile {config.profile}, sha256 {config.sha256[:12]}.\n"
     return head + "".join(comments) + tomlkit.dumps(tables), secrets

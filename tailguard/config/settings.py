@@ -9,9 +9,8 @@ from tailguard.base.secrets import remember
 from tailguard.config.layers import Layer, flatten
 from tailguard.config.option import Option, did_you_mean, split_list
 
-ADDING = (
-    "+"  # of a key: `"scenarios+" = ["mine"]` and `--set scenarios+=mine` add to the list of the layers below
-)
+# Of a key: `"scenarios+" = ["mine"]` and `--set scenarios+=mine` add to the list of the layers below.
+ADDING = "+"
 
 
 @dataclass(frozen=True, slots=True)

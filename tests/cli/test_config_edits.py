@@ -96,6 +96,17 @@ def test_a_secret_is_not_frozen(folder, monkeypatch, capsys):
     assert "hunter22" not in (folder / "frozen.toml").read_text(encoding="utf-8")
 
 
+def test_a_secret_in_the_suites_own_file_is_not_frozen_either(folder):
+    (folder / "tailguard.toml").write_text(
+        '[target]\nurl = "http://guard:hunter22@shop.example"\n'
+        '[database]\ndsn = "postgresql://guard:hunter22@db/arena"\n'
+        '[[scenario.look.steps]]\nname = "look"\npath = "/"\n',
+        encoding="utf-8",
+    )
+    assert run_cli(["config", "freeze", "frozen.toml"]) == 0
+    assert "hunter22" not in (folder / "frozen.toml").read_text(encoding="utf-8")
+
+
 def test_what_is_as_by_default_can_be_left_out(file, capsys):
     assert run_cli(["config", "show", "--changed"]) == 0
     out = capsys.readouterr().out
