@@ -45,14 +45,20 @@ def as_text(value: Json) -> str:
 
 def places(template: object) -> Iterator[str]:
     """Yield the names of all places of a template, however deep."""
+    return _found(_PLACE, template)
+
+
+def variables(template: object) -> Iterator[str]:
+    """Yield the names of all variables of the environment in a template, however deep."""
+    return _found(_VARIABLE, template)
+
+
+def _found(pattern: re.Pattern[str], template: object) -> Iterator[str]:
     if isinstance(template, str):
-        yield from _PLACE.findall(template)
-    elif isinstance(template, Mapping):
-        for item in template.values():
-            yield from places(item)
-    elif isinstance(template, list | tuple):
-        for item in template:
-            yield from places(item)
+        yield from pattern.findall(template)
+    elif isinstance(template, Mapping | list | tuple):
+        for item in template.values() if isinstance(template, Mapping) else template:
+            yield from _found(pattern, item)
 
 
 def look_up(place: str, values: Values) -> Json:
@@ -68,18 +74,6 @@ def look_up(place: str, values: Values) -> Json:
     if field:
         raise UsageError(f"{{{place}}}: {name} has no fields")
     return value
-
-
-def variables(template: object) -> Iterator[str]:
-    """Yield the names of all variables of the environment in a template, however deep."""
-    if isinstance(template, str):
-        yield from _VARIABLE.findall(template)
-    elif isinstance(template, Mapping):
-        for item in template.values():
-            yield from variables(item)
-    elif isinstance(template, list | tuple):
-        for item in template:
-            yield from variables(item)
 
 
 def with_environment(template: Json, where: str, environ: Mapping[str, str] = os.environ) -> Json:
