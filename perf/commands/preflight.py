@@ -5,7 +5,7 @@ import click
 from tailguard.kit import say
 
 
-@click.command()
+@click.command("preflight-mapping")
 @click.option("--host", required=True, help="The target: http(s)://host:port.")
 @click.option(
     "--target",

@@ -195,6 +195,8 @@ def _distrusted(decision: Decision, reasons: Sequence[str]) -> Decision:
     if not reasons:
         return decision
     why = "; ".join(reasons)
-    if decision.state is not State.INVALID:
+    if decision.state is State.INVALID:
+        why = f"{decision.why}; {why}"
+    else:
         why += f" (the samples alone would say {decision.state}: {decision.why})"
     return replace(decision, state=State.INVALID, why=why)

@@ -65,7 +65,7 @@ def test_two_thousand_resized_windows_change_nothing(started, tmp_path):
 def test_a_pause_of_the_runner_is_told_as_a_doubt(started, tmp_path):
     process = psutil.Process(started.pid)
     process.suspend()
-    time.sleep(0.5)  # twice what is a doubt
+    time.sleep(0.6)  # a look's period longer than what is a doubt
     process.resume()
     started.stderr.read()
     assert started.wait(60) == record(tmp_path).exit_code
