@@ -4,6 +4,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Hundreds of tests start a command: none compiles again what another has compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Processes that tests start elsewhere count their lines here, too.
 export COVERAGE_FILE := $(CURDIR)/.coverage
 
