@@ -48,7 +48,6 @@ class ScenarioExecution:
         name: the scenario's.
         steps: the names of its steps so far.
         errors: the kinds of failures and refusals so far.
-        metrics: the names of what was recorded so far.
         lateness_ns: how late iterations began although a user was free.
         users: all virtual users so far.
         unserved: samples of iterations that nobody began.
@@ -71,7 +70,6 @@ class ScenarioExecution:
         self.name = scenario.name
         self.steps = StepNames(scenario.steps)
         self.errors = ErrorKinds()
-        self.metrics = StepNames(kind="metric")
         self.lateness_ns = array("q")
         self.users: list[VirtualUser] = []
         self._scenario = scenario
@@ -84,9 +82,13 @@ class ScenarioExecution:
             self.steps,
             Refusals(scenario.refusals),
             self.errors,
-            metrics=self.metrics,
         )
         self.unserved = Recorder()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of what was recorded so far."""
+        return tuple(self._context.metrics.numbers)
 
     @contextmanager
     def user(self, number: int) -> Iterator[VirtualUser]:
@@ -172,9 +174,7 @@ class ScenarioExecution:
         """All samples so far."""
         recorders = [self.unserved, *(user.recorder for user in self.users)]
         values = [user.values for user in self.users]
-        return merge(
-            recorders, self.name, self.steps.names(), self.errors.names(), values, tuple(self.metrics.numbers)
-        )
+        return merge(recorders, self.name, self.steps.names(), self.errors.names(), values, self.metrics)
 
     def drain(self) -> bytearray:
         """Return the rows of all iterations that have ended, and forget them; for greenlets, which share a thread."""

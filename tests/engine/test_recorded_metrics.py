@@ -131,8 +131,15 @@ def test_what_is_not_a_number_is_refused(value):
         stage.begin().record("depth", value)
 
 
+def test_a_step_cannot_have_the_name_of_what_was_recorded_before():
+    iteration = Stage(steps=()).begin()
+    iteration.record("size", 1)
+    with pytest.raises(UsageError, match="step 'size': a metric has that name: give one of them another"):
+        iteration.step("size", int)
+
+
 def test_a_metric_has_a_name_of_its_own_on_one_line():
-    with pytest.raises(UsageError, match="a step has that name"):
+    with pytest.raises(UsageError, match="metric 'one': a step has that name: give one of them another"):
         Stage().begin().record("one", 1)
     with pytest.raises(UsageError, match=r"metric ' x': a metric's name is one line"):
         Stage().begin().record(" x", 1)

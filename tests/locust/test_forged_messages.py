@@ -29,7 +29,7 @@ from tailguard.locust.messages import (
 from tailguard.locust.worker.receipts import RECEIPT
 from tailguard.record.environment import MachineReading
 from tailguard.record.locust import CoreUse, Locust, WakeLateness, WorkerLoad
-from tailguard.record.samples import ERROR, pack_code
+from tailguard.record.samples import ERROR, VALUE, pack_code
 from tailguard.record.samples.first_failure import FirstFailure
 from tailguard.record.scenario import ScenarioEnded, ScenarioEntry
 from tailguard.suite.run import Target
@@ -195,6 +195,18 @@ def test_a_chunk_that_cannot_be_is_dropped_and_named_and_the_others_samples_are_
     assert any(fault.startswith(f"worker {OTHER}: ") and told in fault for fault in faults), faults
     assert len(samples) in {ROWS, 2 * ROWS if "too early" in told else ROWS}
     assert samples.steps[0] == "walk"
+
+
+def test_a_metric_that_is_a_step_of_another_worker_is_named_and_all_of_both_is_kept(stage):
+    recorded = replace(stage.chunk(steps=("swim",), code=pack_code(0, VALUE)), metrics=("walk",))
+    for message in (recorded, stage.ledger()):
+        stage.say(OTHER, message)
+    samples, faults = stage.merged()
+    assert faults == [
+        "walk: 'walk' is a step of worker honest and recorded by worker other: give one of them another name"
+    ]
+    assert len(samples) == len(samples.recorded.value) == ROWS
+    assert samples.recorded.names == ("walk (recorded)",)
 
 
 def told_by(stage, **changed):

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class IterationContext:
-    """What all iterations of one scenario share in one process."""
+    """What all iterations of one scenario share in one process; no metric has the name of a step."""
 
     run_id: str
     seed: int
@@ -36,7 +36,10 @@ class IterationContext:
     refusals: Refusals = field(default_factory=Refusals)
     errors: ErrorKinds = field(default_factory=ErrorKinds)
     answers: Answers = field(default_factory=Answers)
-    metrics: StepNames = field(default_factory=lambda: StepNames(kind="metric"))
+    metrics: StepNames = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", StepNames(kind="metric", apart=self.steps))
 
 
 class Iteration:
@@ -128,10 +131,6 @@ class Iteration:
         if not isinstance(value, Real) or not abs(value) <= MOST_VALUE:
             raise UsageError(
                 f"record({name!r}, {value!r}): give a number up to {MOST_VALUE:g}, True or False"
-            )
-        if name in self._numbers:
-            raise UsageError(
-                f"record({name!r}, {value!r}): a step has that name: give the metric another one"
             )
         self.values.buffer += value_row(self._now_ns(), self._context.metrics.number(name), float(value))
 

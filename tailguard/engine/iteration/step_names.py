@@ -17,14 +17,17 @@ class StepNames:
     With `declared` names these are all, in their order; with none a name gets the next number when it is first used.
     """
 
-    def __init__(self, declared: Sequence[str] = (), kind: str = "step") -> None:
-        """`kind` is what they name, for messages."""
-        self._kind = kind
+    def __init__(
+        self, declared: Sequence[str] = (), kind: str = "step", *, apart: "StepNames | None" = None
+    ) -> None:
+        """`kind` is what they name, for messages. A name that is `apart` cannot be one of them, and vice versa."""
+        self._kind, self._lock = kind, Lock()
+        self.kinds: dict[str, str] = {UNNAMED: kind} if apart is None else apart.kinds
         self.numbers = {name: number for number, name in enumerate(declared)}
         self._declared = bool(declared)
-        self._lock = Lock()
         for name in declared:
             _check(name, kind)
+            self.kinds[name] = kind
         if len(self.numbers) != len(declared) or len(declared) > MOST_STEPS:
             raise UsageError(f"steps {tuple(declared)} must be up to {MOST_STEPS} different names")
 
@@ -58,6 +61,8 @@ class StepNames:
                 f"{self._kind} {name!r} is one more than the {MOST_STEPS} that a scenario can have: "
                 f"give {self._kind}s names without ids in them"
             )
+        if (other := self.kinds.setdefault(name, self._kind)) != self._kind:
+            raise UsageError(f"{self._kind} {name!r}: a {other} has that name: give one of them another")
 
 
 def _check(name: str, kind: str) -> None:

@@ -61,7 +61,7 @@ class ScenarioExecutor:
     @property
     def metrics(self) -> tuple[str, ...]:
         """The names of what was recorded beside the steps so far."""
-        return tuple(self._execution.metrics.numbers)
+        return self._execution.metrics
 
     def user(self) -> AbstractContextManager[VirtualUser]:
         """Make one more user in this greenlet; no two users of a run have the same number."""

@@ -5,7 +5,7 @@ have had what was still on its way. What cannot be (checks.py) is dropped and na
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -131,7 +131,7 @@ class Inbox:
         of_accounts = (
             f"worker {worker}: {fault}" for worker, each in self._accounts.items() for fault in _faults(each)
         )
-        return [*self._refused, *of_accounts]
+        return [*self._refused, *self._twofold(), *of_accounts]
 
     def count(self, slug: str) -> int:
         """Return how many samples of a scenario have come."""
@@ -192,9 +192,28 @@ class Inbox:
             "metrics": len(account.metrics.get(slug, ())),
         }
         return checks.chunk_fault(chunk, met, window) or checks.names_fault(
-            chunk,
-            [(*each.steps.get(slug, ()), *each.metrics.get(slug, ())) for each in self._accounts.values()],
+            [*chunk.steps, *self._steps(slug)], [*chunk.metrics, *self._metrics(slug)]
         )
+
+    def _steps(self, slug: str) -> dict[str, str]:
+        """Return the steps of all workers, each with a worker that has it."""
+        return {name: worker for worker, each in self._accounts.items() for name in each.steps.get(slug, ())}
+
+    def _metrics(self, slug: str) -> dict[str, str]:
+        """Return what all workers recorded beside their steps, likewise."""
+        return {
+            name: worker for worker, each in self._accounts.items() for name in each.metrics.get(slug, ())
+        }
+
+    def _twofold(self) -> Iterator[str]:
+        """Yield the names that are a step on one worker and a metric on another: merge.py keeps both apart."""
+        for slug in dict.fromkeys(slug for each in self._accounts.values() for slug in each.metrics):
+            steps, metrics = self._steps(slug), self._metrics(slug)
+            for name in metrics.keys() & steps.keys():
+                yield (
+                    f"{slug}: {name!r} is a step of worker {steps[name]} and recorded by worker {metrics[name]}: "
+                    "give one of them another name"
+                )
 
     def _shift_ns(self, account: _Account) -> int:
         return self._clock.shift_ns(account.clock)

@@ -3,7 +3,7 @@
 Types and signs are checked as it is read (messages.py). Each function here returns what is wrong, "" if nothing is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 import msgspec
@@ -68,10 +68,10 @@ def chunk_fault(chunk: Chunk, met: Mapping[str, int], window: Window) -> str:
     return _code_fault(table["code"], is_value, chunk) or window.fault(instants)
 
 
-def names_fault(chunk: Chunk, others: Sequence[Sequence[str]]) -> str:
-    """Say if all workers together would have more steps than a scenario can."""
-    names = {*chunk.steps, *chunk.metrics, *(name for steps in others for name in steps)}
-    return f"with it there are {len(names)} steps, of {MOST_STEPS} at most" if len(names) > MOST_STEPS else ""
+def names_fault(steps: Iterable[str], metrics: Iterable[str]) -> str:
+    """Say if these, of all workers together, are more than a scenario can have."""
+    count = len({*steps}) + len({*metrics})
+    return f"with it there are {count} steps, of {MOST_STEPS} at most" if count > MOST_STEPS else ""
 
 
 def _code_fault(code: NDArray[np.int32], is_value: NDArray[np.bool_], chunk: Chunk) -> str:

@@ -41,13 +41,14 @@ def merge_parts(
 ) -> Samples:
     """Return the samples of all workers in order of their intended start; equal ones stay in the parts' order.
 
-    Steps, and kinds of failures and refusals, of the same name become one; `declared` steps come first. `consume`
-    empties the parts' chunk lists on the way.
+    Steps, and kinds of failures and refusals, of the same name become one; `declared` steps come first. A metric with
+    the name of another worker's step stays apart, as "NAME (recorded)". `consume` empties the parts' chunk lists on the
+    way.
     """
     kinds = ErrorKinds()
     steps = tuple(dict.fromkeys([*declared, *(name for part in parts for name in part.steps)])) or (UNNAMED,)
-    metrics = tuple(dict.fromkeys(name for part in parts for name in part.metrics))
-    names = (*steps, *metrics)
+    told = list(dict.fromkeys(name for part in parts for name in part.metrics))
+    metrics = _apart(told, steps)
     rows = sum(len(chunk) for part in parts for chunk in part.chunks) // ROW_BYTES
     intended_ns, started_ns, ended_ns = (np.empty(rows, np.int64) for _ in range(3))
     step, outcome = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
@@ -55,7 +56,8 @@ def merge_parts(
     filled = 0
     for part in parts:
         numbers = np.array([kinds.number(kind) for kind in part.errors], np.int32)
-        places = np.array([names.index(name) for name in (*part.steps, *part.metrics)], np.uint8)
+        of_metrics = [len(steps) + told.index(name) for name in part.metrics]
+        places = np.array([*map(steps.index, part.steps), *of_metrics], np.uint8)
         chunks = part.chunks if consume else list(part.chunks)
         chunks.reverse()
         while chunks:
@@ -74,10 +76,22 @@ def merge_parts(
             filled += len(table)
             del table, codes
     _order(intended_ns, started_ns, ended_ns, step, outcome, error, retries)
+    names = (*steps, *metrics)
     merged = Samples(
         slug, names, kinds.names(), intended_ns, started_ns, ended_ns, step, outcome, error, retries
     )
     return values_apart(merged, metrics)
+
+
+def _apart(metrics: Sequence[str], steps: Sequence[str]) -> tuple[str, ...]:
+    """Return names for the metrics that are different from each other and from all steps."""
+    apart: list[str] = []
+    for metric in metrics:
+        name = metric
+        while name in steps or name in apart:
+            name += " (recorded)"
+        apart.append(name)
+    return tuple(apart)
 
 
 def _order(*columns: Any) -> None:
