@@ -127,7 +127,7 @@ def test_the_schema_is_gone_also_when_our_connections_were_ended(postgres, admin
     assert not exists(admin, database.schema)
 
 
-def test_a_server_that_dies_meanwhile_does_not_hide_what_was_measured(monkeypatch, caplog, postgres):
+def test_a_server_that_dies_meanwhile_does_not_hide_what_was_measured(monkeypatch, said, postgres):
     with ExitStack() as stack:
         database = stack.enter_context(schema_on(postgres.dsn))
         with connect(postgres.dsn) as admin:
@@ -135,7 +135,7 @@ def test_a_server_that_dies_meanwhile_does_not_hide_what_was_measured(monkeypatc
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             )
-    assert f"schema {database.schema} stays behind" in caplog.text
+    assert f"schema {database.schema} stays behind" in said.text
     with connect(postgres.dsn) as admin:
         assert schemas.drop(admin, database.schema)
 
@@ -196,13 +196,13 @@ class TestLeftovers:
     """Schemas of killed runs."""
 
     def test_a_later_run_says_what_to_drop_and_drops_nothing_unasked(
-        self, postgres, admin, monkeypatch, caplog
+        self, postgres, admin, monkeypatch, said
     ):
         name = killed_runs_schema(postgres)
         backends_gone(admin, name)
         monkeypatch.setattr(schemas.leftovers, "__defaults__", (0.0,))
         with schema_on(postgres.dsn):
-            assert f"DROP SCHEMA {name} CASCADE" in caplog.text
+            assert f"DROP SCHEMA {name} CASCADE" in said.text
             assert exists(admin, name)
         assert schemas.drop(admin, name)
 
@@ -229,14 +229,14 @@ class TestLeftovers:
         with schema_on(postgres.dsn, name) as database, database.connect() as connection:
             assert connection.execute("SELECT to_regclass('old')").fetchone() == (None,)
 
-    def test_a_table_in_use_does_not_hold_the_drop_for_ever(self, postgres, admin, monkeypatch, caplog):
+    def test_a_table_in_use_does_not_hold_the_drop_for_ever(self, postgres, admin, monkeypatch, said):
         monkeypatch.setattr(schemas, "_LOCK_TIMEOUT_MS", 100)
         schemas.create(admin, "tailguard_busy")
         admin.execute("CREATE TABLE tailguard_busy.t AS SELECT 1")
         with psycopg.connect(postgres.dsn) as reader:
             reader.execute("SELECT * FROM tailguard_busy.t")
             assert not schemas.drop(admin, "tailguard_busy")
-        assert "DROP SCHEMA tailguard_busy CASCADE" in caplog.text
+        assert "DROP SCHEMA tailguard_busy CASCADE" in said.text
         assert schemas.drop(admin, "tailguard_busy")
 
 

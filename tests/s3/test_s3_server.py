@@ -104,10 +104,10 @@ def test_what_your_server_calls_itself_is_recorded(s3_server):
         assert s3_server.version in yours.version
 
 
-def test_a_server_that_dies_meanwhile_does_not_hide_what_was_measured(s3_server, caplog):
+def test_a_server_that_dies_meanwhile_does_not_hide_what_was_measured(s3_server, said):
     dead = replace(s3_server, endpoint="http://127.0.0.1:9", prefix="tailguard-x/")
     remove_ours(dead, bucket_too=False)
-    assert "objects stay behind below 127.0.0.1:9/tailguard/tailguard-x/" in caplog.text
+    assert "objects stay behind below 127.0.0.1:9/tailguard/tailguard-x/" in said.text
 
 
 def test_a_bucket_we_made_is_removed_again(s3_server, client):

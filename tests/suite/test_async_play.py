@@ -1,6 +1,5 @@
 """An async scenario is played on one event loop, on fixtures that live there, many iterations at once."""
 
-import logging
 import sys
 from textwrap import dedent
 
@@ -143,26 +142,23 @@ def test_an_async_fixture_is_for_async_journeys_alone(shop, name, why):
         plan(shop, name)
 
 
-def test_a_fixture_that_cannot_be_made_on_the_loop_is_named_with_its_line(tmp_path, monkeypatch, caplog):
+def test_a_fixture_that_cannot_be_made_on_the_loop_is_named_with_its_line(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     text = SHOP.replace("yield name", 'raise ConnectionError("refused")\n        yield')
     (tmp_path / "perf_broken_shop.py").write_text(dedent(text), encoding="utf-8")
     suite = discover(tmp_path, ["perf_broken_shop.py"])
-    with (
-        caplog.at_level(logging.WARNING),
-        pytest.raises(
-            UsageError, match=r"perf_broken_shop.py, line \d+: fixture 'client' could not be made: Conn"
-        ),
+    with pytest.raises(
+        UsageError, match=r"perf_broken_shop.py, line \d+: fixture 'client' could not be made: Conn"
     ):
         play(suite, "browse", Load(Closed(1, 60), max_samples=1))
     assert sys.modules["perf_broken_shop"].seen[-1] == "pool goes"
 
 
-def test_a_teardown_on_the_loop_that_does_not_end_is_left(tmp_path, monkeypatch, caplog):
+def test_a_teardown_on_the_loop_that_does_not_end_is_left(tmp_path, monkeypatch, said):
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr("tailguard.suite.loop_lifetime.TEARDOWN_S", 0.05)
     text = SHOP.replace('seen.append("client goes")', "await asyncio.sleep(60)")
     (tmp_path / "perf_endless_shop.py").write_text(dedent(text), encoding="utf-8")
     play(discover(tmp_path, ["perf_endless_shop.py"]), "browse", Load(Closed(1, 60), max_samples=1))
-    assert "fixture 'client' was left after 0.05 s" in caplog.text
+    assert "fixture 'client' was left after 0.05 s" in said.text
     assert sys.modules["perf_endless_shop"].seen[-1] == "pool goes"

@@ -1,6 +1,5 @@
 """Fixtures are made once each, in the right scope and thread, and taken away in reverse, whatever happens."""
 
-import logging
 from dataclasses import dataclass
 from threading import Event, Thread, current_thread
 from types import SimpleNamespace
@@ -284,7 +283,7 @@ def test_fixtures_are_taken_away_after_ctrl_c(stand, log):
     assert log[-3:] == ["-client", "-shop", "-database"]
 
 
-def test_one_that_fails_while_it_is_taken_away_is_said_and_the_others_go_too(log, caplog):
+def test_one_that_fails_while_it_is_taken_away_is_said_and_the_others_go_too(log, said):
     @fixture
     def clumsy(database):
         yield 1
@@ -298,14 +297,14 @@ def test_one_that_fails_while_it_is_taken_away_is_said_and_the_others_go_too(log
     @scenario
     def buy(it, twice): ...
 
-    with caplog.at_level(logging.WARNING), Resolver() as resolver:
+    with Resolver() as resolver:
         resolver.bind(plan_scenario(buy, table(clumsy, twice, log.fixture("database", "process"))))
     assert log == ["+database", "-database"]
-    assert "fixture 'clumsy' could not be taken away: OSError: the folder is busy" in caplog.text
-    assert "fixture 'twice' yields twice" in caplog.text
+    assert "fixture 'clumsy' could not be taken away: OSError: the folder is busy" in said.text
+    assert "fixture 'twice' yields twice" in said.text
 
 
-def test_one_that_hangs_while_it_is_taken_away_is_named_and_left(log, caplog, monkeypatch):
+def test_one_that_hangs_while_it_is_taken_away_is_named_and_left(log, said, monkeypatch):
     monkeypatch.setattr(lifetime, "TEARDOWN_S", 0.05)
 
     @fixture
@@ -316,10 +315,10 @@ def test_one_that_hangs_while_it_is_taken_away_is_named_and_left(log, caplog, mo
     @scenario
     def buy(it, stuck): ...
 
-    with caplog.at_level(logging.WARNING), Resolver() as resolver:
+    with Resolver() as resolver:
         resolver.bind(plan_scenario(buy, table(stuck, log.fixture("database", "process"))))
     assert log == ["+database", "-database"]
-    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+    assert [record.getMessage().partition(": ")[2] for record in said.records] == [
         "fixture 'stuck' was left after 0.05 s"
     ]
 
