@@ -11,8 +11,8 @@ from markupsafe import Markup
 from tailguard.base.output.escaping import visible
 from tailguard.compare import gate_quality
 from tailguard.record.part import Json
-from tailguard.report.charts.drawing import chart_library
 from tailguard.report.charts.drawn import RenderedCharts, why_not_drawn
+from tailguard.report.charts.kept_library import kept_chart_library
 from tailguard.report.views import (
     change_view,
     chaos_view,
@@ -98,13 +98,13 @@ def _without_controls(value: object) -> object:
 
 @functools.cache
 def _chart_library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, kept out of the page's own names. Takes a second and a half.
+    """Vega, Vega-Lite and Vega-Embed as one script, kept out of the page's own names.
 
     Without the part that draws charts, there are none and no script.
     """
     if why_not_drawn():
         return ""
-    script = chart_library()
+    script = kept_chart_library()
     assert "</script" not in script.lower(), "the library would end its own element"
     return f"(()=>{{{script}}})();"
 
