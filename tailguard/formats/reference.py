@@ -23,27 +23,27 @@ _BEGINNING = f"""\
 
 This page is written by `python -m tailguard.formats.reference`, from the readers themselves; a test keeps it true.
 
-- **What stands in a file decides how it is read**, not its name. Text may begin with a byte order mark, be UTF-16, end
-  its lines in any way, and be packed by gzip or zstd.
-- **Failed requests** are in no latency; their number stands in the verdict. `error rate < 1%` judges them. If
-  {UNSTATED_FAILURES:.0%} and more failed and no objective says how many may, no latency passes: INVALID. So it is if
-  all failed.
+- **The format** is recognised by the file's content, not by its name. Text may begin with a byte order mark, be UTF-16,
+  have any line ends, and be packed by gzip or zstd.
+- **Failed requests** are not part of a latency; the verdict says how many there were. `error rate < 1%` judges them. If
+  {UNSTATED_FAILURES:.0%} or more failed and no objective limits the error rate, latencies are INVALID instead of PASS;
+  also if all requests failed.
 - **Names** (URLs, labels, commands) are judged one by one: `'GET /cart p95 <= 215ms'`, or `--name 'GET /cart'` for
-  all objectives. `--name '*'` takes all together. `gate` compares each name on its own.
-- **The unit** is the format's, or the end of the column's name; else say `--unit`.
+  all objectives. `--name '*'` takes all together. `gate` compares each name by itself.
+- **The unit** follows from the format or from the end of the column's name; otherwise give `--unit`.
 - **The order** is that of the time stamps, or of the file. Histograms, and rows that are sorted by latency, have lost
   it: they are INCONCLUSIVE unless you say `--dependence independent`. A limit within a bucket of a histogram is judged
   from both sides.
-- **A row that cannot be read** ends it with its number; `--skip-bad-rows` leaves such rows out and counts them. A last
-  line that is cut off is left out and counted. Rows must be as wide as the first one.
+- **A row that cannot be read** is an error with the number of the row; `--skip-bad-rows` leaves such rows out and
+  counts them. A last line that is cut off is left out and counted. All rows must have as many fields as the first one.
 - A time stamp, a counter, or a latency beyond {LONGEST_MS / 3_600_000:.0f} hours is refused.
 """
 
 _ARRAYS = """\
 ## Arrays and Parquet
 
-- `samples.parquet` of our own runs: in ns, from the intended start; `outcome` says who failed, clean refusals are left
-  out; names are "scenario/step".
+- `samples.parquet` of Tailguard's runs: in ns, from the intended start; `outcome` says which samples failed, clean
+  refusals are left out; names are "scenario/step".
 - Any other Parquet file: its columns are chosen like those of any other table.
 - `.npy`, `.npz` of numpy: one row of numbers; `--column` names the array of several. Pickles are never loaded.
 """
@@ -70,9 +70,9 @@ def _summaries() -> str:
     lines += [f"- {each}" for each in (VEGETA_BINARY, GATLING_BINARY)]
     return "\n".join(
         [
-            "## Named, and not read",
+            "## Recognised, but not read",
             "",
-            "How many requests lay beyond a limit, no percentile or average can tell. These are known by their look:",
+            "Percentiles and averages do not tell how many requests exceeded a limit. These files are refused:",
             "",
             *dict.fromkeys(lines),
             "",
