@@ -69,10 +69,6 @@ class DeltaCrown:
         """Move coins once per key. Raises Invalid, NotFound, InsufficientFunds, Conflict, Unavailable."""
         return self._transfer(from_wallet, to_wallet, amount, key, reason)
 
-    def draw_certificate(self, registration_id: int, kind: str = "participant") -> bytes:
-        """Draw a registration's certificate, about 64 KiB of SVG, without storing it. Raises NotFound."""
-        return self.certificates.draw(registration_id, kind)
-
     def upload_certificate(self, registration_id: int, body: bytes, kind: str = "participant") -> Certificate:
         """Store a rendered certificate and its row. Raises Invalid, NotFound, Conflict, Unavailable."""
         return self._issue(registration_id, body, kind)

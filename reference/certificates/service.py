@@ -9,7 +9,6 @@ from psycopg.errors import UniqueViolation
 
 from reference.certificates.port import CertificateStorage, NoLink
 from reference.database import Database
-from reference.drawing import Award, draw
 from reference.errors import Conflict, Gone, Invalid, NotFound, Unavailable
 
 KINDS = ("winner", "runner_up", "third_place", "participant")
@@ -17,13 +16,6 @@ CONTENT_TYPE = "image/svg+xml"
 
 _FIND_REGISTRATION = """
 SELECT t.id, t.status FROM tournaments_registration r JOIN tournaments_tournament t ON t.id = r.tournament_id
-WHERE r.id = $1
-"""
-_AWARD = """
-SELECT u.username, t.name, r.registration_number, to_char(t.created_at, 'YYYY-MM-DD')
-FROM tournaments_registration r
-JOIN tournaments_tournament t ON t.id = r.tournament_id
-JOIN accounts_user u ON u.id = r.user_id
 WHERE r.id = $1
 """
 _INSERT = """
@@ -38,10 +30,6 @@ SELECT id, participant_id, certificate_type, file_image, file_bytes, verificatio
 FROM tournament_engine_certificate_certificate WHERE
 """
 _BY_ID, _BY_CODE = _FIND + "id = $1", _FIND + "verification_code = $1"
-_REVOKE = """
-UPDATE tournament_engine_certificate_certificate SET revoked_at = now(), revoked_reason = $1
-WHERE id = $2 AND revoked_at IS NULL RETURNING id
-"""
 _COUNT = """
 UPDATE tournament_engine_certificate_certificate SET download_count = download_count + 1, downloaded_at = now()
 WHERE id = $1
@@ -78,24 +66,15 @@ class CertificateRecord:
 
 
 class Certificates:
-    """Issues, reads and revokes certificates. Without a storage every one of these is refused as unavailable."""
+    """Issues and reads certificates. Without a storage every one of these is refused as unavailable."""
 
     def __init__(self, database: Database, storage: CertificateStorage | None) -> None:
         """Keep rows in a database and bytes in a storage."""
         self._database = database
         self._storage = storage
 
-    def draw(self, registration_id: int, kind: str = "participant") -> bytes:
-        """Draw the certificate of a registration, without storing it. Raises NotFound."""
-        with self._database.connection() as connection:
-            row = connection.row(_AWARD, registration_id)
-        if row is None:
-            raise NotFound(f"there is no registration {registration_id}")
-        player, tournament, number, day = row
-        return draw(Award(player, tournament, kind, number, day))
-
     def issue(self, registration_id: int, body: bytes, kind: str = "participant") -> Certificate:
-        """Store a rendered certificate and write its row: one each registration and kind, until revoked.
+        """Store a rendered certificate and write its row: one for each registration and kind, until revoked.
 
         Raises Invalid (kind, empty body, tournament not completed), NotFound, Conflict (issued already), Unavailable.
         """
@@ -144,12 +123,6 @@ class Certificates:
         record = self._find(_BY_CODE, code)
         tampered = hashlib.sha256(self._stored().open(record.key)).hexdigest() != record.sha256
         return record, tampered
-
-    def revoke(self, certificate_id: int, reason: str) -> None:
-        """Revoke a certificate, so that another may be issued. Raises NotFound, Gone where it is already."""
-        with self._database.connection() as connection:
-            if connection.row(_REVOKE, reason, certificate_id) is None:
-                self._valid(certificate_id)
 
     def _valid(self, certificate_id: int) -> CertificateRecord:
         record = self._find(_BY_ID, certificate_id)

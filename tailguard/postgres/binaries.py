@@ -18,7 +18,7 @@ from tailguard.base.extras import command_of
 from tailguard.base.unprivileged_user import UnprivilegedUser
 from tailguard.record.environment import PostgresSource
 
-OLDEST_MAJOR, NEWEST_MAJOR = 15, 18  # what the suite is tested on; newer ones are taken, older ones refused
+OLDEST_MAJOR = 15  # tested up to 18; newer ones are taken, older ones refused
 _DEBIAN = Path("/usr/lib/postgresql")
 _VERSION = re.compile(r"\(PostgreSQL\) ((\d+)\S*)")
 

@@ -135,11 +135,6 @@ def leftovers(connection: Connection, older_than_s: float = LEFTOVER_AGE_S) -> l
     ]
 
 
-def drop_leftovers(connection: Connection, older_than_s: float = LEFTOVER_AGE_S) -> list[str]:
-    """Drop what killed runs left; return the names of the dropped schemas."""
-    return [item.name for item in leftovers(connection, older_than_s) if drop(connection, item.name)]
-
-
 def _make_way(connection: Connection, name: str) -> None:
     exists = connection.execute(
         "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s", (name,)

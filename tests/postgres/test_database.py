@@ -180,14 +180,15 @@ class TestWhatIsNotOurs:
                 schema_on(postgres.dsn, database.schema),
             ):
                 pass
-            assert schemas.drop_leftovers(admin, older_than_s=0) == []
+            assert schemas.leftovers(admin, older_than_s=0) == []
             assert exists(admin, "tailguard_living")
 
     def test_a_marker_that_somebody_edited_is_never_old_enough(self, admin):
         admin.execute("CREATE SCHEMA tailguard_edited")
         admin.execute(f"COMMENT ON SCHEMA tailguard_edited IS '{schemas.MARKER}keep me'")
         try:
-            assert "tailguard_edited" not in schemas.drop_leftovers(admin, older_than_s=0)
+            assert schemas.leftovers(admin, older_than_s=0) == []
+            assert not schemas.drop(admin, "tailguard_edited")
         finally:
             admin.execute("DROP SCHEMA tailguard_edited")
 
@@ -219,7 +220,7 @@ class TestLeftovers:
         backends_gone(admin, name)
         assert name not in [item.name for item in schemas.leftovers(admin)]
         assert name in [item.name for item in schemas.leftovers(admin, older_than_s=0)]
-        assert name in schemas.drop_leftovers(admin, older_than_s=0)
+        assert schemas.drop(admin, name)
         assert not exists(admin, name)
 
     def test_a_killed_runs_schema_gives_way_to_a_run_that_asks_for_its_name(self, postgres, admin):

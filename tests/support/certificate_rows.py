@@ -49,3 +49,12 @@ def clear(conninfo):
     """Remove all rows."""
     with psycopg.connect(conninfo) as connection:
         connection.execute(f"DELETE FROM {TABLE}")
+
+
+def revoke(conninfo, certificate_id, reason):
+    """Revoke a certificate, as an administrator does."""
+    with psycopg.connect(conninfo) as connection:
+        connection.execute(
+            f"UPDATE {TABLE} SET revoked_at = now(), revoked_reason = %s WHERE id = %s",
+            (reason, certificate_id),
+        )
