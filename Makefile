@@ -29,7 +29,7 @@ run: $(VENV)/installed ## Measure the platform, judge it, migrate it, show the r
 	$(BIN)/tailguard run --profile smoke
 
 test: $(VENV)/installed ## The tests: quick, no timing
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 guards: $(VENV)/installed ## The SLO guards: pytest -m performance
 	$(BIN)/python -m pytest -m performance $(ARGUMENTS)

@@ -116,6 +116,7 @@ def test_a_part_that_is_not_there_is_named_with_the_command_that_adds_it(
     assert "pip install 'tailguard[example]'" in told
 
 
+@pytest.mark.proof
 def test_a_duet_shadows_an_editable_install_of_a_src_layout(installed: Path, tmp_path: Path) -> None:
     """As `pip install -e .` leaves it: a file of the environment's that puts the project's src/ on the path."""
     project = tmp_path / "project"

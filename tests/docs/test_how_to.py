@@ -67,7 +67,10 @@ def test_each_recipe_with_a_scenario_is_tried() -> None:
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("name", NEEDS)
+# A worker of Celery takes half a minute to start and to end.
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=pytest.mark.proof) if each == "celery" else each for each in NEEDS]
+)
 def test_a_recipe_works_as_it_stands(name: str, folder: Path, request: pytest.FixtureRequest) -> None:
     for package in NEEDS[name]:
         pytest.importorskip(package)

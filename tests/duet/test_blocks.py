@@ -72,7 +72,7 @@ def test_no_process_and_no_folder_outlives_a_failed_block(
         assert not any(b"duet_side" in command for command in commands)
 
 
-@pytest.mark.system
+@pytest.mark.proof
 def test_a_side_that_is_stopped_is_named_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "TURN_TIMEOUT_S", 1.0)
     before = {each.pid for each in psutil.Process().children(recursive=True)}

@@ -129,6 +129,7 @@ def in_subfolder(project: Path) -> Path:
     return inner
 
 
+@pytest.mark.proof
 def test_a_file_of_scenarios_alone_is_enough_and_its_rows_come_with_it(project: Path) -> None:
     """No tailguard.toml, and a scenario file that the baseline does not have."""
     git(project, "rm", "-q", "-r", "tailguard.toml", "scenarios")
@@ -143,6 +144,7 @@ def test_a_file_of_scenarios_alone_is_enough_and_its_rows_come_with_it(project: 
     assert found.returncode == 99, found.stdout + found.stderr
 
 
+@pytest.mark.proof
 def test_one_scenario_of_a_file_may_be_asked_for(project: Path) -> None:
     other = SCENARIO.replace("buy", "sell").replace('"price"', '"other"')
     (project / "scenarios" / "sell.py").write_text(other, encoding="utf-8")
@@ -152,6 +154,7 @@ def test_one_scenario_of_a_file_may_be_asked_for(project: Path) -> None:
     assert list(latest(project)[0].scenarios) == ["sell"]
 
 
+@pytest.mark.proof
 def test_a_suite_below_the_repositorys_top_finds_each_sides_code_beside_it_and_in_src(project: Path) -> None:
     inner = in_subfolder(project)
     (inner / "src" / "shop.py").write_text(SHOP.format(seconds=0.010), encoding="utf-8")

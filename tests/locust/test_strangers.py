@@ -106,6 +106,7 @@ def test_who_speaks_in_the_name_of_another_worker_is_not_heard(shop, stack):
     assert "says that it is of 'another'" in shop.log("master")
 
 
+@pytest.mark.proof
 def test_a_worker_that_sends_what_cannot_be_makes_the_run_invalid_and_the_others_samples_are_kept(
     shop, stack
 ):

@@ -61,6 +61,7 @@ def test_a_pause_that_ends_in_time_costs_nothing():
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.proof
 def test_a_build_on_a_stopped_server_ends_with_words(monkeypatch):
     monkeypatch.setattr(session, "GRACE_S", 1.0)
     with (

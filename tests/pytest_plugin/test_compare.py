@@ -95,6 +95,7 @@ def test_a_shallow_clone_is_told_how_to_get_the_commit(shop, monkeypatch):
     fails(shop, "HEAD~1", line="'HEAD~1' is not a commit of *This clone is shallow*fetch-depth: 0*")
 
 
+@pytest.mark.system
 def test_code_that_is_not_committed_is_named_and_a_changed_test_is_not(shop):
     git(shop.path, "add", ".")
     (shop.path / "src" / "shop.py").write_text(SHOP.format(1), encoding="utf-8")
@@ -109,6 +110,7 @@ def test_a_project_outside_of_git_is_told_what_to_do(project):
     )
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("marker", "line"),
     [

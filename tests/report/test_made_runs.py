@@ -30,7 +30,7 @@ def filled(value: object, place: str = "") -> Iterator[str]:
             yield from filled(each, f"{place}[]")
 
 
-@pytest.mark.system
+@pytest.mark.proof
 def test_every_field_that_a_smoke_run_fills_is_filled_in_a_made_one(tmp_path: Path) -> None:
     command = [
         sys.executable,
