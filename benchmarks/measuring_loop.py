@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 
 from tailguard.base.clock import MonotonicClock
-from tailguard.engine.iteration import Iteration, IterationContext
+from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.call import Call
+from tailguard.engine.iteration.context import IterationContext
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.recorder import Recorder
 

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from locust.stats import RequestStats, StatsEntry
 
 from tailguard.base.clock import MonotonicClock
-from tailguard.engine.iteration import Iteration, IterationContext
+from tailguard.engine.iteration import Iteration
+from tailguard.engine.iteration.context import IterationContext
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.recorder import Recorder
 

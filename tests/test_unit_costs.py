@@ -13,8 +13,9 @@ from reference.database import create_tables
 from reference.seed import Seeded, seed_platform
 from tailguard.base.clock import MonotonicClock
 from tailguard.config.merge import load_config
-from tailguard.engine.iteration import Iteration, IterationContext
+from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusals
+from tailguard.engine.iteration.context import IterationContext
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.placement import choose_placement, pinned
 from tailguard.engine.recorder import Recorder

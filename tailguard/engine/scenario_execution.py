@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
 from tailguard.engine.arrivals import Arrivals, Start
-from tailguard.engine.iteration import Iteration, IterationContext
+from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusals
 from tailguard.engine.iteration.async_iteration import AsyncIteration
 from tailguard.engine.iteration.call import Call
+from tailguard.engine.iteration.context import IterationContext
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.recorder import ErrorKinds, Recorder, merge
 from tailguard.engine.think import Think

@@ -4,8 +4,9 @@ import asyncio
 from types import SimpleNamespace
 
 from tailguard.base.errors import UsageError
-from tailguard.engine.iteration import Iteration, IterationContext
+from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusals
+from tailguard.engine.iteration.context import IterationContext
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.recorder import Recorder
 from tests.support.fake_clock import FakeClock

@@ -1,45 +1,23 @@
 """An iteration: what a journey sees of the engine. One per virtual user, reused; no object is made for a sample."""
-# Long because `step` repeats what it could call: two calls would be a fifth of what a sample costs.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from math import isfinite
 from numbers import Real
 from random import Random
 from typing import ParamSpec, TypeVar, overload
 
-from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
-from tailguard.engine.iteration.answers import Answers, Refusals, RetriedError, StatusError, Timed, error_kind
+from tailguard.engine.iteration.answers import RetriedError, Timed
 from tailguard.engine.iteration.call import Call
-from tailguard.engine.iteration.step_names import StepNames
+from tailguard.engine.iteration.context import IterationContext
 from tailguard.engine.iteration.together import Together
-from tailguard.engine.recorder import ErrorKinds, Recorder, pack_row, value_row
-from tailguard.record.samples import CONFLICT, ERROR, OK, pack_code
-from tailguard.record.samples.refusals import refusal_kind
+from tailguard.engine.recorder import Recorder, pack_row, value_row
+from tailguard.record.samples import ERROR, pack_code
 from tailguard.record.samples.values import MOST_VALUE
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class IterationContext:
-    """What all iterations of one scenario share in one process; no metric has the name of a step."""
-
-    run_id: str
-    seed: int
-    scenario: str
-    clock: Clock
-    steps: StepNames = field(default_factory=StepNames)
-    refusals: Refusals = field(default_factory=Refusals)
-    errors: ErrorKinds = field(default_factory=ErrorKinds)
-    answers: Answers = field(default_factory=Answers)
-    metrics: StepNames = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "metrics", StepNames(kind="metric", apart=self.steps))
 
 
 class Iteration:
@@ -93,7 +71,7 @@ class Iteration:
 
     @property
     def key(self) -> str:
-        """A text that no other iteration has, of whatever scenario and run: a key to send something once."""
+        """A text that is unique over all iterations, scenarios and runs: a key to send something once."""
         return f"{self._context.run_id}-{self._context.scenario}-{self.number}"
 
     @property
@@ -111,16 +89,13 @@ class Iteration:
         Raises:
             UsageError: `seconds` is not a time, or a step is running.
         """
-        if not (isfinite(seconds) and seconds >= 0):
-            raise UsageError(f"pause({seconds!r}): give a time in seconds, 0 or more")
-        if self._running is not None:
-            raise UsageError(f"pause({seconds!r}) in step {self._running!r}: pause before or after the step")
+        self._check_pause(seconds, self._running)
         began_ns = self._now_ns()
         self._context.clock.sleep_until_ns(began_ns + int(seconds * 1e9))
         self._leave_out(began_ns)
 
     def record(self, name: str, value: float) -> None:
-        """Record a number, or whether something is so, beside the steps; its unit stands in its name.
+        """Record a number, or true or false, beside the steps. Put its unit into the name.
 
         `it.record("queue_depth", 17)` is limited by `queue_depth p95 <= 100`, `it.record("cache_hit", True)` by
         `cache_hit rate >= 95%`. Six decimals are kept.
@@ -181,7 +156,7 @@ class Iteration:
             value = call(*args, **kwargs) if kwargs else call(*args)  # half the price without
             ended_ns = self._now_ns()
             if type(value) not in self._plain:
-                value, ended_ns, code = self._read(value, ended_ns, code)
+                value, ended_ns, code = self._answers.read(value, ended_ns, code)
         except BaseException as failure:
             self._fail_step(failure)
             if isinstance(failure, RetriedError):
@@ -210,7 +185,7 @@ class Iteration:
                 value = work(*args, **kwargs) if kwargs else work(*args)
                 ended_ns = now_ns()
                 if type(value) not in plain:
-                    _, ended_ns, sample = self._read(value, ended_ns, code)
+                    _, ended_ns, sample = self._answers.read(value, ended_ns, code)
             except Exception as failure:  # a failing call is a sample, never the run's end
                 if isinstance(failure, UsageError):
                     raise
@@ -234,7 +209,7 @@ class Iteration:
         Refused and error are told apart as for a step.
         """
         if failure is not self._failure:
-            self._fail_at(self._recorder, *self._outcome(failure))
+            self._fail_at(self._recorder, *self._context.outcome(failure))
 
     def abandon(self, kind: str | None) -> None:
         """Leave an iteration that does not come back, as an error of that kind or, with None, without a sample.
@@ -271,6 +246,13 @@ class Iteration:
             self._due_ns += own_ns
         return number
 
+    @staticmethod
+    def _check_pause(seconds: float, step: str | None) -> None:
+        if not (isfinite(seconds) and seconds >= 0):
+            raise UsageError(f"pause({seconds!r}): give a time in seconds, 0 or more")
+        if step is not None:
+            raise UsageError(f"pause({seconds!r}) in step {step!r}: pause before or after the step")
+
     def _leave_out(self, began_ns: int) -> None:
         """Leave out the time since then: before the first step it is neither our own nor the platform's."""
         if self._due_ns is not None:
@@ -281,17 +263,6 @@ class Iteration:
     def _nested(self, name: str) -> UsageError:
         return UsageError(f"step {name!r} in step {self._running!r}: steps come one after another")
 
-    def _read(self, value: object, ended_ns: int, code: int) -> tuple[object, int, int]:
-        """Return the value, the end and the code that an answer states; raise what it stands for if it is a failure."""
-        if not isinstance(value, Timed):
-            self._answers.check(value)
-            return value, ended_ns, code
-        try:
-            self._answers.check(value.value)
-        except StatusError as failure:
-            raise RetriedError(failure, value.retries) from None
-        return value.value, value.ended_ns or ended_ns, pack_code(code, OK, value.retries)
-
     def _fail_step(self, failure: BaseException) -> None:
         """End a step whose call raised; only what a platform raises is a sample."""
         retries = 0
@@ -299,17 +270,11 @@ class Iteration:
             retries = failure.retries
             failure = failure.failure
         if isinstance(failure, Exception) and not isinstance(failure, UsageError):
-            outcome, error = self._outcome(failure)
+            outcome, error = self._context.outcome(failure)
             self._failure = failure
             assert self._running is not None  # it is this step's call that raised
             self._keep(self._now_ns(), pack_code(self._numbers[self._running], outcome, retries, error))
         self._running = None
-
-    def _outcome(self, failure: Exception) -> tuple[int, int]:
-        declared, kind = self._context.refusals.declaring(failure), error_kind(failure)
-        if declared is None:
-            return ERROR, self._context.errors.number(kind, failure)
-        return CONFLICT, self._context.errors.number(refusal_kind(declared, kind), failure)
 
     def _fail_at(self, recorder: Recorder, outcome: int, error: int) -> None:
         """Note a failure where the iteration stands: in a step, before the first one, or after one that was ok."""

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from tailguard.base.answered import Answered
 from tailguard.base.errors import UsageError
+from tailguard.record.samples import OK, pack_code
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -126,6 +127,17 @@ class Answers:
             status = getattr(value, attribute)
             if isinstance(status, int) and status >= FIRST_ERROR_STATUS:
                 raise StatusError(status, value)
+
+    def read(self, value: object, ended_ns: int, code: int) -> tuple[object, int, int]:
+        """Return the value of an answer, its end in ns and its sample's code. Raises as `check`, and RetriedError."""
+        if not isinstance(value, Timed):
+            self.check(value)
+            return value, ended_ns, code
+        try:
+            self.check(value.value)
+        except StatusError as failure:
+            raise RetriedError(failure, value.retries) from None
+        return value.value, value.ended_ns or ended_ns, pack_code(code, OK, value.retries)
 
     def _learn(self, value: object) -> str:
         if isinstance(value, Awaitable | Generator | AsyncGenerator):

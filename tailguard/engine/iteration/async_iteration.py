@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from math import isfinite
 from types import FrameType
 from typing import NoReturn, ParamSpec, TypeVar, overload
 
 from tailguard.base.errors import UsageError
-from tailguard.engine.iteration import Iteration, IterationContext
+from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import RetriedError, Timed
+from tailguard.engine.iteration.context import IterationContext
 from tailguard.engine.recorder import Recorder
 from tailguard.record.samples import ERROR, pack_code
 
@@ -93,10 +93,7 @@ class AsyncIteration(Iteration):
 
     def pause(self, seconds: float) -> Coroutine[object, object, None]:  # type: ignore[override]  # as for steps
         """Wait without holding the loop: `await it.pause(1.0)`. Raises as `Iteration.pause` does."""
-        if not (isfinite(seconds) and seconds >= 0):
-            raise UsageError(f"pause({seconds!r}): give a time in seconds, 0 or more")
-        if (step := _STEP.get()) is not None:
-            raise UsageError(f"pause({seconds!r}) in step {step!r}: pause before or after the step")
+        self._check_pause(seconds, _STEP.get())
         self._calls += 1
         awaited = self._await_pause(self._calls, seconds)
         self._unawaited[self._calls] = _Call(f"pause({seconds!r})", sys._getframe(1), awaited)  # noqa: SLF001  # its line
@@ -128,7 +125,7 @@ class AsyncIteration(Iteration):
         new = [each for each in _leaves(failure) if not any(each is known for known in self._failures)]
         if not new:
             return
-        outcome, error = self._outcome(new[0] if isinstance(new[0], Exception) else failure)
+        outcome, error = self._context.outcome(new[0] if isinstance(new[0], Exception) else failure)
         if self._kept:
             self._recorder.amend_last(outcome, error)
         else:
@@ -169,7 +166,7 @@ class AsyncIteration(Iteration):
                 value = await value
             ended_ns, code = self._now_ns(), step.code
             if type(value) not in self._plain:
-                value, ended_ns, code = self._read(value, ended_ns, code)
+                value, ended_ns, code = self._answers.read(value, ended_ns, code)
         self._end_step(step, ended_ns, code)
         return value
 
@@ -219,7 +216,7 @@ class AsyncIteration(Iteration):
         if isinstance(failure, RetriedError):
             retries, failure = failure.retries, failure.failure
         if isinstance(failure, Exception) and not isinstance(failure, UsageError):
-            outcome, error = self._outcome(failure)
+            outcome, error = self._context.outcome(failure)
             self._failures.append(failure)
             self._end_step(step, self._now_ns(), pack_code(step.code, outcome, retries, error))
         elif step in self._open and not isinstance(failure, asyncio.CancelledError):
