@@ -13,7 +13,7 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 .DEFAULT_GOAL := help
 FUNCTIONAL := not performance and not benchmark and not proof
 
-.PHONY: help run test guards proofs matrix check format benchmark docs serve report clean
+.PHONY: help run test guards proofs matrix check format benchmark docs screenshots serve report clean
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -64,6 +64,9 @@ benchmark: $(VENV)/installed ## Unit costs, saved as JSON
 
 docs: $(VENV)/installed ## The documentation as a web site: site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+screenshots: $(VENV)/installed ## Pictures of every kind of report: runs/screenshots (ARGUMENTS="fail duet" for some)
+	$(BIN)/python -m tests.support.screenshots $(ARGUMENTS)
 
 serve: $(VENV)/installed ## The reference platform over HTTP and WebSocket
 	$(BIN)/tailguard serve

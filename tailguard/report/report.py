@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from tailguard.compare.earlier_runs import earlier_runs
 from tailguard.record.files import REPORTS, BrokenRunError, sealed, write_file
 from tailguard.record.run import Run
 from tailguard.record.samples import Samples
@@ -24,7 +25,7 @@ def write_report(run: Run, sections: Sequence[Section] = ()) -> Path:
     `sections` are the suite's own, at the end of the page. Raises UsageError if the folder cannot be written.
     """
     elsewhere = f"`tailguard report {run.folder} --out FILE` writes it elsewhere."
-    view = view_of(run.record)
+    view = view_of(run.record, earlier_runs(run))
     for kind, name in FILES.items():
         write_file(run.folder / name, _rendered(run, view, kind, sections), elsewhere)
     return run.folder / FILES["html"]
@@ -32,7 +33,7 @@ def write_report(run: Run, sections: Sequence[Section] = ()) -> Path:
 
 def rendered(run: Run, kind: Format, sections: Sequence[Section] = ()) -> str:
     """Return the report of a run as HTML or Markdown."""
-    return _rendered(run, view_of(run.record), kind, sections)
+    return _rendered(run, view_of(run.record, earlier_runs(run)), kind, sections)
 
 
 def _rendered(run: Run, view: ReportView, kind: Format, sections: Sequence[Section]) -> str:

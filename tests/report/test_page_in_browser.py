@@ -1,5 +1,8 @@
 """The report in a real browser: headless Chromium, from a file, without a network."""
 
+import base64
+import re
+
 import pandas as pd
 import pytest
 from selenium.webdriver.common.by import By
@@ -11,6 +14,8 @@ from tailguard.report.views.view import view_of
 from tests.support.in_browser import PATIENCE_S, draw_all, open_all, open_at
 from tests.support.made_run import record
 from tests.support.made_samples import columns
+
+MOST_PAGES = 8  # on paper
 
 pytestmark = pytest.mark.browser
 
@@ -33,16 +38,48 @@ def test_every_chart_draws_without_a_console_error_and_nothing_overflows(browser
     assert browser.execute_script(f"return {root}.scrollWidth <= {root}.clientWidth")
 
 
-def test_the_first_screen_shows_the_verdict_and_its_cards(browser, address) -> None:
+def test_the_first_screen_shows_the_verdict_and_what_is_met_as_one_table(browser, address) -> None:
     open_at(browser, address, 1400)
     assert (
         browser.find_element(By.TAG_NAME, "h1").text.replace("\n", " ").startswith("PASS All 14 objectives")
     )
-    cards = browser.find_elements(By.CSS_SELECTOR, ".card")
-    assert len(cards) == 14
-    assert cards[-1].rect["y"] < 900
-    for words in ("PASS", "registration", "p95 <= 215ms", "≤ 215 ms", "headroom"):
-        assert words in cards[0].text
+    rows = browser.find_elements(By.CSS_SELECTOR, ".met tbody tr")
+    assert len(rows) == 14
+    assert rows[-1].rect["y"] < 900
+    (row,) = (row.text for row in rows if "registration p95" in row.text)
+    for words in ("registration p95 <= 215ms", "≤ 215 ms", " to "):
+        assert words in row
+    assert not any(card.is_displayed() for card in browser.find_elements(By.CSS_SELECTOR, ".card"))
+
+
+def test_the_table_of_what_is_met_is_searched_and_sorted(browser, address) -> None:
+    open_at(browser, address, 1400)
+    search = browser.find_element(By.CSS_SELECTOR, ".filter")
+    search.send_keys("Retry")
+    rows = browser.find_elements(By.CSS_SELECTOR, ".met tbody tr")
+    assert [row.text.split(" <")[0] for row in rows if row.is_displayed()] == [
+        "certificate_upload retry rate"
+    ]
+    search.clear()
+    search.send_keys(" ")
+    head = browser.find_element(By.CSS_SELECTOR, ".met thead button")
+    for first in ("certificate_upload", "websocket_broadcast"):
+        head.click()
+        assert browser.find_element(By.CSS_SELECTOR, ".met tbody tr").text.startswith(first)
+
+
+def test_a_link_to_a_folded_scenario_unfolds_it(browser, address) -> None:
+    open_at(browser, address, 1400)
+    browser.find_element(By.CSS_SELECTOR, ".met a").click()
+    opened = browser.find_elements(By.CSS_SELECTOR, "details.scenario[open]")
+    assert [each.get_attribute("id") for each in opened] == [browser.current_url.partition("#")[2]]
+
+
+def test_a_green_run_is_short_on_a_screen_and_on_paper(browser, address) -> None:
+    open_at(browser, address, 1400)
+    assert browser.execute_script("return document.documentElement.scrollHeight") < 3000
+    printed = browser.execute_cdp_cmd("Page.printToPDF", {})
+    assert len(re.findall(rb"/Type /Page\b", base64.b64decode(printed["data"]))) <= MOST_PAGES
 
 
 def test_the_toggle_changes_the_theme_and_says_what_it_would_do_next(browser, address) -> None:
@@ -72,6 +109,7 @@ def test_without_scripts_every_chart_is_a_still_picture(browser, address) -> Non
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         open_at(browser, address, 1400)
+        open_all(browser)
         pictures = browser.find_elements(By.CSS_SELECTOR, ".still > svg")
         assert len(pictures) == 25
         assert min(picture.size["height"] for picture in pictures) > 50
@@ -81,6 +119,7 @@ def test_without_scripts_every_chart_is_a_still_picture(browser, address) -> Non
 
 def test_on_paper_the_still_pictures_stand_in(browser, address) -> None:
     open_at(browser, address, 1400)
+    open_all(browser)
     draw_all(browser)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:

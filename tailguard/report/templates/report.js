@@ -55,10 +55,50 @@
     });
   });
 
-  // Paper cannot be clicked: everything is open while printing.
+  // A table is sorted by its heads: by `data-value` if a cell has one, else by its text.
+  const value = (row, place) => row.cells[place].dataset.value ?? row.cells[place].textContent;
+  const order = (place, sign) => (left, right) =>
+    sign * value(left, place).localeCompare(value(right, place), undefined, { numeric: true });
+  const byNumber = (place, sign) => (left, right) => sign * (value(left, place) - value(right, place));
+  document.querySelectorAll("table.sortable").forEach((table) => {
+    const [body] = table.tBodies, heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, place) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const sign = head.ariaSort === "ascending" ? -1 : 1;
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", sign === 1 ? "ascending" : "descending");
+        const compare = body.rows[0].cells[place].dataset.value === undefined ? order : byNumber;
+        body.append(...[...body.rows].sort(compare(place, sign)));
+      });
+    });
+  });
+  document.querySelectorAll("input.filter").forEach((filter) => {
+    filter.hidden = false;
+    filter.addEventListener("input", () => {
+      const wanted = filter.value.trim().toLowerCase();
+      for (const row of filter.closest("section").querySelectorAll("tbody tr")) {
+        row.hidden = !row.textContent.toLowerCase().includes(wanted);
+      }
+    });
+  });
+
+  // Whoever follows a link to what is folded wants to read it.
+  const unfold = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target instanceof HTMLDetailsElement) target.open = true;
+    target?.scrollIntoView();
+  };
+  addEventListener("hashchange", unfold);
+  if (location.hash) unfold();
+
+  // Paper cannot be clicked: of what is not green, everything is open while printing; what is green keeps to its row.
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details:not([open])")];
+    closed = [...document.querySelectorAll("details[open] details:not([open])")];
     closed.forEach((found) => { found.open = true; });
   });
   addEventListener("afterprint", () => closed.forEach((found) => { found.open = false; }));

@@ -1,5 +1,8 @@
-"""The load of one scenario in words."""
+"""One scenario in words: its state, its load, its counts."""
 
+from collections.abc import Sequence
+
+from tailguard.base.state import State, worst
 from tailguard.record.scenario import (
     ClosedSchedule,
     ConstantSchedule,
@@ -13,6 +16,13 @@ from tailguard.record.scenario import (
     StepsSchedule,
 )
 from tailguard.report.views import numbers
+from tailguard.report.views.verdict_view import Card
+
+
+def state_of(entry: ScenarioEntry, cards: Sequence[Card]) -> State:
+    """Return the worst state of its `cards`, INVALID if it has none or an invariant broke."""
+    held = all(each.held for each in entry.invariants)
+    return worst(card.verdict.state for card in cards) if held else State.INVALID
 
 
 def facts_of(entry: ScenarioEntry) -> tuple[tuple[str, str], ...]:

@@ -82,6 +82,17 @@ class Card:
     headroom: str = ""
     rule_detail: str = ""
 
+    @property
+    def used(self) -> float:
+        """How much of the limit or margin was used, as a share: more than 1 is beyond it, 0 if that is not known."""
+        match self.verdict:
+            case ObjectiveVerdict():
+                return 1 / self.verdict.headroom if self.verdict.headroom else 0.0
+            case ChangeVerdict():
+                return (self.verdict.change or 0.0) / self.verdict.margin if self.verdict.margin else 0.0
+            case PlanVerdict():
+                return (self.verdict.change or 0.0) / MOST_MORE
+
 
 def judged_of(record: RunRecord) -> tuple[Judged, ...]:
     """Return the verdicts that are not a proof's: those have their migration's place in the report."""

@@ -6,8 +6,10 @@ as absent, never filled in.
 
 import json
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tailguard.base.state import State
 from tailguard.record.doubt import Doubt
 from tailguard.record.run_json import masked, record_sha256
 from tailguard.record.run_record import RunRecord
@@ -16,12 +18,16 @@ from tailguard.report.views.compared import gravest_first
 from tailguard.report.views.overall import Overall, overall_of
 from tailguard.report.views.proof.migration_view import MigrationView, migrations_of, questions_of
 from tailguard.report.views.shortened import shortened
+from tailguard.report.views.trend import Trend, previous_of, trends_of
 from tailguard.report.views.verdict_view import Card, cards_of
 
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
-    """A record without a secret, and what is derived from it; `warnings` stand on top of all."""
+    """A record without a secret, and what is derived from it; `warnings` stand on top of all.
+
+    `previous` and `trends`, by the objective's name, tell of the runs before it: empty if there are none.
+    """
 
     record: RunRecord
     warnings: tuple[tuple[str, str], ...]
@@ -31,6 +37,19 @@ class ReportView:
     doubts: tuple[Doubt, ...]
     migrations: tuple[MigrationView, ...]
     record_sha256: str  # of the whole record, which `record` may be a part of
+    previous: str
+    trends: Mapping[str, Trend]
+
+    @property
+    def unmet(self) -> tuple[Card, ...]:
+        """The cards of all that is not PASS, the worst first."""
+        return tuple(card for card in self.cards if card.verdict.state is not State.PASS)
+
+    @property
+    def met(self) -> tuple[Card, ...]:
+        """The cards of all that is PASS, those nearest to their limit first."""
+        met = (card for card in self.cards if card.verdict.state is State.PASS)
+        return tuple(sorted(met, key=lambda card: -card.used))
 
     @property
     def created(self) -> str:
@@ -48,8 +67,11 @@ class ReportView:
         return json.dumps(self.record.config.value, indent=2, ensure_ascii=False)
 
 
-def view_of(record: RunRecord) -> ReportView:
-    """Return the view of a record. A run that has just ended is masked here as its run.json is."""
+def view_of(record: RunRecord, earlier: Sequence[RunRecord] = ()) -> ReportView:
+    """Return the view of a record. A run that has just ended is masked here as its run.json is.
+
+    `earlier` are comparable runs before it, oldest first.
+    """
     whole = masked(record)
     record, left_out = shortened(whole)
     return ReportView(
@@ -61,6 +83,8 @@ def view_of(record: RunRecord) -> ReportView:
         doubts=gravest_first(record.doubts),
         migrations=migrations_of(record),
         record_sha256=record_sha256(whole),
+        previous=previous_of(whole, earlier),
+        trends=trends_of(record, earlier),
     )
 
 
