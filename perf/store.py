@@ -15,6 +15,8 @@ from reference.certificates import (
 )
 from tailguard.s3 import S3Server
 
+BOTH = Flags(dual_write=True, read_primary=True)
+
 
 @dataclass(frozen=True, slots=True)
 class CertificateSettings:
@@ -25,7 +27,7 @@ class CertificateSettings:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """S3 alone or, if `folder` is not "", that folder on the disk, too, with reads from S3 first."""
+    """S3 alone or, if `folder` is not "", that folder on the disk, too."""
 
     s3: S3Server
     folder: str
@@ -34,12 +36,11 @@ class Store:
         client = self.s3.client(max_pool_connections=32, retries={"total_max_attempts": 1})
         return S3Storage(client, self.s3.bucket, self.s3.prefix, metrics=metrics)
 
-    def open(self, metrics: Metrics) -> CertificateStorage:
-        """Open all of it; `metrics` counts what it does."""
+    def open(self, metrics: Metrics, flags: Flags = BOTH) -> CertificateStorage:
+        """Open all of it; `metrics` counts what it does, `flags` say how far S3 is used beside a folder."""
         s3 = self.open_s3(metrics)
         if not self.folder:
             return s3
-        flags = Flags(dual_write=True, read_primary=True)
         return MigratingStorage(LocalStorage(Path(self.folder)), s3, flags, metrics)
 
 

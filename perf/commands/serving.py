@@ -7,19 +7,12 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import tailguard as tg
 from perf.reference import make_tables
 from perf.secret import VARIABLE, secret_in
-from reference.certificates import (
-    CertificateStorage,
-    Flags,
-    LocalStorage,
-    Metrics,
-    MigratingStorage,
-    S3Storage,
-)
+from perf.store import Store
+from reference.certificates import Flags, Metrics
 from reference.faults import Faults
 from reference.platform import DeltaCrown
 from reference.seed import seed_platform
@@ -49,7 +42,7 @@ def serve_platform(host: str, port: int, dsn: str | None, s3_endpoint: str | Non
         make_tables(database.conninfo)
         seed_platform(database.conninfo)
         metrics = Metrics()
-        storage = certificate_storage(s3, metrics, flags, os.environ)
+        storage = Store(s3, os.environ.get(LOCAL_VARIABLE, "")).open(metrics, flags)
         platform = DeltaCrown(database.conninfo, storage=storage, secret=secret, faults=faults)
         stack.callback(platform.close)
         server = WebServer(create_app(platform, throttle=throttle, metrics=metrics), listener)
@@ -106,16 +99,6 @@ def sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def certificate_storage(
-    s3: S3Server, metrics: Metrics, flags: Flags, environ: Mapping[str, str]
-) -> CertificateStorage:
-    """Return S3 alone or, if CERT_LOCAL_ROOT names a folder, that folder and S3 as far as the flags say."""
-    client = s3.client(max_pool_connections=32, retries={"total_max_attempts": 1})
-    storage = S3Storage(client, s3.bucket, s3.prefix, metrics=metrics)
-    root = environ.get(LOCAL_VARIABLE)
-    return MigratingStorage(LocalStorage(Path(root)), storage, flags, metrics) if root else storage
 
 
 def read_flags(environ: Mapping[str, str]) -> Flags:
