@@ -1,6 +1,6 @@
 """The shape of the code, in figures: untyped dictionaries, long and branching functions, crowded folders.
 
-`python -m benchmarks.code_shape [FOLDER ...]`: one column a folder, so that two work trees stand side by side.
+`python -m benchmarks.code_shape [FOLDER ...]`: one column per folder, so that two work trees can be compared.
 """
 
 import ast

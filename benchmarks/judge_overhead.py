@@ -70,7 +70,7 @@ USERS = {"fast": "FastHttpUser", "http": "HttpUser"}
 
 
 class Generator:
-    """Locust on one of the two files; stands still but for its turns."""
+    """Locust on one of the two files; stopped except in its turns."""
 
     def __init__(self, path: str, line: str, port: int, folder: Path, user: str) -> None:
         self.costs: list[tuple[float, float]] = []  # CPU and wall seconds per request, one pair a turn
@@ -173,7 +173,7 @@ def server() -> Iterator[int]:
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """End a process, whether it stands still or not."""
+    """End a process, whether it is stopped or not."""
     process.kill()
     process.wait()
 

@@ -227,7 +227,7 @@ class server:  # noqa: N801  # reads as a function: `with server() as port`
 
 
 def throughput(side: str, port: int, seconds: int) -> float:
-    """Return requests a second of one side's run, without its first fifth."""
+    """Return requests per second of one side's run, without its first fifth."""
     file = Path(os.environ.get("TMPDIR", "/tmp")) / f"tailguard-overhead-{os.getpid()}.py"
     file.write_text(textwrap.dedent(USERS).format(root=str(ROOT)), encoding="utf-8")
     try:

@@ -104,7 +104,7 @@ def main() -> int:
         f"\nRecorder: {ours / base:.2f}x a list (at most 2), locust {theirs / ours:.1f}x ours (at least 5), ",
         end="",
     )
-    print(f"{size:.1f} bytes a sample (at most 32): {'met' if met else 'NOT MET'}")
+    print(f"{size:.1f} bytes per sample (at most 32): {'met' if met else 'NOT MET'}")
     return 0 if met else 1
 
 

@@ -85,7 +85,7 @@ class Observer:
             for text in self._connection:
                 self._note(text)
         except ConnectionClosed:
-            pass  # closed by us, or by the platform at its end: the counts stand
+            pass  # closed by us, or by the platform at its end: the counts are kept
 
     def _note(self, text: str | bytes) -> None:
         """Take a frame; once one could not be checked, the rest is only read: an unread connection cannot be closed."""

@@ -28,6 +28,6 @@ def after_drops(totals: Totals, samples: tg.Samples) -> Iterator[tg.Invariant]:
     yield tg.Invariant(
         name="every spectator who was cut off came back",
         held=not totals.away,
-        expected="0 away",
-        observed=f"{totals.away} away after {totals.dropped} drops",
+        expected="0 disconnected",
+        observed=f"{totals.away} disconnected after {totals.dropped} drops",
     )

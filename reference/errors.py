@@ -93,7 +93,7 @@ class Throttled(PlatformError):
 
 
 class Unavailable(PlatformError):
-    """A part the platform stands on (storage, database) did not answer within its bounded retries."""
+    """A part that the platform needs (storage, database) did not answer within its bounded retries."""
 
     status = 503
     code = "UNAVAILABLE"

@@ -1,7 +1,7 @@
 """Certificate upload: a winner's certificate goes to S3 and is read back.
 
 Who: the platform at a tournament's end, then the certificate's owner. What: about 64 KiB are stored on S3 and
-their row is written; a presigned URL reads them back; if a local disk stands beside S3, one that S3 has lost is read
+their row is written; a presigned URL reads them back; if there is a local disk beside S3, one that S3 has lost is read
 through the platform, too. Data: certificates rendered before the clock starts, with names such as Curaçao, 東京, Δ and
 🏆; each arrival has bytes of its own.
 """
@@ -23,7 +23,7 @@ from tailguard.s3 import S3Server
 
 @tg.fixture(scope="run")
 def store(s3: S3Server, config: tg.Config, folder: Path) -> Store | None:
-    """S3 alone, or with a disk beside it; the platform of this file stands on it."""
+    """S3 alone, or with a disk beside it; the platform of this file uses it."""
     return configured_store(s3, config, folder)
 
 

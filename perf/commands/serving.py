@@ -1,4 +1,4 @@
-"""Starts all that the served platform stands on, says where it is, and takes it down again."""
+"""Starts everything that the served platform needs, says where it is, and stops it again."""
 
 import errno
 import os

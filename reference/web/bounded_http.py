@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEAD_BYTES = 64 * 1024  # of the address and all headers; nginx takes 40 kB
 MAX_HEADERS = 100  # as Apache
 RECEIVE_S = 20.0  # from the first byte of a request to its last: 8 MiB at 3 Mbit/s
-_ONE_READ = 256 * 1024  # what asyncio reads at once: so much may stand behind the end of a head
+_ONE_READ = 256 * 1024  # what asyncio reads at once: so much may follow the end of a head
 
 
 class TooLargeError(Exception):

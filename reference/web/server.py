@@ -57,7 +57,7 @@ class WebServer:
 
     @property
     def address(self) -> str:
-        """`host:port`, as it stands in a URL."""
+        """`host:port`, as in a URL."""
         host, port = self._listener.getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -34,7 +34,7 @@ class Answered:
             told += f" ({', '.join(named)})"
         if self.status in _REDIRECTS:
             place = self.headers.get("Location") or "nowhere"
-            told += f", a redirect to {place}: write host and path as they stand there, or switch the redirect off"
+            told += f", a redirect to {place}: use that host and path, or switch the redirect off"
         body = mask(" ".join(self.content[:_READ_BYTES].decode("utf-8", "replace").split()))
         return f"{mask(told)}: {shortened(body)}" if body else mask(told)
 

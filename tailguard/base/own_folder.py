@@ -57,7 +57,7 @@ class OwnFolder:
             file.writelines(f"{path}\n" for path in paths)
 
     def remove(self) -> None:
-        """Remove the folder, unless another stands at its place."""
+        """Remove the folder, unless another one took its place."""
         with suppress(OSError):
             status = self.root.lstat()
             if (status.st_dev, status.st_ino) == self.identity and _mark_of(self.root) == self.mark:

@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 @click.option(
     "-w", "--warmup", type=click.IntRange(0, 100_000), default=0, help="Runs before the first timed one."
 )
-@click.option("-r", "--runs", type=click.IntRange(1, 1_000_000), help="Exactly so many runs of each command.")
+@click.option(
+    "-r", "--runs", type=click.IntRange(1, 1_000_000), help="Exactly this many runs of each command."
+)
 @click.option("-m", "--min-runs", type=click.IntRange(1, 1_000_000), default=10, show_default=True)
 @click.option("-M", "--max-runs", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
 @click.option(

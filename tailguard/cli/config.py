@@ -100,7 +100,7 @@ def set_(key: str, value: str, profile: str | None, file: Path | None) -> None:
 def freeze(target: Path, profile: str | None, file: Path | None, sets: Sequence[str]) -> None:
     """Write every value into FILE, so that later defaults and profiles change nothing. Secrets are left out.
 
-    FILE must be new and, in a suite, stand beside its tailguard.toml. `tailguard run --config FILE` plays it.
+    FILE must be new and, in a suite, be beside its tailguard.toml. `tailguard run --config FILE` plays it.
     """
     from tailguard.config.edited import frozen_text
 

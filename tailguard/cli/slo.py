@@ -48,7 +48,7 @@ def slo_lint(
     )
     if found and config.strict:
         raise UsageError(
-            f"{len(found)} objectives cannot be decided; raise the samples as said, or leave out --strict"
+            f"{len(found)} objectives cannot be decided; raise the samples as shown, or leave out --strict"
         )
     return 0
 

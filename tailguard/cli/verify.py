@@ -40,7 +40,7 @@ def verify(where: str, runs_dir: str | None, *, as_json: bool) -> int:
 
     What run.json alone says has nothing to be recomputed from: the machine, the clocks, the invariants, what workers
     told, the build times and sizes of a proof. The record's own hash covers it, which finds an accident or an edit.
-    Whoever forges the samples and then recomputes everything, hashes and later runs included, cannot be found: keep
+    Forged samples cannot be found if everything else, hashes and later runs included, was recomputed from them: keep
     the folder itself safe.
     """
     from tailguard.compare import verification

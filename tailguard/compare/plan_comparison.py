@@ -20,7 +20,7 @@ NodeChange: TypeAlias = Literal["same", "replaced", "removed", "added"]
 
 @dataclass(frozen=True, slots=True)
 class NodePair:
-    """A node of the plan before and what stands in its place after. One of them may be absent."""
+    """A node of the plan before and what replaces it after. One of them may be absent."""
 
     change: NodeChange
     before: Node | None
@@ -90,7 +90,7 @@ def match_plans(before: Plan, after: Plan) -> list[NodePair]:
     """Pair the nodes of two plans, from the top down.
 
     Nodes match by what they do: a scan by the table it reads, a join as a join, anything else by its kind. So a
-    sequential scan and the index scan that replaces it stand side by side.
+    sequential scan and the index scan that replaces it are shown side by side.
     """
     left, right = before.nodes, after.nodes
     pairs: list[NodePair] = []

@@ -17,7 +17,7 @@ def with_value(file: Path, key: str, value: object, profile: str | None = None) 
 
     With `profile` the key is set in [profile.NAME] alone.
 
-    Raises UsageError if something other than a table stands on the way to the key.
+    Raises UsageError if something other than a table is on the way to the key.
     """
     text, prefix = read_table(file)[1:] if file.exists() else ("", "")
     document = tomlkit.parse(text)
@@ -25,7 +25,7 @@ def with_value(file: Path, key: str, value: object, profile: str | None = None) 
     try:
         _put(document, [*filter(None, inside), *key_path(key)], value)
     except TypeError as error:
-        raise UsageError(f"{file}: {error}, so {key} cannot stand below it.") from error
+        raise UsageError(f"{file}: {error}, so {key} cannot be set below it.") from error
     return tomlkit.dumps(document)
 
 

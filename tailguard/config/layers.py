@@ -37,7 +37,7 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def file_layer(path: Path, table: Mapping[str, Any], text: str, prefix: str = "") -> Layer:
-    """Return the layer of a table of a configuration file, which stands there below `prefix`; each key has its line."""
+    """Return the layer of a table of a configuration file, which is there below `prefix`; each key has its line."""
     values = dict(flatten(table))
     return Layer(str(path), values, {name: f"{path}, line {line_of(text, prefix + name)}" for name in values})
 
@@ -82,7 +82,7 @@ def environment_layer(environ: Mapping[str, str], reserved: Sequence[str], known
             variables = [*reserved, *(PREFIX + key.upper().replace(".", "__") for key in known)]
             near = did_you_mean(variable, variables)
             hint = near if near.startswith(" Did") else " `tailguard config show` lists every key."
-            raise UsageError(f"The environment variable {variable} stands for no known key.{hint}")
+            raise UsageError(f"The environment variable {variable} does not match any key.{hint}")
         values[name], sources[name] = environ[variable], variable
     return Layer("environment", values, sources)
 

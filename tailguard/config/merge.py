@@ -72,7 +72,7 @@ class Config(Options):
         `scenarios` are all of the suite; `chosen` are values that come last, such as which scenarios are played.
 
         Raises:
-            UsageError: a [scenario.NAME] of a scenario that there is not.
+            UsageError: a [scenario.NAME] of a scenario that does not exist.
         """
         if self.merge is None:
             return self

@@ -27,7 +27,7 @@ TYPE_NAMES = {
 
 
 def split_list(text: str) -> list[str]:
-    """Return what stands between commas; those of a case's name, `checkout[size=10,kind=a]`, are its own."""
+    """Return what is between commas; those of a case's name, `checkout[size=10,kind=a]`, are its own."""
     return [item.strip() for item in re.split(r",(?![^\[]*\])", text) if item.strip()]
 
 

@@ -68,7 +68,7 @@ def profile_layers(name: str, keys: Keys, own: OwnFile) -> list[Layer]:
 def aliased(name: str, keys: Keys, own: OwnFile) -> str:
     """Return the profile that `name` stands for: itself, or the one that its `alias` names.
 
-    Raises UsageError for a profile that there is not, an alias with other keys beside it, and a circle of aliases.
+    Raises UsageError for a profile that does not exist, an alias with other keys beside it, and a circle of aliases.
     """
     known = {profile: dict(flatten(table)) for profile, table in keys["profile"].items()}
     known |= {profile: dict(layer.values) for profile, layer in own.profiles.items()}

@@ -99,7 +99,7 @@ def nearest_file(start: Path) -> Path | None:
 
 
 def read_table(path: Path) -> tuple[dict[str, Any], str, str]:
-    """Return a configuration file's tables, its text, and what its keys stand below in it ("tool.tailguard.")."""
+    """Return a configuration file's tables, its text, and the prefix of its keys ("tool.tailguard.")."""
     table, text = read_toml(path)
     if path.name == PYPROJECT:
         return table.get("tool", {}).get("tailguard", {}), text, "tool.tailguard."

@@ -76,7 +76,7 @@ def perform(order: Order, samples_path: Path) -> SideRecord:
             check_origin(side)
         phases.end("prepare")
         measured = measure_in_turns(ready.workloads, config, order, phases)
-        held.close()  # nothing is timed any more: the checks may use every core
+        held.close()  # the timing is over: the checks may use every core
         _refuse_spoilt(ready.run)
         pack_samples(samples_path, {name: each.samples for name, each in measured.items()})
         doubts = [*ready.doubts, *doubts_of_notes(ready.run.notes)]

@@ -28,7 +28,7 @@ from tailguard.record.samples.parquet import write_samples
 # From the start of a process until it has seeded its data and may begin: 3 s here, ten times that on a busy machine.
 READY_TIMEOUT_S = 180.0
 FINISH_TIMEOUT_S = 180.0
-# Longer than any fixture and server has to be taken away.
+# Longer than any fixture and server has to be torn down.
 ENDING_TIMEOUT_S = 30.0
 # Exit codes of a process that named a mistake of the suite's, or code that is not the side's own: no matter of chance.
 LASTING = (UsageError.exit_code, InvalidRunError.exit_code)

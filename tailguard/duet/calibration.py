@@ -62,7 +62,7 @@ def _perform(config: Config, budget: Budget, command: Sequence[str], faults: str
     say("", f"Calibrating with {faults or 'the same code'}", err=True)
     sides = sides_from(SideSpec(), SideSpec(environ={"TAILGUARD_FAULTS": faults}), {})
     run = perform_duet(config, sides, budget, command)
-    if run.record.ended is Ended.INTERRUPTED:  # it is saved; the next duet is not wanted any more
+    if run.record.ended is Ended.INTERRUPTED:  # it is saved; the next duet is not wanted
         say(
             f"{_pairs(run)} of this duet are kept in {run.folder}; nothing is kept as a calibration.",
             err=True,

@@ -121,7 +121,7 @@ class DuetExecution:
         return None if self.results else "no block was measured within the budget"
 
     def _look(self) -> bool:
-        """Say where it stands; at a look, tell whether it is decided."""
+        """Show the progress; at a look, tell whether it is decided."""
         self._compare()
         gated = [each for each in self.comparisons if each.gated]
         undecided = sum(each.state is State.INCONCLUSIVE for each in gated)

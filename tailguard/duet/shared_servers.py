@@ -1,4 +1,4 @@
-"""What both sides of a duet stand on: one PostgreSQL server with a database each, one S3 server."""
+"""What both sides of a duet share: one PostgreSQL server with a database each, one S3 server."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ class SharedServers:
     s3: S3Record | None
 
 
-# Under sides that are servers, which stand on their own.
+# Under sides that are servers, which have their own.
 NO_SERVERS = SharedServers({}, "", {}, None, None)
 
 

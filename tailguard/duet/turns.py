@@ -1,7 +1,7 @@
-"""Two processes that take turns: while one measures, the other stands still.
+"""Two processes that take turns: while one measures, the other waits.
 
 Interleaving by slices of half a second lets a noisy neighbour of the machine hit both sides alike. The words on the
-socket are lines: the child says `ready` when it wants a turn and `done` when it needs none any more; it is told `go`,
+socket are lines: the child says `ready` when it wants a turn and `done` when it needs none; it is told `go`,
 one slice, and at the end `finish`, for what must not disturb the other's measurement.
 """
 

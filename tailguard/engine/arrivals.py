@@ -25,7 +25,7 @@ class Arrivals(Protocol):
     """Hands out starts until it is closed, to any number of virtual users."""
 
     def claim(self) -> Start | None:
-        """Wait for the next start; None if there is none any more."""
+        """Wait for the next start; None if there is none left."""
         ...
 
     def close(self) -> None:

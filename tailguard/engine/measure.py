@@ -189,8 +189,8 @@ def _ended(runs: Sequence[WorkloadRun], saver: _Saver, stop: Event) -> Iterator[
 def _frozen_garbage() -> Iterator[None]:
     """Keep what exists before the measurement out of the collector's way: its pauses would be the platform's latency.
 
-    Collection stays on: what the platform under test allocates in this process counts as its own time. Whoever times
-    collections does not hear of this one, for it delays no sample.
+    Collection stays on: what the platform under test allocates in this process counts as its own time. Callbacks
+    that time collections are not told of this one, for it delays no sample.
     """
     listeners, gc.callbacks[:] = list(gc.callbacks), []
     gc.collect()

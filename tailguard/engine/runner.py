@@ -102,7 +102,9 @@ class Runner:
             thread.join(max(until_s - monotonic(), 0.0))
             if thread.is_alive():
                 log.warning(
-                    "virtual user %d was left: its own was not taken away within %g s", worker, LEAVE_S
+                    "virtual user %d was abandoned: its fixtures were not torn down within %g s",
+                    worker,
+                    LEAVE_S,
                 )
 
     def enter(self, executions: Mapping[ScenarioExecution, int]) -> None:
@@ -132,7 +134,7 @@ class Runner:
             interrupted.set()
             self._supervise(job, working, interrupted, drain_s)
             for worker in working:
-                del self._threads[worker]  # nobody waits for it any more
+                del self._threads[worker]  # nobody waits for it now
             raise
         for worker in working:
             self._inboxes[worker].put(None)

@@ -17,8 +17,8 @@ class Think:
     def __post_init__(self) -> None:
         if not (isfinite(self.most_s) and 0 < self.least_s <= self.most_s):
             raise UsageError(
-                f"a think time of {self.least_s:g}s to {self.most_s:g}s cannot be: give times above 0, the smaller "
-                "one first"
+                f"a think time of {self.least_s:g}s to {self.most_s:g}s is not possible: give times above 0, the "
+                "smaller one first"
             )
 
     @property

@@ -63,7 +63,7 @@ class Playable(Protocol):
         ...
 
     def user(self, number: int) -> AbstractContextManager[Journey]:
-        """Make what is one virtual user's own, in the thread that is the user; taken away in the same thread."""
+        """Make what is one virtual user's own, in the thread that is the user; torn down in the same thread."""
         ...
 
 

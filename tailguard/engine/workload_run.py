@@ -18,7 +18,7 @@ SHORTEST_SLICE_S = 0.001
 
 
 class WorkloadRun:
-    """One workload. A schedule's time stands still while other scenarios have their slice."""
+    """One workload. A schedule is paused while other scenarios have their slice."""
 
     def __init__(self, workload: Workload, clock: Clock, *, run_id: str, seed: int) -> None:
         schedule = workload.load.schedule

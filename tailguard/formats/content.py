@@ -35,7 +35,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Samples as they stand in a file, not yet checked.
+    """Samples as they are in a file, not yet checked.
 
     Attributes:
         values: latencies, in `unit`; None if the file does not say which.

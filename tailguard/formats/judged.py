@@ -157,7 +157,7 @@ def _undecided(decision: Decision) -> Decision:
 
 
 def _told(decision: Decision, found: Latencies, population: Population | None) -> Decision:
-    """Say what stands beside the samples that decide."""
+    """Say what else there is beside the samples that decide."""
     more = []
     if population is not None and population.failures:
         more.append(

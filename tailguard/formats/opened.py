@@ -17,7 +17,7 @@ MOST_BYTES = 8 << 30
 _CHUNK = 1 << 20
 # Of so many bytes, text of a country's own code page has few that are not ASCII.
 _HEAD = 1 << 10
-# Tells zlib that gzip's header stands before the data.
+# Tells zlib that gzip's header precedes the data.
 _GZIP_WINDOW = 31
 
 

@@ -37,7 +37,7 @@ _NO_ARRAY = {
 
 
 def read_latencies(path: str | Path, options: Options | None = None) -> Latencies | Counted:
-    """Read the file of any known tool, chosen by what stands in it.
+    """Read the file of any known tool, chosen by its content.
 
     Raises UsageError for an empty or unreadable file, one of a summary, an unknown column, a unit that is neither given
     nor known, and for the first row that is not a latency.

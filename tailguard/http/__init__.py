@@ -1,4 +1,4 @@
-"""HTTP: connections that are kept for each thread, or by whoever makes the load; log-ins, and texts with places."""
+"""HTTP: connections that are kept for each thread, or by the load generator; log-ins, and texts with places."""
 
 from tailguard.base.answered import Answered
 from tailguard.http.connections import Exchange, HttpConnections, check_address

@@ -1,4 +1,4 @@
-"""Templates: `{item.sku}` stands for a value at hand, `${NAME}` for a variable of the environment."""
+"""Templates: `{item.sku}` stands for a known value, `${NAME}` for a variable of the environment."""
 
 import os
 import re
@@ -39,7 +39,7 @@ def fill_texts(templates: Mapping[str, str], values: Values) -> dict[str, str]:
 
 
 def as_text(value: Json) -> str:
-    """Return a value as it stands in a text: true and false as JSON writes them."""
+    """Return a value as it is written in a text: true and false as JSON writes them."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -1,7 +1,7 @@
 """The interval shown beside a verdict: the inversion of the very test that decided.
 
 Its bounds are the limits at which the same look at the same samples, clusters and burst guard included, would just say
-PASS or just say FAIL. So PASS stands beside an upper bound within the limit, and nothing else does. tau is that of the
+PASS or just say FAIL. So the upper bound is within the limit if, and only if, it is a PASS. tau is that of the
 objective's own limit for all others.
 """
 

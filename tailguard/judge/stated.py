@@ -1,4 +1,4 @@
-"""Limits that stand in one text each: beside a scenario, on the command line, as a key of an objectives file.
+"""Limits, each written as one text: beside a scenario, on the command line, as a key of an objectives file.
 
 They are put into the tables of an objectives file, so that all are read, checked and named alike.
 """

@@ -26,7 +26,7 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
 
     INVALID: a scenario or all its samples are missing, the run is incomplete, a doubt is grave, an invariant
     broke. INCONCLUSIVE: too little was measured, or nothing, as the scenario was skipped; or invariants were left out.
-    In a run under faults a late generator takes only the latencies away: whether an answer was an error there is the
+    In a run under faults a late generator invalidates only the latencies: whether an answer was an error there is the
     faults' doing, not a matter of milliseconds.
     """
     record = run.record
@@ -170,7 +170,7 @@ def _in_spite(
 ) -> Decision:
     """Say of a decision that it stands in spite of a doubt, if it does."""
     if any(_is_harmless(doubt, objective, record) for doubt in grave):
-        return replace(decision, why=f"{decision.why}; the late generator takes only latencies away")
+        return replace(decision, why=f"{decision.why}; the late generator invalidates only latencies")
     return decision
 
 

@@ -26,7 +26,7 @@ def built_ins(
 ) -> Table:
     """Return the built-in fixtures of a process: config, run, target, shard, folder, connections, postgres, s3.
 
-    `connections` are those of whoever makes the load, if it has its own.
+    `connections` are those of the load generator, if it has its own.
     """
 
     @fixture(scope="run")

@@ -39,5 +39,5 @@ class DatabaseLossMonitor:
             with self.database.connect(answer_within_s=ANSWER_WITHIN_S) as connection:
                 connection.execute("SELECT 1")
         except (psycopg.Error, DatabaseError) as error:
-            self.gone = f"the database could not be read any more: {error}".strip()
+            self.gone = f"the database could no longer be read: {error}".strip()
             self.stop.set()

@@ -97,7 +97,7 @@ class SuiteRun:
             because = str(error)
             raise
         except psycopg.Error as error:
-            because = f"the database could not be read any more: {error}".strip()
+            because = f"the database could no longer be read: {error}".strip()
         finally:
             self.run.finish(ended, because)
 

@@ -13,7 +13,7 @@ from psycopg import Connection, sql
 from tailguard.record.scenario import StatementCosts
 
 EXTENSION = "pg_stat_statements"
-# Our own reading is not part of what was measured. Inside of the statement: the server drops what stands before it.
+# Our own reading is not part of what was measured. Inside of the statement: the server drops what precedes it.
 MINE = "/* tailguard reads */"
 
 

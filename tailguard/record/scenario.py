@@ -78,7 +78,7 @@ class Counts(Part, frozen=True, kw_only=True):
 
 
 class StepEntry(Part, frozen=True, kw_only=True):
-    """One timed step. `retried` counts samples that are no conflict; times are those of the ok samples.
+    """One timed step. `retried` does not count conflicts; times are those of the ok samples.
 
     `response_ms` runs from the intended start, `service_ms` from the actual one.
     """

@@ -1,4 +1,4 @@
-"""What stands in a folder: which kind of service, and what a first scenario may ask of it."""
+"""What a folder contains: which kind of service, and what a first scenario may ask of it."""
 
 import ast
 import json
@@ -55,7 +55,7 @@ class Found:
 
 
 def look(folder: Path) -> Found:
-    """Return what stands in a folder; an unknown service over HTTP if nothing is known. No code of it is run."""
+    """Return what a folder contains; an unknown service over HTTP if nothing is known. No code of it is run."""
     return (
         _django(folder)
         or _app(folder, "asgi", _ASGI)

@@ -133,7 +133,7 @@ class Suite:
 
 
 def check_limits_of(config: Config, suite: Suite) -> None:
-    """Raise UsageError for a [scenario.NAME.slo] of a case that there is not."""
+    """Raise UsageError for a [scenario.NAME.slo] of a case that does not exist."""
     for name in dict.fromkeys(map(base_name, suite.scenarios)):
         cases = [suite.scenarios[case].case for case in suite.cases([name])]
         for limit in config.limits_of(name):
@@ -201,7 +201,7 @@ def discover(
         root: what modules are named from.
         paths: files and folders; relative ones from `root`.
         fixtures: dotted names of the modules whose fixtures all files see.
-        others: scenarios that stand in no Python file.
+        others: scenarios that are not in a Python file.
 
     Raises:
         UsageError: a path that is not there, a file that cannot be imported, a scenario that is there twice.

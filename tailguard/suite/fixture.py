@@ -55,13 +55,13 @@ def fixture(*, scope: Scope) -> Callable[[Callable[..., T]], Fixture[T]]: ...
 def fixture(
     make: Callable[..., T] | None = None, /, *, scope: Scope = "process"
 ) -> Fixture[T] | Callable[[Callable[..., T]], Fixture[T]]:
-    """Make a function a fixture: what it returns, or yields, is the value; what follows the yield takes it away.
+    """Make a function a fixture: what it returns, or yields, is the value; what follows the yield tears it down.
 
     Args:
         make: the function; its arguments name the fixtures that it needs.
         scope: "run": once, in the process that was started; the value is plain data, as other processes get a copy.
             "process": once in each process that makes load, shared by its threads.
-            "user": once for each virtual user, made and taken away in its own thread.
+            "user": once for each virtual user, made and torn down in its own thread.
             An `async def` one, for async journeys, is made on their event loop.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The values of one lifetime: a process or a virtual user. Each is made once, and taken away in reverse order."""
+"""The values of one lifetime: a process or a virtual user. Each is made once, and torn down in reverse order."""
 
 import inspect
 import logging
@@ -110,10 +110,10 @@ def _take_away(fixture: AnyFixture, generator: Generator[object, None, None]) ->
 
 
 def say_left(fixture: AnyFixture, failure: Exception) -> None:
-    """Say in the log why a fixture could not be taken away."""
+    """Say in the log why a fixture could not be torn down."""
     line = line_of_failure(failure, fixture.make.__code__.co_filename)
     log.warning(
-        "%s: fixture %r could not be taken away: %s: %s",
+        "%s: fixture %r could not be torn down: %s: %s",
         line,
         fixture.name,
         type(failure).__name__,

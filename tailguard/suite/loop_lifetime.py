@@ -1,4 +1,4 @@
-"""The values of async scenarios that live on their event loop: made and taken away there."""
+"""The values of async scenarios that live on their event loop: made and torn down there."""
 
 import asyncio
 import inspect

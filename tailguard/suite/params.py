@@ -10,7 +10,7 @@ from tailguard.config.layers import limit_apart
 Params = Mapping[str, Sequence[object]]
 Case = Mapping[str, object]
 
-# What a value looks like in a name: it stands in brackets, between commas, before a colon.
+# What a value looks like in a name: it is in brackets, between commas, before a colon.
 _VALUE = re.compile(r"[\w.+-]+")
 # A limit of some cases only: "[size=1000]: p95 <= 900ms".
 _OF_CASES = re.compile(r"\s*\[([^\]]*)\]\s*:?\s*(.*)", re.DOTALL)
@@ -22,7 +22,7 @@ def cases_of(params: Params) -> list[Case]:
 
 
 def label_of(case: Case) -> str:
-    """Return what stands behind a scenario's name, such as "[size=10]"; "" without parameters."""
+    """Return what follows a scenario's name, such as "[size=10]"; "" without parameters."""
     return f"[{','.join(f'{name}={value}' for name, value in case.items())}]" if case else ""
 
 

@@ -104,7 +104,7 @@ class _Planner:
     def node(self, name: str, asks: str) -> Node:
         fixture = self._table.get(name)
         if fixture is None:
-            raise UsageError(f"{asks} asks for a fixture {name!r} that there is not.{self._nearest(name)}")
+            raise UsageError(f"{asks} asks for a fixture {name!r} that does not exist.{self._nearest(name)}")
         if fixture in self._chain:
             circle = [*self._chain[self._chain.index(fixture) :], fixture]
             names = " asks for ".join(f"{each.name!r} ({each.place})" for each in circle)

@@ -1,4 +1,4 @@
-"""A suite's modules: its root stands first on sys.path, and each one is imported by its dotted name from there."""
+"""A suite's modules: its root comes first on sys.path, and each one is imported by its dotted name from there."""
 
 import sys
 from importlib import import_module, invalidate_caches
@@ -22,7 +22,7 @@ def load_part(suite: SuiteTable, spec: str) -> object:
 
 
 def load_module(root: Path, name: str, file: Path | None = None) -> ModuleType:
-    """Import a module of the suite at `root`; `file` is where it stands, if that is known.
+    """Import a module of the suite at `root`; `file` is its place, if that is known.
 
     Raises UsageError, with file and line, if it cannot be imported, or if another file has its name.
     """

@@ -1,4 +1,4 @@
-"""What a suite's functions are made of: where they stand in a file, and which arguments they ask for."""
+"""What a suite's functions are made of: where they are in a file, and which arguments they ask for."""
 
 import inspect
 import re
@@ -13,7 +13,7 @@ _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_O
 
 
 def checked_name(kind: str, function: Callable[..., object]) -> str:
-    """Return a function's name. Raises UsageError if it cannot stand in files, tables and on the command line."""
+    """Return a function's name. Raises UsageError if it cannot be used in files, tables and on the command line."""
     name = function.__name__
     if not _NAME.fullmatch(name):
         raise UsageError(

@@ -17,8 +17,8 @@ from tailguard.trust.stationarity import drift_z, mser5_cut
 
 # A start is at most 0.1 ms late at the median, on a loaded machine too; ten times that cannot be trusted.
 GRAVE_MEDIAN_LATENESS_MS = 1.0
-# A p99 of 3 to 14 ms was seen on two cores under a load of 5: that is worth a word. Four times as much is no
-# scheduler's noise any more.
+# A p99 of 3 to 14 ms was seen on two cores under a load of 5: that is worth a note. Four times as much is not
+# scheduler noise.
 WARN_P99_LATENESS_MS, GRAVE_P99_LATENESS_MS = 10.0, 50.0
 # Late by that much is grave if at least a quarter of the reported response time, at the same quantile, is ours: a
 # platform that computes in this process, as a 64 KiB upload does, delays the next start by a fraction of its own time.
@@ -36,7 +36,7 @@ MOST_KINDS = 3  # of refusals that a doubt names
 _WHY_REFUSED = "look at why it refuses: a row that was used before, or a defect"
 # Welch's z over 32 blocks beyond 3 in a steady series: about 5 in 1,000.
 DRIFT_Z = 3.0
-# A tenth of the time that users wait for is worth knowing of: whoever prepares a request in the journey instead of a
+# A tenth of the time that users wait for is worth knowing of: a journey that prepares a request outside of a
 # step, or does a step's work there, makes the platform look faster than it is.
 WARN_OWN_CODE = 0.10
 # MSER-5 cuts a little off most series by chance; a quarter, half as slow again as the rest, is a warm-up.
@@ -268,8 +268,8 @@ def _own_code(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Dou
             measured=f"the journey's own code before its first step took {entry.own_s / response_s:.0%} of the time of "
             "its steps",
             limit=f"{WARN_OWN_CODE:.0%} of the time of the steps",
-            remedy="no step is charged for it: do what the platform is asked for in a step, and make what a request "
-            "needs in a fixture",
+            remedy="it is not part of any step: call the platform in a step, and prepare in a fixture what a request "
+            "needs",
         )
 
 

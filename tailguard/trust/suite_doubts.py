@@ -17,12 +17,12 @@ _NOTED = {
     THROTTLED: (Grade.GRAVE, "no answer 429", "lift the rate on the target, then measure again"),
     EXHAUSTED: (Grade.GRAVE, "a row for each iteration", "give the pool more rows, or end sooner"),
     NOTHING_CHECKED: (Grade.GRAVE, "invariants that see what was done", "show them where it can be read"),
-    HELD_LOOP: (Grade.WARN, "the loop comes back within 50 ms", "await what waits there, or make it a step"),
+    HELD_LOOP: (Grade.WARN, "the loop comes back within 50 ms", "await the blocking call, or make it a step"),
 }
 
 
 def skipped_scenario(name: str, why: str) -> Doubt:
-    """Return the word that a scenario was not measured: it has not passed."""
+    """Return the doubt that a scenario was not measured: it has not passed."""
     return Doubt(
         kind=SKIPPED_SCENARIO,
         scenario=name,
@@ -34,7 +34,7 @@ def skipped_scenario(name: str, why: str) -> Doubt:
 
 
 def skipped_step(name: str, step: str, why: str) -> Doubt:
-    """Return the word that a step of a scenario was not taken: it has not passed."""
+    """Return the doubt that a step of a scenario was not taken: it has not passed."""
     return Doubt(
         kind="skipped_step",
         scenario=name,
@@ -46,7 +46,7 @@ def skipped_step(name: str, step: str, why: str) -> Doubt:
 
 
 def beside_other_tests(workers: int) -> Doubt:
-    """Return the word that so many other workers of pytest ran tests while one measured."""
+    """Return the doubt that so many other workers of pytest ran tests while one measured."""
     return Doubt(
         kind="beside_other_tests",
         scenario=None,
@@ -58,7 +58,7 @@ def beside_other_tests(workers: int) -> Doubt:
 
 
 def other_requirements() -> Doubt:
-    """Return the word that two commits may need other packages, and were measured with the same."""
+    """Return the doubt that two commits may need other packages, and were measured with the same."""
     return Doubt(
         kind="other_requirements",
         scenario=None,
@@ -70,7 +70,7 @@ def other_requirements() -> Doubt:
 
 
 def unchecked(name: str | None, why: str) -> Doubt:
-    """Return the word that invariants were left out; of all scenarios if none is named."""
+    """Return the doubt that invariants were left out; of all scenarios if none is named."""
     return Doubt(
         kind=UNCHECKED,
         scenario=name,
@@ -84,7 +84,7 @@ def unchecked(name: str | None, why: str) -> Doubt:
 def doubts_of_subscribers(name: str, failure: str, held_ms: float) -> Iterator[Doubt]:
     """Yield what the process that received a scenario's broadcasts may have done to their times.
 
-    `failure` says why it tells nothing any more, "" if it does; `held_ms` is the longest time for which it stood still.
+    `failure` says why it tells nothing more, "" if it does; `held_ms` is the longest time for which it stood still.
     """
     if failure:
         yield Doubt(

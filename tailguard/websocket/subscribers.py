@@ -85,7 +85,7 @@ class Subscribers:
     ended.
 
     Attributes:
-        failure: why the process tells nothing any more, "" if it does.
+        failure: why the process tells nothing more, "" if it does.
         held_ns: the longest time for which the process stood still; a receipt may be late by as much.
     """
 

@@ -24,7 +24,7 @@ def test_an_answer_without_any_of_it_is_its_status():
 
 def test_a_redirect_shows_where_to_and_what_to_do():
     text = told(301, Location="https://shop.example/orders/")
-    assert "a redirect to https://shop.example/orders/: write host and path as they stand there" in text
+    assert "a redirect to https://shop.example/orders/: use that host and path" in text
 
 
 @pytest.mark.parametrize("place", ["X_Request_Id", "Location", "body"])

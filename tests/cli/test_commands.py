@@ -10,7 +10,7 @@ import pytest
 from tailguard.cli.lazy import LazyGroup
 from tailguard.cli.main import cli
 
-# A command a line, with its options and arguments. Whoever changes this file tells it in the changelog.
+# One command per line, with its options and arguments. A change of this file belongs in the changelog.
 KNOWN = Path(__file__).with_name("commands.txt")
 HEAVY = {"numpy", "scipy", "pandas", "psycopg", "boto3", "altair", "locust", "gevent", "pyarrow"}
 

@@ -1,4 +1,4 @@
-"""Signals that are no reason to end: a window that is resized, a pause of the whole process."""
+"""Signals that must not end a run: a window that is resized, a pause of the whole process."""
 
 import os
 import signal

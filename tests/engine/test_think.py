@@ -102,5 +102,5 @@ def test_an_async_user_thinks_too_and_the_others_go_on_meanwhile():
 
 @pytest.mark.parametrize(("least", "most"), [(0, 1), (3, 1), (1, float("inf"))])
 def test_a_think_time_that_cannot_be_is_refused(least, most):
-    with pytest.raises(UsageError, match="cannot be: give times above 0"):
+    with pytest.raises(UsageError, match="is not possible: give times above 0"):
         Think(least, most)

@@ -1,4 +1,4 @@
-"""A worker thread is a virtual user: what is the user's own is made, used and taken away in that thread."""
+"""A worker thread is a virtual user: what is the user's own is made, used and torn down in that thread."""
 
 import logging
 from contextlib import contextmanager
@@ -124,5 +124,5 @@ def test_a_user_that_does_not_go_is_named_and_left(caplog, monkeypatch):
         measure([Workload(Stuck(Log()), Load(Closed(1, 60), max_samples=5))])
     released.set()
     assert [record.getMessage() for record in caplog.records] == [
-        "virtual user 0 was left: its own was not taken away within 0.05 s"
+        "virtual user 0 was abandoned: its fixtures were not torn down within 0.05 s"
     ]

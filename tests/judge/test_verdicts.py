@@ -204,7 +204,7 @@ def test_under_faults_a_late_generator_takes_latencies_away_and_leaves_rates(tmp
         "error rate < 1%": "PASS",
     }
     rates = [v for v in judge_run(run, OBJECTIVES) if v.objective.metric != "latency"]
-    assert all("late generator takes only latencies away" in v.why for v in rates)
+    assert all("late generator invalidates only latencies" in v.why for v in rates)
 
 
 def test_under_faults_too_many_errors_fail_though_the_generator_was_late(tmp_path):

@@ -164,7 +164,7 @@ def test_a_database_that_dies_leaves_an_incomplete_run_with_its_samples(suite: S
         watch = Watch(on_progress=kill)
         run = suite("registration", watch=watch, load__slice_s=0.3, database__dsn=mortal.dsn)
     assert not run.complete
-    assert "the database could not be read any more" in run.record.why_incomplete
+    assert "the database could no longer be read" in run.record.why_incomplete
     assert len(pd.read_parquet(run.folder / "samples.parquet")) >= 60
 
 

@@ -188,7 +188,7 @@ def test_invariants_that_yield_nothing_are_not_kept(project):
         ),
         (
             "@tg.scenario(slo=['buy p95 <= 1s'])\ndef buy(it, shop):\n    pass\ndef test_find(slo):\n    slo(buy)",
-            "*asks for a fixture 'shop' that there is not*",
+            "*asks for a fixture 'shop' that does not exist*",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Fixtures are made once each, in the right scope and thread, and taken away in reverse, whatever happens."""
+"""Fixtures are made once each, in the right scope and thread, and torn down in reverse, whatever happens."""
 
 from dataclasses import dataclass
 from threading import Event, Thread, current_thread
@@ -27,7 +27,7 @@ class Log(list):
     """What happened, in order."""
 
     def fixture(self, name, scope, *needs):
-        """Return a fixture that notes when it is made and taken away, and whose value is its name and its needs'."""
+        """Return a fixture that notes when it is made and torn down, and whose value is its name and its needs'."""
 
         def make(**values):
             self.append(f"+{name}")
@@ -300,7 +300,7 @@ def test_one_that_fails_while_it_is_taken_away_is_said_and_the_others_go_too(log
     with Resolver() as resolver:
         resolver.bind(plan_scenario(buy, table(clumsy, twice, log.fixture("database", "process"))))
     assert log == ["+database", "-database"]
-    assert "fixture 'clumsy' could not be taken away: OSError: the folder is busy" in said.text
+    assert "fixture 'clumsy' could not be torn down: OSError: the folder is busy" in said.text
     assert "fixture 'twice' yields twice" in said.text
 
 

@@ -133,6 +133,6 @@ class Peer:
 
 
 def shout(port, noise):
-    """Send bytes that are no protocol at all to a port."""
+    """Send bytes that follow no protocol to a port."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(noise)

@@ -1,4 +1,4 @@
-"""TOML or JSON without what stands in its texts and comments: where brackets lie too deep in each other.
+"""TOML or JSON without the content of its texts and comments: where brackets lie too deep in each other.
 
 Parsers recurse, and end in an error without a place.
 """

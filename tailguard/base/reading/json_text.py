@@ -37,7 +37,7 @@ def decode(
 
 
 def refuse_ambiguous(content: bytes) -> None:
-    """Raise JsonError for what programs read in different ways: a key that stands twice, a number beyond 64 bits.
+    """Raise JsonError for what programs read in different ways: a key that occurs twice, a number beyond 64 bits.
 
     Deep nesting, too: what walks through the value later would not come to its end.
     """
@@ -52,7 +52,7 @@ def refuse_ambiguous(content: bytes) -> None:
 
 
 class _Twice(dict[str, Read]):
-    """An object in which a key stands twice."""
+    """An object in which a key occurs twice."""
 
     key: str
 
@@ -69,7 +69,7 @@ def _once(pairs: list[tuple[str, Read]]) -> dict[str, Read]:
 def _wrong(value: Read, depth: int) -> tuple[str, str] | None:
     """Return the place below here of the first mistake, and what it is."""
     if isinstance(value, _Twice):
-        return "", f"the key {value.key!r} stands twice"
+        return "", f"the key {value.key!r} occurs twice"
     if depth > DEEPEST:
         return "", f"it nests deeper than {DEEPEST} levels"
     if isinstance(value, dict):

@@ -18,9 +18,9 @@ MASK = "***"
 
 # Variables whose values are secrets wherever they turn up: libpq's and the AWS SDKs'.
 SECRET_VARIABLES = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-# A shorter value stands in any text by chance: it is masked where an address or a name announces it.
+# A shorter value occurs in any text by chance: it is masked where an address or a name announces it.
 SHORTEST_KNOWN = 4
-# Nor is a password sought alone that stands in these: it would garble every message, and tell what it is by that.
+# Nor is a password sought alone that is one of these: it would garble every message, and tell what it is by that.
 _WORDS_OF_OURS = "tailguard postgresql password database localhost secret"
 
 # Names that announce a secret: `password=...`, `"secret_key": "..."`, `?token=...`, `X-Amz-Signature=...`.
@@ -49,9 +49,7 @@ _SUSPECT = re.compile(r"[:=]|//|bearer\s|basic\s|eyJ|AKIA|ASIA", re.IGNORECASE)
 _PLAIN = re.compile(r"[a-z_]+|\d+")
 
 _known: dict[str, None] = {}  # as a set that keeps its order; given to this process, never written down
-_placed: dict[
-    str, None
-] = {}  # likewise; sought with the marks that stand around it in an address, which stay
+_placed: dict[str, None] = {}  # likewise; sought with the marks around it in an address, which stay
 
 
 def remember(*values: str) -> None:

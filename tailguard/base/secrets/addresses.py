@@ -1,4 +1,4 @@
-"""Where the password stands in an address or a connection string, whether it is written well or badly."""
+"""Where the password is in an address or a connection string, whether it is written well or badly."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _PARAMETER = re.compile(
 
 
 def passwords_in(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where a password stands in the addresses of a text: in each word, from the first colon to the last `@`."""
+    """Yield where a password is in the addresses of a text: in each word, from the first colon to the last `@`."""
     end = 0
     for begin in _BEGIN.finditer(text):
         if begin.start() < end:

@@ -82,7 +82,7 @@ def _hashes(run: Run) -> Iterator[Difference]:
 
 
 def _seed(run: Run) -> Iterator[Difference]:
-    """The seed stands in the configuration, too."""
+    """The seed is in the configuration, too."""
     yield from differences(run.record.seed, run.record.config.value.get("seed", run.record.seed), "seed")
 
 
@@ -179,7 +179,7 @@ def _verdicts(run: Run) -> Iterator[Difference]:
 
 
 def _by_name(verdicts: Sequence[Verdict]) -> Json:
-    """Proofs of several migrations ask the same questions; of any other name that stands twice each one counts."""
+    """Proofs of several migrations ask the same questions; of any other name that occurs twice each one counts."""
     found: dict[str, Json] = {}
     for each in verdicts:
         name = f"{each.migration} {each.name}" if isinstance(each, ProofVerdict) else each.name

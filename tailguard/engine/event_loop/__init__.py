@@ -75,7 +75,7 @@ class RunningLoop:
 
 
 class EventLoop:
-    """The async users on a loop, as long as the `with` block; at its end they are taken away there."""
+    """The async users on a loop, as long as the `with` block; at its end they are torn down there."""
 
     def __init__(self, running: RunningLoop) -> None:
         self._running = running
@@ -93,7 +93,9 @@ class EventLoop:
         try:
             self._run(asyncio.wait_for(self._stack.aclose(), LEAVE_S), LEAVE_S + 1.0)
         except TimeoutError:
-            log.warning("async virtual users were left: their own was not taken away within %g s", LEAVE_S)
+            log.warning(
+                "async virtual users were abandoned: their fixtures were not torn down within %g s", LEAVE_S
+            )
 
     def enter(self, executions: Mapping[ScenarioExecution, int]) -> None:
         """Make so many virtual users of each scenario. Raises what broke one."""

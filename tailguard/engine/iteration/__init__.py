@@ -137,7 +137,7 @@ class Iteration:
         """
         if call is None:
             return self._block(name)
-        # `_begin_step` and `_keep` stand here once more: their two calls would be a fifth of what a sample costs.
+        # `_begin_step` and `_keep` are repeated here: their two calls would be a fifth of what a sample costs.
         if self._running is not None:
             raise self._nested(name)
         try:

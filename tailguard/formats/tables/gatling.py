@@ -1,4 +1,4 @@
-"""Gatling's simulation.log as text: every REQUEST has its start, end and OK or KO, whatever stands before them."""
+"""Gatling's simulation.log as text: every REQUEST has its start, end and OK or KO, whatever comes before them."""
 
 import numpy as np
 

@@ -13,7 +13,7 @@ from tailguard.formats.format import Format
 from tailguard.formats.table import Columns, Table
 
 _REMEDY = "; set jmeter.save.saveservice.timestamp_format=ms and measure again"
-# Where the columns stand in a file without a header, unless the properties of JMeter say otherwise.
+# Where the columns are in a file without a header, unless the properties of JMeter say otherwise.
 _PLACES = {"timeStamp": 0, "elapsed": 1, "label": 2, "responseMessage": 4, "success": 7}
 _EPOCH_MS = re.compile(r"\d{13}")
 # The message of a transaction controller's own row, which holds the time of all its samplers.

@@ -99,11 +99,11 @@ def read_words(text: str, options: Options) -> Rows:
 
 
 FORMAT = Format[Table](
-    title="any other table (CSV, TSV, semicolons), or one number a line",
+    title="any other table (CSV, TSV, semicolons), or one number per line",
     made_by="your own",
     known_by="a column called latency, elapsed, duration, response time and the like, or the only one; else `--column`",
     unit="the end of the column's name: `_ms`, `_us`, `_ns`, `_s`; else `--unit`",
-    failed="columns called status, code, error, exception, success and the like; else it cannot be told",
+    failed="columns called status, code, error, exception, success and the like; else unknown",
     names="columns called method, url, name, label, path and the like",
     example=EXAMPLE,
     latencies_ms=(84.25, 76.5),

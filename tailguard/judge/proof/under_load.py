@@ -1,6 +1,6 @@
 """Whether clients were held up while an index was built or dropped: decided on counts, beside a plain control.
 
-Two limits stand side by side, and the smaller one counts: a share of the build's length, which tells a lock from
+There are two limits, and the smaller one counts: a share of the build's length, which tells a lock from
 contention, and an absolute one, which says what users bear however long the build is. What happened in one build alone
 may be the machine's own doing; what its repetition shows again is the build's.
 """

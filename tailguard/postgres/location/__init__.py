@@ -26,8 +26,8 @@ _DEAD_LINK: dict[str, object] = {
 }
 _WAKE_S = 0.1  # psycopg's own: how often a wait looks for signals
 _REMEDY = (
-    "Check that it runs and that host, port, user and database are right, or leave --dsn, DATABASE_URL "
-    "and PG* away for an embedded server"
+    "Check that it runs and that host, port, user and database are right, or omit --dsn, DATABASE_URL "
+    "and PG* for an embedded server"
 )
 # Also for the words of an old PgBouncer, which knows no `options`: our search path is one.
 POOLERS_REMEDY = "Give the address of the server itself, not of its pooler (often port 5432 instead of 6432)"
@@ -127,7 +127,7 @@ def _refused(error: psycopg.OperationalError) -> str:
     words = " ".join(line if line.endswith((".", "?", ":")) else f"{line}." for line in lines if line)
     words = words.rpartition("All failures were: ")[
         2
-    ]  # of many hosts; before that, the last one stands twice
+    ]  # of many hosts; before that, the last one is there twice
     remedy = POOLERS_REMEDY if "unsupported startup parameter" in words else _REMEDY
     tried = error.pgconn
     parts = [part.decode() for part in (tried.host, tried.port, tried.db)] if tried else []

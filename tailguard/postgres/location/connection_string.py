@@ -29,7 +29,7 @@ _OTHERS = {
     "mongodb": "MongoDB",
     "redis": "Redis",
 }
-# Parameters of other libraries. Only these are named: what else stands there may be half a password.
+# Parameters of other libraries. Only these are named: anything else there may be half a password.
 _FOREIGN = {
     "schema": "libpq knows no parameter 'schema': leave it out, and name the schema with --schema",
     "currentSchema": "libpq knows no parameter 'currentSchema': leave it out, and name the schema with --schema",

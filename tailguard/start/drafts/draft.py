@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from tailguard.base.output.escaping import for_terminal
 from tailguard.record.part import Json, Scalar
 
-# A guess, so that there is something to judge; whoever drafts states their own.
+# A guess, so that there is something to judge; users state their own.
 _LIMIT, _RATE = "<= 500ms", "10/s"
 _PLACE = re.compile(r"\$?\{([^{}\n]*)\}")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

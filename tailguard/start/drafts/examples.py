@@ -129,7 +129,7 @@ def _bound(value: Json) -> float | None:
 
 
 def _literal(value: Json) -> Json:
-    """Return an example as it is meant: its braces are no places."""
+    """Return an example literally: its braces are not places."""
     if isinstance(value, dict):
         return {name: _literal(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -33,7 +33,7 @@ class Operation:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Where it stands among those of its resource."""
+        """Its place among those of its resource."""
         makes = self.method == "post" and "{" not in self.path
         return (-1 if makes else max(1, _ORDER.index(self.method)), self.path.count("/"))
 
@@ -60,7 +60,7 @@ class OpenApi:
         return self.draft
 
     def _place(self) -> str:
-        """Take the first server's address, and return the path that stands before all others."""
+        """Take the first server's address, and return the path that precedes all others."""
         server = table(next(iter(listed(self._document.get("servers"))), None))
         address = str(server.get("url") or "")
         for name, variable in table(server.get("variables")).items():

@@ -54,7 +54,7 @@ class Private:
         self._dropped: dict[str, None] = {}
 
     def said(self, value: str, key: str, *, in_path: bool = False) -> str:
-        """Return what stands in a request's text for a value named `key`."""
+        """Return what replaces a value named `key` in a request's text."""
         found = self._saved(value, key, in_path=in_path) or self._own(value, key)
         self._sent.add(value)
         if found:

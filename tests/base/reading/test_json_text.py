@@ -30,7 +30,7 @@ def test_what_cannot_be_read_has_its_place(text, says):
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ('{"a": {"b": 1, "c": 2, "b": 1}}', r"the key 'b' stands twice - at `\$\.a`"),
+        ('{"a": {"b": 1, "c": 2, "b": 1}}', r"the key 'b' occurs twice - at `\$\.a`"),
         ('{"a": [0, 1e300]}', r"1e\+300 is beyond what 64 bits hold - at `\$\.a\[1\]`"),
         ('{"a": 9223372036854775808}', r"beyond what 64 bits hold - at `\$\.a`"),
         (f'{{"a": {"[" * (DEEPEST + 1)}{"]" * (DEEPEST + 1)}}}', f"nests deeper than {DEEPEST} levels"),
