@@ -90,6 +90,10 @@ def make(root: Path, mark: str, account: UnprivilegedUser | None) -> OwnFolder:
             f"Cannot make the temporary folder {root}: {error.strerror}."
             " Free space there, or let TMPDIR name another folder."
         ) from error
+    except BaseException:  # Ctrl-C: without its marker nobody would know it as ours
+        with suppress(OSError):
+            root.rmdir()
+        raise
     return OwnFolder(root, mark, (status.st_dev, status.st_ino), lock)
 
 

@@ -83,6 +83,7 @@ class Watchdog:
         self._owner = os.getpid()
         self._child: Child | None = None
         self._again: Callable[[], Child] | None = None
+        self._root: Path | None = None  # of the folder, from before it exists
         self._folder: OwnFolder | None = None
         self._sockets: list[Path] = []
         self._guards: list[_Guard] = []
@@ -106,7 +107,7 @@ class Watchdog:
                 remove_socket(socket)
             if self._folder is not None:
                 self._folder.remove()
-            if self._folder is None or not self._folder.root.exists():
+            if self._root is None or not self._root.exists():
                 self._tell("done")
         finally:  # interrupted or failed above: the shells do the rest
             self._close_pipes()
@@ -116,10 +117,11 @@ class Watchdog:
     def folder(self, name: str) -> Path:
         """Return a new empty folder, private to the child's account, that is removed with us."""
         if self._folder is not None:
-            raise ValueError(f"this watchdog already guards the folder {self._folder.root}")
+            raise ValueError(f"this watchdog already guards the folder {self._root}")
         parent = self._temporary_root()
         sweep(parent)
-        root, mark = parent / f"{PREFIX}{name}{secrets.token_hex(5)}", new_mark()
+        self._root = root = parent / f"{PREFIX}{name}{secrets.token_hex(5)}"
+        mark = new_mark()
         # Before it exists: a kill between the two leaves nothing behind.
         self._tell(f"folder {_encoded(os.fsencode(root))} {_encoded(mark.encode())}")
         self._folder = make(root, mark, self._account)

@@ -55,8 +55,10 @@ class DuetComparison:
 
 def compare_duet(run: Run, duet: Duet) -> DuetComparison:
     """Compare both sides of a duet, block by block; raise UsageError if a block's file is missing or broken."""
-    plans = compare_plans(duet.sides["baseline"].plans, duet.sides["candidate"].plans)
-    baseline, candidate = (side_of(run, duet, name) for name in get_args(SideName))
+    names = get_args(SideName)
+    # One that was interrupted at its start has no sides yet.
+    plans = compare_plans(*(duet.sides[name].plans if name in duet.sides else {} for name in names))
+    baseline, candidate = (side_of(run, duet, name) for name in names)
     changes = compare_blocks(baseline, candidate, duet.margins)
     return DuetComparison(
         changes=tuple(changes),

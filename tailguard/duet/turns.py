@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from tailguard.base.errors import TailguardError
+from tailguard.base.errors import TailguardError, UsageError
 
 # Longer than any slice with its patience and drain; a child that says nothing for so long hangs.
 TURN_TIMEOUT_S = 120.0
@@ -54,12 +54,21 @@ class TurnClient:
 
 
 class TurnServer:
-    """The parent's end of one child. A context manager; `lives` says whether the child still runs."""
+    """The parent's end of one child. A context manager; `lives` says whether the child still runs.
+
+    Raises UsageError if there can be no socket at `address`.
+    """
 
     def __init__(self, address: Path, lives: Callable[[], bool]) -> None:
         self._lives = lives
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(address))
+        try:
+            self._listener.bind(str(address))
+        except OSError as error:  # a path may have some 100 bytes
+            self._listener.close()
+            raise UsageError(
+                f"The two sides cannot meet at {address} ({error}): set TMPDIR to a folder whose path is shorter"
+            ) from None
         self._listener.listen(1)
         self._listener.settimeout(_POLL_S)
         self._connection: socket.socket | None = None

@@ -101,11 +101,13 @@ class Comparison:
                 "commits: commit or stash it. `tailguard duet FILE --baseline-ref REF` compares the work tree as it is"
             )
 
-    def answer(self, config: Config, command: Sequence[str], beside: Iterable[Doubt]) -> Answer:
-        """Measure until it is decided, and judge it; it is a run of its own.
+    def answer(
+        self, config: Config, command: Sequence[str], beside: Iterable[Doubt], folders: list[Path]
+    ) -> Answer:
+        """Measure until it is decided, and judge it; it is a run of its own, whose folder is added to `folders`.
 
         Raises:
-            KeyboardInterrupt: interrupted, and what was measured is saved.
+            KeyboardInterrupt: interrupted, and what was measured is saved and judged.
             UsageError: a side cannot play the test.
             InvalidRunError: it is not a side's code that is called, or neither side can be measured.
         """
@@ -119,10 +121,12 @@ class Comparison:
             run = DuetExecution(config, specs, MARGINS, budget, opening).perform(command)
         except BlockError as error:
             raise _of_side(error) from None
+        run.put_doubts([*run.record.doubts, *doubts])
+        answer = self._judged(run, config)
+        folders.append(run.folder)
         if run.record.ended is Ended.INTERRUPTED:
             raise KeyboardInterrupt
-        run.put_doubts([*run.record.doubts, *doubts])
-        return self._judged(run, config)
+        return answer
 
     def _judged(self, run: Run, config: Config) -> Answer:
         """Judge the change, and the candidate by the error rate of every test: nothing is gained if both fail."""

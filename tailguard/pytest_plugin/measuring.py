@@ -70,9 +70,8 @@ class PytestRun:
                 f"{question.stated.compare}`"
             )
         with self._alone():
-            answer = Comparison.of(question, item).answer(self.config, self.growing.command, _beside())
-            self.folders.append(answer.folder)
-            return answer
+            comparison = Comparison.of(question, item)
+            return comparison.answer(self.config, self.growing.command, _beside(), self.folders)
 
     def _ask_scenario(self, question: Question, scenario: Scenario[...]) -> Answer:
         if question.args or question.kwargs:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tailguard.base.errors import UsageError
 from tailguard.duet.turns import TurnClient, TurnError, TurnServer
 
 
@@ -21,6 +22,11 @@ def child(address: Path, slices: int, log: list[str], name: str) -> threading.Th
     thread = threading.Thread(target=work)
     thread.start()
     return thread
+
+
+def test_an_address_that_is_too_long_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"too long\): set TMPDIR to a folder whose path is shorter"):
+        TurnServer(tmp_path / ("a" * 200), lambda: True)
 
 
 def test_each_side_works_only_in_its_turn_and_cleans_up_after_both(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import tailguard.pytest_plugin.summary
 import tailguard.report.report  # noqa: F401
 from tailguard.record.run import Run
 from tailguard.trust import machine_doubts, scenario_doubts
+from tests.support import shop_in_git
 
 
 class Project:
@@ -59,3 +60,10 @@ def project(pytester, monkeypatch):
     ):
         monkeypatch.setattr(module, name, math.inf)
     return Project(pytester)
+
+
+@pytest.fixture
+def shop(project):
+    """A project in git whose price takes 0.3 ms, below src/."""
+    shop_in_git.begin(project)
+    return project

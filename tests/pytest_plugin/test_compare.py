@@ -9,42 +9,14 @@ from msgspec.structs import replace
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State
 from tailguard.compare.comparison import RULE, ComparedMetric
-from tailguard.compare.verification import verify
-from tailguard.pytest_plugin import comparing
 from tailguard.pytest_plugin.asked import _raise_for
 from tailguard.pytest_plugin.marker import Stated
 from tailguard.pytest_plugin.messages import properties
 from tailguard.pytest_plugin.question import Answer, Question
 from tests.support.repository import git
+from tests.support.shop_in_git import SHOP, TEST, commit
 
 pytest_plugins = ["pytester"]
-
-SHOP = "import time\n\ndef price():\n    time.sleep({})\n"
-TEST = """
-    from shop import price
-
-    @pytest.mark.slo(compare="{}")
-    def test_price(slo):
-        slo(price)
-"""
-
-
-@pytest.fixture
-def shop(project):
-    """A project in git whose price takes 0.3 ms, below src/, and whose test compares it."""
-    git(project.path, "init", "-q", "-b", "main")
-    (project.path / "src").mkdir()
-    (project.path / "pytest.ini").write_text("[pytest]\npythonpath = src\n", encoding="utf-8")
-    (project.path / ".gitignore").write_text("runs\n__pycache__\n", encoding="utf-8")
-    commit(project, 0.0003)
-    return project
-
-
-def commit(project, seconds):
-    """Let the price take so long from the next commit on."""
-    (project.path / "src" / "shop.py").write_text(SHOP.format(seconds), encoding="utf-8")
-    git(project.path, "add", ".")
-    git(project.path, "commit", "-q", "-m", f"{seconds} s")
 
 
 def fails(project, ref, *options, line, outcome="failed", tests=TEST):
@@ -53,34 +25,6 @@ def fails(project, ref, *options, line, outcome="failed", tests=TEST):
     done.assert_outcomes(**{outcome: 1})
     done.stdout.fnmatch_lines([line])
     assert "Traceback" not in done.stdout.str()
-
-
-@pytest.mark.proof
-def test_a_slower_commit_fails_an_equal_one_does_not_and_both_runs_are_whole(shop, monkeypatch):
-    monkeypatch.setattr(comparing, "PAIRS", 12)
-    commit(shop, 0.0015)
-    git(shop.path, "commit", "-q", "--allow-empty", "-m", "nothing")
-    same = "\n    @pytest.mark.slo(compare='HEAD~1')\n    def test_same(slo):\n        slo(price)\n"
-    done = shop.test("--junit-xml=junit.xml", tests=TEST.format("HEAD~2") + same)
-    counts = done.parseoutcomes()
-    assert counts.pop("failed") == 1, done.stdout.str()
-    assert set(counts) <= {"passed", "inconclusive"}, done.stdout.str()
-    done.stdout.fnmatch_lines(
-        [
-            "slo: 2 tests compare with a commit in pairs of processes, for at most 10 min",
-            "FAIL: test_shop.py::test_price p50 of call against the baseline",
-            "  baseline *",
-            "  pairs        12, of which 12 are slower",
-            "4 metrics, compared with a commit: *",
-            "Report: *",
-        ]
-    )
-    assert 'name="slo.change"' in (shop.path / "junit.xml").read_text(encoding="utf-8")
-    slower, equal = shop.runs
-    assert slower.record.deserved_exit_code == slower.record.exit_code == 99
-    assert slower.record.duet.sides["baseline"].label.startswith("HEAD~2 at ")
-    assert [verify(run) for run in (slower, equal)] == [[], []]
-    assert [*equal.record.scenarios] == ["test_shop.py::test_same"]
 
 
 def test_an_unknown_commit_is_named(shop):
