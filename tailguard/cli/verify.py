@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -49,18 +48,8 @@ def verify(where: str, runs_dir: str | None, *, as_json: bool) -> int:
     run = Run.load(where, runs_dir or load_config().runs_dir)
     found = verification.verify(run)
     gaps = verification.gaps(run)
-    say(*(_as_json(run, found, gaps).split("\n") if as_json else _as_text(run, found, gaps)))
+    say(*(verification.as_json(run, found, gaps).split("\n") if as_json else _as_text(run, found, gaps)))
     return State.INVALID.exit_code if found else 0
-
-
-def _as_json(run: "Run", found: Sequence["Difference"], gaps: Sequence[str]) -> str:
-    report = {
-        "run": run.record.id,
-        "same": not found,
-        "differences": [asdict(each) for each in found],
-        "gaps": list(gaps),
-    }
-    return json.dumps(report, ensure_ascii=False, indent=1)
 
 
 def _as_text(run: "Run", found: Sequence["Difference"], gaps: Sequence[str]) -> list[str]:

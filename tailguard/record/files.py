@@ -90,7 +90,14 @@ def plain_name(text: str) -> str:
 
 
 def write_file(path: Path, content: str | bytes, remedy: str = "") -> None:
-    """Write a file where a user wants it, text as UTF-8, whole or not at all; raise UsageError naming it otherwise.
+    """Write a file as `writing` does, text as UTF-8."""
+    with writing(path, remedy) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def writing(path: Path, remedy: str = "") -> Iterator[BinaryIO]:
+    """Write a file where a user wants it, whole or not at all; raise UsageError naming it otherwise.
 
     A file that is there already keeps its mode.
 
@@ -98,16 +105,17 @@ def write_file(path: Path, content: str | bytes, remedy: str = "") -> None:
     """
     try:
         with stage(path) as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            yield file
             if path.is_file():
                 os.fchmod(file.fileno(), S_IMODE(path.stat().st_mode))
         unstage(path)
     except OSError as error:
-        with suppress(OSError):
-            staging(path).unlink()
         raise UsageError(
             f"Cannot write {path}: {_reason(error)}. Is {path.parent} there, writable and not full? {remedy}".strip()
         ) from error
+    finally:
+        with suppress(OSError):
+            staging(path).unlink()
 
 
 def unstage(*paths: Path) -> None:

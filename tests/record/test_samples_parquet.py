@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tailguard.record.files import BrokenRunError
+from tailguard.record.samples import parquet
 from tailguard.record.samples.parquet import NAMES, read_frame, read_samples, write_samples
 from tests.support.runs_by_hand import samples_of
 
@@ -121,3 +122,9 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
     (os.mkfifo if kind == "pipe" else os.mkdir)(tmp_path / "samples.parquet")
     with pytest.raises(BrokenRunError, match="a pipe or a device" if kind == "pipe" else "a folder"):
         read_samples(tmp_path / "samples.parquet")
+
+
+def test_a_file_of_more_rows_than_fit_is_refused_before_it_is_read(path, monkeypatch):
+    monkeypatch.setattr(parquet, "MOST_ROWS", 10)
+    with pytest.raises(BrokenRunError, match=r"has \d+ rows; 10 are the most"):
+        read_samples(path)

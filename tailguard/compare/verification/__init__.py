@@ -1,6 +1,8 @@
 """Whether a run's record still follows from its files: what can be computed again is, and compared bit for bit."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from tailguard.base.errors import TailguardError
@@ -52,6 +54,17 @@ def gaps(run: Run) -> list[str]:
     if _previous_folder(run) is None:
         return [f"the run before it, {previous.id}, is not here: it was pruned, or this folder was moved"]
     return []
+
+
+def as_json(run: Run, found: Sequence[Difference], gaps: Sequence[str]) -> str:
+    """Return what `verify` and `gaps` found, as `tailguard verify --json` prints it."""
+    report = {
+        "run": run.record.id,
+        "same": not found,
+        "differences": [asdict(each) for each in found],
+        "gaps": list(gaps),
+    }
+    return json.dumps(report, ensure_ascii=False, indent=1)
 
 
 def _chain(run: Run) -> Iterator[Difference]:

@@ -42,6 +42,8 @@ _KINDS = {
 # The difference of two such instants fits 64 bits; no machine is up for 146 years.
 _MOST_NS = 1 << 62
 _ROWS_AT_ONCE = 1 << 18
+# 5 GiB in memory, and six steps of the most iterations that a run has. A file of a stranger may claim more in a few kB.
+MOST_ROWS = 1 << 27
 
 _Columns: TypeAlias = dict[str, NDArray[Any]]
 _Words: TypeAlias = tuple[list[str], NDArray[np.int32]]
@@ -153,6 +155,10 @@ def _opened(path: Path) -> Iterator[Any]:
                     f"{path} is broken: column {name} is of {found}, not of {kind}. {REMEDY}"
                 )
         with pq.ParquetFile(path, read_dictionary=list(_ENCODED)) as file:
+            if file.metadata.num_rows > MOST_ROWS:
+                raise BrokenRunError(
+                    f"{path} has {file.metadata.num_rows:,} rows; {MOST_ROWS:,} are the most. {REMEDY}"
+                )
             yield file
     except FileNotFoundError as error:
         raise BrokenRunError(

@@ -1,0 +1,73 @@
+"""`tailguard audit` as a user types it: pack a run, check it in a folder that knows nothing of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tailguard.cli.main import run_cli
+
+TAILGUARD = str(Path(sys.executable).with_name("tailguard"))
+FILE = """import tailguard as tg
+
+@tg.scenario(rate="200/s", slo=["render p95 <= 500ms"])
+def pages(it: tg.Iteration):
+    it.step("render", sorted, range(100))
+"""
+
+
+def typed(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TAILGUARD, *words], cwd=folder, capture_output=True, encoding="utf-8", check=False, timeout=60
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one run in it."""
+    folder = tmp_path_factory.mktemp("suite")
+    (folder / "perf_pages.py").write_text(FILE, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TAILGUARD_CONFIG", raising=False)
+        done = typed(folder, "run", "perf_pages.py", "--duration", "0.5s")
+    assert (folder / "runs/latest/report.html").exists(), done.stderr
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TAILGUARD_CONFIG")
+
+
+@pytest.mark.system
+def test_a_run_is_checked_where_nothing_else_is(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.tar.zst"
+    packed = typed(folder, "audit", "latest", "-o", str(file))
+    assert (packed.returncode, packed.stderr) == (0, "")
+    checked = typed(tmp_path, "audit", "check", "run.tar.zst")
+    assert checked.returncode == 0
+    assert "1 scenarios" in checked.stdout
+    assert "the chain of runs begins here" in checked.stdout
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert run_cli(["audit", "check", str(file)]) == 65
+    assert capsys.readouterr().err.startswith(f"Error: {file} is not as it was written: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["audit"], "Missing option '-o' / '--out'"),
+        (["audit", "nothing", "-o", "a.tar.zst"], "nothing is not a run"),
+        (["audit", "check", "none.tar.zst"], "Cannot read none.tar.zst: No such file"),
+    ],
+)
+def test_the_word_after_audit_is_a_run_or_a_command(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_cli(words) == 64
+    assert said in capsys.readouterr().err
