@@ -84,7 +84,7 @@ def read_samples(path: Path) -> dict[str, Samples]:
             scenario = _words_of(batch, "scenario", first)
             sizes += np.bincount(_codes(scenario, "scenario", tuple(names), first), minlength=len(names))
         columns = {
-            slug: {name: np.empty(size, kind) for name, kind in _KINDS.items()}
+            slug: {name: np.zeros(size, kind) for name, kind in _KINDS.items()}
             for slug, size in zip(names, sizes, strict=True)
         }
         filled = dict.fromkeys(names, 0)
@@ -92,7 +92,8 @@ def read_samples(path: Path) -> dict[str, Samples]:
             for slug, part in _by_scenario(batch, names, first):
                 rows = slice(filled[slug], filled[slug] + len(part["step"]))
                 for name, values in part.items():
-                    columns[slug][name][rows] = values
+                    if values.any():  # memory of zeros is taken only when it is written: most errors and retries are 0
+                        columns[slug][name][rows] = values
                 filled[slug] = rows.stop
         return {
             slug: values_apart(
@@ -154,7 +155,7 @@ def _opened(path: Path) -> Iterator[Any]:
                 raise BrokenRunError(
                     f"{path} is broken: column {name} is of {found}, not of {kind}. {REMEDY}"
                 )
-        with pq.ParquetFile(path, read_dictionary=list(_ENCODED)) as file:
+        with pq.ParquetFile(path, read_dictionary=list(_ENCODED), pre_buffer=False) as file:
             if file.metadata.num_rows > MOST_ROWS:
                 raise BrokenRunError(
                     f"{path} has {file.metadata.num_rows:,} rows; {MOST_ROWS:,} are the most. {REMEDY}"

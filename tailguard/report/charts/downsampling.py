@@ -50,14 +50,16 @@ def step_of(samples: Samples, name: str) -> Step:
 
 
 def _at_s(samples: Samples, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
-    return (samples.intended_ns[rows] - samples.intended_ns[:1]) / _NS_PER_S
+    since_ns = samples.intended_ns[rows]
+    since_ns -= samples.intended_ns[:1]
+    return since_ns / _NS_PER_S
 
 
 def slowest_by_bucket(
     at_s: NDArray[np.float64], values: NDArray[np.float64], buckets: int
 ) -> NDArray[np.int64]:
     """Return the index of the slowest sample of each of `buckets` equal time buckets that holds any."""
-    edges = _edges(_bucket(at_s, buckets))
+    _, edges = _held_buckets(at_s, buckets)
     slowest = [begin + int(values[begin:end].argmax()) for begin, end in pairwise(edges)]
     return np.asarray(slowest, dtype=np.int64)
 
@@ -67,8 +69,8 @@ def busy_buckets(at_s: NDArray[np.float64], most: int) -> int:
 
     Scenarios take turns, so most of a scenario's time belongs to others.
     """
-    held = len(_edges(_bucket(at_s, most))) - 1
-    return min(most * most // held, most * _FINEST) if held else most
+    held, _ = _held_buckets(at_s, most)
+    return min(most * most // held.size, most * _FINEST) if held.size else most
 
 
 def median_by_bucket(at_s: NDArray[np.float64], values: NDArray[np.float64], buckets: int) -> pd.DataFrame:
@@ -79,9 +81,7 @@ def median_by_bucket(at_s: NDArray[np.float64], values: NDArray[np.float64], buc
     if not values.size:
         return pd.DataFrame({"at_s": [], "median_ms": [], "n": [], "stretch": []})
     width = (float(at_s.max()) or 1.0) / buckets
-    bucket = _bucket(at_s, buckets)
-    edges = _edges(bucket)
-    places = bucket[edges[:-1]]
+    places, edges = _held_buckets(at_s, buckets)
     stretch = np.cumsum(np.diff(places, prepend=places[0]) > _BRIDGED)
     return pd.DataFrame(
         {
@@ -93,15 +93,12 @@ def median_by_bucket(at_s: NDArray[np.float64], values: NDArray[np.float64], buc
     )
 
 
-def _bucket(at_s: NDArray[np.float64], buckets: int) -> NDArray[np.int32]:
-    """Return the bucket of each sample, in rising order as they are."""
+def _held_buckets(at_s: NDArray[np.float64], buckets: int) -> tuple[NDArray[np.int64], list[int]]:
+    """Return which of `buckets` equal time buckets hold a sample; where each of them begins, and the last one ends."""
     end = float(at_s[-1]) if at_s.size and at_s[-1] > 0 else 1.0
-    return np.minimum((at_s / end * buckets).astype(np.int32), np.int32(buckets - 1))
-
-
-def _edges(bucket: NDArray[np.int32]) -> list[int]:
-    """Return where each bucket that holds a sample begins, and where the last one ends."""
-    return [*np.flatnonzero(np.diff(bucket, prepend=np.int32(-1))).tolist(), bucket.size]
+    begins = np.searchsorted(at_s, np.arange(buckets) * (end / buckets))
+    places = np.flatnonzero(np.diff(begins, append=at_s.size))
+    return places, [*begins[places].tolist(), at_s.size]
 
 
 def histogram(values: NDArray[np.float64]) -> pd.DataFrame:

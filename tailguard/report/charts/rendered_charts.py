@@ -52,8 +52,8 @@ def charts_of(
     lived = tuple(tuple(_fit(figures, room // (2 * len(proofs)))) for figures in proofs)
     room -= sum(drawn.size for figures in lived for drawn in figures)
     for place, (slug, name) in enumerate(wanted):
-        step, limits = step_of(samples[slug], name), limits_of(record, slug, name)
-        figures = figures_of(step, limits, buckets, bands_of(record.chaos, samples[slug]))
+        bands = bands_of(record.chaos, samples[slug])
+        figures = figures_of(step_of(samples[slug], name), limits_of(record, slug, name), buckets, bands)
         fitting = tuple(_fit(figures, room // (len(wanted) - place)))  # what one step leaves goes to the next
         room -= sum(drawn.size for drawn in fitting)
         steps[slug][name] = fitting
