@@ -8,7 +8,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -80,23 +80,25 @@ def mask_all(value: Any) -> Any:
     Known secrets are sought in sentences alone: names, hashes and stamps hold a short one by chance. Each text that a
     failure brought along went through `mask` when it was taken.
     """
-    return _all_masked(value, [secret for secret in _sought() if not _PLAIN.fullmatch(secret)])
+    known = [secret for secret in _sought() if not _PLAIN.fullmatch(secret)]
+    # Of the texts of a large record, most stand there many times.
+    return _all_masked(value, functools.cache(lambda text: _masked(text, known if " " in text else ())))
 
 
-def _all_masked(value: Any, known: Sequence[str]) -> Any:
+def _all_masked(value: Any, masked: Callable[[str], str]) -> Any:
     if value is None or isinstance(value, int | float):
         return value
     if isinstance(value, str):
-        return _masked(value, known if " " in value else ())
+        return masked(value)
     if isinstance(value, Mapping):
         return {
             name: MASK
             if item and isinstance(item, str) and _announces(str(name))
-            else _all_masked(item, known)
+            else _all_masked(item, masked)
             for name, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_all_masked(item, known) for item in value]
+        return [_all_masked(item, masked) for item in value]
     return value
 
 

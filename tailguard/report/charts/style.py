@@ -91,8 +91,9 @@ def compact(frame: pd.DataFrame) -> pd.DataFrame:
 
 def styled(chart: Any, height_px: int = HEIGHT_PX) -> dict[str, Json]:
     """The chart as Vega-Lite, as wide as its column, without a background of its own."""
-    spec = chart.properties(width="container", height=height_px).configure(**_CONFIG).to_dict(validate=False)
+    spec = chart.to_dict(validate=False)
     spec.pop("$schema", None)
+    spec |= {"width": "container", "height": height_px, "config": _CONFIG}
     # Their picture is XML, and the library that draws it ends the process at a character that XML has no place for.
     return {name: visible_texts(part) for name, part in spec.items()}
 
