@@ -9,7 +9,7 @@ import msgspec
 from tailguard.base.output.streams import say
 from tailguard.base.state import State
 from tailguard.base.text_format import utc
-from tailguard.compare.gate_quality import calibration_sentence
+from tailguard.compare.gate_sentences import calibration_sentence
 from tailguard.compare.history import machine_of
 from tailguard.compare.verdicts import verdicts_of
 from tailguard.config.merge import Config

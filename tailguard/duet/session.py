@@ -12,7 +12,8 @@ from tailguard.base.output.streams import say
 from tailguard.base.state import State
 from tailguard.compare.comparison import ALPHA, compare_blocks, compared_quantiles, decided
 from tailguard.compare.gate import LOOKS, fewest_pairs
-from tailguard.compare.gate_quality import gate_quality, noise_of, quality_sentence
+from tailguard.compare.gate_quality import gate_quality, noise_of
+from tailguard.compare.gate_sentences import quality_sentence
 from tailguard.compare.history import machine_of
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite

@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from tailguard.base.output.escaping import visible
-from tailguard.compare import gate_quality
+from tailguard.compare import gate_sentences
 from tailguard.record.part import Json
 from tailguard.report.charts.drawn import RenderedCharts, why_not_drawn
 from tailguard.report.charts.kept_library import kept_chart_library
@@ -34,7 +34,7 @@ _WORDS = {
         chaos_view,
         duet_view,
         environment_view,
-        gate_quality,
+        gate_sentences,
         index_tradeoff,
         live_view,
         migration_view,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from tailguard.compare.gate_quality import Noise, gate_quality, quality_sentence
+from tailguard.compare.gate_quality import Noise, gate_quality
+from tailguard.compare.gate_sentences import quality_sentence
 
 
 def noise(sd, pairs=40, names=3, metrics=None, margin=0.05):

@@ -92,7 +92,9 @@ def read_samples(path: Path) -> dict[str, Samples]:
             for slug, part in _by_scenario(batch, names, first):
                 rows = slice(filled[slug], filled[slug] + len(part["step"]))
                 for name, values in part.items():
-                    if values.any():  # memory of zeros is taken only when it is written: most errors and retries are 0
+                    if (
+                        values.any()
+                    ):  # memory of zeros is taken only when it is written: most errors and retries are 0
                         columns[slug][name][rows] = values
                 filled[slug] = rows.stop
         return {

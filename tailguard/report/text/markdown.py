@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from tailguard.base.output.escaping import as_markdown_code, for_markdown
 from tailguard.base.state import State
-from tailguard.compare.gate_quality import quality_sentence
+from tailguard.compare.gate_sentences import quality_sentence
 from tailguard.record.chaos import Chaos
 from tailguard.record.doubt import Doubt
 from tailguard.record.duet import Duet

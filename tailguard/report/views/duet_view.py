@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tailguard.base import text_format
-from tailguard.compare.gate_quality import calibration_sentence
+from tailguard.compare.gate_sentences import calibration_sentence
 from tailguard.record.duet import Duet, DuetTime
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ChangeVerdict, PlanVerdict
