@@ -101,6 +101,16 @@ def test_many_iterations_are_in_flight_and_none_waits_for_another(shop):
     assert measured.measured_s < 2
 
 
+def test_starts_that_come_faster_than_they_are_handed_out_are_late_and_found_free_users(shop):
+    measured = play(shop, "browse", Load(Constant(100_000, 60), workers=200, max_samples=200))
+    assert len(measured.lateness_ns) == 200
+
+
+def test_starts_that_find_all_users_busy_are_not_the_generators_lateness(shop):
+    measured = play(shop, "browse", Load(Constant(1000, 60), workers=2, max_samples=20))
+    assert len(measured.lateness_ns) < 5
+
+
 def test_fixtures_live_on_the_loop_and_are_taken_away_in_reverse(shop):
     play(shop, "browse", Load(Closed(2, 60), max_samples=6))
     assert seen() == ["pool comes", "client comes", "client comes", "client goes", "client goes", "pool goes"]

@@ -142,14 +142,19 @@ class AsyncUsers:
 
         Raises UsageError for a wrong scenario, and what a journey raised that is not an Exception.
         """
+        full_until_ns = 0
         while True:
-            self._free.acquire()
+            if not self._free.acquire(blocking=False):
+                self._free.acquire()
+                full_until_ns = self._execution.now_ns()
             own = self._next(window)
             start = window.claim(own.ready_ns)
             if start is None:
                 self._idle.append(own)
                 self._free.release()
                 break
+            if start.due_ns >= full_until_ns:  # a user was free: a claim that comes late is our own delay
+                start.late_ns = max(start.late_ns, 0)
             self._loop.call_soon_threadsafe(self._begin, own, start, window)
         for _ in range(self._count):
             self._free.acquire()
