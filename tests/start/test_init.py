@@ -12,6 +12,7 @@ import yaml
 
 from tailguard.cli.main import run_cli
 from tailguard.record.run import Run
+from tests.docs.page import DOCS, ShownFile, blocks
 
 FASTAPI = """
     from fastapi import FastAPI
@@ -112,6 +113,16 @@ def test_the_job_is_yaml_that_installs_runs_and_compares(tmp_path, files, pull_r
     assert any(each.startswith("tailguard run") for each in said)
     assert ('tailguard duet --baseline-ref "origin/$BASE"' in said) is pull_request
     assert steps[0]["with"]["fetch-depth"] == 0
+
+
+def test_the_job_is_the_one_that_the_guide_shows(tmp_path):
+    write(tmp_path, main=FASTAPI)
+    (tmp_path / "requirements.txt").touch()
+    assert init(tmp_path) == 0
+    [shown] = [
+        block for block in blocks(DOCS / "how-to" / "github-actions.md") if isinstance(block, ShownFile)
+    ]
+    assert (tmp_path / shown.name).read_text(encoding="utf-8") == shown.text.split("\n", 1)[1]
 
 
 @pytest.mark.system
