@@ -14,6 +14,7 @@ pytestmark = pytest.mark.proof
 ONE_FILE = {"how-to/pytest": "test_shop.py"}
 # This guide goes on from DeltaCrown's suite.
 WITH_EXAMPLE = {"how-to/platform-adapter"}
+BREACHED = 99
 # What these take for granted - runs of a suite, a recording - is made in tests of their own.
 TRIED_IN = {"how-to/configuration": "cli/test_config_edits.py", "how-to/import": "start/test_import.py"}
 
@@ -41,6 +42,27 @@ def prepare(page: Path, reader: Reader) -> None:
         reader.writes(ShownFile(ONE_FILE[name], "\n\n".join(examples)))
     if asks_here([each for block in blocks(page) if isinstance(block, Console) for each in block.commands]):
         reader.serves_the_shop()
+
+
+def test_the_duet_of_the_guide_for_pytest_benchmark_finds_a_slower_function(reader: Reader) -> None:
+    shown = [*blocks(DOCS / "how-to" / "from" / "pytest-benchmark.md")]
+    for block in shown:
+        if isinstance(block, ShownFile):
+            reader.writes(block)
+    reader.publishes()
+    changed = reader.folder / "test_total.py"
+    text = changed.read_text(encoding="utf-8")
+    assert text.count("return ") == 1
+    changed.write_text(text.replace("return ", "sorted(prices * 20)\n    return "), encoding="utf-8")
+    [duet] = [
+        command
+        for block in shown
+        if isinstance(block, Console)
+        for command in block.commands
+        if "duet" in command
+    ]
+    reader.instead.clear()  # as long as it takes
+    reader.types(f"{duet} --minutes 4", ends={BREACHED})
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=name_of)
