@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from tailguard.base.reading.toml_file import read_toml
     from tailguard.base.text_format import duration_ms, limit_ms, ratio
     from tailguard.cli.number_range import NumberRange
+    from tailguard.pipeline.preflight import Check, show_checks
     from tailguard.record.run_record import RunRecord
     from tailguard.record.verdict import ObjectiveVerdict
 
 __all__ = [
+    "Check",
     "NumberRange",
     "ObjectiveVerdict",
     "PipedProcess",
@@ -26,10 +28,12 @@ __all__ = [
     "read_text",
     "read_toml",
     "say",
+    "show_checks",
 ]
 
 # Where each name comes from, once somebody asks for it: a reader of files need not load what draws tables.
 _MODULES = {
+    "Check": "tailguard.pipeline.preflight",
     "NumberRange": "tailguard.cli.number_range",
     "ObjectiveVerdict": "tailguard.record.verdict",
     "PipedProcess": "tailguard.base.piped_process",
@@ -41,6 +45,7 @@ _MODULES = {
     "read_text": "tailguard.base.reading.regular_file",
     "read_toml": "tailguard.base.reading.toml_file",
     "say": "tailguard.base.output.streams",
+    "show_checks": "tailguard.pipeline.preflight",
 }
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours

@@ -2,8 +2,6 @@
 
 import click
 
-from tailguard.kit import say
-
 
 @click.command("preflight-mapping")
 @click.option("--host", required=True, help="The target: http(s)://host:port.")
@@ -32,6 +30,7 @@ def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int
     from perf.commands.preflight_checks import Preflight  # noqa: PLC0415  # not for --help
     from perf.mapping.target import STEPS, load_mapping  # noqa: PLC0415
     from tailguard.http import check_address  # noqa: PLC0415
+    from tailguard.kit import show_checks  # noqa: PLC0415
 
     check_address(host, "--host")
     path = Path(target or "tailguard.toml")
@@ -45,10 +44,4 @@ def preflight(host: str, target: str | None, dsn: str | None, burst: int) -> int
             f"{path} has nothing to ask: a step needs its pool, such as [target.pools.tournaments] for register "
             "(docs/reference/mapping.md)"
         )
-    checks = Preflight(described, host.rstrip("/"), dsn, burst).run()
-    worst = 0
-    for check in checks:
-        mark = {"ok": "ok     ", "skip": "skipped", "fail": "FAILED "}[check.state]
-        say(f"{mark}  {check.name}: {check.told}")
-        worst |= check.state == "fail"
-    return 65 if worst else 0
+    return show_checks(Preflight(described, host.rstrip("/"), dsn, burst).run())

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal, cast
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from perf.mapping.target import POOL_OF_STEP, STEPS, TargetMapping
 from perf.offer import Rows
 from perf.platform import RefusedError, RowId
 from tailguard.http import Answered, HttpConnections
+from tailguard.kit import Check
 from tailguard.postgres import connect, for_session
 from tailguard.websocket import BroadcastLostError, Subscribers
 
@@ -29,15 +29,6 @@ LEAST_CONNECTIONS = 20
 
 
 UPLOADED = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at: its state, and what was seen or is to be done."""
-
-    name: str
-    state: Literal["ok", "skip", "fail"]
-    told: str
 
 
 class Preflight:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import click
 
-from tailguard.base.output.streams import say
 from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
 
@@ -31,14 +30,9 @@ def preflight(
     \b
     Exit codes: 0 ready, 65 a step failed or is throttled, 64 usage, or nobody can log in.
     """
-    from tailguard.pipeline.preflight import ONCE, preflight
+    from tailguard.pipeline.preflight import ONCE, preflight, show_checks
 
     suite = asked_suite(paths, file) if paths else None
     given = {"target.url": target, "scenarios": list(scenarios) or None}
     config = load_config(file=file, flags={**ONCE, **given}, suite=suite)
-    failed = False
-    for check in preflight(config, burst):
-        mark = {"ok": "ok     ", "skip": "skipped", "fail": "FAILED "}[check.state]
-        say(f"{mark}  {check.name}: {check.told}")
-        failed |= check.state == "fail"
-    return 65 if failed else 0
+    return show_checks(preflight(config, burst))

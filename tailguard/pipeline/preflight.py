@@ -1,9 +1,10 @@
 """Preflight: each step once and then many times at once, before a load test asks it thousands of times."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tailguard.base.output.streams import say
 from tailguard.config.merge import Config
 from tailguard.engine.measure import measure
 from tailguard.engine.schedule import Closed
@@ -31,11 +32,21 @@ MOST_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was tried: its state, and what was seen."""
+    """One thing that was tried: its state, and what was seen or is to be done."""
 
     name: str
     state: Literal["ok", "skip", "fail"]
     told: str
+
+
+def show_checks(checks: Iterable[Check]) -> int:
+    """Print each check once it is made, and return the exit code: 0, or 65 if one failed."""
+    failed = False
+    for check in checks:
+        mark = {"ok": "ok     ", "skip": "skipped", "fail": "FAILED "}[check.state]
+        say(f"{mark}  {check.name}: {check.told}")
+        failed |= check.state == "fail"
+    return 65 if failed else 0
 
 
 def preflight(config: Config, burst: int) -> Iterator[Check]:

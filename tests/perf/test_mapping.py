@@ -294,7 +294,7 @@ def test_preflight_shows_where_a_redirect_leads_and_what_a_failed_step_said(othe
     path = write_mapping(tmp_path, MAPPING.replace('health = "/alive"', 'health = "/moved"'))
     done = CliRunner().invoke(preflight, ["--host", other[0], "--target", str(path)], standalone_mode=False)
     assert (
-        "FAILED   health: /moved answered 301, a redirect to https://elsewhere.example/: write" in done.output
+        "FAILED   health: /moved answered 301, a redirect to https://elsewhere.example/: use" in done.output
     )
     done = CliRunner().invoke(
         preflight, ["--host", other[0], "--target", str(write_mapping(tmp_path))], standalone_mode=False
