@@ -169,7 +169,7 @@ def run_bench(config: Config, plan: Plan) -> tuple[Run, int]:
     """Perform a benchmark and report it; returns its run and its exit code."""
     run = Run.start(
         config,
-        environment=describe_environment(),
+        environment=describe_environment(config.folder),
         command=["tailguard", *sys.argv[1:]],
         platform=Platform(adapter="commands"),
         objectives=plan.objectives,

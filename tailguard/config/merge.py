@@ -88,6 +88,11 @@ class Config(Options):
             merge = replace(merge, layers=(*merge.layers, Layer("flag", chosen)))
         return Config.of(self.profile, merge.settings(stated, scenarios), self.suite, merge)
 
+    @property
+    def folder(self) -> Path:
+        """Where the measured code is: the suite's folder, or the present one."""
+        return self.suite.root if self.suite else Path.cwd()
+
     def read(self, table: str, kind: type[T]) -> T:
         """Fill a dataclass from a table, such as "certificates" or "scenario.checkout".
 

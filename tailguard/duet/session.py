@@ -71,7 +71,9 @@ class DuetExecution:
 
     def perform(self, command: Sequence[str]) -> Run:
         """Measure until decided or the budget is spent; the run is saved on the way, and says how it ended."""
-        self.run = Run.start(self.config, environment=describe_environment(), command=command)
+        self.run = Run.start(
+            self.config, environment=describe_environment(self.config.folder), command=command
+        )
         ended, because = Ended.BROKE_OFF, None
         try:
             because = self._measure()
@@ -92,7 +94,9 @@ class DuetExecution:
         with ExitStack() as stack:
             sides, shared = self.opening(stack, placement, identity)
             self.run.put_environment(
-                describe_environment(placement=placement, postgres=shared.postgres, s3=shared.s3)
+                describe_environment(
+                    self.config.folder, placement=placement, postgres=shared.postgres, s3=shared.s3
+                )
             )
             self._labels = {side.name: side.label for side in sides}
             self._put()

@@ -5,6 +5,7 @@ process) put through the inverse of the cumulative rate R(t) = integral of the r
 Source of the time change: Lewis and Shedler, Simulation of nonhomogeneous Poisson processes (1979).
 """
 
+import hashlib
 from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import ClassVar, Protocol
@@ -203,6 +204,11 @@ class Closed:
         """Number of clients and what they think; there is no offered rate."""
         bounds = (self.think.least_s, self.think.most_s) if self.think else None
         return record.ClosedSchedule(clients=self.clients, think_s=bounds, workers=workers)
+
+
+def starts_sha256(starts_ns: Offsets) -> str | None:
+    """Return the SHA-256 of all starts as 64-bit little-endian integers, in hex; None of a closed schedule."""
+    return hashlib.sha256(starts_ns.astype("<i8").tobytes()).hexdigest() if len(starts_ns) else None
 
 
 def _unit_arrivals(total: float, seed: int | None) -> NDArray[np.float64]:

@@ -35,6 +35,7 @@ def scenario_entry(
         steps=summary.steps,
         metrics=summary.metrics,
         said=measurement.said,
+        starts_sha256=measurement.starts_sha256,
         invariants=tuple(invariants),
     )
 

@@ -176,6 +176,7 @@ class Measurement:
         measured_s: time in which iterations were due or in progress.
         own_s: time of the journeys' own code before their first steps, over all iterations; charged to no step.
         lateness_ns: int64, how late each iteration began although a user was free: the generator's own error.
+        starts_sha256: hash of the schedule's starts; None if it is closed, or another program held the clock.
         said: what the first failure or refusal of each kind said.
     """
 
@@ -189,3 +190,4 @@ class Measurement:
     lateness_ns: NDArray[np.int64]
     ended_because: ScenarioEnded
     said: Mapping[str, str] = field(default_factory=dict)
+    starts_sha256: str | None = None

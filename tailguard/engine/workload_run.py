@@ -8,7 +8,7 @@ from tailguard.base.clock import Clock
 from tailguard.engine.dispatch_window import DispatchWindow, WindowSpec
 from tailguard.engine.players import Players
 from tailguard.engine.scenario_execution import ScenarioExecution
-from tailguard.engine.schedule import Closed
+from tailguard.engine.schedule import Closed, starts_sha256
 from tailguard.engine.workload import Measurement, Pace, Workload
 from tailguard.record.samples import OK, Samples
 from tailguard.record.scenario import ScenarioEnded
@@ -35,9 +35,9 @@ class WorkloadRun:
         self.measured_s = 0.0
         self._workload = workload
         self._clock = clock
-        self._starts_ns = (
-            None if workload.load.schedule.kind == "closed" else workload.load.schedule.starts_ns().tolist()
-        )
+        starts_ns = schedule.starts_ns()
+        self._starts_sha256 = starts_sha256(starts_ns)
+        self._starts_ns = None if schedule.kind == "closed" else starts_ns.tolist()
         self._next_index = 0
         self._served = 0
         self._offset_ns = 0
@@ -116,6 +116,7 @@ class WorkloadRun:
             lateness_ns=np.array(self.execution.lateness_ns, dtype=np.int64),
             ended_because=self.ended_because,
             said=self.execution.errors.said(),
+            starts_sha256=self._starts_sha256,
         )
 
     @property

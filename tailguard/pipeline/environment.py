@@ -30,12 +30,13 @@ _EXTRA = re.compile(r"""\s*(?:and\s+)?extra == ['"]([\w-]+)['"]""")
 
 
 def describe_environment(
+    code: Path,
     *,
     placement: Placement | None = None,
     postgres: PostgresServer | None = None,
     s3: S3Server | None = None,
 ) -> Environment:
-    """Return what the record says of this machine and of the servers that a run uses here."""
+    """Return what the record says of this machine, of the measured code in `code`, and of the servers of a run."""
     return Environment(
         cpu=Cpu(
             model=_cpu_model(),
@@ -47,7 +48,7 @@ def describe_environment(
         os=_operating_system(),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages=package_versions(),
-        git=git_state(Path(__file__).parent),
+        git=git_state(code),
         clock=Clocks(wall_ns=time.time_ns(), monotonic_ns=time.monotonic_ns()),
         placement=placement,
         postgres=postgres,
@@ -79,7 +80,8 @@ def git_state(folder: Path) -> GitState:
     """Return the commit of the work tree around `folder` and whether it has changes; None if there is none."""
     commit = _git(folder, ["rev-parse", "HEAD"])
     changes = None if commit is None else _git(folder, ["status", "--porcelain", "--untracked-files=no"])
-    return GitState(commit=commit, dirty=None if changes is None else bool(changes))
+    prefix = None if commit is None else _git(folder, ["rev-parse", "--show-prefix"])
+    return GitState(commit=commit, dirty=None if changes is None else bool(changes), folder=prefix or "")
 
 
 def _git(folder: Path, words: Sequence[str]) -> str | None:

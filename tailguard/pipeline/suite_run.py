@@ -66,7 +66,10 @@ def run_suite(
         run = Run.start(
             config,
             environment=describe_environment(
-                placement=placement, postgres=ready.parts.postgres_record, s3=ready.parts.s3_record
+                config.folder,
+                placement=placement,
+                postgres=ready.parts.postgres_record,
+                s3=ready.parts.s3_record,
             ),
             command=command,
             identity=identity,

@@ -112,7 +112,10 @@ class GrowingRun:
     def _taken(self, measured: Measurement, title: str, objectives: Objectives) -> Run:
         """Return the run with a measurement more, in place of an earlier one of the same test."""
         run = self.run = self.run or Run.start(
-            self.config, environment=describe_environment(), command=self.command, identity=self._identity
+            self.config,
+            environment=describe_environment(self.config.folder),
+            command=self.command,
+            identity=self._identity,
         )
         run.add_scenario(measured.samples.scenario, scenario_entry(title, measured), measured.samples)
         name, record = measured.samples.scenario, run.record

@@ -15,10 +15,14 @@ class Cpu(Part, frozen=True, kw_only=True):
 
 
 class GitState(Part, frozen=True, kw_only=True):
-    """The commit of the measured code and whether its files had changes."""
+    """The commit of the measured code and whether its files had changes; `folder` is its place in the repository.
+
+    `folder` is "" at the top of the repository, else it ends with a slash.
+    """
 
     commit: str | None
     dirty: bool | None
+    folder: str = ""
 
 
 class Clocks(Part, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from tailguard.base.errors import TailguardError
 from tailguard.base.secrets import mask, remember
 from tailguard.base.text_format import utc
 from tailguard.config.merge import Config
+from tailguard.config.suite_table import SuiteTable
 from tailguard.record.bench import Bench
 from tailguard.record.chaos import Chaos
 from tailguard.record.doubt import Doubt
@@ -36,7 +37,7 @@ from tailguard.record.migration import MigrationEntry
 from tailguard.record.objective import Objectives
 from tailguard.record.part import Document
 from tailguard.record.run_json import read_record, record_text
-from tailguard.record.run_record import Ended, Platform, PreviousRun, RunRecord
+from tailguard.record.run_record import Ended, Platform, PlayedSuite, PreviousRun, RunRecord
 from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import read_frame, read_samples, write_samples
 from tailguard.record.scenario import DatabaseTime, Invariant, ScenarioEntry
@@ -53,6 +54,12 @@ MORE_FILES = ("plans/*.json", "blocks/*.parquet")
 def new_id() -> str:
     """Return an identity for a run that is about to be."""
     return secrets.token_hex(3)
+
+
+def _played(suite: SuiteTable | None) -> PlayedSuite | None:
+    if suite is None:
+        return None
+    return PlayedSuite(file=suite.file.name, scenarios=suite.scenarios, asked=suite.asked)
 
 
 def _newest_finished(runs_dir: Path) -> PreviousRun | None:
@@ -105,6 +112,7 @@ class Run:
             config=Document(config.frozen()),
             config_sha256=config.sha256,
             environment=environment,
+            suite=_played(config.suite),
             platform=platform or Platform(adapter=config.platform),
             objectives=objectives,
             previous=_newest_finished(folder.parent),

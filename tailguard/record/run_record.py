@@ -36,6 +36,18 @@ class Platform(Part, frozen=True, kw_only=True):
     host: str = ""
 
 
+class PlayedSuite(Part, frozen=True, kw_only=True):
+    """Which suite a run played: `file`, in the folder of the measured code, describes it and need not exist.
+
+    `scenarios` are its folders and files of scenarios, `asked` those that alone were meant, each with an optional
+    `::scenario`; none means all.
+    """
+
+    file: str
+    scenarios: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+
+
 class PreviousRun(Part, frozen=True, kw_only=True):
     """The run that was the newest finished one of its folder when another began, and its record's hash."""
 
@@ -65,6 +77,7 @@ class RunRecord(Part, frozen=True, kw_only=True):
     config: Document
     config_sha256: Sha256
     environment: Environment
+    suite: PlayedSuite | None = None
     platform: Platform
     objectives: Objectives | None = None
     scenarios: Mapping[str, ScenarioEntry] = {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
-from tailguard.record.part import Count, Part, Quantiles
+from tailguard.record.part import Count, Part, Quantiles, Sha256
 
 
 class ScenarioEnded(StrEnum):
@@ -191,8 +191,9 @@ class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
     schedule is closed; `achieved_rate_per_s` those that ended, late ones and failures included. `measured_s` is the
     time in which iterations were due or in progress. `own_s` is the time of the journeys' own code before their first
     steps, over all iterations: it is charged to no step. `lateness_ms` tells how late iterations began although a
-    worker was free: the generator's own error. `counters` are those of the platform's own parts. `said` has the words
-    of the first failure or refusal of a kind, secrets masked and cut short.
+    worker was free: the generator's own error. `starts_sha256` is the hash of the whole schedule, 64-bit little-endian
+    offsets in ns; None if it is closed, or another program held the clock. `counters` are those of the platform's own
+    parts. `said` has the words of the first failure or refusal of a kind, secrets masked and cut short.
     """
 
     title: str
@@ -205,6 +206,7 @@ class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
     ended_because: ScenarioEnded
     lateness_ms: Quantiles
     invariants: tuple[Invariant, ...] = ()
+    starts_sha256: Sha256 | None = None
     database: DatabaseTime | None = None
     counters: Mapping[str, int] = {}
 

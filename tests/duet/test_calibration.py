@@ -19,7 +19,7 @@ from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.record.verdict import PlanVerdict
 
-ENVIRONMENT = describe_environment()
+ENVIRONMENT = describe_environment(Path.cwd())
 MACHINE = machine_of(ENVIRONMENT)
 QUALITY = Quality(
     duets=200,

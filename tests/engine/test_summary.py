@@ -67,7 +67,7 @@ def many():
 def test_every_quantile_equals_the_one_pandas_finds_in_the_file(many, tmp_path):
     """Read back from disk by pandas alone: inverted_cdf, whose value really occurred."""
     config = load_config(environ={}, flags={"runs_dir": str(tmp_path)})
-    run = Run.start(config, environment=describe_environment())
+    run = Run.start(config, environment=describe_environment(tmp_path))
     run.add_scenario("certificate_upload", scenario_entry("Certificates", measurement_of(many)), many)
     run.finish(Ended.COMPLETE)
     entry = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["scenarios"][

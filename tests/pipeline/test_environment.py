@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,7 @@ def repository(tmp_path):
 
 
 def test_the_record_describes_this_machine():
-    record = describe_environment()
+    record = describe_environment(Path.cwd())
     assert record.cpu.logical == os.cpu_count()
     assert record.memory_bytes == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert record.python.endswith(".".join(map(str, sys.version_info[:3])))
@@ -39,7 +40,7 @@ def test_the_record_describes_this_machine():
 
 def test_the_clock_pair_was_read_at_one_instant():
     before = time.time_ns() - time.monotonic_ns()
-    clock = describe_environment().clock
+    clock = describe_environment(Path.cwd()).clock
     after = time.time_ns() - time.monotonic_ns()
     # A pair tells the wall time of each sample; a millisecond is the accuracy that this is used with.
     assert min(before, after) - 1e6 <= clock.wall_ns - clock.monotonic_ns <= max(before, after) + 1e6
@@ -53,6 +54,8 @@ def test_a_commit_is_clean_until_a_tracked_file_changes(repository):
     assert git_state(repository).dirty is False
     (repository / "a").write_text("b", encoding="utf-8")
     assert git_state(repository) == GitState(commit=clean.commit, dirty=True)
+    (repository / "perf").mkdir()
+    assert git_state(repository / "perf").folder == "perf/"
 
 
 def test_without_a_repository_or_git_the_commit_is_absent(tmp_path, repository, monkeypatch):

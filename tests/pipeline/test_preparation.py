@@ -61,7 +61,7 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Prepare
 
 def settled(ready: Prepared, folder: Path) -> tuple[Run, list[Doubt]]:
     """Measure what is prepared, and settle it as a run does."""
-    run = Run.start(configured(folder), environment=describe_environment())
+    run = Run.start(configured(folder), environment=describe_environment(Path.cwd()))
     measured = measure(ready.workloads)
     for scenario in ready.scenarios:
         entry = scenario_entry(scenario.title, measured[scenario.name])

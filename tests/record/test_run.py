@@ -64,7 +64,7 @@ def config(tmp_path):
 
 
 def start(config, *command):
-    return Run.start(config, environment=describe_environment(), command=command)
+    return Run.start(config, environment=describe_environment(Path.cwd()), command=command)
 
 
 def entry(samples, title="Some"):
@@ -214,7 +214,7 @@ def test_what_is_known_only_after_a_scenario_is_put_into_its_entry(run):
 
 def test_a_run_is_judged_by_what_it_started_with_unless_it_is_judged_anew(config):
     first, second = (Objectives(items=(), rules={}, source=source) for source in ("first", "second"))
-    run = Run.start(config, environment=describe_environment(), objectives=first)
+    run = Run.start(config, environment=describe_environment(Path.cwd()), objectives=first)
     run.put_verdicts([])
     assert run.record.objectives == first
     run.put_verdicts([], second)

@@ -98,7 +98,9 @@ def prove(  # one parameter per option
     options = LiveOptions(rate_per_s=rate, control=not no_control, limits=Limits(deadline_s=600.0), wait=wait)
     target = partial(prove_target, migration, dsn=dsn, schema=schema, folder=folder, dump=dump)
     with target(rows) as database:
-        run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment())
+        run = Run.start(
+            config, command=["tailguard", *sys.argv[1:]], environment=describe_environment(config.folder)
+        )
         with _ending(run):
             known = [] if what_if_sql else [*read_folder(chosen_folder(folder)).migrations]
             proof = _proved(run, database, migration, known, options)

@@ -91,7 +91,7 @@ class JudgedTest:
         objectives = objectives_of(self._limits, config)
         run = Run.start(
             config,
-            environment=describe_environment(),
+            environment=describe_environment(config.folder),
             command=[Path(sys.argv[0]).name, *sys.argv[1:]],
             platform=Platform(adapter=f"{self._file.name}, by locust", faults=(), host=mask(host)),
             objectives=objectives,

@@ -68,7 +68,7 @@ class LoadTest:
         plan = plan_of(options, chosen, config)
         run = Run.start(
             config,
-            environment=describe_environment(),
+            environment=describe_environment(config.folder),
             command=[Path(sys.argv[0]).name, *sys.argv[1:]],
             objectives=objectives,
         )

@@ -55,7 +55,7 @@ def _make(order: Order, stack: ExitStack) -> Made:
         values=msgspec.Raw(msgspec.json.encode(resolver.export([]))),
         notes=msgspec.Raw(msgspec.json.encode(to_data(run.notes, "a note of the run"))),
         skipped=skipped,
-        environment=describe_environment(postgres=parts.postgres_record, s3=parts.s3_record),
+        environment=describe_environment(config.folder, postgres=parts.postgres_record, s3=parts.s3_record),
     )
 
 
