@@ -8,6 +8,7 @@ from tailguard.record.samples import OK, Samples
 from tailguard.report.charts.charts import figures_of
 from tailguard.report.charts.downsampling import step_of
 from tailguard.report.charts.fault_bands import Band, bands_of
+from tailguard.report.charts.over_time.windows import load_of
 from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.charts.style import Limit
 from tailguard.report.page import page_of
@@ -46,12 +47,15 @@ def test_a_run_without_faults_has_no_bands(samples):
 @pytest.mark.system
 def test_bands_are_drawn_behind_the_points_and_their_names_before_them(samples):
     step, limits = step_of(samples, "upload"), [Limit(0.95, 75.0, "p95 <= 75ms")]
-    calm = figures_of(step, limits, 50)
-    faulty = figures_of(step, limits, 50, bands_of(CHAOS, samples))
+    windows = load_of(samples).windows
+    calm = figures_of(step, limits, 50, windows)
+    faulty = figures_of(step, limits, 50, windows, bands_of(CHAOS, samples))
     marks = [layer["mark"]["type"] for layer in faulty[0].spec["layer"]]
     assert marks == ["rect", *(layer["mark"]["type"] for layer in calm[0].spec["layer"]), "text", "text"]
     assert "S3 killed" in str(faulty[0].spec)
-    assert [figure.spec for figure in faulty[1:]] == [figure.spec for figure in calm[1:]]
+    percentiles, others = faulty[1], faulty[2:]
+    assert [layer["mark"]["type"] for layer in percentiles.spec["layer"]][:2] == ["rect", "line"]
+    assert [figure.spec for figure in others] == [figure.spec for figure in calm[2:]]
 
 
 def test_the_table_has_a_row_for_each_scenario_that_met_a_fault(table):

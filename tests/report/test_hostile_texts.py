@@ -25,7 +25,9 @@ from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.charts.charts import figures_of
 from tailguard.report.charts.downsampling import Step
 from tailguard.report.charts.fault_bands import Band
+from tailguard.report.charts.over_time.windows import Windows
 from tailguard.report.charts.rendered_charts import _draw
+from tailguard.report.charts.small_chart import small_chart
 from tailguard.report.charts.style import Limit
 from tailguard.report.export_formats import FORMATS, exported
 from tailguard.report.exports.production import promises
@@ -214,9 +216,10 @@ def test_every_export_can_be_read_back(made: Run) -> None:
 @pytest.mark.system
 def test_a_chart_is_drawn_and_its_process_lives() -> None:
     times = np.linspace(1, 9, 50)
-    step = Step(HOSTILE, times, times, times, times[:0], times[:0])
-    figures = figures_of(step, [Limit(0.5, 5.0, HOSTILE)], 20, [Band(HOSTILE, 2.0, 4.0)])
-    for figure in figures:
-        picture = _draw(figure).svg
+    step = Step(HOSTILE, times, times, times, times[:0], times[:0], 9.0)
+    windows = Windows(times[:-1], times[1:], np.zeros(49, np.int64))
+    figures = figures_of(step, [Limit(0.5, 5.0, HOSTILE)], 20, windows, [Band(HOSTILE, 2.0, 4.0)])
+    drawn = (_draw(figure).svg for figure in figures if figure.spec)
+    for picture in [*drawn, small_chart(step, [Limit(0.5, 5.0, HOSTILE)])]:
         ET.fromstring(picture)
         assert_only_text(picture)

@@ -51,9 +51,14 @@ def test_the_chart_library_is_inlined_once(page) -> None:
     assert page.count("window.vegaEmbed=") + page.count("window.vegaEmbed =") == 1
 
 
-def test_each_step_has_its_four_charts_with_a_still_picture(page) -> None:
-    assert page.count('type="application/json"') == 2 * 4 + 1
-    assert page.count('<div class="still"><svg') == 2 * 4 + 1
+# Of a step, of a scenario's load, of a migration.
+OF_STEP, OF_LOAD = 5, 3
+
+
+def test_each_step_and_load_has_its_charts_with_a_still_picture_and_its_scenario_a_small_one(page) -> None:
+    assert page.count('type="application/json"') == 2 * OF_STEP + OF_LOAD + 1
+    assert page.count('<div class="still"><svg') == 2 * OF_STEP + OF_LOAD + 1
+    assert page.count('<svg class="small"') == 1
 
 
 def test_verdicts_come_before_doubts_before_scenarios_before_migrations(page) -> None:
@@ -107,7 +112,9 @@ def test_text_from_a_run_is_never_taken_for_markup(table) -> None:
 def test_a_page_with_all_charts_is_small(table) -> None:
     made = record(table)
     page = page_of(view_of(made), charts_of(made, columns(table)))
-    assert page.count('<div class="still"><svg') == 6 * 4 + 1
+    assert (
+        page.count('<div class="still"><svg') == 6 * OF_STEP + 5 * OF_LOAD - 1 + 1
+    )  # of one, no request failed
     assert len(page.encode()) < MOST_BYTES
 
 

@@ -1,7 +1,6 @@
 """The four pictures of a step, by Vega-Altair."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 import numpy as np
@@ -16,20 +15,25 @@ from tailguard.report.charts.downsampling import (
     percentile_curve,
     slowest_by_bucket,
 )
-from tailguard.report.charts.fault_bands import Band, band_labels, band_layers, seen_bands
+from tailguard.report.charts.fault_bands import Band, band_labels, band_layers
+from tailguard.report.charts.limit_marks import limit_points, limit_rules
+from tailguard.report.charts.over_time.load_charts import percentiles_figure
+from tailguard.report.charts.over_time.windows import Windows
 from tailguard.report.charts.style import (
     FAILED,
     LIMIT,
-    LOG,
     RESPONSE,
     SERVICE,
+    SIDE,
+    Domain,
     Figure,
     Limit,
     choice,
     compact,
-    domain,
-    limit_rules,
+    ends_of,
+    log_scale,
     styled,
+    time_axis,
     tip,
     zoom,
 )
@@ -39,14 +43,15 @@ _SAMPLES_A_MEDIAN = 8  # with fewer, the line of medians scatters as much as the
 
 
 def figures_of(
-    step: Step, limits: Sequence[Limit], buckets: int, bands: Sequence[Band] = ()
+    step: Step, limits: Sequence[Limit], buckets: int, windows: Windows, bands: Sequence[Band] = ()
 ) -> tuple[Figure, ...]:
-    """Return the four pictures of one step; `buckets` bounds the marks of the one over time, `bands` are its faults."""
+    """Return the pictures of one step; `buckets` bounds the marks of the one over time, `bands` are its faults."""
     if not step.response_ms.size:
         reason = "No sample of this step succeeded, so there is no latency to draw."
         return (Figure("Latency", reason, None),)
     return (
         _over_time(step, limits, buckets, bands),
+        percentiles_figure(step, windows, limits, bands),
         _distribution(step, limits),
         _percentiles(step, limits),
         _service_against_response(step),
@@ -57,12 +62,13 @@ def _over_time(step: Step, limits: Sequence[Limit], buckets: int, bands: Sequenc
     points, drawn = _points(step, limits, busy_buckets(step.at_s, buckets))
     coarse = min(buckets, max(1, step.at_s.size // _SAMPLES_A_MEDIAN))
     medians = median_by_bucket(step.at_s, step.response_ms, busy_buckets(step.at_s, coarse))
-    # From the step's own first start: of a step late in its scenario, the time before it would be empty.
-    x = alt.X("at_s:Q", title="intended start, s", axis=alt.Axis(grid=False), scale=alt.Scale(zero=False))
+    x = alt.X("at_s:Q", **time_axis(step.end_s))
+    ends = ends_of(pd.concat([points["ms"], medians["median_ms"]]), limits)
     y = alt.Y(
         "ms:Q",
         title="response time, ms (log)",
-        scale=domain(pd.concat([points["ms"], medians["median_ms"]]), limits),
+        scale=log_scale(ends),
+        axis=SIDE,
     )
     kinds = ["within every limit", "over a limit", "failed"]
     marks = (
@@ -87,8 +93,7 @@ def _over_time(step: Step, limits: Sequence[Limit], buckets: int, bands: Sequenc
         f"{drawn} Line: the median of each time slice. "
         "Response time counts from the intended start. Shift + wheel zooms, a mouse drag moves, double-click resets."
     )
-    seen = seen_bands(bands, float(points["at_s"].min()), float(points["at_s"].max()))
-    layers = [*band_layers(seen), marks, line, *limit_rules(limits), *band_labels(seen)]
+    layers = [*band_layers(bands), marks, line, *limit_rules(limits, ends), *band_labels(bands)]
     chart = alt.layer(*layers).add_params(zoom())
     return Figure("Latency over time", caption, styled(chart), wide=True)
 
@@ -116,12 +121,14 @@ def _points(step: Step, limits: Sequence[Limit], buckets: int) -> tuple[pd.DataF
 
 def _distribution(step: Step, limits: Sequence[Limit]) -> Figure:
     bins = histogram(step.response_ms)
-    scale = domain(pd.concat([bins["low_ms"], bins["high_ms"]]), limits)
+    ends = ends_of(pd.concat([bins["low_ms"], bins["high_ms"]]), limits)
     bars = (
         alt.Chart(compact(bins))
         .mark_bar(color=RESPONSE, stroke="var(--paper)", strokeWidth=0.5)
         .encode(
-            alt.X("low_ms:Q", title="response time, ms (log)", scale=scale, axis=alt.Axis(grid=False)),
+            alt.X(
+                "low_ms:Q", title="response time, ms (log)", scale=log_scale(ends), axis=alt.Axis(grid=False)
+            ),
             alt.X2("high_ms:Q"),
             alt.Y("n:Q", title="samples"),
             alt.Y2(datum=0),
@@ -133,20 +140,21 @@ def _distribution(step: Step, limits: Sequence[Limit]) -> Figure:
         )
     )
     caption = f"All {numbers.count(step.response_ms.size)} successful samples in logarithmic bins; dashed: the limits."
-    return Figure("Distribution", caption, styled(alt.layer(bars, *limit_rules(limits, upright=True))))
+    return Figure("Distribution", caption, styled(alt.layer(bars, *limit_rules(limits, ends, upright=True))))
 
 
 def _percentiles(step: Step, limits: Sequence[Limit]) -> Figure:
     kinds = {"response": step.response_ms, "service": step.service_ms}
     curves = pd.concat([percentile_curve(v).assign(time=k) for k, v in kinds.items()], ignore_index=True)
+    x_ends, y_ends = Domain(1.0, max(float(curves["inverse"].max()), 2.0)), ends_of(curves["ms"], limits)
     labels = "format(100 - 100 / datum.value, '~r') + ' %'"
     x = alt.X(
         "inverse:Q",
         title="percentile",
-        scale=LOG,
+        scale=log_scale(x_ends),
         axis=alt.Axis(values=[2, 10, 100, 1000, 10_000, 100_000, 1_000_000], labelExpr=labels, grid=False),
     )
-    y = alt.Y("ms:Q", title="time, ms (log)", scale=domain(curves["ms"], limits))
+    y = alt.Y("ms:Q", title="time, ms (log)", scale=log_scale(y_ends))
     lines = (
         alt.Chart(compact(curves))
         .mark_line(strokeWidth=2, interpolate="step-after")
@@ -162,23 +170,7 @@ def _percentiles(step: Step, limits: Sequence[Limit]) -> Figure:
         "A limit (diamond) is met where the response curve passes below it. Where response lies over service, "
         "requests waited before they were started."
     )
-    return Figure(
-        "Percentiles", caption, styled(alt.layer(lines, *_limit_points(limits, step.response_ms.size)))
-    )
-
-
-def _limit_points(limits: Sequence[Limit], n: int) -> list[alt.Chart]:
-    rows = [
-        {"inverse": 1 / (1 - v.q), "ms": v.ms, "limit": v.text} for v in limits if v.q < 1 - 1 / max(n, 2)
-    ]
-    if not rows:
-        return []
-    base = alt.Chart(pd.DataFrame(rows)).encode(alt.X("inverse:Q"), alt.Y("ms:Q"))
-    marks = base.mark_point(shape="diamond", filled=True, size=90, color=LIMIT, opacity=1)
-    words = base.encode(text="limit:N")
-    place: dict[str, Any] = {"align": "right", "dx": -9, "fontSize": 11}
-    halo = words.mark_text(**place, stroke="var(--paper)", strokeWidth=4)  # readable on top of a curve
-    return [marks.encode(tooltip=[alt.Tooltip("limit:N")]), halo, words.mark_text(**place, color=LIMIT)]
+    return Figure("Percentiles", caption, styled(alt.layer(lines, *limit_points(limits, x_ends, y_ends))))
 
 
 def _service_against_response(step: Step) -> Figure:

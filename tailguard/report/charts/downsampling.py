@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tailguard.record.samples import ERROR, Samples
 
 _NS_PER_MS, _NS_PER_S = 1e6, 1e9
-_FLOOR_MS = 1e-3  # a microsecond: below what is timed here; a logarithmic axis has no zero
+FLOOR_MS = 1e-3  # a microsecond: below what is timed here; a logarithmic axis has no zero
 _HISTOGRAM_BINS = 40  # as fine as a chart 600 px wide can show with gaps
 _TICKS_PER_HALVING = 5  # HdrHistogram's usual density: five points each time the distance to 100 % halves
 _CLOUD_BINS = 32
@@ -26,8 +26,8 @@ _BRIDGED = 3  # buckets: a thin stream leaves one or two empty by chance
 class Step:
     """One step's samples in milliseconds, in order of the intended start.
 
-    `at_s` counts from the first intended start of the scenario. `response_ms` and `service_ms` are of the `ok` samples,
-    `failed_at_s` and `failed_ms` of those that ended in an error.
+    `at_s` counts from the first intended start of the scenario, `end_s` is its last. `response_ms` and `service_ms`
+    are of the `ok` samples, `failed_at_s` and `failed_ms` of those that ended in an error.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Step:
     service_ms: NDArray[np.float64]
     failed_at_s: NDArray[np.float64]
     failed_ms: NDArray[np.float64]
+    end_s: float
 
 
 def step_of(samples: Samples, name: str) -> Step:
@@ -45,8 +46,9 @@ def step_of(samples: Samples, name: str) -> Step:
     response_ms, service_ms = samples.response_ms(name), samples.service_ms(name)
     failed_ms = (samples.ended_ns[failed] - samples.intended_ns[failed]) / _NS_PER_MS
     for times_ms in (response_ms, service_ms, failed_ms):
-        np.maximum(times_ms, _FLOOR_MS, out=times_ms)
-    return Step(name, _at_s(samples, good), response_ms, service_ms, _at_s(samples, failed), failed_ms)
+        np.maximum(times_ms, FLOOR_MS, out=times_ms)
+    end_s = float(samples.intended_ns[-1] - samples.intended_ns[0]) / _NS_PER_S if len(samples) else 0.0
+    return Step(name, _at_s(samples, good), response_ms, service_ms, _at_s(samples, failed), failed_ms, end_s)
 
 
 def _at_s(samples: Samples, rows: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
+from markupsafe import Markup
+
 from tailguard.base.extras import command_of
 from tailguard.record.part import Json
 
@@ -28,9 +30,14 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class RenderedCharts:
-    """The drawn figures of each scenario's steps, each migration and its proof under load; `absent` says why none."""
+    """The drawn figures of each scenario's steps and load, each migration and its proof; `absent` says why none.
+
+    `small` are the charts, as SVG, that stand in the lines of folded scenarios.
+    """
 
     steps: dict[str, dict[str, tuple[Drawn, ...]]] = field(default_factory=dict)
+    loads: dict[str, tuple[Drawn, ...]] = field(default_factory=dict)
+    small: dict[str, Markup] = field(default_factory=dict)
     migrations: tuple[Drawn, ...] = ()
     live: tuple[tuple[Drawn, ...], ...] = ()
     absent: str = "No samples of this step are in the run's folder."

@@ -41,11 +41,6 @@ def bands_of(chaos: Chaos | None, samples: Samples) -> list[Band]:
     ]
 
 
-def seen_bands(bands: Sequence[Band], from_s: float, to_s: float) -> list[Band]:
-    """Leave out the bands that lie out of sight."""
-    return [band for band in bands if band.from_s < to_s and band.to_s > from_s]
-
-
 def band_layers(bands: Sequence[Band]) -> list[alt.Chart]:
     """Return the layers that go behind the points."""
     if not bands:

@@ -57,7 +57,8 @@ def live_figures(
     drawn = [window for window in windows if len(window.points)]
     if not drawn:
         return (Figure("Stall chart", "live.parquet is missing from the run's folder, or empty.", None),)
-    span = (-LEAD_S, max(float(window.points["at_s"].max()) for window in drawn))
+    ends = [window.build.seconds for window in drawn if window.build]
+    span = (-LEAD_S, max([*ends, *(float(window.points["at_s"].max()) for window in drawn)]))
     top = max(float(window.points["ms"].max()) for window in drawn) * _ROOM
     return tuple(_figure(window, span, top) for window in drawn)
 
@@ -148,7 +149,7 @@ def _band_layers(build: BuildUnderLoad | None, act: Act, span: tuple[float, floa
         return []
     bands = bands_of(build, act)
     base = alt.Chart(bands).encode(alt.X("from_s:Q"))
-    rectangles = base.mark_rect(opacity=0.2, stroke="var(--paper)", strokeWidth=1).encode(
+    rectangles = base.mark_rect(opacity=0.2, stroke="var(--paper)", strokeWidth=1, clip=True).encode(
         alt.X2("until_s:Q"),
         fill=alt.Fill("colour:N", scale=None),
         tooltip=[alt.Tooltip("phase:N"), tip("from_s", "from, s"), tip("until_s", "until, s")],

@@ -5,17 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from altair.utils.schemapi import debug_mode
 
+from tailguard.base.state import State
 from tailguard.record.part import Json
 from tailguard.record.run_record import RunRecord
 from tailguard.record.samples import Samples
 from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.charts.charts import figures_of
-from tailguard.report.charts.downsampling import step_of
+from tailguard.report.charts.downsampling import FLOOR_MS, step_of
 from tailguard.report.charts.drawing import svg_of
 from tailguard.report.charts.drawn import Drawn, RenderedCharts
 from tailguard.report.charts.fault_bands import bands_of
 from tailguard.report.charts.live_chart import live_figures
 from tailguard.report.charts.migration_chart import migration_figure
+from tailguard.report.charts.over_time.load_charts import load_figures
+from tailguard.report.charts.over_time.windows import load_of
+from tailguard.report.charts.small_chart import small_chart
 from tailguard.report.charts.style import Figure, Limit
 
 # What all charts may take of a page of 2 MB: the chart library takes 0.9 MB, tables and texts 0.1 MB.
@@ -26,6 +30,7 @@ _STILL_TO_SPEC = (
 )
 _LEFT_OUT = "Left out to keep this page small; the samples are in the run's folder."
 _FEWEST, _MOST = 24, 180  # time slices of one chart: enough to see a stall, at most one each four pixels
+_FIRST = 4  # times the room of a scenario that is green
 _MOST_LIMITS = 12  # more lines hide what they limit
 _WIDTH_PX, _WIDE_PX = 400, 900  # near the columns of a wide screen, and legible on paper
 
@@ -43,28 +48,66 @@ def charts_of(
     proofs = [
         live_figures(entry, entry.live, live or {}) if entry.live else () for entry in record.migrations
     ]
-    wanted = [
-        (slug, name) for slug, found in samples.items() if slug in record.scenarios for name in found.steps
-    ]
-    buckets = max(_FEWEST, min(_MOST, _MARKS // max(len(wanted), 1)))
-    steps: dict[str, dict[str, tuple[Drawn, ...]]] = {slug: {} for slug in record.scenarios}
+    measured = {slug: found for slug, found in samples.items() if slug in record.scenarios}
     room = budget_bytes - sum(drawn.size for drawn in migrations)
     lived = tuple(tuple(_fit(figures, room // (2 * len(proofs)))) for figures in proofs)
     room -= sum(drawn.size for figures in lived for drawn in figures)
-    for place, (slug, name) in enumerate(wanted):
-        bands = bands_of(record.chaos, samples[slug])
-        figures = figures_of(step_of(samples[slug], name), limits_of(record, slug, name), buckets, bands)
-        fitting = tuple(_fit(figures, room // (len(wanted) - place)))  # what one step leaves goes to the next
-        room -= sum(drawn.size for drawn in fitting)
-        steps[slug][name] = fitting
-    return RenderedCharts(steps, migrations, lived, absent or RenderedCharts().absent)
+    found = RenderedCharts(
+        {slug: {} for slug in record.scenarios}, {}, {}, migrations, lived, absent or RenderedCharts().absent
+    )
+    buckets = max(_FEWEST, min(_MOST, _MARKS // max(sum(len(each.steps) for each in measured.values()), 1)))
+    weights = {slug: _weight(record, slug, each) for slug, each in measured.items()}
+    for slug in sorted(measured, key=lambda slug: -weights[slug]):
+        # What one scenario leaves goes to the next.
+        share = weights[slug] / sum(weights.values())
+        room -= _draw_scenario(found, record, measured[slug].in_order(), buckets, int(room * share))
+        del weights[slug]
+    return found
+
+
+def _weight(record: RunRecord, slug: str, samples: Samples) -> int:
+    """How much room a scenario may take: one that is not green comes first, and all of it is drawn, also on paper."""
+    judged = (
+        each for each in record.verdicts if isinstance(each, ObjectiveVerdict) and each.scenario == slug
+    )
+    is_green = all(each.state is State.PASS for each in judged)
+    return (len(samples.steps) + 1) * (1 if is_green else _FIRST)
+
+
+def _draw_scenario(
+    found: RenderedCharts, record: RunRecord, samples: Samples, buckets: int, room: int
+) -> int:
+    """Add the charts of one scenario to those found, within `room`; return how many bytes they take."""
+    slug, bands, load = samples.scenario, bands_of(record.chaos, samples), load_of(samples)
+    left, groups = room, len(samples.steps) + 1
+    found.loads[slug] = _fitted(load_figures(samples, record.scenarios[slug], load, bands), left // groups)
+    left -= _sizes(found.loads[slug])
+    shown = next(
+        (name for name in samples.steps if limits_of(record, slug, name)), "".join(samples.steps[:1])
+    )
+    for place, name in enumerate(samples.steps, 1):  # one after the other: each holds its times
+        step, limits = step_of(samples, name), limits_of(record, slug, name)
+        figures = figures_of(step, limits, buckets, load.windows, bands)
+        found.steps[slug][name] = _fitted(figures, left // (groups - place))
+        left -= _sizes(found.steps[slug][name])
+        if name == shown:
+            found.small[slug] = small_chart(step, limits)
+    return room - left
+
+
+def _fitted(figures: Sequence[Figure], room: int) -> tuple[Drawn, ...]:
+    return tuple(_fit(figures, room))
+
+
+def _sizes(drawn: Sequence[Drawn]) -> int:
+    return sum(each.size for each in drawn)
 
 
 def limits_of(record: RunRecord, slug: str, step: str) -> list[Limit]:
     """Return the latency limits that were judged for this step."""
     judged = [verdict.objective for verdict in record.verdicts if isinstance(verdict, ObjectiveVerdict)]
     return [
-        Limit(each.q, each.limit_ms, each.name.removeprefix(f"{slug} "))
+        Limit(each.q, max(each.limit_ms, FLOOR_MS), each.name.removeprefix(f"{slug} "))
         for each in judged
         if (each.scenario, each.step) == (slug, step) and each.q is not None and each.limit_ms is not None
     ][:_MOST_LIMITS]
@@ -89,8 +132,16 @@ def _draw(figure: Figure) -> Drawn:
 
 
 def _still(spec: dict[str, Json], width_px: int) -> str:
-    """The chart as SVG, without what a still picture needs no word for. Vega escapes all text in it."""
+    """The chart as SVG, without what a still picture needs no word for. Vega escapes all text in it.
+
+    The page's style states the letters that all charts have.
+    """
     svg = svg_of({**spec, "width": width_px})
-    svg = re.sub(r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink)="[^"]*"', "", svg)
-    svg = svg.replace(' opacity="1"', "").replace('<path d="M0,0h0v0h0Z"/>', "")
-    return re.sub(r"(?<=[\d]\.\d)\d+", "", svg)  # a tenth of a pixel is enough
+    svg = re.sub(
+        r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink|font-family)="[^"]*"', "", svg
+    )
+    for standard in (' opacity="1"', ' stroke-width="1"', ' font-size="11px"', '<path d="M0,0h0v0h0Z"/>'):
+        svg = svg.replace(standard, "")
+    svg = re.sub(r"<text[^>]*/>", "", svg)  # of a tick whose label had no room
+    # A tenth of a pixel is enough; the digits of a text are none of these.
+    return re.sub(r"<[^>]+>", lambda tag: re.sub(r"(?<=\d\.\d)\d+", "", tag[0]), svg)

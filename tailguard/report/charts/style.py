@@ -1,5 +1,6 @@
 """How every chart looks: colours as CSS variables, so that one chart serves light, dark and paper; limits; size."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any  # altair's charts and channels
@@ -11,8 +12,12 @@ from tailguard.base.output.escaping import visible
 from tailguard.record.part import Json
 
 HEIGHT_PX = 240
+# The library knows how wide these letters are, wherever it draws, so that what it puts beside them does not meet them.
+FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 RESPONSE, SERVICE, LIMIT, FAILED = "var(--response)", "var(--service)", "var(--limit)", "var(--failed)"
-LOG = alt.Scale(type="log", nice=False)
+# The axis of values in a chart over time: all plots of a scenario begin at the same place.
+SIDE_PX = 44
+SIDE = alt.Axis(minExtent=SIDE_PX, maxExtent=SIDE_PX, tickCount=4, format="~r")
 _MARGIN = 1.25  # a quarter beyond the outermost mark keeps lines off the frame of a logarithmic axis
 _ROUND = 5  # significant digits of a drawn value: finer than a pixel, and a third of the bytes
 
@@ -27,6 +32,18 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Domain:
+    """The ends of a logarithmic axis."""
+
+    low: float
+    high: float
+
+    def share(self, value: float) -> float:
+        """Where a value lies between the ends, 0 to 1."""
+        return math.log(value / self.low) / math.log(self.high / self.low)
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """A chart with the words around it. `spec` is Vega-Lite's; None if there is nothing to draw: `caption` says why."""
 
@@ -36,38 +53,29 @@ class Figure:
     wide: bool = False
 
 
-def limit_rules(limits: Sequence[Limit], *, upright: bool = False) -> list[alt.Chart]:
-    if not limits:
-        return []
-    base = alt.Chart(pd.DataFrame([{"ms": limit.ms, "limit": limit.text} for limit in limits]))
-    at = alt.X("ms:Q") if upright else alt.Y("ms:Q")
-    place: dict[str, Any] = {"fontSize": 11, "dy": -7, "dx": -4 if upright else 4}
-    place |= {"angle": 270, "align": "right"} if upright else {"align": "left"}
-    words = base.encode(at, text="limit:N")
-    words = words.encode(y=alt.value(0)) if upright else words.encode(x=alt.value(0))
-    halo = words.mark_text(
-        **place, stroke="var(--paper)", strokeWidth=4
-    )  # readable on top of bars and points
-    return [
-        base.mark_rule(color=LIMIT, strokeDash=[6, 4]).encode(at),
-        halo,
-        words.mark_text(**place, color=LIMIT),
-    ]
+def ends_of(values: "pd.Series[float]", limits: Sequence[Limit]) -> Domain:
+    """Return the ends of an axis that holds all values and all limits: a limit out of sight would not be noticed."""
+    marks = [float(values.min()), float(values.max()), *(limit.ms for limit in limits)]
+    return Domain(min(marks) / _MARGIN, max(marks) * _MARGIN)
 
 
-def domain(values: "pd.Series[float]", limits: Sequence[Limit]) -> alt.Scale:
-    """A logarithmic scale that holds all values and all limits: a limit out of sight would not be noticed."""
-    top = max([float(values.max()), *(limit.ms for limit in limits)])
-    return alt.Scale(type="log", nice=False, domain=[float(values.min()) / _MARGIN, top * _MARGIN])
+def log_scale(ends: Domain) -> alt.Scale:
+    return alt.Scale(type="log", nice=False, domain=[ends.low, ends.high])
+
+
+def time_axis(end_s: float, title: str | None = "intended start, s") -> dict[str, Any]:
+    """Return title, axis and scale of the time axis that all charts of a scenario share, from its first start on."""
+    scale = alt.Scale(domain=[0, end_s or 1.0], nice=False)
+    return {"title": title, "axis": alt.Axis(grid=False), "scale": scale}
 
 
 def choice(field: str, domain: Sequence[str], shown: Sequence[Any]) -> Any:
-    channel = {
-        "kind:N": alt.Legend(title=None, orient="top"),
-        "time:N": alt.Legend(title=None, orient="top"),
-    }[field]
     kind = alt.StrokeDash if isinstance(shown[0], list) else alt.Color if "var(" in shown[0] else alt.Shape
-    return kind(field, scale=alt.Scale(domain=list(domain), range=list(shown)), legend=channel)
+    return kind(
+        field,
+        scale=alt.Scale(domain=list(domain), range=list(shown)),
+        legend=alt.Legend(title=None, orient="top"),
+    )
 
 
 def tip(field: str, title: str) -> alt.Tooltip:
@@ -112,7 +120,7 @@ def visible_texts(value: Json) -> Json:
 
 _CONFIG: dict[str, Json] = {
     "background": "transparent",
-    "font": "system-ui, sans-serif",
+    "font": FONT,
     "aria": False,  # the figure carries one label for all; a label a mark would triple the page
     "view": {"stroke": None},
     "axis": {

@@ -1,0 +1,109 @@
+"""Limits in a chart: a dashed line or a diamond each, with its name where no other name and no axis stands."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any  # places of altair's marks
+
+import altair as alt
+import pandas as pd
+
+from tailguard.report.charts.style import HEIGHT_PX, LIMIT, Domain, Limit
+
+# Charts are as wide as their column: what has room in the narrowest one has room in all.
+NARROWEST_PX = 280
+_LINE_PX, _LETTER_PX = 14, 6.2  # a line of 11 px letters with some room, and one letter of it
+_BESIDE_PX = 9  # from a diamond to its name
+
+
+def limit_rules(
+    limits: Sequence[Limit], domain: Domain, height_px: int = HEIGHT_PX, *, upright: bool = False
+) -> list[alt.Chart]:
+    """Return a dashed line per limit with its name: along it, at the end at which no other name stands."""
+    length_px = NARROWEST_PX if upright else height_px
+    named: dict[float, str] = {}
+    for limit in sorted(limits, key=lambda limit: limit.ms):
+        named[limit.ms] = f"{named[limit.ms]}, {limit.text}" if limit.ms in named else limit.text
+    last_px = {"begin": -math.inf, "end": -math.inf}
+    layers: list[alt.Chart] = []
+    for ms, text in named.items():
+        at_px = length_px * domain.share(ms)
+        base = alt.Chart(pd.DataFrame([{"ms": ms, "limit": text}]))
+        at = alt.X("ms:Q") if upright else alt.Y("ms:Q")
+        layers.append(
+            base.mark_rule(color=LIMIT, strokeDash=[6, 4]).encode(at, tooltip=[alt.Tooltip("limit:N")])
+        )
+        end = next((end for end, px in last_px.items() if at_px - px >= _LINE_PX), None)
+        if end is None:  # the line has its tooltip
+            continue
+        last_px[end] = at_px
+        # Away from the nearer end of the axis, so that the name lies within the picture.
+        off = 7 if (at_px < _LINE_PX if upright else at_px > length_px - _LINE_PX) else -7
+        layers += _words(base, at, end, off, upright=upright)
+    return layers
+
+
+def _words(base: alt.Chart, at: alt.X | alt.Y, end: str, off: int, *, upright: bool) -> list[alt.Chart]:
+    words = base.encode(at, text="limit:N")
+    place: dict[str, Any] = {"fontSize": 11, "dy": off, "baseline": "middle"}
+    if upright:  # read from below, along the line
+        words = words.encode(y=alt.value(0 if end == "begin" else HEIGHT_PX))
+        place |= {"angle": 270, "align": "right" if end == "begin" else "left"}
+        place["dx"] = -4 if end == "begin" else 4
+    else:
+        words = words.encode(x=alt.value(0 if end == "begin" else "width"))
+        place |= {"align": "left", "dx": 4} if end == "begin" else {"align": "right", "dx": -4}
+    return haloed(words, place, LIMIT)
+
+
+def haloed(words: alt.Chart, place: dict[str, Any], color: str) -> list[alt.Chart]:
+    """Return a text and what keeps it readable on top of bars, points and lines."""
+    halo = words.mark_text(**place, stroke="var(--paper)", strokeWidth=4)
+    return [halo, words.mark_text(**place, color=color)]
+
+
+def limit_points(limits: Sequence[Limit], x: Domain, y: Domain) -> list[alt.Chart]:
+    """Return a diamond per limit at 1 / (1 - q) and ms, those within `x`; each with its name beside it if that fits."""
+    seen = [(1 / (1 - limit.q), limit) for limit in limits]
+    seen = [(inverse, limit) for inverse, limit in seen if inverse <= x.high]
+    taken: list[_Box] = []
+    layers: list[alt.Chart] = []
+    for inverse, limit in seen:
+        base = alt.Chart(pd.DataFrame([{"inverse": inverse, "ms": limit.ms, "limit": limit.text}]))
+        base = base.encode(alt.X("inverse:Q"), alt.Y("ms:Q"))
+        marks = base.mark_point(shape="diamond", filled=True, size=90, color=LIMIT, opacity=1)
+        layers.append(marks.encode(tooltip=[alt.Tooltip("limit:N")]))
+        at = (NARROWEST_PX * x.share(inverse), HEIGHT_PX * (1 - y.share(limit.ms)))
+        free = (each for each in _beside(*at, limit.text) if not any(each.meets(other) for other in taken))
+        box = next(free, None)
+        if box:
+            taken.append(box)
+            place = {"align": box.align, "dx": box.dx, "dy": box.dy, "baseline": "middle", "fontSize": 11}
+            layers += haloed(base.encode(text="limit:N"), place, LIMIT)
+    return layers
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """Where a name would stand, in px, and how it is put there from its diamond."""
+
+    left: float
+    right: float
+    y: float
+    align: str
+    dx: int
+    dy: int
+
+    def meets(self, other: "_Box") -> bool:
+        return self.left < other.right and other.left < self.right and abs(self.y - other.y) < _LINE_PX
+
+
+def _beside(x_px: float, y_px: float, text: str) -> Iterator[_Box]:
+    """Yield the places for the name of a diamond that lie within the picture, the best first."""
+    width = len(text) * _LETTER_PX
+    for (align, dx), dy in product((("right", -_BESIDE_PX), ("left", _BESIDE_PX)), (0, -_LINE_PX, _LINE_PX)):
+        right = x_px + dx if align == "right" else x_px + dx + width
+        box = _Box(right - width, right, y_px + dy, align, dx, dy)
+        if box.left >= 0 and box.right <= NARROWEST_PX and 0 < box.y < HEIGHT_PX:
+            yield box
