@@ -12,7 +12,7 @@ from tailguard.config.merge import load_config
 from tailguard.record.files import write_file
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from tailguard.compare.series.findings import Series
 
 
 @click.command()
@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None, html: Path | None) -> None:
     """Add the folder's new runs to history.parquet and show each metric over time.
 
-    The sparkline and the change (newest against the median before) are for reading, not for judging: `tailguard duet`
-    judges. Change points are reported if apache-otava is installed, as a second opinion, never as a gate.
+    Runs of another machine, platform, configuration or fault are series of their own. Told are changes of a series
+    (where, how much, between which runs) and slowdowns, these with at most one false alarm expected in 1,000 runs
+    of all series together. Neither is a verdict: `tailguard duet` judges.
     """
     from tailguard.compare.history import NAME, finished_runs, merged, read_history, rows_of, write_history
-    from tailguard.report.views.history_view import page_of
+    from tailguard.compare.series.findings import series_of
 
     _check_paths(runs_dir, imports)
     folder = runs_dir or Path(load_config().runs_dir)
@@ -58,9 +59,12 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     say(
         f"{table['run'].nunique()} runs, {len(found.runs)} of them new; newest {table['created_utc'].iloc[-1]}."
     )
-    _show(table)
+    series = series_of(table)
+    _show(series)
     if html is not None:
-        write_file(html, page_of(table))
+        from tailguard.report.history_page import history_page_of
+
+        write_file(html, history_page_of(series))
         say(str(html))
 
 
@@ -72,20 +76,23 @@ def _check_paths(runs_dir: Path | None, imports: Sequence[Path]) -> None:
             raise UsageError(f"There is no history to import at {path}: download the artifact first.")
 
 
-def _show(table: "pd.DataFrame") -> None:
+def _show(series: "tuple[Series, ...]") -> None:
     from rich.table import Column, Table
 
     from tailguard.base.output.console import output_console
-    from tailguard.report.views.history_view import change_points, lines_of
+    from tailguard.report.views.history_view import changes_of, groups_of, line_of, rate_of
 
-    lines = [*lines_of(table)]
-    widest = max((len(line.metric) for line in lines), default=0)
-    # A name is never cut; the other columns give way.
-    shown = Table(Column("metric", min_width=widest), "runs", "newest", "change", "", box=None)
-    for line in lines:
-        shown.add_row(line.metric, line.runs, line.newest, line.change, line.spark)
-    output_console().print(shown)
-    points = change_points(table)
-    say("Change points: apache-otava is not installed (pip install apache-otava)." if points is None else "")
-    for point in points or ():
-        say(f"change point: {point}")
+    groups = groups_of(series)
+    for heading, own in groups:
+        say("", heading)
+        lines = [line_of(each) for each in own]
+        # A name is never cut; the other columns give way.
+        shown = Table(Column("metric", min_width=max(len(line.metric) for line in lines)), box=None)
+        for name in ("runs", "newest", "change", ""):
+            shown.add_column(name)
+        for line in lines:
+            shown.add_row(line.metric, line.runs, line.newest, line.change, line.spark)
+        output_console().print(shown)
+    say("", rate_of(series))
+    for sentence in (each for _, own in groups for one in own for each in changes_of(one)):
+        say(sentence)

@@ -15,16 +15,17 @@ from tailguard.record.environment import Environment
 from tailguard.record.files import write_file
 from tailguard.record.run import Run
 from tailguard.record.run_json import OtherSchemaError
+from tailguard.record.run_record import RunRecord
 
 NAME = "history.parquet"
 KEY = ["run", "scenario", "step", "name"]
 COLUMNS = [
-    "run", "created_utc", "commit", "machine", "profile", "config_sha256",
+    "run", "created_utc", "commit", "machine", "kind", "profile", "config_sha256",
     "scenario", "step", "name", "unit", "value", "low", "high", "n", "limit", "state",
 ]  # fmt: skip
 NUMBERS = ["value", "low", "high", "n", "limit"]  # the others are texts
-# What one series is: numbers of another machine or configuration are not its neighbours.
-SERIES = ["machine", "config_sha256", "scenario", "step", "name"]
+# What the runs of a series have in common: numbers of another machine or under faults are not its neighbours.
+CONDITIONS = ["machine", "kind", "config_sha256"]
 
 
 def read_history(path: Path) -> pd.DataFrame:
@@ -83,6 +84,7 @@ def rows_of(run: Run) -> pd.DataFrame:
         "created_utc": record.created_utc,
         "commit": record.environment.git.commit or "",
         "machine": machine_of(record.environment),
+        "kind": kind_of(record),
         "profile": record.profile,
         "config_sha256": record.config_sha256,
     }
@@ -124,3 +126,9 @@ def machine_of(environment: Environment) -> str:
     memory_gib = round(environment.memory_bytes / 2**30)
     pinned = "pinned" if placement is not None and placement.pinned else "not pinned"
     return f"{cpu.model or 'unknown CPU'}, {cpu.logical or '?'} cores, {memory_gib} GiB, {pinned}"
+
+
+def kind_of(record: RunRecord) -> str:
+    """Return what was measured and under which faults, in one line."""
+    faults = [*record.platform.faults, *(["chaos"] if record.chaos else [])]
+    return ", ".join([record.platform.adapter, *(f"with fault {each}" for each in faults)])

@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from tailguard.base.output.escaping import visible
 from tailguard.compare import gate_sentences
-from tailguard.record.part import Json
 from tailguard.report.charts.drawn import RenderedCharts, why_not_drawn
 from tailguard.report.charts.kept_library import kept_chart_library
 from tailguard.report.views import (
@@ -48,38 +47,21 @@ _WORDS = {
 
 def page_of(view: ReportView, charts: RenderedCharts, sections: Sequence[Markup] = ()) -> str:
     """Render the page; `sections` are the suite's own HTML. Everything that comes from the run is escaped by Jinja."""
-    library, behaviour = _chart_library(), _source("report.js")
-    template = _environment().get_template("report.html.j2")
+    library, behaviour = _chart_library(), source("report.js")
+    template = environment().get_template("report.html.j2")
     return template.render(
         view=view,
         charts=charts,
         sections=sections,
-        style=Markup(_source("report.css")),  # noqa: S704  # our own file
+        style=Markup(source("report.css")),  # noqa: S704  # our own file
         library=Markup(library),  # noqa: S704  # the library's own code, checked below
         behaviour=Markup(behaviour),  # noqa: S704  # our own file
-        policy=_policy(library, behaviour),
-    )
-
-
-def history_page_of(spec: dict[str, Json]) -> str:
-    """Render the page of a history, `spec` its chart in Vega-Lite."""
-    from tailguard.report.charts.style import visible_texts  # noqa: PLC0415  # its part may not be installed
-
-    library, behaviour = _chart_library(), _source("history.js")
-    return (
-        _environment()
-        .get_template("history.html.j2")
-        .render(
-            spec=visible_texts(spec),
-            library=Markup(library),  # noqa: S704  # as above
-            behaviour=Markup(behaviour),  # noqa: S704  # our own file
-            policy=_policy(library, behaviour),
-        )
+        policy=policy(library, behaviour),
     )
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=_TEMPLATES,
         autoescape=True,
@@ -109,17 +91,17 @@ def _chart_library() -> str:
     return f"(()=>{{{script}}})();"
 
 
-def _source(name: str) -> str:
-    return _TEMPLATES.get_source(_environment(), name)[0]
+def source(name: str) -> str:
+    return _TEMPLATES.get_source(environment(), name)[0]
 
 
-def _policy(*scripts: str) -> str:
+def policy(*scripts: str) -> str:
     """A Content-Security-Policy under which only these very scripts run and nothing is loaded.
 
     Styles are open because charts and plan trees carry style attributes.
     """
     digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
-    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests) or "'none'"
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from msgspec.structs import replace
 
 from tailguard.base.errors import UsageError
 from tailguard.compare.history import COLUMNS, finished_runs, merged, read_history, rows_of, write_history
+from tailguard.compare.series.findings import ALL, series_of
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
-from tailguard.report.views.history_view import change_points, lines_of, page_of, spark
+from tailguard.report.history_page import history_page_of
+from tailguard.report.views.history_view import changes_of, groups_of, line_of, spark
 from tests.support.made_duet import duet_record
 from tests.support.made_proof import proof_record, proved
 from tests.support.made_run import record, write_run
@@ -111,32 +114,89 @@ def test_a_sparkline_goes_from_the_lowest_to_the_highest() -> None:
     assert spark([3.0, 3.0]) == "▁▁"
 
 
-def test_the_newest_run_is_held_against_the_median_before_on_its_own_machine(run: Run) -> None:
-    one = rows_of(run)
-    before = [one.assign(run=f"r{i}", created_utc=f"2026-11-0{i}T00:00:00Z") for i in range(1, 4)]
-    slower = one.assign(run="new", created_utc="2026-11-09T00:00:00Z", value=one["value"] * 1.5)
-    elsewhere = one.assign(run="other", created_utc="2026-11-05T00:00:00Z", machine="another")
-    found = {line.metric: line for line in lines_of(merged(*before, elsewhere, slower))}
-    assert (found["registration register p95"].runs, found["registration register p95"].change) == (
-        "4",
-        "+50.0%",
+def nights(one: pd.DataFrame, factors: Sequence[float]) -> pd.DataFrame:
+    """A history of one run's rows a night, its values multiplied."""
+    return merged(
+        *(
+            one.assign(
+                run=f"r{i}",
+                created_utc=f"2026-{1 + i // 28:02}-{1 + i % 28:02}T00:00:00Z",
+                value=one["value"] * factor,
+            )
+            for i, factor in enumerate(factors)
+        )
     )
 
 
+def test_the_newest_run_is_held_against_the_median_before_on_its_own_machine(run: Run) -> None:
+    one = rows_of(run)
+    elsewhere = one.assign(run="other", created_utc="2025-11-05T00:00:00Z", machine="another")
+    groups = groups_of(series_of(merged(nights(one, [1, 1, 1, 1.5]), elsewhere)))
+    assert ["another" in heading for heading, _ in groups] == [False, True]
+    [line] = [line_of(each) for each in groups[0][1] if each.metric == "registration register p95"]
+    assert (line.runs, line.change) == ("4", "+50.0%")
+
+
+def test_runs_by_locust_and_under_faults_are_series_of_their_own(tmp_path: Path, run: Run) -> None:
+    table = samples(60)
+    faulty = replace(record(table), id="faulty", platform=replace(run.record.platform, faults=("deadlock",)))
+    by_locust = replace(
+        record(table), id="locust", platform=replace(run.record.platform, adapter="crown, by locust")
+    )
+    for made in (faulty, by_locust):
+        write_run(tmp_path / "others" / made.id, made, table)
+    others = (rows_of(each) for each in finished_runs(tmp_path / "others", []).runs)
+    series = series_of(merged(nights(rows_of(run), [1, 1]), *others))
+    runs = {(each.kind, len(each.rows)) for each in series}
+    own = run.record.platform.adapter
+    assert runs == {(own, 2), (f"{own}, with fault deadlock", 1), ("crown, by locust", 1)}
+
+
+def test_a_run_of_some_scenarios_takes_nothing_away(run: Run) -> None:
+    one = rows_of(run)
+    part = one[one["scenario"] == "registration"].assign(
+        run="part", created_utc="2027-01-01T00:00:00Z", config_sha256="f" * 64
+    )
+    whole = {each.metric for each in series_of(nights(one, [1, 1]))}
+    assert {each.metric for each in series_of(merged(nights(one, [1, 1]), part))} == whole
+
+
+def test_a_slowdown_is_told_with_its_runs_and_a_quiet_history_tells_nothing(run: Run) -> None:
+    one = rows_of(run)
+    quiet = np.exp(np.random.default_rng(3).normal(0, 0.03, 80))
+    assert [told for each in series_of(nights(one, quiet)) for told in changes_of(each)] == []
+    slower = quiet * np.where(np.arange(80) < 50, 1.0, 1.2)
+    told = "\n".join(told for each in series_of(nights(one, slower)) for told in changes_of(each))
+    assert "registration register p95: +1" in told
+    assert "registration register p95: slower between run r49" in told
+    assert "throughput" not in told
+
+
 @pytest.mark.system
-def test_the_page_needs_no_network(run: Run) -> None:
-    page = page_of(rows_of(run))
-    assert "registration register p95" in page
-    assert 'src="http' not in page
-
-
-def test_change_points_are_found_where_the_tool_is_installed() -> None:
-    pytest.importorskip("otava", reason="apache-otava is not installed")
+def test_a_machine_that_drifts_shows_in_all_series_together_and_in_none_alone(run: Run) -> None:
     rng = np.random.default_rng(1)
-    values = np.r_[rng.normal(5, 0.05, 40), rng.normal(6, 0.05, 20)]
-    row = dict.fromkeys(COLUMNS, "") | {"unit": "ms", "scenario": "a", "step": "b", "name": "p95"}
-    table = pd.DataFrame([row | {"run": f"r{i}", "value": value} for i, value in enumerate(values)])
-    assert "from run r40" in (change_points(table) or [""])[0]
+    machine = np.exp(np.where(np.arange(60) < 40, 0.0, 0.2))
+    rows = [
+        one.assign(run=night, created_utc=f"2026-{1 + i // 28:02}-{1 + i % 28:02}T00:00:00Z", value=value)
+        for i, (night, level) in enumerate((f"r{i:02}", level) for i, level in enumerate(machine))
+        for one, value in [(many_metrics(run), level * np.exp(rng.normal(0, 0.03, 40)))]
+    ]
+    found = {each.metric: len(each.alarms) for each in series_of(merged(*rows))}
+    assert found.pop(ALL) == 1
+    assert set(found.values()) == {0}
+
+
+def many_metrics(run: Run) -> pd.DataFrame:
+    [row] = rows_of(run).query("step == 'register' and name == 'p95'").to_dict("records")
+    return pd.DataFrame([row | {"scenario": f"s{i:02}"} for i in range(40)])
+
+
+def test_the_page_has_no_script_and_asks_for_nothing(run: Run) -> None:
+    page = history_page_of(series_of(nights(rows_of(run), np.r_[np.ones(30), np.full(30, 1.5)])))
+    assert "registration register p95" in page
+    assert "script-src &#39;none&#39;" in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
 
 
 @pytest.mark.system

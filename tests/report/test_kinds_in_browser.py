@@ -8,15 +8,15 @@ from msgspec.structs import replace
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.wait import WebDriverWait
 
 from tailguard.compare.history import rows_of
+from tailguard.compare.series.findings import series_of
 from tailguard.record.run import Run
 from tailguard.report.charts.rendered_charts import charts_of
+from tailguard.report.history_page import history_page_of
 from tailguard.report.page import page_of
-from tailguard.report.views import history_view
 from tailguard.report.views.view import view_of
-from tests.support.in_browser import PATIENCE_S, draw_all, open_all, open_at
+from tests.support.in_browser import draw_all, open_all, open_at
 from tests.support.made_kinds import kind_of_run
 from tests.support.made_proof import live, samples
 from tests.support.made_samples import columns
@@ -91,13 +91,15 @@ def test_a_plan_is_copied_with_the_keyboard_alone(browser: webdriver.Chrome, add
     assert copy.text.startswith(("Copied", "Selected"))
 
 
-def test_a_history_draws_a_chart_per_metric(browser: webdriver.Chrome, run: Run, tmp_path: Path) -> None:
-    rows = rows_of(run)
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_history_draws_a_chart_per_series_inside_the_page(
+    browser: webdriver.Chrome, run: Run, tmp_path: Path, width: int
+) -> None:
+    series = series_of(rows_of(run))
     page = tmp_path / "history.html"
-    page.write_text(history_view.page_of(rows), encoding="utf-8")
-    browser.get(page.as_uri())
-    WebDriverWait(browser, PATIENCE_S).until(lambda _: browser.find_elements(By.CSS_SELECTOR, "svg"))
-    shown = browser.find_element(By.TAG_NAME, "svg").text
-    for name in rows[rows["unit"] == "ms"]["step"].unique():
-        assert name in shown
+    page.write_text(history_page_of(series), encoding="utf-8")
+    open_at(browser, page.as_uri(), width)
+    named = [each.text for each in browser.find_elements(By.CSS_SELECTOR, "figure h3")]
+    assert sorted(named) == sorted(each.metric for each in series)
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
     assert [each for each in browser.get_log("browser") if each["level"] == "SEVERE"] == []

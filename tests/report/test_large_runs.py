@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from msgspec.structs import replace
 
 from tailguard.base.state import State
 from tailguard.compare.history import COLUMNS
+from tailguard.compare.series.findings import series_of
 from tailguard.record.run_record import RunRecord
+from tailguard.report.history_page import history_page_of
 from tailguard.report.report import rendered
-from tailguard.report.views.history_view import page_of
 from tailguard.report.views.shortened import shortened
 from tailguard.report.views.view import view_of
 from tests.support.finished_runs import finished_run
@@ -68,14 +70,16 @@ def test_the_page_of_ten_thousand_verdicts_stays_below_two_megabytes(tmp_path: P
     assert len(rendered(run, "html").encode()) < MOST_BYTES
 
 
-def test_a_history_of_more_rows_than_a_notebook_would_show_is_a_page() -> None:
-    row = dict.fromkeys(COLUMNS, "x") | {
-        "unit": "ms",
-        "value": 1.0,
-        "low": 0.5,
-        "high": 2.0,
-        "n": 9,
-        "limit": None,
-    }
-    rows = [row | {"run": f"{number}", "created_utc": "2026-01-01T00:00:00Z"} for number in range(6000)]
-    assert "5999" in page_of(pd.DataFrame(rows, columns=COLUMNS))
+def test_the_page_of_a_thousand_runs_of_a_hundred_series_stays_below_two_megabytes() -> None:
+    row = dict.fromkeys(COLUMNS, "x") | {"unit": "ms", "limit": None, "n": 9}
+    rng = np.random.default_rng(1)
+    rows = [
+        row | {"run": f"{run}", "created_utc": f"{2000 + run}-01-01T00:00:00Z", "scenario": f"s{number}"}
+        for number in range(100)
+        for run in range(1000)
+    ]
+    values = rng.lognormal(2, 0.1, len(rows))
+    table = pd.DataFrame(rows, columns=COLUMNS).assign(value=values, low=values * 0.9, high=values * 1.1)
+    page = history_page_of(series_of(table))
+    assert page.count("<figure>") == 101
+    assert len(page.encode()) < MOST_BYTES

@@ -1,22 +1,16 @@
-"""A history as a table for the terminal, a page with charts, and the change points of a second opinion."""
+"""A history in words: a line for each series, and each change or slowdown with its commits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any  # apache-otava ships no types
 
-import pandas as pd
+import numpy as np
 
 from tailguard.base.text_format import duration_ms, ratio, significant
-from tailguard.compare.history import SERIES
-from tailguard.report.page import history_page_of
+from tailguard.compare.series.alarm import NIGHTS
+from tailguard.compare.series.findings import ALL, Series
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SHOWN = 20  # newest runs in a sparkline
-# apache-otava as measured: window 30, p 0.001, changes of 3 % at least; it needs some runs on either side.
-_OTAVA = {"window_len": 30, "max_pvalue": 0.001, "min_magnitude": 0.03}
-FEWEST_RUNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +24,22 @@ class SeriesLine:
     spark: str
 
 
-def lines_of(table: pd.DataFrame) -> Iterator[SeriesLine]:
-    """Yield a line per series, throughput left out; of several machines or configurations the newest run's only."""
-    if table.empty:
-        return
-    newest = table.iloc[-1]
-    ours = table[
-        (table["machine"] == newest["machine"]) & (table["config_sha256"] == newest["config_sha256"])
-    ]
-    for (slug, step, name), rows in ours.groupby(["scenario", "step", "name"], sort=False):
-        if name != "throughput":
-            yield _line(f"{slug} {step} {name}".replace("  ", " "), rows)
+def groups_of(series: tuple[Series, ...]) -> list[tuple[str, list[Series]]]:
+    """Return series that were measured alike under one heading, those with the newest run first."""
+    ordered = sorted(series, key=lambda each: (_newest(each), _heading(each)), reverse=True)
+    found: dict[str, list[Series]] = {}
+    for each in ordered:
+        found.setdefault(_heading(each), []).append(each)
+    return [(heading, sorted(own, key=_first_row)) for heading, own in found.items()]
+
+
+def line_of(series: Series) -> SeriesLine:
+    """Return the series as texts for a table."""
+    values = series.values
+    before = float(np.median(values[:-1])) if len(values) > 1 else 0.0
+    change = f"{values[-1] / before - 1:+.1%}" if before else ""
+    newest = "" if series.metric == ALL else shown(float(values[-1]), series.rows["unit"].iloc[-1])
+    return SeriesLine(series.metric, str(len(values)), newest, change, spark(values[-_SHOWN:].tolist()))
 
 
 def spark(values: list[float]) -> str:
@@ -50,59 +49,48 @@ def spark(values: list[float]) -> str:
     return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in values)
 
 
-def change_points(table: pd.DataFrame) -> list[str] | None:
-    """Return a sentence per change that apache-otava sees in latencies; None if it is not installed.
-
-    A report, never a gate: it takes 3 to 20 runs to see a step, and p = 0.001 is not the rate of a whole history.
-    """
-    if find_spec("otava") is None:
-        return None
-    compute: Any = import_module("otava.analysis").compute_change_points
-    found = []
-    for key, rows in table[table["unit"] == "ms"].groupby(SERIES, sort=False):
-        if len(rows) < FEWEST_RUNS:
-            continue
-        for point in compute(rows["value"].tolist(), **_OTAVA)[0]:
-            at, stats = rows.iloc[int(point.index)], point.stats
-            found.append(
-                f"{key[2]} {key[3]} {key[4]}: {stats.mean_2 / stats.mean_1 - 1:+.1%} from run {at['run']}"
-                f" ({at['created_utc']}, commit {at['commit'][:10] or 'unknown'}) on"
-            )
-    return found
-
-
-def page_of(table: pd.DataFrame) -> str:
-    """Return one self-contained page: a chart per metric, its interval as a band, a colour per machine."""
-    import altair as alt  # noqa: PLC0415  # the table needs no part that draws charts
-
-    latencies = table[table["unit"] == "ms"].assign(
-        metric=lambda rows: rows["scenario"] + " " + rows["step"] + " " + rows["name"],
-        time=lambda rows: pd.to_datetime(rows["created_utc"]),
-    )
-    base = alt.Chart(latencies).encode(
-        x=alt.X("time:T", title=None), color=alt.Color("machine:N", title="machine")
-    )
-    value = alt.Y("value:Q", title="ms", scale=alt.Scale(zero=False))
-    line = base.mark_line(point=True).encode(
-        y=value, tooltip=["run", "commit", "time:T", "value", "low", "high", "n"]
-    )
-    band = base.mark_area(opacity=0.2).encode(y="low:Q", y2="high:Q")
-    chart = (band + line).properties(width=420, height=140).facet("metric:N", columns=2)
-    with (
-        alt.data_transformers.disable_max_rows()
-    ):  # a guard for notebooks: 1,000 runs have more than 5,000 rows
-        drawn = chart.resolve_scale(y="independent").to_dict()
-    return history_page_of(drawn)
-
-
-def _line(name: str, rows: pd.DataFrame) -> SeriesLine:
-    values = rows["value"].astype(float).tolist()
-    before = rows["value"].iloc[:-1].median() if len(rows) > 1 else None
-    change = "" if before is None or not before else f"{values[-1] / before - 1:+.1%}"
-    return SeriesLine(
-        name, str(len(rows)), _shown(values[-1], rows["unit"].iloc[-1]), change, spark(values[-_SHOWN:])
-    )
-
-
-def _shown(value: float, unit: str) -> str:
+def shown(value: float, unit: str) -> str:
+    """Return a number with its unit."""
     return duration_ms(value) if unit == "ms" else ratio(value) if unit == "ratio" else significant(value)
+
+
+def changes_of(series: Series) -> Iterator[str]:
+    """Yield a sentence for each change and each slowdown of a series, changes first."""
+    for each in series.changes:
+        yield (
+            f"{series.metric}: {each.ratio - 1:+.1%} [{each.low - 1:+.1%}, {each.high - 1:+.1%}]"
+            f" {_between(series, each.at)}"
+        )
+    for alarm in series.alarms:
+        whose = "look at the machine first: all series" if series.metric == ALL else series.metric
+        yield f"{whose}: slower {_between(series, alarm.began)}; sure since run {_run(series, alarm.raised)}"
+
+
+def rate_of(series: tuple[Series, ...]) -> str:
+    """Return how often a change or a slowdown may be false."""
+    watched = sum(bool(len(each.rows)) and each.rows["unit"].iloc[0] == "ms" for each in series)
+    return (
+        f"{watched} latencies are watched for a slowdown: at most one false alarm is expected in {NIGHTS:,} runs of all"
+        " of them. A change point may be false in 1 of 10 quiet histories of 60 runs. Neither is a verdict."
+    )
+
+
+def _between(series: Series, at: int) -> str:
+    return f"between run {_run(series, at - 1)} and run {_run(series, at)}"
+
+
+def _run(series: Series, at: int) -> str:
+    row = series.rows.iloc[at]
+    return f"{row['run']} (commit {row['commit'][:10] or 'unknown'}, {row['created_utc']})"
+
+
+def _heading(series: Series) -> str:
+    return f"{series.kind}; {series.machine}; configuration {series.config_sha256[:8] or 'unknown'}"
+
+
+def _newest(series: Series) -> str:
+    return str(series.rows["created_utc"].iloc[-1])
+
+
+def _first_row(series: Series) -> int:
+    return -1 if series.metric == ALL else int(series.rows.index[0])

@@ -1,0 +1,1 @@
+"""A series of runs: where it changed, and whether it changes now."""

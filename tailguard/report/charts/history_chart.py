@@ -1,0 +1,82 @@
+"""The chart of a series as the points of an SVG: it needs no script, also for a hundred series of a thousand runs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tailguard.compare.series.findings import Series
+from tailguard.report.views.history_view import shown
+
+WIDTH, HEIGHT, MARGIN = 560, 130, 6
+MOST_DRAWN = 400  # newest runs on a chart
+MOST_TOLD = 30  # newest runs whose points tell their run, commit and value
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A run's place on the chart, and what it tells."""
+
+    x: float
+    y: float
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryChart:
+    """Points as SVG writes them; `band` and `limit` are empty where no run has an interval or a limit.
+
+    `changes` and `alarms` are places on the x axis, `lowest` and `highest` the values of runs.
+    """
+
+    line: str
+    band: str
+    limit: str
+    points: tuple[Point, ...]
+    changes: tuple[float, ...]
+    alarms: tuple[float, ...]
+    lowest: str
+    highest: str
+
+
+def chart_of(series: Series) -> HistoryChart:
+    """Return the chart of a series, one step to the right a run, of the newest 400; limits are always inside."""
+    first = max(len(series.rows) - MOST_DRAWN, 0)
+    rows = series.rows.iloc[first:]
+    values, low, high, limits = (
+        rows[each].to_numpy(np.float64) for each in ("value", "low", "high", "limit")
+    )
+    all_of_them = np.concatenate([values, low, high, limits])
+    bottom, top = float(np.nanmin(all_of_them)), float(np.nanmax(all_of_them))
+    x = MARGIN + np.arange(len(values)) / max(len(values) - 1, 1) * (WIDTH - 2 * MARGIN)
+
+    def y(data: NDArray[np.float64]) -> NDArray[np.float64]:
+        return HEIGHT - MARGIN - (data - bottom) / ((top - bottom) or 1.0) * (HEIGHT - 2 * MARGIN)
+
+    height, unit = y(values), str(rows["unit"].iloc[-1])
+    known = ~np.isnan(low) & ~np.isnan(high)
+    limited = ~np.isnan(limits)
+    return HistoryChart(
+        line=_path(x, height),
+        band=_path(np.r_[x[known], x[known][::-1]], np.r_[y(low[known]), y(high[known])[::-1]]),
+        limit=_path(x[limited], y(limits[limited])),
+        points=tuple(
+            Point(round(float(x[at]), 1), round(float(height[at]), 1), _told(rows, at))
+            for at in range(max(len(values) - MOST_TOLD, 0), len(values))
+        ),
+        changes=tuple(float(x[each.at - first]) for each in series.changes if each.at >= first),
+        alarms=tuple(float(x[each.began - first]) for each in series.alarms if each.began >= first),
+        lowest=shown(float(values.min()), unit),
+        highest=shown(float(values.max()), unit),
+    )
+
+
+def _path(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
+    return " ".join(f"{a:.0f},{b:.0f}" for a, b in zip(x, y, strict=True))
+
+
+def _told(rows: pd.DataFrame, at: int) -> str:
+    row = rows.iloc[at]
+    value = shown(float(row["value"]), row["unit"])
+    return f"{row['run']}, commit {row['commit'][:10] or 'unknown'}, {row['created_utc']}: {value}"
