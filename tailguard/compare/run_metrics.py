@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tailguard.record.objective import RECORDED
-from tailguard.record.part import Quantile
+from tailguard.record.part import Estimate, Quantile
 from tailguard.record.run_record import RunRecord
 from tailguard.record.scenario import Counts, MetricEntry
 from tailguard.record.verdict import ObjectiveVerdict
@@ -12,7 +12,10 @@ from tailguard.record.verdict import ObjectiveVerdict
 
 @dataclass(frozen=True, slots=True)
 class RunMetric:
-    """One number with its interval; `limit` and `state` if an objective speaks of it, else None and ""."""
+    """One number; `limit` and `state` if an objective speaks of it, else None and "".
+
+    Its interval is then that of the verdict, the inversion of the test that decided; else that of independent samples.
+    """
 
     scenario: str
     step: str
@@ -47,34 +50,43 @@ def _recorded(
 ) -> Iterator[RunMetric]:
     asked = [each for each in judged if each.objective.metric in RECORDED and each.objective.step == name]
     if found.rate is not None:
-        limit, state = _limit_and_state([each for each in asked if each.objective.metric == "rate"])
-        yield RunMetric(slug, name, "rate", "ratio", found.rate, None, None, found.n, limit, state)
+        judged = [each for each in asked if each.objective.metric == "rate"]
+        yield RunMetric(slug, name, "rate", "ratio", found.rate, *_judged(judged, None, found.n))
         return
     for each in (found.values.p50, found.values.p95, found.values.p99):
         if each.value is not None:
-            limit, state = _limit_and_state([one for one in asked if one.objective.q == each.q])
-            label = f"p{each.q * 100:g}"
-            yield RunMetric(slug, name, label, "", each.value, each.low, each.high, each.n, limit, state)
+            judged = [one for one in asked if one.objective.q == each.q]
+            yield RunMetric(slug, name, f"p{each.q * 100:g}", "", each.value, *_judged(judged, each, each.n))
 
 
 def _latency(slug: str, step: str, found: Quantile, judged: list[ObjectiveVerdict]) -> Iterator[RunMetric]:
     if found.value is None:
         return
     asked = [each for each in judged if (each.objective.step, each.objective.q) == (step, found.q)]
-    limit, state = _limit_and_state(asked)
     name = f"p{found.q * 100:g}"
-    yield RunMetric(slug, step, name, "ms", found.value, found.low, found.high, found.n, limit, state)
+    yield RunMetric(slug, step, name, "ms", found.value, *_judged(asked, found, found.n))
 
 
 def _error_rate(slug: str, counts: Counts, judged: list[ObjectiveVerdict]) -> Iterator[RunMetric]:
     tried = counts.ok + counts.error
     if not tried:
         return
-    limit, state = _limit_and_state([each for each in judged if each.objective.metric == "error_rate"])
-    rate = counts.error / tried
-    yield RunMetric(slug, "", "error_rate", "ratio", rate, None, None, tried, limit, state)
+    asked = [each for each in judged if each.objective.metric == "error_rate"]
+    yield RunMetric(slug, "", "error_rate", "ratio", counts.error / tried, *_judged(asked, None, tried))
 
 
-def _limit_and_state(asked: list[ObjectiveVerdict]) -> tuple[float | None, str]:
-    """Of several objectives of one number the last one's, as a reader of a file has one column for it."""
-    return (asked[-1].objective.limit, str(asked[-1].state)) if asked else (None, "")
+def _judged(
+    asked: list[ObjectiveVerdict], found: Estimate | None, n: int
+) -> tuple[float | None, float | None, int, float | None, str]:
+    """Return both bounds, n, limit and state.
+
+    Of several objectives of one number they are the last one's, as a reader of a file has one column for it.
+    """
+    if not asked:
+        return (*_bounds(found), n, None, "")
+    verdict = asked[-1]
+    return (*_bounds(verdict.observed or found), n, verdict.objective.limit, str(verdict.state))
+
+
+def _bounds(estimate: Estimate | None) -> tuple[float | None, float | None]:
+    return (None, None) if estimate is None else (estimate.low, estimate.high)

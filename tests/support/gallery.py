@@ -99,14 +99,14 @@ def report_of(kind: str, folder: Path) -> Path:
     if kind == "duet":
         run = _duet(folder, record(frame), frame)
     elif kind in OF_SAMPLES:
-        run = _judged(folder, OF_SAMPLES[kind](frame), frame)
+        run = judged_on_disk(folder, OF_SAMPLES[kind](frame), frame)
     else:
         run = Run.load(_write(folder, OF_PARTS[kind](frame), None))
         run.write_live(live_samples())
     if kind == "pass":
         for number in range(EARLIER):
             other = samples(COUNT, seed=number + 2)
-            _judged(folder, replace(passing(other), id=f"00000{number}"), other)
+            judged_on_disk(folder, replace(passing(other), id=f"00000{number}"), other)
     return write_report(run)
 
 
@@ -114,7 +114,7 @@ def _write(folder: Path, made: RunRecord, frame: pd.DataFrame | None) -> Path:
     return write_run(folder / f"20261121T100000Z-{made.id}", made, frame)
 
 
-def _judged(folder: Path, made: RunRecord, frame: pd.DataFrame) -> Run:
+def judged_on_disk(folder: Path, made: RunRecord, frame: pd.DataFrame) -> Run:
     run = Run.load(_write(folder, made, frame))
     run.put_verdicts(verdicts_of(run))
     run.save()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tailguard.base.state import State, worst
+from tailguard.record.part import Quantile
 from tailguard.record.scenario import (
     ClosedSchedule,
     ConstantSchedule,
@@ -15,6 +16,7 @@ from tailguard.record.scenario import (
     StepEntry,
     StepsSchedule,
 )
+from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.views import numbers
 from tailguard.report.views.verdict_view import Card
 
@@ -48,6 +50,16 @@ def counts_of(step: StepEntry) -> tuple[tuple[str, str], ...]:
     """Return (name, number of samples) pairs of a step: all, by outcome, and those that were retried."""
     total, retried = numbers.count(step.counts.total), numbers.count(step.retried)
     return (("total", total), *outcomes_of(step.counts), ("retried", retried))
+
+
+def interval_of(quantile: Quantile, step: str, cards: Sequence[Card]) -> str:
+    """Return the interval of a step's response time: of its verdict, if a card has one, else of the samples alone."""
+    for card in cards:
+        if isinstance(card.verdict, ObjectiveVerdict) and card.interval:
+            objective = card.verdict.objective
+            if (objective.metric, objective.step, objective.q) == ("latency", step, quantile.q):
+                return card.interval
+    return numbers.interval(quantile)
 
 
 def recorded_of(metric: MetricEntry) -> str:
