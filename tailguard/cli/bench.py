@@ -68,8 +68,8 @@ if TYPE_CHECKING:
     "--shell",
     default=AUTO,
     show_default=True,
-    help="Shell that runs the commands, or none. By itself one is taken only if a command needs it; what its start "
-    "takes is measured and taken off.",
+    help="Shell that runs the commands, or none; auto takes one only if a command needs it. Its start-up time is "
+    "measured and subtracted.",
 )
 @click.option("-N", "no_shell", is_flag=True, help="The same as --shell none.")
 @click.option(
@@ -93,7 +93,7 @@ if TYPE_CHECKING:
 @click.option("--export-csv", type=click.Path(), help="Write the metrics as CSV.")
 @click.option("--export-markdown", type=click.Path(), help="Write the summary as Markdown.")
 def bench(commands: Sequence[str], **flags: Any) -> int:
-    """Time commands in turns, in an order drawn anew for each round, and judge them.
+    """Time commands in turns, in a new random order each round, and judge them.
 
     With two or more, each is compared with the first by the test of `tailguard gate`: is it slower? One command is
     judged by --objective alone. The run is saved and reported as any other; `tailguard verify` recomputes it.

@@ -45,7 +45,7 @@ def config() -> None:
 @_profile_option
 @_file_option
 @_set_option
-@click.option("--changed", is_flag=True, help="Leave out what is as by default.")
+@click.option("--changed", is_flag=True, help="Leave out the defaults.")
 @click.option("--explain", is_flag=True, help="Say what each key means.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def show(

@@ -16,7 +16,7 @@ _OPTIONS = (
     click.option(
         "--unit", type=click.Choice([*UNITS_MS]), help="Unit of the numbers, if the file does not say it."
     ),
-    click.option("--name", default="", help="URL, label or command that is meant; '*' takes all together."),
+    click.option("--name", default="", help="URL, label or command to look at; '*' takes all together."),
     click.option(
         "--skip-bad-rows", is_flag=True, help="Leave out rows that cannot be read; they are counted."
     ),

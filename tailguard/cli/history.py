@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None, html: Path | None) -> None:
     """Add the folder's new runs to history.parquet and show each metric over time.
 
-    Runs of another machine, platform, configuration or fault are series of their own. Told are changes of a series
-    (where, how much, between which runs) and slowdowns, these with at most one false alarm expected in 1,000 runs
-    of all series together. Neither is a verdict: `tailguard duet` judges.
+    Runs of another machine, platform, configuration or fault have their own series. It reports changes of a series
+    (where, how much, between which runs), and slowdowns with at most one false alarm expected in 1,000 runs of all
+    series together. Neither is a verdict: `tailguard duet` judges.
     """
     from tailguard.compare.history import NAME, finished_runs, merged, read_history, rows_of, write_history
     from tailguard.compare.series.findings import series_of

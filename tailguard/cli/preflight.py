@@ -25,7 +25,7 @@ from tailguard.config.merge import load_config
 def preflight(
     paths: Sequence[str], file: str | None, scenarios: Sequence[str], target: str | None, burst: int
 ) -> int:
-    """Try each step of the scenarios once: does it answer as expected? One iteration writes what it writes.
+    """Try each step of the scenarios once: does it answer as expected? Its requests are real, and so are its writes.
 
     \b
     Exit codes: 0 ready, 65 a step failed or is throttled, 64 usage, or nobody can log in.

@@ -23,7 +23,7 @@ def slo() -> None:
 
 
 @slo.command("lint")
-@click.option("--profile", help="The profile whose samples are meant (default: smoke).")
+@click.option("--profile", help="Profile whose numbers of samples are checked (default: smoke).")
 @click.option(
     "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
 )
@@ -54,7 +54,7 @@ def slo_lint(
 
 
 @slo.command("show")
-@click.option("--profile", help="The profile whose rule is meant (default: smoke).")
+@click.option("--profile", help="Profile whose rule is shown (default: smoke).")
 @click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml).")
 def slo_show(profile: str | None, objectives: str | None) -> None:
     """List the objectives, the rule that judges each, and the samples a PASS needs at least."""

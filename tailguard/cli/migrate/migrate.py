@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "plan": Command("tailguard.cli.migrate.migrate:plan", "Say what `up` would do, and change nothing."),
     "up": Command("tailguard.cli.migrate.migrate:up", "Build the indexes, or drop what a removal names."),
-    "down": Command("tailguard.cli.migrate.migrate:down", "Take migrations back."),
+    "down": Command("tailguard.cli.migrate.migrate:down", "Undo migrations."),
     "status": Command("tailguard.cli.migrate.migrate:status", "Show the catalogue and the ledger."),
     "heal": Command(
         "tailguard.cli.migrate.migrate:heal", "Drop the INVALID indexes that failed builds left."
@@ -68,10 +68,10 @@ _slugs = click.argument("slugs", nargs=-1, metavar="[SLUG]...")
 
 @click.group(cls=LazyGroup, commands_at=COMMANDS)
 def migrate() -> None:
-    """Build indexes concurrently, take them back, heal what failed builds left.
+    """Build indexes concurrently, undo that, and heal what failed builds left.
 
     SLUG is a migration's number, slug or both; without one, all of them. Without --dsn, DATABASE_URL or PG*, the
-    commands work on a seeded workbench of our own.
+    commands work on Tailguard's own seeded workbench.
     """
 
 
@@ -125,7 +125,7 @@ def up(  # click passes by name
 @click.command()
 @_target
 @_limited
-@click.option("--all", "everything", is_flag=True, help="Take all of them back.")
+@click.option("--all", "everything", is_flag=True, help="Undo all of them.")
 def down(  # click passes by name
     slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None,
     *, everything: bool, **limits: float,
