@@ -34,6 +34,7 @@ class Shop(BaseHTTPRequestHandler):
     """/broken answers 500 at once, /nowhere 404; whatever is posted comes back, and there is one call of XML-RPC."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits 40 ms for the word that its head has come
     answers = 0  # to all tests
 
     def do_GET(self):  # http.server's name

@@ -22,7 +22,7 @@ class UserB(FastHttpUser):
 
 
 class Stages(LoadTestShape):
-    stages = ((1, 3, [UserA]), (60, 4, [UserA, UserB]))
+    stages = ((1, 2, [UserA]), (4, 6, [UserA, UserB]))  # those who join are of both kinds in turn
 
     def tick(self):
         for until_s, users, classes in self.stages:
