@@ -14,6 +14,7 @@ import pytest
 from tailguard.record.duet import Duet, DuetSide
 from tailguard.record.run import Run
 from tailguard.record.run_record import RunRecord
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.system
 
@@ -38,25 +39,26 @@ def duet(tmp_path: Path, *words: str, **environ: str) -> "subprocess.CompletedPr
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """A running `tailguard serve`; its URL."""
-    with subprocess.Popen(
-        [TAILGUARD, "serve", "--port", "0"],
-        env={**os.environ, "DELTACROWN_SECRET": SECRET, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    ) as process:
+def serving(log: Path) -> Iterator[str]:
+    """A running `tailguard serve`, which says in the log what it does; its URL."""
+    with (
+        log.open("w", encoding="utf-8") as output,
+        subprocess.Popen(
+            [TAILGUARD, "serve", "--port", "0"],
+            env={**os.environ, "DELTACROWN_SECRET": SECRET, "PYTHONUNBUFFERED": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if found := re.search(r"reference platform: (http://\S+)", line):
-                    yield found[1]
-                    return
+            found = eventually(
+                lambda: re.search(r"reference platform: (http://\S+)", log.read_text(encoding="utf-8")),
+                log=log.read_text,
+            )
+            yield found[1]
         finally:
             process.terminate()
             process.wait(60)
-    pytest.fail("the server did not start")
 
 
 def latest(tmp_path: Path) -> tuple[RunRecord, Duet]:
@@ -115,7 +117,7 @@ def test_a_command_that_dies_is_invalid_with_its_log(tmp_path: Path) -> None:
 @pytest.mark.proof
 def test_two_urls_are_compared_and_what_cannot_be_seen_is_said(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        urls = [stack.enter_context(serving()) for _ in range(2)]
+        urls = [stack.enter_context(serving(tmp_path / f"{name}.log")) for name in ("baseline", "candidate")]
         sides = ("--baseline-url", urls[0], "--candidate-url", urls[1])
         refused = duet(tmp_path, *sides, *SMALL, DELTACROWN_SECRET="")
         assert refused.returncode == 64
@@ -128,9 +130,9 @@ def test_two_urls_are_compared_and_what_cannot_be_seen_is_said(tmp_path: Path) -
         "baseline": DuetSide(label=urls[0], platform=urls[0]),
         "candidate": DuetSide(label=urls[1], platform=urls[1]),
     }
-    counts = run.scenarios["registration"].counts
-    assert counts.error == 0
-    assert counts.ok > 0.9 * counts.total, "no user joins a tournament twice, in whichever block"
+    entry, logs = run.scenarios["registration"], [log.read_text() for log in tmp_path.glob("*.log")]
+    assert not entry.errors, (entry.said, *logs)
+    assert entry.counts.ok > 0.9 * entry.counts.total, "no user joins a tournament twice, in whichever block"
     assert {doubt.kind for doubt in run.doubts} >= {"invariants_unchecked", "plans_not_compared"}
     assert SECRET not in (tmp_path / "runs" / "latest" / "run.json").read_text(encoding="utf-8")
 
