@@ -1,7 +1,7 @@
 """Two sides over all metrics: which became slower, with the chance of one false alarm in all of them held."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,10 +20,11 @@ from tailguard.compare.gate import (
     looks_at,
     p_slower,
 )
+from tailguard.compare.pairs import FEWEST, Block, failure_rate
 from tailguard.judge.multiplicity import holm
 from tailguard.record.objective import Margins
 from tailguard.record.part import finite
-from tailguard.record.samples import OK, Samples
+from tailguard.record.samples import Samples
 from tailguard.record.verdict import ChangeRule, ChangeVerdict
 
 ALPHA = 0.01
@@ -33,11 +34,7 @@ ERROR_MARGIN = 0.005
 # samples give that hardly ever.
 WATCHED = {0.99: 0.20}
 WATCHED_WHY = " (watched: only a proven slowdown counts)"
-# Blocks of fewer ok samples have no p95 worth the name; such a pair is left out of the metric and counted.
-FEWEST = 20
 RULE: Final = "signed-rank bound on paired blocks"
-
-Block = Mapping[str, Samples]
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +262,6 @@ def _decide_errors(d: NDArray[np.float64]) -> tuple[State, float, float, float]:
     if low > 0 and estimate >= ERROR_MARGIN / 2:
         return State.FAIL, estimate, low, high
     return (State.PASS if high < ERROR_MARGIN else State.INCONCLUSIVE), estimate, low, high
-
-
-def failure_rate(samples: Samples) -> float:
-    """Errors and refusals over all samples: a candidate that refuses what its baseline served is worse, too."""
-    return float(np.mean(samples.outcome != OK)) if len(samples) else 0.0
 
 
 def _having(metric: ComparedMetric, blocks: Sequence[Block]) -> list[Samples]:

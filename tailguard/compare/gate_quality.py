@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
-from tailguard.compare.comparison import ALPHA, Block, ComparedMetric
+from tailguard.compare.comparison import ALPHA, ComparedMetric
 from tailguard.compare.gate import (
     SHARES,
     fewest_pairs,
@@ -22,6 +22,7 @@ from tailguard.compare.gate import (
     looks_at,
     p_slower,
 )
+from tailguard.compare.pairs import Block
 from tailguard.judge.multiplicity import holm
 from tailguard.record.duet import Quality
 from tailguard.record.verdict import ChangeVerdict

@@ -10,13 +10,13 @@ from tailguard.base.state import State
 from tailguard.compare.comparable import differences
 from tailguard.compare.comparison import (
     ERROR_MARGIN,
-    FEWEST,
     WATCHED_WHY,
     ComparedMetric,
     allowed_change,
     compared_quantiles,
     guarded,
 )
+from tailguard.compare.pairs import FEWEST
 from tailguard.compare.run_sample import FILE_SCENARIO, RunSample
 from tailguard.compare.unit_comparison import RULE as RUNS_RULE
 from tailguard.compare.unit_comparison import compare_units

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import get_args
 
 from tailguard.compare.bench_comparison import compare_commands
-from tailguard.compare.comparison import Block, compare_blocks
+from tailguard.compare.comparison import compare_blocks
 from tailguard.compare.gate_quality import Noise, noise_of
+from tailguard.compare.pairs import Block
 from tailguard.compare.plan_comparison import compare_plans
 from tailguard.judge.proof.verdicts import proof_verdicts
 from tailguard.judge.verdicts import judge_run

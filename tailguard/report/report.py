@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from tailguard.compare.earlier_runs import earlier_runs
+from tailguard.compare.pairs import Block
+from tailguard.record.duet import SideName
 from tailguard.record.files import REPORTS, BrokenRunError, sealed, write_file
 from tailguard.record.run import Run
 from tailguard.record.samples import Samples
+from tailguard.record.samples.parquet import read_samples
 from tailguard.report.charts.drawn import RenderedCharts, why_not_drawn
 from tailguard.report.page import page_of
 from tailguard.report.sections import Section
@@ -51,7 +54,8 @@ def _page(run: Run, view: ReportView, sections: Sequence[Section]) -> str:
     from tailguard.report.charts.rendered_charts import charts_of  # noqa: PLC0415  # its part may not be installed
 
     room = MOST_BYTES - len(words.encode())
-    return page_of(view, charts_of(view.record, samples, absent, room, _live_samples(run)), own)
+    charts = charts_of(view.record, samples, absent, room, _live_samples(run), _blocks(run))
+    return page_of(view, charts, own)
 
 
 def _samples(run: Run) -> tuple[dict[str, Samples], str]:
@@ -68,3 +72,16 @@ def _live_samples(run: Run) -> dict[str, Samples]:
         return run.live_samples()
     except BrokenRunError:
         return {}
+
+
+def _blocks(run: Run) -> tuple[list[Block], ...]:
+    """What the baseline and the candidate of a duet measured; nothing if this is another run, or a file is lost."""
+    if run.record.duet is None:
+        return ()
+    try:
+        return tuple(
+            [read_samples(run.raw_file(block.files.get(name, ""))) for block in run.record.duet.blocks]
+            for name in get_args(SideName)
+        )
+    except BrokenRunError:
+        return ()

@@ -30,7 +30,9 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class RenderedCharts:
-    """The drawn figures of each scenario's steps and load, each migration and its proof; `absent` says why none.
+    """The drawn figures of each scenario's steps and load, each migration, its proof, a duet's pairs.
+
+    `absent` says why there are none of a step.
 
     `small` are the charts, as SVG, that stand in the lines of folded scenarios.
     """
@@ -40,6 +42,7 @@ class RenderedCharts:
     small: dict[str, Markup] = field(default_factory=dict)
     migrations: tuple[Drawn, ...] = ()
     live: tuple[tuple[Drawn, ...], ...] = ()
+    pairs: tuple[Drawn, ...] = ()
     absent: str = "No samples of this step are in the run's folder."
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from altair.utils.schemapi import debug_mode
 
 from tailguard.base.state import State
+from tailguard.compare.pairs import Block
 from tailguard.record.part import Json
 from tailguard.record.run_record import RunRecord
 from tailguard.record.samples import Samples
@@ -19,8 +20,10 @@ from tailguard.report.charts.live_chart import live_figures
 from tailguard.report.charts.migration_chart import migration_figure
 from tailguard.report.charts.over_time.load_charts import load_figures
 from tailguard.report.charts.over_time.windows import load_of
+from tailguard.report.charts.pairs_chart import pairs_figures
 from tailguard.report.charts.small_chart import small_chart
 from tailguard.report.charts.style import Figure, Limit
+from tailguard.report.views.duet_view import changes_of
 
 # What all charts may take of a page of 2 MB: the chart library takes 0.9 MB, tables and texts 0.1 MB.
 BUDGET_BYTES = 950_000
@@ -42,18 +45,28 @@ def charts_of(
     absent: str = "",
     budget_bytes: int = BUDGET_BYTES,
     live: Mapping[str, Samples] | None = None,
+    blocks: Sequence[Sequence[Block]] = (),
 ) -> RenderedCharts:
-    """Draw everything. A scenario that has no samples has no charts either, and `absent` says why."""
+    """Draw everything. A scenario that has no samples has no charts either, and `absent` says why.
+
+    `live` is what the clients of proofs sent, `blocks` what the baseline and the candidate of a duet measured.
+    """
     migrations = tuple(_draw(migration_figure(entry)) for entry in record.migrations)
     proofs = [
         live_figures(entry, entry.live, live or {}) if entry.live else () for entry in record.migrations
     ]
     measured = {slug: found for slug, found in samples.items() if slug in record.scenarios}
     room = budget_bytes - sum(drawn.size for drawn in migrations)
-    lived = tuple(tuple(_fit(figures, room // (2 * len(proofs)))) for figures in proofs)
-    room -= sum(drawn.size for figures in lived for drawn in figures)
+    lived = tuple(_fitted(figures, room // (2 * len(proofs))) for figures in proofs)
+    room -= sum(map(_sizes, lived))
+    pairs = _fitted(pairs_figures(changes_of(record), *blocks), room // 4) if blocks else ()
+    room -= _sizes(pairs)
     found = RenderedCharts(
-        {slug: {} for slug in record.scenarios}, {}, {}, migrations, lived, absent or RenderedCharts().absent
+        steps={slug: {} for slug in record.scenarios},
+        migrations=migrations,
+        live=lived,
+        pairs=pairs,
+        absent=absent or RenderedCharts().absent,
     )
     buckets = max(_FEWEST, min(_MOST, _MARKS // max(sum(len(each.steps) for each in measured.values()), 1)))
     weights = {slug: _weight(record, slug, each) for slug, each in measured.items()}

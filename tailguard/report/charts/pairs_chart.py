@@ -1,0 +1,108 @@
+"""A duet's pairs: the change that each of them shows, with the bounds of all and the margin, a row per metric."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from tailguard.compare.pairs import Block, pair_changes
+from tailguard.record.verdict import ChangeVerdict
+from tailguard.report.charts.limit_marks import haloed
+from tailguard.report.charts.style import LIMIT, RESPONSE, Figure, choice, compact, styled
+from tailguard.report.views import change_view, numbers
+
+_ROW_PX = 46  # a name above its dots
+_MOST = 24  # rows: the worst come first, and the table has all
+_POINTS = "of all requests, in points"
+_SHARES = "of the baseline, in %"
+_MARGIN = 0.04  # of the axis, beyond the outermost mark
+
+
+def pairs_figures(
+    changes: Sequence[ChangeVerdict], baseline: Sequence[Block], candidate: Sequence[Block]
+) -> tuple[Figure, ...]:
+    """Return a picture of the latencies, and one of errors and refusals if a pair differs in them."""
+    found = []
+    for title, unit, mine in (
+        ("Pairs: change of latency", _SHARES, [each for each in changes if not each.is_rate]),
+        ("Pairs: change of errors and refusals", _POINTS, [each for each in changes if each.is_rate]),
+    ):
+        shown = [each for each in mine if each.change is not None][:_MOST]
+        dots = pd.DataFrame(
+            [
+                {"row": row, "pair": pair, "change": 100 * change}
+                for row, verdict in enumerate(shown)
+                for pair, change in pair_changes(verdict, baseline, candidate)
+            ]
+        )
+        if len(dots) and (unit is _SHARES or dots["change"].any()):
+            found.append(_figure(title, unit, shown, dots.assign(side=_words(dots, unit))))
+    return tuple(found)
+
+
+def _words(dots: pd.DataFrame, unit: str) -> "pd.Series[str]":
+    worse, other = ("slower", "not slower") if unit is _SHARES else ("more failures", "no more failures")
+    return dots["change"].gt(0).map({True: worse, False: other})
+
+
+def _figure(title: str, unit: str, shown: Sequence[ChangeVerdict], dots: pd.DataFrame) -> Figure:
+    rows = pd.DataFrame([_row(place, verdict) for place, verdict in enumerate(shown)])
+    bounds = rows[["low", "high", "margin"]].astype(float)
+    marks = [0.0, *dots["change"], *(float(each) for each in bounds.to_numpy().ravel() if not np.isnan(each))]
+    room = _MARGIN * (max(marks) - min(marks))
+    ends = [min(marks) - room, max(marks) + room]
+    open_ends = {"low": bounds["low"].fillna(ends[0]), "high": bounds["high"].fillna(ends[1])}
+    rows = rows.assign(**open_ends)
+    scale = alt.Scale(domain=ends, nice=False)
+    y = alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[len(shown) - 0.4, -0.6], nice=False))
+    x = alt.X("change:Q", title=f"change {unit}", scale=scale)
+    base, zero = alt.Chart(compact(rows)).encode(y), alt.Chart(pd.DataFrame([{"zero": 0}]))
+    tip = [alt.Tooltip("name:N", title="metric"), alt.Tooltip("told:N", title="change")]
+    bars = base.mark_bar(height=10, color="var(--muted)", opacity=0.35).encode(
+        alt.X("low:Q", scale=scale), alt.X2("high:Q"), tooltip=tip
+    )
+    ticks = base.mark_tick(thickness=3, size=16, color="var(--ink)").encode(x, tooltip=tip)
+    margins = base.mark_tick(thickness=2, size=24, color=LIMIT).encode(alt.X("margin:Q", scale=scale))
+    sides = sorted(dots["side"].unique(), key=lambda side: side.startswith("no"))
+    shapes = ["diamond" if not side.startswith("no") else "circle" for side in sides]
+    colours = [LIMIT if shape == "diamond" else RESPONSE for shape in shapes]
+    points = (
+        alt.Chart(compact(dots))
+        .mark_point(filled=True, size=26, opacity=0.7)
+        .encode(
+            x,
+            y,
+            color=choice("side:N", sides, colours),
+            shape=choice("side:N", sides, shapes),
+            tooltip=[alt.Tooltip("pair:Q"), alt.Tooltip("change:Q", format="+.3~r")],
+        )
+    )
+    names = base.encode(x=alt.value(0), text="name:N")
+    place = {"align": "left", "dx": 4, "dy": -17, "baseline": "middle", "fontSize": 11}
+    layers = [zero.mark_rule(color="var(--line)").encode(x="zero:Q"), bars, points, ticks, margins]
+    chart = alt.layer(*layers, *haloed(names, place, "var(--ink)"))
+    told = (
+        f"{title.partition(': ')[2].capitalize()}, a dot per pair of blocks that were measured side by side."
+    )
+    caption = f"{told} Band: the bounds of the change; black: its estimate; red: the margin."
+    caption += " Pairs after the look that decided are drawn, too."
+    return Figure(title, caption, styled(chart, _ROW_PX * len(shown)), wide=True)
+
+
+def _row(place: int, verdict: ChangeVerdict) -> dict[str, str | float | None]:
+    low, high, margin, change = (
+        None if each is None else 100 * each
+        for each in (verdict.low, verdict.high, verdict.margin, verdict.change)
+    )
+    name = f"{change_view.metric_of(verdict)}: {verdict.state}"
+    told = f"{change_view.signed(verdict, verdict.change)}, {numbers.plural(verdict.pairs, 'pair')}"
+    return {
+        "row": place,
+        "name": name,
+        "low": low,
+        "high": high,
+        "margin": margin,
+        "change": change,
+        "told": told,
+    }
