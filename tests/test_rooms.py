@@ -33,6 +33,7 @@ ROOMS = [
     "proofs",
     "pipeline",
     "duet",
+    "reproduce",
     "bench",
     "locust",
     "pytest_plugin",

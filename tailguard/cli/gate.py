@@ -76,7 +76,7 @@ def gate(
         say(*_as_json(found, reasons, state).split("\n"))
         return state.exit_code
     say(f"{_names(baseline)} (baseline) against {_names(candidate)} (candidate)")
-    say(*(f"INVALID  {reason}" for reason in reasons), *map(_line, found))
+    say(*(f"INVALID  {reason}" for reason in reasons), *map(line_of, found))
     return state.exit_code
 
 
@@ -101,7 +101,8 @@ def _names(runs: Sequence["RunSample"]) -> str:
     return ", ".join(run.name for run in runs)
 
 
-def _line(each: ChangeVerdict) -> str:
+def line_of(each: ChangeVerdict) -> str:
+    """Return what the gate says of one metric, in one line."""
     from tailguard.compare.comparison import ComparedMetric
 
     return f"{each.state:<13} {ComparedMetric(each.scenario, each.step, each.q).title}: {each.why}"

@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": Command(
         "tailguard.cli.verify:verify", "Recompute a run's numbers and verdicts from its files."
     ),
+    "reproduce": Command("tailguard.cli.reproduce:reproduce", "Play a recorded run again, and compare."),
     "audit": Command("tailguard.cli.audit:audit", "Pack a run into one file that others can check."),
     "migrate": Command(
         "tailguard.cli.migrate.migrate:migrate", "Build indexes concurrently, prove and heal them."

@@ -10,11 +10,14 @@ from tailguard.record.scenario import ScenarioEntry
 
 # Where a run lies, which objectives it was judged by and how it reached its server do not change what was measured.
 _OF_NO_MATTER = frozenset({"runs_dir", "objectives", "strict", "slo", "database.dsn", "s3.endpoint"})
-# What makes two machines the same for a latency.
-_MACHINE: Mapping[str, Callable[[Environment], object]] = {
+# What makes two machines the same for a latency, and what of that is known before anything is started.
+_HARDWARE: Mapping[str, Callable[[Environment], object]] = {
     "cpu model": lambda found: found.cpu.model,
     "cpu logical": lambda found: found.cpu.logical,
     "kernel": lambda found: found.kernel,
+}
+_MACHINE: Mapping[str, Callable[[Environment], object]] = {
+    **_HARDWARE,
     "placement pinned": lambda found: found.placement and found.placement.pinned,
     "placement generator": lambda found: found.placement and found.placement.generator,
     "placement server": lambda found: found.placement and found.placement.server,
@@ -61,8 +64,17 @@ def _config(baseline: Mapping[str, Json], candidate: Mapping[str, Json]) -> Iter
             yield f"configuration {name}: {left.get(name)!r} against {right.get(name)!r}"
 
 
-def _machine(baseline: Environment, candidate: Environment) -> Iterator[str]:
-    for name, read in _MACHINE.items():
+def hardware_differences(baseline: Environment, candidate: Environment) -> list[str]:
+    """Return how two machines differ before anything is started on them, each with both values."""
+    return [*_machine(baseline, candidate, _HARDWARE)]
+
+
+def _machine(
+    baseline: Environment,
+    candidate: Environment,
+    parts: Mapping[str, Callable[[Environment], object]] = _MACHINE,
+) -> Iterator[str]:
+    for name, read in parts.items():
         left, right = read(baseline), read(candidate)
         if left != right:
             yield f"machine: {name} {left!r} against {right!r}"

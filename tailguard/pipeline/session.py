@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tailguard.base.errors import UsageError
@@ -39,13 +40,19 @@ def run_session(config: Config, command: Sequence[str], asked: Sequence[str] = (
     objectives = configured_objectives(config, suite.steps, suite.limits, asked)
     warn_undecidable(config, objectives)
     say_needed(config, objectives)
-    rule = StoppingRule(objectives)
-    with Lines() as lines:
-        watch = Watch(rule, LiveLine(lines, objectives, rule))
+    with watching(objectives) as watch:
         run = run_suite(config, watch, objectives=objectives, command=command)
     code = finish(run, config.suite)
     propose(run.record, objectives.unasked)
     return code
+
+
+@contextmanager
+def watching(objectives: Objectives) -> Iterator[Watch]:
+    """Show a line for each scenario, and end it when its limits are decided."""
+    rule = StoppingRule(objectives)
+    with Lines() as lines:
+        yield Watch(rule, LiveLine(lines, objectives, rule))
 
 
 def say_needed(config: Config, objectives: Objectives) -> None:

@@ -7,14 +7,9 @@ from pathlib import Path
 import pytest
 
 from tailguard.cli.main import run_cli
+from tests.support.finished_runs import finished_run
 
 TAILGUARD = str(Path(sys.executable).with_name("tailguard"))
-FILE = """import tailguard as tg
-
-@tg.scenario(rate="200/s", slo=["render p95 <= 500ms"])
-def pages(it: tg.Iteration):
-    it.step("render", sorted, range(100))
-"""
 
 
 def typed(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -23,33 +18,21 @@ def typed(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one run in it."""
-    folder = tmp_path_factory.mktemp("suite")
-    (folder / "perf_pages.py").write_text(FILE, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("TAILGUARD_CONFIG", raising=False)
-        done = typed(folder, "run", "perf_pages.py", "--duration", "0.5s")
-    assert (folder / "runs/latest/report.html").exists(), done.stderr
-    return folder
-
-
 @pytest.fixture(autouse=True)
 def no_suite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAILGUARD_CONFIG")
 
 
 @pytest.mark.system
-def test_a_run_is_checked_where_nothing_else_is(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "run.tar.zst"
-    packed = typed(folder, "audit", "latest", "-o", str(file))
+def test_a_run_is_checked_where_nothing_else_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    file = elsewhere / "run.tar.zst"
+    run = finished_run("run", tmp_path)
+    packed = typed(tmp_path, "audit", str(run.folder), "-o", str(file))
     assert (packed.returncode, packed.stderr) == (0, "")
-    checked = typed(tmp_path, "audit", "check", "run.tar.zst")
+    checked = typed(elsewhere, "audit", "check", "run.tar.zst")
     assert checked.returncode == 0
-    assert "1 scenarios" in checked.stdout
+    assert "the same bit for bit" in checked.stdout
     assert "the chain of runs begins here" in checked.stdout
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1

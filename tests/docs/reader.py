@@ -22,7 +22,7 @@ HERE = "http://127.0.0.1:8000"
 ANSWERS_WITHIN_S, LIMIT_S = 60, 300
 # A verdict depends on the machine; that there is one does not.
 VERDICTS = {0, 65, 75, 99}
-JUDGES = re.compile(r"tailguard (run|duet|bench|judge|gate|migrate prove)|locust ")
+JUDGES = re.compile(r"tailguard (run|reproduce|duet|bench|judge|gate|migrate prove)|locust ")
 PYTEST, FAILED = re.compile(r"\bpytest\b"), {0, 1}
 # So few samples that a run takes seconds; the verdict is then INCONCLUSIVE, as a rule.
 SHORT = {

@@ -1,7 +1,6 @@
 """The recipes in docs/how-to: what stands there is written into a folder, and played as it stands."""
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.pipeline.opened_suite import open_suite
 from tailguard.suite.discovery import plans_of
 from tailguard.suite.resolver import Resolver
+from tests.support.forgotten_modules import forgetting
 
 HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to"
 PYTHON = re.compile(r"```python\n# (\w+\.py)\n(.*?)```", re.DOTALL)
@@ -42,14 +42,9 @@ ITERATIONS, PATIENCE_S = 40, 60
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder that stands first on the path; what was imported from it is forgotten afterwards."""
-    before = set(sys.modules)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file and Path(file).is_relative_to(tmp_path):
-            del sys.modules[name]
+    with forgetting(tmp_path):
+        yield tmp_path
 
 
 def written(name: str, folder: Path) -> str:

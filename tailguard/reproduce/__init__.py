@@ -1,0 +1,1 @@
+"""A recorded run once more, from its record alone: `tailguard reproduce`."""

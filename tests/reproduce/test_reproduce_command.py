@@ -1,0 +1,62 @@
+"""`tailguard reproduce` plays the recorded commit, whatever the work tree is now, and compares the two runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tailguard.record.run import Run
+from tests.support.repository import git
+
+pytestmark = pytest.mark.system
+
+TAILGUARD = str(Path(sys.executable).with_name("tailguard"))
+FILE = """import tailguard as tg
+
+@tg.scenario(rate="100/s", slo=["render p95 <= 500ms"])
+def pages(it: tg.Iteration):
+    it.record("drawn", it.rng.randrange(1000))
+    it.step("render", sorted, range(it.number))
+"""
+
+
+def typed(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TAILGUARD, *words], cwd=folder, capture_output=True, encoding="utf-8", check=False, timeout=60
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TAILGUARD_CONFIG")
+
+
+def test_the_recorded_commit_is_played_again_and_compared(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"  # the suite is in a folder of the repository
+    folder.mkdir()
+    (folder / "perf_pages.py").write_text(FILE, encoding="utf-8")
+    (tmp_path / ".gitignore").write_text("runs\n", encoding="utf-8")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "First")
+    assert typed(folder, "run", "perf_pages.py", "--duration", "1s", "--seed", "7").returncode in {0, 75}
+    before = Run.load("latest", folder / "runs")
+    (folder / "perf_pages.py").write_text("raise SystemExit('another version')\n", encoding="utf-8")
+
+    done = typed(tmp_path, "reproduce", str(before.folder))
+    assert done.returncode == 75, done.stderr  # one run against one decides nothing
+    assert "pages p95 of render: 1 against 1 runs" in done.stdout
+    assert "Different" not in done.stderr
+    again = Run.load("latest", folder / "runs")
+    assert again.record.id != before.record.id
+    assert again.record.environment.git == before.record.environment.git
+    entries = [run.record.scenarios["pages"] for run in (before, again)]
+    assert entries[0].starts_sha256 == entries[1].starts_sha256
+    drawn = [sorted(run.samples()["pages"].recorded.of("drawn").tolist()) for run in (before, again)]
+    assert drawn[0] == drawn[1]
+
+    git(tmp_path, "checkout", "-q", ".")
+    done = typed(folder, "reproduce", "--iteration", "3", "--here")
+    assert (done.returncode, "render: ok in" in done.stdout) == (0, True), done.stderr
+    assert "no PostgreSQL of this run is used" in done.stdout
