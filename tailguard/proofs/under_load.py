@@ -93,7 +93,7 @@ class _UnderLoad:
         with self.database.connect() as connection:
             table = find_table(connection, self.migration.build.table)
             shape = wanted_shape(connection, table, self.migration.build)
-            with crowds(self.database, statements_for(connection, table, shape)) as clients:
+            with crowds(self.database, {"": statements_for(connection, table, shape)}) as clients:
                 log.info("calibrating the load")
                 rate_per_s = calibrate(clients, self.options.rate_per_s, self.options.calibration_s)
                 self.proof.live = self._live(connection, _Load(table, clients, rate_per_s))

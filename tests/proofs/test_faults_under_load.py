@@ -64,7 +64,7 @@ def clients(ledger: Database) -> Iterator[list[Crowd]]:
     with ledger.connect() as connection:
         table = find_table(connection, "ledger")
         statements = statements_for(connection, table, wanted_shape(connection, table, migration().build))
-    with crowds(ledger, statements) as connected:
+    with crowds(ledger, {"": statements}) as connected:
         yield connected
 
 

@@ -6,13 +6,14 @@ may be the machine's own doing; what its repetition shows again is the build's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 from tailguard.base.state import State
 from tailguard.base.text_format import duration_ms, duration_s, limit_ms
 from tailguard.engine.quantiles import estimate
 from tailguard.judge.decision import judge_counts
 from tailguard.judge.proof.responses import LiveWindows, Responses
-from tailguard.record.migration import Act, Client, LiveProof, MigrationEntry, WaitLimits
+from tailguard.record.migration import Client, LiveProof, MigrationEntry, WaitLimits
 from tailguard.record.samples import Samples
 from tailguard.record.verdict import ProofVerdict
 
@@ -28,6 +29,16 @@ ENOUGH = 460
 SHORTEST_BUILD_S = 0.3
 # A single hiccup of 212 ms was once seen in five concurrent builds: one build alone breaks no promise.
 REPEATED = 2
+
+
+class Asked(Protocol):
+    """What is judged: its number, and in a word what it does while clients go on."""
+
+    @property
+    def number(self) -> str: ...
+
+    @property
+    def act(self) -> str: ...
 
 
 def under_load_verdicts(
@@ -48,7 +59,7 @@ def under_load_verdicts(
 
 
 def judge_longest(
-    entry: MigrationEntry, who: Client, builds: Sequence[Responses], limits: WaitLimits, unsteady: str = ""
+    entry: Asked, who: Client, builds: Sequence[Responses], limits: WaitLimits, unsteady: str = ""
 ) -> ProofVerdict:
     """Judge the longest response of each build, or drop.
 
@@ -101,7 +112,7 @@ def judge_p99(
     )
 
 
-def judge_errors(entry: MigrationEntry, who: Client, builds: Sequence[Responses]) -> ProofVerdict:
+def judge_errors(entry: Asked, who: Client, builds: Sequence[Responses]) -> ProofVerdict:
     """Judge failed requests: none may fail, and if there was none, none is known to succeed."""
     n, errors = sum(map(len, builds)), sum(met.errors for met in builds)
     passed = State.PASS if n else State.INCONCLUSIVE
@@ -117,9 +128,7 @@ def judge_errors(entry: MigrationEntry, who: Client, builds: Sequence[Responses]
     )
 
 
-def judge_baseline(
-    entry: MigrationEntry, who: Client, baseline: Responses, limits: WaitLimits
-) -> ProofVerdict:
+def judge_baseline(entry: Asked, who: Client, baseline: Responses, limits: WaitLimits) -> ProofVerdict:
     """Judge whether the machine is steady enough for a build to be told from it."""
     limit_ms_of = _limit_ms(baseline.build_s, HELD_UP, limits.max_wait_ms)
     unsteady = int(((baseline.response_ms >= limit_ms_of) | baseline.failed).sum())
@@ -165,7 +174,7 @@ def _at_or_over(met: Responses, share: float, most_ms: float) -> int:
     return int((met.response_ms >= _limit_ms(met.build_s, share, most_ms)).sum())
 
 
-def _repeated(over: Sequence[int], act: Act) -> tuple[State, str]:
+def _repeated(over: Sequence[int], act: str) -> tuple[State, str]:
     """Judge how many requests of each build were over the limit: none, some of one build, or of several."""
     broken = sum(1 for count in over if count)
     if not broken:
@@ -175,7 +184,7 @@ def _repeated(over: Sequence[int], act: Act) -> tuple[State, str]:
     return State.FAIL, f", over the limit in {broken} of {len(over)} {act}s"
 
 
-def _p99_state(n: int, held_up: Sequence[int], act: Act) -> tuple[State, str]:
+def _p99_state(n: int, held_up: Sequence[int], act: str) -> tuple[State, str]:
     state = judge_counts(n, sum(held_up), p0=MOST_HELD_UP, alpha=ALPHA).state if n else State.INCONCLUSIVE
     if state is State.INCONCLUSIVE:
         return state, ": too few to tell"
@@ -184,11 +193,11 @@ def _p99_state(n: int, held_up: Sequence[int], act: Act) -> tuple[State, str]:
     return state, ""
 
 
-def _not_repeated(over: Sequence[int], act: Act) -> str:
+def _not_repeated(over: Sequence[int], act: str) -> str:
     return f", over the limit in one of {len(over)} {act}s alone: it may be the machine's, prove it again"
 
 
-def _longest(builds: Sequence[Responses], limits: WaitLimits, act: Act) -> str:
+def _longest(builds: Sequence[Responses], limits: WaitLimits, act: str) -> str:
     """Say how long the response took that came nearest to its limit, or went furthest beyond."""
     there = [met for met in builds if len(met)]
     if not there:
@@ -200,7 +209,7 @@ def _longest(builds: Sequence[Responses], limits: WaitLimits, act: Act) -> str:
     return _took(worst, float(worst.response_ms.max()), act)
 
 
-def _took(met: Responses, longest_ms: float | None, act: Act) -> str:
+def _took(met: Responses, longest_ms: float | None, act: str) -> str:
     if longest_ms is None:
         return f"no request during a {act}"
     share = longest_ms / (met.build_s * 1e3)
@@ -208,11 +217,11 @@ def _took(met: Responses, longest_ms: float | None, act: Act) -> str:
     return f"{duration_ms(longest_ms)} in a {act} of {duration_s(met.build_s)}{of}"
 
 
-def _below(share: float, limits: WaitLimits, act: Act) -> str:
+def _below(share: float, limits: WaitLimits, act: str) -> str:
     return f"below {limit_ms(limits.max_wait_ms)} (and below {_share(share, act)})"
 
 
-def _share(share: float, act: Act) -> str:
+def _share(share: float, act: str) -> str:
     return f"{share:.0%} of a {act} of at least {SHORTEST_BUILD_S:g} s"
 
 

@@ -4,7 +4,7 @@ Latency runs from the intended start, so that a client who had to wait for a loc
 Writers and readers have workers of their own: a stalled writer must not make a reader late.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -23,6 +23,7 @@ from tailguard.record.samples import Samples
 
 WORKERS = 8  # of each; a stall may hold them all, and the queue behind them is seen as latency
 LONGEST_S = 900.0  # of a window; a schedule is made in advance
+PREPARE_AFTER = 5  # executions on a connection; psycopg's own default
 WARM_UP = 40  # iterations, counted and not kept: each worker plans its statements
 # Half of what was reached would already queue; a quarter leaves room for the build itself, which takes a core.
 SHARE_OF_CAPACITY = 0.25
@@ -33,15 +34,14 @@ class Crowd:
     """One kind of client: its statements, each executed in turn, on one connection per worker."""
 
     who: Client
-    queries: Sequence[tuple[str, str]]  # (step, statement)
+    queries: Sequence[tuple[str, str, Statements]]  # (step, statement, the table's)
     connections: Sequence[psycopg.Connection[Any]]
-    statements: Statements
 
     def play(self, it: Iteration) -> None:
         """Execute one statement."""
-        step, query = self.queries[it.number % len(self.queries)]
+        step, query, statements = self.queries[it.number % len(self.queries)]
         execute: Callable[..., object] = self.connections[it.user].execute
-        it.step(step, execute, query, self.statements.parameters(abs(it.number)))
+        it.step(step, execute, query, statements.parameters(abs(it.number)))
 
 
 @dataclass(slots=True)
@@ -52,16 +52,31 @@ class Window:
 
 
 @contextmanager
-def crowds(database: Database, statements: Statements) -> Iterator[list[Crowd]]:
-    """Connect the writers and the readers; they keep their connections over all windows."""
+def crowds(
+    database: Database, tables: Mapping[str, Statements], *, prepare: bool = True
+) -> Iterator[list[Crowd]]:
+    """Connect the writers and the readers of `tables`, by what names their steps; they keep their connections over
+    all windows.
+
+    A prepared statement fails once when the type of a column that it returns changes; without `prepare` none is.
+    """
     writing = [
-        (step, query)
+        (f"{step}{name}", query, statements)
+        for name, statements in tables.items()
         for step, query in (("insert", statements.insert), ("update", statements.update))
         if query
     ]
+    reading = [(f"read{name}", statements.read, statements) for name, statements in tables.items()]
+    threshold = PREPARE_AFTER if prepare else None
     with ExitStack() as stack:
-        found = [_crowd(database, "writers", writing, statements, stack)] if writing else []
-        yield [*found, _crowd(database, "readers", [("read", statements.read)], statements, stack)]
+
+        def crowd(who: Client, queries: Sequence[tuple[str, str, Statements]]) -> Crowd:
+            connections = [
+                stack.enter_context(database.connect(prepare_threshold=threshold)) for _ in range(WORKERS)
+            ]
+            return Crowd(who, queries, connections)
+
+        yield [*([crowd("writers", writing)] if writing else []), crowd("readers", reading)]
 
 
 @contextmanager
@@ -106,7 +121,7 @@ class _Driver(Thread):
         load = Load(schedule, WORKERS, WARM_UP, max_samples=10_000_000, max_seconds=longest_s)
         # One slice: a build has no pauses either.
         self._pace = Pace(slice_s=longest_s)
-        steps = tuple(step for step, _ in crowd.queries)
+        steps = tuple(step for step, *_ in crowd.queries)
         scenario = PlainScenario(crowd.who, self._play, steps, f"The table's {crowd.who}")
         self._workload = Workload(scenario, load)
         self._at_work = Event()
@@ -137,14 +152,3 @@ class _Driver(Thread):
         if it.number == 0:
             self._at_work.set()
         self.crowd.play(it)
-
-
-def _crowd(
-    database: Database,
-    who: Client,
-    queries: Sequence[tuple[str, str]],
-    statements: Statements,
-    stack: ExitStack,
-) -> Crowd:
-    connections = [stack.enter_context(database.connect()) for _ in range(WORKERS)]
-    return Crowd(who, queries, connections, statements)

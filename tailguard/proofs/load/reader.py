@@ -1,6 +1,6 @@
-"""A reader who takes his time: a transaction that stays open after it has read a table."""
+"""A transaction that stays open: whoever wants a strong lock on its tables waits for it, and all others wait behind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Timer
 
@@ -9,13 +9,25 @@ from psycopg import sql
 from tailguard.migrations.index import Table
 from tailguard.migrations.watch import Database
 
+READ = "SELECT 1 FROM {} LIMIT 1"
+
 
 @contextmanager
 def long_reader(database: Database, table: Table, seconds: float) -> Iterator[None]:
     """Hold a transaction open that has read from `table`, for so many seconds or until the block ends."""
+    name = sql.Identifier(table.schema, table.name)
+    with long_transaction(database, [sql.SQL(READ).format(name)], seconds):
+        yield
+
+
+@contextmanager
+def long_transaction(
+    database: Database, statements: Sequence[sql.Composed], seconds: float
+) -> Iterator[None]:
+    """Hold a transaction open that has executed `statements`, for so many seconds or until the block ends."""
     with database.connect(autocommit=False) as connection:
-        name = sql.Identifier(table.schema, table.name)
-        connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(name))
+        for statement in statements:
+            connection.execute(statement)
         end = Timer(seconds, connection.rollback)
         end.start()
         try:

@@ -1,12 +1,13 @@
 """What a proof's clients execute: inserts, updates and reads of a table, derived from its catalogue."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection, sql
 
 from tailguard.base.errors import UsageError
-from tailguard.migrations.index import Shape, Table, indexes_of
+from tailguard.migrations.index import Index, Shape, Table, indexes_of
 from tailguard.record.migration import WriteKind
 
 COLUMNS = """
@@ -26,7 +27,7 @@ FROM_KEY = "FROM {table} WHERE {key} >= %(key)s ORDER BY {key}"
 INSERT = f"INSERT INTO {{table}} ({{columns}}) SELECT {{columns}} {FROM_KEY} LIMIT {{rows}}"
 UPDATE = f"UPDATE {{table}} SET {{column}} = {{value}} WHERE {{key}} = (SELECT {{key}} {FROM_KEY} LIMIT 1)"
 ANOTHER = "(SELECT {column} FROM {table} WHERE {key} >= %(other)s ORDER BY {key} LIMIT 1)"
-READ = f"SELECT * {FROM_KEY} LIMIT 1"
+READ = f"SELECT {{columns}} {FROM_KEY} LIMIT 1"
 # Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4): scatters keys, the same in each run.
 SCATTER = 2_654_435_761
 
@@ -69,8 +70,12 @@ class Statements:
         return self.low + number * SCATTER % (self.high - self.low + 1)
 
 
-def statements_for(connection: Connection[Any], table: Table, wanted: Shape) -> Statements:
-    """Derive the statements. Raises UsageError if the table has no integer primary key, or no rows."""
+def statements_for(connection: Connection[Any], table: Table, *wanted: Shape) -> Statements:
+    """Derive the statements, such that they hold beside the `wanted` indexes too.
+
+    They name their columns: a column that is added changes no answer, one that goes is missed.
+    Raises UsageError if the table has no integer primary key, or no rows.
+    """
     row = connection.execute(PRIMARY_KEY, [table.oid]).fetchone()
     if row is None:
         raise UsageError(
@@ -80,7 +85,8 @@ def statements_for(connection: Connection[Any], table: Table, wanted: Shape) -> 
     span = connection.execute(sql.SQL("SELECT min({0}), max({0}) FROM {1}").format(key, name)).fetchone()
     if span is None or span[0] is None:
         raise UsageError(f"{table.schema}.{table.name} is empty: a proof needs rows.")
-    copied, free, moved = _columns(connection, table, wanted, row[0])
+    columns = connection.execute(COLUMNS, [table.oid]).fetchall()
+    copied, free, moved = _columns(columns, indexes_of(connection, table), wanted, row[0])
 
     def text(template: str, **parts: sql.Composable) -> str:
         return sql.SQL(template).format(table=name, key=key, **parts).as_string(connection)
@@ -98,7 +104,7 @@ def statements_for(connection: Connection[Any], table: Table, wanted: Shape) -> 
     return Statements(
         low=span[0],
         high=span[1],
-        read=text(READ),
+        read=text(READ, columns=sql.SQL(", ").join(sql.Identifier(column) for column, *_ in columns)),
         insert=inserting("1"),
         insert_many=inserting("%(rows)s"),
         update=updating(free, "{column}"),
@@ -107,19 +113,21 @@ def statements_for(connection: Connection[Any], table: Table, wanted: Shape) -> 
 
 
 def _columns(
-    connection: Connection[Any], table: Table, wanted: Shape, key: str
+    columns: Sequence[tuple[str, bool, bool, str]],
+    indexes: Sequence[Index],
+    wanted: Sequence[Shape],
+    key: str,
 ) -> tuple[list[str], list[str], list[str]]:
-    """Return the columns that an insert copies (none if it cannot), those no index has, and the new index's own."""
-    indexes = indexes_of(connection, table)
-    unique = {column for index in indexes if index.shape.unique for column in index.shape.columns}
-    if wanted.unique:
-        unique |= set(wanted.columns)
-    indexed = {column for index in indexes for column in index.shape.columns} | set(wanted.columns)
+    """Return the columns that an insert copies (none if it cannot), those no index has, and the new indexes' own."""
+    shapes = [*(index.shape for index in indexes), *wanted]
+    unique = {column for shape in shapes if shape.unique for column in shape.columns}
+    indexed = {column for shape in shapes for column in shape.columns}
+    new = {column for shape in wanted for column in shape.columns}
     copied: list[str] = []
     free: list[str] = []
     moved: list[str] = []
     possible = True
-    for column, not_null, generated, default in connection.execute(COLUMNS, [table.oid]):
+    for column, not_null, generated, default in columns:
         fresh = generated or any(word in default for word in FRESH_DEFAULTS)
         if column in unique:  # left to its default or NULL, for a copy would be a duplicate
             possible = possible and (fresh or not not_null)
@@ -127,6 +135,6 @@ def _columns(
             copied.append(column)
         if column not in indexed and not generated:
             free.append(column)
-        if column in wanted.columns and column not in unique and column != key and not generated:
+        if column in new and column not in unique and column != key and not generated:
             moved.append(column)
     return (copied if possible else []), free, moved

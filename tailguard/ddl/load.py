@@ -1,0 +1,114 @@
+"""What clients work on while a step is tried: the tables that it locks, and what can be executed there."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection, sql
+
+from tailguard.base.errors import UsageError
+from tailguard.ddl.trial import Load
+from tailguard.judge.proof.lock_words import strongest
+from tailguard.migrations.index import Table, indexes_of
+from tailguard.migrations.kinds.safe import TableFacts
+from tailguard.postgres.database import Database
+from tailguard.proofs.load.statements import PRIMARY_KEY, Statements, statements_for
+from tailguard.record.ddl import HeldLock
+
+MOST_TABLES = 3
+# Those that only read are on no table that a step changes, and its lock keeps nobody waiting.
+READING = ("AccessShareLock",)
+TABLE = """
+SELECT c.oid, n.nspname, c.relname, greatest(c.reltuples, 0)::bigint FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = pg_catalog.to_regclass(%s) AND c.relkind IN ('r', 'p')
+"""
+PARENT = "SELECT inhparent::regclass::text FROM pg_catalog.pg_inherits WHERE inhrelid = %s"
+TYPES = """
+SELECT attname, pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute
+WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped
+"""
+PARTITIONS = """
+SELECT inhrelid::regclass::text FROM pg_catalog.pg_inherits JOIN pg_catalog.pg_class c ON c.oid = inhparent
+WHERE inhparent = %s AND c.relkind = 'p' ORDER BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLoad:
+    """The load, the names of its tables before the step, and what of it could not be made."""
+
+    load: Load
+    tables: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def find_load(
+    before: Database,
+    after: Database,
+    locks: Sequence[HeldLock],
+    unused: Collection[str],
+    *,
+    released: bool = False,
+) -> FoundLoad:
+    """Derive what clients do on the tables that were locked, but for those that no client uses yet.
+
+    What a step makes unique they do not copy. `released` clients name no column that the step takes away.
+    """
+    statements: dict[str, Statements] = {}
+    tables: list[sql.Identifier] = []
+    left_out: list[str] = []
+    for name in _roots(before, [each for each in strongest(_writing(locks)) if each not in unused])[
+        :MOST_TABLES
+    ]:
+        with before.connect() as connection, after.connect() as later:
+            table, new = _table(connection, name), _table(later, name)
+            assert table is not None  # one of the roots
+            shapes = [index.shape for index in indexes_of(later, new)] if new is not None else []
+            try:
+                if released and new is not None:
+                    made = statements_for(later, new, *shapes)
+                else:
+                    made = statements_for(connection, table, *shapes)
+            except UsageError as error:
+                left_out.append(str(error))
+                continue
+        tables.append(sql.Identifier(table.schema, table.name))
+        statements[name] = made
+        if made.insert is None:
+            left_out.append(f"{name}: a copied row would break a unique key, so there are no inserts.")
+    return FoundLoad(Load(statements, tuple(tables)), tuple(statements), tuple(left_out))
+
+
+def facts_of(database: Database, name: str) -> TableFacts:
+    """Return what the catalogue says of a table, for its safe way; nothing of one that is not there."""
+    with database.connect() as connection:
+        table = _table(connection, name)
+        if table is None:
+            return TableFacts()
+        key = connection.execute(PRIMARY_KEY, [table.oid]).fetchone()
+        types = dict(connection.execute(TYPES, [table.oid]).fetchall())
+        partitions = [str(child) for (child,) in connection.execute(PARTITIONS, [table.oid])]
+    return TableFacts(str(key[0]) if key else "", types, partitions)
+
+
+def _writing(locks: Sequence[HeldLock]) -> list[HeldLock]:
+    return [lock for lock in locks if lock.mode not in READING]
+
+
+def _table(connection: Connection[Any], name: str) -> Table | None:
+    """Return a table that rows can be in, a partitioned one too; None if there is none of that name."""
+    row = connection.execute(TABLE, [name]).fetchone()
+    return None if row is None else Table(*row)
+
+
+def _roots(database: Database, names: Sequence[str]) -> list[str]:
+    """Return the tables without the partitions of others among them: a partition is reached through its parent."""
+    with database.connect() as connection:
+        found = ((name, _table(connection, name)) for name in names)
+        tables = {name: table for name, table in found if table is not None}
+        parents = {
+            name: {str(parent) for (parent,) in connection.execute(PARENT, [table.oid])}
+            for name, table in tables.items()
+        }
+    return [name for name in tables if not parents[name] & {*tables}]

@@ -1,0 +1,146 @@
+"""The proof of a SQL file, step by step: observed, tried under load as it is written, and by the safe way beside it."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from tailguard.base.clock import Clock, MonotonicClock
+from tailguard.base.state import State, worst
+from tailguard.ddl.load import FoundLoad, facts_of, find_load
+from tailguard.ddl.observe import observe
+from tailguard.ddl.options import DdlOptions
+from tailguard.ddl.trial import Trials
+from tailguard.ddl.world import World
+from tailguard.judge.proof.ddl import ddl_verdicts
+from tailguard.migrations.kinds import Recognised, recognise
+from tailguard.migrations.kinds.safe import NoSafeWayError, retried, safe_way
+from tailguard.migrations.text.script import Block, Located
+from tailguard.postgres.database import Database
+from tailguard.record.ddl import (
+    DdlProof,
+    DdlStep,
+    Observation,
+    ProvedStatement,
+    SafeStatement,
+    SafeWay,
+    Trial,
+)
+
+log = logging.getLogger(__name__)
+
+CONTROL = "ALTER TABLE {} ADD COLUMN tailguard_control int"
+
+
+@dataclass(slots=True)
+class FileProof:
+    """The proof of the blocks of a file as it grows; `proof` is the part of the record that it is at each moment."""
+
+    world: World
+    blocks: Sequence[Block]
+    proof: DdlProof
+    options: DdlOptions = field(default_factory=DdlOptions)
+    clock: Clock = field(default_factory=MonotonicClock)
+    trials: Trials = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.trials = Trials(self.options, self.clock)
+
+    def prove(self, save: Callable[[], object]) -> None:
+        """Prove each step and save after it. Raises UsageError if PostgreSQL refuses a statement."""
+        for number, block in enumerate(self.blocks, 1):
+            with self.world.advance() as after:
+                step = self._step(str(number), block, after)
+            self.proof = replace(self.proof, steps=(*self.proof.steps, step))
+            save()
+
+    def _step(self, number: str, block: Block, after: Database) -> DdlStep:
+        log.info("step %s, line %d: what it locks", number, block.statements[0].line)
+        observed = observe(after, block, self.clock)
+        known = [self._recognised(each, seen) for each, seen in zip(block.statements, observed, strict=True)]
+        step = DdlStep(
+            number=number,
+            transaction=block.transaction,
+            statements=tuple(
+                ProvedStatement(
+                    line=each.line, text=each.text, kind=kind.kind.slug if kind else "", observed=seen
+                )
+                for each, kind, seen in zip(block.statements, known, observed, strict=True)
+            ),
+            tables=(),
+        )
+        unused = {name for kind in known if kind for name in kind.unused}
+        locks = [lock for seen in observed for lock in seen.locks]
+        before = self.world.database(self.world.base)
+        found = find_load(before, after, locks, unused)
+        step = replace(step, tables=found.tables, left_out=found.left_out)
+        if not found.tables:
+            return step
+        step = self._under_load(step, block, found)
+        if self._state(step) is State.PASS:
+            return self._with_control(step, found) if self.options.control else step
+        safe = self._safe_way(block, known, before)
+        if safe.statements and self.options.safe:
+            released = any(each.how == "release" for each in safe.statements)
+            load = find_load(before, after, locks, unused, released=True) if released else found
+            safe = replace(safe, trials=self._tried_safely(number, safe.statements, load))
+        return replace(step, safe=safe)
+
+    def _under_load(self, step: DdlStep, block: Block, found: FoundLoad) -> DdlStep:
+        window = f"{step.number}/baseline"
+        log.info("step %s: under load, as it is written", step.number)
+        with self.world.copy() as database:
+            baseline = self.trials.baseline(window, database, found.load)
+        trials = []
+        for run in range(1, self.options.trials + 1):
+            with self.world.copy() as database:
+                name = f"{step.number}/run_{run}"
+                trials.append(self.trials.as_written(name, database, found.load, block))
+        return replace(step, baseline=baseline, baseline_window=window, trials=tuple(trials))
+
+    def _with_control(self, step: DdlStep, found: FoundLoad) -> DdlStep:
+        """Show that the same clients would have met a stall, had there been one."""
+        log.info("step %s: positive control", step.number)
+        statement = Located(0, CONTROL.format(found.tables[0]))
+        with self.world.copy() as database:
+            name = f"{step.number}/control"
+            block = Block((statement,), transaction=False)
+            return replace(step, control=self.trials.as_written(name, database, found.load, block))
+
+    def _tried_safely(
+        self, number: str, statements: Sequence[SafeStatement], found: FoundLoad
+    ) -> tuple[Trial, ...]:
+        log.info("step %s: under load, the safe way", number)
+        trials = []
+        for run in range(1, self.options.trials + 1):
+            with self.world.copy() as database:
+                trials.append(self.trials.safely(f"{number}/safe_{run}", database, found.load, statements))
+        return tuple(trials)
+
+    def _recognised(self, statement: Located, seen: Observation) -> Recognised | None:
+        found = recognise(statement.text, grows=seen.grows)
+        table = found.parts.get("table", "") if found else ""
+        partitioned = (
+            bool(facts_of(self.world.database(self.world.base), table).partitions) if table else False
+        )
+        return recognise(statement.text, grows=seen.grows, partitioned=True) if partitioned else found
+
+    def _safe_way(self, block: Block, known: Sequence[Recognised | None], before: Database) -> SafeWay:
+        """The safe ways of all statements one after another, each committed by itself."""
+        found: list[SafeStatement] = []
+        why: list[str] = []
+        for statement, kind in zip(block.statements, known, strict=True):
+            if kind is None:
+                found += retried(statement.text)
+                continue
+            try:
+                found += safe_way(statement.text, kind, facts_of(before, kind.parts.get("table", "")))
+            except NoSafeWayError as error:
+                return SafeWay(statements=(), why=str(error))
+            why += [kind.kind.why] if kind.kind.why else []
+        return SafeWay(statements=tuple(found), why=" ".join(dict.fromkeys(why)))
+
+    def _state(self, step: DdlStep) -> State:
+        alone = replace(self.proof, steps=(step,))
+        return worst(each.state for each in ddl_verdicts(alone, self.trials.samples))

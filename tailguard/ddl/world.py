@@ -1,0 +1,68 @@
+"""The databases that a proof works on: one that holds the tables as they are, and copies of it that are used up."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from tailguard.postgres.database import Database
+from tailguard.postgres.location import connect
+from tailguard.postgres.server import Server
+
+
+@dataclass(slots=True)
+class World:
+    """An embedded server with the tables in the database `base`; `schema` is where the file finds them."""
+
+    server: Server
+    schema: str
+    base: str = "tailguard_0"
+    _made: int = field(default=0, init=False)
+
+    def make_base(self) -> None:
+        """Create the empty database `base`."""
+        self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.base)))
+
+    def database(self, name: str) -> Database:
+        """Return a database of the server by its name."""
+        conninfo = make_conninfo(self.server.dsn, dbname=name)
+        whole = Database(conninfo, self.schema, self.server.version, self.server.source, self.server.bin_dir)
+        return replace(whole, conninfo=whole.conninfo_for(self.schema))
+
+    @contextmanager
+    def copy(self) -> Iterator[Database]:
+        """Give a copy of the base, dropped at the end of the block."""
+        name = self._copied()
+        try:
+            yield self.database(name)
+        finally:
+            self._drop(name)
+
+    @contextmanager
+    def advance(self) -> Iterator[Database]:
+        """Give a copy of the base that takes the base's place if the block ends well."""
+        name = self._copied()
+        try:
+            yield self.database(name)
+        except BaseException:
+            self._drop(name)
+            raise
+        self._drop(self.base)
+        self.base = name
+
+    def _copied(self) -> str:
+        """Copy the files of the base as they are: it is small, and a copy by log takes twice as long."""
+        self._made += 1
+        name = f"tailguard_{self._made}"
+        statement = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
+        self._execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(self.base)))
+        return name
+
+    def _drop(self, name: str) -> None:
+        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with connect(self.server.dsn) as connection:
+            connection.execute(statement)

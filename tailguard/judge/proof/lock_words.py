@@ -1,0 +1,92 @@
+"""What a lock keeps others from, in the words that every part of Tailguard uses for it.
+
+https://www.postgresql.org/docs/current/explicit-locking.html: reads take AccessShareLock, writes RowExclusiveLock.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tailguard.base.text_format import count, duration_s
+from tailguard.record.ddl import DdlStep, HeldLock, ProvedStatement
+
+# From the strongest down. What is not here keeps neither reads nor writes waiting.
+BLOCKS: Mapping[str, str] = {
+    "AccessExclusiveLock": "reads and writes",
+    "ExclusiveLock": "writes",
+    "ShareRowExclusiveLock": "writes",
+    "ShareLock": "writes",
+}
+WEAKER = (
+    "ShareUpdateExclusiveLock",
+    "RowExclusiveLock",
+    "RowShareLock",
+    "AccessShareLock",
+)
+STRENGTH = {mode: len(BLOCKS) + len(WEAKER) - at for at, mode in enumerate([*BLOCKS, *WEAKER])}
+# So many changed rows are a backfill: whoever wants one of them waits until the commit.
+MANY_ROWS = 1_000
+ROWS = "rows"  # in place of a mode: PostgreSQL keeps locks of rows in the rows
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What keeps others waiting, from the statement that took it until its transaction's end.
+
+    `what` is blocked on the relation `of`; `seconds` were measured, and `grows` says whether they grow with the table.
+    """
+
+    what: str
+    of: str
+    mode: str
+    seconds: float
+    grows: bool
+
+    def seconds_at(self, rows: int, real_rows: int) -> float:
+        """Return how long it is held on a table of `real_rows`, if `rows` took what was measured."""
+        return self.seconds * max(real_rows / rows, 1.0) if self.grows and rows else self.seconds
+
+
+def blocked_by(mode: str) -> str:
+    """Say what a lock mode blocks: "reads and writes", "writes", or "" for neither."""
+    return BLOCKS.get(mode, "")
+
+
+def strongest(locks: Sequence[HeldLock]) -> dict[str, str]:
+    """Return the strongest mode on each relation, the strongest relation first."""
+    found: dict[str, str] = {}
+    for lock in sorted(locks, key=lambda each: -STRENGTH.get(each.mode, 0)):
+        found.setdefault(lock.relation, lock.mode)
+    return found
+
+
+def holds_of(step: DdlStep) -> list[Hold]:
+    """Return what a step blocks and for how long, the longest first: locks are held until the commit."""
+    found = []
+    for at, statement in enumerate(step.statements):
+        rest = step.statements[at:]
+        seconds = sum(each.observed.seconds for each in rest)
+        grows = any(each.observed.grows for each in rest)
+        found += [Hold(*blocked, seconds, grows) for blocked in _blocked(statement)]
+    return sorted(found, key=lambda each: -each.seconds)
+
+
+def told(hold: Hold) -> str:
+    """Say it in a sentence: blocks writes to orders for the whole statement, 1.4 s here."""
+    length = "for as long as it works" if hold.grows else "for a moment"
+    where = f"{'of' if hold.mode == ROWS else 'to'} {hold.of}"
+    return f"blocks {hold.what} {where} {length}, {duration_s(hold.seconds)} here"
+
+
+def _blocked(statement: ProvedStatement) -> list[tuple[str, str, str]]:
+    observed = statement.observed
+    locks = [
+        (blocked_by(mode), relation, mode)
+        for relation, mode in strongest(observed.locks).items()
+        if blocked_by(mode)
+    ]
+    rows = [
+        (f"writes to {count(changed)} rows", relation, ROWS)
+        for relation, changed in observed.changed_rows.items()
+        if changed >= MANY_ROWS
+    ]
+    return [*locks, *rows]

@@ -1,0 +1,128 @@
+"""The proof of a SQL file: what each statement locks and does, whom it stalls, and the safe way beside it.
+
+Raw facts alone: what they say is a `ProofVerdict` for each question, in the run's verdicts.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from tailguard.record.migration import Client, ClientImpact, WaitLimits
+from tailguard.record.part import Count, Part
+
+How: TypeAlias = Literal["once", "retry", "batches", "release"]
+
+
+class HeldLock(Part, frozen=True, kw_only=True):
+    """A lock on a relation that was there before; `mode` is PostgreSQL's own word, such as AccessExclusiveLock."""
+
+    relation: str
+    mode: str
+
+
+class Observation(Part, frozen=True, kw_only=True):
+    """What a statement did, executed once with nobody else at work.
+
+    `locks` are those that it took and the statements of its transaction before it had not. `rewritten` are the tables
+    with new files, `scanned` those that it read in whole, `changed_rows` the rows that it wrote of each. Sizes are
+    of the tables that it locked, with their indexes, in bytes.
+    """
+
+    locks: tuple[HeldLock, ...]
+    rewritten: tuple[str, ...]
+    scanned: tuple[str, ...]
+    changed_rows: Mapping[str, Count]
+    seconds: float
+    wal_bytes: Count
+    bytes_before: Count
+    bytes_after: Count
+
+    @property
+    def grows(self) -> bool:
+        """Whether its time grows with the table."""
+        return bool(self.rewritten or self.scanned or self.changed_rows)
+
+
+class ProvedStatement(Part, frozen=True, kw_only=True):
+    """A statement of the file, the line of its first word, and which kind of statement it is, "" if none we know."""
+
+    line: Count
+    text: str
+    kind: str
+    observed: Observation
+
+
+class Trial(Part, frozen=True, kw_only=True):
+    """One execution of a step while clients went on, behind a long transaction on each of its tables.
+
+    `window` is the name of its samples in live.parquet, `started_ns` on their clock. `attempts` counts those that
+    `lock_timeout` ended too; `failed` says what ended it, "" for success.
+    """
+
+    window: str
+    started_ns: int
+    seconds: float
+    attempts: Count
+    failed: str
+    impact: Mapping[Client, ClientImpact]
+
+
+class SafeStatement(Part, frozen=True, kw_only=True):
+    """A statement of the safe way: executed once, retried under a lock timeout, or repeated until it changes no row.
+
+    The text of a `release` is not SQL: it says what the application has to do first.
+    """
+
+    how: How
+    text: str
+
+
+class SafeWay(Part, frozen=True, kw_only=True):
+    """What to execute instead. Without statements `why` says why there is no such way."""
+
+    statements: tuple[SafeStatement, ...]
+    why: str
+    trials: tuple[Trial, ...] = ()
+
+
+class DdlStep(Part, frozen=True, kw_only=True):
+    """Statements that are committed together, by `number` of their order in the file.
+
+    `tables` are those that the clients worked on; `left_out` says what of the load could not be made. `safe` is None if
+    the step needs no other way.
+    """
+
+    number: str
+    transaction: bool
+    statements: tuple[ProvedStatement, ...]
+    tables: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    baseline: Mapping[Client, ClientImpact] = {}
+    baseline_window: str = ""
+    trials: tuple[Trial, ...] = ()
+    control: Trial | None = None
+    safe: SafeWay | None = None
+
+    @property
+    def act(self) -> str:
+        """What is done under load, in a word."""
+        return "run"
+
+
+class DdlProof(Part, frozen=True, kw_only=True):
+    """The part of the record that only the proof of a SQL file has.
+
+    `rows` are those of its largest table here, `real_rows` those of the table that it is meant for. `front_s` is how
+    long the transaction stays open that each trial meets. `unproved` says why it broke off, "" for complete.
+    """
+
+    file: str
+    postgres: str
+    rows: Count
+    real_rows: Count
+    rate_per_s: float
+    front_s: float
+    lock_timeout_ms: Count
+    limits: WaitLimits = WaitLimits()
+    steps: tuple[DdlStep, ...] = ()
+    left_out: tuple[str, ...] = ()
+    unproved: str = ""
