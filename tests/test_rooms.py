@@ -31,6 +31,7 @@ ROOMS = [
     "faults",
     "migrations",
     "proofs",
+    "ddl",
     "pipeline",
     "duet",
     "reproduce",

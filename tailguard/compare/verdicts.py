@@ -11,6 +11,7 @@ from tailguard.compare.comparison import compare_blocks
 from tailguard.compare.gate_quality import Noise, noise_of
 from tailguard.compare.pairs import Block
 from tailguard.compare.plan_comparison import compare_plans
+from tailguard.judge.proof.ddl import ddl_verdicts
 from tailguard.judge.proof.verdicts import proof_verdicts
 from tailguard.judge.verdicts import judge_run
 from tailguard.record.duet import Duet, SideName
@@ -28,6 +29,8 @@ def verdicts_of(run: Run) -> tuple[Verdict, ...]:
     if run.record.objectives is not None:
         found += judge_run(run, run.record.objectives)
     found += _of_migrations(run)
+    if run.record.ddl is not None:
+        found += ddl_verdicts(run.record.ddl, run.live_samples())
     if run.record.duet is not None:
         found += compare_duet(run, run.record.duet).verdicts
     if run.record.bench is not None:

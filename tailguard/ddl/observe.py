@@ -1,11 +1,14 @@
 """What a statement does, seen while it is at work: locks, new files, tables read in whole, rows written, log."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace as replace_part
+from psycopg import sql
 
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
@@ -27,7 +30,12 @@ WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
 FILENODES = "SELECT oid, pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class WHERE oid = ANY(%s)"
 LOCKS = """
 SELECT DISTINCT relation, mode FROM pg_catalog.pg_locks
-WHERE pid = %s AND locktype = 'relation' AND granted
+WHERE pid = %s AND locktype = 'relation'
+"""
+WAITS = "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE pid = %s AND NOT granted)"
+NAMES = """
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY(%s)
 """
 # Counted by the session itself until its transaction ends, whatever becomes of that.
 OWN_COUNTS = """
@@ -104,8 +112,9 @@ class _Observer:
         try:
             with self.session.transaction():
                 return [self._inside(statement)]
-        except NotInTransactionError:
-            return [self._alone(statement)]
+        except NotInTransactionError as error:
+            commits = isinstance(error.__cause__, psycopg.errors.InvalidTransactionTermination)
+            return [replace_part(self._alone(statement), commits=commits)]
 
     def _inside(self, statement: Located) -> Observation:
         """Execute in the open transaction: what it holds stays to be looked at, even if it took a moment."""
@@ -124,15 +133,40 @@ class _Observer:
         size, wal, started_ns = self._size(), self._wal(), self.clock.now_ns()
         locks: set[tuple[int, str]] = set()
         with ThreadPoolExecutor(1, "statement") as pool:
-            running: Future[int] = pool.submit(execute, self.session, statement)
-            while not running.done():
-                locks |= self._locks()
-                self.clock.sleep_until_ns(self.clock.now_ns() + int(LOOK_EVERY_S * 1e9))
+            with self._held():
+                running: Future[int] = pool.submit(execute, self.session, statement)
+                self._look_until(lambda: running.done() or self._waits(), locks)
+                if not running.done():  # it waited for us: that is no time of its own
+                    started_ns = self.clock.now_ns()
+            self._look_until(running.done, locks)
             running.result()
         seconds = (self.clock.now_ns() - started_ns) / 1e9
         self.session.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
         after = _counts(self.other, ALL_COUNTS)
         return self._observation(locks, before, after, seconds, self._wal() - wal, size)
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Hold what a writer holds, so that a statement of a moment waits and its locks are seen meanwhile."""
+        oids = [oid for oid, each in self.relations.items() if each.kind in ("r", "p")]
+        names = [sql.Identifier(*row) for row in self.session.execute(NAMES, [oids])]
+        with self.other.transaction():
+            if names:
+                lock = sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.SQL(", ").join(names))
+                self.other.execute(lock)
+            yield
+
+    def _waits(self) -> bool:
+        """Whether the statement has its locks and waits for those of others."""
+        return bool(_value(self.other, WAITS, [self.session.info.backend_pid]))
+
+    def _look_until(self, done: Callable[[], bool], locks: set[tuple[int, str]]) -> None:
+        """Look again and again, at least once, for what the statement holds or asks for."""
+        while True:
+            locks |= self._locks()
+            if done():
+                return
+            self.clock.sleep_until_ns(self.clock.now_ns() + int(LOOK_EVERY_S * 1e9))
 
     def _observation(
         self,
@@ -191,7 +225,7 @@ def execute(session: Connection, statement: Located) -> int:
     """
     try:
         return session.execute(statement.text.encode()).rowcount
-    except psycopg.errors.ActiveSqlTransaction as error:
+    except (psycopg.errors.ActiveSqlTransaction, psycopg.errors.InvalidTransactionTermination) as error:
         raise NotInTransactionError(refused(statement, error)) from error
     except psycopg.Error as error:
         raise UsageError(refused(statement, error)) from error

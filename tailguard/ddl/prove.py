@@ -55,6 +55,10 @@ class FileProof:
             self.proof = replace(self.proof, steps=(*self.proof.steps, step))
             save()
 
+    def break_off(self, because: str) -> None:
+        """Keep why it ends here."""
+        self.proof = replace(self.proof, unproved=because)
+
     def _step(self, number: str, block: Block, after: Database) -> DdlStep:
         log.info("step %s, line %d: what it locks", number, block.statements[0].line)
         observed = observe(after, block, self.clock)
@@ -90,13 +94,16 @@ class FileProof:
     def _under_load(self, step: DdlStep, block: Block, found: FoundLoad) -> DdlStep:
         window = f"{step.number}/baseline"
         log.info("step %s: under load, as it is written", step.number)
+
+        def tried(run: int, database: Database) -> Trial:
+            return self.trials.as_written(f"{step.number}/run_{run}", database, found.load, block)
+
         with self.world.copy() as database:
             baseline = self.trials.baseline(window, database, found.load)
-        trials = []
-        for run in range(1, self.options.trials + 1):
+            trials = [tried(1, database)]
+        for run in range(2, self.options.trials + 1):
             with self.world.copy() as database:
-                name = f"{step.number}/run_{run}"
-                trials.append(self.trials.as_written(name, database, found.load, block))
+                trials.append(tried(run, database))
         return replace(step, baseline=baseline, baseline_window=window, trials=tuple(trials))
 
     def _with_control(self, step: DdlStep, found: FoundLoad) -> DdlStep:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tailguard.postgres.database import Database
 from tailguard.postgres.location import connect
@@ -30,6 +30,10 @@ class World:
         conninfo = make_conninfo(self.server.dsn, dbname=name)
         whole = Database(conninfo, self.schema, self.server.version, self.server.source, self.server.bin_dir)
         return replace(whole, conninfo=whole.conninfo_for(self.schema))
+
+    def name_of(self, database: Database) -> str:
+        """Return the name of a database that this world gave."""
+        return str(conninfo_to_dict(database.conninfo)["dbname"])
 
     @contextmanager
     def copy(self) -> Iterator[Database]:

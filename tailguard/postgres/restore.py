@@ -34,20 +34,20 @@ PACKED = {
 }
 
 
-def restore(dump: Path, server: Server) -> list[str]:
-    """Restore a dump of any of pg_dump's formats, packed with gzip or not; returns what the server refused, such as
-    roles that it lacks.
+def restore(dump: Path, server: Server, database: str = "postgres") -> list[str]:
+    """Restore a dump of any of pg_dump's formats, packed with gzip or not, into a database of the server; returns what
+    that refused, such as roles that it lacks.
 
     Raises UsageError if there is no such file, or nothing of it could be read.
     """
     if not dump.exists():
         raise UsageError(f"The dump {dump} does not exist.")
     with _unpacked(dump) as plain:
-        return _restored(plain, dump, server)
+        return _restored(plain, dump, server, database)
 
 
-def _restored(plain: Path, dump: Path, server: Server) -> list[str]:
-    command = _command(plain, server)
+def _restored(plain: Path, dump: Path, server: Server, database: str) -> list[str]:
+    command = _command(plain, server, database)
     environment = {**os.environ, "PGPASSWORD": _password(server), "LC_ALL": "C"}
     done = subprocess.run(
         command,
@@ -64,8 +64,8 @@ def _restored(plain: Path, dump: Path, server: Server) -> list[str]:
     return refused
 
 
-def _command(dump: Path, server: Server) -> list[str]:
-    where = ["-h", LOOPBACK, "-p", str(server.port), "-U", USER, "-d", "postgres"]
+def _command(dump: Path, server: Server, database: str) -> list[str]:
+    where = ["-h", LOOPBACK, "-p", str(server.port), "-U", USER, "-d", database]
     if _is_archive(dump):
         return [str(server.bin_dir / "pg_restore"), "--no-owner", "--no-privileges", *where, str(dump)]
     return [str(server.bin_dir / "psql"), "-X", "-q", "-o", os.devnull, *where, "-f", str(dump)]

@@ -16,6 +16,7 @@ from tailguard.config.merge import Config
 from tailguard.config.suite_table import SuiteTable
 from tailguard.record.bench import Bench
 from tailguard.record.chaos import Chaos
+from tailguard.record.ddl import DdlProof
 from tailguard.record.doubt import Doubt
 from tailguard.record.duet import Calibration, Duet
 from tailguard.record.environment import Environment
@@ -227,6 +228,10 @@ class Run:
     def put_bench(self, bench: Bench) -> None:
         """Take the part that only a benchmark of commands has."""
         self._put(bench=bench)
+
+    def put_ddl(self, ddl: DdlProof) -> None:
+        """Take the part that only the proof of a SQL file has."""
+        self._put(ddl=ddl)
 
     def put_verdicts(self, verdicts: Sequence[Verdict], objectives: Objectives | None = None) -> None:
         """Take the verdicts and, if the run was judged by others than those it started with, the objectives."""

@@ -8,6 +8,7 @@ from tailguard.base.errors import InterruptedRunError
 from tailguard.base.state import State, worst
 from tailguard.record.bench import Bench
 from tailguard.record.chaos import Chaos
+from tailguard.record.ddl import DdlProof, DdlStep
 from tailguard.record.doubt import Doubt
 from tailguard.record.duet import Duet
 from tailguard.record.environment import Environment
@@ -88,6 +89,7 @@ class RunRecord(Part, frozen=True, kw_only=True):
     duet: Duet | None = None
     locust: Locust | None = None
     bench: Bench | None = None
+    ddl: DdlProof | None = None
     previous: PreviousRun | None = None
     files: Mapping[str, Sha256] = {}
     sha256: str = ""
@@ -127,8 +129,8 @@ class RunRecord(Part, frozen=True, kw_only=True):
         """The exit code that follows from the rest of the record."""
         return InterruptedRunError.exit_code if self.ended is Ended.INTERRUPTED else self.state.exit_code
 
-    def asked_of(self, migration: MigrationEntry) -> tuple[ProofVerdict, ...]:
-        """Return the verdicts of one migration's proof."""
+    def asked_of(self, migration: MigrationEntry | DdlStep) -> tuple[ProofVerdict, ...]:
+        """Return the verdicts of one migration's proof, or of one step of a SQL file's."""
         return tuple(
             each
             for each in self.verdicts

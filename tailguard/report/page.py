@@ -21,7 +21,7 @@ from tailguard.report.views import (
     scenario_view,
     statements_view,
 )
-from tailguard.report.views.proof import index_tradeoff, live_view, migration_view, sentences
+from tailguard.report.views.proof import ddl_view, index_tradeoff, live_view, migration_view, sentences
 from tailguard.report.views.view import ReportView
 
 _TEMPLATES = jinja2.PackageLoader("tailguard.report", "templates")
@@ -31,6 +31,7 @@ _WORDS = {
     for module in (
         change_view,
         chaos_view,
+        ddl_view,
         duet_view,
         environment_view,
         gate_sentences,

@@ -28,6 +28,9 @@ REASONS = {
         PoissonSchedule.rate_per_s PoissonSchedule.seed PoissonSchedule.workers ScenarioEntry.warmup
         ScenarioEntry.ended_because LiveProof.rate_per_s LiveProof.rows Budget.minutes MigrationEntry.parameters
         MigrationEntry.up_sql MigrationEntry.down_sql MigrationEntry.query_sql
+        DdlProof.file DdlProof.rate_per_s DdlProof.front_s DdlProof.lock_timeout_ms DdlStep.transaction
+        ProvedStatement.line ProvedStatement.text ProvedStatement.kind SafeWay.statements SafeStatement.how
+        SafeStatement.text SafeWay.why
         """,
     "it changes no answer here: a verdict that it changed would be found": """
         Rule.first_look Objectives.together Margins.floor_ms FaultWindow.began_ns Outage.began_ns Outage.ended_ns
@@ -38,6 +41,9 @@ REASONS = {
         MigrationEntry.index MigrationEntry.rows MigrationEntry.build_s MigrationEntry.index_bytes QueryEvidence.rows
         CycleStep.seconds IndexCost.rows IndexCost.writes WriteTimes.hot WalBytes.before WalBytes.after
         BuildUnderLoad.phases BuildPhase.elapsed_s BuildPhase.phase BuildPhase.blockers
+        DdlProof.postgres DdlProof.rows DdlProof.left_out DdlStep.tables DdlStep.left_out Observation.wal_bytes
+        Observation.bytes_before Observation.bytes_after Observation.scanned Trial.started_ns Trial.attempts
+        Trial.failed
         """,
     "what workers told": "Locust.workers Locust.load",
     "of those doubts and invariants that follow from no sample": "RunRecord.doubts ScenarioEntry.invariants",

@@ -33,6 +33,7 @@ from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import write_samples
 from tailguard.record.samples.pooling import pool
 from tailguard.trust.doubts import find_doubts
+from tests.support import made_ddl
 from tests.support.blocks import blocks
 from tests.support.made_migration import migration
 from tests.support.made_proof import live, proved, quick, removed, samples, window
@@ -229,6 +230,15 @@ def _live(proof: LiveProof, met: Mapping[str, Samples]) -> LiveProof:
     )
 
 
+def _file_proof(folder: Path) -> Run:
+    """The proof of a SQL file alone."""
+    run = made_run(folder)
+    met = made_ddl.samples()
+    run.put_ddl(made_ddl.ddl_proof(met))
+    run.write_live(met)
+    return run
+
+
 KINDS: Mapping[str, Callable[[Path], Run]] = {
     "run": _measured,
     "chaos": _chaos,
@@ -236,4 +246,5 @@ KINDS: Mapping[str, Callable[[Path], Run]] = {
     "proof": _build_proof,
     "removal": _removal_proof,
     "locust": _locust,
+    "file": _file_proof,
 }

@@ -2,8 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -13,12 +11,12 @@ import click
 
 from tailguard.base.errors import UsageError
 from tailguard.base.output.streams import say
+from tailguard.cli.migrate.ending import ending
 from tailguard.cli.number_range import NumberRange
 from tailguard.config.merge import load_config
 from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration, chosen_folder, find_migration, read_folder, what_if
 from tailguard.proofs.live_options import LiveOptions
-from tailguard.record.run_record import Ended
 
 if TYPE_CHECKING:
     from tailguard.postgres.database import Database
@@ -27,23 +25,29 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ROWS = 1_000_000
+
 
 @click.command()
-@click.argument("slug", required=False)
+@click.argument("slug", required=False, metavar="[SLUG|FILE.sql]")
 @click.option(
     "--rows",
     type=click.IntRange(1000, 1_000_000_000),
-    default=1_000_000,
-    show_default=True,
-    help="Rows to prove it on.",
+    help="Rows to prove it on (default: 1,000,000; of a FILE, whose tables are copied again and again, 20,000).",
+)
+@click.option(
+    "--at-rows",
+    type=click.IntRange(1),
+    help="Rows of the real table, for which a FILE's locks are predicted (default: those of your --dsn).",
 )
 @click.option(
     "--dsn", help="Your PostgreSQL: your table is copied there to a schema of its own (default: embedded)."
 )
 @click.option("--schema", help="Schema of your table (default: the connection's own).")
 @click.option("--folder", type=click.Path(path_type=Path), help="Your migrations (default: the suite's).")
-@click.option("--rate", type=NumberRange(1, 100_000), default=LiveOptions().rate_per_s, show_default=True,
-              help="Most writes and reads per second; fewer if the machine cannot sustain them.")  # fmt: skip
+@click.option("--rate", type=NumberRange(1, 100_000),
+              help="Most writes and reads per second; fewer if the machine cannot sustain them (default: 200; of a FILE"
+              " 100).")  # fmt: skip
 @click.option("--max-wait", metavar="DURATION",
               help="Longest time that a build may block a request (default: the objectives' [migrations]"
               " max_wait, else 500ms).")  # fmt: skip
@@ -68,17 +72,42 @@ log = logging.getLogger(__name__)
     is_flag=True,
     help="Show the gain at 90,000 and 900,000 rows too, and at 9,000,000 with TAILGUARD_PROFILE=full.",
 )
+@click.option(
+    "--single-transaction", is_flag=True, help="Execute a FILE in one transaction, as `psql -1` does."
+)
+@click.option(
+    "--write-safe", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+    help="Write the safe way of each unsafe step of a FILE to this folder.",
+)  # fmt: skip
 @click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
 def prove(  # one parameter per option
-    slug: str | None, rows: int, dsn: str | None, schema: str | None, folder: Path | None, rate: float,
-    *, no_control: bool, what_if_sql: str | None, query: str | None, parameters: str, dump: Path | None,
-    growth: bool, runs_dir: str | None, max_wait: str | None, max_p99_growth: str | None,
+    slug: str | None, rows: int | None, dsn: str | None, schema: str | None, folder: Path | None, rate: float | None,
+    *, at_rows: int | None, single_transaction: bool, write_safe: Path | None, no_control: bool,
+    what_if_sql: str | None, query: str | None, parameters: str, dump: Path | None, growth: bool,
+    runs_dir: str | None, max_wait: str | None, max_p99_growth: str | None,
 ) -> int:  # fmt: skip
     """Build SLUG's index under load, beside a plain CREATE INDEX, which blocks writers, and show gain and cost.
 
     For a migration that drops an index, measure what each write saves, and check that no known query gets slower and
     that the drop blocks nothing, even during a long read.
+
+    Of a FILE.sql, execute each statement on copies of its tables, behind a long transaction: what it locks, whom it
+    stalls, and the safe way beside it.
     """
+    if slug is not None and slug.endswith(".sql"):
+        from tailguard.cli.migrate.prove_file import Asked, prove_file
+
+        if what_if_sql or query or growth:
+            raise UsageError(
+                "--what-if, --query and --growth are for an index; a FILE.sql says itself what it does."
+            )
+        return prove_file(
+            Asked(
+                file=Path(slug), rows=rows, at_rows=at_rows, dsn=dsn, schema=schema, dump=dump, rate=rate,
+                control=not no_control, single_transaction=single_transaction, write_safe=write_safe,
+                runs_dir=runs_dir, max_wait=max_wait,
+            )
+        )  # fmt: skip
     from tailguard.judge.objectives.configured import configured_wait_limits
     from tailguard.judge.proof.verdicts import proof_verdicts
     from tailguard.judge.proof.wait_limits import overlaid
@@ -95,13 +124,19 @@ def prove(  # one parameter per option
         raise UsageError("--dump is for the embedded server, --dsn names your own: give one of them.")
     config = load_config(flags={"runs_dir": runs_dir} if runs_dir else {})
     wait = overlaid(configured_wait_limits(config), max_wait, max_p99_growth)
-    options = LiveOptions(rate_per_s=rate, control=not no_control, limits=Limits(deadline_s=600.0), wait=wait)
+    rows = rows or ROWS
+    options = LiveOptions(
+        rate_per_s=rate or LiveOptions().rate_per_s,
+        control=not no_control,
+        limits=Limits(deadline_s=600.0),
+        wait=wait,
+    )
     target = partial(prove_target, migration, dsn=dsn, schema=schema, folder=folder, dump=dump)
     with target(rows) as database:
         run = Run.start(
             config, command=["tailguard", *sys.argv[1:]], environment=describe_environment(config.folder)
         )
-        with _ending(run):
+        with ending(run):
             known = [] if what_if_sql else [*read_folder(chosen_folder(folder)).migrations]
             proof = _proved(run, database, migration, known, options)
             if growth and proof.growth:
@@ -161,17 +196,3 @@ def _migration(
     if query is None:
         raise UsageError("--what-if needs --query: an index is worth what it does for a query.")
     return what_if(sql, query, parameters)
-
-
-@contextmanager
-def _ending(run: "Run") -> Iterator[None]:
-    """Say in the run how the block ended. An interrupted proof is judged and reported like any other."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        run.finish(Ended.INTERRUPTED)
-    except BaseException as error:
-        run.finish(Ended.BROKE_OFF, str(error))
-        raise
-    else:
-        run.finish(Ended.COMPLETE)

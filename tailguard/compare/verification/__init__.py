@@ -8,6 +8,7 @@ from pathlib import Path
 from tailguard.base.errors import TailguardError
 from tailguard.base.reading.regular_file import read_text
 from tailguard.compare.verdicts import verdicts_of
+from tailguard.compare.verification.ddl import verify_ddl
 from tailguard.compare.verification.difference import (
     ABSENT,
     Difference,
@@ -109,7 +110,7 @@ def _claims(run: Run) -> Iterator[Difference]:
         {*plans, *(name for block in duet.blocks for name in block.files.values())} if duet else {*plans}
     )
     claimed |= {SAMPLES} if record.scenarios else set()
-    claimed |= {LIVE} if any(entry.live for entry in record.migrations) else set()
+    claimed |= {LIVE} if record.ddl or any(entry.live for entry in record.migrations) else set()
     # What a proof or a block had written before it broke off stays.
     broken = any(entry.unproved for entry in record.migrations) or bool(duet and duet.discarded)
     for name in run.raw_files():
@@ -213,6 +214,7 @@ _PARTS: Sequence[Callable[[Run], Iterator[Difference]]] = (
     _doubts,
     _chaos,
     verify_proofs,
+    verify_ddl,
     verify_duet,
     _verdicts,
     _exit_code,

@@ -28,7 +28,9 @@ from tailguard.record.samples import Samples
 
 def verify_proofs(run: Run) -> Iterator[Difference]:
     """Compare the query's plans and what clients met; raise BrokenRunError if a raw file is missing or broken."""
-    live = run.live_samples() if run.record.migrations else {}
+    if not run.record.migrations:
+        return
+    live = run.live_samples()
     yield from _unclaimed(run, live)
     for entry in run.record.migrations:
         where = f"migrations.{entry.number}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tailguard.base.text_format import count, duration_s
-from tailguard.record.ddl import DdlStep, HeldLock, ProvedStatement
+from tailguard.record.ddl import MANY_ROWS, DdlStep, HeldLock, ProvedStatement
 
 # From the strongest down. What is not here keeps neither reads nor writes waiting.
 BLOCKS: Mapping[str, str] = {
@@ -23,8 +23,6 @@ WEAKER = (
     "AccessShareLock",
 )
 STRENGTH = {mode: len(BLOCKS) + len(WEAKER) - at for at, mode in enumerate([*BLOCKS, *WEAKER])}
-# So many changed rows are a backfill: whoever wants one of them waits until the commit.
-MANY_ROWS = 1_000
 ROWS = "rows"  # in place of a mode: PostgreSQL keeps locks of rows in the rows
 
 
@@ -87,6 +85,6 @@ def _blocked(statement: ProvedStatement) -> list[tuple[str, str, str]]:
     rows = [
         (f"writes to {count(changed)} rows", relation, ROWS)
         for relation, changed in observed.changed_rows.items()
-        if changed >= MANY_ROWS
+        if changed >= MANY_ROWS and not observed.commits
     ]
     return [*locks, *rows]

@@ -18,8 +18,9 @@ WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 PRIMARY_KEY = """
 SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-WHERE i.indrelid = %s AND i.indisprimary AND i.indnkeyatts = 1
-  AND a.atttypid = ANY('{int2,int4,int8}'::regtype[])
+WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1
+  AND a.attnotnull AND a.atttypid = ANY('{int2,int4,int8}'::regtype[])
+ORDER BY i.indisprimary DESC, a.attnum LIMIT 1
 """
 # A column with one of these defaults is left to it: a new row has a new key and is as old as its insert.
 FRESH_DEFAULTS = ("nextval(", "now()", "CURRENT_TIMESTAMP", "clock_timestamp()", "gen_random_uuid()")
@@ -37,7 +38,7 @@ class Statements:
     """Statements on a table. None if the table does not allow one.
 
     Attributes:
-        low, high: the primary key's range.
+        low, high: the range of the primary key, or of another unique one of an integer that is never NULL.
         read: reads one row by its key.
         insert: copies one row. `insert_many` copies as many as %(rows)s says.
         update: writes a column that no index has.

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from tailguard.record.bench import Bench
 from tailguard.record.chaos import Chaos
+from tailguard.record.ddl import DdlProof
 from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.duet import Duet
 from tailguard.record.migration import LiveProof, MigrationEntry
@@ -22,6 +23,7 @@ def compared_of(record: RunRecord) -> str:
     if record.bench:
         return _commands(record.bench)
     parts = [*_scenarios(record), *map(_migration, record.migrations)]
+    parts += [_file(record.ddl)] if record.ddl else []
     return f"Compared: {'; '.join(parts)}." if parts else "Nothing was compared."
 
 
@@ -81,6 +83,13 @@ def _migration(entry: MigrationEntry) -> str:
     if entry.act == "drop":
         return f"{name}, queries and writes with the index and without it"
     return f"{name}, its query before and after"
+
+
+def _file(proof: DdlProof) -> str:
+    steps, rows = plural(len(proof.steps), "step"), numbers.count(proof.rows)
+    return (
+        f"{steps} of {proof.file} on {rows} rows, compared with a window without them and with their safe way"
+    )
 
 
 def _under_load(entry: MigrationEntry, live: LiveProof) -> str:

@@ -10,6 +10,7 @@ from tailguard.record.verdict import ChangeVerdict, ObjectiveVerdict, PlanVerdic
 from tailguard.report.views import change_view, numbers
 from tailguard.report.views.compared import compared_of, doubtful_of
 from tailguard.report.views.numbers import plural
+from tailguard.report.views.proof.ddl_view import steps_of
 from tailguard.report.views.proof.migration_view import MigrationView, migrations_of
 from tailguard.report.views.verdict_view import Judged, judged_of
 
@@ -49,6 +50,7 @@ def overall_of(record: RunRecord) -> Overall:
     if state is State.PASS:
         return Overall(state, _all_met(record), "", *about)
     asked = [verdict.state for migration in migrations for verdict in migration.asked]
+    asked += [verdict.state for step in steps_of(record) for verdict in step.as_written]
     detail = _tally([*(verdict.state for verdict in judged_of(record)), *asked])
     return Overall(state, _sentence(state, record, migrations), detail, *about)
 
@@ -64,6 +66,9 @@ def _distrust(record: RunRecord, migrations: Iterable[MigrationView]) -> Iterato
     for migration in migrations:
         if migration.state is State.INVALID:
             yield f"migration {migration.entry.number} INVALID{_because(migration, State.INVALID)}"
+    yield from (f"{step.title} INVALID" for step in steps_of(record) if step.state is State.INVALID)
+    if record.ddl is not None and record.ddl.unproved:
+        yield record.ddl.unproved
     states = [verdict.state for verdict in judged_of(record)]
     if State.INVALID in states:
         yield f"{states.count(State.INVALID)} of {len(states)} verdicts INVALID"
@@ -76,6 +81,7 @@ def _sentence(state: State, record: RunRecord, migrations: Iterable[MigrationVie
         if migration.state is state:  # beside objectives, a migration's number is enough
             because = "" if judged else _because(migration, state)
             named.append(f"migration {migration.entry.number}{because}")
+    named += [step.title for step in steps_of(record) if step.state is state]
     words = _DUET if any(isinstance(each, ChangeVerdict) for each in judged) else {} if judged else _PROOF
     return f"{words.get(state, _WORDS[state].capitalize())}: {_listed(named)}."
 
@@ -108,6 +114,8 @@ def _all_met(record: RunRecord) -> str:
         return f"No worse than the baseline: {_all(len(judged), 'comparison')} within the margin."
     if record.bench and all(isinstance(each, ChangeVerdict) for each in judged):
         return f"No command is slower than its baseline: {_all(len(judged), 'comparison')} within the margin."
+    if record.ddl is not None:
+        return f"Nobody waits for {record.ddl.file}: {_all(len(record.ddl.steps), 'step')} safe as written."
     if not judged and len(migrations) == 1:
         return f"Migration {migrations[0].number} is proven."
     faults = record.chaos.windows if record.chaos else ()

@@ -11,6 +11,7 @@ from tailguard.record.part import Estimate
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ProofVerdict
 from tailguard.report.views import numbers
+from tailguard.report.views.proof.ddl_view import questions_of_steps
 from tailguard.report.views.proof.plan_tree import PlanLine, plan_lines
 from tailguard.report.views.proof.sentences import why
 from tailguard.report.views.verdict_view import judged_of, worst_first
@@ -74,7 +75,7 @@ def questions_of(record: RunRecord) -> tuple[ProofVerdict, ...]:
     """
     alone = not judged_of(record)
     found = (each for migration in migrations_of(record) for each in _questions(migration, alone=alone))
-    return worst_first(found)
+    return worst_first([*found, *questions_of_steps(record)])
 
 
 def facts_of(entry: MigrationEntry) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from tailguard.base.errors import UsageError
 from tailguard.record.part import Document
 from tailguard.report.views import numbers
 from tailguard.report.views.proof.plan_node import Explained, PlanNode
@@ -61,4 +62,7 @@ def plan_lines(explained: Document, other: Document) -> tuple[PlanLine, ...]:
 
 
 def _root(explained: Document) -> PlanNode:
-    return msgspec.convert(explained.value, Explained).root
+    try:
+        return msgspec.convert(explained.value, Explained).root
+    except msgspec.ValidationError as error:
+        raise UsageError(f"A plan in the record is not what EXPLAIN (FORMAT JSON) says: {error}.") from error

@@ -9,7 +9,9 @@ from typing import Literal, TypeAlias
 from tailguard.record.migration import Client, ClientImpact, WaitLimits
 from tailguard.record.part import Count, Part
 
-How: TypeAlias = Literal["once", "retry", "batches", "release"]
+How: TypeAlias = Literal["once", "retry", "release"]
+# So many changed rows are a backfill: whoever wants one of them waits until the commit.
+MANY_ROWS = 1_000
 
 
 class HeldLock(Part, frozen=True, kw_only=True):
@@ -24,7 +26,8 @@ class Observation(Part, frozen=True, kw_only=True):
 
     `locks` are those that it took and the statements of its transaction before it had not. `rewritten` are the tables
     with new files, `scanned` those that it read in whole, `changed_rows` the rows that it wrote of each. Sizes are
-    of the tables that it locked, with their indexes, in bytes.
+    of all tables that were there, with their indexes, in bytes. One that `commits` while it works holds nothing for
+    its whole length.
     """
 
     locks: tuple[HeldLock, ...]
@@ -35,11 +38,14 @@ class Observation(Part, frozen=True, kw_only=True):
     wal_bytes: Count
     bytes_before: Count
     bytes_after: Count
+    commits: bool = False
 
     @property
     def grows(self) -> bool:
         """Whether its time grows with the table."""
-        return bool(self.rewritten or self.scanned or self.changed_rows)
+        if self.commits:
+            return False
+        return bool(self.rewritten or self.scanned or any(n >= MANY_ROWS for n in self.changed_rows.values()))
 
 
 class ProvedStatement(Part, frozen=True, kw_only=True):
@@ -67,7 +73,7 @@ class Trial(Part, frozen=True, kw_only=True):
 
 
 class SafeStatement(Part, frozen=True, kw_only=True):
-    """A statement of the safe way: executed once, retried under a lock timeout, or repeated until it changes no row.
+    """A statement of the safe way: executed once, or retried under a lock timeout.
 
     The text of a `release` is not SQL: it says what the application has to do first.
     """

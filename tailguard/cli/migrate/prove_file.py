@@ -1,0 +1,121 @@
+"""`tailguard migrate prove FILE.sql`: what each statement of a SQL file locks, whom it stalls, and the safe way."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tailguard.base.errors import TailguardError, UsageError
+from tailguard.base.output.streams import say
+from tailguard.cli.migrate.ending import ending
+from tailguard.config.merge import Config, load_config
+
+if TYPE_CHECKING:
+    from tailguard.ddl.prove import FileProof
+    from tailguard.ddl.source import Filled
+    from tailguard.migrations.text.script import Block
+    from tailguard.record.ddl import DdlProof
+    from tailguard.record.run import Run
+
+ROWS = 20_000  # enough that a scan is told from a look at one row; each trial has a copy of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says of the proof of a file; None for what it leaves out."""
+
+    file: Path
+    rows: int | None
+    at_rows: int | None
+    dsn: str | None
+    schema: str | None
+    dump: Path | None
+    rate: float | None
+    control: bool
+    single_transaction: bool
+    write_safe: Path | None
+    runs_dir: str | None
+    max_wait: str | None
+
+
+def prove_file(asked: Asked) -> int:
+    """Prove a file, save and report the run. Returns its exit code."""
+    import psycopg
+
+    from tailguard.compare.verdicts import verdicts_of
+    from tailguard.ddl.source import Source, filled_world
+    from tailguard.migrations.checks import in_full
+    from tailguard.migrations.text.script import read_blocks
+    from tailguard.pipeline.environment import describe_environment
+    from tailguard.pipeline.finish import finish
+    from tailguard.record.run import Run
+    from tailguard.report.text.ddl_lines import ddl_lines
+
+    if asked.dump is not None and asked.dsn is not None:
+        raise UsageError("--dump is for the embedded server, --dsn names your own: give one of them.")
+    blocks = read_blocks(asked.file, single_transaction=asked.single_transaction)
+    if not blocks:
+        raise UsageError(f"{asked.file} has no statement to prove.")
+    config = load_config(flags={"runs_dir": asked.runs_dir} if asked.runs_dir else {})
+    seeds = [] if asked.dsn or asked.dump else sorted(asked.file.parent.glob("seed/*.sql"))
+    source = Source(asked.rows or ROWS, asked.dsn, asked.schema, asked.dump, seeds)
+    with filled_world(source, config, blocks) as filled:
+        run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment(config.folder))
+        with ending(run):
+            proof = _started(asked, config, filled, blocks)
+            try:
+                proof.prove(lambda: _save(run, proof))
+            except TailguardError as error:
+                proof.break_off(str(error))
+            except psycopg.Error as error:
+                proof.break_off(f"PostgreSQL: {in_full(error)}")
+            _save(run, proof)
+    run.put_verdicts(verdicts_of(run))
+    say(*ddl_lines(run.record, proof.proof), "")
+    if asked.write_safe is not None:
+        _write_safe(asked.write_safe, asked.file, proof.proof)
+    return finish(run, config.suite)
+
+
+def _started(asked: Asked, config: Config, filled: "Filled", blocks: Sequence["Block"]) -> "FileProof":
+    from tailguard.ddl.options import DdlOptions
+    from tailguard.ddl.prove import FileProof
+    from tailguard.judge.objectives.configured import configured_wait_limits
+    from tailguard.judge.proof.wait_limits import overlaid
+    from tailguard.record.ddl import DdlProof
+
+    wait = overlaid(configured_wait_limits(config), asked.max_wait, None)
+    options = DdlOptions(rate_per_s=asked.rate or DdlOptions().rate_per_s, control=asked.control, wait=wait)
+    proof = DdlProof(
+        file=asked.file.name,
+        postgres=filled.world.server.version,
+        rows=filled.rows,
+        real_rows=asked.at_rows or filled.real_rows,
+        rate_per_s=options.rate_per_s,
+        front_s=options.front_s,
+        lock_timeout_ms=options.lock_timeout_ms,
+        limits=wait,
+        left_out=filled.left_out,
+    )
+    return FileProof(filled.world, blocks, proof, options)
+
+
+def _save(run: "Run", proof: "FileProof") -> None:
+    run.put_ddl(proof.proof)
+    run.write_live(proof.trials.samples)
+    run.save()
+
+
+def _write_safe(folder: Path, file: Path, proof: "DdlProof") -> None:
+    """Write each step that has a safe way as a file of its own, beside none that is there already."""
+    from tailguard.report.views.proof.ddl_view import safe_sql
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for step in proof.steps:
+        if step.safe is not None and step.safe.statements:
+            path = folder / f"{file.stem}.step_{step.number}.safe.sql"
+            if path.exists():
+                raise UsageError(f"{path} is there already: remove it, or give --write-safe another folder.")
+            path.write_text(safe_sql(step.safe, proof.lock_timeout_ms) + "\n", encoding="utf-8")
+            say(f"Wrote {path}")

@@ -1,0 +1,98 @@
+"""A SQL file as psql and other tools read it: where statements end, and which are committed together."""
+
+from pathlib import Path
+
+import pytest
+
+from tailguard.base.errors import UsageError
+from tailguard.migrations.text.script import blocks, read_blocks, split
+
+
+def texts(sql: str) -> list[str]:
+    return [one.text for one in split(sql)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT 1; SELECT 2", ["SELECT 1", "SELECT 2"]),
+        ("SELECT ';' ; SELECT E'\\';' ;", ["SELECT ';'", "SELECT E'\\';'"]),
+        ("/* a; /* b; */ c; */ SELECT 1; -- d;", ["SELECT 1"]),
+        ("DO $x$ BEGIN; END $x$; SELECT 2", ["DO $x$ BEGIN; END $x$", "SELECT 2"]),
+        (
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; SELECT 3",
+            [
+                "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END",
+                "SELECT 3",
+            ],
+        ),
+        (
+            "CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2); SELECT 3",
+            ["CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2)", "SELECT 3"],
+        ),
+        (";;  ; ", []),
+    ],
+)
+def test_a_statement_ends_where_psql_ends_it(sql, expected):
+    assert texts(sql) == expected
+
+
+def test_a_statement_has_the_line_of_its_first_word():
+    assert [one.line for one in split("-- one\n\nSELECT\n1;\n/* x\n*/ SELECT 2")] == [3, 6]
+
+
+def test_statements_between_begin_and_commit_share_a_transaction_and_settings_stay():
+    sql = "SET lock_timeout = '1s'; BEGIN; SELECT 1; SELECT 2; COMMIT; SELECT 3; BEGIN; SELECT 4; ROLLBACK"
+    first, second = blocks([*split(sql)])
+    assert [one.text for one in first.statements] == ["SELECT 1", "SELECT 2"]
+    assert (first.transaction, second.transaction) == (True, False)
+    assert first.settings == second.settings == ("SET lock_timeout = '1s'",)
+    (whole,) = blocks([*split(sql.replace("BEGIN; SELECT 4; ROLLBACK", ""))], single_transaction=True)
+    assert len(whole.statements) == 4
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT 1;\n\\i other.sql\n", r"2: \\i is a command of psql"),
+        ("BEGIN; SELECT 1", "1: BEGIN is never committed"),
+        ("COPY t FROM stdin;\n1\n", "COPY FROM STDIN"),
+    ],
+)
+def test_what_no_server_can_execute_is_named(tmp_path: Path, sql, message):
+    path = tmp_path / "file.sql"
+    path.write_text(sql, encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        read_blocks(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "together"),
+    [
+        ("plain.sql", "SELECT 1; SELECT 2;", False),
+        ("V2__x.sql", "SELECT 1; SELECT 2;", True),  # Flyway
+        ("20260101_x.sql", "-- migrate:up\nSELECT 1; SELECT 2;\n-- migrate:down\nSELECT 3;", True),  # dbmate
+        (
+            "20260101_x.sql",
+            "-- migrate:up transaction:false\nSELECT 1; SELECT 2;\n-- migrate:down\nSELECT 3;",
+            False,
+        ),
+        ("000001_x.up.sql", "SELECT 1; SELECT 2;", True),  # golang-migrate, sqlx
+        ("20260101_x.sql", "-- no-transaction\nSELECT 1; SELECT 2;", False),  # sqlx
+        ("00001_x.sql", "-- +goose Up\nSELECT 1; SELECT 2;\n-- +goose Down\nSELECT 3;", True),
+        (
+            "00001_x.sql",
+            "-- +goose NO TRANSACTION\n-- +goose Up\nSELECT 1; SELECT 2;\n-- +goose Down\nSELECT 3;",
+            False,
+        ),
+        # `manage.py sqlmigrate` and `alembic upgrade --sql` write their transaction down.
+        ("django.sql", "BEGIN;\n--\n-- Add field x to y\n--\nSELECT 1;\nSELECT 2;\nCOMMIT;", True),
+        ("alembic.sql", "BEGIN;\n\n-- Running upgrade a -> b\n\nSELECT 1;\n\nSELECT 2;\n\nCOMMIT;", True),
+    ],
+)
+def test_files_of_other_tools_are_executed_as_those_do(tmp_path: Path, name, text, together):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    found = read_blocks(path)
+    assert [one.text for block in found for one in block.statements] == ["SELECT 1", "SELECT 2"]
+    assert [block.transaction for block in found] == ([True] if together else [False, False])
