@@ -61,7 +61,9 @@ def prove_file(asked: Asked) -> int:
     seeds = [] if asked.dsn or asked.dump else sorted(asked.file.parent.glob("seed/*.sql"))
     source = Source(asked.rows or ROWS, asked.dsn, asked.schema, asked.dump, seeds)
     with filled_world(source, config, blocks) as filled:
-        run = Run.start(config, command=["tailguard", *sys.argv[1:]], environment=describe_environment(config.folder))
+        run = Run.start(
+            config, command=["tailguard", *sys.argv[1:]], environment=describe_environment(config.folder)
+        )
         with ending(run):
             proof = _started(asked, config, filled, blocks)
             try:
