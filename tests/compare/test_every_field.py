@@ -19,6 +19,7 @@ REASONS = {
         DuetSide.platform Locust.scenarios_sha256
         """,
     "the machine and its clocks were there once": """
+        PlayedSuite.file PlayedSuite.scenarios GitState.folder
         Cpu.logical Cpu.physical Environment.memory_bytes Environment.kernel Environment.os Environment.python
         Clocks.wall_ns Clocks.monotonic_ns ScenarioEntry.measured_s ScenarioEntry.own_s
         ScenarioEntry.achieved_rate_per_s DuetTime.starts_s DuetTime.seeding_s DuetTime.checks_s
@@ -42,8 +43,8 @@ REASONS = {
         CycleStep.seconds IndexCost.rows IndexCost.writes WriteTimes.hot WalBytes.before WalBytes.after
         BuildUnderLoad.phases BuildPhase.elapsed_s BuildPhase.phase BuildPhase.blockers
         DdlProof.postgres DdlProof.rows DdlProof.left_out DdlStep.tables DdlStep.left_out Observation.wal_bytes
-        Observation.bytes_before Observation.bytes_after Observation.scanned Observation.commits Trial.started_ns Trial.attempts
-        Trial.failed
+        Observation.bytes_before Observation.bytes_after Observation.scanned Observation.commits Trial.started_ns
+        Trial.attempts Trial.failed
         """,
     "what workers told": "Locust.workers Locust.load",
     "of those doubts and invariants that follow from no sample": "RunRecord.doubts ScenarioEntry.invariants",
