@@ -33,13 +33,21 @@ class Cost:
     code: int
 
 
+# In a small process between: a process that is started has the memory of who starts it counted as its own.
+STARTER = """
+import os, sys
+silent = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
+child = os.posix_spawn(sys.executable, [sys.executable, *sys.argv[1:]], os.environ, file_actions=silent)
+_, status, used = os.wait4(child, 0)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+
+
 def cost_of(words: Sequence[str]) -> Cost:
-    with subprocess.Popen(
-        [sys.executable, "-m", "tailguard", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, process.returncode)
+    command = [sys.executable, "-c", STARTER, "-m", "tailguard", *words]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    cpu_s, kilobytes, code = told.split()
+    return Cost(float(cpu_s), int(kilobytes) * 1024, int(code))
 
 
 def many_scenarios(folder: Path, count: int, limits: dict[str, str], n: int = 1000) -> Run:
@@ -118,36 +126,42 @@ class Row:
 
 RUN, RUNS = "RUN", "RUNS"  # stand for the run's folder and the folder of all runs
 REPORT = Row(("report", RUN), 5.0, "report.html")
+JUDGE = Row(("judge", f"{RUN}/samples.parquet", "--objective", "upload/put p95 <= 75ms"), 5.0)
 VERIFY = Row(("verify", RUN), 15.0)
 HISTORY = Row(("history", "--runs-dir", RUNS, "--html", f"{RUNS}/history.html"), 5.0)
 WORLDS: dict[str, tuple[Callable[[Path], Run], tuple[Row, ...]]] = {
     "10,000 verdicts": (ten_thousand_verdicts, (REPORT, VERIFY)),
     "3,000 scenarios": (three_thousand_scenarios, (REPORT, VERIFY)),
-    "20 million samples": (twenty_million_samples, (REPORT, VERIFY)),
+    "20 million samples": (twenty_million_samples, (REPORT, VERIFY, JUDGE)),
     "1,000 runs": (a_thousand_runs, (HISTORY,)),
 }
 
 
-def rows_of(name: str) -> Iterator[bool]:
-    """Print what each command of a world takes, and yield whether that is within its aim."""
+def costs_of(name: str) -> Iterator[tuple[Row, Cost, int]]:
+    """Yield what each command of a world takes, with the bytes of the page that it writes."""
     make, rows = WORLDS[name]
     with tempfile.TemporaryDirectory(prefix="tailguard-scale-") as made:
         run = make(Path(made))
         for row in rows:
             cost = cost_of([word.replace(RUNS, made).replace(RUN, str(run.folder)) for word in row.words])
-            page = (run.folder / row.page).stat().st_size if row.page else 0
-            met = cost.cpu_s <= row.aim_s and cost.peak <= MOST_BYTES and page <= MOST_PAGE
-            print(
-                f"{name:<20}{row.words[0]:<9}{cost.cpu_s:>7.1f} s of {row.aim_s:<4g}{cost.peak / 1e9:>6.2f} GB of "
-                f"{MOST_BYTES / 1e9:g}  {f'{page / 1e6:.2f} MB' if page else '':<9}exit {cost.code:<4}"
-                f"{'' if met else 'NOT MET'}",
-                flush=True,
-            )
-            yield met
+            yield row, cost, (run.folder / row.page).stat().st_size if row.page else 0
+
+
+def printed(name: str) -> Iterator[bool]:
+    """Print what each command of a world takes, and yield whether that is within its aim."""
+    for row, cost, page in costs_of(name):
+        met = cost.cpu_s <= row.aim_s and cost.peak <= MOST_BYTES and page <= MOST_PAGE
+        print(
+            f"{name:<20}{row.words[0]:<9}{cost.cpu_s:>7.1f} s of {row.aim_s:<4g}{cost.peak / 1e9:>6.2f} GB of "
+            f"{MOST_BYTES / 1e9:g}  {f'{page / 1e6:.2f} MB' if page else '':<9}exit {cost.code:<4}"
+            f"{'' if met else 'NOT MET'}",
+            flush=True,
+        )
+        yield met
 
 
 def main(names: Sequence[str]) -> int:
-    met = [each for name in names or WORLDS for each in rows_of(name)]
+    met = [each for name in names or WORLDS for each in printed(name)]
     return 0 if all(met) else 1
 
 

@@ -21,6 +21,8 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--nonsense"], "No such option '--nonsense'"),
         (["run", "--platform", "acme.pref:V1"], "Platform 'acme.pref:V1': module 'acme.pref' cannot be imported"),
         (["run", "--platform", "acme.perf"], "package.module:Name"),
+        (["run", "--platform", "os:system"], "module 'os' has no class 'system'"),
+        (["run", "--dsn", "postgresql//me:hunter22@h"], "write its beginning as postgresql://, as in"),
         (["run", "--scenario", "registraton"], "Did you mean 'registration'?"),
         (["run", "--profile", "smok"], "Did you mean 'smoke'?"),
         (["run", "--set", "load.rate_per_s=-1"], "load.rate_per_s must be at least 0.001"),
@@ -39,6 +41,7 @@ def test_it_is_named_and_ends_with_64(words, says, own_folder, capsys):
     printed = capsys.readouterr().err
     assert says in printed
     assert "Traceback" not in printed
+    assert "hunter22" not in printed
     assert list(own_folder.iterdir()) == []
 
 

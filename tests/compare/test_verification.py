@@ -200,6 +200,14 @@ def test_a_control_that_was_taken_out_leaves_its_samples(tmp_path: Path) -> None
     assert "live.0001/control_writers" in found_in(run)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_verdicts_that_were_taken_out_are_found(tmp_path: Path, kind: str) -> None:
+    run = finished_run(kind, tmp_path)
+    places = {verdict_place(run.record, place) for place in range(len(run.record.verdicts))}
+    rewrite(run, replace(run.record, verdicts=()))
+    assert {place.removesuffix(".state") for place in places} <= found_in(run)
+
+
 def test_verdicts_and_objectives_that_were_both_taken_out_do_not_pass(tmp_path: Path) -> None:
     run = finished_run("run", tmp_path)
     rewrite(run, replace(run.record, objectives=None, verdicts=()))

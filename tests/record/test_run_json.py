@@ -1,6 +1,7 @@
 """run.json: every record comes back as it was; nothing else is taken for one."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tailguard.base.reading.json_text import JsonError
 from tailguard.record import run_json
 from tailguard.record.files import BrokenRunError
 from tailguard.record.part import Document
-from tailguard.record.run_json import read_record, record_sha256, record_text, schema_text
+from tailguard.record.run_json import MOST_BYTES, read_record, record_sha256, record_text, schema_text
 from tailguard.record.run_record import RunRecord
 from tests.support.any_part import parts
 from tests.support.blank_record import a_record
@@ -123,6 +124,13 @@ def test_a_record_of_schema_1_gets_one_sentence(tmp_path: Path) -> None:
 def test_a_broken_file_is_named_with_the_place_in_it(text: bytes, said: str, tmp_path: Path) -> None:
     with pytest.raises(BrokenRunError, match=rf"run\.json is broken: .*{said}|{said}"):
         read_record(written(text, tmp_path))
+
+
+def test_a_record_larger_than_any_that_we_write_is_refused(tmp_path: Path) -> None:
+    path = written(b"{", tmp_path)
+    os.truncate(path, MOST_BYTES + 1)
+    with pytest.raises(UsageError, match=r"run\.json: it has more than 128 MiB"):
+        read_record(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from msgspec.structs import replace
 
+from benchmarks.scale import MOST_BYTES, MOST_PAGE, WORLDS, costs_of
 from tailguard.base.state import State
 from tailguard.compare.history import COLUMNS
 from tailguard.compare.series.findings import series_of
@@ -18,8 +19,6 @@ from tailguard.report.views.view import view_of
 from tests.support.finished_runs import finished_run
 
 pytestmark = pytest.mark.system
-
-MOST_BYTES = 2_000_000
 
 
 @pytest.fixture
@@ -67,7 +66,7 @@ def test_a_long_text_is_cut_and_its_place_told(record: RunRecord) -> None:
 def test_the_page_of_ten_thousand_verdicts_stays_below_two_megabytes(tmp_path: Path) -> None:
     run = finished_run("run", tmp_path)
     run.record = with_verdicts(run.record, 10_000)
-    assert len(rendered(run, "html").encode()) < MOST_BYTES
+    assert len(rendered(run, "html").encode()) < MOST_PAGE
 
 
 def test_the_page_of_a_thousand_runs_of_a_hundred_series_stays_below_two_megabytes() -> None:
@@ -82,4 +81,14 @@ def test_the_page_of_a_thousand_runs_of_a_hundred_series_stays_below_two_megabyt
     table = pd.DataFrame(rows, columns=COLUMNS).assign(value=values, low=values * 0.9, high=values * 1.1)
     page = history_page_of(series_of(table))
     assert page.count("<figure>") == 101
-    assert len(page.encode()) < MOST_BYTES
+    assert len(page.encode()) < MOST_PAGE
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_run_of_the_largest_size_is_read_within_its_bounds(world: str) -> None:
+    """In memory and bytes; how many seconds it takes, `python -m benchmarks.scale` prints."""
+    for row, cost, page in costs_of(world):
+        assert cost.code in (0, 99), row
+        assert cost.peak <= MOST_BYTES, row
+        assert page <= MOST_PAGE, row
