@@ -15,6 +15,7 @@ from scipy.special import bdtr, bdtrc  # scipy.stats says the same and takes a s
 
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State
+from tailguard.base.text_format import ratio
 from tailguard.judge.budget import samples_for_pass
 from tailguard.judge.evidence import cumulative, inflation
 from tailguard.judge.sequential import Look, checked_rule, looks
@@ -72,7 +73,7 @@ def judge_counts(
         return _no_samples(rule, "exact binomial")
     p_pass, p_fail = exact_tails(n, k, p0)
     state = State.PASS if p_pass <= alpha else State.FAIL if p_fail <= alpha else State.INCONCLUSIVE
-    why = f"{_share(k, n)} exceed against {p0:.4g} allowed: {_sentence(state, alpha)}"
+    why = f"{_share(k, n)} exceed against {ratio(p0)} allowed: {_sentence(state, alpha)}"
     return Decision(state, n, k, why, "exact binomial", "independent", alpha, 1.0, p_fail)
 
 
@@ -186,15 +187,15 @@ def _by_rule(exceed: NDArray[np.bool_], p0: float, alpha: float, dependence: Dep
 
 
 def _share(k: int, n: int) -> str:
-    return f"{k} of {n} ({k / n:.3%})"
+    return f"{k:,} of {n:,} ({ratio(k / n)})"
 
 
 def _sentence(state: State, alpha: float) -> str:
     if state is State.PASS:
-        return f"fewer than allowed, wrong at most {alpha:g} of the time"
+        return f"fewer than allowed, wrong at most {ratio(alpha)} of the time"
     if state is State.FAIL:
-        return f"more than allowed, wrong at most {alpha:g} of the time"
-    return f"too few samples or too close to the limit to say at {1 - alpha:g} confidence"
+        return f"more than allowed, wrong at most {ratio(alpha)} of the time"
+    return f"too few samples or too close to the limit to say with {ratio(1 - alpha)} confidence"
 
 
 def _clusters(tau: float) -> str:

@@ -41,6 +41,7 @@ DRIFT_Z = 3.0
 WARN_OWN_CODE = 0.10
 # MSER-5 cuts a little off most series by chance; a quarter, half as slow again as the rest, is a warm-up.
 COLD_SHARE, COLD_RATIO = 0.25, 1.5
+_WARMUP = 50  # iterations, to begin with
 
 
 # What to do about them in a Locust run, whose load is chosen by other options.
@@ -94,7 +95,8 @@ def _late_generator(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterat
             "waiting",
             limit=f"p99 {WARN_P99_LATENESS_MS:g} ms; grave above {GRAVE_P99_LATENESS_MS:g} ms or a median of "
             f"{GRAVE_MEDIAN_LATENESS_MS:g} ms that is {GRAVE_SHARE:.0%} of the response time",
-            remedy="stop what else runs on the generator's cores, lower the rate, or run on a machine with more cores",
+            remedy="stop what else runs on the generator's cores, lower load.rate_per_s, or run on a machine with more "
+            "cores",
         )
 
 
@@ -122,7 +124,8 @@ def _below_offered(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterato
             grade=Grade.WARN if share < WARN_ACHIEVED else Grade.NOTE,
             measured=f"{entry.achieved_rate_per_s:.1f} of {offered:.1f} starts per second came to their end",
             limit=f"{NOTE_ACHIEVED:.0%} of the offered rate",
-            remedy="the platform is overloaded at this rate: lower it to measure latency, or take this as its capacity",
+            remedy="the platform is overloaded at this rate: lower load.rate_per_s to measure latency, or take this as "
+            "its capacity",
         )
 
 
@@ -138,8 +141,8 @@ def _queued_for_a_worker(slug: str, entry: ScenarioEntry, samples: Samples) -> I
             grade=Grade.WARN,
             measured=f"{share:.0%} of the starts found all {entry.schedule.workers} workers busy",
             limit=f"{WARN_QUEUED:.0%} of the starts",
-            remedy="their response time includes that wait: raise the workers, or lower the rate if requests queue "
-            "in the platform",
+            remedy="their response time includes that wait: raise load.workers, or lower load.rate_per_s if requests "
+            "queue in the platform",
         )
 
 
@@ -183,7 +186,7 @@ def _too_few(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Doub
                 grade=Grade.WARN,
                 measured=f"{counts.ok} ok samples of {step}",
                 limit=f"{LEAST_OK} for a p95 at 99 %",
-                remedy="raise the rate, max_samples or max_seconds",
+                remedy="measure more: raise load.rate_per_s, load.max_samples or load.max_seconds",
             )
 
 
@@ -237,9 +240,10 @@ def _not_warm(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Dou
             kind="not_warm",
             scenario=slug,
             grade=Grade.WARN,
-            measured=f"the first {cut} of {len(times_ms)} samples took {ratio:.1f} times as long as the rest (MSER-5)",
+            measured=f"the first {cut} of {len(times_ms)} samples took {ratio:.1f} times as long as the rest",
             limit=f"a quarter of the samples, {COLD_RATIO:g} times as long",
-            remedy=f"declare a longer warm-up than {entry.warmup} iterations, or measure longer",
+            remedy=f"warm up longer: --set load.warmup={2 * entry.warmup or _WARMUP}; or measure longer: raise "
+            "load.max_samples and load.max_seconds",
         )
 
 
@@ -252,9 +256,11 @@ def _drifting(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Dou
             kind="drift",
             scenario=slug,
             grade=Grade.WARN,
-            measured=f"mean {halves[0]:.2f} ms in the first half and {halves[1]:.2f} ms in the second (z = {z:.1f})",
-            limit=f"|z| of {DRIFT_Z:g} over 32 block means",
-            remedy="if it grows: look for overload, leaks, growing tables; if it falls: use a longer warm-up",
+            measured=f"mean {halves[0]:.2f} ms in the first half and {halves[1]:.2f} ms in the second, "
+            f"{abs(z):.1f} standard errors apart",
+            limit=f"{DRIFT_Z:g} standard errors, of 32 block means",
+            remedy="if it grows: look for overload, leaks, growing tables; if it falls: use a longer warm-up "
+            "(load.warmup)",
         )
 
 

@@ -27,7 +27,7 @@ def test_a_run_names_its_scenarios_objectives_and_doubts(made) -> None:
     overall = overall_of(made)
     assert overall.sentence == "All 14 objectives are met, and 1 migration is proven."
     assert overall.compared == (
-        "Compared: 5 scenarios against 14 objectives; migration 0001 on 90,000 rows, its query before and after."
+        "Measured: 5 scenarios against 14 objectives; migration 0001 on 90,000 rows, its query before and after."
     )
     assert overall.doubtful == "Doubtful: 1 warning (late generator)."
 

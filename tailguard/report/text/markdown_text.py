@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from tailguard.base.output.escaping import for_markdown
 from tailguard.base.state import State
 
-MARKS = {State.PASS: "✅", State.FAIL: "❌", State.INCONCLUSIVE: "❔", State.INVALID: "⚠️"}
+MARKS = {State.PASS: "✅", State.FAIL: "❌", State.INCONCLUSIVE: "🟡", State.INVALID: "⚠️"}
 
 
 def marked(state: State) -> str:

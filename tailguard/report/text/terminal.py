@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text  # noqa: TID251  # the type alone
 
 _STYLES = {State.PASS: "green", State.FAIL: "red", State.INCONCLUSIVE: "yellow", State.INVALID: "magenta"}
-_MARKS = {State.PASS: "✓", State.FAIL: "✗", State.INCONCLUSIVE: "?", State.INVALID: "!"}
+_MARKS = {State.PASS: "✓", State.FAIL: "✗", State.INCONCLUSIVE: "~", State.INVALID: "!"}
 # The commonest errors and refusals of a scenario; the report has all.
 MOST_KINDS = 3
 # What a terminal without UTF-8 can show.

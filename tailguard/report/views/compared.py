@@ -17,14 +17,16 @@ _GRADES = {Grade.GRAVE: "grave doubt", Grade.WARN: "warning", Grade.NOTE: "note"
 
 
 def compared_of(record: RunRecord) -> str:
-    """Say what stood against what: sides, scenarios, objectives, faults, migrations."""
+    """Say what was measured, and what stood against what: sides, scenarios, objectives, faults, migrations."""
     if record.duet:
         return _sides(record.duet)
     if record.bench:
         return _commands(record.bench)
     parts = [*_scenarios(record), *map(_migration, record.migrations)]
     parts += [_file(record.ddl)] if record.ddl else []
-    return f"Compared: {'; '.join(parts)}." if parts else "Nothing was compared."
+    if not parts:
+        return "Nothing was measured."
+    return f"{'Measured' if record.scenarios else 'Compared'}: {'; '.join(parts)}."
 
 
 def gravest_first(doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:

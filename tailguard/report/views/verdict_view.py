@@ -28,6 +28,8 @@ _NONE_SEEN = {
     "error_rate": "no errors seen",
     "refusal_rate": "no refusals seen",
     "retry_rate": "no retries seen",
+    "rate": "none seen",
+    "value": "0 seen",
 }
 _GAUGE_ROOM = 1.15  # the bar ends 15 % beyond the largest mark, so that a limit never sits on the edge
 _EITHER_ERROR = "Either error, a false PASS or a false FAIL, is held to the stated share."
