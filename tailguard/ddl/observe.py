@@ -136,7 +136,7 @@ class _Observer:
             with self._held():
                 running: Future[int] = pool.submit(execute, self.session, statement)
                 self._look_until(lambda: running.done() or self._waits(), locks)
-                if not running.done():  # it waited for us: that is no time of its own
+                if not running.done():  # it waited for us: that time is not its own
                     started_ns = self.clock.now_ns()
             self._look_until(running.done, locks)
             running.result()

@@ -13,9 +13,9 @@ from tailguard.pipeline.opened_suite import suite_at
 
 
 def user_classes(file: str, without: Collection[str]) -> dict[str, type[JourneyUser]]:
-    """Return the Users of all scenarios that stand in the folder of `file`, by their class names.
+    """Return the Users of all scenarios in the folder of `file`, by their class names.
 
-    Raises UsageError for a scenario to leave out that there is not.
+    Raises UsageError for a scenario to leave out that does not exist.
     """
     folder = Path(file).resolve().parent
     table = require_suite(suite_in(find_file()))

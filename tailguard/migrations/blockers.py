@@ -21,7 +21,7 @@ SELECT 0, p.owner, pg_catalog.format('prepared transaction %%L', p.gid),
 FROM pg_catalog.pg_prepared_xacts p
 """
 # A build waits for every snapshot of its database older than its own, whatever table that transaction uses. Builds on
-# other tables are not waited for (since PostgreSQL 14), so they are no reason to hold this one back.
+# other tables are not waited for (since PostgreSQL 14), so they do not hold this one back.
 OLD_TRANSACTIONS = (
     SESSION
     + """

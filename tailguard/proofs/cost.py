@@ -1,7 +1,7 @@
 """What an index costs each write from now on: time, WAL and heap-only updates.
 
-Two copies of the table stand side by side, one with the index, and take the same writes in turns: what the machine does
-meanwhile hits both alike.
+Two copies of the table, one with the index, take the same writes in turns, so that noise of the machine affects both
+alike.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The tables that a proof stands on if no database of the user's is named: a fixture of the suite makes them."""
+"""The tables that a proof uses if no database of the user's is named: a fixture of the suite makes them."""
 
 import inspect
 from typing import Protocol, cast
@@ -37,7 +37,7 @@ def table_maker(config: Config) -> MakeTables:
         conninfo: str, *, schema: str | None = None, table: str = "", rows: int | None = None
     ) -> None:
         file = inspect.getfile(make if inspect.isroutine(make) else type(make))
-        with in_time("What the proof stands on", file, config.limits.prepare_s):
+        with in_time("What the proof needs", file, config.limits.prepare_s):
             make(conninfo, schema=schema, table=table, rows=rows)
 
     return in_its_time

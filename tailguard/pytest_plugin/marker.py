@@ -56,9 +56,7 @@ def stated_by(node: pytest.Item) -> Stated:
         options |= marker.kwargs
     for name in options:
         if name not in OPTIONS:
-            raise UsageError(
-                f"@pytest.mark.slo has an option {name!r} that there is not.{did_you_mean(name, OPTIONS)}"
-            )
+            raise UsageError(f"@pytest.mark.slo has an unknown option {name!r}.{did_you_mean(name, OPTIONS)}")
     if "minutes" in options and "compare" not in options:
         raise _wrong(
             "minutes are the budget of a comparison: drop them, or name a commit by compare='origin/main'"

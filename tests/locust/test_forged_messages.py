@@ -161,8 +161,8 @@ EARLY_NS, LATE_NS = -1, 10**12
 @pytest.mark.parametrize(
     ("forge", "told"),
     [
-        (lambda s: replace(s.chunk(), rows=b"123"), "its 3 bytes are no rows of 28"),
-        (lambda s: replace(s.chunk(), rows=b""), "its 0 bytes are no rows of 28"),
+        (lambda s: replace(s.chunk(), rows=b"123"), "its 3 bytes are not rows of 28 bytes"),
+        (lambda s: replace(s.chunk(), rows=b""), "its 0 bytes are not rows of 28 bytes"),
         (lambda s: s.chunk(errors=()), "it names 0 kinds of errors"),
         (lambda s: s.chunk(errors=("Lost",)), "it names 1 kinds of errors"),
         (lambda s: s.chunk(steps=()), "it names 0 steps"),
@@ -181,7 +181,7 @@ EARLY_NS, LATE_NS = -1, 10**12
         (lambda s: replace(s.chunk(), scenario="swim"), "a Chunk speaks of 'swim', which is not played"),
         (lambda s: s.chunk(number=-1), "a message of it cannot be read: Expected `int` >= 0"),
         (lambda s: s.chunk(number=3), "chunk 3 came too early: 0 was due"),
-        (lambda s: replace(s.receipts(), receipts=b"123"), "its 3 bytes are no receipts of 28"),
+        (lambda s: replace(s.receipts(), receipts=b"123"), "its 3 bytes are not receipts of 28 bytes"),
         (lambda s: s.receipts(count=0), "it has a receipt of nobody"),
         (lambda s: s.receipts(first_ns=s.now_ns + 9), "one that ended before it began"),
         (lambda s: s.receipts(first_ns=s.now_ns - LATE_NS), "it has times outside the run"),
@@ -226,7 +226,7 @@ def told_by(stage, **changed):
         (lambda s: told_by(s, ended=1 << 60), "cannot be read: Expected `int` <="),
         (lambda s: told_by(s, own_s=float("nan")), "cannot be read: Expected `float` >= 0.0"),
         (lambda s: told_by(s, own_s=float("inf")), "cannot be read: Expected `float` <="),
-        (lambda s: told_by(s, lateness_ns=b"123"), "3 bytes are no times"),
+        (lambda s: told_by(s, lateness_ns=b"123"), "3 bytes are not times"),
         (lambda s: told_by(s, lateness_ns=np.array([-5]).tobytes()), "an iteration that was early"),
         (lambda s: s.ledger(clock=ClockPair(0, 0, "elsewhere")), "s off the master's: set both by NTP"),
         (

@@ -161,7 +161,7 @@ def test_invariants_that_yield_nothing_are_not_kept(project):
         ("@pytest.mark.slo('fast')\ndef test_find(slo):\n    slo(int)", "*limit 'fast' does not parse*"),
         (
             "@pytest.mark.slo('p95 <= 1s', user=3)\ndef test_find(slo):\n    slo(int)",
-            "*option 'user' that there is not. Did you mean 'users'?",
+            "*unknown option 'user'. Did you mean 'users'?",
         ),
         ("@pytest.mark.slo(50)\ndef test_find(slo):\n    slo(int)", "*50 is not a limit*'p95 <= 50ms'"),
         ("@pytest.mark.slo('p95 <= 1s', rate=3)\ndef test_find(slo):\n    slo(int)", "*rate is 3*'100/s'"),

@@ -15,7 +15,7 @@ from tailguard.http.template import places
 
 # What each step knows without a row or an answer.
 ALWAYS = ("key", "number", "uuid")
-# Fixtures that declared scenarios stand on, and Tailguard's own: rows of these names would stand in their place.
+# Fixtures that declared scenarios use, and Tailguard's own: rows of these names would replace them.
 RESERVED = {
     *ALWAYS, "token", "it", "samples", "client", "credentials",
     "config", "connections", "folder", "postgres", "run", "s3", "shard", "target",

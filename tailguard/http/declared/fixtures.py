@@ -1,4 +1,4 @@
-"""The fixtures that declared scenarios stand on: credentials, the client, subscribers."""
+"""The fixtures that declared scenarios use: credentials, the client, subscribers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
@@ -82,7 +82,7 @@ def fixtures_for(users: Users) -> dict[str, AnyFixture]:
 
 
 def audience_of(name: str, audience: Audience, user: str, known: Mapping[str, Json]) -> dict[str, AnyFixture]:
-    """Return the fixtures of a scenario's subscribers; `user` connects them, `known` may stand in their path."""
+    """Return the fixtures of a scenario's subscribers; `user` connects them, `known` may be used in their path."""
 
     of_subscribers, of_broadcasts = names_of_audience(name)
 

@@ -160,7 +160,7 @@ class MixTable(Table, frozen=True):
 
 
 class TargetFile(Table, frozen=True):
-    """The whole file. `source` and `folder` are where it stands."""
+    """The whole file. `source` and `folder` are its place."""
 
     target: TargetTable = TargetTable()
     rows: dict[Name, RowsTable] = {}

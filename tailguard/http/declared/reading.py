@@ -39,7 +39,7 @@ _LATER = "login"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that declares scenarios; `prefix` is what its keys stand below in it ("tool.tailguard.")."""
+    """A file that declares scenarios; `prefix` comes before its keys ("tool.tailguard.")."""
 
     file: Path
     text: str
@@ -72,7 +72,7 @@ class Source:
 def read_target_file(file: Path) -> tuple[TargetFile, Source]:
     """Return what a file declares, with the variables of the environment filled in, but for those of the log-in.
 
-    Raises UsageError, with file and line, for a key that there is not, a value of another type, or an unset variable.
+    Raises UsageError, with file and line, for an unknown key, a value of another type, or an unset variable.
     """
     tables, text, prefix = read_table(file)
     source = Source(file, text, prefix)

@@ -56,7 +56,7 @@ class LocustRun:
         skipped: why a scenario cannot be played.
         run_time_s: how long it is to measure, if that was given.
         until_decided: whether it ends once everything is decided.
-        watched: whether somebody looks at where it stands.
+        watched: whether somebody watches its progress.
         doubts: those that it has from the start.
         live: where each objective stands, ready to show.
     """

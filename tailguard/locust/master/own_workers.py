@@ -17,7 +17,7 @@ def mind_workers(expected: int, begun: Callable[[], bool]) -> None:
         if gone := ended_workers(expected):
             raise InvalidRunError(
                 f"Nothing was measured: {gone} of {expected} worker processes ended before the run began. "
-                "What they said stands above; then start it again."
+                "Their output is above; then start it again."
             )
         gevent.sleep(LOOK_EVERY_S)
 

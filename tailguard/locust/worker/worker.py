@@ -69,7 +69,7 @@ class Executor(Source, Protocol):
 
 
 class Workplace(Protocol):
-    """What a worker stands on during one run: opened as the master says, closed at its end."""
+    """What a worker uses during one run: opened as the master says, closed at its end."""
 
     @property
     def executors(self) -> Mapping[str, Executor]:

@@ -177,7 +177,7 @@ def with_values(samples: Samples) -> Samples:
 
 
 def values_apart(samples: Samples, metrics: Sequence[str]) -> Samples:
-    """Return the samples without the rows of recorded numbers, which stand apart.
+    """Return the samples without the rows of recorded numbers, which are kept apart.
 
     The last of `samples.steps` are the `metrics`. Raises ValueError if they are not, or one is a step, too.
     """

@@ -1,7 +1,7 @@
 """Numbers that a journey records beside its steps: `it.record("queue_depth", 17)`.
 
 In files, and between processes, each is a row like a sample's: its outcome is VALUE, its step the name of the metric,
-and it ends `value` ms after it starts, so that six decimals of it are kept. In memory they stand apart.
+and it ends `value` ms after it starts, so that six decimals of it are kept. In memory they are kept apart.
 """
 
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ class Drawn:
 
     @property
     def size(self) -> int:
-        """Bytes in the page, about: the caption stands there twice, once as the label of the picture."""
+        """Bytes in the page, about: the caption is there twice, once as the label of the picture."""
         return _size(self.spec) + len(self.svg) + 2 * len(self.caption) + _FRAME
 
 
@@ -34,7 +34,7 @@ class RenderedCharts:
 
     `absent` says why there are none of a step.
 
-    `small` are the charts, as SVG, that stand in the lines of folded scenarios.
+    `small` are the charts, as SVG, in the lines of folded scenarios.
     """
 
     steps: dict[str, dict[str, tuple[Drawn, ...]]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Limits in a chart: a dashed line or a diamond each, with its name where no other name and no axis stands."""
+"""Limits in a chart: a dashed line or a diamond each, with its name where no other name and no axis is."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ _BESIDE_PX = 9  # from a diamond to its name
 def limit_rules(
     limits: Sequence[Limit], domain: Domain, height_px: int = HEIGHT_PX, *, upright: bool = False
 ) -> list[alt.Chart]:
-    """Return a dashed line per limit with its name: along it, at the end at which no other name stands."""
+    """Return a dashed line per limit with its name: along it, at the end without another name."""
     length_px = NARROWEST_PX if upright else height_px
     named: dict[float, str] = {}
     for limit in sorted(limits, key=lambda limit: limit.ms):
@@ -86,7 +86,7 @@ def limit_points(limits: Sequence[Limit], x: Domain, y: Domain) -> list[alt.Char
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """Where a name would stand, in px, and how it is put there from its diamond."""
+    """Where a name would be, in px, and how it is put there from its diamond."""
 
     left: float
     right: float

@@ -1,6 +1,6 @@
 """The stall chart: each request's latency over time, the build's phases as bands, its blockers as marks.
 
-A window without a build, the worst build and the plain CREATE INDEX stand side by side on the same two scales.
+A window without a build, the worst build and the plain CREATE INDEX are side by side on the same two scales.
 """
 
 from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ from tailguard.record.run import Run
 
 
 def export(run: Run) -> dict[str, str]:
-    """Return CSV (RFC 4180) with a header; run, time and commit stand in every row."""
+    """Return CSV (RFC 4180) with a header; every row has run, time and commit."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(["run", "created_utc", "commit", *(field.name for field in fields(RunMetric))])

@@ -102,7 +102,7 @@ def judged_of(record: RunRecord) -> tuple[Judged, ...]:
 
 
 def title_of(verdict: Verdict) -> str:
-    """The name of a verdict if nothing stands beside it."""
+    """The name of a verdict if nothing is beside it."""
     return (
         f"migration {verdict.migration}: {verdict.name}"
         if isinstance(verdict, ProofVerdict)

@@ -24,7 +24,7 @@ from tailguard.report.views.verdict_view import Card, cards_of
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
-    """A record without a secret, and what is derived from it; `warnings` stand on top of all.
+    """A record without a secret, and what is derived from it; `warnings` come first.
 
     `previous` and `trends`, by the objective's name, tell of the runs before it: empty if there are none.
     """

@@ -52,7 +52,7 @@ def clock_fault(ours: ClockPair, theirs: ClockPair, now_ns: int) -> str:
 def chunk_fault(chunk: Chunk, met: Mapping[str, int], window: Window) -> str:
     """Say what is wrong with samples; `met` counts the names of steps and of errors that its worker had before."""
     if not chunk.rows or len(chunk.rows) % ROW_BYTES:
-        return f"its {len(chunk.rows)} bytes are no rows of {ROW_BYTES}"
+        return f"its {len(chunk.rows)} bytes are not rows of {ROW_BYTES} bytes"
     if chunk.errors[:1] != ("",) or not met["errors"] <= len(chunk.errors) <= MOST_ERRORS:
         return f"it names {len(chunk.errors)} kinds of errors"
     if not max(met["steps"], 1) <= len(chunk.steps) <= MOST_STEPS:
@@ -89,7 +89,7 @@ def _code_fault(code: NDArray[np.int32], is_value: NDArray[np.bool_], chunk: Chu
 def receipts_fault(chunk: ReceiptChunk, window: Window) -> str:
     """Say what is wrong with receipts."""
     if not chunk.receipts or len(chunk.receipts) % RECEIPT.itemsize:
-        return f"its {len(chunk.receipts)} bytes are no receipts of {RECEIPT.itemsize}"
+        return f"its {len(chunk.receipts)} bytes are not receipts of {RECEIPT.itemsize} bytes"
     table = np.frombuffer(chunk.receipts, RECEIPT)
     if table["count"].min() < 1 or (table["first_ns"] > table["last_ns"]).any():
         return "it has a receipt of nobody, or one that ended before it began"
@@ -104,7 +104,7 @@ def ledger_fault(ledger: Ledger, ours: ClockPair, now_ns: int) -> str:
 
 def _scenario_fault(told: ScenarioLedger) -> str:
     if len(told.lateness_ns) % np.dtype(np.int64).itemsize:
-        return f"its {len(told.lateness_ns)} bytes are no times by which iterations were late"
+        return f"its {len(told.lateness_ns)} bytes are not times by which iterations were late"
     lateness_ns = np.frombuffer(told.lateness_ns, np.int64)
     return "it has an iteration that was early" if lateness_ns.size and lateness_ns.min() < 0 else ""
 

@@ -71,7 +71,7 @@ def migrations_of(record: RunRecord) -> tuple[MigrationView, ...]:
 def questions_of(record: RunRecord) -> tuple[ProofVerdict, ...]:
     """Return what has a card on the first screen: the questions of every proof under load, the worst first.
 
-    A migration without such has one card, and only if no objective has a card that would stand above its own.
+    A migration without such has one card, and only if no objective has a card that would come before its own.
     """
     alone = not judged_of(record)
     found = (each for migration in migrations_of(record) for each in _questions(migration, alone=alone))
@@ -151,7 +151,7 @@ def _plain_row(
 
 
 def _change(old: float | None, new: float | None) -> str:
-    """The change in per cent of the old value; both values stand beside it."""
+    """The change in per cent of the old value; both values are beside it."""
     if old is None or new is None or not old:
         return ""
     if old == new:

@@ -10,7 +10,7 @@ from tailguard.report.views import numbers
 # By PostgreSQL's own names in EXPLAIN (FORMAT TEXT); a plain aggregate is just that.
 _AGGREGATES = {"Sorted": "GroupAggregate", "Hashed": "HashAggregate", "Mixed": "MixedAggregate"}
 # So many times more rows than planned, and so many in all: another join or index may be the right one. Fewer rows than
-# planned are no mistake below a Limit, which stops early.
+# planned are not a mistake below a Limit, which stops early.
 _UNDERESTIMATED, _WORTH_TELLING = 10, 1_000
 
 
