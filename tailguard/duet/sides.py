@@ -109,8 +109,8 @@ def open_sides(suite: SuiteTable, specs: Mapping[SideName, SideSpec]) -> Iterato
     lie in the same kind of place.
     """
     with ExitStack() as stack:
-        instrument = _instrument(suite, stack)
-        yield [_build(name, specs[name], instrument, stack) for name in SIDES]
+        instrument = instrument_of(suite, stack)
+        yield [build_side(name, specs[name], instrument, stack) for name in SIDES]
 
 
 def sides_from(
@@ -133,7 +133,8 @@ def sides_from(
     return dict(zip(SIDES, (baseline, candidate), strict=True))
 
 
-def _build(name: SideName, spec: SideSpec, instrument: Instrument, stack: ExitStack) -> CodeSide:
+def build_side(name: SideName, spec: SideSpec, instrument: Instrument, stack: ExitStack) -> CodeSide:
+    """Copy and install what a side needs; the copy is gone when the stack is closed."""
     into = new_folder(name, stack)
     if spec.ref:
         source = unpack_ref(spec.ref, Path.cwd(), into)
@@ -143,7 +144,7 @@ def _build(name: SideName, spec: SideSpec, instrument: Instrument, stack: ExitSt
     return CodeSide(name, spec, source, python_for(into, working_tree().folder), instrument)
 
 
-def _instrument(suite: SuiteTable, stack: ExitStack) -> Instrument:
+def instrument_of(suite: SuiteTable, stack: ExitStack) -> Instrument:
     """Copy Tailguard and the suite: its own code, its files of objectives and profiles, its table."""
     product, copied = copied_product(stack), new_folder("suite", stack)
     named = [Path(name) for name in (suite.objectives, suite.profiles) if name]

@@ -33,6 +33,19 @@ class Source:
     dirty: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit as a bisection names it: its whole hash, with its author, its day and the first line of its message."""
+
+    sha: str
+    author: str
+    day: str
+    subject: str
+
+    def __str__(self) -> str:
+        return f"{self.sha[:10]} ({self.author}, {self.day}: {self.subject})"
+
+
 def working_tree(folder: Path | None = None) -> Source:
     """Return the code in `folder` as it is there now, uncommitted changes included.
 
@@ -144,6 +157,18 @@ def resolve_ref(ref: str, repository: Path) -> str:
             "fetch-depth: 0)."
         )
         raise UsageError(f"{ref!r} is not a commit of {repository}. {why}") from None
+
+
+def commits_after(good: str, bad: str, repository: Path) -> tuple[Commit, ...]:
+    """Return the commits after `good` up to `bad`, oldest first, merges as one. Raises UsageError if there are none."""
+    first, last = resolve_ref(good, repository), resolve_ref(bad, repository)
+    words = ("log", "--first-parent", "--reverse", "--format=%H%x00%an%x00%as%x00%s", f"{first}..{last}")
+    lines = _git(repository, *words).decode(errors="replace").splitlines()
+    if not lines:
+        raise UsageError(f"No commit is after {good} up to {bad}: --good is the older one, --bad the newer.")
+    if _git(repository, "merge-base", first, last).decode().strip() != first:
+        raise UsageError(f"{good} is not an ancestor of {bad}: give one that {bad} was built on.")
+    return tuple(Commit(*line.split("\0")) for line in lines)
 
 
 def lock_hash(folder: Path) -> str:
