@@ -14,8 +14,9 @@ import msgspec
 from tailguard.base.errors import UsageError
 from tailguard.base.output.streams import say
 from tailguard.base.state import State
-from tailguard.compare.comparison import FEWEST, ComparedMetric
+from tailguard.compare.comparison import ComparedMetric
 from tailguard.compare.gate import log_ratios
+from tailguard.compare.pairs import FEWEST
 from tailguard.compare.series.bisection import Bisection
 from tailguard.config.merge import Config
 from tailguard.config.suite_table import require_suite

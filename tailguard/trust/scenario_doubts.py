@@ -17,8 +17,7 @@ from tailguard.trust.stationarity import drift_z, mser5_cut
 
 # A start is at most 0.1 ms late at the median, on a loaded machine too; ten times that cannot be trusted.
 GRAVE_MEDIAN_LATENESS_MS = 1.0
-# A p99 of 3 to 14 ms was seen on two cores under a load of 5: that is worth a note. Four times as much is not
-# scheduler noise.
+# A p99 of 3 to 14 ms was seen on two cores under a load of 5: worth a note. Four times as much is not that noise.
 WARN_P99_LATENESS_MS, GRAVE_P99_LATENESS_MS = 10.0, 50.0
 # Late by that much is grave if at least a quarter of the reported response time, at the same quantile, is ours: a
 # platform that computes in this process, as a 64 KiB upload does, delays the next start by a fraction of its own time.
@@ -26,8 +25,7 @@ GRAVE_SHARE = 0.25
 # Below these shares of the offered rate a run is not the load it claims to be; a Poisson stream itself varies less, for
 # offered counts what was really due.
 NOTE_ACHIEVED, WARN_ACHIEVED = 0.99, 0.95
-# Starts that found all workers busy wait for one. A share as large as a p95's tail may be what a p95 shows.
-WARN_QUEUED = 0.05
+WARN_QUEUED = 0.05  # of starts waited for a worker: as many as a p95's tail may be what it shows
 # 0.95^90 < 0.01: with fewer ok samples not even a p95 without a single exceedance passes at 99 %.
 LEAST_OK = 90
 # A share of refusals without a limit may be the defect itself: a tenth of all sales, refused at once, looks fast.
@@ -42,7 +40,6 @@ WARN_OWN_CODE = 0.10
 # MSER-5 cuts a little off most series by chance; a quarter, half as slow again as the rest, is a warm-up.
 COLD_SHARE, COLD_RATIO = 0.25, 1.5
 _WARMUP = 50  # iterations, to begin with
-
 
 # What to do about them in a Locust run, whose load is chosen by other options.
 _BY_LOCUST: Mapping[str, str] = {
