@@ -2,7 +2,7 @@
 
 import webbrowser
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -10,6 +10,9 @@ from tailguard.base.errors import UsageError
 from tailguard.base.output.streams import say
 from tailguard.config.merge import load_config
 from tailguard.record.files import write_file
+
+if TYPE_CHECKING:
+    from tailguard.record.run import Run
 
 
 @click.command()
@@ -23,9 +26,16 @@ from tailguard.record.files import write_file
     type=click.Path(),
     help="Where names, ids and `latest` are looked for (default: the configured runs_dir).",
 )
+@click.option("--text", "as_text", is_flag=True, help="Print the run's summary again instead.")
 @click.option("--open", "show", is_flag=True, help="Open what was written, in the browser if it is a page.")
 def report(
-    where: str, out: Path | None, kind: Literal["html", "md"] | None, runs_dir: str | None, *, show: bool
+    where: str,
+    out: Path | None,
+    kind: Literal["html", "md"] | None,
+    runs_dir: str | None,
+    *,
+    as_text: bool,
+    show: bool,
 ) -> None:
     """Write report.html and run.md of RUN (a folder, run.json, an id or `latest`) again and print the path."""
     from tailguard.record.run import Run
@@ -33,7 +43,11 @@ def report(
     from tailguard.report.sections import sections_of
 
     config = load_config()
-    run, sections = Run.load(where, runs_dir or config.runs_dir), sections_of(config.suite)
+    run = Run.load(where, runs_dir or config.runs_dir)
+    if as_text:
+        _print(run)
+        return
+    sections = sections_of(config.suite)
     if out is None and kind is None:
         path = write_report(run, sections)
     else:
@@ -43,3 +57,11 @@ def report(
     say(str(path))
     if show and not webbrowser.open(path.resolve().as_uri()):
         raise UsageError(f"No browser was found here (BROWSER names one): open {path.resolve().as_uri()}")
+
+
+def _print(run: "Run") -> None:
+    from tailguard.base.output.console import output_console
+    from tailguard.report.text.terminal import print_summary
+    from tailguard.report.views.view import view_of
+
+    print_summary(view_of(run.record), output_console())

@@ -1,4 +1,4 @@
-"""While a run goes on: one live line a scenario on a terminal, plain lines elsewhere."""
+"""While a run goes on: one block that changes on a terminal, a line now and then elsewhere."""
 
 from typing import Self
 
@@ -7,21 +7,21 @@ from rich.live import Live
 
 from tailguard.base.output.console import PlainConsole, plain
 
-# Plain lines appear where nobody watches (CI): one each few seconds a scenario is enough.
-PLAIN_EVERY_S = 5.0
+# Plain lines appear where nobody watches (CI): they show that the run goes on.
+PLAIN_EVERY_S = 10.0
 
 
 class Progress:
-    """Shows the newest line of each scenario. A context manager."""
+    """Shows the newest line of each scenario; in a log, of all of them one each ten seconds. A context manager."""
 
     def __init__(self, console: PlainConsole | None = None) -> None:
         self.console = console or PlainConsole(stderr=True)
         self._lines: dict[str, str] = {}
-        self._shown_at: dict[str, float] = {}
+        self._shown_s = float("-inf")
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal:
+        if self.console.file.isatty():  # FORCE_COLOR makes a log colourful, not a terminal
             self._live = Live(console=self.console, refresh_per_second=8, transient=True)
             self._live.start()
         return self
@@ -35,6 +35,6 @@ class Progress:
         self._lines[slug] = line
         if self._live is not None:
             self._live.update(Group(*(plain(text, cut=True) for text in self._lines.values())))
-        elif last or now_s - self._shown_at.get(slug, float("-inf")) >= PLAIN_EVERY_S:
-            self._shown_at[slug] = now_s
+        elif last or now_s - self._shown_s >= PLAIN_EVERY_S:
+            self._shown_s = now_s
             self.console.print(line, soft_wrap=True)

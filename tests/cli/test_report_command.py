@@ -32,6 +32,17 @@ def test_a_run_is_found_by_its_run_json_and_as_the_latest(run: Run, tmp_path: Pa
     assert run_cli(["report", "latest", "--runs-dir", str(tmp_path), "--out", out]) == 0
 
 
+def test_the_summary_is_printed_again_one_line_a_verdict_and_nothing_is_written(run: Run) -> None:
+    before = sorted(run.folder.iterdir())
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [TAILGUARD, "report", str(run.folder), "--text"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    verdicts = [line for line in done.stdout.splitlines() if line.startswith("PASS ")]
+    assert len(verdicts) == 14
+    assert done.stdout.splitlines()[-1].startswith("PASS: All 14 objectives are met")
+    assert sorted(run.folder.iterdir()) == before
+
+
 TAILGUARD = Path(sys.executable).with_name("tailguard")
 
 
@@ -56,7 +67,7 @@ def test_a_report_is_opened_in_the_browser(run: Run, tmp_path: Path, ends: int, 
 def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
     """Click's own completion, as the README sets it up."""
     for words, completed in {
-        "tailguard rep": "plain,report",
+        "tailguard repo": "plain,report",
         "tailguard report --op": "plain,--open",
     }.items():
         asked = {

@@ -4,9 +4,11 @@ import pandas as pd
 import pytest
 from msgspec import structs
 
+from tailguard.base.output.console import UNFOLDED
 from tailguard.base.state import State
 from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.text.terminal import MOST_KINDS
+from tailguard.report.views import numbers
 from tests.support.made_run import record, with_verdict
 from tests.support.on_terminal import shown
 
@@ -16,10 +18,41 @@ def made(table: pd.DataFrame):
     return record(table)
 
 
-def test_the_verdicts_come_first(made) -> None:
-    text = shown(made)
-    titles = ["All 14 objectives", "VERDICTS", "DOUBTS", "MEASURED", "MIGRATIONS"]
+def test_what_matters_most_comes_last(made) -> None:
+    text = shown(with_verdict(with_verdict(made, 0, state=State.FAIL), 1, state=State.INCONCLUSIVE))
+    titles = ["MEASURED", "MIGRATIONS", "DOUBTS", "VERDICTS"]
     assert [text.index(title) for title in titles] == sorted(text.index(title) for title in titles)
+    verdicts = text.partition("VERDICTS")[2]
+    states = ["✓ PASS", "~ INCONCLUSIVE", "✗ FAIL", "\nFAIL: Breached"]
+    assert [verdicts.index(state) for state in states] == sorted(verdicts.index(state) for state in states)
+
+
+def test_in_a_pipe_a_verdict_is_one_line_with_all_of_it_the_worst_last(made) -> None:
+    failed = with_verdict(made, 0, state=State.FAIL, why="40 of 582 took longer")
+    lines = shown(failed, width=UNFOLDED).splitlines()
+    verdicts = [line for line in lines if line.startswith(("PASS ", "FAIL "))]
+    assert len(verdicts) == 14
+    value, n = failed.verdicts[0].observed.value, failed.scenarios["registration"].steps["register"].counts.ok
+    assert verdicts[-1].startswith(f"FAIL registration p95 <= 215ms: {numbers.ms(value)} [")
+    for words in (f", n = {n}, ", " over limit", "headroom ", ": 40 of 582 took longer"):
+        assert words in verdicts[-1]
+    assert lines[-1].startswith("FAIL: Breached: registration p95 <= 215ms.")
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
+)
+def test_colour_follows_the_environment_and_a_log_is_folded_by_neither(
+    made, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], coloured: bool
+) -> None:
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    text = shown(made, width=UNFOLDED)
+    assert ("\x1b[32mPASS" in text) is coloured
+    assert sum(" registration p95 <= 215ms: " in line for line in text.splitlines()) == 1
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 160])
@@ -36,7 +69,7 @@ def test_no_name_is_cut_or_folded_however_narrow_the_terminal_is(made, width) ->
 
 def test_a_breach_is_named_with_its_reason(made) -> None:
     text = shown(with_verdict(made, 0, state=State.FAIL, why="40 of 582 took longer than 215 ms"))
-    assert text.startswith("Breached: registration p95 <= 215ms.")
+    assert text.splitlines()[-1].startswith("FAIL: Breached: registration p95 <= 215ms.")
     assert "✗ FAIL" in text
     assert "40 of 582 took longer than 215 ms" in text
 

@@ -1,6 +1,6 @@
-"""A run on the terminal, in k6's order: the verdicts first, then the doubts, what was measured, the migrations."""
+"""A run on the terminal: what was measured, migrations, doubts, then the verdicts and what follows from them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from rich.table import Table
@@ -40,34 +40,58 @@ _PLAIN = str.maketrans(
 
 
 def print_summary(view: ReportView, console: PlainConsole) -> None:
-    """Print the summary. Colour follows the console (NO_COLOR, a pipe); every state is a word as well."""
-    overall = view.overall
-    console.print(
-        _text(console, f"{overall.sentence} {overall.detail}".strip(), style=_STYLES[overall.state])
-    )
-    console.print(_text(console, f"{overall.compared} {overall.doubtful}"))
-    for title, text in view.warnings:
-        console.print(_text(console, f"{title}. {text}", style="bold yellow"))
-    _print_table(console, "VERDICTS", ((card.verdict.state, _verdict(card)) for card in view.cards))
-    _print_reasons(console, ((c.verdict.state, f"{c.place} {c.name}", c.verdict.why) for c in view.cards))
-    if unlike := unlike_medians(changes_of(view.record)):
-        console.print(_text(console, unlike))
-    doubts = ((f"{d.grade}: {d.title}", d.scenario or "whole run", d.measured, d.remedy) for d in view.doubts)
-    _print_table(console, "DOUBTS", ((None, cells) for cells in doubts))
-    _print_table(console, "MEASURED", ((None, cells) for cells in _measured(view.record)))
-    _print_table(console, "ERRORS", ((None, cells) for cells in _kinds(view.record, "errors")))
-    _print_table(console, "REFUSALS", ((None, cells) for cells in _kinds(view.record, "refusals")))
+    """Print the summary, the most important last: there a terminal, and whoever reads a log, looks first.
+
+    Colour follows the console (NO_COLOR, FORCE_COLOR, a pipe); every state is a word as well.
+    """
+    record, overall = view.record, view.overall
+    _print_table(console, "MEASURED", ((None, cells) for cells in _measured(record)))
+    _print_table(console, "REFUSALS", ((None, cells) for cells in _kinds(record, "refusals")))
+    _print_table(console, "ERRORS", ((None, cells) for cells in _kinds(record, "errors")))
     _print_table(
         console, "MIGRATIONS", ((m.state, cells) for m in view.migrations for cells in _migration(m))
     )
     _print_reasons(console, ((m.state, f"{m.entry.number} {m.entry.slug}", m.why) for m in view.migrations))
+    doubts = ((f"{d.grade}: {d.title}", d.scenario or "whole run", d.measured, d.remedy) for d in view.doubts)
+    _print_table(console, "DOUBTS", ((None, cells) for cells in reversed([*doubts])))
+    if unlike := unlike_medians(changes_of(record)):
+        console.print(_text(console, unlike))
+    _print_verdicts(console, (*reversed(view.met), *reversed(view.unmet)))
+    console.print()
+    for title, text in view.warnings:
+        console.print(_text(console, f"{title}. {text}", style="bold yellow"))
+    console.print(_text(console, f"{overall.compared} {overall.doubtful}"))
+    style = _STYLES[overall.state]
+    console.print(
+        _text(console, f"{overall.state}: {overall.sentence} {overall.detail}".strip(), style=style)
+    )
+
+
+def _print_verdicts(console: PlainConsole, cards: Sequence[Card]) -> None:
+    """Print a table, the worst last; where no line is folded, one line per verdict, which a search finds whole."""
+    if console.width < UNFOLDED:
+        _print_table(console, "VERDICTS", ((card.verdict.state, _verdict(card)) for card in cards))
+        _print_reasons(console, ((c.verdict.state, f"{c.place} {c.name}", c.verdict.why) for c in cards))
+        return
+    if cards:
+        console.print()
+    for card in cards:
+        name, observed, *more = _verdict(card)
+        told = ", ".join(each for each in more if each)
+        why = card.verdict.why if card.verdict.state is not State.PASS else ""
+        line = f" {name}: {' '.join(each for each in (observed, told) if each)}{f': {why}' if why else ''}"
+        state = card.verdict.state
+        console.print(_text(console, str(state), _STYLES[state]) + _text(console, line))
 
 
 def _verdict(card: Card) -> tuple[str, ...]:
     counted = f"{card.counted} {card.counted_as}" if card.counted else ""
     n = f", n = {card.observed_n}" if card.observed_n else ""
     interval = f"[{card.interval}]{n}" if card.interval else ""
-    return (f"{card.place} {card.name}", card.observed, interval, counted, card.headroom or card.sides)
+    headroom = (
+        f"headroom {card.headroom}" if card.headroom.endswith("\N{MULTIPLICATION SIGN}") else card.headroom
+    )
+    return (f"{card.place} {card.name}", card.observed, interval, counted, headroom or card.sides)
 
 
 def _measured(record: RunRecord) -> Iterator[tuple[str, ...]]:
