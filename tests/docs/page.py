@@ -10,7 +10,7 @@ DOCS = ROOT / "docs"
 # A block in a list is indented.
 BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 # A file's first line is a comment with its name; the line before a CSV file names it, as CSV has no comments.
-NAMED = re.compile(r"(?:#|//|<!--) ([\w./-]*\.[a-z]\w*)\b[^\n]*\n")
+NAMED = re.compile(r"(?:#|//|--|<!--) ([\w./-]*\.[a-z]\w*)\b[^\n]*\n")
 NAMED_ABOVE = re.compile(r"`([\w./-]+\.csv)`:\n\n$")
 COMMENT = re.compile(r"\s+# .*$")
 
