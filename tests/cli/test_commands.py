@@ -66,3 +66,12 @@ def test_the_help_names_the_suites_own_commands(capsys, monkeypatch):
         cli.main(["--help"], prog_name="tailguard")
     assert "Commands of this suite" in (out := capsys.readouterr().out)
     assert "certificates" in out
+
+
+@pytest.mark.system
+def test_a_report_waits_for_no_library_of_the_judges():
+    """Scipy takes a fifth of a second to import, and a report computes nothing."""
+    modules = "tailguard.cli.report, tailguard.report.report, tailguard.report.charts.rendered_charts"
+    code = f"import sys, {modules}; print('scipy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, encoding="utf-8")
+    assert done.stdout == "False\n"

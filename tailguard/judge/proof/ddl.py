@@ -11,7 +11,7 @@ import msgspec
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State
 from tailguard.base.text_format import count, duration_ms, duration_s, limit_ms
-from tailguard.judge.proof.lock_words import Hold, holds_of, told
+from tailguard.judge.proof.lock_words import SAFE, Hold, holds_of, told
 from tailguard.judge.proof.responses import Responses, all_responses, responses_during
 from tailguard.judge.proof.under_load import (
     STALL,
@@ -23,8 +23,6 @@ from tailguard.record.ddl import DdlProof, DdlStep, Trial
 from tailguard.record.migration import Client
 from tailguard.record.samples import Samples
 from tailguard.record.verdict import ProofVerdict
-
-SAFE = "safe way: "
 
 
 def ddl_verdicts(proof: DdlProof, live: Mapping[str, Samples]) -> tuple[ProofVerdict, ...]:

@@ -23,6 +23,7 @@ WEAKER = (
     "AccessShareLock",
 )
 STRENGTH = {mode: len(BLOCKS) + len(WEAKER) - at for at, mode in enumerate([*BLOCKS, *WEAKER])}
+SAFE = "safe way: "  # how the names of verdicts about the safe way begin
 ROWS = "rows"  # in place of a mode: PostgreSQL keeps locks of rows in the rows
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tailguard.base.state import State, worst
-from tailguard.judge.proof.ddl import SAFE
-from tailguard.judge.proof.lock_words import strongest
+from tailguard.judge.proof.lock_words import SAFE, strongest
 from tailguard.record.ddl import DdlProof, DdlStep, ProvedStatement, SafeStatement, SafeWay, Trial
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ProofVerdict
