@@ -13,10 +13,10 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 .DEFAULT_GOAL := help
 FUNCTIONAL := not performance and not benchmark and not proof
 
-.PHONY: help run test guards proofs matrix check format benchmark docs screenshots serve report clean
+.PHONY: help run test guards proofs matrix ddl-matrix check format benchmark docs screenshots serve report clean
 
 help: ## Show these lines
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 $(VENV)/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Tailguard needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python3)." >&2; exit 64; }
@@ -39,6 +39,9 @@ proofs: $(VENV)/installed ## Tests of minutes: each guard against a known defect
 
 matrix: $(VENV)/installed ## Kill, stop and interrupt each process in each phase of a run; run it again to resume
 	$(BIN)/python -m tests.matrix $(ARGUMENTS)
+
+ddl-matrix: $(VENV)/installed ## Prove every kind of statement on two versions of PostgreSQL; run it again to resume
+	$(BIN)/python -m tests.ddl $(ARGUMENTS)
 
 check: $(VENV)/installed ## Lint, types, all functional tests with coverage
 	$(BIN)/ruff check .

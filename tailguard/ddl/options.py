@@ -12,7 +12,7 @@ class DdlOptions:
     Attributes:
         rate_per_s: of writes and of reads. Few are enough: one that meets a stall shows its length.
         front_s: how long the transaction stays open that each trial meets; longer than anybody may wait.
-        trials: runs of each way; what one alone shows may be the machine's doing.
+        trials, safe_trials: runs of each way; what one alone shows may be the machine's doing.
         lock_timeout_ms: how long an attempt of the safe way waits for its lock, and all others behind it.
         patience_s: how long the safe way tries again before it gives up.
     """
@@ -21,6 +21,7 @@ class DdlOptions:
     baseline_s: float = 1.0
     front_s: float = 0.75
     trials: int = 2
+    safe_trials: int = 2
     lock_timeout_ms: int = 100
     patience_s: float = 10.0
     control: bool = True

@@ -120,7 +120,7 @@ class FileProof:
     ) -> tuple[Trial, ...]:
         log.info("step %s: under load, the safe way", number)
         trials = []
-        for run in range(1, self.options.trials + 1):
+        for run in range(1, self.options.safe_trials + 1):
             with self.world.copy() as database:
                 trials.append(self.trials.safely(f"{number}/safe_{run}", database, found.load, statements))
         return tuple(trials)

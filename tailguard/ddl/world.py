@@ -19,6 +19,7 @@ class World:
     server: Server
     schema: str
     base: str = "tailguard_0"
+    prefix: str = "tailguard"
     _made: int = field(default=0, init=False)
 
     def make_base(self) -> None:
@@ -45,6 +46,15 @@ class World:
             self._drop(name)
 
     @contextmanager
+    def fork(self) -> Iterator["World"]:
+        """Give a world of its own that begins as this one is, dropped at the end of the block."""
+        world = World(self.server, self.schema, self._copied(), prefix=f"{self.base}_{self._made}")
+        try:
+            yield world
+        finally:
+            world._drop(world.base)  # of the same class
+
+    @contextmanager
     def advance(self) -> Iterator[Database]:
         """Give a copy of the base that takes the base's place if the block ends well."""
         name = self._copied()
@@ -59,7 +69,7 @@ class World:
     def _copied(self) -> str:
         """Copy the files of the base as they are: it is small, and a copy by log takes twice as long."""
         self._made += 1
-        name = f"tailguard_{self._made}"
+        name = f"{self.prefix}_{self._made}"
         statement = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
         self._execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(self.base)))
         return name

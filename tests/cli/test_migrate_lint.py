@@ -8,7 +8,8 @@ from tailguard.base.errors import UsageError
 from tailguard.cli.main import run_cli
 from tailguard.cli.migrate.lint import WITHOUT_SQUAWK, annotation, plain
 from tailguard.migrations.lint import squawk as squawk_module
-from tailguard.migrations.lint.rules import Finding, lint_folder, located_statements
+from tailguard.migrations.lint.finding import Finding
+from tailguard.migrations.lint.rules import lint_folder, located_statements
 from tailguard.migrations.lint.squawk import find_squawk, squawk_findings
 
 UP = "CREATE INDEX CONCURRENTLY i ON t (a);\n"
@@ -96,7 +97,7 @@ PLAIN, CONCURRENT = "CREATE INDEX i ON t (a);\n", "CREATE INDEX CONCURRENTLY i O
     ("name", "text", "findings"),
     [
         ("000001_add.up.sql", PLAIN, [(1, "concurrently")]),
-        ("000001_add.up.sql", "ALTER TABLE t ADD x int;", []),
+        ("000001_add.up.sql", "ALTER TABLE t ADD x int;", [(1, "lock-queue")]),
         ("000001_add.up.sql", CONCURRENT + "ANALYZE t;", [(2, "one-statement")]),
         ("20240101120000_add.sql", PLAIN, [(1, "concurrently")]),
         ("20240101120000_add.sql", "-- no-transaction\n" + CONCURRENT, []),
@@ -116,6 +117,39 @@ def test_files_of_other_tools_are_read_and_called_as_they_are(
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text(text, encoding="utf-8")
     assert [(line, rule) for _, line, rule in found(tmp_path)] == findings
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "words"),
+    [
+        (
+            "ALTER TABLE orders ADD CHECK (n > 0);",
+            "long-lock",
+            "blocks reads and writes to orders for as long as it works (AccessExclusiveLock).",
+        ),
+        (
+            "ALTER TABLE app.orders ADD COLUMN n int;",
+            "lock-queue",
+            "blocks reads and writes to app.orders for a moment (AccessExclusiveLock). While it waits",
+        ),
+        (
+            "UPDATE orders SET n = 0;",
+            "long-lock",
+            "blocks writes to the rows of orders for as long as it works.",
+        ),
+        ("SET lock_timeout = '1s'; ALTER TABLE orders ADD COLUMN n int;", None, ""),
+        ("CREATE TABLE orders (id int); ALTER TABLE orders ADD CHECK (id > 0);", None, ""),
+        ("ALTER TABLE orders VALIDATE CONSTRAINT c;", None, ""),
+    ],
+)
+def test_a_lock_is_named_in_the_words_of_the_proof(
+    tmp_path: Path, text: str, rule: str | None, words: str
+) -> None:
+    (tmp_path / "V1__x.sql").write_text(text, encoding="utf-8")
+    found = [(one.rule, one.message) for one in lint_folder(tmp_path)]
+    assert [each for each, _ in found] == ([rule] if rule else [])
+    assert all(words in message for _, message in found)
+    assert all(one.severity == "warning" for one in lint_folder(tmp_path))
 
 
 def test_errors_come_first_and_each_file_has_a_line_of_its_own(tmp_path: Path, capsys) -> None:

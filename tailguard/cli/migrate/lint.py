@@ -8,7 +8,8 @@ import click
 
 from tailguard.base.output.escaping import for_workflow, for_workflow_property
 from tailguard.base.output.streams import say
-from tailguard.migrations.lint.rules import Finding, in_order, lint_folder, linted_files
+from tailguard.migrations.lint.finding import Finding, in_order
+from tailguard.migrations.lint.rules import lint_folder, linted_files
 from tailguard.migrations.migration import chosen_folder
 
 EXIT_FOUND = 65

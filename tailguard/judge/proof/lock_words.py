@@ -71,9 +71,13 @@ def holds_of(step: DdlStep) -> list[Hold]:
 
 def told(hold: Hold) -> str:
     """Say it in a sentence: blocks writes to orders for the whole statement, 1.4 s here."""
-    length = "for as long as it works" if hold.grows else "for a moment"
-    where = f"{'of' if hold.mode == ROWS else 'to'} {hold.of}"
-    return f"blocks {hold.what} {where} {length}, {duration_s(hold.seconds)} here"
+    where = f"{hold.what} {'of' if hold.mode == ROWS else 'to'} {hold.of}"
+    return f"{blocking(where, grows=hold.grows)}, {duration_s(hold.seconds)} here"
+
+
+def blocking(what: str, *, grows: bool) -> str:
+    """Say what is blocked, and whether that lasts longer, the larger the table is."""
+    return f"blocks {what} {'for as long as it works' if grows else 'for a moment'}"
 
 
 def _blocked(statement: ProvedStatement) -> list[tuple[str, str, str]]:

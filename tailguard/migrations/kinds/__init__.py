@@ -24,6 +24,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of_class: Class = msgspec.field(name="class")
     match: str
     example: str
+    lock: str = ""
     grows: bool | None = None
     partitioned: bool | None = None
     since: int = 15

@@ -6,12 +6,12 @@ INVALID index behind, which the one takes for success and the other makes.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 from tailguard.base.errors import UsageError
+from tailguard.migrations.lint.finding import Finding, in_order
+from tailguard.migrations.lint.locks import lock_findings
 from tailguard.migrations.lint.other_tools import sections, tool_of
 from tailguard.migrations.migration import FILE_NAME, WAYS
 from tailguard.migrations.text.query import read_query
@@ -25,7 +25,6 @@ from tailguard.migrations.text.sql import (
     statements,
 )
 
-Severity = Literal["error", "warning"]
 CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
 INDEX_WORK = re.compile(
     r"(CREATE\s+(UNIQUE\s+)?INDEX|DROP\s+INDEX|REINDEX\s+(INDEX|TABLE|SCHEMA|DATABASE))\b", re.IGNORECASE
@@ -68,17 +67,6 @@ ONLY_INDEXES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong in a file; lines count from 1."""
-
-    path: Path
-    line: int
-    severity: Severity
-    rule: str
-    message: str
-
-
 def lint_folder(folder: Path) -> list[Finding]:
     """Return what our own rules find in a folder of migrations, the errors first, then by file and line.
 
@@ -98,11 +86,6 @@ def linted_files(folder: Path) -> list[Path]:
     if not paths:
         raise UsageError(f"{folder} holds no .sql file: name the folder of your migrations with --folder.")
     return paths
-
-
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Sort findings: errors before warnings, then by file and line."""
-    return sorted(findings, key=lambda one: (one.severity, str(one.path), one.line))
 
 
 def _file_findings(path: Path) -> Iterator[Finding]:
@@ -132,6 +115,8 @@ def _other_tools_findings(path: Path) -> Iterator[Finding]:
     for section in sections(tool, text):
         found = [(section.line + line - 1, statement) for line, statement in located_statements(section.text)]
         yield from _statement_findings(path, found)
+        others = [(line, text) for line, text in found if not INDEX_WORK.match(text)]
+        yield from lock_findings(path, others)  # an index has rules of its own
         if tool is None or not tool.one_by_one:
             yield from _together_findings(path, found)
         concurrent = [line for line, statement in found if CONCURRENTLY.search(statement)]

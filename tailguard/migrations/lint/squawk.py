@@ -13,7 +13,8 @@ import msgspec
 
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.json_text import JsonError, decode
-from tailguard.migrations.lint.rules import CONCURRENTLY, INDEX_WORK, Finding, Severity
+from tailguard.migrations.lint.finding import Finding, Severity
+from tailguard.migrations.lint.rules import CONCURRENTLY, INDEX_WORK
 from tailguard.migrations.text.sql import located_statements
 from tailguard.postgres.binaries import OLDEST_MAJOR
 
