@@ -1,23 +1,15 @@
 """Pools: the rows that iterations take their data from, read from CSV or generated, each used once or over and over."""
 
-import csv
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 import tailguard as tg
-from perf.mapping.tables import Json, Row
+from perf.mapping.tables import Json, Row, table_of
 from perf.offer import Played, Rows
 from perf.platform import RowId
-from tailguard.http import fill
-from tailguard.kit import read_text
+from tailguard.http import RowsTable, read_rows
 
-_RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})")
-# A row takes some hundred bytes in each process that makes load.
-_MOST_ROWS, _MOST_BYTES = 1_000_000, 256 << 20
-_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")  # 64 bits hold it
 # Whose rows results are submitted for.
 MATCHES = ("matches", "broadcast_matches")
 # A hot pair, and one that nobody else uses.
@@ -61,10 +53,11 @@ def read_pools(tables: Mapping[str, Mapping[str, Json]], folder: str, source: st
             raise tg.UsageError(f"{where} is not a pool; known are {', '.join(POOLS)}")
         if table.get("use", "cycle") not in {"cycle", "once"}:
             raise tg.UsageError(f"{where}: use is {table['use']!r}; write once or cycle")
-        file = table.get("file")
-        rows = _generated(table, where) if file is None else _read_csv(Path(folder, str(file)), where)
-        if not rows or any("id" not in row for row in rows):
-            raise tg.UsageError(f"{where} has no row, or one without an id: give each row an id")
+        made = table_of(table.get("generate", {}), f"{where}: generate")
+        described = RowsTable(str(table.get("file", "")), {field: str(text) for field, text in made.items()})
+        rows = read_rows(name, described, Path(folder), where)
+        if any("id" not in row for row in rows):
+            raise tg.UsageError(f"{where} has rows without an id: give each row an id")
         pools[name] = Pool(name, rows, table.get("use") == "once")
     return pools
 
@@ -121,44 +114,3 @@ def _played(pools: Mapping[str, Pool], name: str) -> list[Played]:
                 f"match {row['id']} has participant {row.get('participant')!r}, which is not in the pool of users"
             )
     return [(row["id"], numbers[row["participant"]]) for row in _rows(pools, name)]
-
-
-def _read_csv(path: Path, where: str) -> list[Row]:
-    try:
-        reader = csv.DictReader(StringIO(read_text(path, _MOST_BYTES), newline=""), strict=True)
-        rows = list(reader)
-    except (tg.UsageError, csv.Error) as error:
-        raise tg.UsageError(
-            f"{where}: {path} cannot be read: {str(error).rstrip('.')}. Write it as a CSV whose first line names the "
-            'fields, next to the target\'s file, or let the rows be made: generate = { id = "1..500" }'
-        ) from error
-    for number, row in enumerate(rows, 1):
-        if None in row or None in row.values():
-            raise tg.UsageError(f"{where}: {path}, row {number} has more or fewer fields than its head")
-    return _typed(rows)
-
-
-def _typed(rows: list[dict[str, str]]) -> list[Row]:
-    """Return the rows with every column of whole numbers as such: a JSON body then has numbers, not texts."""
-    whole = [name for name in (rows[0] if rows else ()) if all(_WHOLE.fullmatch(row[name]) for row in rows)]
-    return [{name: int(value) if name in whole else value for name, value in row.items()} for row in rows]
-
-
-def _generated(table: Mapping[str, Json], where: str) -> list[Row]:
-    """Return rows of `generate = { id = "1..500", username = "player-{id}" }`."""
-    generate = table.get("generate")
-    fields = {name: str(text) for name, text in generate.items()} if isinstance(generate, dict) else {}
-    span = _RANGE.fullmatch(fields.pop("id", ""))
-    if span is None or int(span[1]) > int(span[2]):
-        raise tg.UsageError(f'{where} has neither a file nor generate = {{ id = "1..500" }}, a range of ids')
-    if int(span[2]) - int(span[1]) >= _MOST_ROWS:
-        raise tg.UsageError(f"{where} makes more than {_MOST_ROWS:,} rows: give it a smaller range of ids")
-    return [
-        {"id": number} | {name: _value(text, number) for name, text in fields.items()}
-        for number in range(int(span[1]), int(span[2]) + 1)
-    ]
-
-
-def _value(text: str, number: int) -> RowId:
-    value = fill(text, {"id": number})
-    return value if isinstance(value, int) else str(value)

@@ -2,9 +2,10 @@
 
 from tailguard.base.answered import Answered
 from tailguard.http.connections import Exchange, HttpConnections, check_address
-from tailguard.http.declared.format import JwtLogin, Login, TargetTable
+from tailguard.http.declared.format import JwtLogin, Login, RowsTable, TargetTable
 from tailguard.http.declared.login import Credential, Door, LoginError, renewed, with_secrets
 from tailguard.http.declared.reading import login_in
+from tailguard.http.declared.rows import read_rows
 from tailguard.http.template import fill, fill_text, fill_texts, places
 from tailguard.http.tls import Tls, tls_in
 
@@ -17,6 +18,7 @@ __all__ = [
     "JwtLogin",
     "Login",
     "LoginError",
+    "RowsTable",
     "TargetTable",
     "Tls",
     "check_address",
@@ -25,6 +27,7 @@ __all__ = [
     "fill_texts",
     "login_in",
     "places",
+    "read_rows",
     "renewed",
     "tls_in",
     "with_secrets",

@@ -64,4 +64,18 @@ class TypedRows:
 
     def of(self, row: Mapping[str, str]) -> dict[str, Json]:
         """Return one row."""
-        return {name: int(value) if name in self._whole else value for name, value in row.items()}
+        return {name: self.value(name, text) for name, text in row.items()}
+
+    def value(self, name: str, text: str) -> int | str:
+        """Return one field of a row."""
+        return int(text) if name in self._whole else text
+
+
+def read_rows(name: str, table: RowsTable, folder: Path, where: str) -> list[dict[str, int | str]]:
+    """Return all rows of a table, whose file is seen from `folder`, with columns of whole numbers as such.
+
+    Raises UsageError, which begins with `where`, for a file that cannot be read, or neither a file nor a range of ids.
+    """
+    rows = rows_of(name, table, folder, "", where)
+    typed = TypedRows(rows)
+    return [{name: typed.value(name, text) for name, text in row.items()} for row in rows.values]
