@@ -16,18 +16,15 @@ from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.history_page import history_page_of
 from tailguard.report.page import page_of
 from tailguard.report.views.view import view_of
-from tests.support.in_browser import draw_all, open_all, open_at
+from tests.support.gallery import report_of
+from tests.support.in_browser import draw_all, illegible, open_all, open_at
 from tests.support.made_kinds import kind_of_run
 from tests.support.made_proof import live, samples
 from tests.support.made_samples import columns
 
-KINDS = ("duet", "proof", "chaos")  # a plain run is in test_page_in_browser.py
+KINDS = ("duet", "proof", "chaos", "fail")  # a plain run is in test_page_in_browser.py
 DRAWN = "registration"
-CUT_OFF = """
-  return [...document.querySelectorAll('.live svg text')].filter((text) => {
-    const its = text.getBoundingClientRect(), frame = text.ownerSVGElement.getBoundingClientRect();
-    return its.width && (its.left < frame.left - 1 || its.right > frame.right + 1);
-  }).map((text) => text.textContent);"""
+LOWEST_PX = 70  # a picture of 600 px that was squeezed to a phone had 60
 SCROLLING = """
   return [...document.querySelectorAll('.scroll')].filter((found) => found.scrollWidth > found.clientWidth + 1)
     .map((found) => found.getAttribute('aria-label'));"""
@@ -39,6 +36,8 @@ pytestmark = pytest.mark.browser
 def address(
     request: pytest.FixtureRequest, table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
+    if request.param in ("duet", "fail"):
+        return report_of(request.param, tmp_path_factory.mktemp(request.param)).as_uri()
     made = kind_of_run(request.param, table)
     if request.param == "proof":  # as many builds as a real one has
         made = replace(
@@ -59,8 +58,34 @@ def test_nothing_runs_out_of_the_page_and_no_label_is_cut_off(
     draw_all(browser)
     root = "document.documentElement"
     assert browser.execute_script(f"return {root}.scrollWidth <= {root}.clientWidth")
-    assert browser.execute_script(CUT_OFF) == []
+    assert illegible(browser) == []
     assert browser.get_log("browser") == []
+
+
+SPOILED = """<body><div class="still"><svg width="200" height="40">
+  <text x="10" y="20">one</text><text x="14" y="22">two</text><text x="190" y="20">beyond</text></svg></div>
+  <p style="color: #888">pale</p></body>"""
+
+
+def test_what_cannot_be_read_is_found(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    page = tmp_path / "spoiled.html"
+    page.write_text(SPOILED, encoding="utf-8")
+    open_at(browser, page.as_uri(), 1400)
+    assert illegible(browser) == ["meet: one / two", "cut off: beyond", "pale: P pale"]
+
+
+def test_still_pictures_are_as_legible_as_what_takes_their_place(browser: webdriver.Chrome, address) -> None:
+    """On paper, without a script, and before anybody scrolls."""
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        open_at(browser, address, 390)
+        assert browser.find_elements(By.CSS_SELECTOR, ".still > svg")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    open_all(browser)
+    assert illegible(browser) == []
+    heights = [each.size["height"] for each in browser.find_elements(By.CSS_SELECTOR, ".still > svg")]
+    assert min(height for height in heights if height) > LOWEST_PX
 
 
 def test_on_a_wide_screen_no_table_has_to_be_scrolled(browser: webdriver.Chrome, address) -> None:

@@ -11,7 +11,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.page import page_of
 from tailguard.report.views.view import view_of
-from tests.support.in_browser import PATIENCE_S, draw_all, open_all, open_at
+from tests.support.in_browser import PATIENCE_S, draw_all, illegible, open_all, open_at
 from tests.support.made_run import record
 from tests.support.made_samples import columns
 
@@ -36,6 +36,7 @@ def test_every_chart_draws_without_a_console_error_and_nothing_overflows(browser
     assert browser.get_log("browser") == []
     root = "document.documentElement"
     assert browser.execute_script(f"return {root}.scrollWidth <= {root}.clientWidth")
+    assert illegible(browser) == []
 
 
 def test_the_first_screen_shows_the_verdict_and_what_is_met_as_one_table(browser, address) -> None:

@@ -56,3 +56,62 @@ def draw_all(browser: webdriver.Chrome) -> None:
         WebDriverWait(browser, PATIENCE_S).until(
             lambda _, chart=chart: "drawn" in chart.get_attribute("class")
         )
+
+
+# Of texts: what one sees. The halo of a text lies below it, word for word.
+_SEEN = """
+  const seen = (text) => text.textContent.trim() && text.getClientRects().length
+    && getComputedStyle(text).visibility === 'visible';
+  const box = (text) => text.getBoundingClientRect();
+  const charts = [...document.querySelectorAll('.live svg, .still svg')].filter((svg) => box(svg).width);"""
+_OVERLAPPING = (
+    _SEEN
+    + """
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return charts.flatMap((svg) => {
+    const texts = [...svg.querySelectorAll('text')].filter(seen);
+    return texts.flatMap((one, place) => texts.slice(place + 1)
+      .filter((other) => other.textContent !== one.textContent && meet(box(one), box(other)))
+      .map((other) => `${one.textContent} / ${other.textContent}`));
+  });"""
+)
+_CUT_OFF = (
+    _SEEN
+    + """
+  return charts.flatMap((svg) => [...svg.querySelectorAll('text')].filter(seen).filter((text) => {
+    const its = box(text), frame = box(svg);
+    return its.left < frame.left - 1 || its.right > frame.right + 1
+      || its.top < frame.top - 1 || its.bottom > frame.bottom + 1;
+  }).map((text) => text.textContent));"""
+)
+# WCAG 2.2, 1.4.3: 4.5, and 3 for large letters.
+_PALE = """
+  const channel = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const rgba = (colour) => { const [r, g, b, a] = colour.match(/[\\d.]+/g).map(Number); return [r, g, b, a ?? 1]; };
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const ground = (node) => {
+    for (; node; node = node.parentElement) {
+      const found = rgba(getComputedStyle(node).backgroundColor);
+      if (found[3] === 1) return found;
+    }
+    return [255, 255, 255, 1];
+  };
+  const pale = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode.parentElement, style = getComputedStyle(node);
+    if (!walk.currentNode.data.trim() || !node.getClientRects().length || node.closest('script, style')) continue;
+    const colour = node.closest('svg') ? style.fill : style.color;
+    if (node.closest('svg') && style.stroke !== 'none') continue; // a halo, below its text
+    if (!colour.startsWith('rgb')) continue;
+    const [high, low] = [light(rgba(colour)), light(ground(node))].sort((a, b) => b - a);
+    const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    if ((high + 0.05) / (low + 0.05) < (large ? 3 : 4.5)) pale.push(`${node.tagName} ${walk.currentNode.data.trim()}`);
+  }
+  return [...new Set(pale)];"""
+
+
+def illegible(browser: webdriver.Chrome) -> list[str]:
+    """Return what cannot be read of all that is seen: texts of charts that meet or are cut off, and pale texts."""
+    scripts = {"meet": _OVERLAPPING, "cut off": _CUT_OFF, "pale": _PALE}
+    return [f"{what}: {text}" for what, script in scripts.items() for text in browser.execute_script(script)]

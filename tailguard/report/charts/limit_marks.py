@@ -59,7 +59,7 @@ def _words(base: alt.Chart, at: alt.X | alt.Y, end: str, off: int, *, upright: b
 
 def haloed(words: alt.Chart, place: dict[str, Any], color: str) -> list[alt.Chart]:
     """Return a text and what keeps it readable on top of bars, points and lines."""
-    halo = words.mark_text(**place, stroke="var(--paper)", strokeWidth=4)
+    halo = words.mark_text(**place, color="var(--paper)", stroke="var(--paper)", strokeWidth=4)
     return [halo, words.mark_text(**place, color=color)]
 
 
