@@ -29,8 +29,8 @@ def begin(project):
     commit(project, 0.0003)
 
 
-def commit(project, seconds):
-    """Let the price take so long from the next commit on."""
-    (project.path / "src" / "shop.py").write_text(SHOP.format(seconds), encoding="utf-8")
+def commit(project, seconds, code=SHOP):
+    """Let the price take so long, or be computed by other code, from the next commit on."""
+    (project.path / "src" / "shop.py").write_text(code.replace("{0}", str(seconds)), encoding="utf-8")
     git(project.path, "add", ".")
     git(project.path, "commit", "-q", "-m", f"{seconds} s")
