@@ -6,6 +6,7 @@ _EXTRAS = {
     **dict.fromkeys(("boto3", "botocore", "moto"), "s3"),
     **dict.fromkeys(("picows", "websockets"), "websocket"),
     **dict.fromkeys(("gevent", "locust"), "locust"),
+    "yaml": "yaml",
     **dict.fromkeys(("httptools", "jsonschema", "jwt", "prometheus_client"), "example"),
     **dict.fromkeys(("starlette", "urllib3", "uvicorn"), "example"),
 }

@@ -13,7 +13,7 @@ from tailguard.base.output.streams import say
     "--output", "-o", type=click.Path(path_type=Path), help="The file to write (default: FILE's name, .toml)."
 )
 def import_file(file: Path, output: Path | None) -> None:
-    """Draft a TOML file of scenarios from FILE: an OpenAPI 3 document or a HAR, both as JSON.
+    """Draft a TOML file of scenarios from FILE: an OpenAPI 3 document (JSON, or .yaml) or a HAR.
 
     OpenAPI gives one scenario per resource: it is made, read, changed, removed. A HAR gives one scenario of its
     requests in their order; secrets become variables of the environment, personal data becomes rows, and what an

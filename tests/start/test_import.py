@@ -353,8 +353,8 @@ def test_a_guess_and_what_cannot_be_asked_are_named(here, capsys):
 @pytest.mark.parametrize(
     ("document", "told"),
     [
-        ("{", "OpenAPI and HAR are read as JSON"),
-        ("openapi: 3.1.0", "OpenAPI and HAR are read as JSON"),
+        ("{", "OpenAPI is read as JSON, or as YAML from a .yaml file"),
+        ("openapi: 3.1.0", "OpenAPI is read as JSON, or as YAML from a .yaml file"),
         ({"swagger": "2.0"}, "convert it to OpenAPI 3"),
         ({"a": 1}, "neither an OpenAPI document nor a HAR"),
         ([1], "Cannot read"),

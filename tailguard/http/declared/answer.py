@@ -113,10 +113,17 @@ def _in_header(answer: Answer, name: str) -> str | None:
     return answer.headers.get(name)
 
 
+def set_cookies(headers: HTTPMessage | Mapping[str, str | list[str]]) -> list[str]:
+    """Return each Set-Cookie of an answer: under Locust several of one name are a list."""
+    if isinstance(headers, HTTPMessage):
+        return headers.get_all("Set-Cookie") or []
+    found = headers.get("Set-Cookie", [])
+    return [found] if isinstance(found, str) else found
+
+
 def _in_cookie(answer: Answer, name: str) -> str | None:
-    lines = answer.headers.get_all("Set-Cookie") if isinstance(answer.headers, HTTPMessage) else None
     cookies = SimpleCookie()
-    for line in lines or [answer.headers.get("Set-Cookie") or ""]:
+    for line in set_cookies(answer.headers):
         try:
             cookies.load(line)
         except CookieError:

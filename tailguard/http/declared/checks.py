@@ -21,7 +21,7 @@ RESERVED = {
     "config", "connections", "folder", "postgres", "run", "s3", "shard", "target",
 }  # fmt: skip
 REFUSAL = re.compile(r"([45]\d\d)(?: (.+))?")
-_OF_REQUESTS = ("method", "query", "body", "form", "raw", "file", "refusals")
+_OF_REQUESTS = ("method", "query", "body", "form", "multipart", "raw", "file", "refusals")
 # Where the texts of a step may hold places.
 _FILLED = (
     "when",
@@ -31,6 +31,7 @@ _FILLED = (
     "headers",
     "body",
     "form",
+    "multipart",
     "raw",
     "broadcast",
     "connect",

@@ -43,6 +43,15 @@ class Client:
         """Return what a user's requests carry."""
         return self._credentials.get(user) or self._credentials.get("") or NOBODY
 
+    def known(self, user: str) -> dict[str, str]:
+        """Return the headers of all of a user's requests to the target."""
+        return {**self._target.headers, **self.credential(user).headers}
+
+    def url_of(self, request: Request) -> str:
+        """Return the whole address of a request."""
+        base = request.elsewhere or self.base
+        return f"{base.scheme}://{base.netloc}{request.path}"
+
     def send(self, request: Request, expect: Expect, refusals: Mapping[str, str], step: str) -> Answer:
         """Send a request.
 
@@ -51,11 +60,9 @@ class Client:
             ThrottledError: the target's limiter answered.
             OSError: there is no answer.
         """
-        if request.elsewhere:
-            sent, base = request.headers, request.elsewhere  # nobody else gets our credentials
-        else:
-            own = self.credential(request.user).headers
-            sent, base = {**self._target.headers, **own, **request.headers}, self.base
+        base = request.elsewhere or self.base
+        known = {} if request.elsewhere else self.known(request.user)  # nobody else gets our credentials
+        sent = {**known, **request.headers}
         status, headers, content = self._connections.exchange(
             base, request.method, request.path, request.body, sent
         )

@@ -100,6 +100,13 @@ class Expect(Table, frozen=True):
     text: str = ""
 
 
+class FilePart(Table, frozen=True):
+    """A file as a part of a body; its ending says its `type` if nothing else does."""
+
+    file: Annotated[str, Meta(min_length=1)]
+    type: str = ""
+
+
 class Step(Table, frozen=True):
     """[[scenario.NAME.steps]]: a request, or something on the WebSocket of the iteration."""
 
@@ -112,6 +119,7 @@ class Step(Table, frozen=True):
     headers: dict[str, str] = {}
     body: Any = UNSET
     form: dict[str, str] = {}
+    multipart: dict[str, str | FilePart] = {}
     raw: str | UnsetType = UNSET
     file: str = ""
     expect: tuple[Status, ...] | Expect = ()

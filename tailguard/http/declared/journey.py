@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from msgspec import UNSET
@@ -14,8 +14,9 @@ from tailguard.http.declared.answer import Answer, MissingValueError, check, sav
 from tailguard.http.declared.broadcasts import Broadcasts
 from tailguard.http.declared.client import Client
 from tailguard.http.declared.condition import Condition
+from tailguard.http.declared.cookies import Cookies
 from tailguard.http.declared.format import Step
-from tailguard.http.declared.request import RequestStep, quoted
+from tailguard.http.declared.request import Request, RequestStep, quoted
 from tailguard.http.declared.rows import TypedRows
 from tailguard.http.declared.socket import SWITCHING, Socket
 from tailguard.http.template import fill, fill_text, fill_texts
@@ -24,13 +25,24 @@ from tailguard.record.part import Json
 
 @dataclass(slots=True)
 class Visit:
-    """One iteration on its way: who sends, what is known, its WebSocket."""
+    """One iteration on its way: who sends, what is known, its cookies, its WebSocket.
+
+    `sent` is the last request, None after a step on the WebSocket.
+    """
 
     client: Client
     broadcasts: Broadcasts | None
     values: dict[str, Json]
     lifetime: ExitStack
+    cookies: Cookies
     socket: Socket | None = None
+    sent: Request | None = None
+
+    def take_cookies(self, answer: Answer) -> None:
+        """Take the cookies that the answer to the last request sets."""
+        if self.sent is not None:
+            user, url = self.sent.user, self.client.url_of(self.sent)
+            self.cookies.take(user, url, answer.headers, self.client.known(user))
 
     def opened(self) -> Socket:
         """Return the WebSocket that an earlier step connected."""
@@ -69,22 +81,27 @@ class PlayedStep:
 
     def learn(self, answer: Answer, visit: Visit) -> None:
         """Check the answer, and save what later steps take from it."""
+        visit.take_cookies(answer)
         check(answer, self.request.expect, visit.values)
         visit.values.update(saved(answer, self.step.save))
 
     def _sending(self, visit: Visit) -> Callable[[], Answer]:
         request = self.request.request(visit.values)
+        cookies = visit.cookies.header(request.user, visit.client.url_of(request))
+        visit.sent = request = replace(request, headers={**cookies, **request.headers})
         return partial(visit.client.send, request, self.request.expect, self.step.refusals, self.step.name)
 
     def _on_socket(self, visit: Visit) -> Callable[[], Answer]:
         step, values = self.step, visit.values
         user = fill_text(self.request.user, values)
+        visit.sent = None
         client, wanted = visit.client, {path: fill(value, values) for path, value in step.await_.items()}
         in_path = {name: quoted(value) for name, value in values.items()}
         path = fill_text(step.connect, {**in_path, "token": client.token(user)})
         headers = {
             "Origin": client.origin,
             **client.credential(user).headers,
+            **(visit.cookies.header(user, client.socket_url(path)) if step.connect else {}),
             **fill_texts(step.headers, values),
         }
         message = UNSET if step.send is UNSET else fill(step.send, values)
@@ -120,7 +137,7 @@ class Journey:
         values: dict[str, Json] = {"key": it.key, "number": it.number, "uuid": str(uuid.uuid4())}
         values.update((name, self.rows[name].of(row)) for name, row in taken.items())
         with ExitStack() as lifetime:
-            visit = Visit(client, broadcasts, values, lifetime)
+            visit = Visit(client, broadcasts, values, lifetime, Cookies(client.origin))
             for each in self.steps:
                 if each.condition.holds(values):
                     each.learn(it.step(each.step.name, each.prepare(visit)), visit)

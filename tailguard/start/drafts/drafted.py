@@ -10,9 +10,11 @@ from tailguard.base.reading.regular_file import read_bounded
 from tailguard.start.drafts.draft import Draft
 from tailguard.start.drafts.har import Har, draft_har
 from tailguard.start.drafts.openapi import OpenApi
+from tailguard.start.drafts.yaml_document import json_of
 
 # A recording holds every answer, pictures included.
 MOST_BYTES = 256 << 20
+YAML = (".yaml", ".yml")
 
 
 class Told(msgspec.Struct):
@@ -46,9 +48,11 @@ def write_draft(source: Path, target: Path) -> Draft:
 def _drafted(source: Path) -> Draft:
     content = read_bounded(source, MOST_BYTES)
     try:
-        return _draft_of(content)
+        return _draft_of(json_of(content) if source.suffix in YAML else content)
     except JsonError as error:
-        raise UsageError(f"Cannot read {source}: {error}. OpenAPI and HAR are read as JSON.") from None
+        raise UsageError(
+            f"Cannot read {source}: {error}. OpenAPI is read as JSON, or as YAML from a .yaml file; a HAR is JSON."
+        ) from None
     except (UsageError, ValueError) as error:  # ValueError: an address that cannot be
         raise UsageError(f"Cannot import {source}: {error}") from None
 

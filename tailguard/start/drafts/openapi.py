@@ -14,7 +14,7 @@ from tailguard.start.drafts.examples import Examples, listed, table
 _ORDER = ("post", "get", "put", "patch", "delete")
 _PARAMETER = re.compile(r"\{([^}]+)\}")
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json")
-_FORM = "application/x-www-form-urlencoded"
+_FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,8 @@ class OpenApi:
         media = table(content.get(kind))
         if not media:
             self.draft.note(
-                f"{step.name} is left out: it wants {' or '.join(content)}; add it with file = ..."
+                f"{step.name} is left out: it wants {' or '.join(content)}; add it with "
+                f"{'multipart' if _MULTIPART in content else 'file'} = ..."
             )
             return False
         value = self._examples.stated(media)

@@ -1,6 +1,6 @@
 """One request of a step, with its places filled."""
 
-import mimetypes
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,8 @@ import msgspec
 
 from tailguard.base.reading.regular_file import read_bounded
 from tailguard.http.declared.answer import expected_of
-from tailguard.http.declared.format import Expect, Step
+from tailguard.http.declared.format import Expect, FilePart, Step
+from tailguard.http.declared.request.multipart import encoded, type_of
 from tailguard.http.template import Value, Values, as_text, fill, fill_text, fill_texts
 from tailguard.record.part import Json
 
@@ -35,18 +36,27 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class RequestStep:
-    """A step that sends a request; `user` is the template of who sends it, `content` what its file holds."""
+    """A step that sends a request.
+
+    Attributes:
+        user: the template of who sends it.
+        files: what the files that it names hold.
+        boundary: what stands between the parts of its body.
+    """
 
     step: Step
     user: str
     expect: Expect
-    content: bytes | None
+    files: Mapping[str, bytes]
+    boundary: str
 
     @classmethod
     def of(cls, step: Step, user: str, folder: Path) -> "RequestStep":
         """Return a step of the format. Raises UsageError for a file that cannot be read."""
-        content = read_bounded(folder / step.file, MOST_BODY_BYTES) if step.file else None
-        return cls(step, step.user or user, expected_of(step), content)
+        parts = [part.file for part in step.multipart.values() if isinstance(part, FilePart)]
+        names = filter(None, [step.file, *parts])
+        files = {name: read_bounded(folder / name, MOST_BODY_BYTES) for name in names}
+        return cls(step, step.user or user, expected_of(step), files, uuid.uuid4().hex)
 
     def request(self, values: Values) -> Request:
         """Fill the places. Raises UsageError for one that has no value."""
@@ -83,9 +93,10 @@ class RequestStep:
             return msgspec.json.encode(fill(step.body, values)), "application/json"
         if isinstance(step.raw, str):
             return fill_text(step.raw, values).encode(), "text/plain; charset=utf-8"
-        if self.content is not None:
-            return self.content, mimetypes.guess_type(step.file)[0] or "application/octet-stream"
-        return None, ""
+        if step.multipart:
+            body = encoded(step.multipart, values, self.files, self.boundary)
+            return body, f"multipart/form-data; boundary={self.boundary}"
+        return (self.files[step.file], type_of(step.file)) if step.file else (None, "")
 
 
 def bodies_of(step: Step) -> list[str]:
@@ -93,6 +104,7 @@ def bodies_of(step: Step) -> list[str]:
     given = {
         "body": step.body is not msgspec.UNSET,
         "form": bool(step.form),
+        "multipart": bool(step.multipart),
         "raw": step.raw is not msgspec.UNSET,
         "file": bool(step.file),
     }
