@@ -43,20 +43,28 @@ from tailguard.config.stated_load import stated_rate, stated_seconds
 @click.option(
     "--migrations/--no-migrations", default=None, help="Prove the index migrations too (default: yes)."
 )
+@click.option(
+    "--control", is_flag=True,
+    help="Take orders of `tailguard control`; it ends when its time is up, not when its limits are decided.",
+)  # fmt: skip
 def run(
     paths: Sequence[str],
     file: str | None,
     profile: str | None,
     sets: Sequence[str],
     limits: Sequence[str],
+    *,
+    control: bool,
     **flags: Any,
 ) -> int:
     """Measure the scenarios of a file, a folder or, without one, of the whole suite; judge them, write the report."""
     suite = asked_suite(paths, file) if paths else None
     config = load_config(profile, file=file, sets=sets, flags=named(flags), suite=suite)
+    from tailguard.pipeline.control.source import Orders
     from tailguard.pipeline.session import run_session
 
-    return run_session(config, command=["tailguard", *sys.argv[1:]], asked=limits)
+    orders = Orders() if control else None
+    return run_session(config, ["tailguard", *sys.argv[1:]], limits, orders)
 
 
 def named(flags: Mapping[str, Any]) -> dict[str, OptionValue]:

@@ -1,11 +1,11 @@
 """Whether two runs may be compared at all: the same configuration, load, machine and scenarios."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tailguard.record.environment import Environment
 from tailguard.record.part import Json
 from tailguard.record.run_json import plain
-from tailguard.record.run_record import RunRecord
+from tailguard.record.run_record import Override, RunRecord
 from tailguard.record.scenario import ScenarioEntry
 
 # Where a run lies, which objectives it was judged by and how it reached its server do not change what was measured.
@@ -34,11 +34,21 @@ def differences(baseline: RunRecord, candidate: RunRecord) -> list[str]:
     """Return why these two runs must not be compared, each with both values; nothing if they may."""
     return [
         *_scenarios(baseline.scenarios, candidate.scenarios),
+        *_overrides(baseline.overrides or (), candidate.overrides or ()),
         *_config(baseline.config.value, candidate.config.value),
         *_machine(baseline.environment, candidate.environment),
         *_incomplete("baseline", baseline),
         *_incomplete("candidate", candidate),
     ]
+
+
+def _overrides(baseline: Sequence[Override], candidate: Sequence[Override]) -> Iterator[str]:
+    left, right = (
+        [each for each in side if each.order in {"rate", "stop"}] for side in (baseline, candidate)
+    )
+    if [*map(str, left)] != [*map(str, right)]:
+        told = (", ".join(map(str, side)) or "none" for side in (left, right))
+        yield f"orders of `tailguard control`: {' against '.join(told)}"
 
 
 def _incomplete(name: str, record: RunRecord) -> Iterator[str]:

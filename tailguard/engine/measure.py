@@ -14,6 +14,7 @@ from time import monotonic
 
 from tailguard.base.clock import Clock, MonotonicClock
 from tailguard.base.errors import UsageError
+from tailguard.engine.control.control import Control
 from tailguard.engine.event_loop.watch import Hold
 from tailguard.engine.players import Making, Players, in_threads
 from tailguard.engine.telemetry import Telemetry
@@ -56,6 +57,7 @@ def measure(
     run_id: str = "",
     seed: int = 1,
     players: Making = in_threads,
+    control: Control | None = None,
 ) -> dict[str, Measurement]:
     """Measure all workloads, round robin in slices; those of a mix have theirs at once.
 
@@ -74,6 +76,7 @@ def measure(
         run_id: makes the keys of the iterations unique.
         seed: of their random numbers.
         players: who plays the iterations.
+        control: may change the load before each slice.
 
     Returns:
         Per name what was measured, also after an interrupt (`ended_because` is then INTERRUPTED).
@@ -91,6 +94,10 @@ def measure(
         saver = _Saver(save, pace.save_every_s)
         with _ended(runs, saver, stop), _frozen_garbage(), telemetry or nullcontext():
             for group in _in_turn(runs, stop):
+                if control is not None:
+                    control.before_slice(group, runs, stop)
+                    if group[0].ended or stop.is_set():
+                        continue
                 _run_slice(group, made, stop, pace)
                 _end_if_done(group, done)
                 for run in group:

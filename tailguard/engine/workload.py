@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
+from tailguard.engine.control.rates import RateChange
 from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusal
 from tailguard.engine.iteration.async_iteration import AsyncIteration
@@ -153,7 +154,7 @@ class Workload:
     """A scenario with its load.
 
     `first` is the number of its first iteration; those of the warm-up count down from -1 - `first_warmup`. Workloads of
-    one `mix` are played at once, "" is none.
+    one `mix` are played at once, "" is none. `rates` are the changes of a run that is played again.
     """
 
     scenario: Playable
@@ -161,6 +162,7 @@ class Workload:
     first: int = 0
     first_warmup: int = 0
     mix: str = ""
+    rates: tuple[RateChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,8 @@ from threading import Event
 import numpy as np
 
 from tailguard.base.clock import Clock
+from tailguard.base.errors import UsageError
+from tailguard.engine.control.rates import RateChange, rerated
 from tailguard.engine.dispatch_window import DispatchWindow, WindowSpec
 from tailguard.engine.players import Players
 from tailguard.engine.scenario_execution import ScenarioExecution
@@ -38,6 +40,9 @@ class WorkloadRun:
         starts_ns = schedule.starts_ns()
         self._starts_sha256 = starts_sha256(starts_ns)
         self._starts_ns = None if schedule.kind == "closed" else starts_ns.tolist()
+        self._planned = len(starts_ns)
+        for change in workload.rates if self._starts_ns is not None else ():
+            self._starts_ns = self._changed(change)
         self._next_index = 0
         self._served = 0
         self._offset_ns = 0
@@ -53,6 +58,35 @@ class WorkloadRun:
     def name(self) -> str:
         """The scenario's."""
         return self.execution.name
+
+    @property
+    def next_iteration(self) -> int:
+        """How many iterations were due before the next slice."""
+        return self._next_index
+
+    @property
+    def offset_ns(self) -> int:
+        """The instant of its schedule at which the next slice begins."""
+        return self._offset_ns
+
+    def starts_at(self, rate_per_s: float) -> list[int]:
+        """Return its starts if they came at another rate from the next slice on, to be taken by `take_starts`.
+
+        Raises UsageError if its rate cannot change, or for an impossible one.
+        """
+        if self.mix:
+            raise UsageError(f"the rates of the mix {self.mix} stand in a fixed ratio to each other")
+        return self._changed(RateChange(self._next_index, self._offset_ns, rate_per_s))
+
+    def take_starts(self, starts_ns: list[int]) -> None:
+        """Let iterations begin at these offsets, of which those that were due already are as they were."""
+        self._starts_ns = starts_ns
+
+    def _changed(self, change: RateChange) -> list[int]:
+        try:
+            return rerated(self._starts_ns or [], self._workload.load.schedule, change, self._planned)
+        except UsageError as error:
+            raise UsageError(f"the rate of {self.name} cannot change: {error}") from error
 
     def run_slice(self, players: Players, stop: Event, pace: Pace) -> None:
         """Run the next piece of the schedule (the warm-up before the first); end if the budget is spent."""

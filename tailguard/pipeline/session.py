@@ -17,6 +17,7 @@ from tailguard.judge.budget import SampleBudget, lint, needed_for
 from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.judge.stopping_rule import StoppingRule
 from tailguard.judge.suggest import suggest
+from tailguard.pipeline.control.source import Orders
 from tailguard.pipeline.finish import finish
 from tailguard.pipeline.loads import most_per_s
 from tailguard.pipeline.opened_suite import open_suite
@@ -29,10 +30,12 @@ from tailguard.record.scenario import ScenarioEnded
 log = logging.getLogger(__name__)
 
 
-def run_session(config: Config, command: Sequence[str], asked: Sequence[str] = ()) -> int:
+def run_session(
+    config: Config, command: Sequence[str], asked: Sequence[str] = (), orders: Orders | None = None
+) -> int:
     """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else.
 
-    `asked` are limits beside those that the suite states.
+    `asked` are limits beside those that the suite states. A run with `orders` is not ended when its limits are decided.
     """
     # What is misspelt is named before anything starts.
     config, suite = open_suite(config)
@@ -40,7 +43,7 @@ def run_session(config: Config, command: Sequence[str], asked: Sequence[str] = (
     objectives = configured_objectives(config, suite.steps, suite.limits, asked)
     warn_undecidable(config, objectives)
     say_needed(config, objectives)
-    with watching(objectives) as watch:
+    with watching(objectives, orders) as watch:
         run = run_suite(config, watch, objectives=objectives, command=command)
     code = finish(run, config.suite)
     propose(run.record, objectives.unasked)
@@ -48,11 +51,11 @@ def run_session(config: Config, command: Sequence[str], asked: Sequence[str] = (
 
 
 @contextmanager
-def watching(objectives: Objectives) -> Iterator[Watch]:
-    """Show a line for each scenario, and end it when its limits are decided."""
+def watching(objectives: Objectives, orders: Orders | None) -> Iterator[Watch]:
+    """Show a line for each scenario, and end it when its limits are decided, unless its load may change."""
     rule = StoppingRule(objectives)
     with Lines() as lines:
-        yield Watch(rule, LiveLine(lines, objectives, rule))
+        yield Watch(None if orders else rule, LiveLine(lines, objectives, rule), orders)
 
 
 def say_needed(config: Config, objectives: Objectives) -> None:

@@ -1,7 +1,8 @@
 """A whole measured run: fixtures, all scenarios in turn, their invariants, the migrations; saved as it goes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tailguard.engine.summary import scenario_entry
 from tailguard.engine.telemetry import Telemetry
 from tailguard.engine.workload import Measurement
 from tailguard.pipeline.chaos import chaos_of, faults_on
+from tailguard.pipeline.control.replay import rates_of
+from tailguard.pipeline.control.source import Orders
 from tailguard.pipeline.database_loss_monitor import DatabaseLossMonitor
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.migrations import check_live_rows, prove_migrations
@@ -30,15 +33,16 @@ from tailguard.record.run import Run, new_id
 from tailguard.record.run_record import Ended
 from tailguard.record.scenario import ScenarioEnded
 from tailguard.trust.doubts import find_doubts
-from tailguard.trust.suite_doubts import HELD_LOOP, doubts_of_notes
+from tailguard.trust.suite_doubts import HELD_LOOP, doubts_of_notes, doubts_of_overrides
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What the caller wants to hear while the run goes on, and whether it has seen enough of a scenario."""
+    """What the caller wants to hear while the run goes on, whether it has seen enough of a scenario, and its orders."""
 
     done: Done | None = None
     on_progress: Callable[[Progress], object] | None = None
+    orders: Orders | None = None
 
 
 def run_suite(
@@ -126,14 +130,19 @@ class SuiteRun:
 
     def _measure(self, monitor: DatabaseLossMonitor) -> dict[str, Measurement]:
         """Measure under the ordered faults; put in what was found of machine, faults and server."""
-        ready = self.ready
+        ready, orders = self.ready, self.watch.orders
+        replayed = (orders.replayed or ()) if orders else ()
+        workloads = [replace(each, rates=rates_of(replayed, each.scenario.name)) for each in ready.workloads]
         telemetry = Telemetry(ready.run.placement.generator)
-        with attributed(ready.parts.database, ready.workloads) as attribution:
-            with faults_on(self.config, ready.parts, ready.run) as injector:
+        with attributed(ready.parts.database, workloads) as attribution:
+            with (
+                orders.to(self.run) if orders else nullcontext() as control,
+                faults_on(self.config, ready.parts, ready.run) as injector,
+            ):
                 if injector is not None:
                     monitor.excused = lambda: injector.at_hand
                 measured = measure(
-                    ready.workloads,
+                    workloads,
                     done=self.watch.done,
                     save=self._save,
                     on_progress=partial(self._heard, attribution, monitor),
@@ -143,6 +152,7 @@ class SuiteRun:
                     on_held=self._held,
                     run_id=ready.run.id,
                     seed=ready.run.seed,
+                    control=control,
                 )
             for name in measured:
                 self.run.put_database(name, attribution.server_time(name))
@@ -152,6 +162,7 @@ class SuiteRun:
                 *find_doubts(record.scenarios, self.run.samples(), record.objectives, telemetry.reading()),
                 *ready.doubts,
                 *doubts_of_notes(ready.run.notes),
+                *doubts_of_overrides(record.overrides or ()),
             ]
         )
         if injector is not None:

@@ -10,6 +10,8 @@ LATE_GENERATOR = "late_generator"
 SKIPPED_SCENARIO = "skipped_scenario"
 # Invariants that were left out: a scenario that may have been fast and wrong has not passed.
 UNCHECKED = "invariants_unchecked"
+# `tailguard control` changed the load of a scenario, or stopped the run.
+OVERRIDDEN = "load_overridden"
 
 
 class Grade(StrEnum):

@@ -38,7 +38,7 @@ from tailguard.record.migration import MigrationEntry
 from tailguard.record.objective import Objectives
 from tailguard.record.part import Document
 from tailguard.record.run_json import read_record, record_text
-from tailguard.record.run_record import Ended, Platform, PlayedSuite, PreviousRun, RunRecord
+from tailguard.record.run_record import Ended, Override, Platform, PlayedSuite, PreviousRun, RunRecord
 from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import read_frame, read_samples, write_samples
 from tailguard.record.scenario import DatabaseTime, Invariant, ScenarioEntry
@@ -211,6 +211,10 @@ class Run:
     def put_chaos(self, chaos: Chaos) -> None:
         """Take the faults that were made and what they cost."""
         self._put(chaos=chaos)
+
+    def put_overrides(self, overrides: Sequence[Override]) -> None:
+        """Take the orders that the run was given so far."""
+        self._put(overrides=tuple(overrides))
 
     def put_duet(self, duet: Duet) -> None:
         """Take the part that only a duet has."""

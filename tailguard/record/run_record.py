@@ -15,7 +15,7 @@ from tailguard.record.environment import Environment
 from tailguard.record.locust import Locust
 from tailguard.record.migration import MigrationEntry
 from tailguard.record.objective import Objectives
-from tailguard.record.part import Count, Document, Part, Sha256, Utc
+from tailguard.record.part import Count, Document, Part, Positive, Sha256, Utc
 from tailguard.record.scenario import Invariant, ScenarioEntry
 from tailguard.record.verdict import ProofVerdict, Verdict
 
@@ -49,6 +49,27 @@ class PlayedSuite(Part, frozen=True, kw_only=True):
     asked: tuple[str, ...] = ()
 
 
+class Override(Part, frozen=True, kw_only=True):
+    """An order that a run under way was given.
+
+    It was obeyed before iteration `iteration` of `scenario`, at `at_ns` on the clock of the samples and `offset_ns` of
+    the scenario's schedule. A `rate` and a `stop` have one for each scenario that they changed.
+    """
+
+    order: Literal["rate", "pause", "resume", "stop"]
+    scenario: str
+    iteration: Count
+    offset_ns: Count
+    at_ns: int
+    at_utc: Utc
+    rate_per_s: Positive | None = None
+
+    def __str__(self) -> str:
+        """Say it as a reader does."""
+        rate = "" if self.rate_per_s is None else f" {self.rate_per_s:g}/s"
+        return f"{self.order}{rate} from iteration {self.iteration} of {self.scenario} on"
+
+
 class PreviousRun(Part, frozen=True, kw_only=True):
     """The run that was the newest finished one of its folder when another began, and its record's hash."""
 
@@ -60,9 +81,9 @@ class RunRecord(Part, frozen=True, kw_only=True):
     """A run. Parts that only some kinds of run have are None elsewhere.
 
     `config` are the merged values as nested tables, secrets masked, and `config_sha256` the hash of their canonical
-    JSON. `because` says why a run broke off. `previous` is None if no run of the folder had ended before. `files` are
-    the SHA-256 hashes of its raw files, by their path in its folder; `sha256` is that of the rest of run.json, filled
-    in by `save`. `exit_code` is None until it has ended.
+    JSON. `because` says why a run broke off. `overrides` is None if the run took no orders. `previous` is None if no
+    run of the folder had ended before. `files` are the SHA-256 hashes of its raw files, by their path in its folder;
+    `sha256` is that of the rest of run.json, filled in by `save`. `exit_code` is None until it has ended.
     """
 
     schema: Literal[2] = 2
@@ -86,6 +107,7 @@ class RunRecord(Part, frozen=True, kw_only=True):
     doubts: tuple[Doubt, ...] = ()
     migrations: tuple[MigrationEntry, ...] = ()
     chaos: Chaos | None = None
+    overrides: tuple[Override, ...] | None = None
     duet: Duet | None = None
     locust: Locust | None = None
     bench: Bench | None = None

@@ -16,6 +16,7 @@ class ScenarioEnded(StrEnum):
     MAX_SECONDS = "max_seconds"
     ROWS_USED_UP = "rows used up"
     SCHEDULE_ENDED = "schedule ended"
+    STOPPED = "stopped"  # by an order of `tailguard control`
     RUN_TIME = "run time"  # Locust's --run-time
     INTERRUPTED = "interrupted"
 

@@ -11,6 +11,7 @@ from tailguard.compare.comparable import hardware_differences
 from tailguard.compare.run_comparison import compare_runs, incomparable
 from tailguard.formats.run_samples import find_run_samples
 from tailguard.judge.objectives.configured import configured_margins
+from tailguard.pipeline.control.source import Orders
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.finish import finish
 from tailguard.pipeline.session import watching
@@ -45,7 +46,8 @@ def reproduce(run: Run, command: Sequence[str], *, here: bool) -> Reproduced:
         unequal = check_starts(record, config, suite)
         for each in [*code.differences, *_machine(record, code), *unequal]:
             say(f"Different: {each}.", err=True)
-        with watching(objectives) as watch:
+        orders = None if record.overrides is None else Orders(record.overrides)
+        with watching(objectives, orders) as watch:
             again = run_suite(config, watch, objectives=objectives, command=command)
         again.put_environment(replace(again.record.environment, git=code.git))
         finish(again, config.suite)

@@ -1,8 +1,9 @@
 """What a suite says of its own run: what it left out, and why what it measured is not to be trusted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from tailguard.record.doubt import SKIPPED_SCENARIO, UNCHECKED, Doubt, Grade
+from tailguard.record.doubt import OVERRIDDEN, SKIPPED_SCENARIO, UNCHECKED, Doubt, Grade
+from tailguard.record.run_record import Override
 
 # What a fixture notes (`run.note`) if the target's limiter answered instead of it, or a pool of rows ran out.
 THROTTLED, EXHAUSTED = "throttled", "pool_exhausted"
@@ -79,6 +80,23 @@ def unchecked(name: str | None, why: str) -> Doubt:
         limit="every invariant checked",
         remedy="check on the target itself what must hold after this run",
     )
+
+
+def doubts_of_overrides(overrides: Iterable[Override]) -> Iterator[Doubt]:
+    """Yield, for each scenario whose rate was changed or that was stopped, what was ordered."""
+    changes: dict[str, list[str]] = {}
+    for each in overrides:
+        if each.order in {"rate", "stop"}:
+            changes.setdefault(each.scenario, []).append(str(each))
+    for scenario, told in changes.items():
+        yield Doubt(
+            kind=OVERRIDDEN,
+            scenario=scenario,
+            grade=Grade.WARN,
+            measured=", ".join(told),
+            limit="one load from the begin to the end",
+            remedy="its verdicts are of all that was measured: to judge one load, play that alone",
+        )
 
 
 def doubts_of_subscribers(name: str, failure: str, held_ms: float) -> Iterator[Doubt]:

@@ -16,7 +16,8 @@ REASONS = {
     "the record is where it is told": """
         RunRecord.id RunRecord.created_utc RunRecord.finished_utc RunRecord.profile Objectives.source
         ScenarioEntry.title Platform.adapter Platform.host MigrationEntry.slug MigrationEntry.table DuetSide.label
-        DuetSide.platform Locust.scenarios_sha256
+        DuetSide.platform Locust.scenarios_sha256 GitState.folder PlayedSuite.file
+        PlayedSuite.scenarios
         """,
     "the machine and its clocks were there once": """
         PlayedSuite.file PlayedSuite.scenarios GitState.folder

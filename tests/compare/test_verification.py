@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from tailguard.compare.comparable import differences as comparable_differences
 from tailguard.compare.verdicts import verdicts_of
 from tailguard.compare.verification import gaps, verify
+from tailguard.config.merge import load_config
+from tailguard.engine.schedule import Poisson, starts_sha256
 from tailguard.record.run import Run
-from tailguard.record.run_record import Ended
+from tailguard.record.run_record import Ended, Override
+from tailguard.trust.suite_doubts import doubts_of_overrides
 from tests.support.finished_runs import KINDS, finished_run
 from tests.support.forgery import (
     Change,
@@ -265,3 +269,45 @@ def test_a_run_that_did_not_come_to_its_end_verifies_too(tmp_path: Path, kind: s
     run.put_exit_code(run.record.deserved_exit_code)
     run.save()
     assert verify(Run.load(run.folder)) == []
+
+
+ORDER = Override(
+    order="rate",
+    scenario="upload",
+    iteration=3,
+    offset_ns=0,
+    at_ns=0,
+    at_utc="2026-01-01T00:00:00Z",
+    rate_per_s=80.0,
+)
+
+
+def test_an_order_in_the_middle_of_an_iteration_and_one_without_its_doubt_are_found(tmp_path: Path) -> None:
+    run = finished_run("run", tmp_path)
+    samples = run.samples()["upload"]
+    within = int(samples.started_ns[5] + samples.ended_ns[5]) // 2
+    overrides = (replace(ORDER, at_ns=within),)
+    doubts = (*run.record.doubts, *doubts_of_overrides(overrides))
+    rewrite(run, replace(run.record, overrides=overrides, doubts=doubts))
+    assert found_in(run) == {"overrides[0].at_ns"}
+    early = (replace(ORDER, at_ns=int(samples.intended_ns[0]) - 1),)
+    rewrite(run, replace(run.record, overrides=early, doubts=doubts))
+    assert found_in(run) == set()
+    rewrite(run, replace(run.record, overrides=early))
+    assert found_in(run) == {"doubts.overrides"}
+
+
+def test_runs_of_other_orders_are_not_compared(tmp_path: Path) -> None:
+    record = finished_run("run", tmp_path).record
+    [reason] = comparable_differences(record, replace(record, overrides=(ORDER,)))
+    assert reason == "orders of `tailguard control`: none against rate 80/s from iteration 3 of upload on"
+
+
+def test_another_hash_of_the_starts_is_found(tmp_path: Path) -> None:
+    run = finished_run("run", tmp_path)
+    seconds = load_config().load_of("upload").max_seconds
+    drawn = starts_sha256(Poisson(100.0, seconds, 1).starts_ns())
+    for sha256, found in ((drawn, set()), ("0" * 64, {"scenarios.upload.starts_sha256"})):
+        entry = replace(run.record.scenarios["upload"], starts_sha256=sha256)
+        rewrite(run, replace(run.record, scenarios={"upload": entry}))
+        assert found_in(run) == found

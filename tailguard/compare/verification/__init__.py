@@ -18,10 +18,11 @@ from tailguard.compare.verification.difference import (
 )
 from tailguard.compare.verification.duets import verify_duet
 from tailguard.compare.verification.proofs import verify_proofs
+from tailguard.compare.verification.starts import verify_starts
 from tailguard.config.merge import config_sha256
 from tailguard.engine.summary import summarise
 from tailguard.judge.recovery import recoveries, recovery_invariants
-from tailguard.record.doubt import Doubt
+from tailguard.record.doubt import OVERRIDDEN, Doubt
 from tailguard.record.files import RECORD, REPORTS, read_seal, sha256_of
 from tailguard.record.part import Json
 from tailguard.record.run import LIVE, SAMPLES, Run
@@ -30,6 +31,7 @@ from tailguard.record.samples import Samples
 from tailguard.record.verdict import ProofVerdict, Verdict
 from tailguard.trust.doubts import find_doubts
 from tailguard.trust.scenario_doubts import KINDS
+from tailguard.trust.suite_doubts import doubts_of_overrides
 
 # Ten times what we write at most.
 _MOST_REPORT_BYTES = 20 << 20
@@ -186,6 +188,19 @@ def _chaos(run: Run) -> Iterator[Difference]:
             yield from list_differences(kept, promised, f"scenarios.{slug}.invariants")
 
 
+def _overrides(run: Run) -> Iterator[Difference]:
+    """Orders were obeyed between two iterations, and each change of a load is doubted."""
+    overrides = run.record.overrides or ()
+    for slug, samples in _samples(run).items() if overrides else ():
+        for place, each in enumerate(overrides):
+            if across := int(((samples.started_ns < each.at_ns) & (samples.ended_ns > each.at_ns)).sum()):
+                where = f"overrides[{place}].at_ns"
+                yield Difference(where, "between two iterations", f"within {across} samples of {slug}")
+    recorded = [each for each in run.record.doubts if each.kind == OVERRIDDEN]
+    if run.complete:
+        yield from list_differences(recorded, [*doubts_of_overrides(overrides)], "doubts.overrides")
+
+
 def _verdicts(run: Run) -> Iterator[Difference]:
     if run.record.exit_code is None and not run.record.verdicts:
         return  # it did not come to its judgement
@@ -211,8 +226,10 @@ _PARTS: Sequence[Callable[[Run], Iterator[Difference]]] = (
     _seed,
     _claims,
     _summaries,
+    verify_starts,
     _doubts,
     _chaos,
+    _overrides,
     verify_proofs,
     verify_ddl,
     verify_duet,

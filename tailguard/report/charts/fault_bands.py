@@ -1,13 +1,13 @@
-"""Fault windows as bands behind a chart over time."""
+"""Fault windows, and what `tailguard control` ordered, as bands behind a chart over time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
-from tailguard.record.chaos import Chaos
+from tailguard.record.run_record import Override, RunRecord
 from tailguard.record.samples import Samples
 from tailguard.report.charts.style import tip
 
@@ -25,20 +25,41 @@ class Band:
     to_s: float
 
 
-def bands_of(chaos: Chaos | None, samples: Samples) -> list[Band]:
-    """Return the fault windows that fall into the time in which a scenario was measured."""
-    if chaos is None or not samples.intended_ns.size:
+def bands_of(record: RunRecord, samples: Samples) -> list[Band]:
+    """Return the windows that fall into the time in which a scenario was measured."""
+    if not samples.intended_ns.size:
         return []
     origin_ns, end_ns = int(samples.intended_ns.min()), int(samples.intended_ns.max())
+    faults = (
+        [(each.label, each.began_ns, each.ended_ns) for each in record.chaos.windows] if record.chaos else []
+    )
     return [
         Band(
-            window.label,
-            (max(window.began_ns, origin_ns) - origin_ns) / _NS_PER_S,
-            (min(window.ended_ns, end_ns) - origin_ns) / _NS_PER_S,
+            label,
+            (max(began_ns, origin_ns) - origin_ns) / _NS_PER_S,
+            (min(ended_ns, end_ns) - origin_ns) / _NS_PER_S,
         )
-        for window in chaos.windows
-        if window.began_ns < end_ns and window.ended_ns > origin_ns
+        for label, began_ns, ended_ns in [
+            *faults,
+            *_ordered(record.overrides or (), samples.scenario, end_ns),
+        ]
+        if began_ns < end_ns and ended_ns > origin_ns
     ]
+
+
+def _ordered(overrides: Sequence[Override], scenario: str, end_ns: int) -> Iterator[tuple[str, int, int]]:
+    """Yield pauses, and the stretches of another rate of a scenario, each with its begin and end."""
+    rates = [each for each in overrides if each.order == "rate" and each.scenario == scenario]
+    ends_ns = [*(each.at_ns for each in rates[1:]), end_ns]
+    for each, until_ns in zip(rates, ends_ns, strict=False):
+        yield f"{each.rate_per_s:g}/s", each.at_ns, until_ns
+    paused_ns = None
+    for each in overrides:
+        if each.order == "pause":
+            paused_ns = each.at_ns
+        elif each.order in {"resume", "stop"} and paused_ns is not None:
+            yield "paused", paused_ns, each.at_ns
+            paused_ns = None
 
 
 def band_layers(bands: Sequence[Band]) -> list[alt.Chart]:

@@ -91,7 +91,7 @@ def _draw_scenario(
     found: RenderedCharts, record: RunRecord, samples: Samples, buckets: int, room: int
 ) -> int:
     """Add the charts of one scenario to those found, within `room`; return how many bytes they take."""
-    slug, bands, load = samples.scenario, bands_of(record.chaos, samples), load_of(samples)
+    slug, bands, load = samples.scenario, bands_of(record, samples), load_of(samples)
     left, groups = room, len(samples.steps) + 1
     found.loads[slug] = _fitted(load_figures(samples, record.scenarios[slug], load, bands), left // groups)
     left -= _sizes(found.loads[slug])
