@@ -58,6 +58,12 @@ def test_limits_far_apart_are_named_at_the_same_end_and_near_ones_at_different_e
     ]
 
 
+def test_a_name_that_was_put_below_its_line_does_not_stand_on_the_one_below() -> None:
+    """At the upper end of a low chart: 75 ms is named above its line, 120 ms below."""
+    both = texts(limit_rules(limits(75, 120), Domain(0.6, 150.0), 180))
+    assert [(each["align"], each["dy"] > 0) for each in both] == [("left", False), ("right", True)]
+
+
 def test_limits_of_the_same_time_have_one_name_together() -> None:
     rows = limit_rules([Limit(0.95, 300, "p95 <= 300ms"), Limit(0.99, 300, "p99 <= 300ms")], AXIS)
     assert len(texts(rows)) == 1

@@ -34,12 +34,13 @@ def limit_rules(
         layers.append(
             base.mark_rule(color=LIMIT, strokeDash=[6, 4]).encode(at, tooltip=[alt.Tooltip("limit:N")])
         )
-        end = next((end for end, px in last_px.items() if at_px - px >= _LINE_PX), None)
-        if end is None:  # the line has its tooltip
-            continue
-        last_px[end] = at_px
         # Away from the nearer end of the axis, so that the name lies within the picture.
         off = 7 if (at_px < _LINE_PX if upright else at_px > length_px - _LINE_PX) else -7
+        name_px = at_px + off if upright else at_px - off  # on a page, down is positive
+        end = next((end for end, px in last_px.items() if abs(name_px - px) >= _LINE_PX), None)
+        if end is None:  # the line has its tooltip
+            continue
+        last_px[end] = name_px
         layers += _words(base, at, end, off, upright=upright)
     return layers
 
