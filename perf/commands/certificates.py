@@ -13,10 +13,11 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import tailguard as tg
-from perf.commands.certificates_target import open_target, places
+from perf.commands.certificates_target import bucket_options, open_bucket, open_target, places
 from reference.certificates.backfill import Backfill, BackfillPlan, BackfillProgress
 from reference.certificates.consistency import SHARE, ConsistencyCheck, ConsistencyReport
 from reference.certificates.flags import BACKFILL, Flags
+from reference.certificates.lifecycle import Lifecycle
 from tailguard.kit import NumberRange, PlainConsole, say
 
 EXIT_BROKEN, EXIT_INTERRUPTED = 65, 130
@@ -97,6 +98,27 @@ def check(*, everything: bool, share: float, seed: int, as_json: bool, **where: 
     else:
         say_report(report)
     return 0 if report.clean else EXIT_BROKEN
+
+
+@certificates.command()
+@click.argument("verb", type=click.Choice(["show", "write", "check"]))
+@bucket_options
+def lifecycle(*, verb: str, s3_endpoint: str | None, bucket: str | None, prefix: str, as_json: bool) -> int:
+    """Show, write or check the bucket's policy: infrequent access after 30 days, the archive after 365.
+
+    Rules for other keys stay as they are. Exit code 65 if a check finds something, or the server keeps no such policy.
+    """
+    with open_bucket(s3_endpoint, bucket) as (client, name):
+        policy = Lifecycle(client, name, prefix)
+        if verb == "write":
+            policy.write()
+        rules, problems = policy.rules(), policy.problems()
+    if as_json:
+        say(json.dumps({"rules": rules, "problems": problems}, default=str))
+    else:
+        say(*(json.dumps(rule, default=str) for rule in rules) if verb == "show" else ())
+        say(*problems or ("The policy is as it should be.",))
+    return EXIT_BROKEN if problems and verb != "show" else 0
 
 
 def read_flags() -> Flags:

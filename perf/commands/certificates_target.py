@@ -1,11 +1,11 @@
 """What `tailguard certificates` works on: your database, your folder of certificates, your bucket."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import psycopg
@@ -16,8 +16,17 @@ from reference.database import Database
 from reference.errors import PlatformError
 from tailguard.postgres import address, connect, for_session, locate
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
 F = TypeVar("F", bound=Callable[..., Any])
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_OF_S3 = (
+    click.option("--s3-endpoint", help="URL of your S3 (default: AWS_ENDPOINT_URL_S3, else AWS itself)."),
+    click.option("--bucket", help="Bucket of the certificates (default: AWS_STORAGE_BUCKET_NAME)."),
+    click.option("--prefix", default="", help="What all keys begin with in the bucket."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+)
 _OPTIONS = (
     click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*)."),
     click.option("--schema", help="Schema of your tables (default: the connection's own search path)."),
@@ -26,10 +35,7 @@ _OPTIONS = (
         type=click.Path(path_type=Path, file_okay=False),
         help="Folder of the certificates on the local disk (default: CERT_LOCAL_ROOT).",
     ),
-    click.option("--s3-endpoint", help="URL of your S3 (default: AWS_ENDPOINT_URL_S3, else AWS itself)."),
-    click.option("--bucket", help="Bucket of the certificates (default: AWS_STORAGE_BUCKET_NAME)."),
-    click.option("--prefix", default="", help="What all keys begin with in the bucket."),
-    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    *_OF_S3,
 )
 
 
@@ -45,7 +51,16 @@ class Target:
 
 def places(command: F) -> F:
     """Give a command the options that name the three places."""
-    for option in reversed(_OPTIONS):
+    return _with(_OPTIONS, command)
+
+
+def bucket_options(command: F) -> F:
+    """Give a command the options that name the bucket."""
+    return _with(_OF_S3, command)
+
+
+def _with(options: Sequence[Callable[[F], F]], command: F) -> F:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -64,9 +79,18 @@ def open_target(
     root = local or _named(environ, "CERT_LOCAL_ROOT", "--local")
     if not Path(root).is_dir():
         raise tg.UsageError(f"There is no folder {root}: name that of the certificates with --local.")
+    conninfo, metrics = _conninfo(dsn, schema), Metrics()
+    with open_bucket(s3_endpoint, bucket) as (client, name), closing(Database(conninfo)) as database:
+        storage = S3Storage(client, name, prefix, metrics=metrics)
+        yield Target(database, LocalStorage(Path(root)), storage, metrics)
+
+
+@contextmanager
+def open_bucket(s3_endpoint: str | None, bucket: str | None) -> Iterator[tuple["S3Client", str]]:
+    """Yield a client and the bucket's name. Raises UsageError for what is not named."""
+    environ = os.environ
     name = bucket or _named(environ, "AWS_STORAGE_BUCKET_NAME", "--bucket")
     access_key, secret_key = (_named(environ, key, "the environment") for key in KEYS)
-    conninfo = _conninfo(dsn, schema)
     client = connect_s3(
         s3_endpoint or environ.get("AWS_ENDPOINT_URL_S3") or None,
         access_key,
@@ -74,10 +98,8 @@ def open_target(
         environ.get("AWS_S3_REGION_NAME") or environ.get("AWS_REGION") or "us-east-1",
         environ.get("AWS_SESSION_TOKEN") or None,
     )
-    metrics = Metrics()
-    storage = S3Storage(client, name, prefix, metrics=metrics)
-    with closing(client), closing(Database(conninfo)) as database, _failures_said():
-        yield Target(database, LocalStorage(Path(root)), storage, metrics)
+    with closing(client), _failures_said():
+        yield client, name
 
 
 @contextmanager

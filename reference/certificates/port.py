@@ -30,6 +30,12 @@ class ObjectMissing(StorageUnavailable):
     code = "OBJECT_MISSING"
 
 
+class ObjectArchived(StorageUnavailable):
+    """The storage has the object in its archive: it can be read once somebody has asked for it to be restored."""
+
+    code = "OBJECT_ARCHIVED"
+
+
 class NoLink(Unavailable):
     """There is no link that reads the object without the platform: download it through the platform."""
 

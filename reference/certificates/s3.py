@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reference.certificates.metrics import Metrics
-from reference.certificates.port import URL_EXPIRES_S, ObjectMissing, Saved, StorageUnavailable
+from reference.certificates.port import (
+    URL_EXPIRES_S,
+    ObjectArchived,
+    ObjectMissing,
+    Saved,
+    StorageUnavailable,
+)
 from reference.certificates.retry import Retry
 
 if TYPE_CHECKING:
@@ -158,6 +164,14 @@ class _Present(StorageUnavailable):
     """An object lies under the key already."""
 
 
+# InvalidObjectState: it must be restored from the archive before it can be read.
+_KINDS = (
+    dict.fromkeys(MISSING_CODES, ObjectMissing)
+    | dict.fromkeys(PRESENT_CODES, _Present)
+    | {"InvalidObjectState": ObjectArchived}
+)
+
+
 def passing(error: Exception) -> bool:
     """Tell whether a failure may pass by itself: no answer, a broken one, or the server's own trouble."""
     if not isinstance(error, ClientError):
@@ -207,9 +221,7 @@ def connect_s3(
 def _unavailable(verb: str, key: str, error: Exception) -> StorageUnavailable:
     """Name the object and the kind of failure; the error's own text may carry an endpoint or a key."""
     code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-    kind = (
-        ObjectMissing if code in MISSING_CODES else _Present if code in PRESENT_CODES else StorageUnavailable
-    )
+    kind = _KINDS.get(code, StorageUnavailable)
     failed = kind(f"could not {verb} the object {key}: {code}")
     failed.retries = getattr(error, "retries", 0)
     return failed
