@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
+from tailguard.base.errors import UsageError
 from tailguard.compare.earlier_runs import earlier_runs
 from tailguard.compare.pairs import Block
 from tailguard.record.duet import SideName
@@ -40,8 +41,14 @@ def rendered(run: Run, kind: Format, sections: Sequence[Section] = ()) -> str:
 
 
 def _rendered(run: Run, view: ReportView, kind: Format, sections: Sequence[Section]) -> str:
-    page = markdown_of(view) if kind == "md" else _page(run, view, sections)
-    return sealed(page, view.record_sha256)
+    try:
+        page = markdown_of(view) if kind == "md" else _page(run, view, sections)
+        return sealed(page, view.record_sha256)
+    except MemoryError:
+        raise UsageError(
+            "The report cannot be made: memory is short. Give more (`ulimit -v unlimited`). The run is saved:"
+            " `tailguard report` writes its report again."
+        ) from None
 
 
 def _page(run: Run, view: ReportView, sections: Sequence[Section]) -> str:

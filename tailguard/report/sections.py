@@ -22,6 +22,8 @@ class Section:
         """Return its HTML; what is not Markup is escaped. Raises UsageError if the function raises."""
         try:
             return escape(self.function(record))
+        except MemoryError:
+            raise
         except Exception as error:
             raise UsageError(
                 f"The report's section {self.spec} raised {type(error).__name__}: {error}."

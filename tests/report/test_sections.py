@@ -58,6 +58,14 @@ def test_a_section_that_raises_is_named_with_the_next_step(run: Run) -> None:
         rendered(run, "html", [Section("own:own", own)])
 
 
+def test_short_memory_is_not_the_sections_mistake(run: Run) -> None:
+    def greedy(_: object) -> str:
+        raise MemoryError
+
+    with pytest.raises(UsageError, match=r"memory is short.*`tailguard report` writes its report again"):
+        rendered(run, "html", [Section("own:own", greedy)])
+
+
 def test_a_section_that_is_not_a_function_is_named(suite) -> None:
     with pytest.raises(UsageError, match="own_value:value, which is not a function but 5"):
         sections_of(suite("own_value", "value = 5\n", "value"))
