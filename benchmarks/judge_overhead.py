@@ -13,47 +13,22 @@ import random
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import urlopen
 
 import numpy as np
 
 from benchmarks.locust_overhead import LOCUST, ROOT, verdict
+from benchmarks.small_server import end, server
 from tailguard.compare.gate import gate_blocks
 
 MOST_CPU, MOST_TIME = 0.03, 0.05
 # What comes before is not measured: connections, first names, first sends.
 HEAD, READY_S = 2000, 120.0
 FEWEST = 200
-
-SERVER = r"""
-import asyncio
-ASKED = {}
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-
-class Answering(asyncio.Protocol):
-    def connection_made(self, transport): self.transport = transport
-    def data_received(self, data):
-        path = data[5:10]
-        if path == b"asked":
-            body = str(ASKED.get(data[11:16], 0)).encode()
-        else:
-            ASKED[path] = ASKED.get(path, 0) + 1
-            body = b'{"user": 1}'
-        self.transport.write(ANSWER % (len(body), body))
-
-async def serve():
-    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-asyncio.run(serve())
-"""
 
 FILE = """
 from locust import FastHttpUser, HttpUser, constant, task
@@ -158,24 +133,6 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
     parser.add_argument("--user", choices=[*USERS], default="fast")
     return parser.parse_args()
-
-
-@contextmanager
-def server() -> Iterator[int]:
-    """The small server, in a process of its own; yields its port."""
-    process = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, encoding="utf-8")
-    assert process.stdout is not None
-    try:
-        yield int(process.stdout.readline())
-    finally:
-        end(process)
-        process.stdout.close()
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    """End a process, whether it is stopped or not."""
-    process.kill()
-    process.wait()
 
 
 if __name__ == "__main__":

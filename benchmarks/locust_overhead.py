@@ -17,24 +17,10 @@ import sys
 import textwrap
 from pathlib import Path
 
+from benchmarks.small_server import server
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCUST = str(Path(sys.executable).with_name("locust"))
-
-SERVER = r"""
-import asyncio
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"user\": 1}"
-
-class Answering(asyncio.Protocol):
-    def connection_made(self, transport): self.transport = transport
-    def data_received(self, data): self.transport.write(ANSWER)
-
-async def serve():
-    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-asyncio.run(serve())
-"""
 
 # The same iteration for all: one POST, its answer parsed. `ours` adds what Tailguard adds, `plain` is Locust's own way.
 USERS = """
@@ -209,21 +195,6 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="pairs of runs")
     parser.add_argument("--rows", type=int, default=10_000_000, help="samples to merge")
     return parser.parse_args()
-
-
-class server:  # noqa: N801  # reads as a function: `with server() as port`
-    """The small server, in a process of its own."""
-
-    def __enter__(self) -> int:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVER], stdout=subprocess.PIPE, encoding="utf-8"
-        )
-        return int(self.process.stdout.readline())
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 def throughput(side: str, port: int, seconds: int) -> float:
