@@ -24,6 +24,7 @@ from tests.support.made_samples import columns
 
 KINDS = ("duet", "proof", "chaos", "fail")  # a plain run is in test_page_in_browser.py
 DRAWN = "registration"
+A4_PX = 718
 LOWEST_PX = 70  # a picture of 600 px that was squeezed to a phone had 60
 SCROLLING = """
   return [...document.querySelectorAll('.scroll')].filter((found) => found.scrollWidth > found.clientWidth + 1)
@@ -74,6 +75,7 @@ def test_what_cannot_be_read_is_found(browser: webdriver.Chrome, tmp_path: Path)
     assert illegible(browser) == ["meet: one / two", "cut off: beyond", "pale: P pale"]
 
 
+@pytest.mark.parametrize("address", ["proof", "fail"], indirect=True)
 def test_still_pictures_are_as_legible_as_what_takes_their_place(browser: webdriver.Chrome, address) -> None:
     """On paper, without a script, and before anybody scrolls."""
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
@@ -86,6 +88,25 @@ def test_still_pictures_are_as_legible_as_what_takes_their_place(browser: webdri
     assert illegible(browser) == []
     heights = [each.size["height"] for each in browser.find_elements(By.CSS_SELECTOR, ".still > svg")]
     assert min(height for height in heights if height) > LOWEST_PX
+
+
+@pytest.mark.parametrize("address", ["fail"], indirect=True)
+def test_on_paper_it_is_black_on_white_and_nothing_has_to_be_scrolled(
+    browser: webdriver.Chrome, address
+) -> None:
+    """A4 between its margins, for a reader of dark pages."""
+    open_at(browser, address, A4_PX, "dark")
+    open_all(browser)
+    dark = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    try:
+        ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        assert ground == "rgb(255, 255, 255)"
+        root = "document.documentElement"
+        assert browser.execute_script(f"return {root}.scrollWidth <= {root}.clientWidth")
+        assert illegible(browser) == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 def test_on_a_wide_screen_no_table_has_to_be_scrolled(browser: webdriver.Chrome, address) -> None:

@@ -123,7 +123,9 @@ def judged_on_disk(folder: Path, made: RunRecord, frame: pd.DataFrame) -> Run:
 
 def _duet(folder: Path, made: RunRecord, frame: pd.DataFrame) -> Run:
     made = duet_record(made, PLAN)
-    run = Run.load(_write(folder, replace(made, objectives=None), frame))
+    alone = {"registration": made.scenarios["registration"]}
+    made = replace(made, objectives=None, scenarios=alone)
+    run = Run.load(_write(folder, made, frame[frame["scenario"] == "registration"]))
     assert made.duet is not None
     for block, *sides in zip(made.duet.blocks, *blocks(1, PAIRS, factor=SLOWER), strict=True):
         for name, measured in zip(block.files.values(), sides, strict=True):
