@@ -16,7 +16,7 @@ from tailguard.migrations.checks import in_full
 from tailguard.migrations.text.script import Block, Located
 from tailguard.postgres.database import Database
 from tailguard.postgres.session import CATALOGUE
-from tailguard.record.ddl import HeldLock, Observation
+from tailguard.record.ddl import MANY_ROWS, HeldLock, Observation
 
 Connection = psycopg.Connection[Any]
 
@@ -183,7 +183,7 @@ class _Observer:
         named = {
             (self.relations[oid].name, mode) for oid, mode in locks if self.relations[oid].kind in LOCKED
         }
-        whole = (oid for oid, n in grown.items() if n.read > WHOLE * max(self.relations[oid].rows, 1))
+        whole = (oid for oid, n in grown.items() if n.read > WHOLE * max(self.relations[oid].rows, MANY_ROWS))
         return Observation(
             locks=tuple(HeldLock(relation=name, mode=mode) for name, mode in sorted(named)),
             rewritten=self._tables(self._rewritten()),

@@ -15,6 +15,7 @@ from tailguard.ddl.trial import Trials
 from tailguard.ddl.world import World
 from tailguard.judge.proof.ddl import ddl_verdicts
 from tailguard.migrations.kinds import Recognised, recognise
+from tailguard.migrations.kinds.actions import actions_of
 from tailguard.migrations.kinds.safe import NoSafeWayError, retried, safe_way
 from tailguard.migrations.text.script import Block, Located
 from tailguard.postgres.database import Database
@@ -138,15 +139,20 @@ class FileProof:
         found: list[SafeStatement] = []
         why: list[str] = []
         for statement, kind in zip(block.statements, known, strict=True):
-            if kind is None:
-                found += retried(statement.text)
-                continue
-            try:
-                found += safe_way(statement.text, kind, facts_of(before, kind.parts.get("table", "")))
-            except NoSafeWayError as error:
-                return SafeWay(statements=(), why=str(error))
-            why += [kind.kind.why] if kind.kind.why else []
+            actions = actions_of(statement.text)
+            kinds = [kind] if len(actions) == 1 else [recognise(each, grows=None) for each in actions]
+            for action, each in zip(actions, kinds, strict=True):
+                try:
+                    found += self._safe_action(action, each, before)
+                except NoSafeWayError as error:
+                    return SafeWay(statements=(), why=str(error))
+                why += [each.kind.why] if each and each.kind.why else []
         return SafeWay(statements=tuple(found), why=" ".join(dict.fromkeys(why)))
+
+    def _safe_action(self, text: str, kind: Recognised | None, before: Database) -> list[SafeStatement]:
+        if kind is None:
+            return retried(text)
+        return safe_way(text, kind, facts_of(before, kind.parts.get("table", "")))
 
     def _state(self, step: DdlStep) -> State:
         alone = replace(self.proof, steps=(step,))

@@ -51,10 +51,10 @@ class _Chosen:
 
 def copy_rows(
     yours: Connection[Any], ours: Connection[Any], tables: Sequence[str], rows: int
-) -> tuple[int, list[str]]:
+) -> tuple[dict[str, int], list[str]]:
     """Copy up to `rows` rows of each table, and those that they refer to.
 
-    Returns how many the largest of yours has, and what could not be copied.
+    Returns how many each of yours has, as the planner estimates them, and what could not be copied.
     """
     yours.execute(SAME_ROWS)
     chosen: dict[str, _Chosen] = {}
@@ -63,7 +63,7 @@ def copy_rows(
         for name in tables:
             _choose(yours, chosen, name, lambda table: sql.SQL(FIRST).format(table, sql.Literal(rows)))
         left_out = [why for name, each in chosen.items() for why in _copy(yours, ours, name, each)]
-    return max((each.rows for each in chosen.values()), default=0), left_out
+    return {name: each.rows for name, each in chosen.items()}, left_out
 
 
 def _choose(

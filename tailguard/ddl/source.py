@@ -4,11 +4,13 @@ import logging
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tailguard.base.clock import MonotonicClock
@@ -24,13 +26,17 @@ from tailguard.postgres.location import address, connect, locate
 from tailguard.postgres.restore import restore
 from tailguard.postgres.server import Server, embedded_postgres
 from tailguard.proofs.tables import table_maker
+from tailguard.record.ddl import MANY_ROWS, TableSize
 
 log = logging.getLogger(__name__)
 
 # Waits for locks are shown, not those for a disk; nothing that the server does by itself may disturb a trial.
 SETTINGS = {"fsync": "off", "autovacuum": "off", "shared_buffers": "128MB"}
 MOST_TOLD = 5
-LARGEST = "SELECT greatest(max(reltuples), 0)::int8 FROM pg_catalog.pg_class WHERE relkind = 'r' AND relnamespace <> 11"
+SIZES = """
+SELECT oid::regclass::text, greatest(reltuples, 0)::int8 FROM pg_catalog.pg_class
+WHERE relkind IN ('r', 'p') AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The tables as they are before the file: rows of the largest one here and of the one that it stands for."""
+    """The tables as they are before the file, and their sizes here and in the database that they stand for."""
 
     world: World
-    rows: int
-    real_rows: int
+    tables: Mapping[str, TableSize]
     left_out: tuple[str, ...] = ()
 
 
@@ -79,20 +84,21 @@ def _seeded(server: Server, source: Source, config: Config) -> Filled:
                 connection.execute(statement.encode(), rows)
     else:
         table_maker(config)(database.conninfo, rows=source.rows)
-    return _analysed(world, 0, ())
+    return _analysed(world, {}, ())
 
 
 def _restored(server: Server, dump: Path, schema: str) -> Filled:
     world = World(server, schema)
     world.make_base()
     log.info("Restoring %s into an embedded PostgreSQL %s.", dump, server.version)
-    return _analysed(world, 0, _told(restore(dump, server, world.base)))
+    return _analysed(world, {}, _told(restore(dump, server, world.base)))
 
 
 def _copied(server: Server, conninfo: str, source: Source, blocks: Sequence[Block]) -> Filled:
     """Copy the definitions of all, and rows of the tables that the file touches and of those they refer to."""
     with connect(conninfo) as yours, tempfile.TemporaryDirectory(prefix="tailguard-ddl-") as folder:
         schema = source.schema or yours.execute("SELECT current_schema()").fetchone()[0]  # type: ignore[index]  # one row
+        yours.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(str(schema))))
         world = World(server, str(schema))
         world.make_base()
         log.info("Copying the definitions of %s; your database is only read.", address(yours))
@@ -132,13 +138,21 @@ def _dump(server: Server, conninfo: str, section: str, file: Path) -> None:
         raise UsageError(f"The definitions cannot be copied: {done.stderr.strip()[:300]}")
 
 
-def _analysed(world: World, real_rows: int, left_out: Sequence[str]) -> Filled:
+def _analysed(world: World, real_rows: Mapping[str, int], left_out: Sequence[str]) -> Filled:
     with world.database(world.base).connect() as connection:
         connection.execute("VACUUM ANALYZE")
-        row = connection.execute(LARGEST).fetchone()
-        assert row is not None  # an aggregate has one
-        rows = int(row[0])
-    return Filled(world, rows, max(rows, real_rows), tuple(left_out))
+        rows = dict(connection.execute(SIZES).fetchall())
+    sizes = {name: TableSize(rows=n, real_rows=max(n, real_rows.get(name, 0))) for name, n in rows.items()}
+    return Filled(world, sizes, tuple(left_out))
+
+
+def scaled(tables: Mapping[str, TableSize], at_rows: int) -> dict[str, TableSize]:
+    """Return sizes whose largest table has `at_rows` in truth, and all others in proportion, but for small ones."""
+    times = at_rows / max((size.rows for size in tables.values()), default=1)
+    return {
+        name: replace(size, real_rows=round(size.rows * times)) if size.rows >= MANY_ROWS else size
+        for name, size in tables.items()
+    }
 
 
 def _told(refused: Sequence[str]) -> tuple[str, ...]:

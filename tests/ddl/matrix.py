@@ -14,13 +14,17 @@ from tailguard.migrations.kinds import Kind
 from tailguard.migrations.text.script import blocks, split
 from tailguard.migrations.text.sql import statements
 from tailguard.postgres.server import Server, embedded_postgres
-from tailguard.record.ddl import DdlProof, DdlStep
+from tailguard.record.ddl import DdlProof, DdlStep, TableSize
 from tailguard.record.migration import WaitLimits
 from tailguard.record.verdict import ProofVerdict
 
 WORLD = Path(__file__).with_name("world.sql")
 ROWS = 20_000
-REAL_ROWS = 200_000_000  # of the table that the locks of class (a) are predicted for
+# Of the tables that the locks of class (a) are predicted for.
+SIZES = {
+    name: TableSize(rows=rows, real_rows=10_000 * rows)
+    for name, rows in (("orders", ROWS), ("events", ROWS), ("events_first", 5_000), ("customers", 1_000))
+}
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,7 @@ def proved_sql(world: World, sql: str, options: DdlOptions | None = None) -> Fil
     proof = DdlProof(
         file="example.sql",
         postgres=world.server.version,
-        rows=ROWS,
-        real_rows=REAL_ROWS,
+        tables=SIZES,
         rate_per_s=options.rate_per_s,
         front_s=options.front_s,
         lock_timeout_ms=options.lock_timeout_ms,

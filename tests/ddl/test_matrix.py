@@ -9,7 +9,7 @@ from tailguard.migrations.kinds import Kind, kind_called, kinds, recognise
 from tailguard.migrations.text.script import blocks, split
 from tailguard.migrations.text.sql import statements
 from tailguard.record.ddl import DdlStep, ProvedStatement
-from tests.ddl.matrix import accused, answers, failed, proved
+from tests.ddl.matrix import SIZES, accused, answers, failed, proved
 from tests.ddl.page import PAGE, heads
 from tests.support.suite import ROOT
 
@@ -56,7 +56,7 @@ def test_the_lock_and_the_growth_are_those_that_the_table_names(seeded_world, wo
         statements=(ProvedStatement(line=1, text=kind.example, kind=kind.slug, observed=seen),),
         tables=(),
     )
-    held = [hold for hold in holds_of(step) if hold.of not in found.unused]
+    held = [hold for hold in holds_of(step, SIZES) if hold.of not in found.unused]
     if kind.of_class != "c":
         assert kind.lock in {hold.mode for hold in held}, held
         assert any(hold.grows for hold in held) is (kind.of_class == "a")

@@ -7,7 +7,7 @@ from tailguard.base.errors import UsageError
 from tailguard.base.state import State, worst
 from tailguard.judge.proof.ddl import ddl_verdicts
 from tailguard.judge.proof.lock_words import blocked_by, holds_of
-from tailguard.record.ddl import DdlProof, DdlStep, HeldLock
+from tailguard.record.ddl import DdlProof, DdlStep, HeldLock, TableSize
 from tests.support.made_ddl import ddl_proof, observation, samples, statement
 
 LIVE = samples()
@@ -21,7 +21,7 @@ def asked(proof: DdlProof = PROOF) -> dict[str, State]:
 def alone(*statements, transaction: bool = False, real_rows: int = 20_000) -> DdlProof:
     """A step that no client could be made for: what is said of it is said by its locks."""
     step = DdlStep(number="1", transaction=transaction, statements=statements, tables=())
-    return replace(PROOF, steps=(step,), real_rows=real_rows)
+    return replace(PROOF, steps=(step,), tables={"orders": TableSize(rows=20_000, real_rows=real_rows)})
 
 
 def test_a_stall_in_both_runs_fails_and_the_safe_way_passes():
@@ -60,7 +60,7 @@ def test_a_lock_of_a_moment_passes_and_one_that_grows_with_the_table_is_judged_o
     assert worst(asked(alone(scan, real_rows=10**9)).values()) is State.FAIL
     (verdict,) = ddl_verdicts(alone(scan, real_rows=200_000_000), LIVE)
     assert "blocks reads and writes to orders for as long as it works, 1 ms here" in verdict.observed
-    assert "predicted for 200,000,000 rows: 10 s" in verdict.observed
+    assert "predicted for the real table: 10 s" in verdict.observed
 
 
 def test_a_lock_is_held_until_the_commit_whatever_comes_after_it():
@@ -71,10 +71,23 @@ def test_a_lock_is_held_until_the_commit_whatever_comes_after_it():
         observation("RowExclusiveLock", changed_rows={"customers": 5_000}, seconds=2.0),
     )
     step = alone(moment, update, transaction=True).steps[0]
-    first, second = holds_of(step)
+    first, second = holds_of(step, {})
     assert (first.of, first.what, first.seconds) == ("orders", "reads and writes", 2.001)
     assert (second.of, second.what, second.grows) == ("customers", "writes to 5,000 rows", True)
     assert worst(asked(alone(moment, update, transaction=True)).values()) is State.FAIL
+
+
+def test_what_grows_with_a_small_table_is_not_multiplied_by_the_rows_of_a_large_one():
+    seen = observation(rewritten=("countries",))
+    rewrite = statement("ALTER TABLE countries ALTER id TYPE bigint", "alter-type", seen)
+    sizes = {
+        "orders": TableSize(rows=20_000, real_rows=10**9),
+        "countries": TableSize(rows=200, real_rows=200),
+    }
+    small = replace(alone(rewrite), tables=sizes)
+    assert worst(asked(small).values()) is State.PASS
+    large = replace(small, tables={"countries": TableSize(rows=200, real_rows=10**7)})
+    assert worst(asked(large).values()) is State.FAIL
 
 
 def test_a_row_of_a_ledger_is_not_a_backfill():
@@ -83,7 +96,7 @@ def test_a_row_of_a_ledger_is_not_a_backfill():
         "",
         observation("RowExclusiveLock", changed_rows={"schema_migrations": 1}),
     )
-    assert holds_of(alone(row).steps[0]) == []
+    assert holds_of(alone(row).steps[0], {}) == []
     assert not row.observed.grows
 
 
@@ -103,7 +116,7 @@ def test_what_a_lock_blocks(mode, blocks):
     step = alone(
         statement("x", "", replace(observation(), locks=(HeldLock(relation="t", mode=mode),)))
     ).steps[0]
-    assert [hold.what for hold in holds_of(step)] == ([blocks] if blocks else [])
+    assert [hold.what for hold in holds_of(step, {})] == ([blocks] if blocks else [])
 
 
 def test_a_proof_that_broke_off_or_has_no_step_is_invalid():

@@ -3,6 +3,7 @@
 import pytest
 
 from tailguard.migrations.kinds import Kind, kinds, recognise
+from tailguard.migrations.kinds.actions import actions_of
 from tailguard.migrations.kinds.safe import NoSafeWayError, TableFacts, safe_way
 from tailguard.record.ddl import SafeStatement
 
@@ -73,3 +74,12 @@ def test_the_words_of_a_default_do_not_decide_but_whether_the_table_was_rewritte
 def test_what_is_of_no_kind_is_not_taken_for_one():
     assert recognise("GRANT SELECT ON orders TO reader") is None
     assert recognise("ALTER TABLE orders OWNER TO me") is None
+
+
+def test_each_action_of_an_alter_table_has_a_kind_and_a_safe_way_of_its_own():
+    head = "ALTER TABLE ONLY app.orders "
+    actions = ["ADD COLUMN n numeric(10, 2) DEFAULT 0", "ALTER note SET NOT NULL", "ADD CHECK (n IN (1, 2))"]
+    found = actions_of(head + ",\n ".join(actions))
+    assert found == [f"{head}{action}" for action in actions]
+    assert [recognise(each).kind.slug for each in found] == ["add-column-default", "set-not-null", "check"]
+    assert actions_of("SELECT 1, 2") == ["SELECT 1, 2"]

@@ -22,7 +22,7 @@ from tests.support.made_kinds import kind_of_run
 from tests.support.made_proof import live, samples
 from tests.support.made_samples import columns
 
-KINDS = ("duet", "proof", "chaos", "fail")  # a plain run is in test_page_in_browser.py
+KINDS = ("duet", "proof", "chaos", "file", "fail")  # a plain run is in test_page_in_browser.py
 DRAWN = "registration"
 A4_PX = 718
 LOWEST_PX = 70  # a picture of 600 px that was squeezed to a phone had 60

@@ -14,6 +14,7 @@ from tailguard.record.ddl import (
     ProvedStatement,
     SafeStatement,
     SafeWay,
+    TableSize,
     Trial,
 )
 from tailguard.record.migration import Client, ClientImpact
@@ -77,8 +78,7 @@ def ddl_proof(live: Mapping[str, Samples]) -> DdlProof:
     return DdlProof(
         file="0007_x.sql",
         postgres="18.6",
-        rows=20_000,
-        real_rows=200_000,
+        tables={"orders": TableSize(rows=20_000, real_rows=200_000)},
         rate_per_s=100.0,
         front_s=0.75,
         lock_timeout_ms=100,

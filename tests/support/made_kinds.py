@@ -3,15 +3,17 @@
 import pandas as pd
 from msgspec.structs import replace
 
+from tailguard.judge.proof.ddl import ddl_verdicts
 from tailguard.record.run_record import RunRecord
 from tailguard.record.scenario import ServerTime, Statement, StatementCosts
+from tests.support import made_ddl
 from tests.support.made_chaos import chaos_record
 from tests.support.made_duet import CHANGES, PLAN, duet_record
 from tests.support.made_proof import evicted_row, growth_row, proof_record, proved
 from tests.support.made_run import record, with_scenario
 
 PLAN_FILE = "plans/0001_idx_tx_wallet_created_desc.before.json"  # as long as such names are
-KINDS = ("run", "duet", "proof", "chaos")
+KINDS = ("run", "duet", "proof", "chaos", "file")
 
 
 def kind_of_run(kind: str, table: pd.DataFrame) -> RunRecord:
@@ -23,6 +25,10 @@ def kind_of_run(kind: str, table: pd.DataFrame) -> RunRecord:
         case "proof":
             made = replace(made, files={PLAN_FILE: "ab" * 32})
             return proof_record(made, replace(proved(), growth=(growth_row(), evicted_row())))
+        case "file":
+            live = made_ddl.samples()
+            alone = replace(made, scenarios={}, doubts=(), migrations=(), ddl=made_ddl.ddl_proof(live))
+            return replace(alone, verdicts=ddl_verdicts(made_ddl.ddl_proof(live), live))
         case "chaos":
             return chaos_record(made)
     return with_scenario(made, "registration", database=server_time())

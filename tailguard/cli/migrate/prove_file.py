@@ -83,6 +83,7 @@ def prove_file(asked: Asked) -> int:
 def _started(asked: Asked, config: Config, filled: "Filled", blocks: Sequence["Block"]) -> "FileProof":
     from tailguard.ddl.options import DdlOptions
     from tailguard.ddl.prove import FileProof
+    from tailguard.ddl.source import scaled
     from tailguard.judge.objectives.configured import configured_wait_limits
     from tailguard.judge.proof.wait_limits import overlaid
     from tailguard.record.ddl import DdlProof
@@ -92,8 +93,7 @@ def _started(asked: Asked, config: Config, filled: "Filled", blocks: Sequence["B
     proof = DdlProof(
         file=asked.file.name,
         postgres=filled.world.server.version,
-        rows=filled.rows,
-        real_rows=asked.at_rows or filled.real_rows,
+        tables=filled.tables if asked.at_rows is None else scaled(filled.tables, asked.at_rows),
         rate_per_s=options.rate_per_s,
         front_s=options.front_s,
         lock_timeout_ms=options.lock_timeout_ms,

@@ -65,34 +65,24 @@ def _met(
 
 def judge_holds(proof: DdlProof, step: DdlStep) -> ProofVerdict:
     """Judge how long the step's locks keep others waiting on the real table, whoever is there."""
-    holds, most_s = holds_of(step), proof.limits.max_wait_ms / 1e3
-    lengths = [hold.seconds_at(proof.rows, proof.real_rows) for hold in holds]
-    long = sum(length >= most_s for length in lengths)
+    holds, most_s = holds_of(step, proof.tables), proof.limits.max_wait_ms / 1e3
+    long = sum(hold.real_s >= most_s for hold in holds)
     return ProofVerdict(
         name="locks",
         state=State.FAIL if long else State.PASS,
         migration=step.number,
         expected=f"nothing is blocked for {limit_ms(proof.limits.max_wait_ms)} or longer,"
-        f" on {count(proof.real_rows)} rows",
-        observed=_observed(proof, holds, lengths),
+        f" on {count(proof.largest.real_rows)} rows",
+        observed="; ".join(map(_told, holds)) or "blocks neither reads nor writes",
         n=max(len(holds), 1),
         exceedances=long,
     )
 
 
-def _observed(proof: DdlProof, holds: Sequence[Hold], lengths: Sequence[float]) -> str:
-    if not holds:
-        return "blocks neither reads nor writes"
-    return "; ".join(
-        f"{told(hold)}{_real(proof, hold, length)}" for hold, length in zip(holds, lengths, strict=True)
-    )
-
-
-def _real(proof: DdlProof, hold: Hold, length_s: float) -> str:
-    """The prediction, labelled as such; nothing if the real table is no larger than this one."""
-    if not hold.grows or proof.real_rows <= proof.rows:
-        return ""
-    return f"; predicted for {count(proof.real_rows)} rows: {duration_s(length_s)}"
+def _told(hold: Hold) -> str:
+    """The prediction is labelled as such; there is none if no real table is larger than the one here."""
+    predicted = f"; predicted for the real table: {duration_s(hold.real_s)}"
+    return f"{told(hold)}{predicted if hold.real_s > hold.seconds else ''}"
 
 
 def _came_to_an_end(step: DdlStep) -> Iterator[ProofVerdict]:

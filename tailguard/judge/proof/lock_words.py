@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tailguard.base.text_format import count, duration_s
-from tailguard.record.ddl import MANY_ROWS, DdlStep, HeldLock, ProvedStatement
+from tailguard.record.ddl import MANY_ROWS, DdlStep, HeldLock, Observation, ProvedStatement, TableSize
 
 # From the strongest down. What is not here keeps neither reads nor writes waiting.
 BLOCKS: Mapping[str, str] = {
@@ -31,18 +31,16 @@ ROWS = "rows"  # in place of a mode: PostgreSQL keeps locks of rows in the rows
 class Hold:
     """What keeps others waiting, from the statement that took it until its transaction's end.
 
-    `what` is blocked on the relation `of`; `seconds` were measured, and `grows` says whether they grow with the table.
+    `what` is blocked on the relation `of`; `seconds` were measured, `real_s` are predicted for the real tables. `grows`
+    says whether they grow with a table.
     """
 
     what: str
     of: str
     mode: str
     seconds: float
+    real_s: float
     grows: bool
-
-    def seconds_at(self, rows: int, real_rows: int) -> float:
-        """Return how long it is held on a table of `real_rows`, if `rows` took what was measured."""
-        return self.seconds * max(real_rows / rows, 1.0) if self.grows and rows else self.seconds
 
 
 def blocked_by(mode: str) -> str:
@@ -58,15 +56,16 @@ def strongest(locks: Sequence[HeldLock]) -> dict[str, str]:
     return found
 
 
-def holds_of(step: DdlStep) -> list[Hold]:
+def holds_of(step: DdlStep, tables: Mapping[str, TableSize]) -> list[Hold]:
     """Return what a step blocks and for how long, the longest first: locks are held until the commit."""
     found = []
     for at, statement in enumerate(step.statements):
         rest = step.statements[at:]
         seconds = sum(each.observed.seconds for each in rest)
+        real_s = sum(_real_s(each.observed, tables) for each in rest)
         grows = any(each.observed.grows for each in rest)
-        found += [Hold(*blocked, seconds, grows) for blocked in _blocked(statement)]
-    return sorted(found, key=lambda each: -each.seconds)
+        found += [Hold(*blocked, seconds, real_s, grows) for blocked in _blocked(statement)]
+    return sorted(found, key=lambda each: -each.real_s)
 
 
 def told(hold: Hold) -> str:
@@ -78,6 +77,12 @@ def told(hold: Hold) -> str:
 def blocking(what: str, *, grows: bool) -> str:
     """Say what is blocked, and whether that lasts longer, the larger the table is."""
     return f"blocks {what} {'for as long as it works' if grows else 'for a moment'}"
+
+
+def _real_s(observed: Observation, tables: Mapping[str, TableSize]) -> float:
+    """What grows takes so many times longer as the real table is larger."""
+    factors = [tables[name].factor for name in observed.grows_with if name in tables]
+    return observed.seconds * max(factors, default=1.0)
 
 
 def _blocked(statement: ProvedStatement) -> list[tuple[str, str, str]]:

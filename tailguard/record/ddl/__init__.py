@@ -41,11 +41,15 @@ class Observation(Part, frozen=True, kw_only=True):
     commits: bool = False
 
     @property
+    def grows_with(self) -> frozenset[str]:
+        """The tables that its time grows with."""
+        changed = (name for name, rows in self.changed_rows.items() if rows >= MANY_ROWS)
+        return frozenset() if self.commits else frozenset((*self.rewritten, *self.scanned, *changed))
+
+    @property
     def grows(self) -> bool:
-        """Whether its time grows with the table."""
-        if self.commits:
-            return False
-        return bool(self.rewritten or self.scanned or any(n >= MANY_ROWS for n in self.changed_rows.values()))
+        """Whether its time grows with a table."""
+        return bool(self.grows_with)
 
 
 class ProvedStatement(Part, frozen=True, kw_only=True):
@@ -114,17 +118,28 @@ class DdlStep(Part, frozen=True, kw_only=True):
         return "run"
 
 
+class TableSize(Part, frozen=True, kw_only=True):
+    """How many rows a table has here, and in the database that the file is meant for."""
+
+    rows: Count
+    real_rows: Count
+
+    @property
+    def factor(self) -> float:
+        """How many times longer takes there what grows with the table."""
+        return max(self.real_rows / self.rows, 1.0) if self.rows else 1.0
+
+
 class DdlProof(Part, frozen=True, kw_only=True):
     """The part of the record that only the proof of a SQL file has.
 
-    `rows` are those of its largest table here, `real_rows` those of the table that it is meant for. `front_s` is how
-    long the transaction stays open that each trial meets. `unproved` says why it broke off, "" for complete.
+    `tables` are the sizes of all tables by name. `front_s` is how long the transaction stays open that each trial
+    meets. `unproved` says why it broke off, "" for complete.
     """
 
     file: str
     postgres: str
-    rows: Count
-    real_rows: Count
+    tables: Mapping[str, TableSize]
     rate_per_s: float
     front_s: float
     lock_timeout_ms: Count
@@ -132,3 +147,8 @@ class DdlProof(Part, frozen=True, kw_only=True):
     steps: tuple[DdlStep, ...] = ()
     left_out: tuple[str, ...] = ()
     unproved: str = ""
+
+    @property
+    def largest(self) -> TableSize:
+        """The size of the largest table."""
+        return max(self.tables.values(), key=lambda size: size.rows, default=TableSize(rows=0, real_rows=0))

@@ -9,6 +9,7 @@ from tailguard.record.chaos import Chaos
 from tailguard.record.doubt import Doubt
 from tailguard.record.duet import Duet
 from tailguard.record.run_record import RunRecord
+from tailguard.report.text.markdown_ddl import ddl_blocks
 from tailguard.report.text.markdown_migration import migration_blocks
 from tailguard.report.text.markdown_text import marked, table
 from tailguard.report.views import numbers
@@ -43,6 +44,8 @@ def _blocks(view: ReportView) -> Iterator[str]:
         yield from _faults(record.chaos)
     yield from _counters(record)
     yield from migration_blocks(view.migrations, view.questions)
+    if record.ddl is not None:
+        yield from ddl_blocks(record, record.ddl)
     yield _footer(view)
 
 

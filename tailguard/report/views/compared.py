@@ -88,7 +88,7 @@ def _migration(entry: MigrationEntry) -> str:
 
 
 def _file(proof: DdlProof) -> str:
-    steps, rows = plural(len(proof.steps), "step"), numbers.count(proof.rows)
+    steps, rows = plural(len(proof.steps), "step"), numbers.count(proof.largest.rows)
     return (
         f"{steps} of {proof.file} on {rows} rows, compared with a window without them and with their safe way"
     )

@@ -64,8 +64,9 @@ def ways_of(step: DdlStep) -> tuple[Way, ...]:
 
 def lead_of(proof: DdlProof) -> str:
     """Say what was done, beside what, and on how many rows."""
-    rows = numbers.count(proof.rows)
-    real = "" if proof.real_rows <= proof.rows else f", for a table of {numbers.count(proof.real_rows)}"
+    largest = proof.largest
+    rows = numbers.count(largest.rows)
+    real = "" if largest.factor == 1 else f", for a table of {numbers.count(largest.real_rows)}"
     return (
         f"Each step on a copy of {rows} rows{real}, on PostgreSQL {proof.postgres}: alone, to see what it does, and"
         f" while writers and readers went on at {numbers.per_second(proof.rate_per_s)} each, behind a transaction that"
