@@ -31,8 +31,17 @@ def with_broken_invariant(made: RunRecord) -> RunRecord:
 
 def test_a_run_whose_verdicts_all_pass_says_so_in_one_sentence(made) -> None:
     overall = view_of(made).overall
-    assert (overall.state, overall.detail) == ("PASS", "")
+    assert overall.state == "PASS"
     assert overall.sentence == "All 14 objectives are met, and 1 migration is proven."
+
+
+def test_limits_that_would_notice_only_a_large_change_are_told_with_what_proposes_nearer_ones(made) -> None:
+    nearest = min(each.headroom for each in made.verdicts[:-1] if each.objective.metric == "latency")
+    told = view_of(made).overall.detail
+    assert f"only a {nearest:.2g}-fold change: `tailguard slo suggest 3f9c1a`" in told
+    close = replace(made.verdicts[0].observed, value=200.0)
+    assert view_of(with_verdict(made, 0, observed=close)).overall.detail == ""
+    assert "slo suggest" not in view_of(with_verdict(made, 1, state=State.FAIL)).overall.detail
 
 
 def test_the_worst_verdicts_stand_first_and_are_named(made) -> None:

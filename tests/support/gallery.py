@@ -6,12 +6,15 @@ from pathlib import Path
 import pandas as pd
 from msgspec.structs import replace
 
+from tailguard.compare.history import rows_of
+from tailguard.compare.series.findings import series_of
 from tailguard.compare.verdicts import compare_duet, verdicts_of
 from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.objective import Rule
 from tailguard.record.run import Run
 from tailguard.record.run_record import RunRecord
 from tailguard.record.samples.parquet import write_samples
+from tailguard.report.history_page import history_page_of
 from tailguard.report.report import write_report
 from tests.support.blocks import blocks
 from tests.support.made_chaos import chaos_record
@@ -90,12 +93,20 @@ OF_PARTS: Mapping[str, Callable[[pd.DataFrame], RunRecord]] = {
     ),
     "removal": lambda frame: proof_record(record(frame), removed(live())),
 }
-KINDS = (*OF_SAMPLES, *OF_PARTS, "duet")
+KINDS = (*OF_SAMPLES, *OF_PARTS, "duet", "history")
 
 
 def report_of(kind: str, folder: Path) -> Path:
-    """Make a run of this kind below `folder` and return the path of its report."""
+    """Make a run of this kind below `folder` and return the path of its report, or of the history of several."""
     frame = samples(COUNT)
+    if kind == "history":
+        runs = [
+            judged_on_disk(folder, _numbered(number), samples(COUNT, seed=number + 2))
+            for number in range(EARLIER)
+        ]
+        page = folder / "history.html"
+        page.write_text(history_page_of(series_of(pd.concat(map(rows_of, runs)))), encoding="utf-8")
+        return page
     if kind == "duet":
         run = _duet(folder, record(frame), frame)
     elif kind in OF_SAMPLES:
@@ -105,9 +116,13 @@ def report_of(kind: str, folder: Path) -> Path:
         run.write_live(live_samples())
     if kind == "pass":
         for number in range(EARLIER):
-            other = samples(COUNT, seed=number + 2)
-            judged_on_disk(folder, replace(passing(other), id=f"00000{number}"), other)
+            judged_on_disk(folder, _numbered(number), samples(COUNT, seed=number + 2))
     return write_report(run)
+
+
+def _numbered(number: int) -> RunRecord:
+    made = passing(samples(COUNT, seed=number + 2))
+    return replace(made, id=f"00000{number}", created_utc=f"2026-11-{11 + number}T10:00:00Z")
 
 
 def _write(folder: Path, made: RunRecord, frame: pd.DataFrame | None) -> Path:

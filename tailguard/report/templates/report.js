@@ -95,6 +95,16 @@
   addEventListener("hashchange", unfold);
   if (location.hash) unfold();
 
+  // A link to each part, for whoever wants to send one.
+  document.querySelectorAll("section[id] > h2, details[id] > summary h3").forEach((head) => {
+    const link = document.createElement("a");
+    link.className = "link";
+    link.href = `#${head.closest("[id]").id}`;
+    link.ariaLabel = `Link to ${head.textContent.trim()}`;
+    link.textContent = "#";
+    head.append(" ", link);
+  });
+
   // Paper cannot be clicked: of what is not green, everything is open while printing; what is green keeps to its row.
   let closed = [];
   addEventListener("beforeprint", () => {

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from tailguard.base import text_format
 from tailguard.base.state import State
 from tailguard.record.doubt import Grade
 from tailguard.record.run_record import RunRecord
@@ -26,12 +27,16 @@ _DUET = {
     State.INCONCLUSIVE: "Undecided whether worse than the baseline",
 }
 _PROOF = {State.FAIL: "Not safe", State.INCONCLUSIVE: "Undecided whether safe"}
+_LOOSE = 3.0  # three times as slow is noticed by users before it is by a farther limit
 _MOST_NAMED = 4  # more names than these bury the sentence; all have a card below it
 
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """The state of the run, the sentence that says it, what was compared and what of that is doubtful."""
+    """The state of the run, the sentence that says it, what was compared and what of that is doubtful.
+
+    Of a run that passed, `detail` says if its limits would notice only a large change.
+    """
 
     state: State
     sentence: str
@@ -48,11 +53,28 @@ def overall_of(record: RunRecord) -> Overall:
         detail = "; ".join(_distrust(record, migrations))
         return Overall(state, "This run cannot be trusted.", detail, *about)
     if state is State.PASS:
-        return Overall(state, _all_met(record), "", *about)
+        return Overall(state, _all_met(record), _loose(record), *about)
     asked = [verdict.state for migration in migrations for verdict in migration.asked]
     asked += [verdict.state for step in steps_of(record) for verdict in step.as_written]
     detail = _tally([*(verdict.state for verdict in judged_of(record)), *asked])
     return Overall(state, _sentence(state, record, migrations), detail, *about)
+
+
+def _loose(record: RunRecord) -> str:
+    """Say how large a change of latency the nearest limit would notice, if it would notice only a large one."""
+    factors = [
+        verdict.headroom
+        for verdict in record.verdicts
+        if isinstance(verdict, ObjectiveVerdict)
+        and verdict.objective.metric == "latency"
+        and verdict.headroom
+    ]
+    if not factors or min(factors) < _LOOSE:
+        return ""
+    return (
+        f"The nearest limit of a latency notices only a {text_format.significant(min(factors), 2)}-fold change:"
+        f" `tailguard slo suggest {record.id}` proposes nearer ones."
+    )
 
 
 def _distrust(record: RunRecord, migrations: Iterable[MigrationView]) -> Iterator[str]:

@@ -16,7 +16,7 @@ _NS_PER_S = 1e9
 _MOST_ROWS = 1_000_000  # a line of 60 points is the same from every 20th request of 20 million
 # A line of 12 to 60 points shows a course, if each has a p99 of its own that is better; with 20 samples it has a p95.
 _FEWEST, _MOST = 12, 60
-_FOR_P95, _FOR_P99 = 20, 105
+_FOR_P95, _FOR_P99 = 20, 140
 # A pause this long is not the load's own scatter: another scenario had its turn, or nothing was due.
 _PAUSE_S, _PAUSE_GAPS = 2.0, 50
 # A quantile is shown of a window in which a sample lies beyond it.
