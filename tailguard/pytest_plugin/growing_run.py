@@ -1,6 +1,7 @@
 """A run that grows by one scenario after another, each judged as soon as it was measured: a run of pytest."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -66,7 +67,8 @@ class GrowingRun:
         """
         check_writable(Path(self.config.runs_dir))
         told = SuiteRun(self._identity, self.config.seed)
-        measured, doubts = self._measured(workload, objectives, players, told)
+        with self._asked(workload.scenario.name, objectives):
+            measured, doubts = self._measured(workload, objectives, players, told)
         run = self._taken(measured, workload.scenario.title, objectives)
         return _answer(run, measured, objectives, [*doubts, *doubts_of_notes(told.notes), *beside])
 
@@ -82,13 +84,39 @@ class GrowingRun:
         check_writable(Path(self.config.runs_dir))
         with prepared(config, suite, self._identity, _UNPINNED, target_of(config)) as ready:
             [scenario], [workload] = ready.scenarios, ready.workloads
-            measured, doubts = self._measured(workload, objectives, in_threads, ready.run)
+            with self._asked(scenario.name, objectives):
+                measured, doubts = self._measured(workload, objectives, in_threads, ready.run)
             run = self._taken(measured, scenario.title, objectives)
             unchecked = settle(run, scenario, measured.samples, config.limits.check_s)
             doubts = [*doubts, *ready.doubts, *unchecked, *doubts_of_notes(ready.run.notes), *beside]
             servers = {"postgres": ready.parts.postgres_record, "s3": ready.parts.s3_record}
             run.put_environment(structs.replace(run.record.environment, **servers))
         return _answer(run, measured, objectives, doubts)
+
+    @contextmanager
+    def _asked(self, name: str, objectives: Objectives) -> Iterator[None]:
+        """Let the run on disk wait for an answer meanwhile: if this process is killed, it has not passed.
+
+        If nothing could be measured, nothing was asked, and the run is as before.
+        """
+        if self.run is None:
+            yield
+            return
+        before = self.run.record
+        self._put_asked(self.run, name, objectives)
+        self.run.go_on()
+        try:
+            yield
+        except Exception:
+            self.run.record = before
+            self.run.save()
+            raise
+
+    @staticmethod
+    def _put_asked(run: Run, name: str, objectives: Objectives) -> None:
+        """Put the objectives of a scenario in place of those that an earlier measurement of it was judged by."""
+        others = [each for each in run.record.verdicts if not _is_of(each, name)]
+        run.put_verdicts(others, _joined(run.record.objectives, name, objectives))
 
     def _measured(
         self, workload: Workload, objectives: Objectives, players: Making, told: SuiteRun
@@ -118,10 +146,9 @@ class GrowingRun:
             identity=self._identity,
         )
         run.add_scenario(measured.samples.scenario, scenario_entry(title, measured), measured.samples)
-        name, record = measured.samples.scenario, run.record
-        others = [each for each in record.verdicts if not _is_of(each, name)]
-        run.put_verdicts(others, _joined(record.objectives, name, objectives))
-        run.put_doubts([each for each in record.doubts if each.scenario != name])
+        name = measured.samples.scenario
+        self._put_asked(run, name, objectives)
+        run.put_doubts([each for each in run.record.doubts if each.scenario != name])
         if measured.ended_because is ScenarioEnded.INTERRUPTED:
             run.finish(Ended.INTERRUPTED)
             raise KeyboardInterrupt

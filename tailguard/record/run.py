@@ -259,6 +259,11 @@ class Run:
             self.put_exit_code(self.record.deserved_exit_code)
         self.save()
 
+    def go_on(self) -> None:
+        """Take back that the run has ended; save it."""
+        self._put(finished_utc=None, ended=Ended.RUNNING, exit_code=None)
+        self.save()
+
     def save(self) -> None:
         """Write samples and record, each whole or not at all; if that fails, UsageError and the old stay."""
         with saving(self.folder):

@@ -7,7 +7,8 @@ from textwrap import dedent
 import pytest
 
 # A project's pytest in this process forgets what it imported, and NumPy cannot be imported twice.
-import tailguard.pytest_plugin.asked
+import tailguard.pytest_plugin.comparing
+import tailguard.pytest_plugin.measuring
 import tailguard.pytest_plugin.summary
 import tailguard.report.report  # noqa: F401
 from tailguard.record.run import Run

@@ -1,8 +1,11 @@
 """A process that is killed while it measures for a test: nothing of that test passes."""
 
+import signal
+
 import pytest
 
 from tailguard.base.state import State
+from tailguard.record.run_record import Ended
 from tests.support.shop_in_git import TEST, commit
 
 pytest_plugins = ["pytester"]
@@ -32,11 +35,28 @@ def price():
 
 
 @pytest.mark.system
-def test_a_worker_of_xdist_that_is_killed_fails_its_test_and_the_others_go_on(project):
-    done = project.test_apart("-n", "1", tests=KILLED)
-    done.assert_outcomes(failed=1, passed=1)
+def test_a_worker_of_xdist_that_is_killed_fails_its_test_and_its_limits_are_not_met(project):
+    last = (
+        '\n    @pytest.mark.slo("p95 <= 500ms")\n    def test_last(slo):\n        slo(time.sleep, 0.0005)\n'
+    )
+    done = project.test_apart("-n", "1", tests=KILLED + last)
+    done.assert_outcomes(failed=1, passed=2)
     done.stdout.fnmatch_lines(["*crashed while running*test_dies*"])
-    assert [*project.run.record.scenarios] == ["test_shop.py::test_lives"]
+    record = project.run.record
+    assert [*record.scenarios] == ["test_shop.py::test_lives", "test_shop.py::test_last"]
+    assert {each.scenario for each in record.verdicts if each.state is State.INVALID} == {
+        "test_shop.py::test_dies"
+    }
+    assert record.exit_code == 65
+
+
+@pytest.mark.system
+def test_a_run_whose_process_is_killed_has_not_passed(project):
+    assert project.test_apart(tests=KILLED).ret == -signal.SIGKILL
+    record = project.run.record
+    assert [*record.scenarios] == ["test_shop.py::test_lives"]
+    assert (record.ended, record.exit_code) == (Ended.RUNNING, None)
+    assert record.state is State.INVALID
 
 
 @pytest.mark.proof
