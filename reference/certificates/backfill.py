@@ -5,24 +5,21 @@ killed resumes, and what it uploaded without marking is recognised, not uploaded
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from threading import Event
 
+from reference.certificates.alone import alone
 from reference.certificates.local import LocalStorage
 from reference.certificates.pacing import Pacing
 from reference.certificates.port import StorageUnavailable
 from reference.certificates.s3 import S3Storage
 from reference.certificates.service import CONTENT_TYPE
 from reference.database import Database
-from reference.errors import Conflict
 
 _TABLE = "tournament_engine_certificate_certificate"
-_LOCK_KEY = f"hashtextextended('certificates backfill ' || '{_TABLE}'::regclass::oid::text, 0)"
-_LOCK, _UNLOCK = f"SELECT pg_try_advisory_lock({_LOCK_KEY})", f"SELECT pg_advisory_unlock({_LOCK_KEY})"
 _PENDING = f"SELECT count(*) FROM {_TABLE} WHERE migrated_to_s3_at IS NULL AND id > $1"
 _NEXT = f"""
 SELECT id, file_image, certificate_hash FROM {_TABLE} WHERE migrated_to_s3_at IS NULL AND id > $1
@@ -101,7 +98,10 @@ class Backfill:
         Raises Conflict where another backfill runs, psycopg.OperationalError where the database goes away.
         """
         stop = stop or Event()
-        with self._alone(), ThreadPoolExecutor(self.plan.concurrency, "backfill") as workers:
+        with (
+            alone(self.database, "backfill"),
+            ThreadPoolExecutor(self.plan.concurrency, "backfill") as workers,
+        ):
             progress = BackfillProgress(self._pending(), resume_after=self.plan.after_id)
             on_progress(progress)
             pacing = Pacing(self.plan.rate_per_s)
@@ -143,18 +143,6 @@ class Backfill:
         if ids and not self.plan.dry_run:
             with self.database.connection() as connection:
                 connection.run(_MARK, list(ids))
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold a lock that the server lets go of at our death. Raises Conflict where another holds it."""
-        with self.database.connection() as connection:
-            if connection.row(_LOCK) != (True,):
-                raise Conflict("another backfill of these certificates is running", code="BACKFILL_RUNNING")
-            try:
-                yield
-            finally:
-                if not connection.closed:
-                    connection.run(_UNLOCK)
 
 
 def _advanced(progress: BackfillProgress, batch: Sequence[_Copied]) -> BackfillProgress:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from reference.certificates.alone import alone
 from reference.certificates.local import LocalStorage
 from reference.certificates.port import CertificateStorage, ObjectMissing
 from reference.certificates.s3 import S3Storage
@@ -74,7 +75,14 @@ class ConsistencyCheck:
     on_checked: Callable[[int, int], None] = field(default=lambda done, of: None)
 
     def run(self) -> ConsistencyReport:
-        """Compare, and read a seeded sample (all where `share` is 1) back by SHA-256."""
+        """Compare, and read a seeded sample (all where `share` is 1) back by SHA-256.
+
+        Raises Conflict if another check is running: one may take longer than the time to the next.
+        """
+        with alone(self.database, "check"):
+            return self._compared()
+
+    def _compared(self) -> ConsistencyReport:
         # Objects first, then rows: an upload in between has its object before its row, so no row looks orphaned.
         local, s3 = set(self.local.keys()), set(self.s3.keys())
         rows = list(self._rows())

@@ -6,6 +6,7 @@ from threading import Event, Thread
 import pytest
 
 from reference.certificates import Flags, LocalStorage, MigratingStorage, Retry, S3Storage
+from reference.certificates.alone import alone
 from reference.certificates.backfill import Backfill, BackfillPlan
 from reference.certificates.consistency import ConsistencyCheck
 from reference.certificates.memory import MemoryS3
@@ -128,10 +129,18 @@ def test_a_token_never_skips_what_was_not_done(rows, local, s3, made):
 
 
 def test_only_one_runs_at_a_time(rows, local, s3, made):
-    with backfill(rows, local, s3)._alone(), pytest.raises(Conflict) as refusal:
+    with alone(rows, "backfill"), pytest.raises(Conflict) as refusal:
         backfill(rows, local, s3).run()
     assert refusal.value.code == "BACKFILL_RUNNING"
     assert backfill(rows, local, s3).run().finished
+
+
+def test_only_one_check_runs_at_a_time_also_beside_a_backfill(rows, local, s3, made):
+    with alone(rows, "check"), pytest.raises(Conflict) as refusal:
+        ConsistencyCheck(rows, local, s3).run()
+    assert refusal.value.code == "CHECK_RUNNING"
+    with alone(rows, "backfill"):
+        assert ConsistencyCheck(rows, local, s3).run().rows == len(made)
 
 
 def test_what_cannot_be_copied_is_named_and_not_marked(rows, local, s3, client, made, conninfo):
