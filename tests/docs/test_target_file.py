@@ -19,6 +19,7 @@ TABLES: dict[str, type[Table]] = {
     "## `[rows.NAME]`": declared.RowsTable,
     "## `[scenario.NAME]`": declared.ScenarioTable,
     "## `[[scenario.NAME.steps]]`": declared.Step,
+    "## `[scenario.NAME.invariants]`": declared.Query,
     "## `[mix.NAME]`": declared.MixTable,
     "### `expect`": declared.Expect,
     "## `[scenario.NAME.audience]`": declared.Audience,

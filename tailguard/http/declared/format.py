@@ -148,6 +148,13 @@ class Audience(Table, frozen=True):
     headers: dict[str, str] = {}
 
 
+class Query(Table, frozen=True):
+    """One of [scenario.NAME.invariants]: the value that a query must find in the service's PostgreSQL."""
+
+    sql: Annotated[str, Meta(min_length=1)]
+    expected: Scalar = 0
+
+
 class ScenarioTable(Table, frozen=True):
     """[scenario.NAME]: its load, its steps, its limits, which the configuration reads as those of any scenario."""
 
@@ -157,6 +164,7 @@ class ScenarioTable(Table, frozen=True):
     users: Annotated[int, Meta(ge=0)] = 0
     user: str = ""
     audience: Audience | None = None
+    invariants: dict[str, Query] = {}
     slo: dict[str, str] = {}
 
 

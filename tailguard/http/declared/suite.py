@@ -19,6 +19,7 @@ from tailguard.http.declared.client import Client
 from tailguard.http.declared.condition import Condition
 from tailguard.http.declared.fixtures import AnyFixture, Users, audience_of, fixtures_for, names_of_audience
 from tailguard.http.declared.format import Audience, MixTable, ScenarioTable, TargetFile
+from tailguard.http.declared.invariants import held_in
 from tailguard.http.declared.journey import Journey, PlayedStep
 from tailguard.http.declared.reading import Source, read_target_file
 from tailguard.http.declared.request import RequestStep
@@ -97,8 +98,8 @@ class _Builder:
         made: Scenario[...] = declare(
             self._function(name, Journey(steps, rows), has_audience=bool(table.audience))
         )
-        if table.audience is not None:
-            made.invariants(self._check(name))
+        if table.audience is not None or table.invariants:
+            made.invariants(self._check(name, table))
         return made
 
     def mix(self, name: str, table: MixTable, scenarios: Mapping[str, Scenario[...]]) -> Mix:
@@ -183,14 +184,20 @@ class _Builder:
         wanted = ["it", "client", *([broadcasts] if broadcasts else []), *journey.rows]
         return self._standing_at(play, name, wanted, f"scenario.{name}")
 
-    def _check(self, name: str) -> Callable[..., Iterator[Invariant]]:
-        """Return the invariants of a scenario with an audience."""
-        subscribers = names_of_audience(name)[0]
+    def _check(self, name: str, table: ScenarioTable) -> Callable[..., Iterator[Invariant]]:
+        """Return the invariants of a scenario: of its broadcasts, and of the service's database."""
+        subscribers = names_of_audience(name)[0] if table.audience else ""
+        wanted = {subscribers: "audience"} if subscribers else {}
+        wanted |= {"postgres": "invariants"} if table.invariants else {}
 
         def holds(**given: Any) -> Iterator[Invariant]:
-            return reached_everybody(given[subscribers])
+            if subscribers:
+                yield from reached_everybody(given[subscribers])
+            if table.invariants:
+                yield from held_in(given["postgres"], table.invariants)
 
-        return self._standing_at(holds, "holds", [subscribers], f"scenario.{name}.audience")
+        key = f"scenario.{name}.{next(iter(wanted.values()))}"
+        return self._standing_at(holds, "holds", [*wanted], key)
 
     def _standing_at(self, function: Any, name: str, wanted: Sequence[str], key: str) -> Callable[..., Any]:
         """Return a function that asks for what is wanted, and whose place is a line of the file, as a template's is."""

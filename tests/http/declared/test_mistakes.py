@@ -90,6 +90,7 @@ def test_a_file_gives_its_scenarios_with_their_load_steps_limits_and_lines(decla
         ("refusals =", 'raw = "x"\nform = { a = "1" }\nrefusals =', "form and raw are both a body: leave one out"),
         ("refusals =", 'broadcast = "{cart}"\nrefusals =', "broadcast needs subscribers: [scenario.NAME.audience]"),
         ("refusals =", 'send = "x"\nrefusals =', "give it a path, or what it does on the WebSocket"),
+        ('rate = "50/s"', 'invariants = { x = {} }', "line 13: [scenario.checkout]: invariants[...]: Object missing"),
         ("refusals =", 'expect = { sttus = [1] }\nrefusals =', "expect: unknown key 'sttus'. Did you mean 'status'?"),
         ('url = "http', 'command = "serve {port}"\nurl = "http', "line 1: [target]: give url or command, not both"),
     ],
