@@ -12,11 +12,17 @@ from tests.docs.test_how_to import NEEDS
 pytestmark = pytest.mark.proof
 # The examples of this guide make one file, as tests/pytest_plugin/test_how_to.py has them.
 ONE_FILE = {"how-to/pytest": "test_shop.py"}
+# Compares with a commit for five minutes: tests/pytest_plugin/test_compare.py tries that.
+COMPARES = "tests/test_price.py"
 # This guide goes on from DeltaCrown's suite.
 WITH_EXAMPLE = {"how-to/platform-adapter"}
 BREACHED = 99
 # What these take for granted - runs of a suite, a recording - is made in tests of their own.
-TRIED_IN = {"how-to/configuration": "cli/test_config_edits.py", "how-to/import": "start/test_import.py"}
+TRIED_IN = {
+    "how-to/bisect": "duet/test_bisecting.py",
+    "how-to/configuration": "cli/test_config_edits.py",
+    "how-to/import": "start/test_import.py",
+}
 
 
 def name_of(page: Path) -> str:
@@ -38,7 +44,7 @@ def prepare(page: Path, reader: Reader) -> None:
     if name in WITH_EXAMPLE:
         reader.types("tailguard init --example deltacrown .")
     if name in ONE_FILE:
-        examples = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        examples = re.findall(r"```python\n(?!# tests)(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
         reader.writes(ShownFile(ONE_FILE[name], "\n\n".join(examples)))
     if asks_here([each for block in blocks(page) if isinstance(block, Console) for each in block.commands]):
         reader.serves_the_shop()
@@ -73,4 +79,5 @@ def test_every_command_of_a_guide_works_as_it_stands(
     if page.stem == "redis-queue":
         request.getfixturevalue("redis_server")
     for block in blocks(page):
-        reader.follows(block)
+        if not (isinstance(block, ShownFile) and block.name == COMPARES):
+            reader.follows(block)
