@@ -86,7 +86,7 @@ def _over_time(step: Step, limits: Sequence[Limit], buckets: int, bands: Sequenc
     line = line.encode(
         x,
         alt.Y("median_ms:Q"),
-        detail="stretch:N",
+        detail=alt.Detail("stretch:N"),
         tooltip=[tip("median_ms", "median, ms"), alt.Tooltip("n:Q")],
     )
     caption = (

@@ -78,7 +78,7 @@ def band_labels(bands: Sequence[Band]) -> list[alt.Chart]:
     place: dict[str, Any] = {
         "angle": 270, "align": "right", "baseline": "top", "dx": -4, "dy": 2, "fontSize": _LABEL_PX, "clip": True,
     }  # fmt: skip
-    words = _chart(bands).encode(alt.X("from_s:Q"), y=alt.value(0), text="label:N")
+    words = _chart(bands).encode(alt.X("from_s:Q"), y=alt.value(0), text=alt.Text("label:N"))
     halo = words.mark_text(
         **place, color="var(--paper)", stroke="var(--paper)", strokeWidth=3
     )  # readable on top of points

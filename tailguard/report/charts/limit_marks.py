@@ -46,7 +46,7 @@ def limit_rules(
 
 
 def _words(base: alt.Chart, at: alt.X | alt.Y, end: str, off: int, *, upright: bool) -> list[alt.Chart]:
-    words = base.encode(at, text="limit:N")
+    words = base.encode(at, text=alt.Text("limit:N"))
     place: dict[str, Any] = {"fontSize": 11, "dy": off, "baseline": "middle"}
     if upright:  # read from below, along the line
         words = words.encode(y=alt.value(0 if end == "begin" else HEIGHT_PX))
@@ -81,7 +81,7 @@ def limit_points(limits: Sequence[Limit], x: Domain, y: Domain) -> list[alt.Char
         if box:
             taken.append(box)
             place = {"align": box.align, "dx": box.dx, "dy": box.dy, "baseline": "middle", "fontSize": 11}
-            layers += haloed(base.encode(text="limit:N"), place, LIMIT)
+            layers += haloed(base.encode(text=alt.Text("limit:N")), place, LIMIT)
     return layers
 
 

@@ -160,7 +160,7 @@ def _band_layers(build: BuildUnderLoad | None, act: Act, span: tuple[float, floa
     wide = stretches[stretches["until_s"] - stretches["from_s"] > _LABELLED * (span[1] - span[0])]
     if wide.empty:
         return [rectangles]
-    words = alt.Chart(wide).encode(alt.X("from_s:Q"), y=alt.value(0), text="band:N")
+    words = alt.Chart(wide).encode(alt.X("from_s:Q"), y=alt.value(0), text=alt.Text("band:N"))
     return [rectangles, words.mark_text(align="left", dx=4, dy=9, fontSize=11, color="var(--muted)")]
 
 

@@ -38,7 +38,7 @@ def migration_figure(entry: MigrationEntry) -> Figure:
     )
     spread = base.mark_rule(color="var(--ink)", strokeWidth=1.5).encode(alt.X("low:Q"), alt.X2("high:Q"))
     words = base.mark_text(align="left", dx=8, color="var(--ink)", fontSize=12)
-    chart = alt.layer(bars, spread, words.encode(alt.X("high:Q"), text="shown:N"))
+    chart = alt.layer(bars, spread, words.encode(alt.X("high:Q"), text=alt.Text("shown:N")))
     caption = "Median of the repeated query with its interval; server time is PostgreSQL's own, client time a caller's."
     return Figure("Time before and after", caption, styled(chart, height_px=_ROW_PX * len(rows)))
 

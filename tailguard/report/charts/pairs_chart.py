@@ -78,9 +78,9 @@ def _figure(title: str, unit: str, shown: Sequence[ChangeVerdict], dots: pd.Data
             tooltip=[alt.Tooltip("pair:Q"), alt.Tooltip("change:Q", format="+.3~r")],
         )
     )
-    names = base.encode(x=alt.value(0), text="name:N")
+    names = base.encode(x=alt.value(0), text=alt.Text("name:N"))
     place = {"align": "left", "dx": 4, "dy": -17, "baseline": "middle", "fontSize": 11}
-    layers = [zero.mark_rule(color="var(--line)").encode(x="zero:Q"), bars, points, ticks, margins]
+    layers = [zero.mark_rule(color="var(--line)").encode(x=alt.X("zero:Q")), bars, points, ticks, margins]
     chart = alt.layer(*layers, *haloed(names, place, "var(--ink)"))
     told = (
         f"{title.partition(': ')[2].capitalize()}, a dot per pair of blocks that were measured side by side."

@@ -12,7 +12,8 @@ from tailguard.record.verdict import ObjectiveVerdict
 
 # A record of twenty scenarios with all their verdicts has a fifth of this; a page shows less than its record holds.
 _MOST_BYTES = 500_000
-_MOST_SCENARIOS, _MOST_VERDICTS, _MOST_DOUBTS, _LONGEST_TEXT = 20, 200, 100, 1000
+# The charts of a scenario take 0.1 s and 100 kB: those of ten fill a page.
+_MOST_SCENARIOS, _MOST_VERDICTS, _MOST_DOUBTS, _LONGEST_TEXT = 10, 200, 100, 1000
 
 
 def shortened(record: RunRecord) -> tuple[RunRecord, str]:

@@ -137,5 +137,7 @@ def _low(title: str, caption: str, marks: alt.Chart, bands: Sequence[Band]) -> F
 
 def _lines(rows: pd.DataFrame, end_s: float, **mark: Any) -> alt.Chart:
     chart = alt.Chart(compact(rows)).mark_line(strokeWidth=1.6, **mark)
-    placed: alt.Chart = chart.encode(alt.X("at_s:Q", **time_axis(end_s, title=None)), detail="stretch:N")
+    placed: alt.Chart = chart.encode(
+        alt.X("at_s:Q", **time_axis(end_s, title=None)), detail=alt.Detail("stretch:N")
+    )
     return placed
