@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from tailguard.base.errors import UsageError
 from tailguard.config.option import did_you_mean
-from tailguard.http.declared.answer import SAVED_FROM, expected_of, kind_of
+from tailguard.http.declared.answer import SAVED_FROM, RefusedAnswerError, expected_of, kind_of
 from tailguard.http.declared.format import ScenarioTable, Step
 from tailguard.http.declared.request import bodies_of
 from tailguard.http.template import places
@@ -21,7 +21,7 @@ RESERVED = {
     "config", "connections", "folder", "postgres", "run", "s3", "shard", "target",
 }  # fmt: skip
 REFUSAL = re.compile(r"([45]\d\d)(?: (.+))?")
-_OF_REQUESTS = ("method", "query", "body", "form", "multipart", "raw", "file", "refusals")
+_OF_REQUESTS = ("method", "query", "body", "form", "multipart", "raw", "file", "refusals", "together")
 # Where the texts of a step may hold places.
 _FILLED = (
     "when",
@@ -62,6 +62,13 @@ class Known:
                     *(f"{row}.{each}" for row, fields in self.rows.items() for each in fields),
                 ]
                 raise UsageError(f"{where}: {{{place}}} stands for nothing here.{did_you_mean(place, known)}")
+
+
+def is_meant(refusal: str, failure: RefusedAnswerError) -> bool:
+    """Whether a refusal as a step states it, "409" or "400 already sold", is this answer."""
+    found = REFUSAL.fullmatch(refusal)
+    assert found is not None  # the steps were checked
+    return failure.status == int(found[1]) and (found[2] or "") in failure.text
 
 
 def texts_of(step: Step, user: str) -> list[object]:
@@ -112,6 +119,10 @@ def _problems(step: Step, *, is_connected: bool, has_audience: bool) -> Iterator
             yield "no step before it connects the WebSocket: connect = ..."
     if len(bodies := bodies_of(step)) > 1:
         yield f"{' and '.join(bodies)} are both a body: leave one out"
+    if step.together > 1 and not step.refusals:
+        yield "together needs refusals: what those are answered who are not the one that is accepted"
+    if step.together > 1 and step.broadcast:
+        yield "together and broadcast cannot both be awaited: leave one out"
     if step.broadcast and not has_audience:
         yield "broadcast needs subscribers: [scenario.NAME.audience]"
     yield from _bad_words(step)

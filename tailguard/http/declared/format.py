@@ -124,6 +124,7 @@ class Step(Table, frozen=True):
     file: str = ""
     expect: tuple[Status, ...] | Expect = ()
     refusals: dict[str, str] = {}
+    together: Annotated[int, Meta(ge=1, le=16)] = 1
     save: dict[Name, str] = {}
     broadcast: str = ""
     connect: Annotated[str, Meta(pattern="^(/|$)")] = ""

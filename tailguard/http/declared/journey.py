@@ -17,6 +17,7 @@ from tailguard.http.declared.condition import Condition
 from tailguard.http.declared.cookies import Cookies
 from tailguard.http.declared.format import Step
 from tailguard.http.declared.request import Request, RequestStep, quoted
+from tailguard.http.declared.request.together import one_winner
 from tailguard.http.declared.rows import TypedRows
 from tailguard.http.declared.socket import SWITCHING, Socket
 from tailguard.http.template import fill, fill_text, fill_texts
@@ -30,6 +31,7 @@ class Visit:
     `sent` is the last request, None after a step on the WebSocket.
     """
 
+    it: Iteration
     client: Client
     broadcasts: Broadcasts | None
     values: dict[str, Json]
@@ -89,7 +91,11 @@ class PlayedStep:
         request = self.request.request(visit.values)
         cookies = visit.cookies.header(request.user, visit.client.url_of(request))
         visit.sent = request = replace(request, headers={**cookies, **request.headers})
-        return partial(visit.client.send, request, self.request.expect, self.step.refusals, self.step.name)
+        step = self.step
+        call = partial(visit.client.send, request, self.request.expect, step.refusals, step.name)
+        if step.together == 1:
+            return call
+        return partial(one_winner, visit.it.together, call, step.together, step.refusals)
 
     def _on_socket(self, visit: Visit) -> Callable[[], Answer]:
         step, values = self.step, visit.values
@@ -137,7 +143,7 @@ class Journey:
         values: dict[str, Json] = {"key": it.key, "number": it.number, "uuid": str(uuid.uuid4())}
         values.update((name, self.rows[name].of(row)) for name, row in taken.items())
         with ExitStack() as lifetime:
-            visit = Visit(client, broadcasts, values, lifetime, Cookies(client.origin))
+            visit = Visit(it, client, broadcasts, values, lifetime, Cookies(client.origin))
             for each in self.steps:
                 if each.condition.holds(values):
                     each.learn(it.step(each.step.name, each.prepare(visit)), visit)

@@ -14,7 +14,7 @@ from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusal
 from tailguard.http.declared.answer import RefusedAnswerError
 from tailguard.http.declared.broadcasts import reached_everybody
-from tailguard.http.declared.checks import REFUSAL, RESERVED, Known, check_steps, texts_of
+from tailguard.http.declared.checks import RESERVED, Known, check_steps, is_meant, texts_of
 from tailguard.http.declared.client import Client
 from tailguard.http.declared.condition import Condition
 from tailguard.http.declared.fixtures import AnyFixture, Users, audience_of, fixtures_for, names_of_audience
@@ -223,17 +223,8 @@ def refusals_of(table: ScenarioTable) -> dict[Refusal, str]:
 
 
 def _refusal(step: str, refusal: str, *, alone: bool) -> Callable[[Exception], bool]:
-    found = REFUSAL.fullmatch(refusal)
-    assert found is not None  # the steps were checked
-    status, part = int(found[1]), found[2] or ""
-
     def is_refusal(failure: Exception) -> bool:
-        return (
-            isinstance(failure, RefusedAnswerError)
-            and failure.step == step
-            and failure.status == status
-            and part in failure.text
-        )
+        return isinstance(failure, RefusedAnswerError) and failure.step == step and is_meant(refusal, failure)
 
     is_refusal.__name__ = f"HTTP {refusal}" if alone else f"HTTP {refusal} of {step}"
     return is_refusal

@@ -91,6 +91,7 @@ def test_a_file_gives_its_scenarios_with_their_load_steps_limits_and_lines(decla
         ("refusals =", 'broadcast = "{cart}"\nrefusals =', "broadcast needs subscribers: [scenario.NAME.audience]"),
         ("refusals =", 'send = "x"\nrefusals =', "give it a path, or what it does on the WebSocket"),
         ('rate = "50/s"', 'invariants = { x = {} }', "line 13: [scenario.checkout]: invariants[...]: Object missing"),
+        ("refusals = { 409 = \"<= 2%\" }", "together = 2", "together needs refusals: what those are answered"),
         ("refusals =", 'expect = { sttus = [1] }\nrefusals =', "expect: unknown key 'sttus'. Did you mean 'status'?"),
         ('url = "http', 'command = "serve {port}"\nurl = "http', "line 1: [target]: give url or command, not both"),
     ],
