@@ -29,7 +29,7 @@ def recorded_code(recorded: GitState, *, here: bool) -> Iterator[Code]:
     """
     top = top_level(Path.cwd())
     if here or recorded.commit is None:
-        folder = (top or Path.cwd()) / recorded.folder
+        folder = _inside(top or Path.cwd(), recorded)
         yield from _entered(Code(folder, git_state(folder), tuple(_of_work_tree(recorded, here=here))))
         return
     if top is None:
@@ -38,14 +38,24 @@ def recorded_code(recorded: GitState, *, here: bool) -> Iterator[Code]:
             " Go into a clone of that one, or give --here to play the code of this folder."
         )
     known = ("the work tree had changes that its commit has not",) if recorded.dirty else ()
-    now = git_state(top / recorded.folder)
+    now = git_state(_inside(top, recorded))
     if now.commit == recorded.commit and not now.dirty:
-        yield from _entered(Code(top / recorded.folder, now, known))
+        yield from _entered(Code(_inside(top, recorded), now, known))
         return
     with TemporaryDirectory(prefix="tailguard-reproduce-") as name:
         unpack_ref(recorded.commit, top, into := Path(name).resolve())
         clean = GitState(commit=recorded.commit, dirty=False, folder=recorded.folder)
-        yield from _entered(Code(into / recorded.folder, clean, known))
+        yield from _entered(Code(_inside(into, recorded), clean, known))
+
+
+def _inside(top: Path, recorded: GitState) -> Path:
+    """Return the recorded folder below `top`. Raises UsageError if it leads out of there."""
+    folder = top / recorded.folder
+    if not folder.resolve().is_relative_to(top.resolve()):
+        raise UsageError(
+            f"The record names the folder {recorded.folder}, which leads out of {top}. Look at who made it."
+        )
+    return folder
 
 
 def _of_work_tree(recorded: GitState, *, here: bool) -> Iterator[str]:

@@ -84,6 +84,9 @@ def check_starts(record: RunRecord, config: Config, suite: Suite) -> list[str]:
 
 def _table(played: PlayedSuite, folder: Path) -> SuiteTable:
     file = folder / played.file
+    for path in [file, *(folder / each.partition("::")[0] for each in (*played.scenarios, *played.asked))]:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(f"The record names {path}, which is not in {folder}. Look at who made it.")
     table = suite_in(file if file.is_file() else None) or SuiteTable(file)
     return replace(table, scenarios=played.scenarios, asked=played.asked)
 

@@ -81,6 +81,14 @@ def test_a_commit_that_is_not_here_is_refused(
         pass
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_a_record_that_leads_out_of_the_repository_is_refused(repository: Path, here: bool) -> None:
+    commit = git(repository, "rev-parse", "HEAD")
+    outside = GitState(commit=commit, dirty=False, folder="perf/../../")
+    with pytest.raises(UsageError, match="which leads out of"), recorded_code(outside, here=here):
+        pass
+
+
 def test_a_folder_outside_of_git_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with (

@@ -111,3 +111,16 @@ def test_a_run_of_another_command_is_refused(folder: Path, words: tuple[str, ...
 def test_a_record_that_names_no_suite_is_refused(folder: Path) -> None:
     with pytest.raises(UsageError, match="does not say which suite"):
         check_kind(replace(recorded(folder), suite=None))
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        PlayedSuite(file="../tailguard.toml"),
+        PlayedSuite(file="tailguard.toml", scenarios=("../perf_evil.py",)),
+        PlayedSuite(file="tailguard.toml", asked=("/tmp/perf_evil.py::pages",)),
+    ],
+)
+def test_a_suite_outside_of_the_folder_is_refused(folder: Path, suite: PlayedSuite) -> None:
+    with pytest.raises(UsageError, match=f"which is not in {folder}"):
+        recorded_config(recorded(folder), suite, folder, {})
