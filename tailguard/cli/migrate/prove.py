@@ -37,7 +37,7 @@ ROWS = 1_000_000
 )
 @click.option(
     "--at-rows",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 1_000_000_000_000),
     help="Rows of the real table, for which a FILE's locks are predicted (default: those of your --dsn).",
 )
 @click.option(
