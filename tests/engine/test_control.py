@@ -9,7 +9,7 @@ import pytest
 from tailguard.base.errors import UsageError
 from tailguard.engine.control.rates import RateChange, rerated
 from tailguard.engine.measure import measure
-from tailguard.engine.schedule import Closed, Constant, Poisson, Ramp, Schedule
+from tailguard.engine.schedule import Closed, Constant, Poisson, Ramp, Schedule, starts_sha256
 from tailguard.engine.workload import Load, PlainScenario, Workload
 from tailguard.engine.workload_run import WorkloadRun
 from tests.support.fake_clock import FakeClock
@@ -48,35 +48,36 @@ def test_a_load_without_a_rate_of_its_own_is_refused(schedule: Schedule) -> None
         rerated(starts(schedule), schedule, CHANGE, 400)
 
 
+POISSON = Poisson(100, 2, seed=3)
+
+
 def workload(rates: tuple[RateChange, ...] = (), mix: str = "") -> Workload:
     scenario = PlainScenario("some", lambda it: it.step("go", lambda: None), ("go",))
-    return Workload(scenario, Load(Poisson(100, 4, seed=3), workers=1), mix=mix, rates=rates)
+    return Workload(scenario, Load(POISSON, workers=1), mix=mix, rates=rates)
 
 
 class Changing:
-    """Changes the rate before the third slice."""
+    """Changes the rate before the second slice."""
 
     def __init__(self) -> None:
-        self.slices = 0
-        self.changes: list[RateChange] = []
+        self.change: RateChange | None = None
+        self.starts_ns: list[int] = []
 
     def before_slice(self, group: Sequence[WorkloadRun], runs: Sequence[WorkloadRun], stop: Event) -> None:
-        self.slices += 1
-        if self.slices == 3:
-            self.changes.append(RateChange(group[0].next_iteration, group[0].offset_ns, 40.0))
-            group[0].take_starts(group[0].starts_at(40.0))
+        if self.change is None and group[0].next_iteration:
+            self.change = RateChange(group[0].next_iteration, group[0].offset_ns, 40.0)
+            self.starts_ns = group[0].starts_at(40.0)
+            group[0].take_starts(self.starts_ns)
 
 
 def test_a_change_that_is_known_beforehand_gives_the_starts_of_the_one_that_was_made_on_the_way() -> None:
     control = Changing()
     changed = measure([workload()], clock=FakeClock(0), control=control)["some"]
-    [change] = control.changes
-    assert change.iteration > 50
-    again = measure([workload((change,))], clock=FakeClock(0))["some"]
-    assert changed.samples.intended_ns.tolist() == again.samples.intended_ns.tolist()
-    plain = measure([workload()], clock=FakeClock(0))["some"]
-    assert plain.samples.intended_ns.tolist() != again.samples.intended_ns.tolist()
-    assert plain.starts_sha256 == again.starts_sha256 == changed.starts_sha256  # of the plan
+    assert control.change is not None
+    assert len(changed.samples) == len(control.starts_ns) < len(starts(POISSON))
+    again = WorkloadRun(workload((control.change,)), FakeClock(0), run_id="", seed=1)
+    assert again._starts_ns == control.starts_ns
+    assert again.measurement().starts_sha256 == changed.starts_sha256 == starts_sha256(POISSON.starts_ns())
 
 
 def test_the_rate_of_a_mix_does_not_change() -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Thread
@@ -19,10 +20,12 @@ from tailguard.pipeline.control.run_control import OVER, RunControl
 from tailguard.record.run_record import Override
 from tests.support.fake_clock import FakeClock
 
+SECONDS = 2
+
 
 def workload(name: str, schedule: Schedule | None = None) -> Workload:
     scenario = PlainScenario(name, lambda it: it.step("go", lambda: None), ("go",))
-    return Workload(scenario, Load(schedule or Constant(100, 5), workers=1))
+    return Workload(scenario, Load(schedule or Constant(100, SECONDS), workers=1))
 
 
 class Ordered:
@@ -50,16 +53,17 @@ class Ordered:
         self._slices += 1
         if self._slices == 2:
             self._thread.start()
-            while self.control._pending.empty():
-                pass
+        # The next slice has the next order, however slow the thread is.
+        while self._slices >= 2 and self._thread.is_alive() and self.control._pending.empty():
+            time.sleep(0.001)
 
     def _give(self) -> None:
         self.answers += [self.control.obey(each) for each in self._orders]
 
 
 def due_after(order: Override) -> int:
-    """How many iterations a scenario of 100/s for 5 s has in all if 20/s is ordered so."""
-    return order.iteration + len(Constant(20, 5 - order.offset_ns / 1e9).starts_ns())
+    """How many iterations a scenario of 100/s has in all if 20/s is ordered so."""
+    return order.iteration + len(Constant(20, SECONDS - order.offset_ns / 1e9).starts_ns())
 
 
 def test_a_rate_is_obeyed_by_each_scenario_at_its_own_iteration() -> None:
@@ -78,18 +82,18 @@ def test_one_scenario_is_meant_by_its_name() -> None:
     ordered = Ordered(Order("rate", 20.0, "b"), Order("rate", 20.0, "c"))
     measured = ordered.measure(workload("a"), workload("b"))
     [order] = ordered.overrides
-    assert {name: len(each.samples) for name, each in measured.items()} == {"a": 500, "b": due_after(order)}
+    assert {name: len(each.samples) for name, each in measured.items()} == {"a": 200, "b": due_after(order)}
     assert ordered.answers[1].told.startswith("no scenario 'c' is under way.")
 
 
 def test_all_scenarios_change_or_none() -> None:
     ordered = Ordered(Order("rate", 20.0))
-    measured = ordered.measure(workload("a"), workload("b", Ramp(100, 100.5, 5)))
+    measured = ordered.measure(workload("a"), workload("b", Ramp(100, 100.5, SECONDS)))
     assert (
         ordered.answers[0].told
         == "the rate of b cannot change: a ramp load has no rate of its own that could change."
     )
-    assert len(measured["a"].samples) == 500
+    assert len(measured["a"].samples) == 200
     assert ordered.overrides == []
 
 
@@ -98,7 +102,7 @@ def test_a_pause_sends_nothing_until_it_is_over() -> None:
     measured = ordered.measure(workload("a"))
     assert [each.obeyed for each in ordered.answers] == [True, False, True, False]
     assert [each.order for each in ordered.overrides] == ["pause", "resume"]
-    assert len(measured["a"].samples) == 500
+    assert len(measured["a"].samples) == 200
 
 
 def test_a_stop_ends_all_and_keeps_what_was_measured() -> None:

@@ -25,14 +25,15 @@ def listening(folder: Path, obey: Callable[[Order], Answer]) -> Iterator[None]:
     """Take orders as long as the `with` lasts. Raises UsageError if the folder cannot have a socket."""
     over = Event()
     with socket.socket(socket.AF_UNIX) as server, _address(folder) as address:
+        umask = os.umask(0o177)  # of a file that is made, the mode is set at once
         try:
-            os.fchmod(server.fileno(), 0o600)  # so nobody comes between the making and the next line
             server.bind(address)
-            (folder / NAME).chmod(0o600)
         except OSError as error:
             raise UsageError(
                 f"Cannot make {folder / NAME}: {error.strerror}. Choose another --runs-dir."
             ) from error
+        finally:
+            os.umask(umask)
         server.listen()
         server.settimeout(_LOOK_S)
         thread = Thread(target=_serve, args=(server, obey, over), name="control", daemon=True)
