@@ -33,6 +33,7 @@ ROOMS = [
     "proofs",
     "ddl",
     "pipeline",
+    "soak",
     "duet",
     "reproduce",
     "bench",

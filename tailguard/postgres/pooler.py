@@ -7,13 +7,18 @@ from psycopg import Connection
 from tailguard.postgres.location import POOLERS_REMEDY, DatabaseError
 
 
-def refuse_pooler(connection: Connection[Any]) -> None:
-    """Raise DatabaseError if the process that answers is not the one that the connection was opened to.
+def through_pooler(connection: Connection[Any]) -> bool:
+    """Return whether the process that answers is not the one that the connection was opened to.
 
     A pooler tells each client a process number of its own making, as the key for cancelling; the server its true one.
     """
     row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
-    if row is None or row[0] == connection.info.backend_pid:
+    return row is not None and row[0] != connection.info.backend_pid
+
+
+def refuse_pooler(connection: Connection[Any]) -> None:
+    """Raise DatabaseError if the server is reached through a pooler."""
+    if not through_pooler(connection):
         return
     info = connection.info
     raise DatabaseError(

@@ -1,0 +1,1 @@
+"""What runs for days: one leader at a time."""
