@@ -17,12 +17,13 @@ def built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """What was built instead of read; a stand-in for the library itself, which takes a second."""
     made: list[str] = []
     monkeypatch.setattr(kept_library, "chart_library", lambda: made.append(LIBRARY) or LIBRARY)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     return made
 
 
 def kept(tmp_path: Path) -> Path:
-    (found,) = (tmp_path / "cache" / "tailguard" / "charts").iterdir()
+    (found,) = tmp_path.rglob("charts/*.js")
     return found
 
 
@@ -65,7 +66,7 @@ def test_what_is_not_as_we_wrote_it_is_built_and_written_anew(
 
 
 def test_where_nothing_can_be_kept_it_is_built_each_time(built: list[str], tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("a file where the folder should be", encoding="utf-8")
+    (tmp_path / "home").write_text("a file where the folder should be", encoding="utf-8")
     assert [kept_chart_library(), kept_chart_library()] == [LIBRARY, LIBRARY]
     assert len(built) == 2
 
@@ -73,10 +74,9 @@ def test_where_nothing_can_be_kept_it_is_built_each_time(built: list[str], tmp_p
 def test_without_a_home_nothing_of_the_present_folder_is_read(
     built: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "~" / ".cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "~"))
     kept_chart_library()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000)  # a user without an entry, as in many containers
     assert kept_chart_library() == LIBRARY
