@@ -156,5 +156,6 @@ def scaled(tables: Mapping[str, TableSize], at_rows: int) -> dict[str, TableSize
 
 
 def _told(refused: Sequence[str]) -> tuple[str, ...]:
+    """Name what was refused without the file that it was read from, which is gone."""
     more = [f"and {len(refused) - MOST_TOLD} more"] if len(refused) > MOST_TOLD else []
-    return (*refused[:MOST_TOLD], *more)
+    return (*(line.rpartition("ERROR:")[2].strip() for line in refused[:MOST_TOLD]), *more)

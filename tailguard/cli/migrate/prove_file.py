@@ -64,8 +64,8 @@ def prove_file(asked: Asked) -> int:
         run = Run.start(
             config, command=["tailguard", *sys.argv[1:]], environment=describe_environment(config.folder)
         )
+        proof = _started(asked, config, filled, blocks)
         with ending(run):
-            proof = _started(asked, config, filled, blocks)
             try:
                 proof.prove(lambda: _save(run, proof))
             except TailguardError as error:
