@@ -75,17 +75,17 @@ class FileProof:
             ),
             tables=(),
         )
-        unused = {name for kind in known if kind for name in kind.unused}
+        unused = tuple(name for kind in known if kind for name in kind.unused)
         locks = [lock for seen in observed for lock in seen.locks]
         before = self.world.database(self.world.base)
         found = find_load(before, after, locks, unused)
-        step = replace(step, tables=found.tables, left_out=found.left_out)
+        step = replace(step, tables=found.tables, unused=unused, left_out=found.left_out)
         if not found.tables:
             return step
         step = self._under_load(step, block, found)
         if self._state(step) is State.PASS:
             return self._with_control(step, found) if self.options.control else step
-        safe = self._safe_way(block, known, before)
+        safe = self._safe_way(block, known, observed, before)
         if safe.statements and self.options.safe:
             released = any(each.how == "release" for each in safe.statements)
             load = find_load(before, after, locks, unused, released=True) if released else found
@@ -134,13 +134,22 @@ class FileProof:
         )
         return recognise(statement.text, grows=seen.grows, partitioned=True) if partitioned else found
 
-    def _safe_way(self, block: Block, known: Sequence[Recognised | None], before: Database) -> SafeWay:
-        """The safe ways of all statements one after another, each committed by itself."""
+    def _safe_way(
+        self,
+        block: Block,
+        known: Sequence[Recognised | None],
+        observed: Sequence[Observation],
+        before: Database,
+    ) -> SafeWay:
+        """The safe ways of all statements one after another, each committed by itself.
+
+        Of several actions in one statement it is not known which of them scans or rewrites: each is taken to.
+        """
         found: list[SafeStatement] = []
         why: list[str] = []
-        for statement, kind in zip(block.statements, known, strict=True):
+        for statement, kind, seen in zip(block.statements, known, observed, strict=True):
             actions = actions_of(statement.text)
-            kinds = [kind] if len(actions) == 1 else [recognise(each, grows=None) for each in actions]
+            kinds = [kind] if len(actions) == 1 else [recognise(each, grows=seen.grows) for each in actions]
             for action, each in zip(actions, kinds, strict=True):
                 try:
                     found += self._safe_action(action, each, before)

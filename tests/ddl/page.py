@@ -50,6 +50,8 @@ def _way(kind: Kind) -> str:
 
 def _short(template: str) -> str:
     how, _, text = template.partition(": ")
+    if text == "{text}":
+        return f"{how}: the statement itself"
     text = text if len(text) <= 90 else f"{text[:90]}…"
     return f"{how}: `{text}`"
 

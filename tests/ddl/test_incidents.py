@@ -49,3 +49,18 @@ def test_a_foreign_key_on_a_busy_pair_of_tables_blocks_the_writers_of_both(world
     (step,) = found.proof.steps
     assert {*step.tables} == {"orders", "customers"}
     assert accused(found) == []
+
+
+def test_an_action_that_rewrites_among_others_has_its_own_safe_way(world):
+    found = proved_sql(
+        world, "ALTER TABLE orders ADD COLUMN tag text, ADD COLUMN token uuid DEFAULT gen_random_uuid()"
+    )
+    (step,) = found.proof.steps
+    assert step.safe is not None
+    assert [each.text.split("\n")[0] for each in step.safe.statements] == [
+        "ALTER TABLE orders ADD COLUMN tag text",
+        "ALTER TABLE orders ADD COLUMN token uuid",
+        "ALTER TABLE orders ALTER COLUMN token SET DEFAULT gen_random_uuid()",
+        "DO $batches$",
+    ]
+    assert accused(found) == []

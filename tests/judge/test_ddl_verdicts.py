@@ -90,6 +90,14 @@ def test_what_grows_with_a_small_table_is_not_multiplied_by_the_rows_of_a_large_
     assert worst(asked(large).values()) is State.FAIL
 
 
+def test_a_table_that_nobody_uses_yet_keeps_nobody_waiting():
+    seen = observation(locks=(HeldLock(relation="events_next", mode="AccessExclusiveLock"),))
+    attach = statement("ALTER TABLE events ATTACH PARTITION events_next DEFAULT", "attach-partition", seen)
+    step = alone(attach).steps[0]
+    assert [hold.of for hold in holds_of(step, {})] == ["events_next"]
+    assert holds_of(replace(step, unused=("events_next",)), {}) == []
+
+
 def test_a_row_of_a_ledger_is_not_a_backfill():
     row = statement(
         "INSERT INTO schema_migrations VALUES (1)",

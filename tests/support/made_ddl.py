@@ -89,6 +89,7 @@ def ddl_proof(live: Mapping[str, Samples]) -> DdlProof:
                 transaction=False,
                 statements=(alter,),
                 tables=("orders",),
+                unused=("orders_next",),
                 left_out=("orders: no inserts",),
                 baseline=baseline("1/baseline"),
                 baseline_window="1/baseline",

@@ -64,7 +64,8 @@ def holds_of(step: DdlStep, tables: Mapping[str, TableSize]) -> list[Hold]:
         seconds = sum(each.observed.seconds for each in rest)
         real_s = sum(_real_s(each.observed, tables) for each in rest)
         grows = any(each.observed.grows for each in rest)
-        found += [Hold(*blocked, seconds, real_s, grows) for blocked in _blocked(statement)]
+        blocked = [each for each in _blocked(statement) if each[1] not in step.unused]
+        found += [Hold(*each, seconds, real_s, grows) for each in blocked]
     return sorted(found, key=lambda each: -each.real_s)
 
 

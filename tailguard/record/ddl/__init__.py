@@ -97,7 +97,8 @@ class SafeWay(Part, frozen=True, kw_only=True):
 class DdlStep(Part, frozen=True, kw_only=True):
     """Statements that are committed together, by `number` of their order in the file.
 
-    `tables` are those that the clients worked on; `left_out` says what of the load could not be made. `safe` is None if
+    `tables` are those that the clients worked on, `unused` those that no client uses yet, such as a partition before it
+    is attached; `left_out` says what of the load could not be made. `safe` is None if
     the step needs no other way.
     """
 
@@ -105,6 +106,7 @@ class DdlStep(Part, frozen=True, kw_only=True):
     transaction: bool
     statements: tuple[ProvedStatement, ...]
     tables: tuple[str, ...]
+    unused: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     baseline: Mapping[Client, ClientImpact] = {}
     baseline_window: str = ""
