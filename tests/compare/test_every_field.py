@@ -44,7 +44,8 @@ REASONS = {
         CycleStep.seconds IndexCost.rows IndexCost.writes WriteTimes.hot WalBytes.before WalBytes.after
         BuildUnderLoad.phases BuildPhase.elapsed_s BuildPhase.phase BuildPhase.blockers
         DdlProof.postgres TableSize.rows DdlProof.tables DdlProof.left_out DdlStep.tables DdlStep.unused
-        DdlStep.left_out Observation.wal_bytes Observation.bytes_before Observation.bytes_after Observation.scanned Observation.commits
+        DdlStep.left_out Observation.wal_bytes Observation.bytes_before Observation.bytes_after Observation.scanned
+        Observation.commits
         Trial.started_ns Trial.attempts Trial.failed
         """,
     "what workers told": "Locust.workers Locust.load",
