@@ -1,0 +1,1 @@
+"""Whether something grows slowly: memory, connections, latency over hours."""
