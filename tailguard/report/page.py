@@ -3,10 +3,11 @@
 import base64
 import functools
 import hashlib
+import re
 from collections.abc import Sequence
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tailguard.base.output.escaping import visible
 from tailguard.compare import gate_sentences
@@ -72,7 +73,14 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals |= _WORDS
+    environment.filters["code"] = _with_code
     return environment
+
+
+def _with_code(text: str) -> Markup:
+    """Return a text with what stands between backticks as code, all of it escaped."""
+    escaped = str(escape(visible(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704  # escaped above
 
 
 def _without_controls(value: object) -> object:

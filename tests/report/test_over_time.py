@@ -67,6 +67,15 @@ def test_a_pause_is_bridged_by_no_window() -> None:
     assert load.rates["offered"].to_numpy() == pytest.approx(10, rel=0.1)
 
 
+def test_a_window_that_stands_alone_between_pauses_is_a_dot(table) -> None:
+    entry = record(table).scenarios["registration"]
+    turns = steady(np.concatenate([10 * turn + np.arange(0, 0.2, 0.01) for turn in range(6)]))
+    whole = steady(np.arange(0, 100, 0.1))
+    for found, points in ((turns, True), (whole, False)):
+        rates = load_figures(found, entry, load_of(found), ())[0]
+        assert ("point" in rates.spec["layer"][0]["mark"]) is points
+
+
 def test_errors_are_counted_by_kind_in_the_window_in_which_they_were_due() -> None:
     found = steady(np.arange(0, 100, 0.1), errors=(0, 1, 500))
     rows = failures(found, load_of(found).windows, ["Down"])

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tailguard.base.state import State
+from tailguard.record.doubt import Grade
 from tailguard.record.migration import MigrationEntry
 from tailguard.record.part import Document
 from tailguard.record.run_record import Ended, RunRecord
@@ -95,6 +96,20 @@ def spoiled_migration(entry: MigrationEntry) -> MigrationEntry:
     after = replace(entry.after, explained=Document(plan))
     texts = dict.fromkeys(("slug", "up_sql", "query_sql", "table"), EVIL)
     return replace(entry, parameters={EVIL: EVIL}, after=after, **texts)
+
+
+def test_grave_doubts_are_told_once_and_not_in_each_card_that_they_make_invalid(table) -> None:
+    made = record(table)
+    doubt = replace(made.doubts[0], grade=Grade.GRAVE, remedy="run `tailguard <b>` again")
+    for place in range(14):
+        made = with_verdict(made, place, state=State.INVALID, why="late generator: long words")
+    page = page_of(
+        view_of(replace(made, doubts=(doubt,))), RenderedCharts({slug: {} for slug in made.scenarios})
+    )
+    assert page.count('<p class="why">Not trusted: <a href="#doubts">') == 14
+    assert page.count('<p class="why">late generator') == 0
+    assert page.count("late generator: long words") == 14  # folded
+    assert "run <code>tailguard &lt;b&gt;</code> again" in page
 
 
 @pytest.mark.system

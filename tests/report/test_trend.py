@@ -74,6 +74,6 @@ def test_a_limit_far_above_all_values_does_not_flatten_the_line(made) -> None:
 
 def test_the_previous_run_is_named_with_the_largest_difference_and_no_judgement(made) -> None:
     told = previous_of(observing(made, 4.0), [observing(made, 1.0), observing(made, 2.0)])
-    assert f"{P95}, +100 %" in told
+    assert f"of 8 latencies, the largest difference is that of {P95}, +100 %" in told
     assert "not a judgement" in told
     assert previous_of(made, []) == ""

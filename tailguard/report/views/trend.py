@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from tailguard.record.objective import Objective
+from tailguard.record.objective import Metric, Objective
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.views import numbers
@@ -40,24 +40,27 @@ def previous_of(record: RunRecord, earlier: Sequence[RunRecord]) -> str:
     """Say how this run differs from the one before; "" if there is none, or nothing was observed in both."""
     if not earlier:
         return ""
-    last, now = _values(earlier[-1]), _values(record)
+    last, now = (_values(each, "latency") for each in (earlier[-1], record))
     changes = {name: now[name] / last[name] - 1 for name in now if last.get(name)}
     if not changes:
         return ""
     name = max(changes, key=lambda each: abs(changes[each]))
     created = earlier[-1].created_utc.replace("T", " ").removesuffix("Z")
     return (
-        f"Previous run {earlier[-1].id} ({created} UTC, same machine and configuration): the largest difference of"
-        f" {numbers.plural(len(changes), 'objective')} is {name}, {numbers.signed_percent(changes[name])}."
+        f"Previous run {earlier[-1].id} ({created} UTC, same machine and configuration): of"
+        f" {numbers.count(len(changes))} latencies, the largest difference is that of {name},"
+        f" {numbers.signed_percent(changes[name])}."
         " This is for reading, not a judgement: `tailguard duet` judges."
     )
 
 
-def _values(record: RunRecord) -> dict[str, float]:
+def _values(record: RunRecord, metric: Metric | None = None) -> dict[str, float]:
+    """Return what was observed, by the objective's name; of one metric, if that is given."""
     return {
         verdict.name: verdict.observed.value
         for verdict in record.verdicts
         if isinstance(verdict, ObjectiveVerdict) and verdict.observed and verdict.observed.value is not None
+        if metric in (None, verdict.objective.metric)
     }
 
 

@@ -136,7 +136,10 @@ def _low(title: str, caption: str, marks: alt.Chart, bands: Sequence[Band]) -> F
 
 
 def _lines(rows: pd.DataFrame, end_s: float, **mark: Any) -> alt.Chart:
-    chart = alt.Chart(compact(rows)).mark_line(strokeWidth=1.6, **mark)
+    """Return lines that bridge no pause; with dots if a stretch has one window alone, which is no line."""
+    alone = bool((rows.groupby("stretch")["at_s"].nunique() == 1).any())
+    dots: dict[str, Any] = {"point": {"size": 14, "filled": True}} if alone else {}
+    chart = alt.Chart(compact(rows)).mark_line(strokeWidth=1.6, **dots, **mark)
     placed: alt.Chart = chart.encode(
         alt.X("at_s:Q", **time_axis(end_s, title=None)), detail=alt.Detail("stretch:N")
     )
