@@ -101,7 +101,7 @@ def check(*, everything: bool, share: float, seed: int, as_json: bool, **where: 
 
 
 @certificates.command()
-@click.argument("verb", type=click.Choice(["show", "write", "check"]))
+@click.argument("verb", metavar="show|write|check", type=click.Choice(["show", "write", "check"]))
 @bucket_options
 def lifecycle(*, verb: str, s3_endpoint: str | None, bucket: str | None, prefix: str, as_json: bool) -> int:
     """Show, write or check the bucket's policy: infrequent access after 30 days, the archive after 365.
