@@ -89,6 +89,16 @@ def test_errors_are_counted_by_kind_in_the_window_in_which_they_were_due() -> No
     assert failures(found, load_of(found).windows, [])["kind"].tolist() == ["other errors"] * 2
 
 
+@pytest.mark.parametrize(("errors", "ticks"), [((3,), [0, 1]), (tuple(range(10)), [0, 3, 6, 9])])
+def test_errors_are_counted_on_an_axis_of_whole_numbers(
+    table, errors: tuple[int, ...], ticks: list[int]
+) -> None:
+    found = steady(np.arange(0, 100, 0.1), errors=errors)
+    entry = replace(record(table).scenarios["registration"], errors={"Down": len(errors)})
+    figure = load_figures(found, entry, load_of(found), ())[-1]
+    assert [each["values"] for each in values_of(figure.spec, "y", "axis")] == [ticks]
+
+
 def test_a_quantile_is_shown_of_a_window_in_which_a_sample_lies_beyond_it() -> None:
     found = steady(np.arange(0, 100, 0.1))
     slow = dataclasses.replace(

@@ -114,7 +114,8 @@ def _in_flight(load: Load, bands: Sequence[Band], end_s: float) -> Figure:
 
 def _errors(rows: pd.DataFrame, bands: Sequence[Band], end_s: float) -> Figure:
     kinds = list(dict.fromkeys(rows["kind"]))
-    whole = alt.Axis(minExtent=SIDE_PX, maxExtent=SIDE_PX, tickCount=4, tickMinStep=1, format="d")
+    most = int((rows["below"] + rows["n"]).max())
+    whole = alt.Axis(minExtent=SIDE_PX, maxExtent=SIDE_PX, values=[*range(0, most + 1, -(-most // 4))])
     bars = (
         alt.Chart(compact(rows.assign(top=rows["below"] + rows["n"])))
         .mark_rect(stroke="var(--paper)", strokeWidth=0.5)
