@@ -98,13 +98,14 @@ def _draw_scenario(
     shown = next(
         (name for name in samples.steps if limits_of(record, slug, name)), "".join(samples.steps[:1])
     )
-    for place, name in enumerate(samples.steps, 1):  # one after the other: each holds its times
+    for place, name in enumerate(samples.steps, 1):
         step, limits = step_of(samples, name), limits_of(record, slug, name)
         figures = figures_of(step, limits, buckets, load.windows, bands)
         found.steps[slug][name] = _fitted(figures, left // (groups - place))
         left -= _sizes(found.steps[slug][name])
         if name == shown:
             found.small[slug] = small_chart(step, limits)
+        del step  # its times, before those of the next one are taken
     return room - left
 
 
