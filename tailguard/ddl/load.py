@@ -47,20 +47,21 @@ def find_load(
     before: Database,
     after: Database,
     locks: Sequence[HeldLock],
+    named: Sequence[str],
     unused: Collection[str],
     *,
     released: bool = False,
 ) -> FoundLoad:
-    """Derive what clients do on the tables that were locked, but for those that no client uses yet.
+    """Derive what clients do on the tables that were locked or are `named`, but for those that no client uses yet.
 
-    What a step makes unique they do not copy. `released` clients name no column that the step takes away.
+    A lock of a moment may not have been seen. What a step makes unique they do not copy. `released` clients name no
+    column that the step takes away.
     """
+    wanted = dict.fromkeys([*strongest(_writing(locks)), *named])
     statements: dict[str, Statements] = {}
     tables: list[sql.Identifier] = []
     left_out: list[str] = []
-    for name in _roots(before, [each for each in strongest(_writing(locks)) if each not in unused])[
-        :MOST_TABLES
-    ]:
+    for name in _roots(before, [each for each in wanted if each not in unused])[:MOST_TABLES]:
         with before.connect() as connection, after.connect() as later:
             table, new = _table(connection, name), _table(later, name)
             assert table is not None  # one of the roots
@@ -83,7 +84,7 @@ def find_load(
 def facts_of(database: Database, name: str) -> TableFacts:
     """Return what the catalogue says of a table, for its safe way; nothing of one that is not there."""
     with database.connect() as connection:
-        table = _table(connection, name)
+        table = _table(connection, name) if name else None  # a statement that names none, such as DROP INDEX
         if table is None:
             return TableFacts()
         key = connection.execute(PRIMARY_KEY, [table.oid]).fetchone()
@@ -105,8 +106,9 @@ def _table(connection: Connection[Any], name: str) -> Table | None:
 def _roots(database: Database, names: Sequence[str]) -> list[str]:
     """Return the tables without the partitions of others among them: a partition is reached through its parent."""
     with database.connect() as connection:
-        found = ((name, _table(connection, name)) for name in names)
-        tables = {name: table for name, table in found if table is not None}
+        found = {name: table for name in names if (table := _table(connection, name)) is not None}
+        first = {table.oid: name for name, table in reversed(found.items())}  # one may be named in two ways
+        tables = {name: table for name, table in found.items() if first[table.oid] == name}
         parents = {
             name: {str(parent) for (parent,) in connection.execute(PARENT, [table.oid])}
             for name, table in tables.items()

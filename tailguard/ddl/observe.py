@@ -161,10 +161,11 @@ class _Observer:
         return bool(_value(self.other, WAITS, [self.session.info.backend_pid]))
 
     def _look_until(self, done: Callable[[], bool], locks: set[tuple[int, str]]) -> None:
-        """Look again and again, at least once, for what the statement holds or asks for."""
+        """Look again and again, the last time when it is done, for what the statement holds or asks for."""
         while True:
+            ended = done()
             locks |= self._locks()
-            if done():
+            if ended:
                 return
             self.clock.sleep_until_ns(self.clock.now_ns() + int(LOOK_EVERY_S * 1e9))
 

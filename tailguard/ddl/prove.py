@@ -78,7 +78,8 @@ class FileProof:
         unused = tuple(name for kind in known if kind for name in kind.unused)
         locks = [lock for seen in observed for lock in seen.locks]
         before = self.world.database(self.world.base)
-        found = find_load(before, after, locks, unused)
+        named = [kind.parts["table"] for kind in known if kind and kind.parts.get("table")]
+        found = find_load(before, after, locks, named, unused)
         step = replace(step, tables=found.tables, unused=unused, left_out=found.left_out)
         if not found.tables:
             return step
@@ -88,7 +89,7 @@ class FileProof:
         safe = self._safe_way(block, known, observed, before)
         if safe.statements and self.options.safe:
             released = any(each.how == "release" for each in safe.statements)
-            load = find_load(before, after, locks, unused, released=True) if released else found
+            load = find_load(before, after, locks, named, unused, released=True) if released else found
             safe = replace(safe, trials=self._tried_safely(number, safe.statements, load))
         return replace(step, safe=safe)
 

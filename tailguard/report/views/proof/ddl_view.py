@@ -85,7 +85,7 @@ def did(statement: ProvedStatement) -> str:
         f"{numbers.seconds(seen.seconds)}, {numbers.size(seen.wal_bytes)} of WAL",
         f"{numbers.size(seen.bytes_before)} before, {numbers.size(seen.bytes_after)} after",
     ]
-    return f"{locks or 'no lock on a table'}; {'; '.join(parts)}"
+    return f"{locks or 'no lock on a table was seen'}; {'; '.join(parts)}"
 
 
 def safe_sql(way: SafeWay, lock_timeout_ms: int) -> str:
