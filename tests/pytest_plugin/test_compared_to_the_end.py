@@ -21,7 +21,7 @@ pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.proof
 
 SAME = """
-    @pytest.mark.slo(compare="HEAD~1")
+    @pytest.mark.slo(compare="HEAD~1", minutes=1)
     def test_same(slo):
         slo(price)
 """
@@ -58,7 +58,7 @@ def test_a_slower_commit_fails_an_equal_one_does_not_and_both_runs_are_whole(slo
     assert counts.get("passed", 0) + counts.get("inconclusive", 0) == 1, done.stdout.str()
     done.stdout.fnmatch_lines(
         [
-            "slo: 2 tests compare with a commit in pairs of processes, for at most 10 min",
+            "slo: 2 tests compare with a commit in pairs of processes, for at most 6 min",
             "FAIL: test_shop.py::test_price p50 of call against the baseline",
             "  baseline *",
             "  pairs        *, of which * are slower",
