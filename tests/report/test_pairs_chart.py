@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from tailguard.compare.comparison import compare_blocks
 from tailguard.compare.pairs import pair_changes
-from tailguard.report.charts.pairs_chart import pairs_figures
+from tailguard.report.charts.pairs_chart import pairs_figures, sides_figures
 from tests.support.blocks import blocks
 from tests.support.made_duet import duet
 
@@ -59,3 +59,15 @@ def test_a_bound_that_is_open_reaches_the_end_of_the_axis() -> None:
     rows = next(rows for rows in figure.spec["datasets"].values() if "margin" in rows[0])
     (low, high) = figure.spec["layer"][1]["encoding"]["x"]["scale"]["domain"]
     assert [rows[0]["low"], rows[0]["high"]] == pytest.approx([low, high], rel=1e-3)
+
+
+def test_both_sides_of_a_step_have_their_curves_over_all_blocks() -> None:
+    (figure,) = sides_figures(CHANGES, *SIDES)
+    ok = [sum(len(block["registration"].response_ms("register")) for block in side) for side in SIDES]
+    assert figure.title == "Both sides: registration register"
+    assert f"{ok[0]:,} of the baseline, {ok[1]:,} of the candidate" in figure.caption
+    curves = next(rows for rows in figure.spec["datasets"].values() if "time" in rows[0])
+    slowest = {row["time"]: row["ms"] for row in curves}
+    assert slowest["candidate"] > slowest["baseline"]
+    baseline, _ = SIDES
+    assert list(sides_figures(CHANGES, baseline, [{} for _ in baseline])) == []

@@ -1,10 +1,11 @@
 """The four pictures of a step, by Vega-Altair."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tailguard.report.charts.downsampling import (
     Step,
@@ -145,7 +146,18 @@ def _distribution(step: Step, limits: Sequence[Limit]) -> Figure:
 
 def _percentiles(step: Step, limits: Sequence[Limit]) -> Figure:
     kinds = {"response": step.response_ms, "service": step.service_ms}
-    curves = pd.concat([percentile_curve(v).assign(time=k) for k, v in kinds.items()], ignore_index=True)
+    caption = (
+        "A limit (diamond) is met where the response curve passes below it. Where response lies over service, "
+        "requests waited before they were started."
+    )
+    return Figure("Percentiles", caption, styled(percentile_curves(kinds, [RESPONSE, SERVICE], limits)))
+
+
+def percentile_curves(
+    times_ms: Mapping[str, NDArray[np.float64]], colours: Sequence[str], limits: Sequence[Limit] = ()
+) -> alt.LayerChart | alt.FacetChart:
+    """Return a curve of each list of times, by its name, with a diamond per limit."""
+    curves = pd.concat([percentile_curve(v).assign(time=k) for k, v in times_ms.items()], ignore_index=True)
     x_ends, y_ends = Domain(1.0, max(float(curves["inverse"].max()), 2.0)), ends_of(curves["ms"], limits)
     labels = "format(100 - 100 / datum.value, '~r') + ' %'"
     x = alt.X(
@@ -161,16 +173,12 @@ def _percentiles(step: Step, limits: Sequence[Limit]) -> Figure:
         .encode(
             x,
             y,
-            color=choice("time:N", list(kinds), [RESPONSE, SERVICE]),
-            strokeDash=choice("time:N", list(kinds), [[1, 0], [5, 3]]),
+            color=choice("time:N", list(times_ms), colours),
+            strokeDash=choice("time:N", list(times_ms), [[1, 0], [5, 3]]),
             tooltip=[alt.Tooltip("time:N"), tip("q", "quantile"), tip("ms", "ms")],
         )
     )
-    caption = (
-        "A limit (diamond) is met where the response curve passes below it. Where response lies over service, "
-        "requests waited before they were started."
-    )
-    return Figure("Percentiles", caption, styled(alt.layer(lines, *limit_points(limits, x_ends, y_ends))))
+    return alt.layer(lines, *limit_points(limits, x_ends, y_ends))
 
 
 def _service_against_response(step: Step) -> Figure:

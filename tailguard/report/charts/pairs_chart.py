@@ -1,18 +1,23 @@
 """A duet's pairs: the change that each of them shows, with the bounds of all and the margin, a row per metric."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import altair as alt
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tailguard.compare.pairs import Block, pair_changes
 from tailguard.record.verdict import ChangeVerdict
+from tailguard.report.charts.charts import percentile_curves
+from tailguard.report.charts.downsampling import FLOOR_MS
 from tailguard.report.charts.limit_marks import haloed
 from tailguard.report.charts.style import LIMIT, RESPONSE, Figure, choice, compact, styled
 from tailguard.report.views import change_view, numbers
 
 _ROW_PX = 46  # a name above its dots
+_MOST_STEPS = 12  # with curves of their own
 _MOST = 24  # rows: the worst come first, and the table has all
 _POINTS = "of all requests, in points"
 _SHARES = "of the baseline, in %"
@@ -39,6 +44,30 @@ def pairs_figures(
         if len(dots) and (unit is _SHARES or dots["change"].any()):
             found.append(_figure(title, unit, shown, dots.assign(side=_words(dots, unit))))
     return tuple(found)
+
+
+def sides_figures(
+    changes: Sequence[ChangeVerdict], baseline: Sequence[Block], candidate: Sequence[Block]
+) -> Iterator[Figure]:
+    """Yield the percentiles of both sides of each step that was compared, over all of their blocks."""
+    steps = dict.fromkeys((each.scenario, each.step) for each in changes if not each.is_rate)
+    for slug, step in islice(steps, _MOST_STEPS):
+        times_ms = {
+            name: np.concatenate([np.zeros(0), *(_times_ms(block, slug, step) for block in side)])
+            for name, side in (("baseline", baseline), ("candidate", candidate))
+        }
+        if all(each.size for each in times_ms.values()):
+            n = ", ".join(f"{numbers.count(each.size)} of the {name}" for name, each in times_ms.items())
+            caption = (
+                f"Response times of all blocks: {n}. The verdict compares pair by pair, not these curves."
+            )
+            chart = percentile_curves(times_ms, ["var(--muted)", RESPONSE])
+            yield Figure(f"Both sides: {slug} {step}", caption, styled(chart))
+
+
+def _times_ms(block: Block, slug: str, step: str) -> NDArray[np.float64]:
+    measured = slug in block and step in block[slug].steps
+    return np.maximum(block[slug].response_ms(step), FLOOR_MS) if measured else np.zeros(0)
 
 
 def _words(dots: pd.DataFrame, unit: str) -> "pd.Series[str]":

@@ -20,7 +20,7 @@ from tailguard.report.charts.live_chart import live_figures
 from tailguard.report.charts.migration_chart import migration_figure
 from tailguard.report.charts.over_time.load_charts import load_figures
 from tailguard.report.charts.over_time.windows import load_of
-from tailguard.report.charts.pairs_chart import pairs_figures
+from tailguard.report.charts.pairs_chart import pairs_figures, sides_figures
 from tailguard.report.charts.small_chart import small_chart
 from tailguard.report.charts.style import Figure, Limit
 from tailguard.report.views.duet_view import changes_of
@@ -59,7 +59,7 @@ def charts_of(
     room = budget_bytes - sum(drawn.size for drawn in migrations)
     lived = tuple(_fitted(figures, room // (2 * len(proofs))) for figures in proofs)
     room -= sum(map(_sizes, lived))
-    pairs = _fitted(pairs_figures(changes_of(record), *blocks), room // 4) if blocks else ()
+    pairs = _fitted(_of_duet(record, blocks), room // 3) if blocks else ()
     room -= _sizes(pairs)
     found = RenderedCharts(
         steps={slug: {} for slug in record.scenarios},
@@ -76,6 +76,11 @@ def charts_of(
         room -= _draw_scenario(found, record, measured[slug].in_order(), buckets, int(room * share))
         del weights[slug]
     return found
+
+
+def _of_duet(record: RunRecord, blocks: Sequence[Sequence[Block]]) -> list[Figure]:
+    changes = changes_of(record)
+    return [*pairs_figures(changes, *blocks), *sides_figures(changes, *blocks)]
 
 
 def _weight(record: RunRecord, slug: str, samples: Samples) -> int:
