@@ -3,8 +3,8 @@
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -84,12 +84,18 @@ def test_workers_of_xdist_compare_one_after_the_other_and_an_async_call_on_its_t
     assert first.record.finished_utc <= second.record.created_utc
 
 
+@pytest.fixture
+def temporary(monkeypatch):
+    """The temporary folder of what is started, with a short path: sockets stand in it."""
+    with TemporaryDirectory() as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
 @pytest.mark.parametrize(("reached", "pairs"), [("run.json", 0), ("blocks/002-*.parquet", 1)])
 def test_ctrl_c_saves_the_pairs_so_far_and_leaves_neither_processes_nor_folders(
-    slower, monkeypatch, reached, pairs
+    slower, temporary, reached, pairs
 ):
-    temporary = Path(tempfile.mkdtemp(prefix="c"))  # short: sockets stand in it
-    monkeypatch.setenv("TMPDIR", str(temporary))
     slower.write(test_shop="import pytest\n" + TEST.format("HEAD~1").replace("\n    ", "\n"))
     words = [sys.executable, "-m", "pytest", "-p", "no:locust", "-p", "no:cacheprovider"]
     log = slower.path / "log"
@@ -106,4 +112,4 @@ def test_ctrl_c_saves_the_pairs_so_far_and_leaves_neither_processes_nor_folders(
     assert run.record.exit_code == run.record.deserved_exit_code == InterruptedRunError.exit_code
     assert f"`tailguard report {run.folder}` writes its report" in said
     assert [each for each in below if each.is_running() and each.status() != psutil.STATUS_ZOMBIE] == []
-    temporary.rmdir()
+    assert list(temporary.iterdir()) == []
