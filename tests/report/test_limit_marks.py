@@ -12,6 +12,8 @@ from tailguard.report.charts.small_chart import WIDTH, small_chart
 from tailguard.report.charts.style import Domain, Figure, Limit
 from tests.support.made_samples import columns
 
+pytestmark = pytest.mark.system
+
 AXIS = Domain(0.1, 1000.0)
 
 

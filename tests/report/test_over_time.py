@@ -18,6 +18,8 @@ from tailguard.report.charts.style import Limit
 from tests.support.made_run import record
 from tests.support.made_samples import columns
 
+pytestmark = pytest.mark.system
+
 S = 1_000_000_000
 
 

@@ -9,6 +9,8 @@ from tailguard.report.charts.pairs_chart import pairs_figures, sides_figures
 from tests.support.blocks import blocks
 from tests.support.made_duet import duet
 
+pytestmark = pytest.mark.system
+
 SIDES = blocks(1, 20, factor=1.09, errors=0.02)
 CHANGES = compare_blocks(*SIDES, duet().margins)
 

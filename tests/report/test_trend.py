@@ -29,6 +29,7 @@ def on_disk(folder: Path, made: RunRecord, name: str) -> Run:
     return Run.load(write_run(folder / name, replace(made, id=name), None))
 
 
+@pytest.mark.system
 def test_the_comparable_runs_that_began_before_are_found_oldest_first(made, tmp_path: Path) -> None:
     on_disk(tmp_path, made, "20261121T1000Z-a")
     on_disk(tmp_path, replace(made, ended=Ended.INTERRUPTED), "20261121T1001Z-partial")
@@ -47,6 +48,7 @@ def test_the_comparable_runs_that_began_before_are_found_oldest_first(made, tmp_
     assert [found.id for found in earlier_runs(run)] == ["20261121T1000Z-a", "20261121T1006Z-b"]
 
 
+@pytest.mark.system
 def test_no_more_runs_are_taken_than_a_line_can_show(made, tmp_path: Path) -> None:
     for number in range(MOST + 2):
         on_disk(tmp_path, made, f"20261121T10{number:02}Z")
