@@ -26,7 +26,7 @@ from tailguard.record.environment import (
 from tailguard.record.objective import Metric, Objective, Objectives, Rule
 from tailguard.record.part import Document, Estimate, Quantile, Quantiles
 from tailguard.record.run import Run
-from tailguard.record.run_record import Ended, Platform, RunRecord
+from tailguard.record.run_record import Ended, Platform, PlayedSuite, RunRecord
 from tailguard.record.samples.parquet import write_samples
 from tailguard.record.scenario import (
     Counts,
@@ -80,6 +80,7 @@ def record(frame: pd.DataFrame) -> RunRecord:
         config_sha256="ab" * 32,
         environment=_environment(),
         platform=Platform(adapter="in-process"),
+        suite=PlayedSuite(file="tailguard.toml", scenarios=("scenarios",)),
         objectives=Objectives(
             items=tuple(verdict.objective for verdict in verdicts),
             rules=dict.fromkeys(STEPS, rule),
@@ -142,6 +143,7 @@ def _scenario(frame: pd.DataFrame, slug: str) -> ScenarioEntry:
         achieved_rate_per_s=100.0,
         measured_s=round(float(first.intended_ns.max()) / 1e9, 3),
         own_s=0.0,
+        starts_sha256="ef" * 32,
         ended_because=ScenarioEnded.DECIDED,
         lateness_ms=_quantiles((first.started_ns - first.intended_ns).to_numpy() / 1e6),
         counts=counts,
