@@ -17,7 +17,7 @@ from tailguard.duet.block import perform
 from tailguard.duet.order import Order, SideOrder, SideRecord, settings_of
 from tailguard.duet.shared_servers import SharedServers
 from tailguard.duet.side_spec import SideSpec
-from tailguard.duet.sides import CodeSide, Instrument, _instrument
+from tailguard.duet.sides import CodeSide, Instrument, instrument_of
 from tailguard.duet.sources import Source
 from tailguard.postgres.server import Server
 from tailguard.record.environment import Placement
@@ -84,7 +84,7 @@ def test_a_sides_own_folder_replaces_the_platform_and_never_the_instrument(
     servers = SharedServers({"baseline": postgres.dsn}, "", {}, None, None)
     with ExitStack() as stack:
         source = Source(side, "the side", commit=None, dirty=False)
-        code = CodeSide("baseline", SideSpec(), source, Path(sys.executable), _instrument(SUITE, stack))
+        code = CodeSide("baseline", SideSpec(), source, Path(sys.executable), instrument_of(SUITE, stack))
         told = code.ready(config, servers, ANYWHERE, "abc")
         path.write_bytes(
             encode(Order(side=told.order, run_id="abc-1", number=1, ordered_ns=time.monotonic_ns()))

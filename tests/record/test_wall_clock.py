@@ -18,6 +18,8 @@ STAMPED = {
     "tailguard/engine/telemetry.py",
     "tailguard/http/declared/login.py",
     "tailguard/locust/clock.py",
+    "tailguard/pipeline/control/replay.py",
+    "tailguard/pipeline/control/run_control.py",
     "tailguard/pipeline/environment.py",
     "tailguard/record/run.py",
     "tailguard/duet/calibration.py",
