@@ -110,3 +110,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run_cli(["migrate", "prove", "absent.sql"]) == 64
     assert "absent.sql" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["--growth"], ["--folder", "."], ["--query", "SELECT 1"]])
+def test_options_of_an_index_are_refused_for_a_file(option, capsys):
+    assert run_cli(["migrate", "prove", "change.sql", *option]) == 64
+    assert "are for an index" in capsys.readouterr().err
+
+
+def test_options_of_a_file_are_refused_for_an_index(capsys):
+    assert run_cli(["migrate", "prove", "0001", "--at-rows", "5"]) == 64
+    assert "are for a FILE.sql" in capsys.readouterr().err

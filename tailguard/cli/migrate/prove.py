@@ -97,9 +97,10 @@ def prove(  # one parameter per option
     if slug is not None and slug.endswith(".sql"):
         from tailguard.cli.migrate.prove_file import Asked, prove_file
 
-        if what_if_sql or query or growth:
+        if what_if_sql or query or growth or folder or max_p99_growth:
             raise UsageError(
-                "--what-if, --query and --growth are for an index; a FILE.sql says itself what it does."
+                "--what-if, --query, --growth, --folder and --max-p99-growth are for an index; leave them out for a"
+                " FILE.sql."
             )
         return prove_file(
             Asked(
@@ -108,6 +109,8 @@ def prove(  # one parameter per option
                 runs_dir=runs_dir, max_wait=max_wait,
             )
         )  # fmt: skip
+    if at_rows or single_transaction or write_safe:
+        raise UsageError("--at-rows, --single-transaction and --write-safe are for a FILE.sql: name one.")
     from tailguard.judge.objectives.configured import configured_wait_limits
     from tailguard.judge.proof.verdicts import proof_verdicts
     from tailguard.judge.proof.wait_limits import overlaid
