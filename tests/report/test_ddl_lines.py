@@ -32,6 +32,15 @@ def test_the_lines_hold_what_is_wrong_and_both_ways_but_not_what_is_well():
     assert "Left out: rows of ghosts: permission denied" in lines
 
 
+def test_a_run_that_the_files_own_timeout_ended_is_told_as_not_done():
+    step = PROOF.steps[0]
+    ended = replace(step.trials[0], failed="line 3: PostgreSQL refuses it (SQLSTATE 55P03): lock timeout")
+    proof = replace(PROOF, steps=(replace(step, trials=(ended,)),))
+    assert "    not done: line 3: PostgreSQL refuses it (SQLSTATE 55P03): lock timeout" in list(
+        ddl_lines(replace(RECORD, ddl=proof), proof)
+    )
+
+
 def test_the_safe_way_is_sql_that_psql_executes_as_it_stands():
     way = SafeWay(
         statements=(

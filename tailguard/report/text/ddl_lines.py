@@ -37,6 +37,8 @@ def _step_lines(view: StepView, proof: DdlProof) -> Iterator[str]:
         yield f"  {'':<13} {'longest wait':>13} {'took':>9} {'failed':>7} {'attempts':>9}"
     for way in ways:
         yield f"  {way.name:<13} {way.longest:>13} {way.took:>9} {way.failed:>7} {way.attempts:>9}"
+        if way.ended:
+            yield f"    not done: {way.ended}"
     if step.safe is not None:
         yield ""
         yield from _safe_lines(view, proof)

@@ -33,20 +33,24 @@ class StepView:
 
     @property
     def title(self) -> str:
-        """Where it is in the file, and what it is."""
-        first = self.step.statements[0]
-        return f"step {self.step.number}, line {first.line}"
+        """Where it is in the file."""
+        lines = [f"line {statement.line}" for statement in self.step.statements[:1]]
+        return ", ".join([f"step {self.step.number}", *lines])
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way of a step in numbers, the worst of its runs: longest wait of anybody, whole time, failed requests."""
+    """One way of a step in numbers, the worst of its runs: longest wait of anybody, whole time, failed requests.
+
+    `ended` says what ended a run before it was done, such as a lock timeout of the file's own; "" if all were done.
+    """
 
     name: str
     longest: str
     took: str
     failed: str
     attempts: str
+    ended: str
 
 
 def steps_of(record: RunRecord) -> tuple[StepView, ...]:
@@ -124,4 +128,5 @@ def _way(name: str, trials: Sequence[Trial]) -> Way:
         took=numbers.seconds(max(trial.seconds for trial in trials)),
         failed=numbers.count(sum(impact.errors for impact in impacts)),
         attempts=numbers.count(max(trial.attempts for trial in trials)),
+        ended=next((trial.failed for trial in trials if trial.failed), ""),
     )
