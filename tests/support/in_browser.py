@@ -6,6 +6,7 @@ from pathlib import Path
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 BROWSERS, DRIVER = ("chromium", "chromium-browser", "google-chrome"), "chromedriver"
@@ -50,12 +51,14 @@ def open_all(browser: webdriver.Chrome) -> None:
 
 
 def draw_all(browser: webdriver.Chrome) -> None:
-    """Scroll each chart into view, as a reader would, and wait for it."""
+    """Scroll each chart into view, as a reader would, and wait for it: again if one above it grew meanwhile."""
     for chart in browser.find_elements(By.CSS_SELECTOR, ".chart"):
-        browser.execute_script("arguments[0].scrollIntoView()", chart)
-        WebDriverWait(browser, PATIENCE_S).until(
-            lambda _, chart=chart: "drawn" in chart.get_attribute("class")
-        )
+        WebDriverWait(browser, PATIENCE_S).until(lambda _, chart=chart: _is_drawn(browser, chart))
+
+
+def _is_drawn(browser: webdriver.Chrome, chart: WebElement) -> bool:
+    browser.execute_script("arguments[0].scrollIntoView()", chart)
+    return "drawn" in (chart.get_attribute("class") or "")
 
 
 # Of texts: what one sees. The halo of a text lies below it, word for word.
