@@ -114,3 +114,10 @@ def test_a_metric_that_one_side_lacks_shows_no_number() -> None:
     assert (card.observed, card.interval, card.sides, card.counted) == ("not measured", "", "", "")
     assert card.limit == "none recorded"
     assert card.gauge is None
+
+
+def test_a_duet_that_could_not_open_its_sides_is_reported_as_that() -> None:
+    made = duet_record(record(samples(60)))
+    unopened = replace(made, duet=replace(duet(), sides={}, blocks=()), verdicts=(), scenarios={})
+    assert "the sides could not be opened" in markdown_of(view_of(unopened))
+    assert "the sides could not be opened" in page_of(view_of(unopened), charts_of(unopened, {}, "none"))

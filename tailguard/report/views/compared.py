@@ -47,6 +47,8 @@ def doubtful_of(doubts: Sequence[Doubt]) -> str:
 
 
 def _sides(duet: Duet) -> str:
+    if not duet.sides:
+        return "Nothing was compared: the sides could not be opened."
     candidate, baseline = duet.sides["candidate"].label, duet.sides["baseline"].label
     pairs = plural(len(duet.blocks), "pair")
     return f"Compared: candidate ({candidate}) against the baseline ({baseline}), {pairs} of fresh processes."
