@@ -186,6 +186,16 @@ def test_a_machine_that_drifts_shows_in_all_series_together_and_in_none_alone(ru
     assert set(found.values()) == {0}
 
 
+def test_a_metric_that_some_runs_lack_or_that_took_no_time_stops_no_other(run: Run) -> None:
+    whole = nights(many_metrics(run), np.ones(3))
+    lacking = whole[(whole["scenario"] != "s00") | (whole["run"] != "r1")]
+    none = lacking.assign(
+        value=lacking["value"].where((lacking["scenario"] != "s01") | (lacking["run"] != "r2"), 0.0)
+    )
+    runs = {each.metric.partition(" ")[0]: len(each.rows) for each in series_of(none)}
+    assert (runs["s00"], runs["s01"], runs["s02"], runs["all"]) == (2, 3, 3, 3)
+
+
 def many_metrics(run: Run) -> pd.DataFrame:
     [row] = rows_of(run).query("step == 'register' and name == 'p95'").to_dict("records")
     return pd.DataFrame([row | {"scenario": f"s{i:02}"} for i in range(40)])

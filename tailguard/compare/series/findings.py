@@ -58,8 +58,8 @@ def _series_of_group(
     by_metric = {str(name): own for name, own in rows.groupby("metric", sort=False)}
     if ALL in watched:
         unknown = dict.fromkeys(("low", "high", "limit"), np.nan)
-        first = next(iter(by_metric.values()))
-        by_metric[ALL] = first.assign(metric=ALL, value=np.exp(watched[ALL]), **unknown)
+        whole = next(own for own in by_metric.values() if len(own) == len(watched[ALL]))
+        by_metric[ALL] = whole.assign(metric=ALL, value=np.exp(watched[ALL]), **unknown)
     for metric, own in by_metric.items():
         about = own.iloc[0]
         series = Series(metric, about["kind"], about["machine"], about["config_sha256"], own)
@@ -70,9 +70,9 @@ def _series_of_group(
 
 
 def _watched(rows: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """Return the logarithms of each latency that are watched for a slowdown, by metric."""
-    latencies = rows[(rows["unit"] == "ms") & (rows["value"] > 0)]
-    logs = {str(name): np.log(own["value"].to_numpy(np.float64)) for name, own in latencies.groupby("metric")}
+    """Return the logarithms of each latency that is watched for a slowdown, by metric; a time of 0 has none."""
+    latencies = rows[rows["unit"] == "ms"].groupby("metric")["value"]
+    logs = {str(name): np.log(own.to_numpy(np.float64)) for name, own in latencies if own.min() > 0}
     runs = rows["run"].nunique()
     whole = [name for name, own in logs.items() if len(own) == runs]
     if len(whole) < ENOUGH_FOR_MEAN:
