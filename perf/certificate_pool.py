@@ -1,16 +1,19 @@
 """Certificates to upload, rendered before the clock starts, and what was acknowledged of them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from typing import TypeVar
 
+import tailguard as tg
+from perf.invariants import count_is
 from perf.platform import ReadsPresigned, RowId, Uploaded, Uploads
 from reference.certificates import KINDS
 from reference.drawing import Award, draw
 from reference.seed import NAMES
+from tailguard.postgres import Reader
 
 T = TypeVar("T")
 
@@ -18,6 +21,8 @@ T = TypeVar("T")
 RENDERED = 16
 # Who reads all certificates back at the end: one alone waits for the store most of the time.
 READERS = 4
+# What a certificate with a photograph carries: more than one part of an upload to S3.
+PICTURE = b"<!-- " + b"0123456789abcdef" * 400_000 + b" -->\n"
 
 
 class CertificateChangedError(Exception):
@@ -45,11 +50,12 @@ def order_of(registrations: Sequence[T], number: int) -> tuple[T, str]:
 
 @dataclass(slots=True)
 class Certificates:
-    """`acknowledged` maps each certificate's id to its SHA-256."""
+    """`acknowledged` maps each certificate's id to its SHA-256; `picture` is in each of them."""
 
     registrations: Sequence[RowId]
     rendered: tuple[bytes, ...] = field(default_factory=rendered_certificates, repr=False)
     acknowledged: dict[RowId, str] = field(default_factory=dict)
+    picture: bytes = field(default=b"", repr=False)
 
     def set_apart(self, count: int) -> Sequence[RowId]:
         """Return so many registrations that no iteration will use."""
@@ -58,7 +64,7 @@ class Certificates:
 
     def body(self, number: int) -> bytes:
         """Return the bytes of an iteration."""
-        return body_of(self.rendered, number)
+        return body_of(self.rendered, number) + self.picture
 
     def upload(self, platform: Uploads, number: int, body: bytes) -> Uploaded:
         """Store it and remember what was acknowledged."""
@@ -91,3 +97,19 @@ def sha256_of(platform: ReadsPresigned, certificate_id: RowId) -> str | None:
         return hashlib.sha256(platform.read_presigned(certificate_id)).hexdigest()
     except Exception:  # noqa: BLE001  # however it failed to come back, it is lost to its owner
         return None
+
+
+def all_kept(
+    platform: ReadsPresigned, certificates: Certificates, database: Reader
+) -> Iterator[tg.Invariant]:
+    """Every certificate that was acknowledged reads back unchanged, and its row knows its SHA-256."""
+    lost, changed = certificates.read_all(platform)
+    yield tg.expect("every acknowledged certificate reads back", 0, lost)
+    yield tg.expect("every certificate keeps its SHA-256", 0, changed)
+    yield from count_is(
+        database,
+        "every acknowledged certificate has its row",
+        "SELECT count(*) FROM tournament_engine_certificate_certificate WHERE id = ANY(%s)",
+        list(certificates.acknowledged),
+        expected=len(certificates.acknowledged),
+    )

@@ -189,4 +189,5 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "websocket_broadcast": ("submit", "feed"),
     "economy_transfer": ("transfer",),
     "certificate_upload": ("upload", "presigned_read"),
+    "large_certificate_upload": ("upload", "presigned_read"),
 }

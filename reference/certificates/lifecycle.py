@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 RULE = "tailguard-certificates"
 AFTER_DAYS = {"STANDARD_IA": 30, "GLACIER": 365}
+PARTS_DAYS = 7  # what a killed worker left of an upload in parts
 NO_POLICY = "NoSuchLifecycleConfiguration"
 # What servers answer that have no such storage classes, or no such policies at all.
 CANNOT = frozenset({"NotImplemented", "MalformedXML", "InvalidStorageClass", "MethodNotAllowed"})
@@ -65,7 +66,13 @@ class Lifecycle:
 def rule_for(prefix: str) -> dict[str, Any]:  # Any: as boto3 takes it
     """Return the rule that moves what lies below `prefix`."""
     moves = [{"Days": days, "StorageClass": storage} for storage, days in AFTER_DAYS.items()]
-    return {"ID": RULE, "Status": "Enabled", "Filter": {"Prefix": prefix}, "Transitions": moves}
+    return {
+        "ID": RULE,
+        "Status": "Enabled",
+        "Filter": {"Prefix": prefix},
+        "Transitions": moves,
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": PARTS_DAYS},
+    }
 
 
 def problems_of(rules: Sequence[Rule], prefix: str) -> Iterator[str]:
@@ -82,6 +89,8 @@ def problems_of(rules: Sequence[Rule], prefix: str) -> Iterator[str]:
         for storage, days in AFTER_DAYS.items():
             if moves.get(storage) != days:
                 yield f"it moves to {storage} after {moves.get(storage, 'no')} days, not {days}"
+        if not found.get("AbortIncompleteMultipartUpload"):
+            yield "it keeps the parts of uploads that were cut off for ever"
     for rule in rules:
         if rule.get("Expiration") and rule.get("Status") == "Enabled" and _touches(rule, prefix):
             name = rule.get("ID", "without a name")

@@ -2,8 +2,8 @@
 
 For unit tests and fault injection. tests/reference/test_certificate_contract.py holds it to a real server.
 """
+# ruff: noqa: N803 - boto3's own names
 
-import base64
 import hashlib
 import hmac
 import io
@@ -20,17 +20,18 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from botocore.exceptions import ClientError
 
-PAGE = 1000  # keys of a list's page, as S3's own limit
+from reference.certificates.memory_answers import (
+    Answer,
+    MemoryObject,
+    answer,
+    checked,
+    etag_of,
+    head_of,
+    refused,
+)
+from reference.certificates.multipart import PART_BYTES, checksum_of, parts_of
 
-_STATUS = {
-    "NoSuchKey": 404,
-    "NoSuchBucket": 404,
-    "404": 404,
-    "PreconditionFailed": 412,
-    "BadDigest": 400,
-    "InternalError": 500,
-    "ServiceUnavailable": 503,
-}
+PAGE = 1000  # keys of a list's page, as S3's own limit
 
 
 @dataclass(slots=True)
@@ -45,12 +46,12 @@ class Knobs:
 
 
 @dataclass(frozen=True, slots=True)
-class _Object:
-    body: bytes
+class _Upload:
+    """An upload in parts under way, with the bytes of each part by number."""
+
+    place: tuple[str, str]
     content_type: str
-    etag: str
-    sha256: str
-    modified: datetime
+    parts: dict[int, bytes] = field(default_factory=dict)
 
 
 class MemoryS3:
@@ -69,7 +70,8 @@ class MemoryS3:
         """Begin with empty buckets."""
         self.knobs = Knobs()
         self.operations: Counter[str] = Counter()
-        self._buckets: dict[str, dict[str, _Object]] = {bucket: {} for bucket in buckets}
+        self._buckets: dict[str, dict[str, MemoryObject]] = {bucket: {} for bucket in buckets}
+        self._uploads: dict[str, _Upload] = {}
         self._sleep, self._now_s = sleep, now_s
         self._chance = random.Random(seed)  # noqa: S311 - which calls fail shall be repeatable, not secret
         self._secret = secrets.token_bytes(32)
@@ -78,64 +80,115 @@ class MemoryS3:
     def put_object(
         self,
         *,
-        Bucket: str,  # noqa: N803 - boto3's own names, here and below
-        Key: str,  # noqa: N803
-        Body: bytes,  # noqa: N803
-        ContentType: str = "binary/octet-stream",  # noqa: N803
-        ChecksumSHA256: str | None = None,  # noqa: N803
-        IfNoneMatch: str | None = None,  # noqa: N803
+        Bucket: str,
+        Key: str,
+        Body: bytes,
+        ContentType: str = "binary/octet-stream",
+        ChecksumSHA256: str | None = None,
+        IfNoneMatch: str | None = None,
         **_: Any,
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """Store the bytes under the key."""
         self._meet("PutObject", Key, self.knobs.upload_s)
-        checksum = base64.b64encode(hashlib.sha256(Body).digest()).decode()
-        if ChecksumSHA256 not in (None, checksum):
-            raise _refused("BadDigest", "PutObject")
-        etag = '"' + hashlib.md5(Body, usedforsecurity=False).hexdigest() + '"'
-        made = _Object(bytes(Body), ContentType, etag, checksum, datetime.fromtimestamp(self._now_s(), UTC))
+        checksum, etag = checked(Body, ChecksumSHA256, "PutObject")
+        made = MemoryObject(bytes(Body), ContentType, etag, checksum, self._now())
         with self._lock:
             objects = self._objects(Bucket, "PutObject")
             if IfNoneMatch == "*" and Key in objects:
-                raise _refused("PreconditionFailed", "PutObject")
+                raise refused("PreconditionFailed", "PutObject")
             objects[Key] = made
-        return _answer(ETag=etag, ChecksumSHA256=checksum)
+        return answer(ETag=etag, ChecksumSHA256=checksum)
 
-    def get_object(self, *, Bucket: str, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def create_multipart_upload(
+        self, *, Bucket: str, Key: str, ContentType: str = "binary/octet-stream", **_: Any
+    ) -> Answer:
+        """Begin an upload in parts."""
+        self._meet("CreateMultipartUpload", Key, self.knobs.metadata_s)
+        with self._lock:
+            self._objects(Bucket, "CreateMultipartUpload")
+            identity = secrets.token_hex(16)
+            self._uploads[identity] = _Upload((Bucket, Key), ContentType)
+        return answer(UploadId=identity)
+
+    def upload_part(
+        self,
+        *,
+        Key: str,
+        UploadId: str,
+        PartNumber: int,
+        Body: bytes,
+        ChecksumSHA256: str | None = None,
+        **_: Any,
+    ) -> Answer:
+        """Keep one part."""
+        self._meet("UploadPart", Key, self.knobs.upload_s)
+        checksum, etag = checked(Body, ChecksumSHA256, "UploadPart")
+        with self._lock:
+            self._upload(UploadId, "UploadPart").parts[PartNumber] = bytes(Body)
+        return answer(ETag=etag, ChecksumSHA256=checksum)
+
+    def list_multipart_uploads(self, *, Bucket: str, Prefix: str = "") -> Answer:
+        """Return the uploads in parts that are under way below a prefix."""
+        self._meet("ListMultipartUploads", Prefix, self.knobs.metadata_s)
+        with self._lock:
+            uploads = [(*upload.place, identity) for identity, upload in self._uploads.items()]
+        found = [
+            {"Key": key, "UploadId": identity}
+            for bucket, key, identity in uploads
+            if bucket == Bucket and key.startswith(Prefix)
+        ]
+        return answer(Uploads=found)
+
+    def list_parts(self, *, Key: str, UploadId: str, **_: Any) -> Answer:
+        """Return the parts that are kept of an upload."""
+        self._meet("ListParts", Key, self.knobs.metadata_s)
+        with self._lock:
+            parts = dict(self._upload(UploadId, "ListParts").parts)
+        return answer(Parts=[{"PartNumber": number, "ETag": etag_of(body)} for number, body in parts.items()])
+
+    def complete_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str, **_: Any) -> Answer:
+        """Make the object of its parts."""
+        self._meet("CompleteMultipartUpload", Key, self.knobs.metadata_s)
+        with self._lock:
+            upload = self._upload(UploadId, "CompleteMultipartUpload")
+            body = b"".join(upload.parts[number] for number in sorted(upload.parts))
+            checksum, etag = checksum_of(parts_of(body, PART_BYTES)), etag_of(body)
+            made = MemoryObject(body, upload.content_type, etag, checksum, self._now())
+            self._objects(Bucket, "CompleteMultipartUpload")[Key] = made
+            del self._uploads[UploadId]
+        return answer(ETag=etag, ChecksumSHA256=checksum)
+
+    def abort_multipart_upload(self, *, Key: str, UploadId: str, **_: Any) -> Answer:
+        """Forget an upload and its parts."""
+        self._meet("AbortMultipartUpload", Key, self.knobs.metadata_s)
+        with self._lock:
+            self._upload(UploadId, "AbortMultipartUpload")
+            del self._uploads[UploadId]
+        return answer()
+
+    def get_object(self, *, Bucket: str, Key: str, **_: Any) -> Answer:
         """Return the object with its body as a stream."""
         self._meet("GetObject", Key, self.knobs.download_s)
         found = self._found(Bucket, Key, "GetObject", "NoSuchKey")
-        return _answer(**_head_of(found), Body=io.BytesIO(found.body))
+        return answer(**head_of(found), Body=io.BytesIO(found.body))
 
-    def head_object(
-        self,
-        *,
-        Bucket: str,  # noqa: N803
-        Key: str,  # noqa: N803
-        ChecksumMode: str = "",  # noqa: N803
-        **_: Any,
-    ) -> dict[str, Any]:
+    def head_object(self, *, Bucket: str, Key: str, ChecksumMode: str = "", **_: Any) -> Answer:
         """Return what is known of the object without its bytes."""
         self._meet("HeadObject", Key, self.knobs.metadata_s)
         found = self._found(Bucket, Key, "HeadObject", "404")
         checksum = {"ChecksumSHA256": found.sha256} if ChecksumMode == "ENABLED" else {}
-        return _answer(**_head_of(found), **checksum)
+        return answer(**head_of(found), **checksum)
 
-    def delete_object(self, *, Bucket: str, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def delete_object(self, *, Bucket: str, Key: str, **_: Any) -> Answer:
         """Remove the object; a missing one is not an error."""
         self._meet("DeleteObject", Key, self.knobs.metadata_s)
         with self._lock:
             self._objects(Bucket, "DeleteObject").pop(Key, None)
-        return _answer()
+        return answer()
 
     def list_objects_v2(
-        self,
-        *,
-        Bucket: str,  # noqa: N803
-        Prefix: str = "",  # noqa: N803
-        MaxKeys: int = PAGE,  # noqa: N803
-        ContinuationToken: str = "",  # noqa: N803
-        **_: Any,
-    ) -> dict[str, Any]:
+        self, *, Bucket: str, Prefix: str = "", MaxKeys: int = PAGE, ContinuationToken: str = "", **_: Any
+    ) -> Answer:
         """Return a page of the keys below a prefix, sorted by their UTF-8 bytes; the token continues after it."""
         self._meet("ListObjectsV2", Prefix, self.knobs.metadata_s)
         with self._lock:
@@ -154,14 +207,9 @@ class MemoryS3:
             for key in page
         ]
         contents = {"Contents": found} if found else {}
-        return _answer(KeyCount=len(page), IsTruncated=bool(more), **contents, **more)
+        return answer(KeyCount=len(page), IsTruncated=bool(more), **contents, **more)
 
-    def generate_presigned_url(
-        self,
-        ClientMethod: str,  # noqa: N803
-        Params: dict[str, str],  # noqa: N803
-        ExpiresIn: int = 3600,  # noqa: N803
-    ) -> str:
+    def generate_presigned_url(self, ClientMethod: str, Params: dict[str, str], ExpiresIn: int = 3600) -> str:
         """Sign a GET for `fetch`."""
         self.operations["Presign"] += 1
         assert ClientMethod == "get_object", ClientMethod
@@ -195,42 +243,29 @@ class MemoryS3:
         if takes_s:
             self._sleep(takes_s)
         if unlucky:
-            raise _refused("ServiceUnavailable", operation)
+            raise refused("ServiceUnavailable", operation)
         if key in self.knobs.failing_keys:
-            raise _refused("InternalError", operation)
+            raise refused("InternalError", operation)
 
-    def _objects(self, bucket: str, operation: str) -> dict[str, _Object]:
+    def _objects(self, bucket: str, operation: str) -> dict[str, MemoryObject]:
         if bucket not in self._buckets:
-            raise _refused("NoSuchBucket", operation)
+            raise refused("NoSuchBucket", operation)
         return self._buckets[bucket]
 
-    def _found(self, bucket: str, key: str, operation: str, missing: str) -> _Object:
+    def _found(self, bucket: str, key: str, operation: str, missing: str) -> MemoryObject:
         with self._lock:
             found = self._objects(bucket, operation).get(key)
         if found is None:
-            raise _refused(missing, operation)
+            raise refused(missing, operation)
         return found
+
+    def _upload(self, identity: str, operation: str) -> _Upload:
+        if identity not in self._uploads:
+            raise refused("NoSuchUpload", operation)
+        return self._uploads[identity]
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._now_s(), UTC)
 
     def _signature(self, path: str, expires: str) -> str:
         return hmac.new(self._secret, f"{path}?{expires}".encode(), hashlib.sha256).hexdigest()
-
-
-def _head_of(found: _Object) -> dict[str, Any]:
-    return {
-        "ContentLength": len(found.body),
-        "ContentType": found.content_type,
-        "ETag": found.etag,
-        "LastModified": found.modified,
-    }
-
-
-def _answer(**fields: Any) -> dict[str, Any]:
-    return {"ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}} | fields
-
-
-def _refused(code: str, operation: str) -> ClientError:
-    response: Any = {
-        "Error": {"Code": code, "Message": code},
-        "ResponseMetadata": {"HTTPStatusCode": _STATUS[code], "RetryAttempts": 0},
-    }
-    return ClientError(response, operation)

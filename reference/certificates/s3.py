@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reference.certificates.metrics import Metrics
+from reference.certificates.multipart import PART_BYTES, Multipart, UploadGone, checksum_of, parts_of
 from reference.certificates.port import (
     URL_EXPIRES_S,
     ObjectArchived,
@@ -32,6 +33,8 @@ _CACHE = "private, max-age=600"
 
 class S3Storage:
     """One bucket of an S3 server, under a prefix. boto3 clients are thread-safe: one serves all workers.
+
+    What is larger than PART_BYTES goes there in parts.
 
     Give it a client without retries of its own (`connect_s3`): the retries here are counted, hidden ones are not.
     """
@@ -93,7 +96,9 @@ class S3Storage:
     def sha256(self, key: str) -> str:
         """Return the SHA-256 (hex) of what the server holds: its own checksum, or that of the bytes read back."""
         checksum = self._head(key, ChecksumMode="ENABLED").get("ChecksumSHA256")
-        if checksum is None:
+        if (
+            checksum is None or "-" in checksum
+        ):  # of an object in parts: the SHA-256 of theirs, not of the whole
             return hashlib.sha256(self.open(key)).hexdigest()
         return base64.b64decode(checksum).hex()
 
@@ -126,21 +131,35 @@ class S3Storage:
 
     def _put(self, verb: str, key: str, body: bytes, content_type: str, **conditions: str) -> int:
         """Put the object and return how many retries that took. Raises StorageUnavailable where it came out changed."""
-        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        wanted: dict[str, Any] = self._place(key) | {
-            "Body": body,
-            "ContentType": content_type,
-            "CacheControl": _CACHE,
-            "ChecksumSHA256": checksum,
-            **conditions,
-        }
-        answer, retries = self._run(verb, key, lambda: self._client.put_object(**wanted))
-        stored = answer.get("ChecksumSHA256")
+        about = {"ContentType": content_type, "CacheControl": _CACHE}
+        put = self._put_in_parts if len(body) > PART_BYTES else self._put_at_once
+        checksum, stored, retries = put(verb, key, body, about, conditions)
         if stored is None:  # a server that computes none: read it back ourselves
-            stored = base64.b64encode(hashlib.sha256(self.open(key)).digest()).decode()
+            checksum, stored = _checksum(body), _checksum(self.open(key))
         if stored != checksum:
             raise StorageUnavailable(f"could not {verb} the object {key}: it came out with another SHA-256")
         return retries
+
+    def _put_at_once(
+        self, verb: str, key: str, body: bytes, about: dict[str, str], conditions: dict[str, str]
+    ) -> tuple[str, str | None, int]:
+        """Put the object: return its checksum, the one that the server tells, and the retries."""
+        checksum = _checksum(body)
+        wanted: dict[str, Any] = {**self._place(key), **about, **conditions, "Body": body}
+        answer, retries = self._run(
+            verb, key, lambda: self._client.put_object(**wanted, ChecksumSHA256=checksum)
+        )
+        return checksum, answer.get("ChecksumSHA256"), retries
+
+    def _put_in_parts(
+        self, verb: str, key: str, body: bytes, about: dict[str, str], conditions: dict[str, str]
+    ) -> tuple[str, str | None, int]:
+        """Do the same in parts. Not every server knows conditions here, so the question is asked first."""
+        if conditions and self.exists(key):
+            raise _Present(f"could not {verb} the object {key}: it is there")
+        parts = parts_of(body)
+        upload = Multipart(self._client, self._run)
+        return checksum_of(parts), *upload.put(verb, key, self._place(key), parts, **about)
 
     def _head(self, key: str, **wanted: Any) -> Any:
         return self._run("read", key, lambda: self._client.head_object(**self._place(key), **wanted))[0]
@@ -168,7 +187,7 @@ class _Present(StorageUnavailable):
 _KINDS = (
     dict.fromkeys(MISSING_CODES, ObjectMissing)
     | dict.fromkeys(PRESENT_CODES, _Present)
-    | {"InvalidObjectState": ObjectArchived}
+    | {"InvalidObjectState": ObjectArchived, "NoSuchUpload": UploadGone}
 )
 
 
@@ -178,6 +197,11 @@ def passing(error: Exception) -> bool:
         return isinstance(error, BotoCoreError)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status >= 500 or error_code(error) in PASSING_CODES  # noqa: PLR2004  # HTTP's own line
+
+
+def _checksum(body: bytes) -> str:
+    """Return the SHA-256 as S3 writes it."""
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()
 
 
 def error_code(error: ClientError) -> str:

@@ -7,10 +7,9 @@ import pytest
 
 from reference.certificates import Flags, LocalStorage, MigratingStorage, Retry, S3Storage
 from reference.certificates.alone import alone
-from reference.certificates.backfill import Backfill, BackfillPlan
+from reference.certificates.backfill import Backfill, BackfillPlan, Pacing
 from reference.certificates.consistency import ConsistencyCheck
 from reference.certificates.memory import MemoryS3
-from reference.certificates.pacing import Pacing
 from reference.database import Database
 from reference.errors import Conflict
 from reference.platform import DeltaCrown

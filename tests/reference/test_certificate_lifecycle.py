@@ -30,6 +30,10 @@ def test_the_policy_that_we_write_is_as_it_should_be() -> None:
             "it moves to GLACIER after no days, not 365",
         ),
         (
+            {"AbortIncompleteMultipartUpload": None},
+            "it keeps the parts of uploads that were cut off for ever",
+        ),
+        (
             {"ID": "another"},
             f"there is no rule {RULE}: write it with `tailguard certificates lifecycle write`",
         ),

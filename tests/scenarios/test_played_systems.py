@@ -109,6 +109,18 @@ def test_with_a_disk_beside_s3_what_s3_has_lost_is_served_from_the_disk(given, s
     assert "certificate_upload.fallback_read" not in run.notes
 
 
+@pytest.mark.parametrize("platform", ["in-process", "http"])
+def test_a_large_certificate_goes_to_s3_in_parts_and_reads_back(given, seeded, s3_server, platform):
+    with bound("large_certificate_upload", given({"platform": platform}), seeded=seeded) as scenario:
+        measured, invariants = play(scenario, 2)
+        listed = s3_server.client().list_objects_v2(Bucket=s3_server.bucket, Prefix=s3_server.prefix)
+    assert errors(measured) == set()
+    assert (
+        sum(each["ETag"].endswith('-2"') for each in listed["Contents"]) >= 2
+    )  # as S3 names what came in two parts
+    assert all(each.held for each in invariants.values())
+
+
 def test_a_cut_over_is_walked_to_its_end_and_loses_nothing(given):
     run = Run("r1", 7, planned={"certificate_migration": 200})
     settings = {"legacy": 20, "backfill_rate_per_s": 0.0}
