@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from tailguard.record.doubt import Grade
-from tests.support.locust_runs import BUSY_MACHINE, LIMIT_S, processes
+from tests.support.busy_machine import earned
+from tests.support.locust_runs import LIMIT_S, processes
 from tests.support.mapped_reference import MAPPING, TOGETHER, stranger
 
 pytestmark = pytest.mark.proof
@@ -44,12 +44,6 @@ def measured(database, tmp_path):
     return measure
 
 
-def ended(code, record, wanted):
-    """Whether it ended with that code; or with 65 as, by its grave doubts, the machine was busy with something else."""
-    grave = {each.kind for each in record.doubts if each.grade is Grade.GRAVE}
-    return code == wanted or (code == 65 and bool(grave) and grave <= BUSY_MACHINE)
-
-
 def broken(record):
     return {each.name for entry in record.scenarios.values() for each in entry.invariants if not each.held}
 
@@ -61,7 +55,7 @@ def checked(record):
 def test_without_a_defect_everything_passes_and_everything_was_checked(measured):
     rates = {"registration": 70, "economy_transfer": 60, "websocket_broadcast": 35}
     code, record, log = measured("", rates)
-    assert ended(code, record, 0), log
+    assert earned(code, record) == 0, log
     assert broken(record) == set()
     assert {
         "no tournament is over its capacity", "nobody is registered twice", "money is conserved", "no deadlock",
@@ -72,36 +66,36 @@ def test_without_a_defect_everything_passes_and_everything_was_checked(measured)
 
 def test_without_a_defect_one_of_two_results_at_once_is_accepted_and_it_passes(measured):
     code, record, log = measured("", {"result_submission": 22}, TOGETHER)
-    assert ended(code, record, 0), log
+    assert earned(code, record) == 0, log
     assert record.scenarios["result_submission"].counts.ok > 200
 
 
 def test_opposite_transfers_that_deadlock_are_found(measured):
     code, record, log = measured("crossing_deadlock", {"economy_transfer": 60})
-    assert ended(code, record, 65), log
+    assert earned(code, record) == 65, log
     assert broken(record) == {"no deadlock"}
 
 
 def test_registration_numbers_that_collide_are_found(measured):
     code, record, log = measured("number_collision", {"registration": 70})
-    assert ended(code, record, 99), log
+    assert earned(code, record) == 99, log
     assert "registration number is taken" in record.scenarios["registration"].said["Status409"]
 
 
 def test_a_tournament_that_takes_more_than_it_holds_is_found(measured):
     code, record, log = measured("capacity", {"registration": 70})
-    assert ended(code, record, 65), log
+    assert earned(code, record) == 65, log
     assert broken(record) == {"no tournament is over its capacity"}
     assert record.scenarios["registration"].errors["AcceptedFullError"] > 0
 
 
 def test_two_results_that_both_win_the_same_change_are_found(measured):
     code, record, log = measured("state_guard", {"result_submission": 22}, TOGETHER)
-    assert ended(code, record, 65), log  # every sample is an error, so that there is no p95
+    assert earned(code, record) == 65, log  # every sample is an error, so that there is no p95
     assert set(record.scenarios["result_submission"].errors) == {"NotOneWinnerError"}
 
 
 def test_an_event_that_overtakes_its_commit_is_found(measured):
     code, record, log = measured("event_before_commit", {"websocket_broadcast": 35})
-    assert ended(code, record, 65), log
+    assert earned(code, record) == 65, log
     assert broken(record) == {"no event overtook its commit"}

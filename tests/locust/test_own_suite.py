@@ -6,9 +6,8 @@ from textwrap import dedent
 import pytest
 
 from tailguard.base.state import State
-from tailguard.record.doubt import Grade
+from tests.support.busy_machine import earned
 from tests.support.locust_judged import Judged
-from tests.support.locust_runs import BUSY_MACHINE
 from tests.support.shop_service import PASSWORD, served_shop
 
 pytestmark = pytest.mark.system
@@ -49,8 +48,7 @@ def played(judged, **files):
     record = judged.record
     assert record.why_incomplete == "", judged.log()
     assert len(record.locust.workers) == 2
-    grave = {each.kind for each in record.doubts if each.grade is Grade.GRAVE}
-    assert code in {0, 75} or (code == 65 and grave and grave <= BUSY_MACHINE), judged.log()
+    assert earned(code, record) in {0, 75}, judged.log()
     return record
 
 

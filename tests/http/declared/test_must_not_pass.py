@@ -1,7 +1,6 @@
 """Files of scenarios that must never end with 0, through the installed command against a service on a real port."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,10 +11,9 @@ from threading import Thread
 
 import pytest
 
-from tailguard.record.doubt import Grade
 from tailguard.record.run import Run
 from tailguard.record.run_record import RunRecord
-from tests.support.locust_runs import BUSY_MACHINE
+from tests.support.busy_machine import undisturbed
 
 pytestmark = pytest.mark.system
 
@@ -52,7 +50,6 @@ WRONG = {
     "refused_more": ('path = "/taken"\nrefusals = { 409 = "<= 2%" }', "", "HTTP 409"),
     "never_ran": ('path = "/search"\nwhen = "{number} == none"', "", "step 'search' is missing"),
 }  # fmt: skip
-SAMPLES_ALONE = re.compile(r"\(the samples alone would say (\w+)")
 ERRORS = [name for name, (_, kind, _) in WRONG.items() if kind]
 ROWS = """
 [rows.word]
@@ -77,20 +74,10 @@ class Ended:
     def states(self, scenario: str) -> dict[str, str]:
         """Return the verdicts of a scenario; if only the machine was too busy to trust them, those of its samples."""
         prefix = f"{scenario} "
-        states = {
-            each.name.removeprefix(prefix): (str(each.state), SAMPLES_ALONE.search(each.why))
-            for each in self.record.verdicts
-            if each.name.startswith(prefix)
-        }
-        busy = self.grave(scenario) <= BUSY_MACHINE
-        return {name: said[1] if busy and said else state for name, (state, said) in states.items()}
-
-    def grave(self, scenario: str) -> set[str]:
-        """Return the kinds of grave doubts about a scenario."""
         return {
-            each.kind
-            for each in self.record.doubts
-            if each.grade is Grade.GRAVE and each.scenario in (None, scenario)
+            each.name.removeprefix(prefix): str(each.state)
+            for each in undisturbed(self.record).verdicts
+            if each.name.startswith(prefix)
         }
 
 
