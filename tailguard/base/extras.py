@@ -2,7 +2,7 @@
 
 # By top-level module: the extra of pyproject.toml that brings it.
 _EXTRAS = {
-    **dict.fromkeys(("altair", "vl_convert"), "report"),
+    "vl_convert": "report",
     **dict.fromkeys(("boto3", "botocore", "moto"), "s3"),
     **dict.fromkeys(("picows", "websockets"), "websocket"),
     **dict.fromkeys(("gevent", "locust"), "locust"),

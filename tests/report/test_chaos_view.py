@@ -8,7 +8,7 @@ from tailguard.record.run_record import Override
 from tailguard.record.samples import OK, Samples
 from tailguard.report.charts.charts import figures_of
 from tailguard.report.charts.downsampling import step_of
-from tailguard.report.charts.fault_bands import Band, bands_of
+from tailguard.report.charts.over_time.fault_bands import Band, bands_of
 from tailguard.report.charts.over_time.windows import load_of
 from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.charts.style import Limit

@@ -24,7 +24,7 @@ from tailguard.record.run_record import Ended
 from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.charts.charts import figures_of
 from tailguard.report.charts.downsampling import Step
-from tailguard.report.charts.fault_bands import Band
+from tailguard.report.charts.over_time.fault_bands import Band
 from tailguard.report.charts.over_time.windows import Windows
 from tailguard.report.charts.rendered_charts import _draw
 from tailguard.report.charts.small_chart import small_chart

@@ -1,8 +1,7 @@
-"""The four pictures of a step, by Vega-Altair."""
+"""The pictures of a step."""
 
 from collections.abc import Mapping, Sequence
 
-import altair as alt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -16,8 +15,8 @@ from tailguard.report.charts.downsampling import (
     percentile_curve,
     slowest_by_bucket,
 )
-from tailguard.report.charts.fault_bands import Band, band_labels, band_layers
 from tailguard.report.charts.limit_marks import limit_points, limit_rules
+from tailguard.report.charts.over_time.fault_bands import Band, band_labels, band_layers
 from tailguard.report.charts.over_time.load_charts import percentiles_figure
 from tailguard.report.charts.over_time.windows import Windows
 from tailguard.report.charts.style import (
@@ -30,14 +29,12 @@ from tailguard.report.charts.style import (
     Figure,
     Limit,
     choice,
-    compact,
     ends_of,
     log_scale,
     styled,
     time_axis,
-    tip,
-    zoom,
 )
+from tailguard.report.charts.vega_lite import Axis, Channel, Layer, Scale, number, rows_of, tip, word
 from tailguard.report.views import numbers
 
 _SAMPLES_A_MEDIAN = 8  # with fewer, the line of medians scatters as much as the points
@@ -63,40 +60,38 @@ def _over_time(step: Step, limits: Sequence[Limit], buckets: int, bands: Sequenc
     points, drawn = _points(step, limits, busy_buckets(step.at_s, buckets))
     coarse = min(buckets, max(1, step.at_s.size // _SAMPLES_A_MEDIAN))
     medians = median_by_bucket(step.at_s, step.response_ms, busy_buckets(step.at_s, coarse))
-    x = alt.X("at_s:Q", **time_axis(step.end_s))
+    x = time_axis("at_s", step.end_s)
     ends = ends_of(pd.concat([points["ms"], medians["median_ms"]]), limits)
-    y = alt.Y(
-        "ms:Q",
-        title="response time, ms (log)",
-        scale=log_scale(ends),
-        axis=SIDE,
-    )
+    title = "response time, ms (log)"
+    y: Channel = {**number("ms"), "title": title, "scale": log_scale(ends), "axis": SIDE}
     kinds = ["within every limit", "over a limit", "failed"]
-    marks = (
-        alt.Chart(compact(points))
-        .mark_point(filled=True, size=22, opacity=0.75)
-        .encode(
-            x,
-            y,
-            color=choice("kind:N", kinds, [RESPONSE, LIMIT, FAILED]),
-            shape=choice("kind:N", kinds, ["circle", "diamond", "cross"]),
-            tooltip=[tip("at_s", "start, s"), tip("ms", "response, ms"), alt.Tooltip("kind:N")],
-        )
+    marks = Layer(
+        rows_of(points),
+        {"type": "point", "filled": True, "size": 22, "opacity": 0.75},
+        {
+            "x": x,
+            "y": y,
+            "color": choice("kind", kinds, [RESPONSE, LIMIT, FAILED]),
+            "shape": choice("kind", kinds, ["circle", "diamond", "cross"]),
+            "tooltip": [tip("at_s", "start, s"), tip("ms", "response, ms"), word("kind")],
+        },
     )
-    line = alt.Chart(compact(medians)).mark_line(color="var(--ink)", strokeWidth=1.5, opacity=0.8)
-    line = line.encode(
-        x,
-        alt.Y("median_ms:Q"),
-        detail=alt.Detail("stretch:N"),
-        tooltip=[tip("median_ms", "median, ms"), alt.Tooltip("n:Q")],
+    line = Layer(
+        rows_of(medians),
+        {"type": "line", "color": "var(--ink)", "strokeWidth": 1.5, "opacity": 0.8},
+        {
+            "x": x,
+            "y": number("median_ms"),
+            "detail": word("stretch"),
+            "tooltip": [tip("median_ms", "median, ms"), number("n")],
+        },
     )
     caption = (
         f"{drawn} Line: the median of each time slice. "
         "Response time counts from the intended start. Shift + wheel zooms, a mouse drag moves, double-click resets."
     )
     layers = [*band_layers(bands), marks, line, *limit_rules(limits, ends), *band_labels(bands)]
-    chart = alt.layer(*layers).add_params(zoom())
-    return Figure("Latency over time", caption, styled(chart), wide=True)
+    return Figure("Latency over time", caption, styled(layers, zoom=True), wide=True)
 
 
 def _points(step: Step, limits: Sequence[Limit], buckets: int) -> tuple[pd.DataFrame, str]:
@@ -123,25 +118,24 @@ def _points(step: Step, limits: Sequence[Limit], buckets: int) -> tuple[pd.DataF
 def _distribution(step: Step, limits: Sequence[Limit]) -> Figure:
     bins = histogram(step.response_ms)
     ends = ends_of(pd.concat([bins["low_ms"], bins["high_ms"]]), limits)
-    bars = (
-        alt.Chart(compact(bins))
-        .mark_bar(color=RESPONSE, stroke="var(--paper)", strokeWidth=0.5)
-        .encode(
-            alt.X(
-                "low_ms:Q", title="response time, ms (log)", scale=log_scale(ends), axis=alt.Axis(grid=False)
-            ),
-            alt.X2("high_ms:Q"),
-            alt.Y("n:Q", title="samples"),
-            alt.Y2(datum=0),
-            tooltip=[
+    title = "response time, ms (log)"
+    bars = Layer(
+        rows_of(bins),
+        {"type": "bar", "color": RESPONSE, "stroke": "var(--paper)", "strokeWidth": 0.5},
+        {
+            "x": {**number("low_ms"), "title": title, "scale": log_scale(ends), "axis": {"grid": False}},
+            "x2": {"field": "high_ms"},
+            "y": {**number("n"), "title": "samples"},
+            "y2": {"datum": 0},
+            "tooltip": [
                 tip("low_ms", "from, ms"),
                 tip("high_ms", "to, ms"),
-                alt.Tooltip("n:Q", title="samples"),
+                {**number("n"), "title": "samples"},
             ],
-        )
+        },
     )
     caption = f"All {numbers.count(step.response_ms.size)} successful samples in logarithmic bins; dashed: the limits."
-    return Figure("Distribution", caption, styled(alt.layer(bars, *limit_rules(limits, ends, upright=True))))
+    return Figure("Distribution", caption, styled([bars, *limit_rules(limits, ends, upright=True)]))
 
 
 def _percentiles(step: Step, limits: Sequence[Limit]) -> Figure:
@@ -155,57 +149,57 @@ def _percentiles(step: Step, limits: Sequence[Limit]) -> Figure:
 
 def percentile_curves(
     times_ms: Mapping[str, NDArray[np.float64]], colours: Sequence[str], limits: Sequence[Limit] = ()
-) -> alt.LayerChart | alt.FacetChart:
+) -> list[Layer]:
     """Return a curve of each list of times, by its name, with a diamond per limit."""
     curves = pd.concat([percentile_curve(v).assign(time=k) for k, v in times_ms.items()], ignore_index=True)
     x_ends, y_ends = Domain(1.0, max(float(curves["inverse"].max()), 2.0)), ends_of(curves["ms"], limits)
-    labels = "format(100 - 100 / datum.value, '~r') + ' %'"
-    x = alt.X(
-        "inverse:Q",
-        title="percentile",
-        scale=log_scale(x_ends),
-        axis=alt.Axis(values=[2, 10, 100, 1000, 10_000, 100_000, 1_000_000], labelExpr=labels, grid=False),
+    percent: Axis = {
+        "values": [2, 10, 100, 1000, 10_000, 100_000, 1_000_000],
+        "labelExpr": "format(100 - 100 / datum.value, '~r') + ' %'",
+        "grid": False,
+    }
+    lines = Layer(
+        rows_of(curves),
+        {"type": "line", "strokeWidth": 2, "interpolate": "step-after"},
+        {
+            "x": {**number("inverse"), "title": "percentile", "scale": log_scale(x_ends), "axis": percent},
+            "y": {**number("ms"), "title": "time, ms (log)", "scale": log_scale(y_ends)},
+            "color": choice("time", list(times_ms), colours),
+            "strokeDash": choice("time", list(times_ms), [[1, 0], [5, 3]]),
+            "tooltip": [word("time"), tip("q", "quantile"), tip("ms", "ms")],
+        },
     )
-    y = alt.Y("ms:Q", title="time, ms (log)", scale=log_scale(y_ends))
-    lines = (
-        alt.Chart(compact(curves))
-        .mark_line(strokeWidth=2, interpolate="step-after")
-        .encode(
-            x,
-            y,
-            color=choice("time:N", list(times_ms), colours),
-            strokeDash=choice("time:N", list(times_ms), [[1, 0], [5, 3]]),
-            tooltip=[alt.Tooltip("time:N"), tip("q", "quantile"), tip("ms", "ms")],
-        )
-    )
-    return alt.layer(lines, *limit_points(limits, x_ends, y_ends))
+    return [lines, *limit_points(limits, x_ends, y_ends)]
 
 
 def _service_against_response(step: Step) -> Figure:
     cells = cloud(step.service_ms, step.response_ms)
     low, high = float(cells["x_low"].min()), float(cells["y_high"].max())
-    scale = alt.Scale(type="log", nice=False, domain=[min(low, float(cells["y_low"].min())), high])
-    rectangles = (
-        alt.Chart(compact(cells))
-        .mark_rect(color=RESPONSE)
-        .encode(
-            alt.X("x_low:Q", title="service time, ms (log)", scale=scale, axis=alt.Axis(grid=False)),
-            alt.X2("x_high:Q"),
-            alt.Y("y_low:Q", title="response time, ms (log)", scale=scale),
-            alt.Y2("y_high:Q"),
-            opacity=alt.Opacity("n:Q", scale=alt.Scale(type="log", range=[0.3, 1]), legend=None),
-            tooltip=[
+    scale: Scale = {"type": "log", "nice": False, "domain": [min(low, float(cells["y_low"].min())), high]}
+    service = "service time, ms (log)"
+    rectangles = Layer(
+        rows_of(cells),
+        {"type": "rect", "color": RESPONSE},
+        {
+            "x": {**number("x_low"), "title": service, "scale": scale, "axis": {"grid": False}},
+            "x2": {"field": "x_high"},
+            "y": {**number("y_low"), "title": "response time, ms (log)", "scale": scale},
+            "y2": {"field": "y_high"},
+            "opacity": {**number("n"), "scale": {"type": "log", "range": [0.3, 1]}, "legend": None},
+            "tooltip": [
                 tip("x_low", "service from, ms"),
                 tip("y_low", "response from, ms"),
-                alt.Tooltip("n:Q"),
+                number("n"),
             ],
-        )
+        },
     )
-    ends = pd.DataFrame({"x": [low, high], "y": [low, high]})
-    diagonal = alt.Chart(ends).mark_line(color="var(--muted)", strokeDash=[4, 4], strokeWidth=1)
+    diagonal = Layer(
+        [{"x": low, "y": low}, {"x": high, "y": high}],
+        {"type": "line", "color": "var(--muted)", "strokeDash": [4, 4], "strokeWidth": 1},
+        {"x": number("x"), "y": number("y")},
+    )
     caption = (
         f"All {numbers.count(step.response_ms.size)} successful samples, darker where there are more. On the dashed "
         "line nothing waited; above it, the start was late by the distance."
     )
-    chart = alt.layer(diagonal.encode(alt.X("x:Q"), alt.Y("y:Q")), rectangles)
-    return Figure("Service against response", caption, styled(chart))
+    return Figure("Service against response", caption, styled([diagonal, rectangles]))

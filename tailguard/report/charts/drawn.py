@@ -52,6 +52,6 @@ def _size(spec: dict[str, Json] | None) -> int:
 
 def why_not_drawn() -> str:
     """Say why no chart can be drawn here, "" if they can."""
-    if find_spec("vl_convert") and find_spec("altair"):
+    if find_spec("vl_convert"):
         return ""
     return f"No chart: the part that draws them is not installed; {command_of('report')} adds it."

@@ -3,18 +3,17 @@
 A window without a build, the worst build and the plain CREATE INDEX are side by side on the same two scales.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any  # altair's charts and channels
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
 from tailguard.record.migration import Act, BuildUnderLoad, Client, LiveProof, MigrationEntry
 from tailguard.record.samples import ERROR, Samples
 from tailguard.report.charts.downsampling import slowest_by_bucket
-from tailguard.report.charts.style import FAILED, LIMIT, RESPONSE, SERVICE, Figure, compact, styled, tip
+from tailguard.report.charts.style import FAILED, LIMIT, RESPONSE, SERVICE, Figure, choice, styled
+from tailguard.report.charts.vega_lite import Channel, Encoding, Layer, Mark, number, rows_of, tip, word
 from tailguard.report.views import numbers
 
 MOST_POINTS = 300  # of one kind of client in one picture: one each pixel or two, about 100 bytes each
@@ -115,53 +114,55 @@ def _points(found: Samples, who: str, origin_ns: int) -> pd.DataFrame:
 
 
 def _figure(window: LiveWindow, span: tuple[float, float], top: float) -> Figure:
-    x = alt.X(
-        "at_s:Q",
-        title=f"intended start, s from the start of the {window.act}",
-        scale=alt.Scale(domain=list(span), nice=False),
-        axis=alt.Axis(grid=False),
-    )
-    y = alt.Y("ms:Q", title="response time, ms", scale=alt.Scale(domain=[0, top], nice=False))
+    x: Channel = {
+        **number("at_s"),
+        "title": f"intended start, s from the start of the {window.act}",
+        "scale": {"domain": span, "nice": False},
+        "axis": {"grid": False},
+    }
+    title = "response time, ms"
     kinds = [*WHO, FAILURE]
-    marks = (
-        alt.Chart(compact(window.points))
-        .mark_point(filled=True, size=18, opacity=0.75, clip=True)
-        .encode(
-            x,
-            y,
-            color=_legend(alt.Color, "kind:N", kinds, [RESPONSE, SERVICE, FAILED]),
-            shape=_legend(alt.Shape, "kind:N", kinds, ["circle", "triangle-up", "cross"]),
-            tooltip=[tip("at_s", "start, s"), tip("ms", "response, ms"), alt.Tooltip("kind:N")],
-        )
+    marks = Layer(
+        rows_of(window.points),
+        {"type": "point", "filled": True, "size": 18, "opacity": 0.75, "clip": True},
+        {
+            "x": x,
+            "y": {**number("ms"), "title": title, "scale": {"domain": [0, top], "nice": False}},
+            "color": _legend(kinds, [RESPONSE, SERVICE, FAILED]),
+            "shape": _legend(kinds, ["circle", "triangle-up", "cross"]),
+            "tooltip": [tip("at_s", "start, s"), tip("ms", "response, ms"), word("kind")],
+        },
     )
     layers = [*_band_layers(window.build, window.act, span), marks, *_blocker_layers(window.build, top)]
-    chart = alt.layer(*layers)
-    return Figure(window.title, f"{window.caption} {_drawn_text(window)}", styled(chart))
+    return Figure(window.title, f"{window.caption} {_drawn_text(window)}", styled(layers))
 
 
-def _legend(channel: Any, field: str, domain: Sequence[str], shown: Sequence[str]) -> Any:
-    scale = alt.Scale(domain=list(domain), range=list(shown))
-    return channel(field, scale=scale, legend=alt.Legend(title=None, orient="top", columns=3))
+def _legend(kinds: Sequence[str], shown: Sequence[str]) -> Channel:
+    return {**choice("kind", kinds, shown), "legend": {"title": None, "orient": "top", "columns": 3}}
 
 
-def _band_layers(build: BuildUnderLoad | None, act: Act, span: tuple[float, float]) -> list[alt.Chart]:
+def _band_layers(build: BuildUnderLoad | None, act: Act, span: tuple[float, float]) -> Iterator[Layer]:
     if build is None:
-        return []
+        return
     bands = bands_of(build, act)
-    base = alt.Chart(bands).encode(alt.X("from_s:Q"))
-    rectangles = base.mark_rect(opacity=0.2, stroke="var(--paper)", strokeWidth=1, clip=True).encode(
-        alt.X2("until_s:Q"),
-        fill=alt.Fill("colour:N", scale=None),
-        tooltip=[alt.Tooltip("phase:N"), tip("from_s", "from, s"), tip("until_s", "until, s")],
+    yield Layer(
+        rows_of(bands),
+        {"type": "rect", "opacity": 0.2, "stroke": "var(--paper)", "strokeWidth": 1, "clip": True},
+        {
+            "x": number("from_s"),
+            "x2": {"field": "until_s"},
+            "fill": {**word("colour"), "scale": None},
+            "tooltip": [word("phase"), tip("from_s", "from, s"), tip("until_s", "until, s")],
+        },
     )
     stretches = bands.groupby((bands["band"] != bands["band"].shift()).cumsum()).agg(
         {"from_s": "first", "until_s": "last", "band": "first"}
     )
     wide = stretches[stretches["until_s"] - stretches["from_s"] > _LABELLED * (span[1] - span[0])]
     if wide.empty:
-        return [rectangles]
-    words = alt.Chart(wide).encode(alt.X("from_s:Q"), y=alt.value(0), text=alt.Text("band:N"))
-    return [rectangles, words.mark_text(align="left", dx=4, dy=9, fontSize=11, color="var(--muted)")]
+        return
+    words: Mark = {"type": "text", "align": "left", "dx": 4, "dy": 9, "fontSize": 11, "color": "var(--muted)"}
+    yield Layer(rows_of(wide), words, {"x": number("from_s"), "y": {"value": 0}, "text": word("band")})
 
 
 def bands_of(build: BuildUnderLoad, act: Act = "build") -> pd.DataFrame:
@@ -180,7 +181,7 @@ def bands_of(build: BuildUnderLoad, act: Act = "build") -> pd.DataFrame:
         }
         for start, end, phase in zip(starts, ends, phases, strict=True)
     ]
-    return compact(pd.DataFrame(rows))
+    return pd.DataFrame(rows)
 
 
 def _band(phase: str, act: Act) -> str:
@@ -189,17 +190,19 @@ def _band(phase: str, act: Act) -> str:
     return next((band for band, (starts, *_) in BANDS.items() if phase.startswith(starts)), OTHER)
 
 
-def _blocker_layers(build: BuildUnderLoad | None, top: float) -> list[alt.Chart]:
+def _blocker_layers(build: BuildUnderLoad | None, top: float) -> Iterator[Layer]:
     looks = [look for look in build.phases if look.blockers] if build else []
     if not looks:
-        return []
-    rows = [{"at_s": look.elapsed_s, "ms": top, "blocker": "; ".join(look.blockers)} for look in looks]
-    base = alt.Chart(compact(pd.DataFrame(rows))).encode(alt.X("at_s:Q"), tooltip=[alt.Tooltip("blocker:N")])
-    rule = base.mark_rule(color=LIMIT, strokeDash=[3, 3], strokeWidth=1.5)
-    return [
-        rule,
-        base.mark_point(shape="triangle-down", filled=True, size=80, color=LIMIT).encode(alt.Y("ms:Q")),
-    ]
+        return
+    rows = rows_of(
+        pd.DataFrame(
+            [{"at_s": look.elapsed_s, "ms": top, "blocker": "; ".join(look.blockers)} for look in looks]
+        )
+    )
+    at: Encoding = {"x": number("at_s"), "tooltip": [word("blocker")]}
+    yield Layer(rows, {"type": "rule", "color": LIMIT, "strokeDash": [3, 3], "strokeWidth": 1.5}, at)
+    end: Mark = {"type": "point", "shape": "triangle-down", "filled": True, "size": 80, "color": LIMIT}
+    yield Layer(rows, end, {**at, "y": number("ms")})
 
 
 def _drawn_text(window: LiveWindow) -> str:

@@ -1,13 +1,11 @@
 """Before and after of a migration as bars, on a linear axis: a speck after a long bar is the point."""
 
-from collections.abc import Iterator
-
-import altair as alt
-import pandas as pd
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 
 from tailguard.record.migration import MigrationEntry, QueryEvidence
-from tailguard.record.part import Estimate
 from tailguard.report.charts.style import Figure, styled
+from tailguard.report.charts.vega_lite import Channel, Layer, Mark, Rows, number, word
 from tailguard.report.views import numbers
 
 _SIDES = ("before", "after")
@@ -20,44 +18,63 @@ def migration_figure(entry: MigrationEntry) -> Figure:
     """Return the bars of one migration, or the reason why there are none."""
     if entry.before is None or entry.after is None:
         return Figure("Time before and after", "No time was measured before or after this migration.", None)
-    rows = list(_rows(entry.before, entry.after))
-    if all(row["ms"] is None for row in rows):
+    bars = list(_bars(entry.before, entry.after))
+    highest = [bar.high for bar in bars if bar.high is not None]
+    if not highest:
         told = "The query was repeated too few times for a median: give a higher migrations.repeats."
         return Figure("Time before and after", told, None)
-    frame = pd.DataFrame(rows)
-    order = list(dict.fromkeys(frame["label"]))
-    end = float(frame["high"].max()) * _LABEL_ROOM
-    axis = alt.Axis(domain=False, ticks=False, grid=False, minExtent=_LABELS_PX)
-    y = alt.Y("label:N", sort=order, title=None, axis=axis)
-    x = alt.X("ms:Q", title="median time of the query, ms", scale=alt.Scale(domain=[0, end], nice=False))
-    tip = [alt.Tooltip("label:N", title="time"), alt.Tooltip("shown:N", title="median")]
-    colours = alt.Scale(domain=list(_SIDES), range=["var(--muted)", "var(--response)"])
-    base = alt.Chart(frame).encode(y)
-    bars = base.mark_bar(height=16).encode(
-        x, color=alt.Color("side:N", scale=colours, legend=None), tooltip=tip
-    )
-    spread = base.mark_rule(color="var(--ink)", strokeWidth=1.5).encode(alt.X("low:Q"), alt.X2("high:Q"))
-    words = base.mark_text(align="left", dx=8, color="var(--ink)", fontSize=12)
-    chart = alt.layer(bars, spread, words.encode(alt.X("high:Q"), text=alt.Text("shown:N")))
     caption = "Median of the repeated query with its interval; server time is PostgreSQL's own, client time a caller's."
-    return Figure("Time before and after", caption, styled(chart, height_px=_ROW_PX * len(rows)))
+    layers = _layers(bars, max(highest) * _LABEL_ROOM)
+    return Figure("Time before and after", caption, styled(layers, height_px=_ROW_PX * len(bars)))
 
 
-def _rows(before: QueryEvidence, after: QueryEvidence) -> Iterator[dict[str, str | float | None]]:
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """A median with its interval, in ms; all None if there are too few times for one."""
+
+    side: str
+    label: str
+    ms: float | None
+    low: float | None
+    high: float | None
+    shown: str
+
+
+def _bars(before: QueryEvidence, after: QueryEvidence) -> Iterator[_Bar]:
     for name, times in (
         ("server", (before.server_ms, after.server_ms)),
         ("client", (before.client_ms, after.client_ms)),
     ):
-        for side, estimate in zip(_SIDES, times, strict=True):
-            yield _row(name, side, estimate)
+        for side, median in zip(_SIDES, times, strict=True):
+            low = median.value if median.low is None else median.low
+            high = median.value if median.high is None else median.high
+            yield _Bar(side, f"{name}, {side}", median.value, low, high, numbers.ms(median.value))
 
 
-def _row(name: str, side: str, median: Estimate) -> dict[str, str | float | None]:
-    return {
-        "side": side,
-        "label": f"{name}, {side}",
-        "ms": median.value,
-        "low": median.value if median.low is None else median.low,
-        "high": median.value if median.high is None else median.high,
-        "shown": numbers.ms(median.value),
+def _layers(bars: Sequence[_Bar], end: float) -> Iterator[Layer]:
+    rows: Rows = [asdict(bar) for bar in bars]
+    y: Channel = {
+        **word("label"),
+        "sort": [bar.label for bar in bars],
+        "title": None,
+        "axis": {"domain": False, "ticks": False, "grid": False, "minExtent": _LABELS_PX},
     }
+    x: Channel = {
+        **number("ms"),
+        "title": "median time of the query, ms",
+        "scale": {"domain": [0, end], "nice": False},
+    }
+    colours: Channel = {
+        **word("side"),
+        "scale": {"domain": _SIDES, "range": ["var(--muted)", "var(--response)"]},
+        "legend": None,
+    }
+    tooltip: list[Channel] = [
+        {**word("label"), "title": "time"},
+        {**word("shown"), "title": "median"},
+    ]
+    yield Layer(rows, {"type": "bar", "height": 16}, {"x": x, "y": y, "color": colours, "tooltip": tooltip})
+    spread: Mark = {"type": "rule", "color": "var(--ink)", "strokeWidth": 1.5}
+    yield Layer(rows, spread, {"x": number("low"), "x2": {"field": "high"}, "y": y})
+    words: Mark = {"type": "text", "align": "left", "dx": 8, "color": "var(--ink)", "fontSize": 12}
+    yield Layer(rows, words, {"x": number("high"), "y": y, "text": word("shown")})

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-import altair as alt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -13,7 +12,8 @@ from tailguard.record.verdict import ChangeVerdict
 from tailguard.report.charts.charts import percentile_curves
 from tailguard.report.charts.downsampling import FLOOR_MS
 from tailguard.report.charts.limit_marks import haloed
-from tailguard.report.charts.style import LIMIT, RESPONSE, Figure, choice, compact, styled
+from tailguard.report.charts.style import LIMIT, RESPONSE, Figure, choice, styled
+from tailguard.report.charts.vega_lite import Channel, Layer, Mark, Rows, Scale, number, rows_of, word
 from tailguard.report.views import change_view, numbers
 
 _ROW_PX = 46  # a name above its dots
@@ -83,40 +83,52 @@ def _figure(title: str, unit: str, shown: Sequence[ChangeVerdict], dots: pd.Data
     ends = [min(marks) - room, max(marks) + room]
     open_ends = {"low": bounds["low"].fillna(ends[0]), "high": bounds["high"].fillna(ends[1])}
     rows = rows.assign(**open_ends)
-    scale = alt.Scale(domain=ends, nice=False)
-    y = alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[len(shown) - 0.4, -0.6], nice=False))
-    x = alt.X("change:Q", title=f"change {unit}", scale=scale)
-    base, zero = alt.Chart(compact(rows)).encode(y), alt.Chart(pd.DataFrame([{"zero": 0}]))
-    tip = [alt.Tooltip("name:N", title="metric"), alt.Tooltip("told:N", title="change")]
-    bars = base.mark_bar(height=10, color="var(--muted)", opacity=0.35).encode(
-        alt.X("low:Q", scale=scale), alt.X2("high:Q"), tooltip=tip
-    )
-    ticks = base.mark_tick(thickness=3, size=16, color="var(--ink)").encode(x, tooltip=tip)
-    margins = base.mark_tick(thickness=2, size=24, color=LIMIT).encode(alt.X("margin:Q", scale=scale))
-    sides = sorted(dots["side"].unique(), key=lambda side: side.startswith("no"))
-    shapes = ["diamond" if not side.startswith("no") else "circle" for side in sides]
-    colours = [LIMIT if shape == "diamond" else RESPONSE for shape in shapes]
-    points = (
-        alt.Chart(compact(dots))
-        .mark_point(filled=True, size=26, opacity=0.7)
-        .encode(
-            x,
-            y,
-            color=choice("side:N", sides, colours),
-            shape=choice("side:N", sides, shapes),
-            tooltip=[alt.Tooltip("pair:Q"), alt.Tooltip("change:Q", format="+.3~r")],
-        )
-    )
-    names = base.encode(x=alt.value(0), text=alt.Text("name:N"))
-    place = {"align": "left", "dx": 4, "dy": -17, "baseline": "middle", "fontSize": 11}
-    layers = [zero.mark_rule(color="var(--line)").encode(x=alt.X("zero:Q")), bars, points, ticks, margins]
-    chart = alt.layer(*layers, *haloed(names, place, "var(--ink)"))
+    layers = _layers(rows_of(rows), dots, ends, f"change {unit}")
     told = (
         f"{title.partition(': ')[2].capitalize()}, a dot per pair of blocks that were measured side by side."
     )
     caption = f"{told} Band: the bounds of the change; black: its estimate; red: the margin."
     caption += " Pairs after the look that decided are drawn, too."
-    return Figure(title, caption, styled(chart, _ROW_PX * len(shown)), wide=True)
+    return Figure(title, caption, styled(layers, _ROW_PX * len(shown)), wide=True)
+
+
+def _layers(rows: Rows, dots: pd.DataFrame, ends: Sequence[float], title: str) -> Iterator[Layer]:
+    scale: Scale = {"domain": ends, "nice": False}
+    y: Channel = {
+        **number("row"),
+        "axis": None,
+        "scale": {"domain": [len(rows) - 0.4, -0.6], "nice": False},
+    }
+    x: Channel = {**number("change"), "title": title, "scale": scale}
+    tooltip: list[Channel] = [{**word("name"), "title": "metric"}, {**word("told"), "title": "change"}]
+    yield Layer([{"zero": 0}], {"type": "rule", "color": "var(--line)"}, {"x": number("zero")})
+    band: Mark = {"type": "bar", "height": 10, "color": "var(--muted)", "opacity": 0.35}
+    low: Channel = {**number("low"), "scale": scale}
+    yield Layer(rows, band, {"x": low, "x2": {"field": "high"}, "y": y, "tooltip": tooltip})
+    yield _points(dots, x, y)
+    tick: Mark = {"type": "tick", "thickness": 3, "size": 16, "color": "var(--ink)"}
+    yield Layer(rows, tick, {"x": x, "y": y, "tooltip": tooltip})
+    margin: Mark = {"type": "tick", "thickness": 2, "size": 24, "color": LIMIT}
+    yield Layer(rows, margin, {"x": {**number("margin"), "scale": scale}, "y": y})
+    place: Mark = {"type": "text", "align": "left", "dx": 4, "dy": -17, "baseline": "middle", "fontSize": 11}
+    yield from haloed(rows, place, {"x": {"value": 0}, "y": y, "text": word("name")}, "var(--ink)")
+
+
+def _points(dots: pd.DataFrame, x: Channel, y: Channel) -> Layer:
+    sides = sorted(dots["side"].unique(), key=lambda side: side.startswith("no"))
+    shapes = ["diamond" if not side.startswith("no") else "circle" for side in sides]
+    colours = [LIMIT if shape == "diamond" else RESPONSE for shape in shapes]
+    return Layer(
+        rows_of(dots),
+        {"type": "point", "filled": True, "size": 26, "opacity": 0.7},
+        {
+            "x": x,
+            "y": y,
+            "color": choice("side", sides, colours),
+            "shape": choice("side", sides, shapes),
+            "tooltip": [number("pair"), {**number("change"), "format": "+.3~r"}],
+        },
+    )
 
 
 def _row(place: int, verdict: ChangeVerdict) -> dict[str, str | float | None]:

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from altair.utils.schemapi import debug_mode
-
 from tailguard.base.state import State
 from tailguard.compare.pairs import Block
 from tailguard.record.part import Json
@@ -15,9 +13,9 @@ from tailguard.report.charts.charts import figures_of
 from tailguard.report.charts.downsampling import FLOOR_MS, step_of
 from tailguard.report.charts.drawing import svg_of
 from tailguard.report.charts.drawn import Drawn, RenderedCharts
-from tailguard.report.charts.fault_bands import bands_of
 from tailguard.report.charts.live_chart import live_figures
 from tailguard.report.charts.migration_chart import migration_figure
+from tailguard.report.charts.over_time.fault_bands import bands_of
 from tailguard.report.charts.over_time.load_charts import load_figures
 from tailguard.report.charts.over_time.windows import load_of
 from tailguard.report.charts.pairs_chart import pairs_figures, sides_figures
@@ -38,7 +36,6 @@ _MOST_LIMITS = 12  # more lines hide what they limit
 _WIDTH_PX, _WIDE_PX = 400, 900  # near the columns of a wide screen, and legible on paper
 
 
-@debug_mode(arg=False)  # each part of each chart would be held against Vega-Lite's schema: a test does that
 def charts_of(
     record: RunRecord,
     samples: Mapping[str, Samples],

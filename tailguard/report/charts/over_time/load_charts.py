@@ -4,16 +4,14 @@ All share one time axis, that of the scenario's latencies, so that they can be r
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import ScenarioEntry
 from tailguard.report.charts.downsampling import Step
-from tailguard.report.charts.fault_bands import Band, band_layers
 from tailguard.report.charts.limit_marks import limit_rules
+from tailguard.report.charts.over_time.fault_bands import Band, band_layers
 from tailguard.report.charts.over_time.windows import (
     QUANTILES,
     Load,
@@ -31,16 +29,16 @@ from tailguard.report.charts.style import (
     Figure,
     Limit,
     choice,
-    compact,
     ends_of,
     log_scale,
     styled,
     time_axis,
-    tip,
 )
+from tailguard.report.charts.vega_lite import Axis, Encoding, Layer, Mark, number, rows_of, tip, word
 from tailguard.report.views import numbers
 
 _LOW_PX, _QUANTILES_PX = 96, 180  # of a chart that is read beside its neighbours
+_LINE: Mark = {"type": "line", "strokeWidth": 1.6}
 _MOST_KINDS = 4  # of errors that have a colour of their own
 _COLOURS = (FAILED, LIMIT, "var(--inconclusive)", SERVICE, "var(--muted)")
 
@@ -69,30 +67,43 @@ def percentiles_figure(
     if rows.empty:
         return Figure(title, "Too few samples in each window for a percentile of it.", None)
     ends = ends_of(rows["ms"], limits)
-    y = alt.Y("ms:Q", title="response time, ms (log)", scale=log_scale(ends), axis=SIDE)
     colours, dashes = [SERVICE, RESPONSE, "var(--ink)"], [[1, 0], [6, 3], [2, 2]]
-    lines = _lines(rows, step.end_s).encode(
-        y,
-        color=choice("quantile:N", list(QUANTILES), colours),
-        strokeDash=choice("quantile:N", list(QUANTILES), dashes),
-        tooltip=[alt.Tooltip("quantile:N"), tip("at_s", "at, s"), tip("ms", "ms")],
+    lines = _lines(
+        rows,
+        step.end_s,
+        {
+            "y": {
+                **number("ms"),
+                "title": "response time, ms (log)",
+                "scale": log_scale(ends),
+                "axis": SIDE,
+            },
+            "color": choice("quantile", list(QUANTILES), colours),
+            "strokeDash": choice("quantile", list(QUANTILES), dashes),
+            "tooltip": [word("quantile"), tip("at_s", "at, s"), tip("ms", "ms")],
+        },
     )
     caption = (
         f"Response times in {numbers.plural(windows.begin_s.size, 'window')} of equal length; a percentile is left"
         " out of a window in which no sample lies beyond it."
     )
     layers = [*band_layers(bands), lines, *limit_rules(limits, ends, _QUANTILES_PX)]
-    return Figure(title, caption, styled(alt.layer(*layers), _QUANTILES_PX), wide=True)
+    return Figure(title, caption, styled(layers, _QUANTILES_PX), wide=True)
 
 
 def _rates(load: Load, entry: ScenarioEntry, bands: Sequence[Band], end_s: float) -> Figure:
     kinds = ["achieved"] if entry.offered_rate_per_s is None else ["offered", "achieved"]
     rows = load.rates.melt(["at_s", "stretch"], kinds, "kind", "per_s")
-    lines = _lines(rows, end_s).encode(
-        alt.Y("per_s:Q", title="requests/s", axis=SIDE),
-        color=choice("kind:N", ["offered", "achieved"], ["var(--muted)", RESPONSE]),
-        strokeDash=choice("kind:N", ["offered", "achieved"], [[5, 3], [1, 0]]),
-        tooltip=[alt.Tooltip("kind:N"), tip("at_s", "at, s"), tip("per_s", "per second")],
+    both = ["offered", "achieved"]
+    lines = _lines(
+        rows,
+        end_s,
+        {
+            "y": {**number("per_s"), "title": "requests/s", "axis": SIDE},
+            "color": choice("kind", both, ["var(--muted)", RESPONSE]),
+            "strokeDash": choice("kind", both, [[5, 3], [1, 0]]),
+            "tooltip": [word("kind"), tip("at_s", "at, s"), tip("per_s", "per second")],
+        },
     )
     caption = "Achieved: requests that ended. " + (
         "Clients start when they are ready: nothing is offered."
@@ -103,10 +114,11 @@ def _rates(load: Load, entry: ScenarioEntry, bands: Sequence[Band], end_s: float
 
 
 def _in_flight(load: Load, bands: Sequence[Band], end_s: float) -> Figure:
-    line = _lines(load.in_flight, end_s, color=RESPONSE).encode(
-        alt.Y("requests:Q", title="in flight", axis=SIDE),
-        tooltip=[tip("at_s", "at, s"), tip("requests", "in flight")],
-    )
+    encoding: Encoding = {
+        "y": {**number("requests"), "title": "in flight", "axis": SIDE},
+        "tooltip": [tip("at_s", "at, s"), tip("requests", "in flight")],
+    }
+    line = _lines(load.in_flight, end_s, encoding, {**_LINE, "color": RESPONSE})
     return _low(
         "Requests in flight", "Requests that had started and not ended, the mean of each window.", line, bands
     )
@@ -115,33 +127,33 @@ def _in_flight(load: Load, bands: Sequence[Band], end_s: float) -> Figure:
 def _errors(rows: pd.DataFrame, bands: Sequence[Band], end_s: float) -> Figure:
     kinds = list(dict.fromkeys(rows["kind"]))
     most = int((rows["below"] + rows["n"]).max())
-    whole = alt.Axis(minExtent=SIDE_PX, maxExtent=SIDE_PX, values=[*range(0, most + 1, -(-most // 4))])
-    bars = (
-        alt.Chart(compact(rows.assign(top=rows["below"] + rows["n"])))
-        .mark_rect(stroke="var(--paper)", strokeWidth=0.5)
-        .encode(
-            alt.X("begin_s:Q", **time_axis(end_s, title=None)),
-            alt.X2("end_s:Q"),
-            alt.Y("below:Q", title="errors", axis=whole),
-            alt.Y2("top:Q"),
-            color=choice("kind:N", kinds, _COLOURS[: len(kinds)]),
-            tooltip=[alt.Tooltip("kind:N"), tip("begin_s", "from, s"), alt.Tooltip("n:Q")],
-        )
+    whole: Axis = {
+        "minExtent": SIDE_PX,
+        "maxExtent": SIDE_PX,
+        "values": [*range(0, most + 1, -(-most // 4))],
+    }
+    bars = Layer(
+        rows_of(rows.assign(top=rows["below"] + rows["n"])),
+        {"type": "rect", "stroke": "var(--paper)", "strokeWidth": 0.5},
+        {
+            "x": time_axis("begin_s", end_s, title=None),
+            "x2": {"field": "end_s"},
+            "y": {**number("below"), "title": "errors", "axis": whole},
+            "y2": {"field": "top"},
+            "color": choice("kind", kinds, _COLOURS[: len(kinds)]),
+            "tooltip": [word("kind"), tip("begin_s", "from, s"), number("n")],
+        },
     )
     return _low("Errors by kind", "Failed requests of each window, by when they were due.", bars, bands)
 
 
-def _low(title: str, caption: str, marks: alt.Chart, bands: Sequence[Band]) -> Figure:
-    chart = alt.layer(*band_layers(bands), marks)
-    return Figure(title, caption, styled(chart, _LOW_PX), wide=True)
+def _low(title: str, caption: str, marks: Layer, bands: Sequence[Band]) -> Figure:
+    return Figure(title, caption, styled([*band_layers(bands), marks], _LOW_PX), wide=True)
 
 
-def _lines(rows: pd.DataFrame, end_s: float, **mark: Any) -> alt.Chart:
+def _lines(rows: pd.DataFrame, end_s: float, encoding: Encoding, mark: Mark = _LINE) -> Layer:
     """Return lines that bridge no pause; with dots if a stretch has one window alone, which is no line."""
-    alone = bool((rows.groupby("stretch")["at_s"].nunique() == 1).any())
-    dots: dict[str, Any] = {"point": {"size": 14, "filled": True}} if alone else {}
-    chart = alt.Chart(compact(rows)).mark_line(strokeWidth=1.6, **dots, **mark)
-    placed: alt.Chart = chart.encode(
-        alt.X("at_s:Q", **time_axis(end_s, title=None)), detail=alt.Detail("stretch:N")
-    )
-    return placed
+    if bool((rows.groupby("stretch")["at_s"].nunique() == 1).any()):
+        mark = {**mark, "point": {"size": 14, "filled": True}}
+    shared: Encoding = {"x": time_axis("at_s", end_s, title=None), "detail": word("stretch")}
+    return Layer(rows_of(rows), mark, {**shared, **encoding})

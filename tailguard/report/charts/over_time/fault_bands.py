@@ -2,14 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import altair as alt
-import pandas as pd
 
 from tailguard.record.run_record import Override, RunRecord
 from tailguard.record.samples import Samples
-from tailguard.report.charts.style import tip
+from tailguard.report.charts.vega_lite import Channel, Encoding, Layer, Mark, Rows, number, tip, word
 
 _NS_PER_S = 1e9
 _OPACITY = 0.14  # seen in light and dark, and the points before it still told apart
@@ -62,28 +58,33 @@ def _ordered(overrides: Sequence[Override], scenario: str, end_ns: int) -> Itera
             paused_ns = None
 
 
-def band_layers(bands: Sequence[Band]) -> list[alt.Chart]:
+def band_layers(bands: Sequence[Band]) -> list[Layer]:
     """Return the layers that go behind the points."""
     if not bands:
         return []
-    tooltip = [alt.Tooltip("label:N", title="fault"), tip("from_s", "from, s"), tip("to_s", "to, s")]
-    rectangles = _chart(bands).mark_rect(color="var(--failed)", opacity=_OPACITY, clip=True)
-    return [rectangles.encode(alt.X("from_s:Q"), alt.X2("to_s:Q"), tooltip=tooltip)]
+    tooltip: list[Channel] = [
+        {**word("label"), "title": "fault"},
+        tip("from_s", "from, s"),
+        tip("to_s", "to, s"),
+    ]
+    mark: Mark = {"type": "rect", "color": "var(--failed)", "opacity": _OPACITY, "clip": True}
+    return [Layer(_rows(bands), mark, {"x": number("from_s"), "x2": {"field": "to_s"}, "tooltip": tooltip})]
 
 
-def band_labels(bands: Sequence[Band]) -> list[alt.Chart]:
+def band_labels(bands: Sequence[Band]) -> list[Layer]:
     """Return the layers that go before the points: each fault's name, standing in its band."""
     if not bands:
         return []
-    place: dict[str, Any] = {
-        "angle": 270, "align": "right", "baseline": "top", "dx": -4, "dy": 2, "fontSize": _LABEL_PX, "clip": True,
+    place: Mark = {
+        "type": "text", "angle": 270, "align": "right", "baseline": "top", "dx": -4, "dy": 2,
+        "fontSize": _LABEL_PX, "clip": True,
     }  # fmt: skip
-    words = _chart(bands).encode(alt.X("from_s:Q"), y=alt.value(0), text=alt.Text("label:N"))
-    halo = words.mark_text(
-        **place, color="var(--paper)", stroke="var(--paper)", strokeWidth=3
-    )  # readable on top of points
-    return [halo, words.mark_text(**place, color="var(--muted)")]
+    at: Encoding = {"x": number("from_s"), "y": {"value": 0}, "text": word("label")}
+    # readable on top of points
+    halo: Mark = {**place, "color": "var(--paper)", "stroke": "var(--paper)", "strokeWidth": 3}
+    marks: list[Mark] = [halo, {**place, "color": "var(--muted)"}]
+    return [Layer(_rows(bands), mark, at) for mark in marks]
 
 
-def _chart(bands: Sequence[Band]) -> alt.Chart:
-    return alt.Chart(pd.DataFrame([asdict(band) for band in bands]))
+def _rows(bands: Sequence[Band]) -> Rows:
+    return [asdict(band) for band in bands]
