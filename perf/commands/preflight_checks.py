@@ -68,7 +68,7 @@ class Preflight:
             yield from self._feed(platform, rows)
 
     def _health(self) -> Check:
-        path = self._mapping.health or "/"
+        path = self._mapping.top.health or "/"
         try:
             answered = self._ask(path, {})
         except OSError as error:
@@ -76,7 +76,7 @@ class Preflight:
                 "health", "fail", f"{self._host}{path} gives no answer: {error}. Check --host, port and TLS."
             )
         status = answered.status
-        good = status == 200 if self._mapping.health else status < 500  # noqa: PLR2004  # HTTP's own
+        good = status == 200 if self._mapping.top.health else status < 500  # noqa: PLR2004  # HTTP's own
         return Check(
             "health", "ok" if good else "fail", f"{path} answered {status}" if good else str(answered)
         )
@@ -92,7 +92,7 @@ class Preflight:
         except Throttled as throttled:
             return Check(name, "fail", str(throttled))
         except UnexpectedStatusError as error:
-            expected = ", ".join(map(str, self._mapping.steps[step].expect))
+            expected = ", ".join(map(str, self._mapping.steps.stated()[step].expect))
             return Check(
                 name, "fail", f"{error}. Expected {expected}: check path, body and log-in in the mapping"
             )
@@ -137,11 +137,11 @@ class Preflight:
         for step in asked:
             yield self._burst_of(step, partial(self._is_throttled, step, platform, rows))
         if not asked:
-            path, headers = self._mapping.health or "/", target.credentials[:1]
+            path, headers = self._mapping.top.health or "/", target.credentials[:1]
             sent = headers[0].headers if headers else {}
             yield self._burst_of(
                 f"{path} (health only: no step may be asked again and again)",
-                lambda: self._ask(path, sent).status in self._mapping.throttled,
+                lambda: self._ask(path, sent).status in self._mapping.top.throttled,
             )
 
     def _burst_of(self, name: str, is_throttled: Callable[[], bool]) -> Check:
@@ -211,5 +211,5 @@ class Preflight:
         return Check("event", "ok", "one submit was seen by its subscriber")
 
     def _ask(self, path: str, headers: Mapping[str, str]) -> Answered:
-        sent = {**self._mapping.headers, **headers}
+        sent = {**self._mapping.top.headers, **headers}
         return Answered(path, *self._connections.exchange(urlsplit(self._host), "GET", path, None, sent))

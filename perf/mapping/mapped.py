@@ -1,24 +1,25 @@
-"""An adapter onto a platform of yours, as its mapping describes it."""
+"""An adapter for your platform, as its mapping describes it."""
 
 import http.client
 import urllib.parse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from perf.adapters.http import Entry, Note, StoredCertificate, SubmittedResult
-from perf.mapping.pools import MATCHES, Pool
-from perf.mapping.tables import Row, Values
+from perf.mapping.pools import MATCHES, Pool, Row
 from perf.mapping.target import Step, TargetMapping
 from perf.platform import MatchScores, RefusedError, RowId
 from tailguard.http import Answered, Credential, Exchange, fill, fill_text, fill_texts
 from tailguard.websocket import Feed, at_path
 
 T = TypeVar("T")
+# What a place of a text stands for: a value, or a pool's row.
+Values: TypeAlias = Mapping[str, RowId | Row]
 _NOBODY = Credential({})
 
 
@@ -75,7 +76,8 @@ class MappedPlatform:
         self._pools, self._credentials = pools, credentials
         self._connections, self._note = connections, note
         self._rows = {name: pool.by_id() for name, pool in pools.items()}
-        together = mapping.steps["submit"].together if "submit" in mapping.steps else 1
+        self._steps = mapping.steps.stated()
+        together = mapping.steps.submit.together if mapping.steps.submit else 1
         self._left = {
             name: Counter({row["id"]: together if name in MATCHES else 1 for row in pool.rows})
             for name, pool in pools.items()
@@ -87,7 +89,7 @@ class MappedPlatform:
         self._credentials = credentials
 
     def register(self, tournament_id: RowId, user_id: int) -> Entry:
-        """Let a user join a tournament. What an answer of yours tells of the entry is not read."""
+        """Let a user join a tournament. The answer's body is not read."""
         if "users" in self._left:
             self._take("users", self._user(user_id)["id"])
         tournament = self._row("tournaments", tournament_id) or self._row("full_tournaments", tournament_id)
@@ -101,7 +103,7 @@ class MappedPlatform:
     def submit_result(
         self, match_id: RowId, user_id: int, score1: int, score2: int, version: int | None = None
     ) -> SubmittedResult:
-        """Record a result. A target of yours keeps no version for us, so none is stated."""
+        """Record a result. Your platform has no versions of matches, so none is sent."""
         pool = self._pool_of(match_id)
         self._take(pool, match_id)
         match = self._row(pool, match_id)
@@ -111,7 +113,8 @@ class MappedPlatform:
     def match_scores(self, match_id: RowId) -> MatchScores:
         """Read a match as committed."""
         match = self._row(self._pool_of(match_id), match_id)
-        step, answer = self._mapping.steps["match_scores"], self._ask("match_scores", {"match": match})
+        step, answer = self._mapping.steps.match_scores, self._ask("match_scores", {"match": match})
+        assert step is not None, "it was asked"
         return MatchScores(
             _field("match_scores", answer, "score1", step.score1, int),
             _field("match_scores", answer, "score2", step.score2, int),
@@ -132,16 +135,18 @@ class MappedPlatform:
         """Store a rendered certificate."""
         values: Values = {"registration": self._row("registrations", registration_id), "kind": kind}
         answer = self._ask("upload", values, raw=body)
-        identity: RowId = _field("upload", answer, "id", self._mapping.steps["upload"].id, RowId)
+        step = self._mapping.steps.upload
+        assert step is not None, "it was asked"
+        identity: RowId = _field("upload", answer, "id", step.id, RowId)
         return StoredCertificate(identity, retries=_told(answer).retries)
 
     def read_presigned(self, certificate_id: RowId) -> bytes:
         """Read a certificate, through the link of the answer if the mapping names one."""
         content = self._ask("presigned_read", {"certificate": certificate_id})
-        field = self._mapping.steps["presigned_read"].link
-        if not field:
+        step = self._mapping.steps.presigned_read
+        if step is None or not step.link:
             return content
-        link = urlsplit(_field("presigned_read", content, "link", field, str))
+        link = urlsplit(_field("presigned_read", content, "link", step.link, str))
         status, headers, body = self._connections.exchange(link, "GET", f"{link.path}?{link.query}", None, {})
         if status != http.client.OK:
             raise self._unexpected(Answered("presigned_read link", status, headers, body))
@@ -164,10 +169,10 @@ class MappedPlatform:
 
     def _ask(self, name: str, values: Values, *, user: int | None = None, raw: bytes | None = None) -> bytes:
         """Send the request of a step as that user (by row) and return the body, or raise by the answer's status."""
-        step = self._mapping.steps[name]
+        step = self._steps[name]
         number = step.user if user is None else user
         values = {**values, "user": self._user(number)}
-        headers = {**self._mapping.headers, **self._credential(number).headers}
+        headers = {**self._mapping.top.headers, **self._credential(number).headers}
         body, kind = _body(step, raw, values)
         if kind:
             headers["Content-Type"] = kind
@@ -179,8 +184,8 @@ class MappedPlatform:
         return content
 
     def _refuse(self, name: str, status: int, answered: http.client.HTTPMessage, content: bytes) -> None:
-        step = self._mapping.steps[name]
-        if status in self._mapping.throttled:
+        step = self._steps[name]
+        if status in self._mapping.top.throttled:
             limit = answered.get("Retry-After") or answered.get("X-RateLimit-Reset") or "?"
             why = (
                 f"the target throttles us: {name} answered {status}, Retry-After {limit} s; "
@@ -190,7 +195,9 @@ class MappedPlatform:
             raise Throttled(why)
         told = Answered(f"{name} ({step.method} {step.path})", status, answered, content)
         text = content.decode("utf-8", "replace")
-        if status in step.conflict or any(status == code and part in text for code, part in step.conflict_if):
+        if status in step.conflict or any(
+            status == each.status and each.contains in text for each in step.conflict_if
+        ):
             raise RefusedError(told, _reason(status, content))
         raise self._unexpected(told)
 

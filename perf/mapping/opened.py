@@ -10,8 +10,7 @@ import tailguard as tg
 from perf.adapters.http import Note
 from perf.mapping.login import log_in, login_of
 from perf.mapping.mapped import MappedPlatform
-from perf.mapping.pools import Pool, read_pools, rows_of_pools
-from perf.mapping.tables import Row
+from perf.mapping.pools import Pool, Row, read_pools, rows_of_pools
 from perf.mapping.target import STEPS, TargetMapping
 from perf.offer import EventPaths, Offer
 from perf.platform import NEEDED
@@ -42,17 +41,17 @@ class MappedTarget(tg.Withheld):
             self.host,
             users_of(self.pools),
         )
-        return replace(self, mapping=replace(self.mapping, login={}), login=None, credentials=signed)
+        return replace(self, mapping=replace(self.mapping, login=None), login=None, credentials=signed)
 
     def offer(self) -> Offer:
         """Return the rows of its pools, and which steps and scenarios it cannot serve."""
         absent = {step: why for step in STEPS if (why := self.mapping.why_absent(step))}
-        feed, submit = self.mapping.feed, self.mapping.steps.get("submit")
+        feed, submit = self.mapping.feed, self.mapping.steps.submit
         return Offer(
             rows_of_pools(self.pools),
             absent,
             self.mapping.skipped(NEEDED),
-            event=feed.event if feed else EventPaths(),
+            event=EventPaths(feed.score1, feed.score2, feed.updated_at) if feed else EventPaths(),
             together=submit.together if submit else 1,
             audited=False,  # some routes write no such row
         )

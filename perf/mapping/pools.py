@@ -3,26 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import tailguard as tg
-from perf.mapping.tables import Json, Row, table_of
+from perf.mapping.target import PoolTable
 from perf.offer import Played, Rows
 from perf.platform import RowId
-from tailguard.http import RowsTable, read_rows
+from tailguard.http import read_rows
+
+Row: TypeAlias = Mapping[str, RowId]
 
 # Whose rows results are submitted for.
 MATCHES = ("matches", "broadcast_matches")
 # A hot pair, and one that nobody else uses.
 LEAST_WALLETS = 4
-POOLS = (
-    "users",
-    "tournaments",
-    "full_tournaments",
-    "matches",
-    "broadcast_matches",
-    "wallets",
-    "registrations",
-)
 # The pools of which a scenario takes a row for each iteration.
 DRAWN = {
     "registration": "users",
@@ -44,21 +38,15 @@ class Pool:
         return {row["id"]: row for row in self.rows}
 
 
-def read_pools(tables: Mapping[str, Mapping[str, Json]], folder: str, source: str) -> dict[str, Pool]:
+def read_pools(tables: Mapping[str, PoolTable], folder: str, source: str) -> dict[str, Pool]:
     """Return the pools of [target.pools]. Raises UsageError naming the pool, its file and its line."""
     pools = {}
     for name, table in tables.items():
         where = f"{source}: [target.pools.{name}]"
-        if name not in POOLS:
-            raise tg.UsageError(f"{where} is not a pool; known are {', '.join(POOLS)}")
-        if table.get("use", "cycle") not in {"cycle", "once"}:
-            raise tg.UsageError(f"{where}: use is {table['use']!r}; write once or cycle")
-        made = table_of(table.get("generate", {}), f"{where}: generate")
-        described = RowsTable(str(table.get("file", "")), {field: str(text) for field, text in made.items()})
-        rows = read_rows(name, described, Path(folder), where)
+        rows = read_rows(name, table, Path(folder), where)
         if any("id" not in row for row in rows):
             raise tg.UsageError(f"{where} has rows without an id: give each row an id")
-        pools[name] = Pool(name, rows, table.get("use") == "once")
+        pools[name] = Pool(name, rows, table.use == "once")
     return pools
 
 

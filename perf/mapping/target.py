@@ -1,45 +1,23 @@
-"""A mapping: how a platform of yours is asked for each step, who asks, and with which data. Read from TOML [target].
+"""A mapping: the request of each step at your platform, its user, and its data. Read from TOML [target].
 
 docs/examples/deltacrown-mapping.toml has every part of it, explained.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, Literal  # Any: a body is whatever JSON knows
+
+from msgspec import Meta
+from msgspec.structs import asdict
 
 import tailguard as tg
-from perf.mapping.tables import (
-    Json,
-    Table,
-    nearest,
-    number_in,
-    read_target,
-    statuses_in,
-    table_of,
-    tables_in,
-    text_in,
-    texts_in,
-)
 from perf.offer import EventPaths
 from perf.platform import NEEDED
-from tailguard.http import Tls, places, tls_in
+from tailguard.http import Login, Method, RowsTable, Status, Table, Tls, convert, login_in, places, tls_in
+from tailguard.kit import read_toml
 
-# What a step may state, and the values that each step has for its places.
-STEP_KEYS = (
-    "method",
-    "path",
-    "body",
-    "form",
-    "headers",
-    "expect",
-    "conflict",
-    "conflict_if",
-    "id",
-    "link",
-    "user",
-)
-# What these steps may state besides.
-KEYS_OF = {"submit": ("together",), "match_scores": ("score1", "score2", "updated_at")}
+# The values that each step has for its places.
 _PLACES = {
     "register": {"user", "tournament"},
     "submit": {"user", "match", "score1", "score2"},
@@ -67,98 +45,138 @@ _POOLS = {
     "economy_transfer": "wallets",
     "certificate_upload": "registrations",
 }
-TOP_KEYS = (
-    "url",
-    "health",
-    "headers",
-    "verify_tls",
-    "ca_file",
-    "throttled",
-    "login",
-    "pools",
-    "steps",
-    "feed",
-    "absent",
-)
-FEED_KEYS = (
-    "path",
-    "origin",
-    "headers",
-    "ready_type",
-    "event_type",
-    "key_path",
-    "score1",
-    "score2",
-    "updated_at",
-)
-# Each is a thread of every user.
-MOST_TOGETHER = 16
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+Absent = Literal["register", "submit", "match_scores", "transfer", "upload", "presigned_read", "feed"]
+_EVENT = EventPaths()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One request. `conflict_if` lists (status, text of the body) that mean a clean refusal, as `conflict` does.
+class Refusal(Table, frozen=True):
+    """A status with this text in its body is a clean refusal."""
 
-    `id` is the dotted path of the new row's id in the answer, `link` that of a link to follow, `score1`, `score2` and
-    `updated_at` those of a match's state; `user` is the user pool's row (by number) that asks if the step itself names
-    nobody. So many requests for one row start `together`, of which one may be accepted.
-    """
+    contains: str
+    status: Status = 409
 
-    method: str
+
+class Step(Table, frozen=True):
+    """One request. `user` is the user pool's row (by number) that asks if the step itself names nobody."""
+
+    method: Method
+    path: Annotated[str, Meta(pattern="^/")]
+    body: Any = None
+    form: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    expect: tuple[Status, ...] = (200,)
+    conflict: tuple[Status, ...] = ()
+    conflict_if: tuple[Refusal, ...] = ()
+    user: Annotated[int, Meta(ge=0)] = 0
+
+
+class Submit(Step, frozen=True):
+    """So many requests for one match start `together`, each in a thread of every user; one of them may be accepted."""
+
+    together: Annotated[int, Meta(ge=1, le=16)] = 1
+
+
+class MatchState(Step, frozen=True):
+    """Dotted paths of a match's state in the answer."""
+
+    score1: str = "participant1_score"
+    score2: str = "participant2_score"
+    updated_at: str = "updated_at"
+
+
+class Upload(Step, frozen=True):
+    """`id` is the dotted path of the new certificate's id in the answer."""
+
+    id: str = "id"
+
+
+class Read(Step, frozen=True):
+    """`link` is the dotted path of a link to follow; without one the answer is the certificate."""
+
+    link: str = ""
+
+
+class Steps(Table, frozen=True):
+    """[target.steps]."""
+
+    register: Step | None = None
+    submit: Submit | None = None
+    match_scores: MatchState | None = None
+    transfer: Step | None = None
+    upload: Upload | None = None
+    presigned_read: Read | None = None
+
+    def stated(self) -> dict[str, Step]:
+        """Return those that are there, by name."""
+        return {name: step for name, step in asdict(self).items() if step}
+
+
+class FeedMapping(Table, frozen=True):
+    """[target.feed]: the WebSocket; an `origin` of "" is the host itself. The last three are a match's state."""
+
     path: str
-    body: Json
-    form: Mapping[str, str]
-    headers: Mapping[str, str]
-    expect: tuple[int, ...]
-    conflict: tuple[int, ...]
-    conflict_if: tuple[tuple[int, str], ...]
-    id: str
-    link: str
-    user: int
-    together: int
-    score1: str
-    score2: str
-    updated_at: str
+    origin: str = ""
+    headers: dict[str, str] = {}
+    ready_type: str = "connection_established"
+    event_type: str = "score_updated"
+    key_path: str = "data.match_id"
+    score1: str = _EVENT.score1
+    score2: str = _EVENT.score2
+    updated_at: str = _EVENT.updated_at
 
 
-@dataclass(frozen=True, slots=True)
-class FeedMapping:
-    """The WebSocket; an `origin` of "" is the host itself. `event` says where an event has a match's state."""
+class PoolTable(RowsTable, frozen=True):
+    """[target.pools.NAME]."""
 
-    path: str
-    origin: str
-    headers: Mapping[str, str]
-    ready_type: str
-    event_type: str
-    key_path: str
-    event: EventPaths
+    use: Literal["once", "cycle"] = "cycle"
+
+
+class Pools(Table, frozen=True):
+    """[target.pools]."""
+
+    users: PoolTable | None = None
+    tournaments: PoolTable | None = None
+    full_tournaments: PoolTable | None = None
+    matches: PoolTable | None = None
+    broadcast_matches: PoolTable | None = None
+    wallets: PoolTable | None = None
+    registrations: PoolTable | None = None
+
+    def stated(self) -> dict[str, PoolTable]:
+        """Return those that are there, by name."""
+        return {name: pool for name, pool in asdict(self).items() if pool}
+
+
+class TopTable(Table, frozen=True):
+    """The keys of [target] itself. `absent` says why a step is not there."""
+
+    url: str = ""
+    health: str = ""
+    headers: dict[str, str] = {}
+    verify_tls: bool = True
+    ca_file: str = ""
+    throttled: tuple[Status, ...] = (429,)
+    absent: dict[Absent, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class TargetMapping:
-    """A platform as its mapping describes it. `absent` says why a step is not there; `folder` has its files.
-
-    `login` and `pools` are tables that `login.py` and `pools.py` read.
-    """
+    """A platform as its mapping describes it; `folder` has its files. The log-in's secrets are not filled in yet."""
 
     source: str
     folder: str
-    health: str
-    headers: Mapping[str, str]
+    top: TopTable
     tls: Tls
-    throttled: tuple[int, ...]
-    login: Table = field(repr=False)
-    pools: Mapping[str, Table]
-    steps: Mapping[str, Step]
+    login: Login | None
+    pools: Mapping[str, PoolTable]
+    steps: Steps
     feed: FeedMapping | None
-    absent: Mapping[str, str]
 
     def why_absent(self, step: str) -> str:
         """Return why a step is not there, "" if it is."""
-        if step in self.steps or (step == "feed" and self.feed):
+        if step in self.steps.stated() or (step == "feed" and self.feed):
             return ""
-        return self.absent.get(step, "not in the mapping")
+        return next((why for name, why in self.top.absent.items() if name == step), "not in the mapping")
 
     def why_unasked(self, step: str) -> str:
         """Return why a step cannot be asked, "" if it can: it is not there, or has no rows."""
@@ -181,100 +199,33 @@ class TargetMapping:
 def load_mapping(path: Path) -> TargetMapping | None:
     """Read the [target] of a file; None if it has none, or one without steps and a feed.
 
-    Raises UsageError naming file, key and value.
+    Raises UsageError naming file, table and key.
     """
-    table = read_target(path)
-    if table is None or not {"steps", "feed"} & set(table):
+    table = read_toml(path)[0].get("target")
+    if not isinstance(table, dict) or not {"steps", "feed"} & set(table):
         return None
-    return parse_mapping(table, str(path), path.parent)
-
-
-def parse_mapping(table: Table, source: str, folder: Path) -> TargetMapping:
-    """Return the mapping of a [target] table; see `load_mapping`."""
-    where = f"{source}: [target]"
-    table_of(table, where, TOP_KEYS)
-    absent = texts_in(table, "absent", where)
-    table_of(absent, f"{source}: [target.absent]", (*STEPS, "feed"))
-    steps = table_of(table.get("steps", {}), f"{source}: [target.steps]", STEPS)
-    if both := sorted({*absent} & {*steps}):
-        raise tg.UsageError(
-            f"{source}: [target.absent] denies {both[0]}, and [target.steps.{both[0]}] has it"
-        )
+    inner = {name: table.pop(name, None) for name in ("login", "pools", "steps", "feed")}
+    where = {name: f"{path}: [target.{name}]" for name in inner}
+    top = convert(table, TopTable, f"{path}: [target]")
+    steps = convert(inner["steps"] or {}, Steps, where["steps"])
+    if both := sorted({*top.absent} & {*steps.stated()}):
+        raise tg.UsageError(f"{path}: [target.absent] denies {both[0]}, and [target.steps.{both[0]}] has it")
+    for name, step in steps.stated().items():
+        _check_places(name, step, f"{path}: [target.steps.{name}]")
     return TargetMapping(
-        source=source,
-        folder=str(folder),
-        health=text_in(table, "health"),
-        headers=texts_in(table, "headers", where),
-        tls=tls_in(table, folder, where),
-        throttled=statuses_in(table, "throttled", (429,), where),
-        login=table_of(table.get("login", {}), f"{source}: [target.login]"),
-        pools=tables_in(table, "pools", f"{source}: [target.pools]"),
-        steps={name: _step(name, step, f"{source}: [target.steps.{name}]") for name, step in steps.items()},
-        feed=_feed(table["feed"], f"{source}: [target.feed]") if "feed" in table else None,
-        absent=absent,
+        str(path),
+        str(path.parent),
+        top,
+        tls_in(table, path.parent, f"{path}: [target]"),
+        None if inner["login"] is None else login_in(inner["login"], where["login"]),
+        convert(inner["pools"] or {}, Pools, where["pools"]).stated(),
+        steps,
+        None if inner["feed"] is None else convert(inner["feed"], FeedMapping, where["feed"]),
     )
 
 
-def _step(name: str, value: Json, where: str) -> Step:
-    if not isinstance(value, dict):
-        raise tg.UsageError(f"{where} is {value!r}; it is a table with method and path")
-    table = table_of(value, where, (*STEP_KEYS, *KEYS_OF.get(name, ())))
-    method, path = text_in(table, "method"), text_in(table, "path")
-    if method not in METHODS:
-        raise tg.UsageError(f"{where}: method is {method!r}; write one of {', '.join(METHODS)}")
-    if not path.startswith("/"):
-        raise tg.UsageError(f"{where}: path is {table.get('path')!r}; it begins with /, without the host")
-    for place in places([table.get(key) for key in ("path", "body", "form", "headers")]):
+def _check_places(name: str, step: Step, where: str) -> None:
+    for place in places([step.path, step.body, step.form, step.headers]):
         if place.partition(".")[0] not in _PLACES[name]:
-            raise tg.UsageError(
-                f"{where}: {{{place}}} stands for nothing here.{nearest(place, _PLACES[name])}"
-            )
-    return Step(
-        method,
-        path,
-        table.get("body"),
-        texts_in(table, "form", where),
-        texts_in(table, "headers", where),
-        statuses_in(table, "expect", (200,), where),
-        statuses_in(table, "conflict", (), where),
-        _conflict_if(table.get("conflict_if", []), where),
-        text_in(table, "id", "id"),
-        text_in(table, "link"),
-        int(number_in(table, "user", 0, where)),
-        _together(table, where),
-        text_in(table, "score1", "participant1_score"),
-        text_in(table, "score2", "participant2_score"),
-        text_in(table, "updated_at", "updated_at"),
-    )
-
-
-def _together(table: Table, where: str) -> int:
-    count = number_in(table, "together", 1, where)
-    if not MOST_TOGETHER >= count >= 1:
-        raise tg.UsageError(f"{where}: together is {count}; give a number from 1 to {MOST_TOGETHER}")
-    return int(count)
-
-
-def _conflict_if(value: Json, where: str) -> tuple[tuple[int, str], ...]:
-    tables = [table_of(each, f"{where}: conflict_if", ("status", "contains")) for each in _list(value)]
-    return tuple(
-        (int(number_in(each, "status", 409, f"{where}: conflict_if")), text_in(each, "contains"))
-        for each in tables
-    )
-
-
-def _list(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else [value]
-
-
-def _feed(value: Json, where: str) -> FeedMapping:
-    table = table_of(value, where, FEED_KEYS)
-    return FeedMapping(
-        text_in(table, "path"),
-        text_in(table, "origin"),
-        texts_in(table, "headers", where),
-        text_in(table, "ready_type", "connection_established"),
-        text_in(table, "event_type", "score_updated"),
-        text_in(table, "key_path", "data.match_id"),
-        EventPaths(**{name: text_in(table, name, default) for name, default in asdict(EventPaths()).items()}),
-    )
+            known = ", ".join(sorted(_PLACES[name]))
+            raise tg.UsageError(f"{where}: {{{place}}} stands for nothing here. Known: {known}.")

@@ -2,9 +2,9 @@
 
 from tailguard.base.answered import Answered
 from tailguard.http.connections import Exchange, HttpConnections, check_address
-from tailguard.http.declared.format import JwtLogin, Login, RowsTable, TargetTable
+from tailguard.http.declared.format import JwtLogin, Login, Method, RowsTable, Status, Table, TargetTable
 from tailguard.http.declared.login import Credential, Door, LoginError, renewed, with_secrets
-from tailguard.http.declared.reading import login_in
+from tailguard.http.declared.reading import convert, login_in
 from tailguard.http.declared.rows import read_rows
 from tailguard.http.template import fill, fill_text, fill_texts, places
 from tailguard.http.tls import Tls, tls_in
@@ -18,10 +18,14 @@ __all__ = [
     "JwtLogin",
     "Login",
     "LoginError",
+    "Method",
     "RowsTable",
+    "Status",
+    "Table",
     "TargetTable",
     "Tls",
     "check_address",
+    "convert",
     "fill",
     "fill_text",
     "fill_texts",

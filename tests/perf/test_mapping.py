@@ -13,8 +13,19 @@ from perf.commands.preflight import preflight
 from perf.mapping.login import log_in, login_of
 from perf.mapping.mapped import AcceptedFullError, AnswerFieldError, PoolExhaustedError, Throttled
 from perf.mapping.opened import open_target, users_of
-from perf.mapping.pools import POOLS, read_pools, rows_of_pools
-from perf.mapping.target import FEED_KEYS, KEYS_OF, STEP_KEYS, TOP_KEYS, load_mapping
+from perf.mapping.pools import read_pools, rows_of_pools
+from perf.mapping.target import (
+    FeedMapping,
+    MatchState,
+    Pools,
+    Read,
+    Refusal,
+    Steps,
+    Submit,
+    TopTable,
+    Upload,
+    load_mapping,
+)
 from perf.platform import NEEDED, STEPS, RefusedError
 from tailguard.base.errors import UsageError
 from tailguard.base.secrets import mask
@@ -128,18 +139,18 @@ def test_a_scenario_whose_pool_is_not_there_is_skipped(tmp_path):
 
 def test_the_shipped_example_speaks_the_real_platforms_contract(pytestconfig):
     mapping = load_mapping(pytestconfig.rootpath / "docs" / "examples" / "deltacrown-mapping.toml")
-    register, submit = mapping.steps["register"], mapping.steps["submit"]
+    register, submit = mapping.steps.register, mapping.steps.submit
     assert (register.method, register.path, register.expect) == (
         "POST",
         "/api/tournaments/registrations/solo/",
         (201,),
     )
-    assert register.conflict_if == ((400, "already registered"),)
+    assert register.conflict_if == (Refusal(contains="already registered", status=400),)
     assert submit.path == "/api/tournaments/results/{match.id}/submit-result/"
     assert set(submit.body) == {"participant1_score", "participant2_score"}
     assert mapping.feed.key_path == "data.match_id"
     assert set(mapping.skipped(NEEDED)) == {"economy_transfer", "certificate_upload"}
-    assert mapping.throttled == (429,)
+    assert mapping.top.throttled == (429,)
 
 
 def test_templates_keep_the_type_of_a_value_that_stands_alone():
@@ -210,6 +221,15 @@ def test_a_secret_that_is_not_set_is_asked_for(tmp_path, monkeypatch):
         logged_in(write_mapping(tmp_path), "http://127.0.0.1:1")
 
 
+def test_a_request_may_hold_a_variable_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUPS", "/cups")
+    text = MAPPING.replace('path = "/cups/', 'path = "${CUPS}/')
+    with pytest.raises(UsageError, match="NO_SUCH_VARIABLE, which is not set"):
+        load_mapping(write_mapping(tmp_path, text.replace("${CUPS}", "/${NO_SUCH_VARIABLE}")))
+    path = load_mapping(write_mapping(tmp_path, text)).steps.register.path
+    assert path == "/cups/{tournament.slug}/players"
+
+
 def test_tokens_are_read_from_a_file_or_signed_with_the_test_systems_secret(tmp_path, monkeypatch):
     monkeypatch.setenv("JWT_SECRET", "s" * 40)
     start, end = MAPPING.index("[target.login]"), MAPPING.index("[target.pools.users]")
@@ -254,19 +274,31 @@ def test_other_processes_get_tokens_for_a_day_and_not_what_signs_them(tmp_path, 
     ("right", "wrong", "told"),
     [
         ("[target.steps.register]", "[target.steps.regster]", "Did you mean 'register'"),
-        ("[target.steps.upload]\n", "[target.steps.upload]\nurl = 1\n", "'url' is unknown"),
-        ('method = "POST"\npath = "/cups', 'method = "post"\npath = "/cups', "method is 'post'"),
-        ('path = "/coins"', 'path = "coins"', "begins with /"),
+        (
+            "[target.steps.upload]\n",
+            "[target.steps.upload]\nurl = 1\n",
+            "upload: Object contains unknown field `url`",
+        ),
+        (
+            'method = "POST"\npath = "/cups',
+            'method = "post"\npath = "/cups',
+            "register.method: Invalid enum value 'post'",
+        ),
+        ('path = "/coins"', 'path = "coins"', "transfer.path: Expected `str` matching regex '^/'"),
         ("{tournament.slug}", "{match.id}", "{match.id} stands for nothing here"),
-        ("expect = [202]", "expect = [20]", "a list of statuses"),
+        ("expect = [202]", "expect = [20]", "register.expect[0]: Expected `int` >= 100"),
         ('feed = "this', 'submit = "this', "denies submit"),
-        ("[target.pools.wallets]", "[target.pools.purses]", "is not a pool"),
+        ("[target.pools.wallets]", "[target.pools.purses]", "[target.pools]: unknown key 'purses'"),
         ('id = "1..6"', 'id = "6..1"', "a range of at most 1,000,000 ids"),
         ('id = "1..6"', 'id = "1..3"', "[target.pools.wallets] has 3 rows: give 4 or more"),
         ('file = "games.csv"', 'file = "no.csv"', "Cannot read"),
         ('file = "games.csv"', 'file = "/dev/zero"', "may never end"),
         ('id = "1..6"', 'id = "1..999999999999"', "a range of at most 1,000,000 ids"),
-        ("throttled = [503]", "throttled = [503]\nhealthy = 1", "'healthy' is unknown"),
+        (
+            "throttled = [503]",
+            "throttled = [503]\nhealthy = 1",
+            "unknown key 'healthy'. Did you mean 'health'",
+        ),
     ],
 )
 def test_a_mistake_in_a_mapping_is_named_with_its_place(tmp_path, right, wrong, told):
@@ -374,8 +406,8 @@ def test_preflight_names_a_host_that_speaks_no_tls(other, tmp_path):
 
 def test_the_reference_page_has_every_pool_and_every_key_of_a_step_and_of_the_feed(pytestconfig):
     page = (pytestconfig.rootpath / "docs" / "reference" / "mapping.md").read_text(encoding="utf-8")
-    keys = {*POOLS, *STEP_KEYS, *FEED_KEYS, *(key for keys in KEYS_OF.values() for key in keys), *TOP_KEYS}
-    assert {key for key in keys if f"`{key}`" not in page} == {"feed", "pools", "steps"}  # they are headings
+    kinds = (TopTable, Pools, Steps, Submit, MatchState, Upload, Read, FeedMapping)
+    assert {key for kind in kinds for key in kind.__struct_fields__ if f"`{key}`" not in page} == set()
 
 
 def test_a_matchs_state_is_read_where_the_mapping_says(other, tmp_path):

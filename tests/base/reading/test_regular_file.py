@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from perf.mapping.tables import read_target
+from perf.mapping.target import load_mapping
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.regular_file import MOST_BYTES, read_text
 from tailguard.base.reading.toml_file import read_toml
@@ -19,7 +19,7 @@ READERS = {
     "configuration": read_toml,
     "objectives": load_objectives,
     "target": lambda path: read_tls(str(path)),
-    "mapping": read_target,
+    "mapping": load_mapping,
     "authorities": lambda path: tls_in({"ca_file": str(path)}, Path("/"), "t.toml: [target]"),
     "migration": read_sql,
     "rows": lambda path: Rows(path, "cycle", "perf_shop", "perf_shop.py:3").values,
