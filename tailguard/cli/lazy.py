@@ -76,10 +76,10 @@ class SuiteGroup(LazyGroup):
         super().format_commands(ctx, formatter)
         if commands := self._suite_commands():
             with formatter.section("Commands of this suite"):
-                formatter.write_dl([(name, place) for name, place in commands.items()])
+                formatter.write_text(", ".join(commands))
 
     def _suite_commands(self) -> Mapping[str, str]:
-        """A broken description is told by the commands that need it; the help must stay readable."""
+        """The commands that need the suite report a broken description; the help must stay readable."""
         try:
             suite = _suite_here()
         except UsageError:

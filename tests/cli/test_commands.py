@@ -65,7 +65,8 @@ def test_the_help_names_the_suites_own_commands(capsys, monkeypatch):
     with pytest.raises(SystemExit):
         cli.main(["--help"], prog_name="tailguard")
     assert "Commands of this suite" in (out := capsys.readouterr().out)
-    assert "certificates" in out
+    assert "certificates, serve, preflight-mapping" in out
+    assert "perf." not in out
 
 
 @pytest.mark.system
