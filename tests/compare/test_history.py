@@ -17,7 +17,7 @@ from tailguard.compare.series.findings import ALL, series_of
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.report.history_page import history_page_of
-from tailguard.report.views.history_view import changes_of, groups_of, line_of, spark
+from tailguard.report.views.history_view import changes_of, groups_of, line_of, rate_of, spark
 from tests.support.made_duet import duet_record
 from tests.support.made_proof import proof_record, proved
 from tests.support.made_run import record, write_run
@@ -192,8 +192,10 @@ def test_a_metric_that_some_runs_lack_or_that_took_no_time_stops_no_other(run: R
     none = lacking.assign(
         value=lacking["value"].where((lacking["scenario"] != "s01") | (lacking["run"] != "r2"), 0.0)
     )
-    runs = {each.metric.partition(" ")[0]: len(each.rows) for each in series_of(none)}
+    series = series_of(none)
+    runs = {each.metric.partition(" ")[0]: len(each.rows) for each in series}
     assert (runs["s00"], runs["s01"], runs["s02"], runs["all"]) == (2, 3, 3, 3)
+    assert rate_of(series).startswith("40 latencies are watched")  # 39 and all together: a time of 0 is not
 
 
 def many_metrics(run: Run) -> pd.DataFrame:

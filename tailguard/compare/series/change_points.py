@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 WINDOW = 30  # runs that a split looks at; windows overlap by half
-P_VALUE = 0.001  # of a point that is told; ten times as much while splitting
-SMALLEST = math.log(1.03)  # a smaller change is not told
+P_VALUE = 0.001  # of a point that is reported; ten times as much while splitting
+SMALLEST = math.log(1.03)  # a smaller change is not reported
 FEWEST_TO_SPLIT = 3  # Student's test of two runs has no degrees of freedom
 FEWEST = 10  # runs of a series that is looked at
 CONFIDENCE = 0.99

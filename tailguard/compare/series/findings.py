@@ -20,7 +20,7 @@ ALL = "all series together"
 class Series:
     """One metric of comparable runs, its `rows` (as in history.parquet) oldest first.
 
-    `kind`, `machine` and `config_sha256` are what its runs have in common.
+    `kind`, `machine` and `config_sha256` are what its runs have in common; a `watched` one is looked at for slowdowns.
     """
 
     metric: str
@@ -28,6 +28,7 @@ class Series:
     machine: str
     config_sha256: str
     rows: pd.DataFrame
+    watched: bool = False
     changes: tuple[ChangePoint, ...] = ()
     alarms: tuple[Alarm, ...] = ()
 
@@ -65,7 +66,7 @@ def _series_of_group(
         series = Series(metric, about["kind"], about["machine"], about["config_sha256"], own)
         if metric in watched:
             slower = alarms(np.exp(watched[metric]), series=count)
-            series = replace(series, changes=change_points(series.values), alarms=slower)
+            series = replace(series, watched=True, changes=change_points(series.values), alarms=slower)
         yield series
 
 

@@ -68,7 +68,7 @@ def changes_of(series: Series) -> Iterator[str]:
 
 def rate_of(series: tuple[Series, ...]) -> str:
     """Return how often a change or a slowdown may be false."""
-    watched = sum(bool(len(each.rows)) and each.rows["unit"].iloc[0] == "ms" for each in series)
+    watched = sum(each.watched for each in series)
     return (
         f"{watched} latencies are watched for a slowdown: at most one false alarm is expected in {NIGHTS:,} runs of all"
         " of them. A change point may be false in 1 of 10 quiet histories of 60 runs. Neither is a verdict."
