@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.each import each
 from tests.test_public_names import PUBLIC_MODULES
 
 pytestmark = pytest.mark.system
@@ -98,7 +99,7 @@ def test_every_public_name_is_on_the_page_of_the_python_api(site: Path, module: 
 def test_every_command_and_option_is_on_the_page_of_the_commands(site: Path) -> None:
     page = (site / "reference" / "commands" / "index.html").read_text(encoding="utf-8")
     sections = {re.sub(r"<[^>]+>|&para;", "", title): text for title, text in HEADING.findall(page)}
-    for line in COMMANDS.splitlines():
+    for line in each(COMMANDS.splitlines()):
         name, _, words = line.partition(": ")
         missing = {word for word in words.split() if word not in sections[name]}
         assert missing == set(), name

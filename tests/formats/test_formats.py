@@ -20,6 +20,7 @@ from tailguard.formats.checked import Counted
 from tailguard.formats.content import Options
 from tailguard.formats.known import DOCUMENTS, HISTOGRAMS, LINES, TABLES, TEXTS
 from tailguard.formats.read_latencies import read_latencies
+from tests.support.each import each
 
 ALL = [*TABLES, *LINES, *DOCUMENTS, *TEXTS, *HISTOGRAMS]
 
@@ -47,7 +48,7 @@ def test_a_file_in_any_encoding_or_packed_says_the_same(tmp_path, form):
     path = tmp_path / "results"
     path.write_text(text, encoding="utf-8")
     expected = read_latencies(path, form.options)
-    for variant, content in variants.items():
+    for variant, content in each(variants.items()):
         path.write_bytes(content)
         found = read_latencies(path, form.options)
         assert found.values_ms.tolist() == expected.values_ms.tolist(), variant

@@ -1,7 +1,7 @@
 """The backfill beside a load: in the time of its own scenario only, and told on where it holds what it has copied."""
 
 import threading
-import time
+from threading import Event
 from types import SimpleNamespace
 
 from perf.cutover.copying import Copying
@@ -25,12 +25,21 @@ class Batches:
         return BackfillProgress(10, uploaded=self.done, finished=self.done == 10)
 
 
+class Looks(Event):
+    """Counts how often it was waited for."""
+
+    count = 0
+
+    def wait(self, timeout=None):
+        self.count += 1
+        return super().wait(timeout)
+
+
 def test_it_rests_while_another_scenario_has_its_slice():
-    backfill = Batches()
-    copying = Copying(backfill)
+    backfill, looks = Batches(), Looks()
+    copying = Copying(backfill, _stop=looks)
     copying.start()
-    eventually(lambda: backfill.done == 1)
-    time.sleep(0.2)
+    eventually(lambda: looks.count > 3)
     assert backfill.done == 1
     copying.touch()
     eventually(lambda: backfill.done == 10)

@@ -19,6 +19,7 @@ from tailguard.postgres.server import Server
 from tailguard.record.run import Run
 from tailguard.report.report import rendered
 from tailguard.report.views.proof.sentences import why, worth
+from tests.support.each import each
 
 Suite = Callable[..., Run]
 SMALL: dict[str, Any] = {
@@ -95,7 +96,7 @@ def test_a_run_proves_each_migration_under_load_and_catches_the_control(
 ) -> None:
     run = measured(postgres, tmp_path, live_rows=600_000)
     live = run.live_samples()
-    for entry in run.record.migrations:
+    for entry in each(run.record.migrations):
         verdicts = proof_verdicts(entry, live)
         assert {verdict.name: verdict.state for verdict in verdicts}["positive control"] == "PASS", verdicts
         assert worst(verdict.state for verdict in verdicts) in ("PASS", "INCONCLUSIVE"), verdicts

@@ -6,6 +6,7 @@ import pytest
 
 from tailguard.record.scenario import ClosedSchedule, PoissonSchedule
 from tailguard.record.verdict import ObjectiveVerdict
+from tests.support.each import each
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.system
@@ -87,7 +88,7 @@ def test_sync_calls_are_made_in_the_tests_own_thread_one_at_a_time_on_what_the_t
         """
     )
     done.assert_outcomes(passed=2)
-    for entry in project.run.record.scenarios.values():
+    for entry in each(project.run.record.scenarios.values()):
         assert isinstance(entry.schedule, PoissonSchedule)
         assert entry.schedule.rate_per_s == 2000
 

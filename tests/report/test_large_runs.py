@@ -16,6 +16,7 @@ from tailguard.report.history_page import history_page_of
 from tailguard.report.report import rendered
 from tailguard.report.views.shortened import shortened
 from tailguard.report.views.view import view_of
+from tests.support.each import each
 from tests.support.finished_runs import finished_run
 
 pytestmark = pytest.mark.system
@@ -88,7 +89,7 @@ def test_the_page_of_a_thousand_runs_of_a_hundred_series_stays_below_two_megabyt
 @pytest.mark.parametrize("world", WORLDS)
 def test_a_run_of_the_largest_size_is_read_within_its_bounds(world: str) -> None:
     """In memory and bytes; how many seconds it takes, `python -m benchmarks.scale` prints."""
-    for row, cost, page in costs_of(world):
+    for row, cost, page in each(costs_of(world)):
         assert cost.code in (0, 99), row
         assert cost.peak <= MOST_BYTES, row
         assert page <= MOST_PAGE, row

@@ -13,6 +13,7 @@ from tailguard.report.export_formats import exported
 from tailguard.report.page import page_of
 from tailguard.report.text.markdown import markdown_of
 from tailguard.report.views.view import view_of
+from tests.support.each import each
 from tests.support.gallery import failing, judged_on_disk, passing, undecided
 from tests.support.made_samples import samples
 from tests.support.on_terminal import shown
@@ -42,7 +43,7 @@ def objectives(run: Run) -> list[ObjectiveVerdict]:
 
 
 def test_a_verdict_is_pass_exactly_if_its_upper_bound_is_within_its_limit(judged: Run) -> None:
-    for verdict in objectives(judged):
+    for verdict in each(objectives(judged)):
         limit, bound = verdict.objective.limit, verdict.observed.high
         within = bound is not None and (
             bound < limit if verdict.objective.q and verdict.objective.strict else bound <= limit
@@ -56,14 +57,14 @@ def test_every_text_shows_the_bounds_of_the_verdict(judged: Run) -> None:
         "markdown": markdown_of(view_of(judged.record)),
         "terminal": shown(judged.record, width=400),
     }
-    for card in view_of(judged.record).cards:
+    for card in each(view_of(judged.record).cards):
         missing = [name for name, text in texts.items() if card.interval not in text]
         assert missing == [], card.name
 
 
 def test_an_export_has_the_bounds_of_the_verdict_beside_its_state(judged: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(exported(judged, "csv")["metrics.csv"])))
-    for verdict in objectives(judged):
+    for verdict in each(objectives(judged)):
         name = f"p{verdict.objective.q * 100:g}" if verdict.objective.q else verdict.objective.metric
         found = [
             row
@@ -83,6 +84,6 @@ def test_the_table_of_a_step_has_the_interval_of_its_verdict(judged: Run) -> Non
         part.partition("</table>")[0]
         for part in page(judged).split('aria-label="Quantiles of registration register"')[1:]
     ]
-    for card in view_of(judged.record).cards:
-        if card.place == "registration" and card.verdict.objective.q:
-            assert card.interval in tables[0]
+    cards = [card for card in view_of(judged.record).cards if card.place == "registration"]
+    for card in each(card for card in cards if card.verdict.objective.q):
+        assert card.interval in tables[0]
