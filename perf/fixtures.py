@@ -92,7 +92,7 @@ def reference(
 ) -> Reference:
     """The reference platform's parts; of one that runs elsewhere, what speaks to it."""
     secret = secret_of_target() if target.url and mapped is None else secrets.token_hex(32)
-    users = 0 if mapped else seeded.users[-1]  # a target of yours has users of its own
+    users = 0 if mapped else seeded.users[-1]  # your platform has its own users
     return Reference(postgres.conninfo, secret, faults, store, spectator=users)
 
 

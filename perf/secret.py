@@ -1,4 +1,4 @@
-"""The secret that signs the tokens of a server of `tailguard serve`: both it and who asks it look for it here."""
+"""The secret that signs the tokens of `tailguard serve`: the server and its clients both read it here."""
 
 from collections.abc import Mapping
 

@@ -26,7 +26,7 @@ def after_drops(totals: Totals, samples: tg.Samples) -> Iterator[tg.Invariant]:
         observed=f"{lost}; {totals.missed} missed by those cut off",
     )
     yield tg.Invariant(
-        name="every spectator who was cut off came back",
+        name="every spectator that was cut off reconnected",
         held=not totals.away,
         expected="0 disconnected",
         observed=f"{totals.away} disconnected after {totals.dropped} drops",

@@ -121,7 +121,7 @@ class Hub:
             return
         room = self._rooms[conversation.tournament_id]
         try:
-            # No await between these two: whoever is in the room has its welcome before the first event.
+            # No await between these two: a subscriber in the room gets its welcome before the first event.
             room.add(connection)
             broadcast([connection], conversation.welcome(member))
             await conversation.listen()

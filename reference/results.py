@@ -86,7 +86,7 @@ class Results:
         self._announce = announce
         self._statement = _SUBMIT_UNGUARDED if faults.has("state_guard") else _SUBMIT
         self._early = faults.has("event_before_commit")
-        # Around the row alone: whoever waits for the event waits for a slow row too.
+        # Around the row alone: waiting for the event includes waiting for a slow row.
         self._submit = faults.around("result_submission", self._submit_row)
 
     def submit(

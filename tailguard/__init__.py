@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_cli(argv)
 
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+if not TYPE_CHECKING:  # otherwise a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in _MODULES:

@@ -1,4 +1,4 @@
-"""The guards of a whole suite: in a test file of yours, `from tailguard.guards import *`.
+"""The guards of a whole suite: in your test file, `from tailguard.guards import *`.
 
 `pytest -m performance` then measures the suite once and asserts every objective, those that scenarios state themselves
 among them, every invariant and every migration. One test per objective, so that a report reads

@@ -48,7 +48,7 @@ _MODULES = {
     "show_checks": "tailguard.pipeline.preflight",
 }
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+if not TYPE_CHECKING:  # otherwise a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in _MODULES:

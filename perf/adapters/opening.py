@@ -1,4 +1,4 @@
-"""The platform as scenarios reach it: by its methods, over HTTP, or through an adapter of your own."""
+"""The platform as scenarios reach it: by its methods, over HTTP, or through your own adapter."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def secret_of_target() -> str:
     if not secret:
         raise tg.UsageError(
             f"There is no way to log in at this target. For a server of `tailguard serve`, set {VARIABLE} to "
-            "the one it was started with; for a platform of yours, describe its routes and its log-in in a file "
+            "the one it was started with; for your own platform, describe its routes and its log-in in a file "
             "(docs/examples/deltacrown-mapping.toml), under locust with --tailguard-target FILE."
         )
     return secret
@@ -49,6 +49,6 @@ def over_http(
 
 @contextmanager
 def your_own(adapter: str, world: World) -> Iterator[Closes]:
-    """Open an adapter of yours while the `with` lasts."""
+    """Open your adapter while the `with` lasts."""
     with closing(load_adapter(adapter)(world)) as platform:
         yield platform

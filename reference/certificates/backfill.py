@@ -102,7 +102,7 @@ class Pacing:
 
 @dataclass(slots=True)
 class Backfill:
-    """One backfill of a database's certificates. Only one runs at a time, whoever starts it."""
+    """One backfill of a database's certificates. Only one runs at a time, no matter who starts it."""
 
     database: Database
     local: LocalStorage

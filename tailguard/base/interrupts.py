@@ -32,7 +32,7 @@ _to_raise = _to_hear = 0
 
 @contextmanager
 def left_behind(what: str) -> Iterator[None]:
-    """While the `with` lasts, `what` stays behind if the process must end at once; its user is then told so."""
+    """While the `with` lasts, `what` stays behind if the process must end at once; the user is then told."""
     key = object()
     _left_behind[key] = what
     try:

@@ -118,7 +118,7 @@ def sweep(parent: Path) -> list[Path]:
 
 
 def remove_socket(path: Path) -> None:
-    """Remove a socket of ours; whatever else has that name is not."""
+    """Remove the path if it is one of our sockets, and nothing else of that name."""
     with suppress(FileNotFoundError):
         status = path.lstat()
         if stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid():

@@ -15,7 +15,7 @@ def free_ports(count: int, twin_offset: int = 0) -> list[int]:
     """Return `count` different ports that nobody listens on at this instant.
 
     With `twin_offset`, so is each one's port that much higher (SeaweedFS expects its gRPC ports 10,000 above).
-    Another process may take one before we do: whoever binds later must be ready to ask again.
+    Another process may take one before we do: the caller must be ready to ask again if binding fails.
     Raises OSError if there are none.
     """
     ports: list[int] = []

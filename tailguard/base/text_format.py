@@ -8,7 +8,7 @@ ABSENT = "—"  # what is shown if there is no value
 # At three digits, from here on a value rounds up to one of the next unit.
 _ONE = 0.9995
 _THOUSAND = 999.5
-_HUNDRED_S = 99.95  # longer times are told in minutes
+_HUNDRED_S = 99.95  # longer times are shown in minutes
 _KIBI = 1023.5
 
 _BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")

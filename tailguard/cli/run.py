@@ -30,7 +30,7 @@ from tailguard.config.stated_load import stated_rate, stated_seconds
 @click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
 @click.option("--s3-endpoint", help="Your S3 (with the usual AWS variables; default: an embedded one).")
 @click.option("--target", metavar="URL", help="Your service, which runs already: http://host:port.")
-@click.option("--platform", help="in-process (default), http, or an adapter of yours: package.module:Name.")
+@click.option("--platform", help="in-process (default), http, or your adapter: package.module:Name.")
 @click.option(
     "--objective", "limits", multiple=True, metavar="LIMIT",
     help="Additional limit: 'checkout p95 <= 250ms', 'SCENARIO: error rate < 1%'; may be given again.",

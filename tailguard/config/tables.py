@@ -87,7 +87,7 @@ class PlacementOptions:
 
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
-    """[target]: "" means that no service of yours runs already. How it is asked is the suite's to read."""
+    """[target]: "" means that your service does not run already. The suite reads how to call it."""
 
     url: str
 

@@ -46,7 +46,7 @@ class Side:
         command: the process to start; the paths of its order and its result are appended.
         environ: what its environment has beside ours; may hold secrets.
         cwd: where it starts.
-        order: what it is told in every block; may hold secrets.
+        order: what it gets with every block; may hold secrets.
     """
 
     name: SideName

@@ -111,6 +111,6 @@ def check_origin(side: SideOrder, but: Collection[Path] = ()) -> None:
     if side.folder and not any(file.is_relative_to(side.folder) for file in called):
         raise InvalidRunError(
             "no module was loaded from the side's folder: both sides would be the same. Code that a duet compares lies"
-            " in the folder itself or in src/, and outside the suite's packages; a service of yours is compared with"
+            " in the folder itself or in src/, and outside the suite's packages; your running service is compared with"
             " --baseline-command and --candidate-command."
         )

@@ -33,7 +33,7 @@ class ServerOrder(Part, frozen=True, kw_only=True):
 
 
 class SideOrder(Part, frozen=True, kw_only=True):
-    """What a side is told in every block.
+    """What a side gets with every block.
 
     `settings` has every value of the configuration by its dotted key, `config_file` describes the suite and lies
     beside it; `scenarios` are the suite's files and folders, as that file may be silent of them, or not there. `folder`

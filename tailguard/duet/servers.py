@@ -136,7 +136,7 @@ def target_in(path: str | None, suite: SuiteTable) -> TargetTable:
 
 
 def check_servers(sides: Mapping[SideName, SideSpec]) -> None:
-    """Raise UsageError if the two sides are not both servers that can be told apart."""
+    """Raise UsageError if the two sides are not both servers that can be distinguished."""
     for name, side in sides.items():
         if not side.server:
             raise UsageError(

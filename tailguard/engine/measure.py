@@ -122,7 +122,7 @@ def _in_turn(runs: Sequence[WorkloadRun], stop: Event) -> Iterator[list[Workload
 
 
 def _run_slice(group: Sequence[WorkloadRun], made: Players, stop: Event, pace: Pace) -> None:
-    """Run the next piece of a workload, of those of a mix each in a thread. An interrupt ends them all."""
+    """Run the next slice of a workload, or of all workloads of a mix, each in a thread. An interrupt ends them all."""
     if len(group) == 1:
         group[0].run_slice(made, stop, pace)
         return
@@ -197,7 +197,7 @@ def _frozen_garbage() -> Iterator[None]:
     """Keep what exists before the measurement out of the collector's way: its pauses would be the platform's latency.
 
     Collection stays on: what the platform under test allocates in this process counts as its own time. Callbacks
-    that time collections are not told of this one, for it delays no sample.
+    that time collections are not called for this one, since it delays no sample.
     """
     listeners, gc.callbacks[:] = list(gc.callbacks), []
     gc.collect()

@@ -22,8 +22,8 @@ from tailguard.record.samples import (
 from tailguard.record.samples.first_failure import FirstFailure
 from tailguard.record.samples.values import PER_UNIT, Values
 
-# Three instants of 64 bits and a code of 32. A growing buffer holds up to an eighth in reserve: 31.5 bytes a sample in
-# all. "n" is the machine's own signed size, 64 bits wherever we run, and packs in half the time of "q".
+# Three instants of 64 bits and a code of 32. A growing buffer reserves up to an eighth more: at most 31.5 bytes.
+# "n" is the machine's own signed size, 64 bits wherever we run, and packs in half the time of "q".
 _ROW = Struct("nnni")
 pack_row, unpack_rows = _ROW.pack, _ROW.iter_unpack
 ROW = np.dtype([("instants", np.int64, 3), ("code", np.int32)])

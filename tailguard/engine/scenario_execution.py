@@ -1,4 +1,4 @@
-"""One scenario in one process: its virtual users play arrivals, by one set of rules whoever hands those out."""
+"""One scenario in one process: its virtual users play arrivals, by one set of rules no matter who hands them out."""
 
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator

@@ -77,6 +77,6 @@ class FaultInjector:
 def _tried(action: Callable[[], None]) -> list[str]:
     try:
         action()
-    except Exception as error:  # noqa: BLE001 - a fault that cannot be made is told in the report, it ends no run
+    except Exception as error:  # noqa: BLE001 - a fault that cannot be injected is reported; it does not end the run
         return [f"{type(error).__name__}: {error}"]
     return []

@@ -16,7 +16,7 @@ class Format(Generic[Shape]):
 
     Attributes:
         title: what it is; `made_by` is the command that writes it.
-        known_by: how it is told from others, in words; `fits` does it.
+        known_by: how it is recognised, in words; `fits` does it.
         unit, failed, names: where each comes from, in words.
         columns: that may be named instead of its own; None: any.
         example: a short file of it, which its test reads with `options`; `latencies_ms` are the good ones in it.

@@ -101,7 +101,7 @@ class _WrongRows:
 
     def judge(self, row: pa_csv.InvalidRow) -> str:
         """Say "skip" or "error", as pyarrow asks."""
-        # Rows of the file are told from 1, its header is none of them.
+        # Messages count rows from 1, without the header.
         number = "" if row.number is None else f" {row.number - self.headers}"
         wrong = f"row{number} has {row.actual_columns} fields, {self._first} {row.expected_columns}: {_short(row.text)}"
         if row.text.startswith("#"):  # a comment, as warp writes them at the end

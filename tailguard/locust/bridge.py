@@ -115,7 +115,7 @@ class Bridge:
         return found
 
     def _add_options(self, parser: Any, **_: Any) -> None:
-        # Both would listen on all interfaces: whoever reaches the page may send load, and the users' tokens, anywhere.
+        # Both would listen on all interfaces: anybody on the network could send load, and the users' tokens, anywhere.
         parser.set_defaults(master_bind_host=LOOPBACK, web_host=LOOPBACK)
         self.load_test.add_options(parser)
 

@@ -1,7 +1,7 @@
 """CURVE, ZeroMQ's own encryption, by keys that follow from the run key.
 
 Every message is encrypted, authenticated and counted in its connection. The master's public key is as secret as the run
-key: who does not know it gets no further than the greeting (docs/decisions/0012-locust-curve.md).
+key: a client without it gets no further than the greeting (docs/decisions/0012-locust-curve.md).
 """
 
 from typing import Any  # gevent's sockets are typed as what they replace
@@ -14,7 +14,7 @@ from tailguard.locust.run_key import RunKey
 
 
 def seal_master(socket: Any, key: RunKey) -> None:
-    """Let in, from the next `bind` on, only who has the key. Raises UsageError if this libzmq has no CURVE."""
+    """From the next `bind` on, let in only clients that have the key. Raises UsageError if this libzmq has no CURVE."""
     socket.curve_server, socket.curve_secretkey = True, _secret(key)
 
 

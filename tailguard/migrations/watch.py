@@ -12,7 +12,7 @@ from tailguard.migrations.blockers import Blocker, Progress, progress
 from tailguard.postgres.location import ANSWER_WITHIN_S
 from tailguard.postgres.session import keep_to_catalogue
 
-# Often enough that a phase of a quick build is seen, seldom enough to cost the server nothing (about 1 ms a look).
+# Often enough that a phase of a quick build is seen, seldom enough to cost the server nothing (about 1 ms per look).
 LOOK_EVERY_S = 0.1
 LEFT_AFTER_S = 2.0
 OnProgress = Callable[[Progress], None]

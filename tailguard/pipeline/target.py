@@ -1,4 +1,4 @@
-"""What a run measures: a service of yours that runs already, or what the suite starts itself."""
+"""What a run measures: your service, which runs already, or one that the suite starts."""
 
 import logging
 from collections.abc import Iterator

@@ -29,7 +29,7 @@ from tailguard.record.scenario import (
     StatementCosts,
 )
 
-MOST_STATEMENTS = 12  # of a scenario that are told by name; the rest are one line
+MOST_STATEMENTS = 12  # of a scenario that are listed by name; the rest are one line
 LONGEST_TEXT = 2000  # characters
 
 

@@ -1,4 +1,4 @@
-"""The tables that a proof under load writes to: seeded ones, or a copy of yours in a schema of our own."""
+"""The tables that a proof under load writes to: seeded ones, or a copy of the user's in Tailguard's own schema."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ from tailguard.proofs.tables import table_maker
 
 log = logging.getLogger(__name__)
 
-MOST_TOLD = 5  # lines of what a restore refused: roles and extensions are usual, and told once is enough
+MOST_TOLD = 5  # lines of what a restore refused: roles and extensions are usual, and a few lines are enough
 # What a proof needs of a table goes along; defaults do not, for they may draw on your table's own sequence.
 COPIED = "INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING INDEXES INCLUDING STORAGE INCLUDING STATISTICS"
 
@@ -63,7 +63,7 @@ def prove_target(
             with database.connect() as connection:
                 where = address(connection)
             log.info(
-                "Copying up to %s rows of yours to the schema %s at %s.", f"{rows:,}", database.schema, where
+                "Copying up to %s of your rows to the schema %s at %s.", f"{rows:,}", database.schema, where
             )
             log.info("Your own table is only read; the load runs on this server all the same.")
             _copy(database, migration, rows, schema or _first_schema(place.conninfo))

@@ -167,7 +167,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     measured = config.stash[FOLDERS]
     if folders := dict.fromkeys(measured):
         from tailguard.base.output.escaping import for_terminal  # noqa: PLC0415  # likewise
-        from tailguard.pytest_plugin.summary import lines_of  # noqa: PLC0415  # only who has measured pays for it
+        from tailguard.pytest_plugin.summary import lines_of  # noqa: PLC0415  # imported only if something was measured
 
         terminalreporter.section("performance")
         for folder in folders:
@@ -219,7 +219,7 @@ def _undecided_means(config: pytest.Config) -> str:
 
 
 def _asked_by(request: pytest.FixtureRequest) -> "Slo":
-    from tailguard.pytest_plugin.asked import Slo  # noqa: PLC0415  # only who asks pays for it
+    from tailguard.pytest_plugin.asked import Slo  # noqa: PLC0415  # imported only if a test asks for it
 
     slo = request.node.stash[SLO] = Slo(request)
     return slo
@@ -229,7 +229,7 @@ def _check_markers(item: pytest.Function) -> None:
     markers = [*item.iter_markers("slo"), *item.iter_markers("tailguard_slo")]
     if not markers:
         return
-    from tailguard.pytest_plugin.marker import check_unread  # noqa: PLC0415  # only who has a marker pays for it
+    from tailguard.pytest_plugin.marker import check_unread  # noqa: PLC0415  # imported only if a test has the marker
 
     check_unread(item.name, item.originalname, markers)
 

@@ -1,7 +1,7 @@
 """The process of one side of one pair: pytest, on the one test that compares.
 
 Run by its path as `block.py CALLS PLACE TEST OPTION... ORDER RESULT`: nothing of Tailguard may be imported before
-pytest has loaded the plugin, which it would warn of. What pytest prints is left out; what is wrong is said in the end.
+pytest has loaded the plugin, which it would warn of. pytest's own output is dropped; problems are reported at the end.
 """
 
 import os

@@ -45,7 +45,7 @@ class Broadcasts(Part, frozen=True, kw_only=True):
 
 
 class Locust(Part, frozen=True, kw_only=True):
-    """`workers` are numbered in the order in which they joined; a `load` is None if the worker told nothing.
+    """`workers` are numbered in the order in which they joined; a `load` is None if the worker reported none.
 
     `scenarios_sha256` is the hash of the suite's code, the same on every worker.
     """

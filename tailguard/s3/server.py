@@ -23,7 +23,7 @@ _START_TIMEOUT_S = 60.0  # 1 s here
 _START_TRIES = 5
 # How SeaweedFS and moto say that another process took the port between our asking and the binding.
 _PORT_TAKEN = ("port allocation failed", "address already in use")
-# Whoever took our port may accept and never answer: do not wait for long.
+# Another process that took our port may accept and never answer: do not wait for long.
 _PROBE = {"connect_timeout": 1, "read_timeout": 3, "retries": {"total_max_attempts": 1}}
 
 

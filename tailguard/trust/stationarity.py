@@ -15,7 +15,7 @@ def drift_z(values: NDArray[np.float64]) -> float | None:
     """Compare the first half of the series with the second over 32 block means.
 
     z = (mean of the later 16 block means - mean of the earlier 16) / sqrt(s1^2 / 16 + s2^2 / 16): Welch's statistic;
-    positive if the series grew. None if there are fewer than two values a block; 0 if nothing varies.
+    positive if the series grew. None if there are fewer than two values per block; 0 if nothing varies.
     """
     if len(values) < 2 * BLOCKS:
         return None

@@ -78,7 +78,7 @@ class Audience:
             self.say(Ready())
 
     def leave(self, subscriber: int, now_ns: int) -> None:
-        """Note a drop. What was on its way to who comes back is missed."""
+        """Note a drop. Events on their way to a subscriber that reconnects count as missed."""
         if self.joined_ns.pop(subscriber, None) is None and self.comes_back:
             return  # a connection that broke before its welcome
         self.dropped += 1
@@ -147,7 +147,7 @@ class Audience:
         return {number for number, joined_ns in self.joined_ns.items() if joined_ns <= now_ns - JOINING_NS}
 
     def _settle(self, event: Event, subscriber: int) -> None:
-        """Await an event no longer from a subscriber, who has it or is gone; tell of it once it has reached all."""
+        """Stop waiting for a subscriber that has the event or is gone; report the event once all have it."""
         if subscriber in event.awaited:
             event.awaited.discard(subscriber)
             if not event.awaited:

@@ -153,7 +153,7 @@ async def run() -> None:
     for number in range(audience.size):
         try:
             await crowd.connect(number)
-        except Exception as error:  # noqa: BLE001  # whatever the handshake met is told to the parent, which raises
+        except Exception as error:  # noqa: BLE001  # the parent gets any error of the handshake and raises it
             say(Failed(f"{type(error).__name__}: {error}".replace(task.feed.secret or "\0", "***")))
             return
     pauses = asyncio.create_task(tell_pauses())

@@ -168,7 +168,7 @@ class Subscribers:
             return str(error)
 
     def follow(self, follower: Callable[[Receipt], None]) -> None:
-        """Hand over the receipt of each event that all subscribers have, whoever triggered it."""
+        """Hand over the receipt of each event that all subscribers have, no matter who triggered it."""
         self._follower = follower
 
     def unfinished(self, timeout_s: float = 5.0) -> tuple[Receipt, ...]:
@@ -210,7 +210,7 @@ class Subscribers:
         self._fail(f"{ENDED}: it {how}" if (how := self._process.ended(1.0)) else ENDED)
 
     def _fail(self, why: str) -> None:
-        """Nothing more will be heard: whoever waits is told at once."""
+        """No more events will arrive: wake all waiting callers at once."""
         self.failure = self.failure or why
         for ticket in list(self._tickets.values()):
             ticket.give_up()

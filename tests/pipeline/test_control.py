@@ -181,7 +181,7 @@ def test_what_is_not_an_order_is_answered_and_the_next_one_heard(tmp_path: Path)
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(tmp_path / NAME))
             client.sendall(b"rm -rf\n")
-            assert b"That is not an order" in client.recv(4096)
+            assert b"Not a valid order" in client.recv(4096)
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(tmp_path / NAME))  # and leaves
         assert send(tmp_path, Order("stop")).told == "done"

@@ -76,7 +76,7 @@ def test_a_run_that_cuts_spectators_off_has_a_switch_and_expects_them_back(given
         assert switch.drop(0.4) == 2
         measured, invariants = play(scenario, 10)
     assert [name for name, each in invariants.items() if not each.held] == []
-    assert {"every spectator who was cut off came back", "every acknowledged result can be read"} <= set(
+    assert {"every spectator that was cut off reconnected", "every acknowledged result can be read"} <= set(
         invariants
     )
     assert errors(measured) == set()

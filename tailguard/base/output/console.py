@@ -12,7 +12,7 @@ from rich.text import Text  # noqa: TID251  # likewise
 
 from tailguard.base.output.escaping import for_terminal
 
-# No line is so long: a log is searched for whole names, and folded by whoever shows it.
+# No line is so long: a log is searched for whole names, and its viewer folds long lines.
 UNFOLDED = 100_000
 
 

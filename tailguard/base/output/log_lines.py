@@ -1,4 +1,4 @@
-"""What goes on, for who waits: the lines of the logger "tailguard" on standard error."""
+"""Progress for a waiting user: the lines of the logger "tailguard" on standard error."""
 
 import logging
 from collections.abc import Iterator

@@ -3,7 +3,11 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias  # Any: TOML's values, checked by whoever knows the keys
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    TypeAlias,
+)  # Any: TOML's values, checked by their readers
 
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.bare_text import bare, line_at, line_too_deep

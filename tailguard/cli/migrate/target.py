@@ -69,7 +69,7 @@ def _homes(connection: Connection[tuple[object, ...]], tables: Sequence[str]) ->
     """Return the schemas of the tables that are there, each once: a ledger stands beside its tables."""
     homes = set()
     for table in tables:
-        with suppress(UsageError):  # told where it matters, not in a line above
+        with suppress(UsageError):  # reported where it matters, not in a line above
             homes.add(find_table(connection, table).schema)
     return sorted(homes)
 

@@ -50,7 +50,7 @@ def parse_json(content: bytes, *, skip_bad_rows: bool) -> Document:
 
 
 def _with_nan(content: bytes) -> Json:
-    """Python writes NaN and Infinity, which JSON does not have: they are told with their row."""
+    """Python writes NaN and Infinity, which JSON does not have: the error names their row."""
     try:
         whole: Json = json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -64,7 +64,7 @@ def _met(
 
 
 def judge_holds(proof: DdlProof, step: DdlStep) -> ProofVerdict:
-    """Judge how long the step's locks keep others waiting on the real table, whoever is there."""
+    """Judge how long the step's locks would keep others waiting on the real table."""
     holds, most_s = holds_of(step, proof.tables), proof.limits.max_wait_ms / 1e3
     long = sum(hold.real_s >= most_s for hold in holds)
     return ProofVerdict(

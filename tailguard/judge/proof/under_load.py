@@ -25,7 +25,7 @@ HELD_UP, MOST_HELD_UP = 0.25, 0.01
 ALPHA = 0.01  # the rate of wrong verdicts, each side
 # At 1 in 100 allowed, 459 requests without one held up decide a p99 at 99 %.
 ENOUGH = 460
-# A share of a shorter build cannot be told from the machine's own hiccups: the absolute limit alone counts.
+# A share of a shorter build cannot be distinguished from the machine's own hiccups: the absolute limit alone counts.
 SHORTEST_BUILD_S = 0.3
 # A single hiccup of 212 ms was once seen in five concurrent builds: one build alone breaks no promise.
 REPEATED = 2

@@ -15,7 +15,7 @@ from tailguard.engine.recorder import ROW, ErrorKinds
 from tailguard.locust.messages import ScenarioLedger
 from tailguard.record.samples import ERROR, MOST_STEPS, pack_code
 
-# Two weeks: whoever fires more gives no time in ms.
+# Two weeks: a larger value is not a time in ms.
 MOST_MS = 14 * 86_400_000.0
 # What is kept as a request ends: the instant, its time in ms, its code. The rest is done for many at once.
 _TOLD = np.dtype([("ended_ns", np.int64), ("took_ms", np.float64), ("code", np.int32)])

@@ -1,4 +1,4 @@
-"""When a worker's spectators had each event, whoever sent it. The master joins them (master/inbox/broadcasts.py)."""
+"""When a worker's spectators had each event from any sender. The master joins them (master/inbox/broadcasts.py)."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol

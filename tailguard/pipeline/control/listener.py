@@ -70,7 +70,7 @@ def _answered(line: bytes, obey: Callable[[Order], Answer]) -> Answer:
     try:
         return obey(msgspec.json.decode(line, type=Order))
     except msgspec.DecodeError as error:
-        return Answer(obeyed=False, told=f"That is not an order: {error}.")
+        return Answer(obeyed=False, told=f"Not a valid order: {error}.")
 
 
 def _line_from(connection: socket.socket) -> bytes:

@@ -16,7 +16,7 @@ from tailguard.record.run_record import Override
 from tailguard.record.scenario import ScenarioEnded
 
 _LOOK_S = 0.1  # how often a paused run looks whether it must end
-OVER = Answer(obeyed=False, told="The run ended before it could obey.")
+OVER = Answer(obeyed=False, told="The run ended before it could do that.")
 
 
 @dataclass(slots=True)

@@ -116,7 +116,7 @@ def connect_to_catalogue(conninfo: str) -> "psycopg.Connection[tuple[object, ...
 
 
 def address(connection: "psycopg.Connection[Any]") -> str:
-    """Return "host:port/database" of what was reached, whoever named it: a service, one of many hosts."""
+    """Return "host:port/database" of the server that was reached, even if a service or several hosts were named."""
     info = connection.info
     return f"{info.host or 'localhost'}:{info.port}/{info.dbname}"
 

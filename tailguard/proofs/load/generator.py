@@ -1,6 +1,6 @@
 """Writers and readers of a table, at an open model's rate, for as long as a window is open.
 
-Latency runs from the intended start, so that a client who had to wait for a lock is slow for everybody behind him too.
+Latency runs from the intended start, so a client that waits for a lock also delays the requests queued behind it.
 Writers and readers have workers of their own: a stalled writer must not make a reader late.
 """
 
@@ -133,7 +133,7 @@ class _Driver(Thread):
         try:
             measured = measure([self._workload], stop=self._stop_event, pace=self._pace)
             self._measured = measured[self.crowd.who]
-        except BaseException as failure:  # noqa: BLE001  # carried to whoever asks for the result
+        except BaseException as failure:  # noqa: BLE001  # raised again when the result is asked for
             self._failure = failure
 
     def wait_until_at_work(self) -> None:

@@ -1,4 +1,4 @@
-"""A transaction that stays open: whoever wants a strong lock on its tables waits for it, and all others wait behind."""
+"""A transaction that stays open: a strong lock on its tables must wait for it, and all others queue behind."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

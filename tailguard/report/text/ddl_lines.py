@@ -46,7 +46,7 @@ def _step_lines(view: StepView, proof: DdlProof) -> Iterator[str]:
 
 def _safe_lines(view: StepView, proof: DdlProof) -> Iterator[str]:
     safe = view.step.safe
-    assert safe is not None  # who asks for its lines has seen it
+    assert safe is not None  # the caller has checked it
     if safe.statements:
         yield "  The safe way:"
         yield from (f"    {line}" for line in safe_sql(safe, proof.lock_timeout_ms).splitlines())

@@ -40,7 +40,7 @@ _PLAIN = str.maketrans(
 
 
 def print_summary(view: ReportView, console: PlainConsole) -> None:
-    """Print the summary, the most important last: there a terminal, and whoever reads a log, looks first.
+    """Print the summary with the most important lines last, where readers of a terminal or a log look first.
 
     Colour follows the console (NO_COLOR, FORCE_COLOR, a pipe); every state is a word as well.
     """

@@ -117,7 +117,7 @@ class Examples:
 
 
 def _number(schema: Table) -> float:
-    """Return the least number above 0 that is allowed, 1 if none is said."""
+    """Return the least number above 0 that is allowed, 1 if none is stated."""
     least, above, most = (_bound(schema.get(name)) for name in ("minimum", "exclusiveMinimum", "maximum"))
     number = max(least or 0, 0 if above is None else above + 1) or 1
     return number if most is None else min(number, most)

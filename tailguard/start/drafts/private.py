@@ -147,7 +147,7 @@ class Private:
         rows.setdefault(kind, _MADE[kind])
         self.draft.note(
             f"a person's {kind} is replaced by {{user.{kind}}}: [rows.user] makes it up; if the service must "
-            "know its users, name a file of yours."
+            "know its users, name your own file."
         )
         return f"{{user.{kind}}}"
 
