@@ -37,6 +37,7 @@ ROOMS = [
     "pipeline",
     "soak",
     "duet",
+    "experiment",
     "reproduce",
     "bench",
     "locust",

@@ -87,7 +87,7 @@ class Multipart:
         found = self._run(verb, key, lambda: list(self._pending(place)))[0]
         if found:
             return _Upload({**place, "UploadId": found[-1]}, resumed=True), 0
-        wanted: dict[str, Any] = {**place, **about, "ChecksumAlgorithm": "SHA256"}
+        wanted: Any = {**place, **about, "ChecksumAlgorithm": "SHA256"}
         made, retries = self._run(verb, key, lambda: self._client.create_multipart_upload(**wanted))
         return _Upload({**place, "UploadId": made["UploadId"]}, resumed=False), retries
 

@@ -145,7 +145,7 @@ class S3Storage:
     ) -> tuple[str, str | None, int]:
         """Put the object: return its checksum, the one that the server tells, and the retries."""
         checksum = _checksum(body)
-        wanted: dict[str, Any] = {**self._place(key), **about, **conditions, "Body": body}
+        wanted: Any = {**self._place(key), **about, **conditions, "Body": body}
         answer, retries = self._run(
             verb, key, lambda: self._client.put_object(**wanted, ChecksumSHA256=checksum)
         )

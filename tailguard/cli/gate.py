@@ -16,7 +16,7 @@ from tailguard.config.merge import load_config
 from tailguard.record.verdict import ChangeVerdict
 
 if TYPE_CHECKING:
-    from tailguard.compare.run_sample import RunSample
+    from tailguard.compare.run_comparison import RunSample
     from tailguard.formats.content import Unit
 
 BASELINE = "TAILGUARD_BASELINE"

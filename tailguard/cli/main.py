@@ -22,6 +22,7 @@ COMMANDS = {
     "init": Command("tailguard.cli.init:init", "Write a suite to begin with."),
     "import": Command("tailguard.cli.import_file:import_file", "Draft scenarios from OpenAPI or a HAR."),
     "duet": Command("tailguard.cli.duet:duet", "Measure two versions side by side: is one slower?"),
+    "experiment": Command("tailguard.cli.experiment:experiment", "Is a claimed gain true?"),
     "bisect": Command("tailguard.cli.bisect:bisect", "Find the commit that made a metric slower."),
     "bench": Command("tailguard.cli.bench:bench", "Time commands in turns: is one slower than the first?"),
     "gate": Command("tailguard.cli.gate:gate", "Compare runs on disk, or latency files of any tool."),

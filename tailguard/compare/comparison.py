@@ -146,7 +146,7 @@ def _compare(
     candidate: Sequence[Block],
     margins: Margins,
 ) -> ChangeVerdict:
-    sides = [_having(metric, side) for side in (baseline, candidate)]
+    sides = [having(metric, side) for side in (baseline, candidate)]
     if len(sides[0]) < len(baseline) or len(sides[1]) < len(candidate):
         missing = "baseline" if len(sides[0]) < len(baseline) else "candidate"
         return metric.invalid(RULE, f"{metric.scenario} {metric.step} is missing on the {missing}'s side")
@@ -264,7 +264,8 @@ def _decide_errors(d: NDArray[np.float64]) -> tuple[State, float, float, float]:
     return (State.PASS if high < ERROR_MARGIN else State.INCONCLUSIVE), estimate, low, high
 
 
-def _having(metric: ComparedMetric, blocks: Sequence[Block]) -> list[Samples]:
+def having(metric: ComparedMetric, blocks: Sequence[Block]) -> list[Samples]:
+    """Return the samples of the blocks that have the metric's scenario and step."""
     found = [block[metric.scenario] for block in blocks if metric.scenario in block]
     return [samples for samples in found if not metric.step or metric.step in samples.steps]
 

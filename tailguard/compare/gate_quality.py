@@ -57,7 +57,7 @@ def noise_of(
     """
     ratios, least = {}, {}
     for each in changes:
-        if each.q is None or each.margin is None or not each.gated:
+        if each.q is None or each.margin is None or each.is_claim or not each.gated:
             continue
         a, b = (
             [block[each.scenario].response_ms(each.step) for block in side if each.scenario in block]

@@ -1,10 +1,12 @@
 """Finished runs of two sides: their samples in, verdicts out, reasons if they must not be compared."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from tailguard.base.state import State
 from tailguard.compare.comparable import differences
@@ -17,13 +19,26 @@ from tailguard.compare.comparison import (
     guarded,
 )
 from tailguard.compare.pairs import FEWEST
-from tailguard.compare.run_sample import FILE_SCENARIO, RunSample
 from tailguard.compare.unit_comparison import RULE as RUNS_RULE
 from tailguard.compare.unit_comparison import compare_units
 from tailguard.record.objective import Margins
+from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ChangeVerdict
 
+# A file of another tool names neither scenario nor step.
+FILE_SCENARIO = "file"
+FILE_STEP = "latency"
 RANGE_RULE: Final = "range of runs"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSample:
+    """One run: latencies in ms of each (scenario, step), the share of errors of each scenario; its record if ours."""
+
+    name: str
+    latencies_ms: Mapping[tuple[str, str], NDArray[np.float64]] = field(repr=False)
+    failure_rates: Mapping[str, float]
+    record: RunRecord | None = field(default=None, repr=False)
 
 
 def incomparable(baseline: Sequence[RunSample], candidate: Sequence[RunSample]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from tailguard.compare.bench_comparison import compare_commands
-from tailguard.compare.comparison import compare_blocks
+from tailguard.compare.claim import compare_sides
 from tailguard.compare.gate_quality import Noise, noise_of
 from tailguard.compare.pairs import Block
 from tailguard.compare.plan_comparison import compare_plans
@@ -63,7 +63,7 @@ def compare_duet(run: Run, duet: Duet) -> DuetComparison:
     # One that was interrupted at its start has no sides yet.
     plans = compare_plans(*(duet.sides[name].plans if name in duet.sides else {} for name in names))
     baseline, candidate = (side_of(run, duet, name) for name in names)
-    changes = compare_blocks(baseline, candidate, duet.margins)
+    changes = compare_sides(baseline, candidate, duet.margins, duet.claim)
     return DuetComparison(
         changes=tuple(changes),
         plans=tuple(plans),

@@ -181,21 +181,21 @@ def tell(execution: BisectExecution, found: range | None) -> int:
     return State.INCONCLUSIVE.exit_code if found is None else State.PASS.exit_code
 
 
-def parse_metric(text: str, steps: Mapping[str, Sequence[str]]) -> ComparedMetric:
+def parse_metric(text: str, steps: Mapping[str, Sequence[str]], where: str = "--metric") -> ComparedMetric:
     """Return the metric; `steps` are each scenario's. Raises UsageError with what there is."""
     found = re.fullmatch(r"(?P<scenario>\S+)( (?P<step>.+))? p(?P<percent>\d{1,2}(\.\d+)?)", text)
     if found is None or float(found["percent"]) == 0:
         raise UsageError(
-            f"--metric {text!r}: write a scenario, its step and a percentile, such as 'registration p95'."
+            f"{where} {text!r}: write a scenario, its step and a percentile, such as 'registration p95'."
         )
     scenario, step = found["scenario"], found["step"]
     if scenario not in steps:
-        raise UsageError(f"--metric {text!r}: there is no scenario {scenario!r}, but {', '.join(steps)}.")
+        raise UsageError(f"{where} {text!r}: there is no scenario {scenario!r}, but {', '.join(steps)}.")
     names = steps[scenario]
     if step is None and len(names) == 1:
         [step] = names
     if step is None or (names and step not in names):
         raise UsageError(
-            f"--metric {text!r}: name a step of {scenario}{': ' if names else ''}{', '.join(names)}."
+            f"{where} {text!r}: name a step of {scenario}{': ' if names else ''}{', '.join(names)}."
         )
     return ComparedMetric(scenario, step, float(found["percent"]) / 100)

@@ -15,7 +15,17 @@ from tailguard.duet.order import PhaseTimes
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.workload import Measurement
 from tailguard.record.doubt import Doubt, Grade
-from tailguard.record.duet import Block, Budget, Calibration, Duet, DuetSide, DuetTime, Quality, SideName
+from tailguard.record.duet import (
+    Block,
+    Budget,
+    Calibration,
+    Claim,
+    Duet,
+    DuetSide,
+    DuetTime,
+    Quality,
+    SideName,
+)
 from tailguard.record.objective import Margins
 from tailguard.record.run import Run
 from tailguard.record.run_json import decode
@@ -59,6 +69,7 @@ def describe_duet(
     watched: Sequence[ChangeVerdict] = (),
     discarded: Sequence[str] = (),
     quality: Quality | None = None,
+    claim: Claim | None = None,
 ) -> Duet:
     """Return the part of the record that only a duet has, as far as it has come."""
     return Duet(
@@ -71,6 +82,7 @@ def describe_duet(
         discarded=tuple(discarded),
         time=time_split(results) if results else None,
         quality=quality,
+        claim=claim,
     )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.output.streams import say
 from tailguard.base.state import State
-from tailguard.compare.comparison import ALPHA, compare_blocks, compared_quantiles, decided
+from tailguard.compare.claim import compare_sides
+from tailguard.compare.comparison import ALPHA, compared_quantiles, decided
 from tailguard.compare.gate import LOOKS, fewest_pairs
 from tailguard.compare.gate_quality import gate_quality, noise_of
 from tailguard.compare.gate_sentences import quality_sentence
@@ -36,7 +37,7 @@ from tailguard.pipeline.finish import finish
 from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.preparation import loads_of
 from tailguard.pipeline.target import placement_of
-from tailguard.record.duet import Budget, Quality, SideName
+from tailguard.record.duet import Budget, Claim, Quality, SideName
 from tailguard.record.environment import Placement
 from tailguard.record.objective import Margins
 from tailguard.record.run import Run
@@ -62,6 +63,7 @@ class DuetExecution:
     margins: Margins
     budget: Budget
     opening: Opening
+    claim: Claim | None = None
     run: Run = field(init=False)
     results: list[BlockResult] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -146,7 +148,9 @@ class DuetExecution:
         log.warning("block %d is discarded: %s", number, error)
 
     def _compare(self) -> None:
-        self.comparisons = compare_blocks(self._of("baseline"), self._of("candidate"), self.margins)
+        self.comparisons = compare_sides(
+            self._of("baseline"), self._of("candidate"), self.margins, self.claim
+        )
 
     def _of(self, side: SideName) -> list[Mapping[str, Samples]]:
         return [result.sides[side].samples for result in self.results]
@@ -162,7 +166,7 @@ class DuetExecution:
         self.run.put_duet(
             describe_duet(
                 self._labels, self.budget, self.margins, self.results,
-                watched=watched, discarded=self.failures, quality=quality,
+                watched=watched, discarded=self.failures, quality=quality, claim=self.claim,
             )
         )  # fmt: skip
 
@@ -192,13 +196,14 @@ def run_duet(
     budget: Budget,
     command: Sequence[str],
     target: str | None,
+    claim: Claim | None = None,
 ) -> int:
     """Perform a duet, report it and return its exit code, which run.json keeps. `target` maps servers."""
     table = None
     if any(side.server for side in specs.values()):
         check_servers(specs)
         table = target_in(target, require_suite(config.suite))
-    run = perform_duet(config, specs, budget, command, table)
+    run = perform_duet(config, specs, budget, command, table, claim)
     machine = machine_of(run.record.environment)
     run.put_calibration(known_calibration(Path(config.runs_dir), machine, config))
     code = finish(run, config.suite)
@@ -213,15 +218,15 @@ def perform_duet(
     budget: Budget,
     command: Sequence[str],
     target: TargetTable | None = None,
+    claim: Claim | None = None,
 ) -> Run:
     """Perform a duet; returns its run, which is not judged yet."""
     config, suite = open_suite(config)
     margins = configured_margins(config, suite.steps)
     loads_of(config, suite)  # a block that finds an impossible one is only a block that failed
     check_pairs(budget.pairs, [suite.steps[name] for name in config.scenarios or suite.scenarios], margins)
-    return DuetExecution(config, specs, margins, budget, _opening(config, specs, budget, target)).perform(
-        command
-    )
+    opening = _opening(config, specs, budget, target)
+    return DuetExecution(config, specs, margins, budget, opening, claim).perform(command)
 
 
 def _opening(

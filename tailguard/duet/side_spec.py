@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tailguard.base.errors import UsageError
+from tailguard.config.option import OptionValue
 
 
 @dataclass(frozen=True, slots=True)
 class SideSpec:
-    """A commit, a folder, a URL, a command, or (none of them) the work tree; a platform adapter; variables."""
+    """A commit, a folder, a URL, a command, or (none of them) the work tree; a platform adapter; variables; settings.
+
+    `settings` are values of the configuration by dotted key, over those of both sides.
+    """
 
     ref: str = ""
     folder: str = ""
@@ -16,6 +20,7 @@ class SideSpec:
     environ: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     command: str = ""
+    settings: Mapping[str, OptionValue] = field(default_factory=dict)
 
     @property
     def server(self) -> bool:
@@ -25,7 +30,7 @@ class SideSpec:
     @property
     def given(self) -> bool:
         """Whether it says anything at all."""
-        return bool(self.ref or self.folder or self.platform or self.environ or self.server)
+        return bool(self.ref or self.folder or self.platform or self.environ or self.settings or self.server)
 
     def check(self) -> None:
         """Raise UsageError if it is several things at once."""

@@ -58,7 +58,8 @@ class CodeSide:
             for key, value in self.spec.environ.items()
         ]
         platform = [f"platform {self.spec.platform}"] if self.spec.platform else []
-        return ", ".join([self.source.label, *platform, *given])
+        settings = [f"{key}={value}" for key, value in self.spec.settings.items()]
+        return ", ".join([self.source.label, *platform, *settings, *given])
 
     def ready(self, config: Config, servers: SharedServers, placement: Placement, identity: str) -> Side:
         """Return the side as the engine starts it."""
@@ -68,6 +69,7 @@ class CodeSide:
             "s3.endpoint": servers.s3_endpoint,
             "target.url": "",  # both sides would be that one server
         }
+        settings |= self.spec.settings
         if self.spec.platform:
             settings["platform"] = self.spec.platform
         return Side(
@@ -123,7 +125,9 @@ def sides_from(
     named = environ.get("TAILGUARD_BASELINE", "")
     if not baseline.given and named and not candidate.server:
         baseline = SideSpec(folder=named) if Path(named).is_dir() else SideSpec(ref=named)
-    elif not baseline.given and not (candidate.environ or candidate.platform or candidate.server):
+    elif not baseline.given and not (
+        candidate.environ or candidate.settings or candidate.platform or candidate.server
+    ):
         raise UsageError(
             "There is no baseline to compare with: give --baseline-ref (such as origin/main), --baseline-folder, "
             "--baseline-platform, --baseline-url or --baseline-command, or set TAILGUARD_BASELINE."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tailguard.base.errors import UsageError
 from tailguard.compare.pairs import failure_rate
-from tailguard.compare.run_sample import FILE_SCENARIO, FILE_STEP, RunSample
+from tailguard.compare.run_comparison import FILE_SCENARIO, FILE_STEP, RunSample
 from tailguard.config.option import did_you_mean
 from tailguard.formats.checked import Counted, Latencies
 from tailguard.formats.content import Options

@@ -1,11 +1,13 @@
 """A comparison of two sides in pairs of fresh processes. Its verdicts are among the run's."""
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias, get_args
+
+from msgspec import Meta
 
 from tailguard.base.state import State
 from tailguard.record.objective import Margins
-from tailguard.record.part import Count, Document, Part, Utc
+from tailguard.record.part import Count, Document, Part, Share, Utc
 from tailguard.record.verdict import ChangeVerdict
 
 SideName: TypeAlias = Literal["baseline", "candidate"]
@@ -97,12 +99,27 @@ class Calibration(Part, frozen=True, kw_only=True):
     slower: CalibrationDuet
 
 
+class Claim(Part, frozen=True, kw_only=True):
+    """What somebody said that the candidate gains: the quantile `q` of a step changes by `change`, -0.6 for 60 % less.
+
+    `source` says who said it and where.
+    """
+
+    title: str
+    scenario: str
+    step: str
+    q: Share
+    change: Annotated[float, Meta(gt=-1, lt=0)]
+    source: str
+
+
 class Duet(Part, frozen=True, kw_only=True):
     """The part of the record that only a duet has.
 
     `looks` are the numbers of pairs at which it could end. `watched` are the comparisons that were not gated: the
     gated ones are verdicts. `discarded` are the blocks that were lost, with the end of their logs. `quality` is
-    None with too few pairs, `time` before the end.
+    None with too few pairs, `time` before the end. With a `claim` that is what is judged, and errors and refusals;
+    other times are watched.
     """
 
     sides: Mapping[SideName, DuetSide]
@@ -115,6 +132,7 @@ class Duet(Part, frozen=True, kw_only=True):
     time: DuetTime | None = None
     quality: Quality | None = None
     calibration: Calibration | None = None
+    claim: Claim | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError if one side is there without the other. There is none if they could not be opened."""

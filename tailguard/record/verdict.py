@@ -82,6 +82,11 @@ class ChangeVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="chan
     why: str
 
     @property
+    def is_claim(self) -> bool:
+        """Whether it is a claimed gain: only then is the margin below 0."""
+        return self.margin is not None and self.margin < 0
+
+    @property
     def is_rate(self) -> bool:
         """Whether it is about errors and refusals."""
         return self.q is None

@@ -8,8 +8,7 @@ from msgspec.structs import replace
 from scipy.stats import ttest_ind
 
 from tailguard.compare.comparison import ComparedMetric, metric_name
-from tailguard.compare.run_comparison import compare_runs, incomparable
-from tailguard.compare.run_sample import RunSample
+from tailguard.compare.run_comparison import RunSample, compare_runs, incomparable
 from tailguard.compare.unit_comparison import Noise, compare_units
 from tailguard.record.environment import Cpu, Placement
 from tailguard.record.objective import Margin, Margins

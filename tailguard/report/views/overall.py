@@ -98,6 +98,9 @@ def _distrust(record: RunRecord, migrations: Iterable[MigrationView]) -> Iterato
 
 def _sentence(state: State, record: RunRecord, migrations: Iterable[MigrationView]) -> str:
     judged = judged_of(record)
+    for verdict in judged:
+        if isinstance(verdict, ChangeVerdict) and verdict.is_claim and verdict.state is state:
+            return _claimed(verdict)
     named = [_named(verdict) for verdict in judged if verdict.state is state]
     for migration in migrations:
         if migration.state is state:  # beside objectives, a migration's number is enough
@@ -106,6 +109,12 @@ def _sentence(state: State, record: RunRecord, migrations: Iterable[MigrationVie
     named += [step.title for step in steps_of(record) if step.state is state]
     words = _DUET if any(isinstance(each, ChangeVerdict) for each in judged) else {} if judged else _PROOF
     return f"{words.get(state, _WORDS[state].capitalize())}: {_listed(named)}."
+
+
+def _claimed(verdict: ChangeVerdict) -> str:
+    words = {State.PASS: "Confirmed", State.FAIL: "Refuted", State.INCONCLUSIVE: "Undecided"}
+    much = f"{change_view.signed(verdict, verdict.change)} [{change_view.bounds(verdict)}]"
+    return f"{words[verdict.state]}: {change_view.metric_of(verdict)}. Measured: {much}."
 
 
 def _named(verdict: Judged) -> str:
@@ -132,6 +141,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _all_met(record: RunRecord) -> str:
     judged, migrations = judged_of(record), record.migrations
+    if record.duet and record.duet.claim:
+        return next(_claimed(each) for each in judged if isinstance(each, ChangeVerdict) and each.is_claim)
     if record.duet:
         return f"No worse than the baseline: {_all(len(judged), 'comparison')} within the margin."
     if record.bench and all(isinstance(each, ChangeVerdict) for each in judged):
