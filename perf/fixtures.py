@@ -68,11 +68,18 @@ def seeded(postgres: Postgres, target: tg.Target, config: tg.Config, run: tg.Run
         return Seeded.of(SeedSize())
     histories = config.read("migrations", Histories)
     size = SeedSize(ledger_rows=histories.economy_rows, moderation_rows=histories.moderation_rows)
-    make_tables(postgres.conninfo)
-    try:
-        return seed_platform(postgres.conninfo, size=size, seed=run.seed)
-    except ValueError as error:
-        raise tg.UsageError(f"{error}: see migrations.economy_rows and migrations.moderation_rows") from error
+
+    def fill(conninfo: str) -> None:
+        make_tables(conninfo)
+        try:
+            seed_platform(conninfo, size=size, seed=run.seed)
+        except ValueError as error:
+            raise tg.UsageError(
+                f"{error}: see migrations.economy_rows and migrations.moderation_rows"
+            ) from error
+
+    postgres.fill(fill)
+    return Seeded.of(size)
 
 
 @tg.fixture(scope="run")

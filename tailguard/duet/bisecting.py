@@ -80,7 +80,10 @@ class BisectExecution:
             number = self.bisection.pairs + sum(self._failures.values()) + 1
             try:
                 pair = [sides.of("baseline", self.good), sides.of("candidate", self.commits[commit].sha)]
-                self._note(commit, measure_block(number, pair, sides.identity, self.folder))
+                databases = sides.shared.databases
+                self._note(
+                    commit, measure_block(number, pair, sides.identity, self.folder, databases=databases)
+                )
             except BlockError as error:
                 self._note_failure(commit, error)
 

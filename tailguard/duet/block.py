@@ -69,7 +69,7 @@ def perform(order: Order, samples_path: Path) -> SideRecord:
         held.enter_context(pinned(side.placement))
         target = stack.enter_context(_target(config, side))
         ready = stack.enter_context(
-            prepared(config, suite, order.run_id, side.placement, target, place_of(order))
+            prepared(config, suite, order.run_id, side.placement, target, place_of(order), order.database)
         )
         _refuse_skipped(ready)
         if not target.url:  # else the server is the side's

@@ -13,11 +13,15 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import TypeVar
 
+import msgspec
+
 from tailguard.base.errors import InvalidRunError, TailguardError, UsageError
 from tailguard.base.processes import Child, Watchdog
 from tailguard.base.secrets import mask
 from tailguard.duet.order import Order, SideOrder, SideRecord
 from tailguard.duet.turns import TurnError, TurnServer
+from tailguard.postgres.copies.databases import BlockDatabases
+from tailguard.postgres.copies.filling import OwnDatabase
 from tailguard.record.duet import SideName
 from tailguard.record.files import stage, subfolder, unstage
 from tailguard.record.run_json import decode, encode
@@ -93,25 +97,57 @@ class BlockError(TailguardError):
 
 
 def measure_block(
-    number: int, sides: Sequence[Side], identity: str, folder: Path, *, explain: bool = False
+    number: int,
+    sides: Sequence[Side],
+    identity: str,
+    folder: Path,
+    *,
+    explain: bool = False,
+    databases: BlockDatabases | None = None,
 ) -> BlockResult:
     """Run block `number` (from 1): start both sides, let them take turns, return what they measured.
 
     Odd blocks begin with the first side, even ones with the second. Samples are kept in `folder`; with `explain` both
-    look at their query plans, too. Raises BlockError if a side fails, with the end of its log.
+    look at their query plans, too. Each side works in one of `databases`, if there are any.
+
+    Raises BlockError if a side fails, with the end of its log.
     """
     began_s = time.monotonic()
     ordered = list(sides) if number % 2 else list(reversed(sides))
     with ExitStack() as stack:
-        started = [_Started(side, number, identity, folder, stack, explain=explain) for side in ordered]
+        own = _own_databases(sides, databases)
+        orders = [
+            Order(
+                side=side.order,
+                run_id=f"{identity}-{number}",
+                number=number,
+                ordered_ns=time.monotonic_ns(),
+                explain=explain,
+                database=own.get(side.name),
+            )
+            for side in ordered
+        ]
+        started = [_Started(*each, folder, stack) for each in zip(ordered, orders, strict=True)]
         for one in started:
             one.do(lambda one: one.turns.await_ready(READY_TIMEOUT_S))
         _take_turns(started)
+        if databases:
+            databases.make_ahead([side.order.folder for side in sides])
         for one in started:
             one.do(lambda one: one.turns.finish())
         results = {one.side.name: one.do(_Started.collect) for one in started}
     in_order = {side.name: results[side.name] for side in sides}
     return BlockResult(number, ordered[0].name, in_order, time.monotonic() - began_s)
+
+
+def _own_databases(sides: Sequence[Side], databases: BlockDatabases | None) -> Mapping[SideName, OwnDatabase]:
+    if databases is None:
+        return {}
+    try:
+        made = databases.of([side.order.folder for side in sides])
+    except TailguardError as error:
+        raise BlockError(sides[0].name, str(error), None) from error
+    return {side.name: each for side, each in zip(sides, made, strict=True)}
 
 
 def _take_turns(started: "list[_Started]") -> None:
@@ -126,25 +162,16 @@ def _take_turns(started: "list[_Started]") -> None:
 class _Started:
     """A side's process in one block."""
 
-    def __init__(
-        self, side: Side, number: int, identity: str, folder: Path, stack: ExitStack, *, explain: bool
-    ) -> None:
+    def __init__(self, side: Side, order: Order, folder: Path, stack: ExitStack) -> None:
         self.side = side
         watchdog = stack.enter_context(Watchdog())
         private = watchdog.folder("block-")
         self._result = private / "result.json"
-        self._kept = folder / f"{number:03}-{side.name}.parquet"
+        self._kept = folder / f"{order.number:03}-{side.name}.parquet"
         order_path = private / "order.json"
         address = private / "turns"
         self.turns = stack.enter_context(TurnServer(address, lambda: self.child.running))
-        order = Order(
-            side=side.order,
-            run_id=f"{identity}-{number}",
-            number=number,
-            ordered_ns=time.monotonic_ns(),
-            turns=str(address),
-            explain=explain,
-        )
+        order = msgspec.structs.replace(order, turns=str(address))
         order_path.touch(mode=0o600)
         order_path.write_bytes(encode(order))
         command = [*side.command, str(order_path), str(self._result)]

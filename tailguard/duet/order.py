@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from tailguard.config.merge import Config
 from tailguard.config.option import OptionValue
+from tailguard.postgres.copies.filling import OwnDatabase
 from tailguard.record.doubt import Doubt
 from tailguard.record.duet import ExplainedQuery
 from tailguard.record.environment import Placement
@@ -58,6 +59,7 @@ class Order(Part, frozen=True, kw_only=True):
     `run_id` tells its rows from others'. `turns` is the socket over which the two sides take turns
     (`tailguard.duet.turns`), "" if there is no other side. The process was started at `ordered_ns`, on the clock that
     all processes of a machine share. `explain`: look at the query plans, too, after all else.
+    `database` is None unless an embedded server has one for this block.
     """
 
     side: SideOrder
@@ -66,6 +68,7 @@ class Order(Part, frozen=True, kw_only=True):
     ordered_ns: int
     turns: str = ""
     explain: bool = False
+    database: OwnDatabase | None = None
 
 
 class PhaseTimes(Part, frozen=True, kw_only=True):

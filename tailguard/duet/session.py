@@ -103,17 +103,18 @@ class DuetExecution:
             self._labels = {side.name: side.label for side in sides}
             self._put()
             self.run.save()
-            return self._measure_blocks(sides, identity)
+            return self._measure_blocks(sides, shared, identity)
 
-    def _measure_blocks(self, sides: Sequence[Side], identity: str) -> str | None:
+    def _measure_blocks(self, sides: Sequence[Side], shared: SharedServers, identity: str) -> str | None:
         ends_s = time.monotonic() + self.budget.minutes * 60
         number = 0
         while len(self.results) < self.budget.pairs and time.monotonic() < ends_s:
             number += 1
             try:
                 result = measure_block(
-                    number, sides, identity, self.run.folder / BLOCKS, explain=not self.results
-                )
+                    number, sides, identity, self.run.folder / BLOCKS,
+                    explain=not self.results, databases=shared.databases,
+                )  # fmt: skip
             except BlockError as error:
                 if error.lasts and not self.results:
                     raise

@@ -1,4 +1,4 @@
-"""What both sides of a duet share: one PostgreSQL server with a database each, one S3 server."""
+"""What both sides of a duet share: one PostgreSQL server with databases of their own, one S3 server."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -6,14 +6,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import psycopg
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from tailguard.config.merge import Config
 from tailguard.pipeline.built_ins import built_ins
 from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.parts import Parts
 from tailguard.postgres import schema as schemas
+from tailguard.postgres.copies.databases import BlockDatabases
 from tailguard.postgres.database import check
 from tailguard.postgres.location import DatabaseError, connect, locate
 from tailguard.postgres.server import embedded_postgres
@@ -33,31 +32,34 @@ SIDES: tuple[SideName, SideName] = ("baseline", "candidate")
 
 @dataclass(frozen=True, slots=True)
 class SharedServers:
-    """Where each side works, and what the record says of the servers; `environ` holds the S3 keys."""
+    """Where the sides work, and what the record says of the servers; `environ` holds the S3 keys.
 
-    conninfos: Mapping[SideName, str] = field(repr=False)
+    `dsn` is a database of yours; in an embedded server each block has `databases` of its own.
+    """
+
+    dsn: str = field(repr=False)
     s3_endpoint: str
     environ: Mapping[str, str] = field(repr=False)
     postgres: PostgresServer | None
     s3: S3Record | None
+    databases: BlockDatabases | None = None
 
 
 # Under sides that are servers, which have their own.
-NO_SERVERS = SharedServers({}, "", {}, None, None)
+NO_SERVERS = SharedServers("", "", {}, None, None)
 
 
 @contextmanager
 def open_shared_servers(config: Config, placement: Placement, identity: str) -> Iterator[SharedServers]:
     """Start the servers that the scenarios need, or take yours; all that the blocks left is gone at the end.
 
-    Each block works in a schema of its side; in an embedded server the sides have a database each, too.
+    Each block works in a schema of its side; in an embedded server in a database that is its own, too.
     """
     needs, shared = _built_ins_needed(config), NO_SERVERS
     with ExitStack() as stack:
         if "postgres" in needs:
             log.info("starting PostgreSQL")
-            conninfos, record = _postgres(config, placement, identity, stack)
-            shared = replace(shared, conninfos=conninfos, postgres=record)
+            shared = _postgres(config, placement, identity, stack)
         if "s3" in needs:
             from tailguard.s3.server import open_s3  # noqa: PLC0415  # a suite without S3 needs no boto3
 
@@ -87,36 +89,26 @@ def _keys(s3: S3Server) -> dict[str, str]:
     return keys | ({"AWS_SESSION_TOKEN": s3.session_token} if s3.session_token else {})
 
 
-def _postgres(
-    config: Config, placement: Placement, identity: str, stack: ExitStack
-) -> tuple[dict[SideName, str], PostgresServer]:
-    """Return where each side works, and what the record says of the server."""
+def _postgres(config: Config, placement: Placement, identity: str, stack: ExitStack) -> SharedServers:
+    """Return where the sides work, and what the record says of the server."""
     place = locate(config.database.dsn or None)
-    source: PostgresSource = "yours"
-    if place is None:
-        server = stack.enter_context(
-            embedded_postgres(config.database.binaries or None, cpus=placement.server)
-        )
-        conninfos, source = _databases(server.dsn), server.source
-    else:
-        conninfos = dict.fromkeys(SIDES, place.conninfo)
+    if place is not None:
         stack.callback(_sweep, place.conninfo, identity)
-    with connect(conninfos["baseline"]) as connection:
+        return replace(NO_SERVERS, dsn=place.conninfo, postgres=_record(place.conninfo, "yours"))
+    server = stack.enter_context(embedded_postgres(config.database.binaries or None, cpus=placement.server))
+    databases = stack.enter_context(BlockDatabases(server.dsn))
+    return replace(NO_SERVERS, databases=databases, postgres=_record(server.dsn, server.source))
+
+
+def _record(conninfo: str, source: PostgresSource) -> PostgresServer:
+    with connect(conninfo) as connection:
         check(connection)
-        return conninfos, postgres_record(connection, source)
+        return postgres_record(connection, source)
 
 
 def schema_of(identity: str, side: SideName) -> str:
     """Return the schema that the blocks of one side work in, one after the other."""
     return f"tailguard_{identity}_{side}"
-
-
-def _databases(dsn: str) -> dict[SideName, str]:
-    names = {side: f"tailguard_{side}" for side in SIDES}
-    with connect(dsn) as connection:
-        for name in names.values():
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    return {side: make_conninfo(dsn, dbname=name) for side, name in names.items()}
 
 
 def _sweep(conninfo: str, identity: str) -> None:

@@ -64,7 +64,7 @@ class CodeSide:
     def ready(self, config: Config, servers: SharedServers, placement: Placement, identity: str) -> Side:
         """Return the side as the engine starts it."""
         settings = settings_of(config) | {
-            "database.dsn": servers.conninfos.get(self.name, ""),
+            "database.dsn": servers.dsn,
             "database.schema": schema_of(identity, self.name),
             "s3.endpoint": servers.s3_endpoint,
             "target.url": "",  # both sides would be that one server
@@ -93,14 +93,14 @@ class CodeSide:
     def _imports(self) -> dict[str, str]:
         """Say where its process, and those that it starts, import from: the instrument first, then the side's folder.
 
-        The folder that a process is started in comes not before them.
+        The folder that a process is started in comes not before them. Copies are compiled once, not in every block.
         """
         top = self.source.folder
         folders = [each / src for each in (top / self.instrument.below, top) for src in ("", "src")]
         own = dict.fromkeys([self.instrument.product, self.instrument.file.parent, *folders])
         given = self.spec.environ.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
         paths = [*map(str, own), *(part for part in given.split(os.pathsep) if part)]
-        return {"PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
+        return {"PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": ""}
 
 
 @contextmanager

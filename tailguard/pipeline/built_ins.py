@@ -8,6 +8,7 @@ from tailguard.config.merge import Config
 from tailguard.http.connections import Exchange, HttpConnections
 from tailguard.http.tls import read_tls
 from tailguard.pipeline.parts import Parts
+from tailguard.postgres.copies.filling import Filling
 from tailguard.postgres.location import ANSWER_WITHIN_S, connect
 from tailguard.postgres.reader import Postgres
 from tailguard.postgres.session import for_session
@@ -35,7 +36,8 @@ def built_ins(
         if target.url:
             return targets_database(config)
         found = parts.open_database()
-        return Postgres(found.conninfo, found.schema, found.version, found.source)
+        filling = Filling(parts.own) if parts.own else None
+        return Postgres(found.conninfo, found.schema, found.version, found.source, filling)
 
     @fixture(scope="run")
     def s3() -> S3Server:

@@ -6,7 +6,8 @@ from typing import Self
 
 from tailguard.config.merge import Config
 from tailguard.faults.s3_switches import S3Switches, open_switched_s3
-from tailguard.postgres.database import Database, open_database
+from tailguard.postgres.copies.filling import OwnDatabase
+from tailguard.postgres.database import Database, open_database, schema_alone
 from tailguard.postgres.location import ANSWER_WITHIN_S
 from tailguard.postgres.settings import postgres_record
 from tailguard.record.environment import Placement, PostgresServer
@@ -20,17 +21,19 @@ class Parts:
     """A context manager; at its end all servers that it started are gone.
 
     Attributes:
+        own: the database made for this run, None if there is none.
         database, s3: None until a fixture asks for it.
         s3_switches: None if S3 is not open, or no fault of it is ordered.
         postgres_record, s3_record: what the run's environment says of them.
     """
 
-    def __init__(self, config: Config, placement: Placement) -> None:
+    def __init__(self, config: Config, placement: Placement, own: OwnDatabase | None = None) -> None:
         self.database: Database | None = None
         self.s3: S3Server | None = None
         self.s3_switches: S3Switches | None = None
         self.postgres_record: PostgresServer | None = None
         self.s3_record: S3Record | None = None
+        self.own = own
         self._config, self._cpus = config, placement.server
         self._stack = ExitStack()
 
@@ -43,19 +46,24 @@ class Parts:
     def open_database(self) -> Database:
         """Return the configured PostgreSQL, or an embedded one. Raises DatabaseError if it cannot be used."""
         if self.database is None:
-            log.info("starting PostgreSQL")
-            options = self._config.database
-            self.database = self._stack.enter_context(
-                open_database(
-                    options.dsn or None,
-                    binaries=options.binaries or None,
-                    schema=options.schema or None,
-                    cpus=self._cpus,
-                )
-            )
+            self.database = self._opened_database()
             with self.database.connect(answer_within_s=ANSWER_WITHIN_S) as connection:
                 self.postgres_record = postgres_record(connection, self.database.source)
         return self.database
+
+    def _opened_database(self) -> Database:
+        options = self._config.database
+        if self.own is not None:
+            return schema_alone(self.own.conninfo, options.schema, exists=self.own.filled)
+        log.info("starting PostgreSQL")
+        return self._stack.enter_context(
+            open_database(
+                options.dsn or None,
+                binaries=options.binaries or None,
+                schema=options.schema or None,
+                cpus=self._cpus,
+            )
+        )
 
     def open_s3(self) -> S3Server:
         """Return the configured S3, or an embedded one; behind switches if faults of it are ordered.

@@ -12,6 +12,7 @@ from tailguard.faults.orders import ordered_faults
 from tailguard.pipeline.built_ins import built_ins
 from tailguard.pipeline.loads import load_of
 from tailguard.pipeline.parts import Parts
+from tailguard.postgres.copies.filling import OwnDatabase
 from tailguard.record.doubt import Doubt
 from tailguard.record.environment import Placement
 from tailguard.suite.discovery import Suite, plans_of
@@ -109,10 +110,11 @@ def prepared(
     placement: Placement,
     target: Target,
     place: Place = ALONE,
+    own: OwnDatabase | None = None,
 ) -> Iterator[Prepared]:
     """Make the fixtures of the scenarios that a configuration names; they live as long as the `with`.
 
-    `place` is the run's among the blocks of a duet.
+    `place` is the run's among the blocks of a duet, `own` its database there.
 
     Raises:
         UsageError: something in the suite or the configuration is wrong, a part cannot be had, or all is skipped.
@@ -126,7 +128,7 @@ def prepared(
         faults=tuple(order.kind for order in ordered_faults(config)),
         placement=placement,
     )
-    with Parts(config, placement) as parts:
+    with Parts(config, placement, own) as parts:
         plans = plans_of(config, suite, built_ins(config, run, target, Shard(), parts))
         for plan in plans:
             place.check_rows(plan, loads[plan.scenario.name])

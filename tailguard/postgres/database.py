@@ -98,6 +98,16 @@ def schema_on(conninfo: str, schema: str | None = None, server: Server | None = 
                 _drop(keeper, conninfo, name)
 
 
+def schema_alone(conninfo: str, name: str, *, exists: bool) -> Database:
+    """Return a database that is only ours and is dropped whole, with its schema, which is made unless it `exists`."""
+    with connect_to_catalogue(conninfo) as connection:
+        if not exists:
+            schemas.create(connection, name)
+        version = connection.info.parameter_status("server_version") or "unknown"
+        own = for_session(conninfo, name, major=connection.info.server_version // 10_000)
+    return Database(own, name, version.split()[0], "yours")
+
+
 def check(connection: psycopg.Connection[Any]) -> None:
     """Raise DatabaseError if we cannot work on this server, before anything is made."""
     where = f"PostgreSQL at {address(connection)}"

@@ -1,11 +1,12 @@
 """A run's PostgreSQL as fixtures get it, and a connection of the suite's own that reads what must hold."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import psycopg
 
+from tailguard.postgres.copies.filling import Filling
 from tailguard.postgres.location import ANSWER_WITHIN_S, connect
 from tailguard.postgres.workers_role import without_superuser
 from tailguard.suite.data import Withheld
@@ -24,13 +25,25 @@ class Postgres(Withheld):
     schema: str
     version: str
     source: str
+    _filling: Filling | None = field(default=None, repr=False, compare=False)
+
+    def fill(self, by: Callable[[str], object]) -> None:
+        """Fill the empty schema by calling `by` with `conninfo`: with tables and rows that are the same each time.
+
+        In a duet on an embedded server only the first block of each side calls `by`, and the others work in a copy of
+        what it made. `by` closes its connections: PostgreSQL copies no database that is in use.
+        """
+        if self._filling is None:
+            by(self.conninfo)
+        else:
+            self._filling.fill(self.conninfo, self.schema, by)
 
     def for_workers(self) -> "Postgres":
         """Return the same database without a superuser's rights (workers_role.py)."""
         if not self.conninfo:
             return self
         limited = without_superuser(self.conninfo, self.schema, ours=self.source != "yours")
-        return replace(self, conninfo=limited)
+        return replace(self, conninfo=limited, _filling=None)
 
     @contextmanager
     def reader(self) -> Iterator["Reader"]:

@@ -81,7 +81,7 @@ def test_a_sides_own_folder_replaces_the_platform_and_never_the_instrument(
     (side / "perf" / "__init__.py").write_text("raise SystemExit('the wrong instrument')\n", encoding="utf-8")
     path, result = tmp_path / "order.json", tmp_path / "result.json"
     config = load_config("duet", flags=SMALL, environ={})
-    servers = SharedServers({"baseline": postgres.dsn}, "", {}, None, None)
+    servers = SharedServers(postgres.dsn, "", {}, None, None)
     with ExitStack() as stack:
         source = Source(side, "the side", commit=None, dirty=False)
         code = CodeSide("baseline", SideSpec(), source, Path(sys.executable), instrument_of(SUITE, stack))
@@ -90,10 +90,11 @@ def test_a_sides_own_folder_replaces_the_platform_and_never_the_instrument(
             encode(Order(side=told.order, run_id="abc-1", number=1, ordered_ns=time.monotonic_ns()))
         )
         command = [*told.command, str(path), str(result)]
-        environ = {**os.environ, **told.environ}
+        environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **told.environ}
         done = subprocess.run(command, cwd=told.cwd, capture_output=True, text=True, check=False, env=environ)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "the reference of the side\n"
+    assert list(side.glob("reference/__pycache__/*.pyc")), "each block would compile the side's code anew"
     assert decode(result.read_bytes(), SideRecord).platform == str(side)
 
 
@@ -102,6 +103,6 @@ def test_a_side_of_code_is_not_sent_to_a_url_that_would_be_the_other_sides_too(t
     instrument = Instrument(tmp_path, tmp_path / "tailguard.toml", (), tmp_path, Path())
     source = Source(tmp_path, "the side", commit=None, dirty=False)
     side = CodeSide("baseline", SideSpec(), source, Path(sys.executable), instrument)
-    told = side.ready(config, SharedServers({}, "", {}, None, None), ANYWHERE, "abc")
+    told = side.ready(config, SharedServers("", "", {}, None, None), ANYWHERE, "abc")
     assert told.order is not None
     assert told.order.settings["target.url"] == ""

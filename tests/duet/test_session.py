@@ -148,10 +148,10 @@ def test_an_interrupted_duet_keeps_what_it_measured(
 ) -> None:
     measured = duet_session.measure_block
 
-    def interrupted(number: int, *rest: Any, explain: bool) -> Any:
+    def interrupted(number: int, *rest: Any, **options: Any) -> Any:
         if number == 3:
             raise KeyboardInterrupt
-        return measured(number, *rest, explain=explain)
+        return measured(number, *rest, **options)
 
     monkeypatch.setattr(duet_session, "measure_block", interrupted)
     run = perform()
