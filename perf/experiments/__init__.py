@@ -1,0 +1,1 @@
+"""Experiments on published claims, and what their sides need."""
