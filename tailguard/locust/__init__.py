@@ -25,7 +25,7 @@ def judge(*limits: str) -> None:
 
     from locust import events  # noqa: PLC0415  # likewise
 
-    from tailguard.locust.bridge import install  # noqa: PLC0415  # likewise
+    from tailguard.locust.installed import install  # noqa: PLC0415  # likewise
     from tailguard.locust.judged.judged_test import JudgedTest  # noqa: PLC0415  # likewise
 
     def judged() -> None:

@@ -4,7 +4,6 @@ What a run is made of (fixtures, plan, judge, report) is handed in as `LoadTestH
 scenario and no threshold. Events come in this order on the master: test_start, spawning_complete, test_stopping,
 test_stop, quitting, then the exit code is taken. Samples are fetched in `test_stopping`, while all workers still live.
 """
-# Long because what listens to locust's events is one conversation.
 
 import inspect
 import sys
@@ -12,19 +11,20 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]  # ships no types
 import msgspec
 from locust import User, events
-from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from tailguard.base.errors import InvalidRunError, TailguardError, UsageError
+from tailguard.base.errors import InvalidRunError, TailguardError
 from tailguard.base.output import streams
 from tailguard.base.ports import LOOPBACK
 from tailguard.locust.clock import ClockPair, LoopClock
+from tailguard.locust.dispatcher import dispatcher_of
 from tailguard.locust.hooks import (
     LoadTestHooks,
     RunHooks,
@@ -34,16 +34,8 @@ from tailguard.locust.hooks import (
     take_run_time,
 )
 from tailguard.locust.master.master import Master
-from tailguard.locust.master.own_workers import ended_workers, mind_workers
-from tailguard.locust.messages import (
-    Hello,
-    Ready,
-    ToMaster,
-    ToWorker,
-    for_worker,
-    packed,
-    run_of,
-)
+from tailguard.locust.master.workforce import Workforce, mind_workers
+from tailguard.locust.messages import Hello, Ready, ToMaster, ToWorker, for_worker, packed, run_of
 from tailguard.locust.options import withhold
 from tailguard.locust.run_key import refuse_without_key
 from tailguard.locust.sealed_sockets import end, seal_sockets
@@ -54,25 +46,13 @@ from tailguard.record.scenario import ScenarioEnded
 
 # Locust's own names of our two kinds of messages.
 TO_WORKER, TO_MASTER = "tailguard.to_worker", "tailguard.to_master"
-LOCAL = "local"  # what locust calls the only node of a run without workers
 # A user without an iteration (the run has not begun, or is over) looks again after this.
 IDLE_S = 0.25
 TOO_SHORT = "this test ended before its run began, so nothing was measured. Give it a longer --run-time."
 # How exactly a run's time is taken; and what its last users are given to come after the time that their rate needs.
 GONE_S, USERS_S = 0.02, 60.0
-# A look at all samples so far takes the master's loop: at most one part in so many of its time.
+# A look at all samples so far blocks the master's loop: at most one part in this many of its time.
 LOOK_SHARE = 20
-
-
-class PlayableDispatcher(UsersDispatcher):
-    """Dispatches the users whose scenario can be played: that is known only once a run has begun."""
-
-    def new_dispatch(
-        self, target_user_count: int, spawn_rate: float, user_classes: list[type[User]] | None = None
-    ) -> None:
-        """Begin to dispatch so many users of the given classes or, as locust gives none, of all."""
-        chosen = self._original_user_classes if user_classes is None else user_classes
-        super().new_dispatch(target_user_count, spawn_rate, the_bridge().playable(chosen))
 
 
 class Bridge:
@@ -130,7 +110,7 @@ class Bridge:
         plays = any(hasattr(each, "scenario") for each in environment.user_classes)
         if plays:
             keep_tagged(environment, self._options)
-            environment.dispatcher_class = PlayableDispatcher
+            environment.dispatcher_class = dispatcher_of(self.playable)
             choose_spawn_rate(self._options)
         if isinstance(runner, WorkerRunner | LocalRunner):
             fire: Any = events.request.fire
@@ -161,10 +141,12 @@ class Bridge:
         try:
             run = self._run = self._run or self._begin()
             self._faults, self._ended = [], ScenarioEnded.RUN_TIME
-            self._master = Master(run.id, run.plan, self._to_worker, self._alive)
-            workers = self._workers()
+            workforce = Workforce(environment.runner, self._options.processes or 0)
+            alive = partial(self._is_there, workforce)
+            self._master = Master(run.id, run.plan, self._to_worker, alive)
+            workers = workforce.names()
             self._master.open(workers)
-            while any(self._alive(each) and not self._heard(each) for each in workers):
+            while any(alive(each) and not workforce.is_heard(each) for each in workers):
                 gevent.sleep(IDLE_S)  # locust gives users to none that it has not heard lately
             # Locust's stop asks who called it: its first inspect.stack() finds the source of every loaded module, for
             # 0.3 s in which all users stand still and their last iterations would be the platform's slowest. The
@@ -284,28 +266,9 @@ class Bridge:
         if self._exit_code:
             self._environment.process_exit_code = self._exit_code
 
-    def _workers(self) -> list[str]:
-        if isinstance(self._runner, LocalRunner):
-            return [LOCAL]
-        clients = self._runner.clients
-        return [each.id for each in (*clients.ready, *clients.spawning, *clients.running)]
-
-    def _alive(self, worker: str) -> bool:
-        """Whether to wait for a worker.
-
-        One that prepares loads modules, and on a busy machine is silent for longer than locust's four seconds: it is
-        given the minute after which locust forgets it, unless its process has ended.
-        """
+    def _is_there(self, workforce: Workforce, worker: str) -> bool:
         preparing = self._master is not None and self._master.went_ns is None
-        if preparing and not ended_workers(self._options.processes or 0):
-            return worker == LOCAL or worker in self._runner.clients
-        return self._heard(worker)
-
-    def _heard(self, worker: str) -> bool:
-        if worker == LOCAL:
-            return True
-        clients = self._runner.clients
-        return worker in clients and clients[worker].state != "missing"
+        return workforce.is_there(worker, preparing=preparing)
 
     def _to_master(self, message: ToMaster) -> None:
         self._runner.send_message(TO_MASTER, packed(message))
@@ -326,30 +289,6 @@ class Bridge:
     def _master_takes(self, msg: Any, **_: Any) -> None:
         if self._master is not None:
             self._master.hear(msg.node_id, msg.data)
-
-
-_current: list[Bridge] = []
-
-
-def install(load_test: LoadTestHooks) -> bool:
-    """Listen to locust in this process, once however many files ask for it. True if this one is the first.
-
-    Raises UsageError if one asks for another test than the one before, or for a run key that cannot be used.
-    """
-    if not _current:
-        bridge = Bridge(load_test)
-        bridge.listen()
-        _current.append(bridge)
-        return True
-    if _current[0].load_test.what != load_test.what:
-        both = f"{_current[0].load_test.what}, and {load_test.what}"
-        raise UsageError(f"One run of locust is one test, and here are two: {both}. Leave one of them out.")
-    return False
-
-
-def the_bridge() -> Bridge:
-    """Return the one of this process."""
-    return _current[0]
 
 
 def _say(text: str) -> None:

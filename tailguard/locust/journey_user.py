@@ -10,7 +10,8 @@ from locust import User, tag, task
 
 from tailguard.base.errors import TailguardError
 from tailguard.engine.scenario_execution import VirtualUser
-from tailguard.locust.bridge import IDLE_S, the_bridge
+from tailguard.locust.bridge import IDLE_S
+from tailguard.locust.installed import the_bridge
 from tailguard.locust.worker.scenario_executor import ScenarioExecutor
 from tailguard.suite.scenario import Scenario
 

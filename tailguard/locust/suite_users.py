@@ -6,7 +6,7 @@ from pathlib import Path
 from tailguard.base.errors import UsageError
 from tailguard.config.option import did_you_mean
 from tailguard.config.suite_table import find_file, require_suite, suite_in
-from tailguard.locust.bridge import install
+from tailguard.locust.installed import install
 from tailguard.locust.journey_user import JourneyUser, user_class
 from tailguard.locust.master.load_test import LoadTest
 from tailguard.pipeline.opened_suite import suite_at

@@ -1,6 +1,6 @@
 """`locust -f scenarios`: how its runs begin.
 
-Locust itself is met in tailguard/locust/bridge.py and journey_user.py only.
+It imports no locust.
 """
 
 import sys
@@ -34,7 +34,7 @@ from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.suite import run as suite_run
 
-# On a target that was used before, iterations begin anywhere in so many: what was done there once is not done twice.
+# On a target that was used before, the first iteration's number is drawn from these, so nothing is done twice.
 MOST_FIRST_ITERATION = 4_000_000
 
 _UNPINNED = Placement(generator=None, server=None, pinned=False)

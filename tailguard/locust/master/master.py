@@ -76,7 +76,6 @@ class Master:
             self.take(worker, message)
 
     def take(self, worker: str, message: ToMaster) -> None:
-        """Take a message of a worker."""
         if isinstance(message, Hello):
             self.admit(worker)
             return

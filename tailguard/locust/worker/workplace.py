@@ -52,7 +52,7 @@ class FixtureWorkplace:
 
     @property
     def audiences(self) -> Mapping[str, Audience]:
-        """The spectators of the scenarios that have such."""
+        """The spectators of the scenarios that have any."""
         found = {slug: bound.shared for slug, bound in self._bound.items()}
         return {
             slug: each for slug, values in found.items() for each in values if isinstance(each, Subscribers)

@@ -107,7 +107,6 @@ class Inbox:
         account.metrics[slug] = chunk.metrics
 
     def take_ledger(self, worker: str, ledger: Ledger) -> None:
-        """Take a worker's ledger."""
         if ledger.run != self._run:
             return
         self.expect(worker)
