@@ -1,6 +1,6 @@
 """A populated platform: set-based, deterministic, with ids that a caller can compute from a row's number."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -196,21 +196,14 @@ _TABLES: tuple[LiteralString, ...] = (
 )
 
 
-def seed_platform(
-    conninfo: str,
-    schema: str | None = None,
-    *,
-    size: SeedSize | None = None,
-    seed: int = 1,
-    on_progress: Callable[[str], None] | None = None,
-) -> Seeded:
+def seed_platform(conninfo: str, *, size: SeedSize | None = None, seed: int = 1) -> Seeded:
     """Fill freshly created tables and analyse them. Raises ValueError where the sizes do not fit each other."""
     size = size or SeedSize()
     _check(size)
     seeded = Seeded.of(size)
-    with psycopg.connect(with_search_path(conninfo, schema)) as connection:
-        _fill(connection, dict(_STEPS), _parameters(size, seeded, seed), on_progress)
-    analyse(with_search_path(conninfo, schema), _TABLES)
+    with psycopg.connect(conninfo) as connection:
+        _fill(connection, _STEPS, _parameters(size, seeded, seed))
+    analyse(conninfo, _TABLES)
     return seeded
 
 
@@ -220,41 +213,34 @@ def seed_histories(
     """Fill only what the two migrations need: wallets, their ledger and the moderation history."""
     size = size or SeedSize()
     _check(size)
-    steps = {name: dict(_STEPS)[name] for name in ("wallets", "ledger", "balances", "moderation")}
     with psycopg.connect(with_search_path(conninfo, schema)) as connection:
-        _fill(connection, steps, _parameters(size, Seeded.of(size), seed))
+        _fill(connection, _HISTORIES, _parameters(size, Seeded.of(size), seed))
     analyse(with_search_path(conninfo, schema), _TABLES)
 
 
-_STEPS: tuple[tuple[str, LiteralString], ...] = (
-    ("accounts", _ACCOUNTS),
-    ("tournaments", _TOURNAMENTS),
-    ("awards", _AWARDS),
-    ("award payments", _AWARD_PAYMENTS),
-    ("matches", _MATCHES),
-    ("wallets", _WALLETS),
-    ("ledger", _LEDGER),
-    ("balances", _BALANCES),
-    ("moderation", _MODERATION),
-)
+_STEPS: dict[str, LiteralString] = {
+    "accounts": _ACCOUNTS,
+    "tournaments": _TOURNAMENTS,
+    "awards": _AWARDS,
+    "award payments": _AWARD_PAYMENTS,
+    "matches": _MATCHES,
+    "wallets": _WALLETS,
+    "ledger": _LEDGER,
+    "balances": _BALANCES,
+    "moderation": _MODERATION,
+}
+_HISTORIES = ("wallets", "ledger", "balances", "moderation")
 
 
-def _fill(
-    connection: psycopg.Connection[Any],
-    steps: Mapping[str, LiteralString],
-    parameters: Mapping[str, Any],
-    on_progress: Callable[[str], None] | None = None,
-) -> None:
+def _fill(connection: psycopg.Connection[Any], steps: Iterable[str], parameters: Mapping[str, Any]) -> None:
     """Execute the steps in one transaction; its memory is for sorts, and for the ledger's constraints."""
     connection.execute(
         f"SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '{_SORT_MEMORY}';"
         f" SET LOCAL maintenance_work_mem = '{_SORT_MEMORY}'"
     )
-    for name, statement in steps.items():
-        if on_progress is not None:
-            on_progress(name)
+    for name in steps:
         with constraints_later(connection, _LARGE[name]) if name in _LARGE else nullcontext():
-            connection.execute(statement, parameters)
+            connection.execute(_STEPS[name], parameters)
     restart_identities(connection, _TABLES)
 
 

@@ -68,7 +68,6 @@ class Tokens:
         self._kept: dict[int, tuple[str, float]] = {}
 
     def of(self, user_id: int) -> str:
-        """Return a user's token."""
         token, obtained_s = self._kept.get(user_id, ("", -RENEW_AFTER_S))
         now_s = self._now_s()
         if not token or now_s - obtained_s >= RENEW_AFTER_S:

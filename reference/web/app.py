@@ -57,14 +57,13 @@ def create_app(
     platform: DeltaCrown,
     *,
     throttle: Throttle | None = None,
-    workers: int = WORKERS,
     metrics: Metrics | None = None,
 ) -> ASGIApp:
     """The app. It stops its own threads at the end of its lifespan; the platform is the caller's to close.
 
     With `metrics`, GET /metrics shows them to Prometheus.
     """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="deltacrown-web")
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="deltacrown-web")
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:

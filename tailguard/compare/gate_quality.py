@@ -72,7 +72,7 @@ def noise_of(
     return Noise(ratios, least, len(changes))
 
 
-def gate_quality(noise: Noise, pairs: int, seed: int = 1) -> Quality | None:
+def gate_quality(noise: Noise, pairs: int) -> Quality | None:
     """Simulate duets of `pairs` pairs; None if they, or the measured ones, are too few for any to FAIL."""
     names = list(noise.ratios)
     measured = np.array([noise.ratios[name] for name in names])
@@ -80,7 +80,7 @@ def gate_quality(noise: Noise, pairs: int, seed: int = 1) -> Quality | None:
         return None
     centred = measured - np.median(measured, axis=1, keepdims=True)
     least = np.array([noise.least[name] for name in names])
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(1)
     alarms, found_in = 0, []
     needed = np.empty((DUETS, len(names)))
     for number in range(DUETS):
@@ -104,7 +104,7 @@ def gate_quality(noise: Noise, pairs: int, seed: int = 1) -> Quality | None:
 
 
 def _needed(drawn: NDArray[np.float64], least: float, metrics: int) -> float:
-    """Return the smallest ln of a slowdown that, added to pairs of the same code, is a FAIL among so many metrics.
+    """Return the smallest ln of a slowdown that, added to pairs of the same code, is a FAIL among `metrics` metrics.
 
     A FAIL needs p <= ALPHA / metrics at the end (Holm's first step), which is a bound above 0, and its least estimate.
     """
