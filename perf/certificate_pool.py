@@ -58,7 +58,7 @@ class Certificates:
     picture: bytes = field(default=b"", repr=False)
 
     def set_apart(self, count: int) -> Sequence[RowId]:
-        """Return so many registrations that no iteration will use."""
+        """Return that number of registrations that no iteration will use."""
         apart, self.registrations = self.registrations[:count], self.registrations[count:]
         return apart
 

@@ -45,7 +45,7 @@ class Match:
         return submitted
 
     def submit_together(self, it: tg.Iteration, platform: SubmitsResults, count: int) -> None:
-        """Submit so many results at one instant. Raises NotOneWinnerError unless exactly one is accepted."""
+        """Submit that number of results at one instant. Raises NotOneWinnerError unless exactly one is accepted."""
         score = abs(it.number) % 1000 + 1
         told = it.together(
             *(

@@ -66,7 +66,7 @@ class EventPaths:
 class Offer:
     """`absent` has the steps that the platform lacks, `skipped` the scenarios that cannot be played; each with why.
 
-    So many results of a match are submitted `together`, of which one may be accepted; with 1, each is on its own. If
+    `together` results of a match are submitted at once, of which one may be accepted; with 1, each is on its own. If
     they are `audited`, each that is accepted has its row in the audit log.
     """
 

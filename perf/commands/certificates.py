@@ -61,7 +61,7 @@ def backfill(
     """Copy to S3 what was stored before the dual write, beside live uploads.
 
     Needs CERT_S3_BACKFILL_ENABLED, unless it is a dry run. Ctrl-C or SIGTERM stop it cleanly; after any end, also
-    kill -9, the same command goes on from there. Exit code 65 if a certificate could not be copied.
+    kill -9, run the same command again to resume. Exit code 65 if a certificate could not be copied.
     """
     if not dry_run and not read_flags().backfill:
         raise tg.UsageError(f"{BACKFILL} is off: set it to true once the dual write is on, or try --dry-run.")

@@ -71,7 +71,7 @@ class Step(Table, frozen=True):
 
 
 class Submit(Step, frozen=True):
-    """So many requests for one match start `together`, each in a thread of every user; one of them may be accepted."""
+    """This number of requests for a match start `together`, each in its own thread; one of them may be accepted."""
 
     together: Annotated[int, Meta(ge=1, le=16)] = 1
 

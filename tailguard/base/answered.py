@@ -40,5 +40,5 @@ class Answered:
 
 
 def shortened(text: str, most: int = MOST_SAID) -> str:
-    """Return a text of at most so many characters, `…` for what was left out."""
+    """Return the text cut to that number of characters, `…` for what was left out."""
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -53,7 +53,7 @@ def ratio(value: float | None) -> str:
 
 
 def per_cent(share: float) -> str:
-    """A fraction of one in per cent: three digits, or so many that what is short of the whole is not shown as 100."""
+    """A fraction of one in per cent: three digits, or more if it would be rounded to 100 otherwise."""
     short, shown = 1 - abs(share), significant(share * 100)
     if short > 0 and shown.endswith("100"):
         return significant(share * 100, 1 - math.floor(math.log10(short)))

@@ -39,7 +39,7 @@ def bisect(paths: Sequence[str], good: str, bad: str, metric: str, **flags: Any)
     """Measure commits against a good one until one of them is, at 98 %, the first that is slower.
 
     Each pair is one of a duet, good against the commit that tells most; a pair may be wrong without harm. A commit that
-    does not start is skipped. Given again, the same command goes on where it ended.
+    does not start is skipped. Run the same command again to resume.
 
     Exits 0 if it is sure, also that none is slower, and 75 if the budget could not tell.
     """

@@ -73,7 +73,7 @@ def looks_at(pairs: int) -> list[int]:
 
 
 def fewest_pairs(metrics: int, alpha: float) -> int:
-    """Return the fewest pairs at which one of so many metrics can FAIL.
+    """Return the fewest pairs at which one of that number of metrics can FAIL.
 
     If the candidate is slower in all n pairs, p = SHARES * 2^-n; Holm's step-down (1979) asks for p <= alpha / metrics.
     """

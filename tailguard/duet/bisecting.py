@@ -164,9 +164,7 @@ def tell(execution: BisectExecution, found: range | None) -> int:
     ratio, low, high = bisection.change()
     size = f"{ratio - 1:+.1%} [{low - 1:+.1%}, {high - 1:+.1%}]"
     if found is None:
-        say(
-            f"Undecided after {bisection.pairs} pairs. Give the same command again: it goes on where it ended."
-        )
+        say(f"Undecided after {bisection.pairs} pairs. Run the same command again to resume.")
     elif not found:
         say(f"None of the {len(commits)} commits made {execution.metric.title} slower.")
     elif len(found) == 1:

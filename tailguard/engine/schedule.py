@@ -38,7 +38,7 @@ class Schedule(Protocol):
         ...
 
     def describe(self, workers: int) -> record.Schedule:
-        """What a run's record says of it, played by so many workers."""
+        """Return the schedule as the run's record has it, played by `workers` workers."""
         ...
 
 

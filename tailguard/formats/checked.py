@@ -16,10 +16,10 @@ from tailguard.judge.objective import UNITS_MS
 
 # Nobody waits longer for an answer: such a value is a time stamp, or its unit is another.
 LONGEST_MS = 24 * 3600 * 1000.0
-# So many rows in a row that rise, or rise by the same step, do so for a reason.
+# If this many rows in a row rise, or rise by the same step, it is not by chance.
 _RISING = 20
 _UNTOLD = "the file does not say which requests failed: all are taken as good"
-# Of rows that were left out, so many are shown.
+# How many of the rows that were left out are shown.
 _SHOWN = 3
 
 
@@ -86,7 +86,7 @@ class Counted:
 
 
 def check_rows(found: Rows, options: Options) -> Latencies:
-    """Return samples in ms. Raises UsageError for the first row that is not a latency, unless such are left out."""
+    """Return samples in ms. Raises UsageError for the first row that is not a latency, unless it is left out."""
     values = _numbers(found.values)
     bad = ~np.isfinite(values) | (values < 0)
     if found.failed is not None:

@@ -15,7 +15,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 # What a packed file may unpack to: ten times the largest file of samples seen, and far below what fills a machine.
 MOST_BYTES = 8 << 30
 _CHUNK = 1 << 20
-# Of so many bytes, text of a country's own code page has few that are not ASCII.
+# In this many bytes, text in a national code page has few that are not ASCII.
 _HEAD = 1 << 10
 # Tells zlib that gzip's header precedes the data.
 _GZIP_WINDOW = 31

@@ -10,7 +10,7 @@ from tailguard.postgres.database import Database
 from tailguard.postgres.location import ANSWER_WITHIN_S, DatabaseError
 from tailguard.record.samples import ERROR, Samples
 
-# So many failures in a row make us ask the database itself; fewer may be the platform's own bad moment.
+# After this many failures in a row we ask the database itself; fewer may be the platform's own problem.
 ASK_AFTER = 50
 
 

@@ -1,4 +1,4 @@
-"""While a run goes on: one block that changes on a terminal, a line now and then elsewhere."""
+"""Progress of a run: one block that changes on a terminal, elsewhere a line now and then."""
 
 from typing import Self
 
@@ -7,7 +7,7 @@ from rich.live import Live
 
 from tailguard.base.output.console import PlainConsole, plain
 
-# Plain lines appear where nobody watches (CI): they show that the run goes on.
+# Plain lines appear in a log (CI): they show that the run still works.
 PLAIN_EVERY_S = 10.0
 
 

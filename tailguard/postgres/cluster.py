@@ -1,4 +1,4 @@
-"""A data directory of our own: made by initdb, configured, and locked where it is kept."""
+"""Tailguard's own data directory: made by initdb, configured, and locked where it is kept."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""A schema of our own in somebody's database: made, marked and dropped by us, and nothing else touched."""
+"""Tailguard's own schema in a user's database: it is created, marked and dropped; nothing else is touched."""
 
 import logging
 import os

@@ -29,7 +29,7 @@ from tailguard.suite.scenario import ASYNC_USERS, Scenario
 from tailguard.trust.short_calls import SHORT_MS
 
 STEP = "call"
-# Of short calls so many are one sample that it lasts as long: then what the clock costs is below 0.1 %.
+# Short calls are grouped into samples that last this long: then the clock costs less than 0.1 %.
 SAMPLE_NS = 500_000
 TRIED = 9
 
@@ -38,7 +38,7 @@ TRIED = 9
 class Question:
     """What one test asks: its limits and load, the call with its arguments, the loop that it is to run on, if any.
 
-    So many `calls` are one sample.
+    One sample is that number of `calls`.
     """
 
     name: str

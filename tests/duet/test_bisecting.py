@@ -49,7 +49,7 @@ def test_the_slow_commit_is_found_and_a_second_call_goes_on_where_the_first_ende
 ) -> None:
     sizes = ["--set", "load.max_samples=40", "--set", "load.min_samples=40"]
     assert run_cli([*WORDS, *sizes, "--pairs", "4"]) == 75
-    assert "goes on where it ended" in capsys.readouterr().out
+    assert "Run the same command again to resume" in capsys.readouterr().out
     assert run_cli([*WORDS, *sizes, "--pairs", "100"]) == 0
     told = capsys.readouterr().out
     assert "is slower since" in told

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-NIGHTS = 1000  # at most one false alarm is expected in so many runs of all series together
+NIGHTS = 1000  # at most one false alarm is expected in this many runs of all series together
 REFERENCE, LEAST_REFERENCE = 60, 20  # runs before a beginning that later runs are held against
 LONGEST = 40  # runs after a beginning that still count for it
 GAPS = (1, 2, 3, 6, 12)  # gaps in each bin, from the slowest run down; the last bin has the rest

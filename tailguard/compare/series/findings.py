@@ -11,7 +11,7 @@ from tailguard.compare.history import CONDITIONS
 from tailguard.compare.series.alarm import Alarm, alarms
 from tailguard.compare.series.change_points import ChangePoint, change_points
 
-# So many series show what the machine did to all of them; fewer would take a part of a change off itself.
+# The mean of this many series shows the machine's effect; with fewer, a change would be subtracted from itself.
 ENOUGH_FOR_MEAN = 30
 ALL = "all series together"
 

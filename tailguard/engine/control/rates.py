@@ -21,7 +21,7 @@ class RateChange:
 
 
 def rerated(starts_ns: Sequence[int], schedule: Schedule, change: RateChange, most: int) -> list[int]:
-    """Return the starts of a schedule after a change; there are `most` at most, as data was made for so many.
+    """Return the starts of a schedule after a change; there are at most `most`, since data was made for that number.
 
     Raises UsageError if the schedule has no rate that could change, or for an impossible one.
     """

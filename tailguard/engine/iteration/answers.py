@@ -39,7 +39,7 @@ class Timed(Generic[T_co]):
 
 
 class RetriedError(Exception):
-    """What `Timed` is for a value, for a failure: `failure` was raised after so many retries. The step raises it."""
+    """What `Timed` is for a value, for a failure: `failure` was raised after those `retries`. The step raises it."""
 
     def __init__(self, failure: Exception, retries: int) -> None:
         super().__init__(failure, retries)

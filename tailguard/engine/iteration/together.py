@@ -33,7 +33,7 @@ class Together:
         return list(self._enough(len(calls)).map(at_once, calls))
 
     def _enough(self, count: int) -> ThreadPoolExecutor:
-        """Return threads for so many calls. Those of a pool that is dropped end by themselves."""
+        """Return threads for that number of calls. The threads of a pool that is dropped end by themselves."""
         if self._threads is None or self._count < count:
             self._threads, self._count = ThreadPoolExecutor(count, "together"), count
         return self._threads

@@ -33,7 +33,7 @@ class Players(Protocol):
         ...
 
 
-# Makes so many users of each scenario.
+# Makes the given number of users of each scenario.
 Making = Callable[[Mapping[ScenarioExecution, int]], AbstractContextManager[Players]]
 
 

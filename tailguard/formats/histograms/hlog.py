@@ -76,7 +76,7 @@ def _decoded(text: str) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
 
 
 def _counts(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield index and count: ZigZag numbers of 7 bits a byte; a negative one is so many empty buckets."""
+    """Yield index and count: ZigZag numbers of 7 bits per byte; -n stands for n empty buckets."""
     at = index = 0
     while at < len(data):
         number = shift = 0

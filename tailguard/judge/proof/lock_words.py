@@ -81,7 +81,7 @@ def blocking(what: str, *, grows: bool) -> str:
 
 
 def _real_s(observed: Observation, tables: Mapping[str, TableSize]) -> float:
-    """What grows takes so many times longer as the real table is larger."""
+    """What grows takes longer by the ratio of the real table's size to the copy's."""
     factors = [tables[name].factor for name in observed.grows_with if name in tables]
     return observed.seconds * max(factors, default=1.0)
 

@@ -14,7 +14,7 @@ READ = "SELECT 1 FROM {} LIMIT 1"
 
 @contextmanager
 def long_reader(database: Database, table: Table, seconds: float) -> Iterator[None]:
-    """Hold a transaction open that has read from `table`, for so many seconds or until the block ends."""
+    """Hold a transaction open that has read from `table`, for that number of seconds or until the block ends."""
     name = sql.Identifier(table.schema, table.name)
     with long_transaction(database, [sql.SQL(READ).format(name)], seconds):
         yield
@@ -24,7 +24,7 @@ def long_reader(database: Database, table: Table, seconds: float) -> Iterator[No
 def long_transaction(
     database: Database, statements: Sequence[sql.Composed], seconds: float
 ) -> Iterator[None]:
-    """Hold a transaction open that has executed `statements`, for so many seconds or until the block ends."""
+    """Hold a transaction open that has executed `statements`, for that number of seconds or until the block ends."""
     with database.connect(autocommit=False) as connection:
         for statement in statements:
             connection.execute(statement)

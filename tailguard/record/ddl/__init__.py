@@ -10,7 +10,7 @@ from tailguard.record.migration import Client, ClientImpact, WaitLimits
 from tailguard.record.part import Count, Part
 
 How: TypeAlias = Literal["once", "retry", "release"]
-# So many changed rows are a backfill: other writers of these rows wait until the commit.
+# This many changed rows are a backfill: other writers of these rows wait until the commit.
 MANY_ROWS = 1_000
 
 

@@ -71,7 +71,7 @@ def migrations_of(record: RunRecord) -> tuple[MigrationView, ...]:
 def questions_of(record: RunRecord) -> tuple[ProofVerdict, ...]:
     """Return what has a card on the first screen: the questions of every proof under load, the worst first.
 
-    A migration without such has one card, and only if no objective has a card that would come before its own.
+    A migration without objectives has one card, and only if no objective has a card that would come before its own.
     """
     alone = not judged_of(record)
     found = (each for migration in migrations_of(record) for each in _questions(migration, alone=alone))
