@@ -154,6 +154,7 @@ class SuiteRun:
                     seed=ready.run.seed,
                     control=control,
                 )
+            self.run.order_scenarios(measured)
             for name in measured:
                 self.run.put_database(name, attribution.server_time(name))
         record = self.run.record

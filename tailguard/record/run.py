@@ -1,7 +1,7 @@
 """A run on disk, the hinge between measuring and judging: a folder with run.json and samples.parquet."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -179,6 +179,10 @@ class Run:
         self._put(scenarios={**self.record.scenarios, slug: entry})
         self._samples[slug] = samples
         self._unsaved = True
+
+    def order_scenarios(self, slugs: Iterable[str]) -> None:
+        """Let the scenarios stand in this order, whichever of them was done first."""
+        self._put(scenarios={slug: self.record.scenarios[slug] for slug in slugs})
 
     def put_invariants(self, slug: str, invariants: Sequence[Invariant]) -> None:
         """Take what held of a scenario and what did not."""

@@ -39,6 +39,17 @@ def test_every_chart_draws_without_a_console_error_and_nothing_overflows(browser
     assert illegible(browser) == []
 
 
+def test_a_page_that_was_opened_in_the_background_draws_as_soon_as_it_is_looked_at(browser, address) -> None:
+    open_at(browser, address, 1400)
+    other = browser.execute_cdp_cmd("Target.createTarget", {"url": "about:blank"})
+    try:
+        assert browser.execute_script("return document.visibilityState") == "hidden"
+        open_all(browser)
+        draw_all(browser)
+    finally:
+        browser.execute_cdp_cmd("Target.closeTarget", other)
+
+
 def test_the_first_screen_shows_the_verdict_and_what_is_met_as_one_table(browser, address) -> None:
     open_at(browser, address, 1400)
     assert (

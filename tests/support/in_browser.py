@@ -7,7 +7,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.support.waiting import eventually
 
 BROWSERS, DRIVER = ("chromium", "chromium-browser", "google-chrome"), "chromedriver"
 FLAGS = (
@@ -50,15 +51,33 @@ def open_all(browser: webdriver.Chrome) -> None:
     browser.execute_script("document.querySelectorAll('details').forEach((found) => { found.open = true; });")
 
 
+_LOOK = """
+  const [chart] = arguments;
+  chart.scrollIntoView();
+  return chart.classList.contains('drawn');"""
+_STATE = """
+  const [chart] = arguments, {top, width, height} = chart.getBoundingClientRect();
+  return {label: chart.ariaLabel, top, width, height, begun: !chart.querySelector('.live').hidden,
+    drawn: document.querySelectorAll('.drawn').length, page: document.visibilityState};"""
+
+
 def draw_all(browser: webdriver.Chrome) -> None:
     """Scroll each chart into view, as a reader would, and wait for it: again if one above it grew meanwhile."""
     for chart in browser.find_elements(By.CSS_SELECTOR, ".chart"):
-        WebDriverWait(browser, PATIENCE_S).until(lambda _, chart=chart: _is_drawn(browser, chart))
+        eventually(
+            lambda chart=chart: _is_drawn(browser, chart),
+            PATIENCE_S,
+            pause_s=0.1,
+            log=lambda chart=chart: f"{browser.execute_script(_STATE, chart)} {browser.get_log('browser')}",
+        )
 
 
 def _is_drawn(browser: webdriver.Chrome, chart: WebElement) -> bool:
-    browser.execute_script("arguments[0].scrollIntoView()", chart)
-    return "drawn" in (chart.get_attribute("class") or "")
+    """Scroll to a chart and look; take a picture if it is not drawn, for a page in the background makes no frames."""
+    drawn = bool(browser.execute_script(_LOOK, chart))
+    if not drawn:
+        browser.get_screenshot_as_png()
+    return drawn
 
 
 # Of texts: what one sees. The halo of a text lies below it, word for word.
