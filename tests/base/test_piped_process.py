@@ -32,7 +32,7 @@ def modules(tmp_path, monkeypatch):
 
 
 def gone(process):
-    return eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 20)
+    return eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_line_is_answered_and_the_process_ends_with_the_with():

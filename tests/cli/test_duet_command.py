@@ -120,7 +120,7 @@ def test_ctrl_c_saves_what_was_measured_and_leaves_nothing_behind(tmp_path: Path
     assert (record.ended, record.exit_code) == (Ended.INTERRUPTED, 130)
     assert len(told.blocks) >= 1
     assert list(temporary.glob("tailguard-*")) == []
-    assert eventually(lambda: not _ours(temporary), 10)
+    assert eventually(lambda: not _ours(temporary))
 
 
 @pytest.mark.proof

@@ -20,7 +20,7 @@ def mixed(name, journey, rate_per_s=200, **load):
 
 
 def test_each_waits_for_an_iteration_of_the_other_so_both_are_in_progress_at_once():
-    both = Barrier(2, timeout=20)
+    both = Barrier(2, timeout=60)
 
     def journey(it):
         it.step("meet", both.wait)

@@ -20,7 +20,7 @@ def test_calls_meet_and_their_values_come_back_in_order(stage):
 
     def meets(value):
         def call():
-            meeting.wait(10)
+            meeting.wait(60)
             return value
 
         return call

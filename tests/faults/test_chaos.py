@@ -137,5 +137,5 @@ def test_a_killed_s3_server_comes_back_on_its_port_with_its_objects():
             except (BotoCoreError, ClientError):
                 return False
 
-        eventually(back, 30)
+        eventually(back)
         client.close()

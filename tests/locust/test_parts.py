@@ -130,7 +130,7 @@ class Net:
         self.wait_for(dict.fromkeys(self.workers, iterations))
 
     def wait_for(self, iterations):
-        eventually(lambda: self.played >= Counter(iterations), 30)
+        eventually(lambda: self.played >= Counter(iterations))
 
     def _user(self, worker):
         executor = worker.executor("walk")
@@ -215,7 +215,7 @@ def test_the_word_to_stop_is_obeyed_that_comes_while_the_word_to_go_is(monkeypat
 
     monkeypatch.setattr(ScenarioExecutor, "begin", begin)
     net.workers["w0"].take(Go(run="run"))
-    stopping.join(10)
+    stopping.join(60)
     assert net.ledgers().keys() == {"w0"}
 
 

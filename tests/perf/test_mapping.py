@@ -202,7 +202,7 @@ def test_credentials_are_renewed_before_they_expire(other, tmp_path):
     target, renewed = open_target(load_mapping(write_mapping(tmp_path, text)), other[0]), threading.Event()
     with closing(HttpConnections()) as connections, target.platform(connections, print) as platform:
         use, platform.use = platform.use, lambda credentials: (use(credentials), renewed.set())
-        assert renewed.wait(10)
+        assert renewed.wait(60)
         platform.register(7, 0)
     assert "log-in" not in {thread.name for thread in threading.enumerate()}
 

@@ -21,7 +21,7 @@ import sys, time
 from tailguard.postgres.database import schema_on
 with schema_on(sys.argv[1]) as database:
     print(database.schema, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -50,7 +50,7 @@ def killed_runs_schema(postgres):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
         name = process.stdout.readline().strip()
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
     return name
 
 

@@ -32,7 +32,7 @@ import time
 from tailguard.postgres.server import embedded_postgres
 with embedded_postgres(settings={"shared_buffers": "16MB"}, data_dir=%r) as server:
     print(server.pid, server.port, server.log_path.parent, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -100,18 +100,18 @@ def test_no_process_port_or_folder_survives_the_owner(signal_number):
         assert workers
         assert listens(port)
         process.send_signal(signal_number)
-        process.wait(10)
-    assert eventually(lambda: gone(pid) and not listens(port) and not folder.exists(), 10)
-    assert eventually(lambda: all(gone(worker.pid) for worker in workers), 5)
+        process.wait(60)
+    assert eventually(lambda: gone(pid) and not listens(port) and not folder.exists())
+    assert eventually(lambda: all(gone(worker.pid) for worker in workers))
 
 
 def test_an_owner_killed_before_the_server_is_up_leaves_nothing_either(open_folder):
     with owner(TMPDIR=str(open_folder)) as process:
-        assert eventually(lambda: list(open_folder.glob("tailguard-postgres-*/d/data/base")), 10)
+        assert eventually(lambda: list(open_folder.glob("tailguard-postgres-*/d/data/base")))
         process.kill()
-        process.wait(10)
-    assert eventually(lambda: not list(open_folder.glob("tailguard-*")), 10)
-    assert eventually(lambda: not named_on_a_command_line(f"{open_folder}/tailguard-"), 5)
+        process.wait(60)
+    assert eventually(lambda: not list(open_folder.glob("tailguard-*")))
+    assert eventually(lambda: not named_on_a_command_line(f"{open_folder}/tailguard-"))
 
 
 def test_a_closed_server_leaves_nothing():
@@ -194,7 +194,7 @@ def test_a_kept_server_outlives_no_owner_and_the_next_one_takes_over(kept_dir):
     with owner(str(kept_dir)) as process:
         pid, _, _ = started(process)
         process.kill()
-        process.wait(10)
+        process.wait(60)
     with embedded_postgres(settings=SMALL, data_dir=kept_dir) as server:
         assert server.pid != pid
         assert ask(server.dsn, "SELECT 1") == 1
@@ -208,7 +208,7 @@ def test_a_kept_folder_in_use_names_the_process_that_uses_it(kept_dir):
         with in_use, embedded_postgres(settings=SMALL, data_dir=kept_dir):
             pass
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_a_kept_folder_of_another_major_version_is_refused(kept_dir):

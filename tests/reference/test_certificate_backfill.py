@@ -162,7 +162,7 @@ def test_live_uploads_go_on_beside_it(rows, local, s3, made, seeded, conninfo):
     copying = Thread(target=lambda: results.append(backfill(rows, local, s3, batch=5).run()))
     copying.start()
     live = [platform.upload_certificate(one, f"<svg>{one}</svg>".encode()) for one in seeded.awards[1:30]]
-    copying.join(30)
+    copying.join(60)
     assert results[0].finished
     for certificate in live:
         assert platform.certificates.download(certificate.id)[1]

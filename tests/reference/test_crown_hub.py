@@ -98,7 +98,7 @@ def test_who_leaves_is_out_of_the_room(hub, tokens):
     async def scene():
         async with _client(hub.url(4, tokens.mint(1))) as socket:
             await _hear(socket)
-        for _ in range(100):
+        for _ in range(3000):
             if hub.subscribers(4) == 0:
                 return
             await asyncio.sleep(0.02)

@@ -135,7 +135,7 @@ def processes(folder, url, environment):
 def end(process):
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(60)
 
 
 def objectives_file(folder, limit):

@@ -79,9 +79,9 @@ def room_proxy(url, delays_s, drops):
 
     thread = threading.Thread(target=run)
     thread.start()
-    started.wait(5)
+    started.wait(60)
     try:
         yield f"http://127.0.0.1:{port[0]}"
     finally:
         proxy.loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(60)

@@ -132,4 +132,4 @@ def served_shop() -> Iterator[tuple[str, Shop]]:
         yield f"http://127.0.0.1:{port}", shop
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)

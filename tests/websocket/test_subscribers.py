@@ -22,6 +22,8 @@ from tailguard.websocket.messages import Feed, Totals
 from tailguard.websocket.subscribers import BroadcastLostError, Subscribers
 from tests.support.waiting import eventually
 
+SOON_S = 1.5  # by then a busy machine has delivered what was sent
+
 pytestmark = pytest.mark.system
 
 
@@ -67,7 +69,7 @@ def running(room: Room) -> Iterator[Feed]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    started.wait(5)
+    started.wait(60)
     try:
         yield Feed(
             f"ws://127.0.0.1:{port}/?token=hush",
@@ -79,7 +81,7 @@ def running(room: Room) -> Iterator[Feed]:
         )
     finally:
         room.loop.call_soon_threadsafe(stop.set)
-        thread.join(5)
+        thread.join(60)
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ def test_a_receipt_comes_when_the_last_subscriber_has_the_event(room: Room, feed
         ticket = subscribers.expect(7)
         sent_ns = time.monotonic_ns()
         room.send(update(7))
-        receipt = ticket.wait(5)
+        receipt = ticket.wait(60)
     assert receipt.count == 20
     assert sent_ns < receipt.first_ns <= receipt.ended_ns <= time.monotonic_ns()
 
@@ -116,7 +118,7 @@ def test_a_broadcast_that_misses_a_subscriber_is_lost_and_says_how_far_it_came(
         with pytest.raises(
             BroadcastLostError, match=r"3 of 5 subscribers had the event with data\.match_id 7 after"
         ):
-            ticket.wait(0.3)
+            ticket.wait(SOON_S)
 
 
 def test_a_broadcast_that_never_comes_is_lost(feed: Feed) -> None:
@@ -144,8 +146,10 @@ def test_a_broadcast_that_does_not_come_says_what_came_instead(
         ticket = subscribers.expect(7)
         for text in sent:
             room.send(text)
-        with pytest.raises(BroadcastLostError, match=f"0 of 1 .* data.match_id 7 after 0.3 s: .*{heard}"):
-            ticket.wait(0.3)
+        with pytest.raises(
+            BroadcastLostError, match=f"0 of 1 .* data.match_id 7 after {SOON_S} s: .*{heard}"
+        ):
+            ticket.wait(SOON_S)
 
 
 def test_who_is_closed_before_the_welcome_says_the_code_at_once_and_what_came(room: Room, feed: Feed) -> None:
@@ -178,7 +182,7 @@ def test_the_same_match_can_be_broadcast_again(room: Room, feed: Feed) -> None:
         for score in range(3):
             ticket = subscribers.expect(7)
             room.send(update(7, score))
-            assert ticket.wait(5).count == 3
+            assert ticket.wait(60).count == 3
         assert replace(subscribers.totals(), heard="") == Totals(
             events=3, duplicates=0, out_of_order=0, dropped=0, away=0, missed=0
         )
@@ -245,7 +249,8 @@ def test_a_follower_has_every_event_and_the_unfinished_are_listed(room: Room, fe
         assert len(set(seen["one"])) == 2
         room.send(update(8), skip=1)
         assert eventually(lambda: len(seen["other"]) == 3)
-        assert [(each.count, each.id) for each in one.unfinished()] == [(2, seen["other"][-1])]
+        left = [(2, seen["other"][-1])]
+        assert eventually(lambda: [(each.count, each.id) for each in one.unfinished()] == left)
 
 
 @pytest.fixture
@@ -265,7 +270,7 @@ def test_who_is_cut_off_comes_back_and_what_was_missed_meanwhile_is_not_lost(
         assert eventually(lambda: subscribers.totals().away == 3)
         ticket = subscribers.expect(7)
         room.send(update(7))
-        receipt = ticket.wait(5)
+        receipt = ticket.wait(60)
         assert (receipt.count, receipt.awaited) == (7, 0)
         assert subscribers.totals().missed == 3
         assert eventually(lambda: proxy.injected["down"] > 6)  # each of them tried in vain, again and again
@@ -276,7 +281,7 @@ def test_who_is_cut_off_comes_back_and_what_was_missed_meanwhile_is_not_lost(
         time.sleep(0.3)  # who has just come back is awaited after a moment
         ticket = subscribers.expect(8)
         room.send(update(8))
-        assert ticket.wait(5).count == 10
+        assert ticket.wait(60).count == 10
         assert replace(subscribers.totals(), heard="") == Totals(
             events=2, duplicates=0, out_of_order=0, dropped=3, away=0, missed=3
         )
@@ -294,7 +299,7 @@ def test_a_broadcast_that_misses_somebody_in_the_room_is_lost_though_others_are_
             broadcast, [each for each in room.connections if each.state == State.OPEN][1:], update(7)
         )
         with pytest.raises(BroadcastLostError, match="2 of 4"):
-            ticket.wait(0.3)
+            ticket.wait(SOON_S)
 
 
 def test_without_coming_back_who_was_dropped_makes_every_broadcast_lost(
@@ -307,7 +312,7 @@ def test_without_coming_back_who_was_dropped_makes_every_broadcast_lost(
         ticket = subscribers.expect(7)
         room.send(update(7))
         with pytest.raises(BroadcastLostError, match="1 of 2"):
-            ticket.wait(0.3)
+            ticket.wait(SOON_S)
 
 
 def test_whoever_waits_for_a_killed_process_is_told_at_once_how_it_ended(room: Room, feed: Feed) -> None:

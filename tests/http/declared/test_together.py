@@ -35,7 +35,7 @@ def url() -> Iterator[str]:
         def do_POST(self) -> None:
             with lock:
                 meeting = meetings.setdefault(self.path, Barrier(AT_ONCE))
-            meeting.wait(10)  # breaks unless they are here at one instant
+            meeting.wait(60)  # breaks unless they are here at one instant
             with lock:
                 is_first = self.path not in taken
                 taken.add(self.path)
