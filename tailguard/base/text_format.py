@@ -60,6 +60,13 @@ def per_cent(share: float) -> str:
     return shown
 
 
+def slope_per_hour(value: float | None, unit: str) -> str:
+    """A slope in its unit, or as a share if that is "%": `1.25 MB/h`, `0.3 %/h`."""
+    if value is None or math.isnan(value):
+        return ABSENT
+    return f"{significant(value * 100 if unit == '%' else value)} {unit}/h"
+
+
 def times(value: float | None) -> str:
     """A factor: 1.05 or 102 with the times sign."""
     return (

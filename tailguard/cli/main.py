@@ -17,6 +17,7 @@ from tailguard.cli.lazy import Command, SuiteGroup
 
 COMMANDS = {
     "run": Command("tailguard.cli.run:run", "Measure the platform, judge it, prove its migrations, report."),
+    "soak": Command("tailguard.cli.soak:soak", "Run for days; judge windows and drift, with standbys."),
     "control": Command("tailguard.cli.control:control", "Change the load of a run under way, or end it."),
     "preflight": Command("tailguard.cli.preflight:preflight", "Try each step once before a load test."),
     "init": Command("tailguard.cli.init:init", "Write a suite to begin with."),

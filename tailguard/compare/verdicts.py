@@ -13,6 +13,7 @@ from tailguard.compare.pairs import Block
 from tailguard.compare.plan_comparison import compare_plans
 from tailguard.judge.proof.ddl import ddl_verdicts
 from tailguard.judge.proof.verdicts import proof_verdicts
+from tailguard.judge.soak.verdicts import soak_verdicts
 from tailguard.judge.verdicts import judge_run
 from tailguard.record.duet import Duet, SideName
 from tailguard.record.run import Run
@@ -26,6 +27,8 @@ def verdicts_of(run: Run) -> tuple[Verdict, ...]:
     Raises UsageError if a raw file is missing or broken.
     """
     found: list[Verdict] = []
+    if run.record.soak is not None:
+        return soak_verdicts(run.folder, run.record, run.record.soak)
     if run.record.objectives is not None:
         found += judge_run(run, run.record.objectives)
     found += _of_migrations(run)

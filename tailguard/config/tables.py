@@ -79,6 +79,18 @@ class ChaosOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class SoakOptions:
+    """[soak]: `windows` and `drift` are texts such as "p95 <= 250ms over 5m" and "memory < 1MB/h"; "" is unset."""
+
+    name: str
+    segment_s: float
+    lease: str
+    ttl_s: float
+    windows: list[str]
+    drift: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class PlacementOptions:
     """[placement]."""
 
@@ -110,5 +122,6 @@ class Options:
     migrations: MigrationOptions
     limits: LimitOptions
     chaos: ChaosOptions
+    soak: SoakOptions
     placement: PlacementOptions
     target: TargetOptions

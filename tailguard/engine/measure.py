@@ -92,13 +92,13 @@ def measure(
     runs = [WorkloadRun(workload, clock, run_id=run_id, seed=seed) for workload in workloads]
     with players({run.execution: run.users for run in runs}) as made:
         saver = _Saver(save, pace.save_every_s)
-        with _ended(runs, saver, stop), _frozen_garbage(), telemetry or nullcontext():
-            for group in _in_turn(runs, stop):
+        with _ended(runs, saver, stop), frozen_garbage(), telemetry or nullcontext():
+            for group in in_turn(runs, stop):
                 if control is not None:
                     control.before_slice(group, runs, stop)
                     if group[0].ended or stop.is_set():
                         continue
-                _run_slice(group, made, stop, pace)
+                run_slice(group, made, stop, pace)
                 _end_if_done(group, done)
                 for run in group:
                     saver.offer(run)
@@ -109,7 +109,7 @@ def measure(
     return {run.name: run.measurement() for run in runs}
 
 
-def _in_turn(runs: Sequence[WorkloadRun], stop: Event) -> Iterator[list[WorkloadRun]]:
+def in_turn(runs: Sequence[WorkloadRun], stop: Event) -> Iterator[list[WorkloadRun]]:
     """Yield the workloads round robin, those of a mix together, until all have ended or `stop` is set."""
     groups: dict[str, list[WorkloadRun]] = {}
     for run in runs:
@@ -121,7 +121,7 @@ def _in_turn(runs: Sequence[WorkloadRun], stop: Event) -> Iterator[list[Workload
             yield group
 
 
-def _run_slice(group: Sequence[WorkloadRun], made: Players, stop: Event, pace: Pace) -> None:
+def run_slice(group: Sequence[WorkloadRun], made: Players, stop: Event, pace: Pace) -> None:
     """Run the next slice of a workload, or of all workloads of a mix, each in a thread. An interrupt ends them all."""
     if len(group) == 1:
         group[0].run_slice(made, stop, pace)
@@ -193,7 +193,7 @@ def _ended(runs: Sequence[WorkloadRun], saver: _Saver, stop: Event) -> Iterator[
 
 
 @contextmanager
-def _frozen_garbage() -> Iterator[None]:
+def frozen_garbage() -> Iterator[None]:
     """Keep what exists before the measurement out of the collector's way: its pauses would be the platform's latency.
 
     Collection stays on: what the platform under test allocates in this process counts as its own time. Callbacks

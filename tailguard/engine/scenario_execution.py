@@ -177,6 +177,16 @@ class ScenarioExecution:
         values = [user.values for user in self.users]
         return merge(recorders, self.name, self.steps.names(), self.errors.names(), values, self.metrics)
 
+    def forget(self) -> None:
+        """Forget all samples so far, and users that were left behind with what they may still send; between windows."""
+        self.unserved.drain()
+        self.lateness_ns = array("q")
+        self.users = [user for user in self.users if user.iteration.keeps_in(user.recorder)]
+        for user in self.users:
+            user.recorder.drain()
+            user.values.drain()
+            user.iteration.own_ns = 0
+
     def drain(self) -> bytearray:
         """Return the rows of all iterations that have ended, and forget them; for greenlets, which share a thread."""
         rows = self.unserved.drain()

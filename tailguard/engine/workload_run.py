@@ -19,19 +19,34 @@ from tailguard.record.scenario import ScenarioEnded
 SHORTEST_SLICE_S = 0.001
 
 
+def execution_of(workload: Workload, clock: Clock, run_id: str, seed: int) -> ScenarioExecution:
+    """Return a new execution of a workload's scenario."""
+    schedule = workload.load.schedule
+    return ScenarioExecution(
+        workload.scenario,
+        clock,
+        run_id=run_id,
+        seed=seed,
+        think=schedule.think if isinstance(schedule, Closed) else None,
+        at_once=bool(workload.mix),
+    )
+
+
 class WorkloadRun:
     """One workload. A schedule is paused while other scenarios have their slice."""
 
-    def __init__(self, workload: Workload, clock: Clock, *, run_id: str, seed: int) -> None:
+    def __init__(
+        self,
+        workload: Workload,
+        clock: Clock,
+        *,
+        run_id: str = "",
+        seed: int = 1,
+        execution: ScenarioExecution | None = None,
+    ) -> None:
+        """`execution` is that of the run before, whose virtual users go on; without it there is a new one."""
         schedule = workload.load.schedule
-        self.execution = ScenarioExecution(
-            workload.scenario,
-            clock,
-            run_id=run_id,
-            seed=seed,
-            think=schedule.think if isinstance(schedule, Closed) else None,
-            at_once=bool(workload.mix),
-        )
+        self.execution = execution or execution_of(workload, clock, run_id, seed)
         self.users = workload.load.users
         self.ended_because = ScenarioEnded.RUNNING
         self.measured_s = 0.0

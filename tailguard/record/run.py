@@ -42,14 +42,16 @@ from tailguard.record.run_record import Ended, Override, Platform, PlayedSuite, 
 from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import read_frame, read_samples, write_samples
 from tailguard.record.scenario import DatabaseTime, Invariant, ScenarioEntry
+from tailguard.record.soak import Soak
+from tailguard.record.soak.segments import SOAK_FILES
 from tailguard.record.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SAMPLES, LIVE = "samples.parquet", "live.parquet"  # of the scenarios; of a proof's clients
-# The raw files that may be there besides: EXPLAIN's documents, and what each side of a duet's blocks measured.
-MORE_FILES = ("plans/*.json", "blocks/*.parquet")
+# The raw files that may be there besides: EXPLAIN's documents, what each side of a duet measured, a soak's.
+MORE_FILES = ("plans/*.json", "blocks/*.parquet", *SOAK_FILES)
 
 
 def new_id() -> str:
@@ -240,6 +242,10 @@ class Run:
     def put_ddl(self, ddl: DdlProof) -> None:
         """Take the part that only the proof of a SQL file has."""
         self._put(ddl=ddl)
+
+    def put_soak(self, soak: Soak) -> None:
+        """Take the part that only a soak has."""
+        self._put(soak=soak)
 
     def put_verdicts(self, verdicts: Sequence[Verdict], objectives: Objectives | None = None) -> None:
         """Take the verdicts and, if the run was judged by others than those it started with, the objectives."""

@@ -17,6 +17,7 @@ from tailguard.record.migration import MigrationEntry
 from tailguard.record.objective import Objectives
 from tailguard.record.part import Count, Document, Part, Positive, Sha256, Utc
 from tailguard.record.scenario import Invariant, ScenarioEntry
+from tailguard.record.soak import Soak
 from tailguard.record.verdict import ProofVerdict, Verdict
 
 
@@ -112,6 +113,7 @@ class RunRecord(Part, frozen=True, kw_only=True):
     locust: Locust | None = None
     bench: Bench | None = None
     ddl: DdlProof | None = None
+    soak: Soak | None = None
     previous: PreviousRun | None = None
     files: Mapping[str, Sha256] = {}
     sha256: str = ""
@@ -137,7 +139,8 @@ class RunRecord(Part, frozen=True, kw_only=True):
     @property
     def invariants(self) -> tuple[Invariant, ...]:
         """Those of all scenarios."""
-        return tuple(each for entry in self.scenarios.values() for each in entry.invariants)
+        of_soak = self.soak.invariants if self.soak is not None else ()
+        return (*of_soak, *(each for entry in self.scenarios.values() for each in entry.invariants))
 
     @property
     def state(self) -> State:

@@ -138,4 +138,52 @@ class ProofVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="proof
         return f"expected {self.expected}, observed {self.observed}" if self.expected else self.observed
 
 
-Verdict: TypeAlias = ObjectiveVerdict | ChangeVerdict | PlanVerdict | ProofVerdict
+class WindowVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="window"):
+    """Whether every window of a soak kept an objective: of `windows`, `breached` did not and `undecided` may not have.
+
+    `exceedances` of `n` samples are those of the worst one, which began `worst_s` after the soak; None if there is no
+    window. A window is breached if the test says so at `alpha` over all windows together.
+    """
+
+    name: str
+    state: State
+    objective: Objective
+    over_s: float
+    windows: Count
+    breached: Count
+    undecided: Count
+    worst_s: float | None
+    n: Count
+    exceedances: Count
+    alpha: float
+    why: str
+
+    @property
+    def scenario(self) -> str:
+        return self.objective.scenario
+
+
+class DriftVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="drift"):
+    """Whether a reading of a soak grew by less than its limit: steady (PASS), grows (FAIL), undecided.
+
+    All slopes are per hour in `unit`; "%" is a share of the reading's mean. Each bound is wrong with at most `alpha`;
+    None if there are too few points. `groups` are the blocks whose middles were compared.
+    """
+
+    name: str
+    state: State
+    reading: str
+    scenario: str
+    slope: float | None
+    low: float | None
+    high: float | None
+    limit: float
+    unit: str
+    groups: Count
+    alpha: float
+    why: str
+
+
+Verdict: TypeAlias = (
+    ObjectiveVerdict | ChangeVerdict | PlanVerdict | ProofVerdict | WindowVerdict | DriftVerdict
+)

@@ -20,6 +20,7 @@ from tailguard.report.views import (
     environment_view,
     numbers,
     scenario_view,
+    soak_view,
     statements_view,
 )
 from tailguard.report.views.proof import ddl_view, index_tradeoff, live_view, migration_view, sentences
@@ -42,6 +43,7 @@ _WORDS = {
         numbers,
         scenario_view,
         sentences,
+        soak_view,
         statements_view,
     )
 }

@@ -1,6 +1,7 @@
 """A run's report as files: the page and the Markdown, both from one view."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,7 +13,7 @@ from tailguard.record.files import REPORTS, BrokenRunError, sealed, write_file
 from tailguard.record.run import Run
 from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import read_samples
-from tailguard.report.charts.drawn import RenderedCharts, why_not_drawn
+from tailguard.report.charts.drawn import Picture, RenderedCharts, why_not_drawn
 from tailguard.report.page import page_of
 from tailguard.report.sections import Section
 from tailguard.report.text.markdown import markdown_of
@@ -53,16 +54,18 @@ def _rendered(run: Run, view: ReportView, kind: Format, sections: Sequence[Secti
 
 def _page(run: Run, view: ReportView, sections: Sequence[Section]) -> str:
     samples, absent = _samples(run)
+    soaked = _soaked(run)
     own = tuple(section(view.record) for section in sections)
     absent = why_not_drawn() or absent
-    words = page_of(view, RenderedCharts({slug: {} for slug in view.record.scenarios}, absent=absent), own)
+    bare = RenderedCharts({slug: {} for slug in view.record.scenarios}, soak=soaked, absent=absent)
+    words = page_of(view, bare, own)
     if why_not_drawn():
         return words
     from tailguard.report.charts.rendered_charts import charts_of  # noqa: PLC0415  # its part may not be installed
 
     room = MOST_BYTES - len(words.encode())
     charts = charts_of(view.record, samples, absent, room, _live_samples(run), _blocks(run))
-    return page_of(view, charts, own)
+    return page_of(view, replace(charts, soak=soaked), own)
 
 
 def _samples(run: Run) -> tuple[dict[str, Samples], str]:
@@ -79,6 +82,18 @@ def _live_samples(run: Run) -> dict[str, Samples]:
         return run.live_samples()
     except BrokenRunError:
         return {}
+
+
+def _soaked(run: Run) -> tuple[Picture, ...]:
+    """The charts of a soak; none if this is another run, or a segment is lost."""
+    if run.record.soak is None:
+        return ()
+    from tailguard.report.charts.over_time.soak_chart import soak_charts  # noqa: PLC0415  # of a soak alone
+
+    try:
+        return tuple(soak_charts(run, run.record.soak))
+    except BrokenRunError:
+        return ()
 
 
 def _blocks(run: Run) -> tuple[list[Block], ...]:

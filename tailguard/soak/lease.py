@@ -49,6 +49,7 @@ _RELEASE = """
 UPDATE {} SET expires = clock_timestamp()
 WHERE name = %(name)s AND owner = %(owner)s AND fence = %(fence)s AND expires > clock_timestamp()
 """
+_NOW = "SELECT extract(epoch FROM clock_timestamp())::double precision"
 _WITNESS = "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended(%s, 0))"
 
 
@@ -62,6 +63,7 @@ class Witness(StrEnum):
     OURS = "held by this session"
     ANOTHER = "held by another session: the leader before is not dead, but frozen or cut off"
     NONE = "none: a pooler gives sessions to others"
+    NO_LEASE = "none: this soak has no lease"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,12 @@ class Lease:
         self._until_ns = sent_ns + self._ttl_ns
         return Term(row[0], self._witness())
 
+    def server_s(self) -> float:
+        """Return the server's clock, in s since 1970. Raises psycopg.Error or DatabaseError without the server."""
+        row = self._ask(_NOW)
+        assert row is not None  # it always answers
+        return float(row[0])
+
     def renew(self) -> None:
         """Prolong the term. While the server cannot be reached the term goes on to its end.
 
@@ -147,7 +155,7 @@ class Lease:
         if self._connection is not None:
             self._connection.close()
 
-    def _ask(self, statement: str) -> tuple[int] | None:
+    def _ask(self, statement: str) -> tuple[Any] | None:
         """Send one statement, on a new connection if the last one was lost."""
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()

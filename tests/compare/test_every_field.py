@@ -33,10 +33,11 @@ REASONS = {
         DdlProof.file DdlProof.rate_per_s DdlProof.front_s DdlProof.lock_timeout_ms DdlStep.transaction
         ProvedStatement.line ProvedStatement.text ProvedStatement.kind SafeWay.statements SafeStatement.how
         SafeStatement.text SafeWay.why
+        Soak.seconds Soak.schedules LeaseUsed.name LeaseUsed.ttl_s
         """,
     "it changes no answer here: a verdict that it changed would be found": """
         Rule.first_look Objectives.together Margins.floor_ms FaultWindow.began_ns Outage.began_ns Outage.ended_ns
-        OtherQuery.before OtherQuery.after ExplainedQuery.document
+        OtherQuery.before OtherQuery.after ExplainedQuery.document DriftLimit.step
         """,
     "an invariant is looked at in the platform, once": "Invariant.name Invariant.expected Invariant.observed",
     "what a server said, once": """

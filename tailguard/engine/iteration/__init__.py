@@ -220,6 +220,10 @@ class Iteration:
         if kind is not None:
             self._fail_at(hung, ERROR, self._context.errors.number(kind))
 
+    def keeps_in(self, recorder: Recorder) -> bool:
+        """Whether its samples go there: not so once it was abandoned."""
+        return self._recorder is recorder
+
     @contextmanager
     def _block(self, name: str) -> Iterator[None]:
         code = self._begin_step(name)

@@ -29,8 +29,17 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart that needs no script, and what it shows in words."""
+
+    title: str
+    caption: str
+    svg: Markup
+
+
+@dataclass(frozen=True, slots=True)
 class RenderedCharts:
-    """The drawn figures of each scenario's steps and load, each migration, its proof, a duet's pairs.
+    """The drawn figures of each scenario's steps and load, each migration, its proof, a duet's pairs, a soak.
 
     `absent` says why there are none of a step.
 
@@ -43,6 +52,7 @@ class RenderedCharts:
     migrations: tuple[Drawn, ...] = ()
     live: tuple[tuple[Drawn, ...], ...] = ()
     pairs: tuple[Drawn, ...] = ()
+    soak: tuple[Picture, ...] = ()
     absent: str = "No samples of this step are in the run's folder."
 
 

@@ -6,7 +6,15 @@ from xml.etree import ElementTree as ET
 from tailguard.base.output.escaping import visible
 from tailguard.base.state import State
 from tailguard.record.run import Run
-from tailguard.record.verdict import ChangeVerdict, ObjectiveVerdict, PlanVerdict, ProofVerdict, Verdict
+from tailguard.record.verdict import (
+    ChangeVerdict,
+    DriftVerdict,
+    ObjectiveVerdict,
+    PlanVerdict,
+    ProofVerdict,
+    Verdict,
+    WindowVerdict,
+)
 
 _ELEMENT = {State.FAIL: "failure", State.INVALID: "error", State.INCONCLUSIVE: "skipped"}
 
@@ -47,7 +55,9 @@ def _place(verdict: Verdict) -> str:
             return "plans"
         case ProofVerdict():
             return f"migration {verdict.migration}"
-        case ObjectiveVerdict() | ChangeVerdict():
+        case DriftVerdict():
+            return verdict.scenario or "soak"
+        case ObjectiveVerdict() | ChangeVerdict() | WindowVerdict():
             return verdict.scenario
 
 
@@ -64,6 +74,16 @@ def _evidence(verdict: Verdict) -> dict[str, float | str | None]:
                 "ci_high_ratio": verdict.high,
                 "n": verdict.pairs,
                 "exceed": verdict.slower,
+            }
+        case WindowVerdict():
+            return {"n": verdict.n, "exceed": verdict.exceedances, "windows": verdict.windows}
+        case DriftVerdict():
+            return {
+                "limit_per_hour": verdict.limit,
+                "observed_per_hour": verdict.slope,
+                "ci_low_per_hour": verdict.low,
+                "ci_high_per_hour": verdict.high,
+                "n": verdict.groups,
             }
         case PlanVerdict():
             return {"baseline_blocks": verdict.baseline_blocks, "candidate_blocks": verdict.candidate_blocks}

@@ -12,6 +12,7 @@ from tailguard.report.views import numbers
 from tailguard.report.views.duet_view import changes_of, unlike_medians
 from tailguard.report.views.proof.migration_view import MigrationView, rows_of
 from tailguard.report.views.scenario_view import counts_of, recorded_of
+from tailguard.report.views.soak_view import leaders_of, measured_of
 from tailguard.report.views.verdict_view import Card
 from tailguard.report.views.view import ReportView
 
@@ -46,6 +47,10 @@ def print_summary(view: ReportView, console: PlainConsole) -> None:
     """
     record, overall = view.record, view.overall
     _print_table(console, "MEASURED", ((None, cells) for cells in _measured(record)))
+    if record.soak is not None:
+        _print_table(console, "LEADERS", ((None, cells) for cells in leaders_of(record.soak)))
+        refused = record.soak.found.refused if record.soak.found else ()
+        _print_table(console, "REFUSED SEGMENTS", ((None, (each.file, each.why)) for each in refused))
     _print_table(console, "REFUSALS", ((None, cells) for cells in _kinds(record, "refusals")))
     _print_table(console, "ERRORS", ((None, cells) for cells in _kinds(record, "errors")))
     _print_table(
@@ -95,6 +100,8 @@ def _verdict(card: Card) -> tuple[str, ...]:
 
 
 def _measured(record: RunRecord) -> Iterator[tuple[str, ...]]:
+    if record.soak is not None and record.soak.found is not None:
+        yield from measured_of(record.soak.found)
     for slug, entry in record.scenarios.items():
         for name, step in entry.steps.items():
             found = step.response_ms

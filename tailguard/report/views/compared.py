@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from tailguard.base import text_format
 from tailguard.record.bench import Bench
 from tailguard.record.chaos import Chaos
 from tailguard.record.ddl import DdlProof
@@ -9,6 +10,7 @@ from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.duet import Duet
 from tailguard.record.migration import LiveProof, MigrationEntry
 from tailguard.record.run_record import RunRecord
+from tailguard.record.soak import Soak
 from tailguard.report.views import numbers
 from tailguard.report.views.numbers import plural
 from tailguard.report.views.verdict_view import judged_of
@@ -22,6 +24,8 @@ def compared_of(record: RunRecord) -> str:
         return _sides(record.duet)
     if record.bench:
         return _commands(record.bench)
+    if record.soak:
+        return _soaked(record.soak)
     parts = [*_scenarios(record), *map(_migration, record.migrations)]
     parts += [_file(record.ddl)] if record.ddl else []
     if not parts:
@@ -52,6 +56,16 @@ def _sides(duet: Duet) -> str:
     candidate, baseline = duet.sides["candidate"].label, duet.sides["baseline"].label
     pairs = plural(len(duet.blocks), "pair")
     return f"Compared: candidate ({candidate}) against the baseline ({baseline}), {pairs} of fresh processes."
+
+
+def _soaked(soak: Soak) -> str:
+    asked, found = text_format.duration_s(soak.seconds), soak.found
+    if found is None:
+        return f"A soak of {asked} that has not ended."
+    leaders = plural(len(soak.terms), "leader")
+    lost_s = sum(gap.seconds for gap in found.gaps)
+    lost = f", {text_format.duration_s(lost_s)} of load lost between them" if lost_s else ""
+    return f"A soak of {asked}: {plural(found.segments, 'segment')} by {leaders}{lost}."
 
 
 def _commands(bench: Bench) -> str:

@@ -7,7 +7,7 @@ from tailguard.base import text_format
 from tailguard.base.state import State
 from tailguard.record.doubt import Grade
 from tailguard.record.run_record import RunRecord
-from tailguard.record.verdict import ChangeVerdict, ObjectiveVerdict, PlanVerdict
+from tailguard.record.verdict import ChangeVerdict, DriftVerdict, ObjectiveVerdict, PlanVerdict, WindowVerdict
 from tailguard.report.views import change_view, numbers
 from tailguard.report.views.compared import compared_of, doubtful_of
 from tailguard.report.views.numbers import plural
@@ -119,7 +119,7 @@ def _claimed(verdict: ChangeVerdict) -> str:
 
 def _named(verdict: Judged) -> str:
     match verdict:
-        case ObjectiveVerdict():
+        case ObjectiveVerdict() | WindowVerdict() | DriftVerdict():
             return verdict.name
         case ChangeVerdict():
             much = change_view.signed(verdict, verdict.change)

@@ -10,10 +10,18 @@ from tailguard.base.state import State
 from tailguard.compare.plan_comparison import MOST_MORE
 from tailguard.record.objective import RECORDED
 from tailguard.record.run_record import RunRecord
-from tailguard.record.verdict import ChangeVerdict, ObjectiveVerdict, PlanVerdict, ProofVerdict, Verdict
+from tailguard.record.verdict import (
+    ChangeVerdict,
+    DriftVerdict,
+    ObjectiveVerdict,
+    PlanVerdict,
+    ProofVerdict,
+    Verdict,
+    WindowVerdict,
+)
 from tailguard.report.views import change_view, numbers
 
-Judged: TypeAlias = ObjectiveVerdict | ChangeVerdict | PlanVerdict
+Judged: TypeAlias = ObjectiveVerdict | ChangeVerdict | PlanVerdict | WindowVerdict | DriftVerdict
 
 _COUNTED = {
     "latency": "over limit",
@@ -94,6 +102,11 @@ class Card:
                 return (self.verdict.change or 0.0) / self.verdict.margin if self.verdict.margin else 0.0
             case PlanVerdict():
                 return (self.verdict.change or 0.0) / MOST_MORE
+            case WindowVerdict():
+                verdict = self.verdict
+                return verdict.exceedances / verdict.n / verdict.objective.p0 if verdict.n else 0.0
+            case DriftVerdict():
+                return (self.verdict.slope or 0.0) / self.verdict.limit
 
 
 def judged_of(record: RunRecord) -> tuple[Judged, ...]:
@@ -128,6 +141,10 @@ def _card(verdict: Judged, record: RunRecord) -> Card:
             return _change_card(verdict)
         case PlanVerdict():
             return _plan_card(verdict)
+        case WindowVerdict():
+            return _window_card(verdict)
+        case DriftVerdict():
+            return _drift_card(verdict)
 
 
 def _objective_card(verdict: ObjectiveVerdict, population: int | None) -> Card:
@@ -198,6 +215,38 @@ def _plan_card(verdict: PlanVerdict) -> Card:
         limit=f"≤ {numbers.signed_percent(MOST_MORE)}",
         rule="blocks touched, deterministic",
         gauge=_gauge(change, change, change, MOST_MORE),
+    )
+
+
+def _window_card(verdict: WindowVerdict) -> Card:
+    share = verdict.exceedances / verdict.n if verdict.n else None
+    allowed = verdict.objective.p0
+    return Card(
+        verdict=verdict,
+        place=verdict.scenario,
+        anchor="soak",
+        name=verdict.name.removeprefix(f"{verdict.scenario} "),
+        observed="no whole window" if share is None else f"worst window {numbers.percent(share)} over",
+        limit=f"≤ {numbers.percent(allowed)} over",
+        counted_as="over limit in the worst window",
+        counted=f"{numbers.count(verdict.exceedances)} of {numbers.count(verdict.n)}",
+        rule=f"each of {numbers.count(verdict.windows)} windows, wrong ≤ {numbers.percent(verdict.alpha)}",
+        gauge=_gauge(share, share, share, allowed),
+    )
+
+
+def _drift_card(verdict: DriftVerdict) -> Card:
+    shown = partial(text_format.slope_per_hour, unit=verdict.unit)
+    return Card(
+        verdict=verdict,
+        place=verdict.scenario or "soak",
+        anchor="soak",
+        name=verdict.name.removeprefix(f"{verdict.scenario}: "),
+        observed=shown(verdict.slope),
+        interval=f"{shown(verdict.low)} to {shown(verdict.high)}" if verdict.slope is not None else "",
+        limit=f"< {shown(verdict.limit)}",
+        rule=f"Theil-Sen slope over {verdict.groups} groups, wrong ≤ {numbers.percent(verdict.alpha)}",
+        gauge=_gauge(verdict.slope, verdict.low, verdict.high, verdict.limit),
     )
 
 

@@ -1,0 +1,1 @@
+"""A soak, judged from the counters of its segments alone."""

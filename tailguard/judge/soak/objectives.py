@@ -1,0 +1,130 @@
+"""The objectives of a soak over its whole length: one look at its planned end, on counts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tailguard.base.state import State
+from tailguard.judge.decision import Decision, judge_looks
+from tailguard.judge.evidence import BLOCKS, FEWEST_BLOCKS
+from tailguard.judge.interval import observed_rate, tests_of
+from tailguard.judge.multiplicity import correct_fails
+from tailguard.judge.sequential import Look, failing_evidence, passing_evidence
+from tailguard.judge.soak.found import Read
+from tailguard.record.objective import RECORDED, Objective, Objectives, Rule
+from tailguard.record.part import Estimate
+from tailguard.record.soak.segments import Counters, Key
+from tailguard.record.soak.times import at_rank, quantile_ms, times_of
+from tailguard.record.verdict import ObjectiveVerdict
+
+
+def objective_verdicts(
+    read: Read, objectives: Objectives, distrust: Mapping[str, str]
+) -> tuple[ObjectiveVerdict, ...]:
+    """Judge each objective; `distrust` says of a scenario why what was measured cannot be trusted, "" if it can."""
+    found = []
+    for family in objectives.families:
+        decisions = [decide(read.sums, read.each, item, objectives.rules[item.scenario]) for item in family]
+        for item, decision in zip(family, correct_fails(decisions), strict=True):
+            unasked = item.scenario in objectives.unasked
+            judged = _distrusted(_asked(decision, unasked=unasked), distrust[item.scenario])
+            found.append(_verdict(item, judged, _observed(read.sums, item, decision)))
+    return tuple(found)
+
+
+def decide(sums: Counters, each: Sequence[Counters], item: Objective, rule: Rule) -> Decision:
+    """Judge one objective by the sums of some segments, which are `each`."""
+    place = item.scenario, item.name
+    n, k = int(sums.get(Key("judged", *place), 0)), int(sums.get(Key("exceeds", *place), 0))
+    if not n:
+        why = f"no sample of {item.step or item.scenario!r} was measured"
+        return Decision(State.INVALID, 0, 0, why, "sequential", rule.dependence, rule.alpha)
+    tau = max(_within(sums, place, n, k), _between(each, place, n, k))
+    look = Look(
+        n,
+        k,
+        tau,
+        passing_evidence(k, n, tau, item.p0, rule.dependence),
+        failing_evidence(k, n, tau, item.p0),
+    )
+    return judge_looks([look], rule, item.p0)
+
+
+def _within(sums: Counters, place: tuple[str, str], n: int, k: int) -> float:
+    """Return the inflation by clusters within segments, as `evidence.inflation` has it."""
+    p, tau = (k + 0.5) / (n + 1), 1.0
+    for length in BLOCKS:
+        blocks = sums.get(Key("blocks", *place, length), 0.0)
+        if blocks >= FEWEST_BLOCKS:
+            counts, squares = (sums[Key(kind, *place, length)] for kind in ("in_blocks", "in_blocks_squared"))
+            variance = (squares - counts**2 / blocks) / (blocks - 1)
+            tau = max(tau, variance / length / (p * (1 - p)))
+    return tau
+
+
+def _between(each: Sequence[Counters], place: tuple[str, str], n: int, k: int) -> float:
+    """Return the inflation by levels that differ from segment to segment."""
+    sizes = np.array([one.get(Key("judged", *place), 0.0) for one in each])
+    counts = np.array([one.get(Key("exceeds", *place), 0.0) for one in each])[sizes > 0]
+    sizes = sizes[sizes > 0]
+    if len(sizes) < FEWEST_BLOCKS:
+        return 1.0
+    p = (k + 0.5) / (n + 1)
+    spread = float(((counts - sizes * k / n) ** 2 / sizes).sum()) / (len(sizes) - 1)
+    return max(1.0, spread / (p * (1 - p)))
+
+
+def _asked(decision: Decision, *, unasked: bool) -> Decision:
+    if not unasked or decision.state in {State.FAIL, State.INVALID}:
+        return decision
+    why = f"nothing to judge: no limit is stated; this alone: {decision.why}"
+    return replace(decision, state=State.INCONCLUSIVE, why=why)
+
+
+def _distrusted(decision: Decision, why: str) -> Decision:
+    if not why:
+        return decision
+    told = f"{why} (the samples alone would say {decision.state}: {decision.why})"
+    return replace(decision, state=State.INVALID, why=told)
+
+
+def _observed(sums: Counters, item: Objective, decision: Decision) -> Estimate | None:
+    if item.metric in RECORDED or item.q is None:
+        return observed_rate(decision.n, decision.exceedances, item, decision) if item.q is None else None
+    times = times_of(sums, item.scenario, item.step)
+    value = quantile_ms(times, item.q)
+    if value is None:
+        return None
+    kept = decision.n - decision.exceedances
+
+    def ms(rank: int) -> float:
+        """What the counts say of the limit is exact, and a bucket is not."""
+        found = at_rank(times, rank + 1)
+        return min(found, item.limit) if rank < kept else max(found, item.limit)
+
+    low = high = None
+    for test, k in tests_of(decision):
+        most, fewest = test.most_passing(k, item.p0), test.fewest_failing(k, item.p0)
+        low = None if fewest is None else ms(test.n - fewest)
+        high = None if most is None else ms(test.n - most - 1)
+    low = value if low is not None and low > value else low
+    high = value if high is not None and high < value else high
+    return Estimate(value=value, low=low, high=high, level=round(1 - 2 * decision.alpha, 12), n=decision.n)
+
+
+def _verdict(item: Objective, decision: Decision, observed: Estimate | None) -> ObjectiveVerdict:
+    return ObjectiveVerdict(
+        name=item.name,
+        state=decision.state,
+        objective=item,
+        n=decision.n,
+        exceedances=decision.exceedances,
+        observed=observed,
+        alpha=decision.alpha,
+        rule=decision.rule,
+        dependence=decision.dependence,
+        tau=decision.tau,
+        p_fail=decision.p_fail,
+        why=decision.why,
+    )
