@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tailguard.base.state import State
-from tailguard.base.text_format import significant
 from tailguard.compare.comparison import ALPHA, ComparedMetric, change_verdict, compare_blocks, having
 from tailguard.compare.gate import (
     SHARES,
@@ -19,6 +18,7 @@ from tailguard.compare.gate import (
     looks_at,
     p_slower,
 )
+from tailguard.compare.gate_sentences import claim_sentence
 from tailguard.compare.pairs import FEWEST, Block
 from tailguard.record.duet import Claim
 from tailguard.record.objective import Margins
@@ -40,15 +40,9 @@ def compare_sides(
     ]
 
 
-def statement_of(claim: Claim) -> str:
-    """Return such as `page p95 of view at least 60 % less`."""
-    metric = ComparedMetric(claim.scenario, claim.step, claim.q)
-    return f"{metric.title} at least {significant(-claim.change * 100, 3)} % less"
-
-
 def _judged(claim: Claim, baseline: Sequence[Block], candidate: Sequence[Block]) -> ChangeVerdict:
     metric = ComparedMetric(claim.scenario, claim.step, claim.q)
-    named = f"{statement_of(claim)} against the baseline"
+    named = f"{claim_sentence(claim)} against the baseline"
     sides = [having(metric, side) for side in (baseline, candidate)]
     rows = [[samples.response_ms(claim.step) for samples in side] for side in sides]
     whole = all(len(side) == len(baseline) for side in rows)

@@ -20,6 +20,7 @@ from tailguard.compare.gate import (
     looks_at,
     p_slower,
 )
+from tailguard.compare.gate_sentences import metric_name
 from tailguard.compare.pairs import FEWEST, Block, failure_rate
 from tailguard.judge.multiplicity import holm
 from tailguard.record.objective import Margins
@@ -76,11 +77,6 @@ class ComparedMetric:
             rule=rule,
             why=why,
         )
-
-
-def metric_name(step: str, q: float | None) -> str:
-    """Return such as `p95 of upload`, or `errors and refusals` if q is None."""
-    return "errors and refusals" if q is None else f"p{q * 100:g} of {step}"
 
 
 def compare_blocks(

@@ -1,6 +1,18 @@
 """What a duet says of its own gate, in words. Apart from the computing, which takes a fifth of a second to import."""
 
-from tailguard.record.duet import Calibration, Quality
+from tailguard.base.text_format import significant
+from tailguard.record.duet import Calibration, Claim, Quality
+
+
+def metric_name(step: str, q: float | None) -> str:
+    """Return such as `p95 of upload`, or `errors and refusals` if q is None."""
+    return "errors and refusals" if q is None else f"p{q * 100:g} of {step}"
+
+
+def claim_sentence(claim: Claim) -> str:
+    """Return such as `page p95 of view at least 60 % less`."""
+    metric = f"{claim.scenario} {metric_name(claim.step, claim.q)}"
+    return f"{metric} at least {significant(-claim.change * 100, 3)} % less"
 
 
 def quality_sentence(quality: Quality) -> str:

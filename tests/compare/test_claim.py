@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailguard.base.state import State
-from tailguard.compare.claim import compare_sides, judge_claim, statement_of
+from tailguard.compare.claim import compare_sides, judge_claim
+from tailguard.compare.gate_sentences import claim_sentence
 from tailguard.record.duet import Claim
 from tailguard.record.objective import Margin, Margins
 from tests.support.blocks import blocks
@@ -56,10 +57,10 @@ def test_beside_the_claim_only_errors_are_judged_and_other_times_are_watched() -
     found = compare_sides(*blocks(3, 20, factor=0.3), MARGINS, CLAIM)
     judged = {each.name: each.state for each in found if each.gated}
     assert judged == {
-        f"{statement_of(CLAIM)} against the baseline": State.PASS,
+        f"{claim_sentence(CLAIM)} against the baseline": State.PASS,
         "registration errors and refusals against the baseline": State.PASS,
     }
-    assert statement_of(CLAIM) == "registration p95 of register at least 60 % less"
+    assert claim_sentence(CLAIM) == "registration p95 of register at least 60 % less"
     assert {each.q for each in found if not each.gated} == {0.5, 0.99}
 
 

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from tailguard.compare.comparison import ComparedMetric, compare_blocks, decided, metric_name
+from tailguard.compare.comparison import ComparedMetric, compare_blocks, decided
+from tailguard.compare.gate_sentences import metric_name
 from tailguard.record.objective import Margin, Margins
 from tailguard.record.samples import CONFLICT, ERROR
 from tests.support.blocks import blocks

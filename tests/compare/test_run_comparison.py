@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from scipy.stats import ttest_ind
 
-from tailguard.compare.comparison import ComparedMetric, metric_name
+from tailguard.compare.comparison import ComparedMetric
+from tailguard.compare.gate_sentences import metric_name
 from tailguard.compare.run_comparison import RunSample, compare_runs, incomparable
 from tailguard.compare.unit_comparison import Noise, compare_units
 from tailguard.record.environment import Cpu, Placement

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tailguard.base import text_format
-from tailguard.compare.claim import statement_of
-from tailguard.compare.gate_sentences import calibration_sentence
+from tailguard.compare.gate_sentences import calibration_sentence, claim_sentence
 from tailguard.record.duet import Duet, DuetTime
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ChangeVerdict, PlanVerdict
@@ -33,7 +32,7 @@ def unlike_medians(changes: Sequence[ChangeVerdict]) -> str:
 def facts_of(duet: Duet) -> Iterator[tuple[str, str]]:
     """Yield (term, text) pairs of how it was measured."""
     if duet.claim is not None:
-        yield "Claim", f"{duet.claim.title}: {statement_of(duet.claim)} ({duet.claim.source})"
+        yield "Claim", f"{duet.claim.title}: {claim_sentence(duet.claim)} ({duet.claim.source})"
     looks = ", ".join(map(str, duet.looks))
     pairs = f"{len(duet.blocks)} of at most {duet.budget.pairs}; looks at {looks}"
     yield "Pairs of fresh processes", pairs
