@@ -28,6 +28,17 @@ TYPES = """
 SELECT attname, pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute
 WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped
 """
+# Whatever hangs on a column: a default, an index, a key, a view, a trigger of its own, NOT NULL.
+BOUND = """
+SELECT a.attname,
+       pg_catalog.concat_ws(', ', string_agg(DISTINCT d.what, ', '), CASE WHEN attnotnull THEN 'NOT NULL' END)
+FROM pg_catalog.pg_attribute a LEFT JOIN LATERAL (
+    SELECT pg_catalog.pg_describe_object(classid, objid, objsubid) AS what FROM pg_catalog.pg_depend
+    WHERE refclassid = 'pg_catalog.pg_class'::regclass AND refobjid = a.attrelid AND refobjsubid = a.attnum
+) d ON true
+WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped AND (d.what IS NOT NULL OR a.attnotnull)
+GROUP BY a.attname, a.attnotnull
+"""
 PARTITIONS = """
 SELECT inhrelid::regclass::text FROM pg_catalog.pg_inherits JOIN pg_catalog.pg_class c ON c.oid = inhparent
 WHERE inhparent = %s AND c.relkind = 'p' ORDER BY 1
@@ -90,7 +101,8 @@ def facts_of(database: Database, name: str) -> TableFacts:
         key = connection.execute(PRIMARY_KEY, [table.oid]).fetchone()
         types = dict(connection.execute(TYPES, [table.oid]).fetchall())
         partitions = [str(child) for (child,) in connection.execute(PARTITIONS, [table.oid])]
-    return TableFacts(str(key[0]) if key else "", types, partitions)
+        bound = dict(connection.execute(BOUND, [table.oid]).fetchall())
+    return TableFacts(str(key[0]) if key else "", types, partitions, bound)
 
 
 def _writing(locks: Sequence[HeldLock]) -> list[HeldLock]:

@@ -8,15 +8,15 @@ from msgspec.structs import replace
 
 from tailguard.base.clock import Clock, MonotonicClock
 from tailguard.base.state import State, worst
-from tailguard.ddl.load import FoundLoad, facts_of, find_load
+from tailguard.ddl.load import FoundLoad, find_load
 from tailguard.ddl.observe import observe
 from tailguard.ddl.options import DdlOptions
 from tailguard.ddl.trial import Trials
+from tailguard.ddl.ways import kinds_of_actions, recognised, safe_statements
 from tailguard.ddl.world import World
 from tailguard.judge.proof.ddl import ddl_verdicts
-from tailguard.migrations.kinds import Recognised, recognise
-from tailguard.migrations.kinds.actions import actions_of
-from tailguard.migrations.kinds.safe import NoSafeWayError, retried, safe_way
+from tailguard.migrations.kinds import Recognised
+from tailguard.migrations.kinds.safe import NoSafeWayError
 from tailguard.migrations.text.script import Block, Located
 from tailguard.postgres.database import Database
 from tailguard.record.ddl import (
@@ -63,7 +63,10 @@ class FileProof:
     def _step(self, number: str, block: Block, after: Database) -> DdlStep:
         log.info("step %s, line %d: what it locks", number, block.statements[0].line)
         observed = observe(after, block, self.clock)
-        known = [self._recognised(each, seen) for each, seen in zip(block.statements, observed, strict=True)]
+        before = self.world.database(self.world.base)
+        known = [
+            recognised(before, each, seen) for each, seen in zip(block.statements, observed, strict=True)
+        ]
         step = DdlStep(
             number=number,
             transaction=block.transaction,
@@ -77,7 +80,6 @@ class FileProof:
         )
         unused = tuple(name for kind in known if kind for name in kind.unused)
         locks = [lock for seen in observed for lock in seen.locks]
-        before = self.world.database(self.world.base)
         named = [kind.parts["table"] for kind in known if kind and kind.parts.get("table")]
         found = find_load(before, after, locks, named, unused)
         step = replace(step, tables=found.tables, unused=unused, left_out=found.left_out)
@@ -127,14 +129,6 @@ class FileProof:
                 trials.append(self.trials.safely(f"{number}/safe_{run}", database, found.load, statements))
         return tuple(trials)
 
-    def _recognised(self, statement: Located, seen: Observation) -> Recognised | None:
-        found = recognise(statement.text, grows=seen.grows)
-        table = found.parts.get("table", "") if found else ""
-        partitioned = (
-            bool(facts_of(self.world.database(self.world.base), table).partitions) if table else False
-        )
-        return recognise(statement.text, grows=seen.grows, partitioned=True) if partitioned else found
-
     def _safe_way(
         self,
         block: Block,
@@ -142,27 +136,17 @@ class FileProof:
         observed: Sequence[Observation],
         before: Database,
     ) -> SafeWay:
-        """The safe ways of all statements one after another, each committed by itself.
-
-        Of several actions in one statement it is not known which of them scans or rewrites: each is taken to.
-        """
+        """The safe ways of all statements one after another, each committed by itself."""
         found: list[SafeStatement] = []
         why: list[str] = []
         for statement, kind, seen in zip(block.statements, known, observed, strict=True):
-            actions = actions_of(statement.text)
-            kinds = [kind] if len(actions) == 1 else [recognise(each, grows=seen.grows) for each in actions]
-            for action, each in zip(actions, kinds, strict=True):
+            for action, each in kinds_of_actions(statement, kind, seen):
                 try:
-                    found += self._safe_action(action, each, before)
+                    found += safe_statements(before, action, each)
                 except NoSafeWayError as error:
                     return SafeWay(statements=(), why=str(error))
                 why += [each.kind.why] if each and each.kind.why else []
         return SafeWay(statements=tuple(found), why=" ".join(dict.fromkeys(why)))
-
-    def _safe_action(self, text: str, kind: Recognised | None, before: Database) -> list[SafeStatement]:
-        if kind is None:
-            return retried(text)
-        return safe_way(text, kind, facts_of(before, kind.parts.get("table", "")))
 
     def _state(self, step: DdlStep) -> State:
         alone = replace(self.proof, steps=(step,))

@@ -1,6 +1,5 @@
 """One execution of a step while clients go on, behind a transaction that stays open on each of its tables."""
 
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from tailguard.base.clock import Clock, MonotonicClock
 from tailguard.base.errors import UsageError
 from tailguard.ddl.observe import execute, refused
 from tailguard.ddl.options import DdlOptions
+from tailguard.ddl.patience import GivenUpError, patiently
 from tailguard.judge.proof.responses import quiet_impact, responses_during
 from tailguard.migrations.text.script import Block, Located
 from tailguard.postgres.database import Database
@@ -25,7 +25,6 @@ from tailguard.record.samples import Samples
 
 # Before a run, so that clients are at work; after it, so that those who were held up have their answers.
 LEAD_S, DRAIN_S = 0.2, 0.3
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 # As a dump reads, and as an application's transaction writes, without a row that anybody else would wait for.
 SNAPSHOT = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").format()
 WRITE = "LOCK TABLE {} IN ROW EXCLUSIVE MODE"
@@ -101,21 +100,15 @@ class Trials:
     def _one_safely(self, session: Connection, statement: SafeStatement) -> Work:
         timeout_ms = self.options.lock_timeout_ms if statement.how == "retry" else 0
         session.execute(f"SET lock_timeout = {timeout_ms:d}")
-        give_up_ns = self.clock.now_ns() + int(self.options.patience_s * 1e9)
-        attempts, pause_s = 0, FIRST_PAUSE_S
-        while True:
-            attempts += 1
-            try:
-                session.execute(statement.text.encode())
-            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-                if self.clock.now_ns() >= give_up_ns:
-                    return Work(attempts, f"given up after {attempts} attempts: {error}")
-                self._pass(pause_s * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            except psycopg.Error as error:
-                return Work(attempts, refused(Located(0, statement.text), error))
-            else:
-                return Work(attempts)
+        try:
+            attempts = patiently(
+                lambda: session.execute(statement.text.encode()), self.clock, self.options.patience_s
+            )
+        except GivenUpError as error:
+            return Work(error.attempts, str(error))
+        except psycopg.Error as error:
+            return Work(failed=refused(Located(0, statement.text), error))
+        return Work(attempts)
 
     def _trial(self, window: str, database: Database, load: Load, work: Callable[[], Work]) -> Trial:
         with self._clients(database, load) as clients, self._opened(window, clients) as sent:

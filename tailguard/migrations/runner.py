@@ -23,9 +23,8 @@ from tailguard.migrations.checks import (
     dropping,
     known_shape,
     leftovers,
-    out_of_time,
 )
-from tailguard.migrations.errors import MigrationStoppedError, OutOfTimeError
+from tailguard.migrations.errors import MigrationStoppedError
 from tailguard.migrations.index import Table, find_index, find_table
 from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration
@@ -33,6 +32,7 @@ from tailguard.migrations.refusals import against_building, against_dropping, ot
 from tailguard.migrations.retry import Retry
 from tailguard.migrations.session import build_session, lock_table, wait_for_none
 from tailguard.migrations.watch import Database, OnProgress, Watch
+from tailguard.migrations.watched import watched
 from tailguard.postgres.session import users_path
 
 # How long the clearing up after a failure may wait; what it cannot drop by then is named and healed next time.
@@ -61,7 +61,8 @@ class Outcome:
 class Runner:
     """Applies, reverts and heals migrations on one database.
 
-    `in_own_schema` says that the tables are in Tailguard's own schema: what is left is dropped with it.
+    `in_own_schema` says that the tables are in Tailguard's own schema: what is left is dropped with it. Without
+    `keep_ledger` the caller records what was done.
     """
 
     database: Database
@@ -69,6 +70,7 @@ class Runner:
     on_progress: OnProgress | None = None
     clock: Clock = field(default_factory=MonotonicClock)
     in_own_schema: bool = False
+    keep_ledger: bool = True
 
     def up(self, migration: Migration, *, allow_equivalent: bool = False) -> Outcome:
         """Go the migration's way up: build its index, or drop it if the migration is a removal."""
@@ -144,12 +146,13 @@ class Runner:
         present = find_index(connection, table, migration.build.index)
         if present is None or not present.usable:
             refuse(against_building(connection, table, migration, wanted, allow_equivalent=allow_equivalent))
-        ledger.open_ledger(connection, table.schema)
+        if self.keep_ledger:
+            ledger.open_ledger(connection, table.schema)
         healed = self._drop_leftovers(connection, table, migration, self.limits)
         present = find_index(connection, table, migration.build.index)
         if present is not None:
             refuse(other_shape(present, wanted))
-            if not migration.removal:
+            if self.keep_ledger and not migration.removal:
                 ledger.record_found(connection, table.schema, migration)
             uncompared = f", but not compared with the file: {unknown}" if unknown else ""
             return Outcome(f"already there, valid{uncompared}", healed=healed)
@@ -157,14 +160,15 @@ class Runner:
         with self._left_behind(f"INVALID {table.schema}.{migration.index}", migration):
             watch = self._watched(connection, migration.creating, self.limits.deadline_s)
         check_built(find_index(connection, table, migration.build.index), migration, wanted)
-        ledger.record(connection, table.schema, migration, _way(migration, built=True), watch.seconds)
+        self._record(connection, table, migration, _way(migration, built=True), watch.seconds)
         return Outcome("built, valid", watch.started_ns, watch.seconds, healed, tuple(watch.looks))
 
     def _drop_built(self, connection: Connection, table: Table, migration: Migration) -> Outcome:
         present = find_index(connection, table, migration.build.index)
         if present is not None:
             refuse(against_dropping(connection, table, present))
-        ledger.open_ledger(connection, table.schema)
+        if self.keep_ledger:
+            ledger.open_ledger(connection, table.schema)
         healed = self._drop_leftovers(connection, table, migration, self.limits)
         present = find_index(connection, table, migration.build.index)
         if present is None:
@@ -175,8 +179,14 @@ class Runner:
         assert find_index(connection, table, migration.build.index) is None, (
             "a dropped index is in the catalogue"
         )
-        ledger.record(connection, table.schema, migration, _way(migration, built=False), watch.seconds)
+        self._record(connection, table, migration, _way(migration, built=False), watch.seconds)
         return Outcome("dropped", watch.started_ns, watch.seconds, healed, tuple(watch.looks))
+
+    def _record(
+        self, connection: Connection, table: Table, migration: Migration, way: str, seconds: float
+    ) -> None:
+        if self.keep_ledger:
+            ledger.record(connection, table.schema, migration, way, seconds)
 
     def _drop_leftovers(
         self, connection: Connection, table: Table, migration: Migration, limits: Limits
@@ -210,13 +220,8 @@ class Runner:
         """Execute one statement under a watch, or until `end_ns`. Raises OutOfTimeError if our deadline ended it."""
         ends_ns = end_ns or self.clock.now_ns() + int(deadline_s * 1e9)
         watch = Watch(self.database, connection.info.backend_pid, ends_ns, self.clock, self.on_progress)
-        try:
-            with users_path(connection), watch:
-                connection.execute(statement)
-        except psycopg.errors.QueryCanceled as error:
-            if watch.out_of_time:
-                raise OutOfTimeError(out_of_time(watch, deadline_s)) from error
-            raise
+        with watched(watch, deadline_s), users_path(connection):
+            connection.execute(statement)
         return watch
 
     def _clear_up(self, migration: Migration, within_s: float) -> str:

@@ -29,18 +29,24 @@ class Database(Protocol):
 class Watch:
     """Watches the session `pid` from a connection of its own, and cancels its statement at `deadline_ns`.
 
-    `looks` holds the first look at each phase and each change of blockers: the build's story.
+    It looks every `every_s`. `looks` holds the first look at each phase and each change of blockers: the build's story.
     """
 
     def __init__(
-        self, database: Database, pid: int, deadline_ns: int, clock: Clock, on_progress: OnProgress | None
+        self,
+        database: Database,
+        pid: int,
+        deadline_ns: int,
+        clock: Clock,
+        on_progress: OnProgress | None,
+        every_s: float = LOOK_EVERY_S,
     ) -> None:
         self.looks: list[Progress] = []
         self.out_of_time = False
         self.seconds = 0.0  # how long the statement took
         self.blockers: tuple[Blocker, ...] = ()  # the last ones seen
         self._database, self._pid, self._deadline_ns = database, pid, deadline_ns
-        self._clock, self._on_progress = clock, on_progress
+        self._clock, self._on_progress, self._every_s = clock, on_progress, every_s
         self.started_ns = clock.now_ns()
         self._finished = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="migration watch", daemon=True)
@@ -61,7 +67,7 @@ class Watch:
             try:
                 with self._database.connect(answer_within_s=ANSWER_WITHIN_S) as connection:
                     keep_to_catalogue(connection)
-                    while not self._finished.wait(LOOK_EVERY_S):
+                    while not self._finished.wait(self._every_s):
                         self._look(connection)
             except (psycopg.OperationalError, UsageError):
                 self._finished.wait(LOOK_EVERY_S)

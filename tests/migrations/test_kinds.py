@@ -4,7 +4,7 @@ import pytest
 
 from tailguard.migrations.kinds import Kind, kinds, recognise
 from tailguard.migrations.kinds.actions import actions_of
-from tailguard.migrations.kinds.safe import NoSafeWayError, TableFacts, safe_way
+from tailguard.migrations.kinds.safe import Batches, NoSafeWayError, TableFacts, batches_of, safe_way
 from tailguard.record.ddl import SafeStatement
 
 FACTS = TableFacts("id", {"note": "character varying(40)"}, ("events_first", "events_second"))
@@ -57,8 +57,12 @@ def test_a_constraint_without_a_name_gets_one_and_quoted_names_stay_quoted():
 
 def test_an_update_becomes_batches_with_its_own_condition_and_needs_an_integer_key():
     (batches,) = way("UPDATE orders SET a = (SELECT 1 WHERE true), b = 'where' WHERE c IS NULL OR d")
-    assert "SET a = (SELECT 1 WHERE true), b = 'where' WHERE id >= at AND id < at + 1000" in batches.text
+    assert "SET a = (SELECT 1 WHERE true), b = 'where' WHERE id >= at AND id <= upto AND" in batches.text
     assert " AND (c IS NULL OR d);" in batches.text
+    assert batches_of(batches.text) == Batches(
+        "id", "orders", "a = (SELECT 1 WHERE true), b = 'where'", " AND (c IS NULL OR d)"
+    )
+    assert batches_of("UPDATE orders SET a = 1") is None
     with pytest.raises(NoSafeWayError, match="integer column"):
         way("UPDATE orders SET a = 1", facts=TableFacts())
 

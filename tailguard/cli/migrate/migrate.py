@@ -14,6 +14,7 @@ from tailguard.base.errors import UsageError
 from tailguard.base.output.streams import say
 from tailguard.base.text_format import duration_s
 from tailguard.cli.lazy import Command, LazyGroup
+from tailguard.cli.migrate.of_file import sql_file
 from tailguard.cli.number_range import NumberRange
 from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration, chosen_folder, find_migration, read_folder
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "plan": Command("tailguard.cli.migrate.migrate:plan", "Say what `up` would do, and change nothing."),
-    "up": Command("tailguard.cli.migrate.migrate:up", "Build the indexes, or drop what a removal names."),
+    "up": Command(
+        "tailguard.cli.migrate.migrate:up", "Build or drop the indexes; execute a FILE.sql safely."
+    ),
     "down": Command("tailguard.cli.migrate.migrate:down", "Undo migrations."),
     "status": Command("tailguard.cli.migrate.migrate:status", "Show the catalogue and the ledger."),
-    "heal": Command(
-        "tailguard.cli.migrate.migrate:heal", "Drop the INVALID indexes that failed builds left."
-    ),
+    "heal": Command("tailguard.cli.migrate.migrate:heal", "Mend what failed and killed migrations left."),
     "lint": Command("tailguard.cli.migrate.lint:lint", "Check the files of a folder."),
     "prove": Command(
         "tailguard.cli.migrate.prove:prove", "Build an index under live load, and show what it costs."
@@ -57,21 +58,21 @@ _deadline = click.option(
 )  # fmt: skip
 _wait = click.option(
     "--wait", type=NumberRange(0, 604_800), default=DEFAULT.wait_s, show_default=True, metavar="SECONDS",
-    help="Wait this long for other runners and old transactions, before anything is built.",
+    help="Wait this long for other runners and old transactions, before anything is built; of a FILE, for locks.",
 )  # fmt: skip
 _old = click.option(
     "--old-transaction", type=NumberRange(0, 604_800), default=DEFAULT.old_transaction_s, show_default=True,
     metavar="SECONDS", help="Wait for transactions older than this before anything is built.",
 )  # fmt: skip
-_slugs = click.argument("slugs", nargs=-1, metavar="[SLUG]...")
+_slugs = click.argument("slugs", nargs=-1, metavar="[SLUG]...|[FILE.sql]")
 
 
 @click.group(cls=LazyGroup, commands_at=COMMANDS)
 def migrate() -> None:
     """Build indexes concurrently, undo that, and heal what failed builds left.
 
-    SLUG is a migration's number, slug or both; without one, all of them. Without --dsn, DATABASE_URL or PG*, the
-    commands work on Tailguard's own seeded workbench.
+    SLUG is a migration's number, slug or both; without one, all of them. A FILE.sql is executed by the safe way of each
+    of its statements. Without --dsn, DATABASE_URL or PG*, the commands work on Tailguard's own seeded workbench.
     """
 
 
@@ -87,6 +88,10 @@ def _limited(command: Callable[..., Any]) -> Callable[..., Any]:
 @_target
 def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None) -> int:
     """Say what `up` would do, and change nothing. Ends with 64 if `up` would stop."""
+    if (file := sql_file(slugs, folder)) is not None:
+        from tailguard.cli.migrate.of_file import plan_file
+
+        return plan_file(file, dsn, schema)
     from tailguard.migrations.status import status_of
 
     chosen, bad = _chosen_and_bad(folder, slugs)
@@ -111,11 +116,22 @@ def plan(slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path
 @_target
 @_limited
 @click.option("--allow-equivalent", is_flag=True, help="Build even if another index already serves the same.")
+@click.option("--released", is_flag=True, help="Of a FILE.sql: the application no longer uses what it drops.")
 def up(  # click passes by name
     slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None,
-    *, allow_equivalent: bool, **limits: float,
+    *, allow_equivalent: bool, released: bool, **limits: float,
 ) -> None:  # fmt: skip
-    """Apply migrations in order: build indexes, or drop those that a migration removes."""
+    """Apply migrations in order: build indexes, or drop those that a migration removes.
+
+    Of a FILE.sql, execute the safe way of each statement. If that was stopped, the next `up` goes on from there.
+    """
+    if (file := sql_file(slugs, folder)) is not None:
+        from tailguard.cli.migrate.of_file import up_file
+
+        up_file(file, dsn, schema, _limits(limits), released=released)
+        return
+    if released:
+        raise UsageError("--released is for a FILE.sql: name one.")
     chosen = _chosen(folder, slugs)
     with _runner(dsn, schema, chosen, limits) as runner:
         for migration in chosen:
@@ -131,6 +147,10 @@ def down(  # click passes by name
     *, everything: bool, **limits: float,
 ) -> None:  # fmt: skip
     """Undo migrations, newest first: drop created indexes, rebuild dropped ones, both with CONCURRENTLY."""
+    if sql_file(slugs, folder) is not None:
+        raise UsageError(
+            "A FILE.sql is executed as it stands: write its way back as a file of its own, and take that up."
+        )
     if bool(slugs) == everything:
         raise UsageError("Name the migrations to take back, or say --all.")
     chosen = _chosen(folder, slugs)
@@ -145,7 +165,12 @@ def down(  # click passes by name
 def heal(  # click passes by name
     slugs: Sequence[str], dsn: str | None, schema: str | None, folder: Path | None, **limits: float
 ) -> None:
-    """Drop the INVALID indexes that failed builds and rebuilds left."""
+    """Drop the INVALID indexes that failed builds and rebuilds left. Of a FILE.sql, mend what a killed `up` left."""
+    if (file := sql_file(slugs, folder)) is not None:
+        from tailguard.cli.migrate.of_file import heal_file
+
+        heal_file(file, dsn, schema, _limits(limits))
+        return
     chosen = _chosen(folder, slugs)
     with _runner(dsn, schema, chosen, limits) as runner:
         for migration in chosen:
@@ -166,6 +191,11 @@ def status(
     check: bool,
 ) -> int:
     """Show what the catalogue has and what the ledger says."""
+    if (file := sql_file(slugs, folder)) is not None:
+        from tailguard.cli.migrate.of_file import status_file
+
+        finished = status_file(file, dsn, schema, as_json=as_json)
+        return EXIT_NOT_VALID if check and not finished else 0
     from tailguard.migrations.status import NOTHING, status_of
 
     chosen, bad = _chosen_and_bad(folder, slugs)
@@ -222,7 +252,7 @@ def _runner(
     from tailguard.cli.migrate.target import migration_target
     from tailguard.migrations.runner import Runner
 
-    limits, line = Limits(given["deadline"], given["wait"], given["old_transaction"]), ProgressLine()
+    limits, line = _limits(given), ProgressLine()
     with migration_target(dsn, schema, [migration.build.table for migration in chosen]) as database:
         try:
             yield Runner(database, limits, line)
@@ -241,6 +271,10 @@ def _connection(
     with migration_target(dsn, schema, tables) as database, database.connect() as connection:
         keep_to_catalogue(connection)
         yield connection
+
+
+def _limits(given: Mapping[str, float]) -> Limits:
+    return Limits(given["deadline"], given["wait"], given["old_transaction"])
 
 
 def _tell(migration: Migration, outcome: "Outcome") -> None:

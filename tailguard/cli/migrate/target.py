@@ -25,7 +25,9 @@ SEEDED = "seeded by tailguard"
 
 
 @contextmanager
-def migration_target(dsn: str | None, schema: str | None, tables: Sequence[str]) -> Iterator[Database]:
+def migration_target(
+    dsn: str | None, schema: str | None, tables: Sequence[str], ledger: str = LEDGER
+) -> Iterator[Database]:
     """Open the user's database if one is named, else the workbench, and print which it is.
 
     Raises UsageError if it cannot be reached, or has no such schema.
@@ -37,7 +39,7 @@ def migration_target(dsn: str | None, schema: str | None, tables: Sequence[str])
             found = _current_schema(connection, schema)
             version = str(connection.info.server_version // 10_000)
             where = address(connection)
-            ledgers = " and ".join(f"{home}.{LEDGER}" for home in _homes(connection, tables) or [found])
+            ledgers = " and ".join(f"{home}.{ledger}" for home in _homes(connection, tables) or [found])
         log.info("Database: %s (by %s), schema %s. The ledger is %s.", where, place.named_by, found, ledgers)
         with told_plainly():
             yield Database(conninfo, found, version, "yours")

@@ -12,6 +12,7 @@ import msgspec
 from tailguard.migrations.text.sql import NAME, QUALIFIED
 
 Class = Literal["a", "b", "c"]
+Needs = Literal["", "bare column", "columns not null"]
 SCHEMA_OBJECTS = {"table", "index", "partition"}
 PLACE = re.compile(r"(?<!\?P)<(?P<name>\w+)(?P<any>\.\.\.\??)?>")
 
@@ -33,6 +34,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unused: tuple[str, ...] = ()
     safe: tuple[str, ...] = ()
     why: str = ""
+    needs: Needs = ""
 
     @property
     def pattern(self) -> re.Pattern[str]:

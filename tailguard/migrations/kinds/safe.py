@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tailguard.migrations.kinds import Recognised
 from tailguard.migrations.text.lexer import tokens
@@ -17,26 +17,53 @@ DO $batches$
 DECLARE
   at bigint := (SELECT min({key}) FROM {table});
   last bigint := (SELECT max({key}) FROM {table});
+  upto bigint;
 BEGIN
   WHILE at <= last LOOP
-    UPDATE {table} SET {changes} WHERE {key} >= at AND {key} < at + {rows}{also};
+    upto := (SELECT max({key}) FROM (SELECT {key} FROM {table} WHERE {key} >= at ORDER BY {key} LIMIT {rows}) AS batch);
+    UPDATE {table} SET {changes} WHERE {key} >= at AND {key} <= upto{also};
     COMMIT;
     PERFORM pg_sleep({pause_s});
-    at := at + {rows};
+    at := upto + 1;
   END LOOP;
 END $batches$"""
 # Short enough that nobody waits long for one of its rows; the pause leaves room for everybody else.
 BATCH_ROWS, BATCH_PAUSE_S = 1_000, 0.01
+BATCH_TEXT = re.compile(
+    r"DO \$batches\$\n.*:= \(SELECT min\((?P<key>.+?)\) FROM (?P<table>.+?)\);\n.*"
+    r"    UPDATE (?P=table) SET (?P<changes>.+) WHERE (?P=key) >= at AND (?P=key) <= upto(?P<also>.*?);\n    COMMIT;.*",
+    re.DOTALL,
+)
 NO_KEY = "A batch needs a primary key of one integer column; {table} has none."
 
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """What the catalogue says of a statement's table: its integer key, its columns' types, its partitions."""
+    """What the catalogue says of a statement's table: its integer key, its columns' types, its partitions.
+
+    `bound` says of a column what would be lost with it, such as an index.
+    """
 
     key: str = ""
     types: Mapping[str, str] | None = None
     partitions: Sequence[str] = ()
+    bound: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """An UPDATE that is done in batches by an integer key; `also` is the rest of its condition, from AND on."""
+
+    key: str
+    table: str
+    changes: str
+    also: str
+
+
+def batches_of(text: str) -> Batches | None:
+    """Return what a statement of ours that works in batches does, None of any other statement."""
+    found = BATCH_TEXT.fullmatch(text)
+    return Batches(**found.groupdict()) if found else None
 
 
 class NoSafeWayError(Exception):
