@@ -15,6 +15,7 @@ class DdlOptions:
         trials, safe_trials: runs of each way; what one alone shows may be the machine's doing.
         lock_timeout_ms: how long an attempt of the safe way waits for its lock, and all others behind it.
         patience_s: how long the safe way tries again before it gives up.
+        growth_runs: executions on each of three sizes of a table that the time grows with; 0 for no such prediction.
     """
 
     rate_per_s: float = 100.0
@@ -24,6 +25,7 @@ class DdlOptions:
     safe_trials: int = 2
     lock_timeout_ms: int = 100
     patience_s: float = 10.0
+    growth_runs: int = 3
     control: bool = True
     safe: bool = True
     seed: int = 1

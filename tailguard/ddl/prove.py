@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from tailguard.base.clock import Clock, MonotonicClock
+from tailguard.base.errors import UsageError
 from tailguard.base.state import State, worst
+from tailguard.ddl.growth import grown_table, growth_runs
 from tailguard.ddl.load import FoundLoad, find_load
 from tailguard.ddl.observe import observe
 from tailguard.ddl.options import DdlOptions
@@ -15,6 +17,7 @@ from tailguard.ddl.trial import Trials
 from tailguard.ddl.ways import kinds_of_actions, recognised, safe_statements
 from tailguard.ddl.world import World
 from tailguard.judge.proof.ddl import ddl_verdicts
+from tailguard.judge.proof.lock_words import holds_of
 from tailguard.migrations.kinds import Recognised
 from tailguard.migrations.kinds.safe import NoSafeWayError
 from tailguard.migrations.text.script import Block, Located
@@ -78,11 +81,12 @@ class FileProof:
             ),
             tables=(),
         )
+        step = self._with_growth(step, block, observed)
         unused = tuple(name for kind in known if kind for name in kind.unused)
         locks = [lock for seen in observed for lock in seen.locks]
         named = [kind.parts["table"] for kind in known if kind and kind.parts.get("table")]
         found = find_load(before, after, locks, named, unused)
-        step = replace(step, tables=found.tables, unused=unused, left_out=found.left_out)
+        step = replace(step, tables=found.tables, unused=unused, left_out=(*step.left_out, *found.left_out))
         if not found.tables:
             return step
         step = self._under_load(step, block, found)
@@ -94,6 +98,19 @@ class FileProof:
             load = find_load(before, after, locks, named, unused, released=True) if released else found
             safe = replace(safe, trials=self._tried_safely(number, safe.statements, load))
         return replace(step, safe=safe)
+
+    def _with_growth(self, step: DdlStep, block: Block, observed: list[Observation]) -> DdlStep:
+        """Measure what a prediction for a larger table needs, if the step blocks anybody there."""
+        table = grown_table(observed, self.proof.tables)
+        blocks = any(hold.grows for hold in holds_of(step, self.proof.tables))
+        if not (table and blocks and self.options.growth_runs):
+            return step
+        log.info("step %s: how it grows with %s", step.number, table)
+        try:
+            growth = (*growth_runs(self.world, block, table, self.clock, self.options.growth_runs),)
+        except UsageError as error:
+            return replace(step, left_out=(f"no other sizes of {table} could be tried: {error}",))
+        return replace(step, grows_by=table, growth=growth)
 
     def _under_load(self, step: DdlStep, block: Block, found: FoundLoad) -> DdlStep:
         window = f"{step.number}/baseline"

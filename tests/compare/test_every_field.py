@@ -37,7 +37,8 @@ REASONS = {
         """,
     "it changes no answer here: a verdict that it changed would be found": """
         Rule.first_look Objectives.together Margins.floor_ms FaultWindow.began_ns Outage.began_ns Outage.ended_ns
-        OtherQuery.before OtherQuery.after ExplainedQuery.document DriftLimit.step
+        OtherQuery.before OtherQuery.after ExplainedQuery.document DriftLimit.step DdlStep.grows_by DdlStep.growth
+        GrowthRun.rows GrowthRun.seconds
         """,
     "an invariant is looked at in the platform, once": "Invariant.name Invariant.expected Invariant.observed",
     "what a server said, once": """

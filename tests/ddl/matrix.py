@@ -74,7 +74,7 @@ def proved(world: World, kind: Kind, options: DdlOptions | None = None) -> FileP
 
 
 def proved_sql(world: World, sql: str, options: DdlOptions | None = None) -> FileProof:
-    options = options or DdlOptions()
+    options = options or DdlOptions(growth_runs=0)
     proof = DdlProof(
         file="example.sql",
         postgres=world.server.version,

@@ -1,5 +1,7 @@
 """What is said of a SQL file: by its locks, by what clients met, and by the safe way beside it."""
 
+from collections.abc import Callable
+
 import pytest
 from msgspec.structs import replace
 
@@ -7,7 +9,7 @@ from tailguard.base.errors import UsageError
 from tailguard.base.state import State, worst
 from tailguard.judge.proof.ddl import ddl_verdicts
 from tailguard.judge.proof.lock_words import blocked_by, holds_of
-from tailguard.record.ddl import DdlProof, DdlStep, HeldLock, TableSize
+from tailguard.record.ddl import DdlProof, DdlStep, GrowthRun, HeldLock, TableSize
 from tests.support.made_ddl import ddl_proof, observation, samples, statement
 
 LIVE = samples()
@@ -136,3 +138,40 @@ def test_a_lost_window_is_named():
     left = {name: each for name, each in LIVE.items() if name != "1/run_2_readers"}
     with pytest.raises(UsageError, match="1/run_2_readers"):
         ddl_verdicts(PROOF, left)
+
+
+def grown(seconds_of: Callable[[int], float], real_rows: int) -> DdlProof:
+    """A scan that was tried three times on each of three sizes."""
+    scan = statement("ALTER TABLE orders ADD CHECK (x > 0)", "check", observation(scanned=("orders",)))
+    proof = alone(scan, real_rows=real_rows)
+    runs = [
+        GrowthRun(rows=rows, seconds=(seconds_of(rows) * (1 + 0.02 * run),))
+        for rows in (5_000, 10_000, 20_000)
+        for run in range(3)
+    ]
+    step = replace(proof.steps[0], grows_by="orders", growth=(*runs,))
+    return replace(proof, steps=(step,))
+
+
+def test_a_prediction_goes_on_along_the_line_through_three_sizes_and_has_a_range():
+    proof = grown(lambda rows: 0.01 + rows * 1e-6, 200_000_000)
+    (hold,) = holds_of(proof.steps[0], proof.tables)
+    assert hold.prediction is not None
+    assert hold.prediction.low_s < 200 * 1.02 < hold.prediction.high_s
+    assert hold.prediction.seconds == pytest.approx(204, rel=0.03)
+    (verdict,) = ddl_verdicts(proof, LIVE)
+    assert verdict.state is State.FAIL
+    assert "predicted for 200,000,000 rows: about 3 min" in verdict.observed
+
+
+def test_a_range_that_reaches_the_limit_decides_nothing():
+    noisy = iter([0.001, 0.009, 0.002, 0.003, 0.011, 0.001, 0.004, 0.012, 0.002])
+    assert worst(asked(grown(lambda _: next(noisy), 1_000_000)).values()) is State.INCONCLUSIVE
+    assert worst(asked(grown(lambda _: 0.01, 1_000_000)).values()) is State.PASS
+
+
+def test_two_sizes_are_too_few_for_a_range():
+    proof = grown(lambda rows: rows * 1e-6, 200_000_000)
+    step = replace(proof.steps[0], growth=proof.steps[0].growth[:6])
+    (verdict,) = ddl_verdicts(replace(proof, steps=(step,)), LIVE)
+    assert "predicted for the real table: 10 s" in verdict.observed

@@ -9,6 +9,7 @@ from tailguard.judge.proof.responses import quiet_impact, responses_during
 from tailguard.record.ddl import (
     DdlProof,
     DdlStep,
+    GrowthRun,
     HeldLock,
     Observation,
     ProvedStatement,
@@ -110,6 +111,10 @@ def ddl_proof(live: Mapping[str, Samples]) -> DdlProof:
                 tables=("orders",),
                 baseline=baseline("2/baseline"),
                 baseline_window="2/baseline",
+                grows_by="orders",
+                growth=tuple(
+                    GrowthRun(rows=rows, seconds=(0.001,)) for rows in (5_000, 10_000, 20_000, 20_000)
+                ),
                 trials=(trial("2/run_1"), trial("2/run_2")),
                 control=trial("2/control"),
             ),

@@ -64,12 +64,16 @@ def _met(
 
 
 def judge_holds(proof: DdlProof, step: DdlStep) -> ProofVerdict:
-    """Judge how long the step's locks would keep others waiting on the real table."""
+    """Judge how long the step's locks would keep others waiting on the real table.
+
+    A prediction whose interval reaches the limit decides nothing, unless it is itself beyond.
+    """
     holds, most_s = holds_of(step, proof.tables), proof.limits.max_wait_ms / 1e3
     long = sum(hold.real_s >= most_s for hold in holds)
+    open_ = any(hold.most_s >= most_s for hold in holds)
     return ProofVerdict(
         name="locks",
-        state=State.FAIL if long else State.PASS,
+        state=State.FAIL if long else State.INCONCLUSIVE if open_ else State.PASS,
         migration=step.number,
         expected=f"nothing is blocked for {limit_ms(proof.limits.max_wait_ms)} or longer,"
         f" on {count(proof.largest.real_rows)} rows",
@@ -81,6 +85,12 @@ def judge_holds(proof: DdlProof, step: DdlStep) -> ProofVerdict:
 
 def _told(hold: Hold) -> str:
     """The prediction is labelled as such; there is none if no real table is larger than the one here."""
+    if hold.prediction is not None:
+        foreseen = hold.prediction
+        return (
+            f"{told(hold)}; predicted for {count(foreseen.rows)} rows: about {duration_s(foreseen.seconds)}"
+            f" ({duration_s(foreseen.low_s)} to {duration_s(foreseen.high_s)})"
+        )
     predicted = f"; predicted for the real table: {duration_s(hold.real_s)}"
     return f"{told(hold)}{predicted if hold.real_s > hold.seconds else ''}"
 

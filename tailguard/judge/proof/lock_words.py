@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tailguard.base.text_format import count, duration_s
+from tailguard.judge.proof.prediction import Prediction, predicted
 from tailguard.record.ddl import MANY_ROWS, DdlStep, HeldLock, Observation, ProvedStatement, TableSize
 
 # From the strongest down. What is not here keeps neither reads nor writes waiting.
@@ -31,8 +32,8 @@ ROWS = "rows"  # in place of a mode: PostgreSQL keeps locks of rows in the rows
 class Hold:
     """What keeps others waiting, from the statement that took it until its transaction's end.
 
-    `what` is blocked on the relation `of`; `seconds` were measured, `real_s` are predicted for the real tables. `grows`
-    says whether they grow with a table.
+    `what` is blocked on the relation `of`; `seconds` were measured, `real_s` are predicted for the real tables, with an
+    interval if several sizes were measured. `grows` says whether they grow with a table.
     """
 
     what: str
@@ -41,6 +42,12 @@ class Hold:
     seconds: float
     real_s: float
     grows: bool
+    prediction: Prediction | None = None
+
+    @property
+    def most_s(self) -> float:
+        """How long it may be on the real tables."""
+        return self.real_s if self.prediction is None else self.prediction.high_s
 
 
 def blocked_by(mode: str) -> str:
@@ -62,10 +69,11 @@ def holds_of(step: DdlStep, tables: Mapping[str, TableSize]) -> list[Hold]:
     for at, statement in enumerate(step.statements):
         rest = step.statements[at:]
         seconds = sum(each.observed.seconds for each in rest)
-        real_s = sum(_real_s(each.observed, tables) for each in rest)
         grows = any(each.observed.grows for each in rest)
+        prediction = _predicted(step, at, tables) if grows else None
+        real_s = prediction.seconds if prediction else sum(_real_s(each.observed, tables) for each in rest)
         blocked = [each for each in _blocked(statement) if each[1] not in step.unused]
-        found += [Hold(*each, seconds, real_s, grows) for each in blocked]
+        found += [Hold(*each, seconds, real_s, grows, prediction) for each in blocked]
     return sorted(found, key=lambda each: -each.real_s)
 
 
@@ -84,6 +92,19 @@ def _real_s(observed: Observation, tables: Mapping[str, TableSize]) -> float:
     """What grows takes longer by the ratio of the real table's size to the copy's."""
     factors = [tables[name].factor for name in observed.grows_with if name in tables]
     return observed.seconds * max(factors, default=1.0)
+
+
+def _predicted(step: DdlStep, at: int, tables: Mapping[str, TableSize]) -> Prediction | None:
+    """Predict how long the statements from `at` on take, by the runs on tables of several sizes."""
+    real = tables.get(step.grows_by)
+    if real is None:
+        return None
+    rows, seconds = (
+        zip(*((run.rows, sum(run.seconds[at:])) for run in step.growth), strict=True)
+        if step.growth
+        else ((), ())
+    )
+    return predicted(rows, seconds, real.real_rows)
 
 
 def _blocked(statement: ProvedStatement) -> list[tuple[str, str, str]]:

@@ -94,12 +94,20 @@ class SafeWay(Part, frozen=True, kw_only=True):
     trials: tuple[Trial, ...] = ()
 
 
+class GrowthRun(Part, frozen=True, kw_only=True):
+    """One more execution of a step with nobody else at work: rows of the table, seconds of each statement."""
+
+    rows: Count
+    seconds: tuple[float, ...]
+
+
 class DdlStep(Part, frozen=True, kw_only=True):
     """Statements that are committed together, by `number` of their order in the file.
 
-    `tables` are those that the clients worked on, `unused` those that no client uses yet, such as a partition before it
-    is attached; `left_out` says what of the load could not be made. `safe` is None if
-    the step needs no other way.
+    `growth` are runs on copies of other sizes of the table `grows_by`, which its time grows with; none if it does not
+    grow, or there is no larger table to predict it for. `tables` are those that the clients worked on, `unused` those
+    that no client uses yet, such as a partition before it is attached; `left_out` says what of the load could not be
+    made. `safe` is None if the step needs no other way.
     """
 
     number: str
@@ -108,6 +116,8 @@ class DdlStep(Part, frozen=True, kw_only=True):
     tables: tuple[str, ...]
     unused: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    grows_by: str = ""
+    growth: tuple[GrowthRun, ...] = ()
     baseline: Mapping[Client, ClientImpact] = {}
     baseline_window: str = ""
     trials: tuple[Trial, ...] = ()
