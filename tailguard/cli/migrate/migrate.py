@@ -35,6 +35,7 @@ COMMANDS = {
     "status": Command("tailguard.cli.migrate.migrate:status", "Show the catalogue and the ledger."),
     "heal": Command("tailguard.cli.migrate.migrate:heal", "Mend what failed and killed migrations left."),
     "lint": Command("tailguard.cli.migrate.lint:lint", "Check the files of a folder."),
+    "sql": Command("tailguard.cli.migrate.framework_sql:sql", "Write SQL of Django or Alembic."),
     "prove": Command(
         "tailguard.cli.migrate.prove:prove", "Build an index under live load, and show what it costs."
     ),

@@ -101,7 +101,9 @@ def _refuse_loss(before: Database, found: Recognised) -> None:
 
 
 def _refuse_unnamed(statement: Located, text: str) -> None:
-    if BUILD.match(text) and created_index(text) is None:
+    build = created_index(text)
+    # Without a name, CONCURRENTLY itself reads as one.
+    if BUILD.match(text) and (build is None or not build.concurrently):
         raise UsageError(
             f"line {statement.line}: an index without a name cannot be checked or healed. Name it."
         )

@@ -11,7 +11,7 @@ from tailguard.base.clock import Clock
 from tailguard.ddl.apply.steps import Step, Steps
 from tailguard.ddl.options import DdlOptions
 from tailguard.ddl.patience import GivenUpError, patiently
-from tailguard.migrations.blockers import Blocker
+from tailguard.migrations.blockers import Blocker, Progress
 from tailguard.migrations.errors import MigrationStoppedError
 from tailguard.migrations.limits import Limits
 from tailguard.migrations.watch import Database, OnProgress, Watch
@@ -39,7 +39,7 @@ class StepSession:
 
     def together(self, step: Step) -> None:
         """Execute a step and mark it as done, in one transaction; nothing if another session did so meanwhile."""
-        with self.watching(), self.connection.transaction():
+        with self.connection.transaction():
             self.limit_waiting(step)
             if not self.steps.lock(self.connection, step).done:
                 self.execute(step, step.text)
@@ -74,7 +74,8 @@ class StepSession:
             attempt()
 
         try:
-            attempts = patiently(timed, self.clock, self.wait(0.0))
+            with self.watching():
+                attempts = patiently(timed, self.clock, self.wait(0.0))
         except GivenUpError as error:
             behind = "; ".join(str(blocker) for blocker in self.blockers) or "nobody whom this role may see"
             raise MigrationStoppedError(
@@ -90,9 +91,12 @@ class StepSession:
         """Cancel what the block executes at the deadline. Raises OutOfTimeError."""
         pid = self.connection.info.backend_pid
         ends_ns = self.clock.now_ns() + int(self.limits.deadline_s * 1e9)
-        watch = Watch(self.database, pid, ends_ns, self.clock, self.on_progress, LOOK_EVERY_S)
-        try:
-            with watched(watch, self.limits.deadline_s):
-                yield
-        finally:
-            self.blockers = watch.blockers or self.blockers
+        watch = Watch(self.database, pid, ends_ns, self.clock, self._looked, LOOK_EVERY_S)
+        with watched(watch, self.limits.deadline_s):
+            yield
+
+    def _looked(self, look: Progress) -> None:
+        """Keep the last blockers that were seen: between two attempts there are none."""
+        self.blockers = look.blockers or self.blockers
+        if self.on_progress is not None:
+            self.on_progress(look)
