@@ -1,6 +1,6 @@
 """What clients work on while a step is tried: the tables that it locks, and what can be executed there."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from tailguard.judge.proof.lock_words import strongest
 from tailguard.migrations.index import Table, indexes_of
 from tailguard.migrations.kinds.safe import TableFacts
 from tailguard.postgres.database import Database
+from tailguard.proofs.load.generator import Request, Requests, requests_on
+from tailguard.proofs.load.own import OwnLoad, OwnStatement, tried
 from tailguard.proofs.load.statements import PRIMARY_KEY, Statements, statements_for
 from tailguard.record.ddl import HeldLock
 
@@ -60,36 +62,56 @@ def find_load(
     locks: Sequence[HeldLock],
     named: Sequence[str],
     unused: Collection[str],
+    own: Sequence[OwnStatement] = (),
     *,
     released: bool = False,
 ) -> FoundLoad:
     """Derive what clients do on the tables that were locked or are `named`, but for those that no client uses yet.
 
     A lock of a moment may not have been seen. What a step makes unique they do not copy. `released` clients name no
-    column that the step takes away.
+    column that the step takes away. With statements of one's `own` none are derived, and only those are executed that
+    can be before the step, or after it if it was `released`.
     """
     wanted = dict.fromkeys([*strongest(_writing(locks)), *named])
+    roots = _roots(before, [each for each in wanted if each not in unused])[:MOST_TABLES]
+    with before.connect() as connection, after.connect() as later:
+        tables = {name: table for name in roots if (table := _table(connection, name)) is not None}
+        if own:
+            found = tried(later if released else connection, own)
+            requests, left_out = _own_requests(found), [*found.left_out]
+        else:
+            requests, tables, left_out = _derived(connection, later, tables, released=released)
+    names = tuple(sql.Identifier(table.schema, table.name) for table in tables.values())
+    load = Load(requests, names)
+    return FoundLoad(load, tuple(tables) if requests.writing or requests.reading else (), tuple(left_out))
+
+
+def _derived(
+    connection: Connection[Any], later: Connection[Any], tables: Mapping[str, Table], *, released: bool
+) -> tuple[Requests, dict[str, Table], list[str]]:
+    """Return the requests, the tables that they are for, and what could not be made."""
     statements: dict[str, Statements] = {}
-    tables: list[sql.Identifier] = []
     left_out: list[str] = []
-    for name in _roots(before, [each for each in wanted if each not in unused])[:MOST_TABLES]:
-        with before.connect() as connection, after.connect() as later:
-            table, new = _table(connection, name), _table(later, name)
-            assert table is not None  # one of the roots
-            shapes = [index.shape for index in indexes_of(later, new)] if new is not None else []
-            try:
-                if released and new is not None:
-                    made = statements_for(later, new, *shapes)
-                else:
-                    made = statements_for(connection, table, *shapes)
-            except UsageError as error:
-                left_out.append(str(error))
-                continue
-        tables.append(sql.Identifier(table.schema, table.name))
-        statements[name] = made
-        if made.insert is None:
+    for name, table in tables.items():
+        new = _table(later, name)
+        shapes = [index.shape for index in indexes_of(later, new)] if new is not None else []
+        place, of = (later, new) if released and new is not None else (connection, table)
+        try:
+            statements[name] = statements_for(place, of, *shapes)
+        except UsageError as error:
+            left_out.append(str(error))
+            continue
+        if statements[name].insert is None:
             left_out.append(f"{name}: a copied row would break a unique key, so there are no inserts.")
-    return FoundLoad(Load(statements, tuple(tables)), tuple(statements), tuple(left_out))
+    told = {f" {name}" if len(statements) > 1 else "": one for name, one in statements.items()}
+    return requests_on(told), {name: tables[name] for name in statements}, left_out
+
+
+def _own_requests(found: OwnLoad) -> Requests:
+    def requests(statements: Sequence[OwnStatement]) -> list[Request]:
+        return [Request(each.where, each.sql, each) for each in statements]
+
+    return Requests(requests(found.writing), requests(found.reading))
 
 
 def facts_of(database: Database, name: str) -> TableFacts:

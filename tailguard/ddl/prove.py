@@ -17,11 +17,12 @@ from tailguard.ddl.trial import Trials
 from tailguard.ddl.ways import kinds_of_actions, recognised, safe_statements
 from tailguard.ddl.world import World
 from tailguard.judge.proof.ddl import ddl_verdicts
-from tailguard.judge.proof.lock_words import holds_of
+from tailguard.judge.proof.holds import holds_of
 from tailguard.migrations.kinds import Recognised
 from tailguard.migrations.kinds.safe import NoSafeWayError
 from tailguard.migrations.text.script import Block, Located
 from tailguard.postgres.database import Database
+from tailguard.proofs.load.own import OwnStatement
 from tailguard.record.ddl import (
     DdlProof,
     DdlStep,
@@ -46,6 +47,7 @@ class FileProof:
     proof: DdlProof
     options: DdlOptions = field(default_factory=DdlOptions)
     clock: Clock = field(default_factory=MonotonicClock)
+    own_load: Sequence[OwnStatement] = ()
     trials: Trials = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,7 +87,7 @@ class FileProof:
         unused = tuple(name for kind in known if kind for name in kind.unused)
         locks = [lock for seen in observed for lock in seen.locks]
         named = [kind.parts["table"] for kind in known if kind and kind.parts.get("table")]
-        found = find_load(before, after, locks, named, unused)
+        found = find_load(before, after, locks, named, unused, self.own_load)
         step = replace(step, tables=found.tables, unused=unused, left_out=(*step.left_out, *found.left_out))
         if not found.tables:
             return step
@@ -95,7 +97,11 @@ class FileProof:
         safe = self._safe_way(block, known, observed, before)
         if safe.statements and self.options.safe:
             released = any(each.how == "release" for each in safe.statements)
-            load = find_load(before, after, locks, named, unused, released=True) if released else found
+            load = (
+                find_load(before, after, locks, named, unused, self.own_load, released=True)
+                if released
+                else found
+            )
             safe = replace(safe, trials=self._tried_safely(number, safe.statements, load))
         return replace(step, safe=safe)
 

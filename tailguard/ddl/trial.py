@@ -1,6 +1,6 @@
 """One execution of a step while clients go on, behind a transaction that stays open on each of its tables."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,9 +16,8 @@ from tailguard.ddl.patience import GivenUpError, patiently
 from tailguard.judge.proof.responses import quiet_impact, responses_during
 from tailguard.migrations.text.script import Block, Located
 from tailguard.postgres.database import Database
-from tailguard.proofs.load.generator import Crowd, crowds, open_window
+from tailguard.proofs.load.generator import Crowd, Requests, crowds, open_window
 from tailguard.proofs.load.reader import READ, long_transaction
-from tailguard.proofs.load.statements import Statements
 from tailguard.record.ddl import SafeStatement, Trial
 from tailguard.record.migration import Client, ClientImpact
 from tailguard.record.samples import Samples
@@ -33,9 +32,9 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What clients execute, by their table's name, and the tables that a long transaction is open on."""
+    """What clients execute, and the tables that a long transaction is open on."""
 
-    statements: Mapping[str, Statements]
+    requests: Requests
     tables: tuple[sql.Identifier, ...]
 
 
@@ -130,8 +129,7 @@ class Trials:
 
     @contextmanager
     def _clients(self, database: Database, load: Load) -> Iterator[Sequence[Crowd]]:
-        named = {f" {name}" if len(load.statements) > 1 else "": one for name, one in load.statements.items()}
-        with crowds(database, named, prepare=False) as clients:
+        with crowds(database, load.requests, prepare=False) as clients:
             yield clients
 
     @contextmanager

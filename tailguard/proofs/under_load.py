@@ -24,7 +24,7 @@ from tailguard.migrations.runner import Outcome, Runner
 from tailguard.migrations.watch import Database
 from tailguard.proofs.cost import measure_cost
 from tailguard.proofs.live_options import LiveOptions
-from tailguard.proofs.load.generator import Crowd, calibrate, crowds, open_window
+from tailguard.proofs.load.generator import Crowd, calibrate, crowds, open_window, requests_on
 from tailguard.proofs.load.reader import long_reader
 from tailguard.proofs.load.statements import statements_for
 from tailguard.proofs.proof import Proof
@@ -93,7 +93,9 @@ class _UnderLoad:
         with self.database.connect() as connection:
             table = find_table(connection, self.migration.build.table)
             shape = wanted_shape(connection, table, self.migration.build)
-            with crowds(self.database, {"": statements_for(connection, table, shape)}) as clients:
+            with crowds(
+                self.database, requests_on({"": statements_for(connection, table, shape)})
+            ) as clients:
                 log.info("calibrating the load")
                 rate_per_s = calibrate(clients, self.options.rate_per_s, self.options.calibration_s)
                 self.proof.live = self._live(connection, _Load(table, clients, rate_per_s))

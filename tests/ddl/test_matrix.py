@@ -4,7 +4,8 @@ import pytest
 
 from tailguard.base.clock import MonotonicClock
 from tailguard.ddl.observe import observe
-from tailguard.judge.proof.lock_words import ROWS, holds_of
+from tailguard.judge.proof.holds import holds_of
+from tailguard.judge.proof.lock_words import ROWS
 from tailguard.migrations.kinds import Kind, kind_called, kinds, recognise
 from tailguard.migrations.text.script import blocks, split
 from tailguard.migrations.text.sql import statements

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tailguard.base.errors import UsageError
 from tailguard.cli.main import run_cli
 from tailguard.config.merge import load_config
 from tailguard.ddl.source import Source, filled_world
 from tailguard.migrations.text.script import blocks, split
 from tailguard.migrations.text.sql import statements
 from tailguard.postgres.location import connect
+from tailguard.proofs.load.own import read_load
 from tailguard.record.run import Run
 from tests.ddl.matrix import WORLD
 
@@ -51,6 +53,50 @@ def test_a_file_is_proved_its_safe_way_written_and_the_run_verified(tmp_path):
     run = Run.load(tmp_path / "runs" / "latest")
     assert "The safe way" in (run.folder / "report.html").read_text(encoding="utf-8")
     assert run_cli(["verify", str(run.folder)]) == 0
+
+
+LOAD = """
+-- parameters: {"id": 7}
+-- parameters: {"id": 700}
+SELECT note FROM orders WHERE id = %(id)s;
+UPDATE orders SET amount = amount WHERE id = 9;
+SELECT gone FROM orders;
+"""
+
+
+@pytest.mark.system
+def test_your_own_statements_are_the_load_and_the_real_size_is_predicted_with_a_range(tmp_path):
+    (tmp_path / "seed").mkdir()
+    shutil.copy(WORLD, tmp_path / "seed")
+    (tmp_path / "load.sql").write_text(LOAD, encoding="utf-8")
+    arguments = ["--load", "load.sql", "--at-rows", "200000000", "--rows", "8000"]
+    done = prove(tmp_path, "ALTER TABLE orders ADD CHECK (amount >= 0);", *arguments)
+    assert done.returncode == 99, done.stdout + done.stderr
+    assert "load.sql:6 cannot be executed (SQLSTATE 42703)" in done.stdout
+    run = Run.load(tmp_path / "runs" / "latest")
+    assert run.record.ddl is not None
+    (step,) = run.record.ddl.steps
+    assert {*step.baseline} == {"writers", "readers"}
+    assert step.grows_by == "orders"
+    assert sorted({each.rows for each in step.growth}) == [2000, 4000, 8000]
+    assert len(step.growth) == 9
+    assert "predicted for 200,000,000 rows: about" in done.stdout
+    assert run_cli(["verify", str(run.folder)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("load", "why"),
+    [
+        ("", "has no statement"),
+        ("\nSELECT %(id)s;", "load.sql:2: the query has the parameters ['id']"),
+        ("\\d", "psql"),
+    ],
+)
+def test_a_load_that_does_not_fit_together_is_refused_with_its_line(tmp_path, load, why):
+    (tmp_path / "load.sql").write_text(load, encoding="utf-8")
+    with pytest.raises(UsageError) as told:
+        read_load(tmp_path / "load.sql")
+    assert why in str(told.value)
 
 
 @pytest.mark.system

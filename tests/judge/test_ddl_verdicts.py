@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State, worst
 from tailguard.judge.proof.ddl import ddl_verdicts
-from tailguard.judge.proof.lock_words import blocked_by, holds_of
+from tailguard.judge.proof.holds import holds_of
+from tailguard.judge.proof.lock_words import blocked_by
 from tailguard.record.ddl import DdlProof, DdlStep, GrowthRun, HeldLock, TableSize
 from tests.support.made_ddl import ddl_proof, observation, samples, statement
 

@@ -14,7 +14,7 @@ import pytest
 from tailguard.migrations.errors import DuplicateValuesError, MigrationStoppedError, WrongIndexError
 from tailguard.migrations.index import find_table, wanted_shape
 from tailguard.postgres.database import Database
-from tailguard.proofs.load.generator import Crowd, Window, crowds, open_window
+from tailguard.proofs.load.generator import Crowd, Window, crowds, open_window, requests_on
 from tailguard.proofs.load.statements import statements_for
 from tailguard.record.samples import OK
 from tests.support.migration_world import (
@@ -64,7 +64,7 @@ def clients(ledger: Database) -> Iterator[list[Crowd]]:
     with ledger.connect() as connection:
         table = find_table(connection, "ledger")
         statements = statements_for(connection, table, wanted_shape(connection, table, migration().build))
-    with crowds(ledger, {"": statements}) as connected:
+    with crowds(ledger, requests_on({"": statements})) as connected:
         yield connected
 
 

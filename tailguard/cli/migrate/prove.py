@@ -79,12 +79,16 @@ ROWS = 1_000_000
     "--write-safe", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
     help="Write the safe way of each unsafe step of a FILE to this folder.",
 )  # fmt: skip
+@click.option(
+    "--load", type=click.Path(path_type=Path), metavar="LOAD.sql",
+    help="Of a FILE: your own statements for the readers and writers, in place of derived ones.",
+)  # fmt: skip
 @click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
 def prove(  # one parameter per option
     slug: str | None, rows: int | None, dsn: str | None, schema: str | None, folder: Path | None, rate: float | None,
     *, at_rows: int | None, single_transaction: bool, write_safe: Path | None, no_control: bool,
     what_if_sql: str | None, query: str | None, parameters: str, dump: Path | None, growth: bool,
-    runs_dir: str | None, max_wait: str | None, max_p99_growth: str | None,
+    load: Path | None, runs_dir: str | None, max_wait: str | None, max_p99_growth: str | None,
 ) -> int:  # fmt: skip
     """Build SLUG's index under load, beside a plain CREATE INDEX, which blocks writers, and show gain and cost.
 
@@ -106,11 +110,13 @@ def prove(  # one parameter per option
             Asked(
                 file=Path(slug), rows=rows, at_rows=at_rows, dsn=dsn, schema=schema, dump=dump, rate=rate,
                 control=not no_control, single_transaction=single_transaction, write_safe=write_safe,
-                runs_dir=runs_dir, max_wait=max_wait,
+                runs_dir=runs_dir, max_wait=max_wait, load=load,
             )
         )  # fmt: skip
-    if at_rows or single_transaction or write_safe:
-        raise UsageError("--at-rows, --single-transaction and --write-safe are for a FILE.sql: name one.")
+    if at_rows or single_transaction or write_safe or load:
+        raise UsageError(
+            "--at-rows, --single-transaction, --write-safe and --load are for a FILE.sql: name one."
+        )
     from tailguard.judge.objectives.configured import configured_wait_limits
     from tailguard.judge.proof.verdicts import proof_verdicts
     from tailguard.judge.proof.wait_limits import overlaid

@@ -37,6 +37,7 @@ class Asked:
     write_safe: Path | None
     runs_dir: str | None
     max_wait: str | None
+    load: Path | None = None
 
 
 def prove_file(asked: Asked) -> int:
@@ -86,6 +87,7 @@ def _started(asked: Asked, config: Config, filled: "Filled", blocks: Sequence["B
     from tailguard.ddl.source import scaled
     from tailguard.judge.objectives.configured import configured_wait_limits
     from tailguard.judge.proof.wait_limits import overlaid
+    from tailguard.proofs.load.own import read_load
     from tailguard.record.ddl import DdlProof
 
     wait = overlaid(configured_wait_limits(config), asked.max_wait, None)
@@ -100,7 +102,8 @@ def _started(asked: Asked, config: Config, filled: "Filled", blocks: Sequence["B
         limits=wait,
         left_out=filled.left_out,
     )
-    return FileProof(filled.world, blocks, proof, options)
+    own = read_load(asked.load) if asked.load is not None else []
+    return FileProof(filled.world, blocks, proof, options, own_load=own)
 
 
 def _save(run: "Run", proof: "FileProof") -> None:

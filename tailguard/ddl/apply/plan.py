@@ -12,7 +12,7 @@ from tailguard.ddl.load import facts_of
 from tailguard.ddl.observe import observe
 from tailguard.ddl.source import Filled
 from tailguard.ddl.ways import kinds_of_actions, recognised, safe_statements
-from tailguard.judge.proof.lock_words import holds_of, told
+from tailguard.judge.proof.holds import holds_of, told
 from tailguard.migrations.kinds import Recognised
 from tailguard.migrations.kinds.safe import NoSafeWayError
 from tailguard.migrations.text.script import Block, Located

@@ -11,7 +11,8 @@ import msgspec
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State
 from tailguard.base.text_format import count, duration_ms, duration_s, limit_ms
-from tailguard.judge.proof.lock_words import SAFE, Hold, holds_of, told
+from tailguard.judge.proof.holds import Hold, holds_of, told
+from tailguard.judge.proof.lock_words import SAFE
 from tailguard.judge.proof.responses import Responses, all_responses, responses_during
 from tailguard.judge.proof.under_load import (
     STALL,
@@ -53,7 +54,11 @@ def _of_step(proof: DdlProof, step: DdlStep, live: Mapping[str, Samples]) -> Ite
                 yield msgspec.structs.replace(each, name=f"{SAFE}{each.name}")
     yield from _came_to_an_end(step)
     if step.control is not None:
-        yield _judge_control(step, step.control, met_in([step.control], live, "readers"))
+        yield _judge_control(
+            step,
+            step.control,
+            met_in([step.control], live, "readers" if "readers" in step.baseline else "writers"),
+        )
 
 
 def _met(

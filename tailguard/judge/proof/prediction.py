@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from scipy import stats
+
 CONFIDENCE = 0.95
 # A straight line through two sizes fits whatever the times are.
 FEWEST_SIZES = 3
@@ -22,14 +25,10 @@ def predicted(rows: Sequence[int], seconds: Sequence[float], real_rows: int) -> 
     """Fit a straight line by least squares and go on along it; None if there are too few sizes.
 
     The interval is that of the line's height at `real_rows` (Draper and Smith, Applied Regression Analysis, 1.4). No
-    time is predicted to be shorter than the mean of the largest size. The libraries are loaded here: the words of locks,
-    which lint uses too, need none of them.
+    time is predicted to be shorter than the mean of the largest size.
     """
     if len({*rows}) < FEWEST_SIZES or len(rows) <= FEWEST_SIZES:
         return None
-    import numpy as np
-    from scipy import stats
-
     x, y = np.asarray(rows, dtype=float), np.asarray(seconds, dtype=float)
     fit = stats.linregress(x, y)
     height = fit.intercept + fit.slope * real_rows

@@ -42,6 +42,8 @@ def _current(ini: Path, python: str, environment: Mapping[str, str]) -> str:
 def _parted(text: str) -> dict[str, str]:
     """Part what Alembic writes at its own remarks; what is cut out of a transaction becomes one of its own."""
     starts = [*RUNNING.finditer(text)]
+    if not starts:
+        return {}
     ends = [*(start.start() for start in starts[1:]), len(text)]
     found, at = {}, 0  # what stands before the first revision makes Alembic's own table: it belongs to that
     for number, (start, end) in enumerate(zip(starts, ends, strict=True), 1):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 
@@ -18,7 +18,7 @@ from tailguard.engine.schedule import Closed, Poisson, Schedule
 from tailguard.engine.workload import Load, Measurement, Pace, PlainScenario, Workload
 from tailguard.migrations.watch import Database
 from tailguard.proofs.load.statements import Statements
-from tailguard.record.migration import Client
+from tailguard.record.migration import Client, Parameter
 from tailguard.record.samples import Samples
 
 WORKERS = 8  # of each; a stall may hold them all, and the queue behind them is seen as latency
@@ -29,19 +29,44 @@ WARM_UP = 40  # iterations, counted and not kept: each worker plans its statemen
 SHARE_OF_CAPACITY = 0.25
 
 
+class Parameters(Protocol):
+    """What has the parameters of each iteration."""
+
+    def parameters(self, number: int) -> Mapping[str, Parameter]:
+        """Return those of one iteration."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A statement that clients execute, and the name of its step."""
+
+    step: str
+    sql: str
+    of: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What writers execute in turn, and what readers do; without one of them there are no such clients."""
+
+    writing: Sequence[Request]
+    reading: Sequence[Request]
+
+
 @dataclass(frozen=True, slots=True)
 class Crowd:
     """One kind of client: its statements, each executed in turn, on one connection per worker."""
 
     who: Client
-    queries: Sequence[tuple[str, str, Statements]]  # (step, statement, the table's)
+    queries: Sequence[Request]
     connections: Sequence[psycopg.Connection[Any]]
 
     def play(self, it: Iteration) -> None:
         """Execute one statement."""
-        step, query, statements = self.queries[it.number % len(self.queries)]
+        request = self.queries[it.number % len(self.queries)]
         execute: Callable[..., object] = self.connections[it.user].execute
-        it.step(step, execute, query, statements.parameters(abs(it.number)))
+        it.step(request.step, execute, request.sql, request.of.parameters(abs(it.number)))
 
 
 @dataclass(slots=True)
@@ -51,32 +76,38 @@ class Window:
     samples: dict[Client, Samples] = field(default_factory=dict)
 
 
-@contextmanager
-def crowds(
-    database: Database, tables: Mapping[str, Statements], *, prepare: bool = True
-) -> Iterator[list[Crowd]]:
-    """Connect the writers and the readers of `tables`, by what names their steps; they keep their connections over
-    all windows.
-
-    A prepared statement fails once when the type of a column that it returns changes; without `prepare` none is.
-    """
+def requests_on(tables: Mapping[str, Statements]) -> Requests:
+    """Return what clients execute on tables, by what names their steps."""
     writing = [
-        (f"{step}{name}", query, statements)
+        Request(f"{step}{name}", query, statements)
         for name, statements in tables.items()
         for step, query in (("insert", statements.insert), ("update", statements.update))
         if query
     ]
-    reading = [(f"read{name}", statements.read, statements) for name, statements in tables.items()]
+    reading = [Request(f"read{name}", statements.read, statements) for name, statements in tables.items()]
+    return Requests(writing, reading)
+
+
+@contextmanager
+def crowds(database: Database, requests: Requests, *, prepare: bool = True) -> Iterator[list[Crowd]]:
+    """Connect the writers and the readers; they keep their connections over all windows.
+
+    A prepared statement fails once when the type of a column that it returns changes; without `prepare` none is.
+    """
+    clients: tuple[tuple[Client, Sequence[Request]], ...] = (
+        ("writers", requests.writing),
+        ("readers", requests.reading),
+    )
     threshold = PREPARE_AFTER if prepare else None
     with ExitStack() as stack:
 
-        def crowd(who: Client, queries: Sequence[tuple[str, str, Statements]]) -> Crowd:
+        def crowd(who: Client, queries: Sequence[Request]) -> Crowd:
             connections = [
                 stack.enter_context(database.connect(prepare_threshold=threshold)) for _ in range(WORKERS)
             ]
             return Crowd(who, queries, connections)
 
-        yield [*([crowd("writers", writing)] if writing else []), crowd("readers", reading)]
+        yield [crowd(who, queries) for who, queries in clients if queries]
 
 
 @contextmanager
@@ -121,7 +152,7 @@ class _Driver(Thread):
         load = Load(schedule, WORKERS, WARM_UP, max_samples=10_000_000, max_seconds=longest_s)
         # One slice: a build has no pauses either.
         self._pace = Pace(slice_s=longest_s)
-        steps = tuple(step for step, *_ in crowd.queries)
+        steps = tuple(request.step for request in crowd.queries)
         scenario = PlainScenario(crowd.who, self._play, steps, f"The table's {crowd.who}")
         self._workload = Workload(scenario, load)
         self._at_work = Event()
