@@ -2,18 +2,23 @@
 
 import argparse
 import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
 from tailguard.ddl.options import DdlOptions
-from tailguard.migrations.kinds import Kind, kinds
-from tests.ddl.matrix import Played, accused, failed, longest_ms, proved, seeded
+from tailguard.migrations.kinds import Kind, kind_called, kinds
+from tests.ddl.matrix import WORLD, Played, accused, failed, longest_ms, proved, seeded
 from tests.ddl.page import PAGE, rendered
-from tests.support.postgres_versions import DEBIAN_15
+from tests.support.postgres_versions import programs_of
 
 # The safe way is run so often: an accusation of one of them by chance would be seen.
-SAFE_RUNS = {"18": 10, "15": 2}
-BINARIES = {"18": None, "15": DEBIAN_15}
+SAFE_RUNS = {"18": 10, "17": 2, "16": 2, "15": 2}
+BINARIES = {version: None if version == "18" else programs_of(version) for version in SAFE_RUNS}
+SHOWN_ROWS = "200000000"
 
 
 def main() -> int:
@@ -24,9 +29,14 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, default=2700.0, help="start no cell after so long")
     parser.add_argument("--only", default="", help="kinds whose slug holds this, proved again")
-    parser.add_argument("--versions", nargs="*", default=[*BINARIES], choices=[*BINARIES])
+    parser.add_argument("--versions", nargs="*", default=["18", "15"], choices=[*BINARIES])
+    parser.add_argument(
+        "--show", choices=[kind.slug for kind in kinds()], help="prove one kind, as a run with a report"
+    )
     parser.add_argument("--page", type=Path, default=PAGE, help="whose tables are written")
     asked = parser.parse_args()
+    if asked.show:
+        return show(asked.show, asked.versions[0])
     asked.results.parent.mkdir(parents=True, exist_ok=True)
     ends_s = time.monotonic() + asked.seconds
     for version in asked.versions:
@@ -48,6 +58,23 @@ def main() -> int:
         f"{len(known)} cells, {len(wrong)} not as their class says; {len(accusations)} of {runs} safe runs accused"
     )
     return 1 if wrong or len(accusations) > runs / 100 else 0
+
+
+def show(slug: str, version: str) -> int:
+    """Prove the kind's example as a user would, on the tables of world.sql. Returns the exit code of the proof."""
+    kind = kind_called(slug)
+    assert kind is not None  # one of the choices
+    with tempfile.TemporaryDirectory() as folder:
+        file, seed = Path(folder) / f"{slug}.sql", Path(folder) / "seed"
+        seed.mkdir()
+        file.write_text(f"{kind.example};\n", encoding="utf-8")
+        (seed / "world.sql").write_text(
+            f"{WORLD.read_text(encoding='utf-8')}\n{kind.setup};\n", encoding="utf-8"
+        )
+        command = [sys.executable, "-m", "tailguard", "migrate", "prove", str(file), "--at-rows", SHOWN_ROWS]
+        programs = BINARIES[version]
+        chosen = {"TAILGUARD_DATABASE_BINARIES": str(programs)} if programs else {}
+        return subprocess.run(command, env={**os.environ, **chosen}, check=False).returncode
 
 
 def play(version: str, todo: list[Kind], results: Path, ends_s: float) -> None:

@@ -31,7 +31,7 @@ def heads() -> list[str]:
 
 
 def _head(kind: Kind) -> tuple[str, str, str]:
-    return kind.title, f"({kind.of_class})", _way(kind)
+    return f"{kind.title}<br>`{kind.slug}`", f"({kind.of_class})", _way(kind)
 
 
 def _row(kind: Kind, known: Results) -> Iterator[str]:

@@ -1,28 +1,22 @@
 """`migrate up FILE.sql` on a real server: waiting within a budget, a kill in each phase, and what mends it."""
 
-import hashlib
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tailguard.base.errors import UsageError
 from tailguard.cli.main import run_cli
 from tailguard.ddl.apply.runner import FileRunner
-from tailguard.ddl.apply.steps import Step, Steps
+from tailguard.ddl.apply.steps import Steps
 from tailguard.migrations.errors import MigrationStoppedError
-from tailguard.migrations.limits import Limits
 from tailguard.postgres.database import Database
-from tests.support.migration_world import PATIENCE_S, InBackground, open_transaction
+from tests.support.applied import BUSY, ROWS, TABLES, AppliedWorld, planned
+from tests.support.migration_world import InBackground, open_transaction
 from tests.support.waiting import eventually
 
-ROWS = 5000
-OURS = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'tailguard migrate'"
 INVALID = """
 SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = indexrelid
 WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace
@@ -37,13 +31,6 @@ BEGIN
     UPDATE orders SET amount = amount + 1 WHERE id >= at AND id <= upto;
     COMMIT;
 END $batches$"""
-TABLES = f"""
-CREATE TABLE orders (id bigint PRIMARY KEY, note text, amount int NOT NULL DEFAULT 0);
-INSERT INTO orders SELECT n, 'note', n FROM generate_series(1, {ROWS}) n;
-CREATE TABLE events (id bigint PRIMARY KEY) PARTITION BY RANGE (id);
-CREATE TABLE events_first PARTITION OF events FOR VALUES FROM (0) TO (5000);
-CREATE INDEX orders_old ON orders (note);
-"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +42,7 @@ class Phase:
     left: str
     healed: str
     before: str = ""
-    busy: str = OURS + " AND wait_event_type = 'Lock'"
+    busy: str = BUSY
 
 
 CHECK = "ALTER TABLE orders ADD CONSTRAINT orders_check CHECK (amount >= 0) NOT VALID"
@@ -107,68 +94,9 @@ def tables(database: Database) -> None:
         connection.execute(TABLES)
 
 
-@dataclass
-class World:
-    """A file whose plan is kept already, so that no copy has to be rehearsed on."""
-
-    database: Database
-    path: Path
-    steps: Steps
-
-    def runner(self, **limits: Any) -> FileRunner:
-        limits = {"deadline_s": PATIENCE_S, "wait_s": PATIENCE_S, "old_transaction_s": 60.0} | limits
-        return FileRunner(self.database, self.steps, Limits(**limits))
-
-    def up(self, **limits: Any) -> list[str]:
-        return [*self.runner(**limits).up(list, released=False)]
-
-    def ask(self, query: str) -> Any:
-        with self.database.connect() as connection:
-            cursor = connection.execute(query.encode())
-            return cursor.fetchone() if cursor.description else None
-
-    @contextmanager
-    def killed(self, phase: Phase) -> Iterator[None]:
-        """Kill the command while somebody holds it up, and wait until the server has noticed."""
-        command = [sys.executable, "-m", "tailguard", "migrate", "up", str(self.path)]
-        place = [
-            "--dsn",
-            self.database.conninfo,
-            "--schema",
-            self.database.schema,
-            "--old-transaction",
-            "600",
-        ]
-        with open_transaction(self.database, phase.held_by) as holder:
-            process = subprocess.Popen([*command, *place], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            try:
-                eventually(lambda: process.poll() is not None or self.ask(phase.busy))
-                assert process.poll() is None, process.stderr.read()  # type: ignore[union-attr]
-            finally:
-                process.kill()
-                process.communicate()
-            eventually(lambda: self.ask(OURS) is None)
-            yield
-            holder.rollback()
-
-
 @pytest.fixture
-def world(database: Database, tmp_path: Path):
-    def make(*texts: str) -> World:
-        path = tmp_path / "change.sql"
-        path.write_text("-- what the steps below were planned of\nSELECT 1;\n", encoding="utf-8")
-        steps = Steps(database.schema, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
-        found = [Step(number=n, how=_how(text), text=text) for n, text in enumerate(texts, 1)]
-        with database.connect() as connection:
-            steps.open(connection)
-            steps.keep(connection, found)
-        return World(database, path, steps)
-
-    return make
-
-
-def _how(text: str) -> Any:
-    return "once" if any(word in text for word in ("CONCURRENTLY", "VALIDATE", "DO $", "CALL")) else "retry"
+def world(database: Database, tmp_path: Path) -> Callable[..., AppliedWorld]:
+    return partial(planned, database, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +108,7 @@ def test_what_a_kill_leaves_is_named_mended_and_the_rest_done(world, name):
     last = "ALTER TABLE orders ADD COLUMN last int"
     own = world(phase.step, last)
     own.ask(phase.before)
-    with own.killed(phase):
+    with own.killed(phase.held_by, phase.busy):
         status = own.runner().status()
     assert status.left == phase.left.format(schema=own.database.schema)
     assert not status.finished
@@ -226,7 +154,7 @@ def test_nobody_waits_behind_it_for_longer_than_the_lock_timeout(world):
     own = world("ALTER TABLE orders ADD COLUMN a int")
     with open_transaction(own.database, WRITER) as holder:
         working = InBackground(own.up)
-        busy = PHASES["lock"].busy
+        busy = BUSY
         eventually(lambda: own.ask(busy))
         for _ in range(3):  # each of them meets an attempt or the pause after one
             assert own.ask("SELECT count(*) FROM orders") == (ROWS,)

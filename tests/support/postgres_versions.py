@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+
+def programs_of(version: str) -> Path:
+    """Where the packages of Debian and of PostgreSQL itself have a version's programs."""
+    return Path(f"/usr/lib/postgresql/{version}/bin")
+
+
+DEBIAN_15 = programs_of("15")
 needs_15 = pytest.mark.skipif(
     not (DEBIAN_15 / "postgres").exists(),
     reason=f"PostgreSQL 15 is not in {DEBIAN_15} (Debian: apt-get install postgresql-15)",
