@@ -11,6 +11,7 @@ from tailguard.migrations.lint import squawk as squawk_module
 from tailguard.migrations.lint.finding import Finding
 from tailguard.migrations.lint.rules import lint_folder, located_statements
 from tailguard.migrations.lint.squawk import find_squawk, squawk_findings
+from tailguard.postgres.location import connect
 
 UP = "CREATE INDEX CONCURRENTLY i ON t (a);\n"
 DOWN = "DROP INDEX CONCURRENTLY i;\n"
@@ -55,6 +56,26 @@ def test_a_good_migration_has_no_finding(tmp_path: Path) -> None:
 )
 def test_each_rule_names_file_and_line(tmp_path: Path, up: str, line: int, rule: str) -> None:
     assert ("0001_i.up.sql", line, rule) in found(write(tmp_path, up=up))
+
+
+@pytest.mark.system
+def test_a_finding_tells_how_large_the_table_is(own_database, tmp_path, capsys):
+    dsn = own_database("linted")
+    with connect(dsn) as connection:
+        connection.execute("CREATE TABLE orders AS SELECT n AS id FROM generate_series(1, 5000) n")
+        connection.execute("CREATE TABLE events (id int) PARTITION BY RANGE (id)")
+        connection.execute("CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (9000)")
+        connection.execute("INSERT INTO events SELECT generate_series(1, 3000)")
+        connection.execute("VACUUM ANALYZE")
+    text = "".join(f"ALTER TABLE {table} ADD CHECK (id > 0);\n" for table in ("orders", "events", "absent"))
+    (tmp_path / "1_checks.up.sql").write_text(text, encoding="utf-8")
+    assert run_cli(["migrate", "lint", "--folder", str(tmp_path), "--dsn", dsn, "--no-github"]) == 0
+    told = capsys.readouterr().out
+    assert "orders has about 5,000 rows in " in told
+    assert "events has about 3,000 rows in " in told
+    assert "all partitions together" in told
+    assert "This database has no table absent." in told
+    assert run_cli(["migrate", "lint", "--folder", str(tmp_path), "--schema", "shop"]) == 64
 
 
 def test_a_way_down_that_drops_another_index_is_found(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def show(slug: str, version: str) -> int:
         )
         command = [sys.executable, "-m", "tailguard", "migrate", "prove", str(file), "--at-rows", SHOWN_ROWS]
         programs = BINARIES[version]
-        chosen = {"TAILGUARD_DATABASE_BINARIES": str(programs)} if programs else {}
+        chosen = {"TAILGUARD_DATABASE__BINARIES": str(programs)} if programs else {}
         return subprocess.run(command, env={**os.environ, **chosen}, check=False).returncode
 
 

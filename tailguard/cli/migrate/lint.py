@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tailguard.base.errors import UsageError
 from tailguard.base.output.escaping import for_workflow, for_workflow_property
 from tailguard.base.output.streams import say
 from tailguard.migrations.lint.finding import Finding, in_order
@@ -21,9 +22,13 @@ WITHOUT_SQUAWK = "squawk is not installed (pip install squawk-cli): only Tailgua
 @click.option(
     "--github/--no-github", default=None, help="Print annotations of GitHub (default: inside of its actions)."
 )
+@click.option("--dsn", help="Your PostgreSQL: says how large each table is; only read.")
+@click.option("--schema", help="Schema of your tables (default: the connection's own search path).")
 @click.option("--strict", is_flag=True, help="End with 65 for warnings too.")
-def lint(folder: Path | None, *, github: bool | None, strict: bool) -> int:
-    """Check the files of a folder: our own rules for concurrent builds, and squawk's if it is installed."""
+def lint(
+    folder: Path | None, *, github: bool | None, dsn: str | None, schema: str | None, strict: bool
+) -> int:
+    """Check the files of a folder: our own rules, and squawk's if it is installed."""
     from tailguard.migrations.lint.squawk import find_squawk, squawk_findings
 
     folder = chosen_folder(folder)
@@ -34,6 +39,10 @@ def lint(folder: Path | None, *, github: bool | None, strict: bool) -> int:
     else:
         paths = [path for path in linted_files(folder) if not path.name.endswith(".query.sql")]
         findings = in_order([*findings, *squawk_findings(squawk, paths)])
+    if dsn is not None:
+        findings = _with_sizes(findings, dsn, schema)
+    elif schema is not None:
+        raise UsageError(f"--schema {schema} is for your own database: name it with --dsn.")
     as_annotations = os.environ.get("GITHUB_ACTIONS") == "true" if github is None else github
     if as_annotations:
         for finding in findings:
@@ -45,6 +54,19 @@ def lint(folder: Path | None, *, github: bool | None, strict: bool) -> int:
     say(_tally(findings), err=True)
     bad = [one for one in findings if strict or one.severity == "error"]
     return EXIT_FOUND if bad else 0
+
+
+def _with_sizes(findings: Sequence[Finding], dsn: str, schema: str | None) -> list[Finding]:
+    from tailguard.migrations.checks import told_plainly
+    from tailguard.migrations.lint.sizes import with_sizes
+    from tailguard.postgres.location import connect, locate
+    from tailguard.postgres.session import for_session
+
+    place = locate(dsn)
+    assert place is not None  # a dsn is given
+    conninfo = for_session(place.conninfo, *([schema] if schema else []), read_only=True)
+    with told_plainly(), connect(conninfo) as connection:
+        return [*with_sizes(connection, findings)]
 
 
 def plain(finding: Finding) -> str:

@@ -10,13 +10,14 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong in a file; lines count from 1."""
+    """One thing that is wrong in a file; lines count from 1. `table` is the one that it locks, "" if none is known."""
 
     path: Path
     line: int
     severity: Severity
     rule: str
     message: str
+    table: str = ""
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

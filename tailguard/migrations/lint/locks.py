@@ -30,7 +30,14 @@ def lock_findings(path: Path, found: Sequence[tuple[int, str]]) -> Iterator[Find
         if kind is None or kind.kind.of_class == "c" or folded(kind.parts.get("table", "")) in made:
             continue
         if kind.kind.of_class == "a" or patient:
-            yield Finding(path, line, "warning", RULES[kind.kind.of_class], _why(path, kind))
+            yield Finding(
+                path,
+                line,
+                "warning",
+                RULES[kind.kind.of_class],
+                _why(path, kind),
+                kind.parts.get("table", ""),
+            )
 
 
 def _why(path: Path, found: Recognised) -> str:

@@ -142,7 +142,8 @@ def _statement_findings(path: Path, found: Sequence[tuple[int, str]]) -> Iterato
             yield Finding(path, line, "error", rule, why)
         if INDEX_WORK.match(statement) and not CONCURRENTLY.search(statement):
             why = "Without CONCURRENTLY everybody who writes waits for the whole build."
-            yield Finding(path, line, "error", "concurrently", why)
+            build = created_index(statement)
+            yield Finding(path, line, "error", "concurrently", why, build.table if build else "")
 
 
 def _broken(statement: str, *, concurrent: bool) -> list[tuple[str, str]]:
