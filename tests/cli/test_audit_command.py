@@ -1,21 +1,12 @@
 """`tailguard audit` as a user types it: pack a run, check it in a folder that knows nothing of it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tailguard.cli.main import run_cli
 from tests.support.finished_runs import finished_run
-
-TAILGUARD = str(Path(sys.executable).with_name("tailguard"))
-
-
-def typed(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [TAILGUARD, *words], cwd=folder, capture_output=True, encoding="utf-8", check=False, timeout=60
-    )
+from tests.support.installed import typed
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,10 @@
 """Scenario files that must never end with 0, through the installed command against a service on a real port."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from textwrap import dedent
-from threading import Thread
 
 import pytest
 
@@ -15,6 +12,7 @@ from tailguard.record.run import Run
 from tailguard.record.run_record import RunRecord
 from tailguard.record.scenario import ScenarioEntry
 from tests.support.busy_machine import undisturbed
+from tests.support.installed import Service, served_by, typed
 
 pytestmark = pytest.mark.system
 
@@ -48,32 +46,17 @@ HEAD = """
 def url() -> Iterator[str]:
     """A service that answers at once, for each path with its own status; 404 for any other."""
 
-    class Service(BaseHTTPRequestHandler):
+    class Shop(Service):
         def do_GET(self) -> None:
-            status, body = ANSWERS.get(self.path, (404, b"nothing here"))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(*ANSWERS.get(self.path, (404, b"nothing here")))
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served_by(Shop) as url:
+        yield url
 
 
 def ran(folder: Path, url: str, scenario: str) -> "subprocess.CompletedProcess[str]":
     (folder / "perf_shop.py").write_text(dedent(HEAD) + dedent(scenario), encoding="utf-8")
-    ours = ("TAILGUARD", "PG", "DATABASE", "PYTHONPATH")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    environ["COLUMNS"] = "400"  # no line is folded
-    command = [Path(sys.executable).with_name("tailguard"), "run", "perf_shop.py", "--target", url]
-    command += ["--duration", "4s"]
-    done = subprocess.run(
-        command, cwd=folder, env=environ, capture_output=True, encoding="utf-8", check=False
-    )
+    done = typed(folder, "run", "perf_shop.py", "--target", url, "--duration", "4s")
     assert "Internal error" not in done.stderr, done.stderr
     return done
 

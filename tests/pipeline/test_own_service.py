@@ -1,21 +1,19 @@
 """Somebody else's folder with a tailguard.toml and one scenario file: their service is measured, judged, reported."""
 
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from textwrap import dedent
-from threading import Thread
 
 import pytest
 
 from tailguard.record.run import Run
 from tests.support.busy_machine import earned
+from tests.support.installed import Service, served_by, typed
 
 pytestmark = pytest.mark.system
 
@@ -40,23 +38,16 @@ def shop(takes_s: float = 0.0, statuses: Sequence[int] = (200,)) -> Iterator[str
     """Serve a shop's search; yields its URL. The statuses are answered in turn."""
     turn = cycle(statuses)
 
-    class Search(BaseHTTPRequestHandler):
+    class Search(Service):
         def do_POST(self) -> None:
             self.do_GET()
 
         def do_GET(self) -> None:
             time.sleep(takes_s)
-            self.send_response(next(turn))
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"[]")
+            self.answer(next(turn), b"[]")
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Search) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served_by(Search) as url:
+        yield url
 
 
 Tailguard = Callable[..., subprocess.CompletedProcess[str]]
@@ -67,17 +58,7 @@ def tailguard(tmp_path: Path) -> Tailguard:
     """Runs the installed command in the folder of the suite, which nobody's configuration but its own reaches."""
     (tmp_path / "tailguard.toml").write_text(dedent(SUITE), encoding="utf-8")
     (tmp_path / "perf_shop.py").write_text(dedent(SCENARIO), encoding="utf-8")
-    ours = ("TAILGUARD", "PG", "DATABASE", "PYTHONPATH")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    environment["COLUMNS"] = "400"  # no line is folded
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [Path(sys.executable).with_name("tailguard"), *words]
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False
-        )
-
-    return run
+    return partial(typed, tmp_path)
 
 
 def judged(done: "subprocess.CompletedProcess[str]", folder: Path) -> int:

@@ -1,9 +1,8 @@
 """What looks well and is not: none of it may pass in pytest's door."""
 
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-
 import pytest
+
+from tests.support.installed import Service, served_by
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.system
@@ -13,19 +12,12 @@ pytestmark = pytest.mark.system
 def shop():
     """A shop whose search is broken at once, whose cart is empty, and which knows no other route; its address."""
 
-    class Shop(BaseHTTPRequestHandler):
+    class Shop(Service):
         def do_GET(self):
-            self.send_response({"/search": 500, "/cart": 200}.get(self.path, 404))
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"[]")
+            self.answer({"/search": 500, "/cart": 200}.get(self.path, 404), b"[]")
 
-        def log_message(self, *_): ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served_by(Shop) as url:
+        yield url
 
 
 CLIENT = """

@@ -1,18 +1,16 @@
 """`tailguard reproduce` plays the recorded commit, whatever the work tree is now, and compares the two runs."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tailguard.record.run import Run
 from tests.support.busy_machine import earned, grave
+from tests.support.installed import typed
 from tests.support.repository import git
 
 pytestmark = pytest.mark.system
 
-TAILGUARD = str(Path(sys.executable).with_name("tailguard"))
 FILE = """import tailguard as tg
 
 @tg.scenario(rate="100/s", slo=["render p95 <= 20s"])
@@ -20,17 +18,6 @@ def pages(it: tg.Iteration):
     it.record("drawn", it.rng.randrange(1000))
     it.step("render", sorted, range(it.number))
 """
-
-
-def typed(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [TAILGUARD, *words], cwd=folder, capture_output=True, encoding="utf-8", check=False, timeout=300
-    )
-
-
-@pytest.fixture(autouse=True)
-def no_suite(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TAILGUARD_CONFIG")
 
 
 def test_the_recorded_commit_is_played_again_and_compared(tmp_path: Path) -> None:

@@ -1,8 +1,5 @@
 """`tailguard init` in a folder: a suite that runs at once, and nothing overwritten."""
 
-import os
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from textwrap import dedent
@@ -13,6 +10,7 @@ import yaml
 from tailguard.cli.main import run_cli
 from tailguard.record.run import Run
 from tests.docs.page import DOCS, ShownFile, blocks
+from tests.support.installed import typed
 
 FASTAPI = """
     from fastapi import FastAPI
@@ -140,10 +138,7 @@ def test_what_it_writes_runs_at_once(tmp_path, package, files):
     pytest.importorskip("httpx")
     write(tmp_path, **files)
     assert init(tmp_path) == 0
-    ours = ("TAILGUARD", "PYTHONPATH", "DJANGO")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    command = [Path(sys.executable).with_name("tailguard"), "run", "--rate", "20/s"]
-    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    done = typed(tmp_path, "run", "--rate", "20/s")
     record = Run.load("latest", tmp_path / "runs").record
     samples = record.scenarios["first_scenario"].counts
     assert (samples.error, samples.ok > 100) == (0, True), done.stdout

@@ -96,7 +96,7 @@ def starred():
 
 def capital():
     @scenario
-    def Buy(it): ...  # noqa: N802
+    def Buy(it): ...
 
 
 def doubled_step():

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from email import message_from_bytes
 from hashlib import sha256
 from http.cookies import SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from tailguard.base.errors import UsageError
 from tests.support.declared_play import Played
+from tests.support.installed import Service, served_by
 
 pytestmark = pytest.mark.system
 PNG = b"\x89PNG\r\n--\r\n" + bytes(range(256))
@@ -61,10 +60,8 @@ def parts_of(kind: str, body: bytes) -> dict[str, list[str]]:
     return found
 
 
-class Service(BaseHTTPRequestHandler):
+class Echo(Service):
     """Answers what it was sent."""
-
-    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         self._answer({}, self.path.rpartition("/")[2] if self.path.startswith("/begin") else "")
@@ -85,15 +82,11 @@ class Service(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None: ...
-
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served_by(Echo) as url:
+        yield url
 
 
 def test_the_cookie_of_a_visit_and_all_parts_of_a_form_arrive(tmp_path: Path, url: str) -> None:

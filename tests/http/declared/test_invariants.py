@@ -1,12 +1,8 @@
 """`[scenario.NAME.invariants]`: what the service's own database must say after its scenario."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 
 import psycopg
 import pytest
@@ -18,6 +14,7 @@ from tailguard.postgres.database import Database
 from tailguard.record.run import Run
 from tailguard.record.scenario import Invariant
 from tailguard.suite.invariants import SkippedError
+from tests.support.installed import Service, served_by, typed
 
 FILE = """
 [load]
@@ -41,35 +38,23 @@ def shop(database: Database) -> Iterator[str]:
     connection, lock = psycopg.connect(database.conninfo, autocommit=True), Lock()
     connection.execute("CREATE TABLE payments (cart int, kind text)")
 
-    class Shop(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Shop(Service):
         def do_GET(self) -> None:
             cart = int(self.path.rpartition("/")[2])
             with lock:
                 for _ in range(1 + (cart % 10 == 0)):
                     connection.execute("INSERT INTO payments VALUES (%s, 'payment')", [cart])
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.answer(200, b"")
 
-        def log_message(self, *_: object) -> None: ...
-
-    with connection, ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with connection, served_by(Shop) as url:
+        yield url
 
 
 def played(folder: Path, url: str, *words: str) -> tuple[int, str, tuple[Invariant, ...]]:
     """Run the file; returns the exit code, what was said, and what held."""
     (folder / "shop.toml").write_text(FILE, encoding="utf-8")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("TAILGUARD", "PG"))}
-    done = subprocess.run(
-        [Path(sys.executable).with_name("tailguard"), "run", "shop.toml", "--target", url, *words],
-        cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout, Run.load("latest", folder / "runs").record.invariants
+    done = typed(folder, "run", "shop.toml", "--target", url, *words)
+    return done.returncode, done.stdout + done.stderr, Run.load("latest", folder / "runs").record.invariants
 
 
 @pytest.mark.system

@@ -1,19 +1,16 @@
 """Files of scenarios that must never end with 0, through the installed command against a service on a real port."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from subprocess import CompletedProcess
 
 import pytest
 
 from tailguard.record.run import Run
 from tailguard.record.run_record import RunRecord
 from tests.support.busy_machine import undisturbed
+from tests.support.installed import Service, served_by, typed
 
 pytestmark = pytest.mark.system
 
@@ -85,34 +82,18 @@ class Ended:
 def url() -> Iterator[str]:
     """A service that answers at once, for each path with its own status; 404 for any other."""
 
-    class Service(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Shop(Service):
         def do_GET(self) -> None:
-            status, body = ANSWERS.get(self.path.partition("?")[0], (404, b"nothing here"))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(*ANSWERS.get(self.path.partition("?")[0], (404, b"nothing here")))
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served_by(Shop) as url:
+        yield url
 
 
-def run(folder: Path, url: str, text: str) -> "subprocess.CompletedProcess[str]":
+def run(folder: Path, url: str, text: str) -> CompletedProcess[str]:
     (folder / "shop.toml").write_text(text, encoding="utf-8")
-    ours = ("TAILGUARD", "PG", "DATABASE", "PYTHONPATH")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    done = subprocess.run(
-        [Path(sys.executable).with_name("tailguard"), "run", "shop.toml", "--target", url],
-        cwd=folder, env=environ | {"COLUMNS": "400"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        encoding="utf-8", check=False,
-    )  # fmt: skip
-    assert "Internal error" not in done.stdout, done.stdout
+    done = typed(folder, "run", "shop.toml", "--target", url)
+    assert "Internal error" not in done.stderr, done.stderr
     return done
 
 
@@ -162,5 +143,5 @@ def test_a_limit_on_a_step_that_never_ran_is_not_met(ended: Ended) -> None:
 def test_too_few_rows_are_named_before_the_start(tmp_path: Path, url: str) -> None:
     (tmp_path / "words.csv").write_text("word\n" + "shoes\n" * 20, encoding="utf-8")
     done = run(tmp_path, url, ROWS)
-    assert done.returncode == 64, done.stdout
-    assert "shop.toml, line 2: words.csv has 20 rows: search needs" in done.stdout
+    assert done.returncode == 64, done.stderr
+    assert "shop.toml, line 2: words.csv has 20 rows: search needs" in done.stderr
