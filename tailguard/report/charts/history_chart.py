@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tailguard.compare.series.findings import Series
-from tailguard.report.views.history_view import shown
+from tailguard.report.views.history_view import run_at, shown
 
 WIDTH, HEIGHT, MARGIN = 560, 130, 6
 MOST_DRAWN = 400  # newest runs on a chart
@@ -77,6 +77,4 @@ def _path(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
 
 
 def _told(rows: pd.DataFrame, at: int) -> str:
-    row = rows.iloc[at]
-    value = shown(float(row["value"]), row["unit"])
-    return f"{row['run']}, commit {row['commit'][:10] or 'unknown'}, {row['created_utc']}: {value}"
+    return f"{run_at(rows, at)}: {shown(float(rows['value'].iloc[at]), rows['unit'].iloc[at])}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from tailguard.base.text_format import duration_ms, ratio, significant
 from tailguard.compare.series.alarm import NIGHTS
@@ -63,7 +64,7 @@ def changes_of(series: Series) -> Iterator[str]:
         )
     for alarm in series.alarms:
         whose = "look at the machine first: all series" if series.metric == ALL else series.metric
-        yield f"{whose}: slower {_between(series, alarm.began)}; sure since run {_run(series, alarm.raised)}"
+        yield f"{whose}: slower {_between(series, alarm.began)}; sure since run {run_at(series.rows, alarm.raised)}"
 
 
 def rate_of(series: tuple[Series, ...]) -> str:
@@ -76,11 +77,12 @@ def rate_of(series: tuple[Series, ...]) -> str:
 
 
 def _between(series: Series, at: int) -> str:
-    return f"between run {_run(series, at - 1)} and run {_run(series, at)}"
+    return f"between run {run_at(series.rows, at - 1)} and run {run_at(series.rows, at)}"
 
 
-def _run(series: Series, at: int) -> str:
-    row = series.rows.iloc[at]
+def run_at(rows: pd.DataFrame, at: int) -> str:
+    """Return a run's name with its commit and its time."""
+    row = rows.iloc[at]
     return f"{row['run']} (commit {row['commit'][:10] or 'unknown'}, {row['created_utc']})"
 
 
