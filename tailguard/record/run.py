@@ -199,19 +199,15 @@ class Run:
         self._put_in_scenario(slug, database=time)
 
     def put_environment(self, environment: Environment) -> None:
-        """Take where the run is measured."""
         self._put(environment=environment)
 
     def put_platform(self, platform: Platform) -> None:
-        """Take what is measured."""
         self._put(platform=platform)
 
     def put_doubts(self, doubts: Sequence[Doubt]) -> None:
-        """Take the reasons to distrust the run."""
         self._put(doubts=tuple(doubts))
 
     def put_migrations(self, entries: Sequence[MigrationEntry]) -> None:
-        """Take the proofs of migrations."""
         self._put(migrations=tuple(entries))
 
     def put_chaos(self, chaos: Chaos) -> None:
@@ -223,7 +219,6 @@ class Run:
         self._put(overrides=tuple(overrides))
 
     def put_duet(self, duet: Duet) -> None:
-        """Take the part that only a duet has."""
         self._put(duet=duet)
 
     def put_calibration(self, calibration: Calibration | None) -> None:
@@ -244,7 +239,6 @@ class Run:
         self._put(ddl=ddl)
 
     def put_soak(self, soak: Soak) -> None:
-        """Take the part that only a soak has."""
         self._put(soak=soak)
 
     def put_verdicts(self, verdicts: Sequence[Verdict], objectives: Objectives | None = None) -> None:
