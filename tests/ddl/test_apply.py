@@ -12,9 +12,11 @@ from tailguard.cli.main import run_cli
 from tailguard.ddl.apply.runner import FileRunner
 from tailguard.ddl.apply.steps import Steps
 from tailguard.migrations.errors import MigrationStoppedError
-from tailguard.postgres.database import Database
+from tailguard.postgres.database import Database, schema_on
+from tailguard.postgres.server import embedded_postgres
 from tests.support.applied import BUSY, ROWS, TABLES, AppliedWorld, planned
 from tests.support.migration_world import InBackground, open_transaction
+from tests.support.postgres_versions import DEBIAN_15, needs_15
 from tests.support.waiting import eventually
 
 INVALID = """
@@ -148,6 +150,27 @@ def test_the_time_for_waiting_ends_it_and_who_holds_the_lock_is_named(world):
         assert f"held by pid {holder.info.backend_pid}" in str(told.value)
     assert own.runner().status().done == 0
     assert len(own.up()) == 2
+
+
+def test_two_runners_do_each_step_once(world):
+    own = world("ALTER TABLE orders ADD COLUMN a int", BACKFILL)
+    first, second = InBackground(own.up), InBackground(own.up)
+    assert sorted([len(first.result()), len(second.result())]) == [0, 2]
+    assert own.ask("SELECT sum(amount - id) FROM orders") == (ROWS,)
+
+
+@pytest.mark.proof
+@needs_15
+def test_the_oldest_version_executes_each_kind_of_step(tmp_path):
+    with embedded_postgres(DEBIAN_15) as server, schema_on(server.dsn, server=server) as database:
+        with database.connect() as connection:
+            connection.execute(TABLES)
+            connection.execute(CHECK)
+        steps = [phase.step for name, phase in PHASES.items() if name != "rebuilt"]
+        own = planned(database, tmp_path, *steps)
+        assert len(own.up()) == len(steps)
+        assert own.runner().status().finished
+        assert own.ask(INVALID) == (0,)
 
 
 def test_nobody_waits_behind_it_for_longer_than_the_lock_timeout(world):
