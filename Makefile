@@ -13,7 +13,7 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 .DEFAULT_GOAL := help
 FUNCTIONAL := not performance and not benchmark and not proof
 
-.PHONY: help run test guards proofs matrix ddl-matrix check format benchmark docs screenshots serve report clean
+.PHONY: help run test guards proofs soak-proof matrix ddl-matrix check format benchmark docs screenshots serve report clean
 
 help: ## Show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -36,6 +36,9 @@ guards: $(VENV)/installed ## The SLO guards: pytest -m performance
 
 proofs: $(VENV)/installed ## Tests of minutes: each guard against a known defect, runs under faults
 	$(BIN)/python -m pytest -m proof $(ARGUMENTS)
+
+soak-proof: $(VENV)/installed ## Leaders of a soak killed 100 times, frozen, cut off: no segment lost or counted twice
+	$(BIN)/python -m pytest -m proof tests/soak $(ARGUMENTS)
 
 matrix: $(VENV)/installed ## Kill, stop and interrupt each process in each phase of a run; run it again to resume
 	$(BIN)/python -m tests.matrix $(ARGUMENTS)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 from tailguard.judge.soak.counting import is_beyond
-from tailguard.record.files import saving, stage, subfolder, unstage
+from tailguard.record.files import saving, stage, staging, subfolder, unstage
 from tailguard.record.objective import Objective
 from tailguard.record.run_json import encode
 from tailguard.record.samples import Samples
@@ -28,6 +28,7 @@ from tailguard.record.soak.segments import (
     segment_files,
     write_segment,
 )
+from tailguard.soak.lease import LeaseLostError
 
 KEEP_RAW_S = 3600.0
 MOST_BEYOND_BYTES = 50 << 20
@@ -78,7 +79,11 @@ class SoakFolder:
             path = subfolder(self.path, folder) / name
             with stage(path) as file:
                 fill(file)
-            self.check()
+            try:
+                self.check()
+            except LeaseLostError:
+                staging(path).unlink()
+                raise
             unstage(path)
 
     def _bytes(self, folder: str) -> int:

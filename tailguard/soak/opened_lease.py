@@ -1,6 +1,7 @@
 """Where a soak's lease is, and which soak a standby waits for."""
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from tailguard.config.merge import Config
 from tailguard.config.tables import DatabaseOptions, SoakOptions
 from tailguard.postgres.location import DatabaseError, connect, locate
 from tailguard.record.files import RECORD
+from tailguard.record.part import Json
 from tailguard.record.run import Run
 from tailguard.record.run_json import read_record
-from tailguard.soak.lease import Lease, Term
+from tailguard.soak.lease import Lease, LeaseLostError, Term
 
 SCHEMA = "tailguard_soak"
 _POLLS_PER_TTL = 20
@@ -39,6 +41,13 @@ def lease_of(options: SoakOptions, database: DatabaseOptions) -> Lease | None:
     return Lease(open_session, SCHEMA, options.name, options.ttl_s)
 
 
+def _comparable(frozen: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Return a configuration without the lease's address, which differs between two machines."""
+    soak = frozen["soak"]
+    assert isinstance(soak, dict)  # a table
+    return {**frozen, "soak": {**soak, "lease": ""}}
+
+
 def polled(lease: Lease, ttl_s: float) -> Term:
     """Wait until the lease is free, and return the term. A server that is not there may come back."""
     while True:
@@ -49,6 +58,14 @@ def polled(lease: Lease, ttl_s: float) -> Term:
         if term is not None:
             return term
         time.sleep(ttl_s / _POLLS_PER_TTL)
+
+
+def began_s(lease: Lease) -> float:
+    """Return the server's clock at the beginning of a term. Raises LeaseLostError without the server."""
+    try:
+        return lease.server_s()
+    except (psycopg.Error, DatabaseError) as error:
+        raise LeaseLostError(f"The lease was lost as soon as it was taken: {error}.") from error
 
 
 def running_soak(config: Config) -> Run:
@@ -64,7 +81,7 @@ def running_soak(config: Config) -> Run:
         lease = record.soak.lease if record.soak else None
         if lease is None or lease.name != config.soak.name or record.exit_code is not None:
             continue
-        if record.config_sha256 != config.sha256:
+        if _comparable(record.config.value) != _comparable(config.frozen()):
             raise UsageError(
                 f"The soak {record.id} has another configuration: start the standby with the options of the leader, "
                 f"{' '.join(record.command)} (`tailguard config diff` compares two)"

@@ -32,7 +32,7 @@ from tailguard.record.soak import SoakTerm
 from tailguard.soak.folder import SoakFolder
 from tailguard.soak.leading import Leader
 from tailguard.soak.lease import Lease, LeaseLostError, Term, Witness
-from tailguard.soak.opened_lease import lease_of, polled, running_soak
+from tailguard.soak.opened_lease import began_s, lease_of, polled, running_soak
 from tailguard.soak.plan import Plan, plan_of
 from tailguard.soak.readings import Readings
 from tailguard.soak.segments import Segments
@@ -146,7 +146,8 @@ class _Session:
         """Lead for one term; returns the exit code if the soak ended in it. Raises LeaseLostError."""
         stop = Event()
         renewing = renewed(self.lease, self.config.soak.ttl_s, stop) if self.lease else nullcontext()
-        server_s = self.lease.server_s() if self.lease else 0.0
+        server_s = began_s(self.lease) if self.lease else 0.0
+        _check_fence(term, run)
         with renewing, Progress() as lines:
             folder = SoakFolder(
                 run.folder, self.plan.soak.segment_s, self.lease.check if self.lease else _always
@@ -185,6 +186,7 @@ class _Session:
         """Check the invariants, sum up, judge and report; each is written only while this process leads."""
         invariants, doubts = ([], []) if leader.interrupted else leader.checked()
         soak = structs.replace(self.plan.soak, terms=terms_in(run.folder), invariants=tuple(invariants))
+
         read = read_soak(run.folder, soak)
         found = found_in(run.folder, soak, read)
         run.put_soak(structs.replace(soak, found=found))
@@ -198,6 +200,16 @@ class _Session:
         named = locate(self.config.database.dsn or None)
         conninfo = database.conninfo if database else named.conninfo if named else None
         return Readings(self.target.url, conninfo)
+
+
+def _check_fence(term: Term, run: Run) -> None:
+    """Raise UsageError if the lease forgot its fences, as a database does that was restored: two would have one."""
+    before = max((each.fence for each in terms_in(run.folder)), default=0)
+    if term.fence <= before:
+        raise UsageError(
+            f"The lease gave the fence {term.fence}, and a leader with {before} came before in {run.folder}: its "
+            "database was restored or replaced. Start a new soak"
+        )
 
 
 def _say_term(own: SoakTerm, term: Term) -> None:
