@@ -24,6 +24,7 @@ from tailguard.record.run import Run
 from tailguard.record.soak.segments import RAW, SEGMENTS, Key, SegmentHead, read_segment, segment_files
 from tailguard.record.soak.times import quantile_ms, times_of
 from tailguard.record.verdict import ObjectiveVerdict, WindowVerdict
+from tailguard.trust.suite_doubts import unchecked
 from tests.support.made_soak import KNOWN, SEGMENT_S, begun, made_soak, objectives, steady
 from tests.support.runs_by_hand import samples_of
 
@@ -58,6 +59,13 @@ def test_a_soak_within_its_limits_passes_and_what_it_says_follows_from_its_folde
     assert {each.state for each in run.record.verdicts if isinstance(each, WindowVerdict)} == {State.PASS}
     assert verdict(run, ObjectiveVerdict, "p95").state is State.PASS
     assert verify(Run.load(run.folder)) == []
+
+
+def test_nothing_passes_whose_invariants_were_left_out(tmp_path: Path) -> None:
+    run = steady(begun(tmp_path, ["p95 <= 250ms over 5m"]), 8).ended()
+    assert verdict(run, ObjectiveVerdict, "p95").state is State.PASS
+    run.put_doubts([unchecked("checkout", "they need all samples")])
+    assert {each.state for each in verdicts_of(run)} == {State.INCONCLUSIVE}
 
 
 def test_the_interval_of_a_pass_is_within_the_limit(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from tailguard.base.state import State
 from tailguard.judge.soak.drifts import drift_verdict
 from tailguard.judge.soak.found import Read, read_soak
 from tailguard.judge.soak.objectives import objective_verdicts
 from tailguard.judge.soak.windows import window_verdicts
-from tailguard.record.doubt import Doubt, Grade
+from tailguard.record.doubt import UNCHECKED, Doubt, Grade
 from tailguard.record.run_record import RunRecord
 from tailguard.record.soak import Soak, SoakFound
 from tailguard.record.verdict import DriftVerdict, ObjectiveVerdict, WindowVerdict
@@ -26,11 +29,23 @@ def soak_verdicts(
     read = read_soak(folder, soak)
     slugs = {item.scenario for item in record.objectives.items} | {*soak.schedules}
     distrust = {slug: "; ".join(_distrust(record, slug)) for slug in slugs}
-    return (
+    unchecked = {each.scenario: each.measured for each in record.doubts if each.kind == UNCHECKED}
+    of_scenarios: tuple[ObjectiveVerdict | WindowVerdict, ...] = (
         *objective_verdicts(read, record.objectives, distrust),
         *window_verdicts(read, soak.windows, record.objectives, soak.segment_s, distrust),
+    )
+    return (
+        *(_checked(each, unchecked.get(each.scenario) or unchecked.get(None, "")) for each in of_scenarios),
         *(drift_verdict(read, limit) for limit in soak.drifts),
     )
+
+
+def _checked(verdict: ObjectiveVerdict | WindowVerdict, unchecked: str) -> ObjectiveVerdict | WindowVerdict:
+    """Let nothing pass whose invariants were left out: it may have been fast and wrong."""
+    if verdict.state is not State.PASS or not unchecked:
+        return verdict
+    why = f"not judged, as invariants were not checked: {unchecked} (the samples alone: {verdict.why})"
+    return replace(verdict, state=State.INCONCLUSIVE, why=why)
 
 
 def soak_doubts(read: Read, found: SoakFound) -> Iterator[Doubt]:
