@@ -1,17 +1,42 @@
 """Filling tables that nobody else sees yet: keys are built once at the end, not row by row; then all is analysed."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from types import MappingProxyType
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg import Connection, sql
+
+_SORT_MEMORY: LiteralString = "128MB"
 
 # Foreign keys come last, for they may refer to a key of this very table.
 _CONSTRAINTS = """
 SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE conrelid = %s::regclass AND contype IN ('p', 'u', 'f') ORDER BY contype = 'f', conname
 """
+
+
+def fill(
+    connection: Connection[Any],
+    steps: Mapping[str, LiteralString],
+    tables: Sequence[LiteralString],
+    parameters: Mapping[str, Any],
+    large: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Execute the steps in one transaction, whose memory is for sorts and constraints, and analyse the `tables`.
+
+    `large` names a table for each step that fills one whose keys are better built at the end.
+    """
+    with connection.transaction():
+        connection.execute(
+            f"SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '{_SORT_MEMORY}';"
+            f" SET LOCAL maintenance_work_mem = '{_SORT_MEMORY}'"
+        )
+        for name, statement in steps.items():
+            with constraints_later(connection, large[name]) if name in large else nullcontext():
+                connection.execute(statement, parameters)
+        restart_identities(connection, tables)
+    analyse(connection, tables)
 
 
 @contextmanager
@@ -41,10 +66,13 @@ def restart_identities(connection: Connection[Any], tables: Sequence[LiteralStri
         connection.execute(query)
 
 
-def analyse(conninfo: str, tables: Sequence[LiteralString]) -> None:
-    """Vacuum too: it sets the visibility map, so that the first reader does not pay for hint bits of the seed."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute("SET statement_timeout = 0")
-        for table in tables:
-            statement: LiteralString = f"VACUUM (ANALYZE) {table}"
-            connection.execute(statement)
+def analyse(connection: Connection[Any], tables: Sequence[LiteralString]) -> None:
+    """Vacuum too: it sets the visibility map, so that the first reader does not pay for hint bits of the seed.
+
+    The connection is in autocommit afterwards: VACUUM runs in no transaction.
+    """
+    connection.autocommit = True
+    connection.execute("SET statement_timeout = 0")
+    for table in tables:
+        statement: LiteralString = f"VACUUM (ANALYZE) {table}"
+        connection.execute(statement)

@@ -1,14 +1,12 @@
 """A populated platform: set-based, deterministic, with ids that a caller can compute from a row's number."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
-import psycopg
-
-from reference.bulk import analyse, constraints_later, restart_identities
+from reference.bulk import fill
 from reference.database import with_search_path
+from reference.side_by_side import side_by_side
 
 # The wallet and the reference whose histories the two migrations serve, with the number of rows each has at full size.
 WALLET_ID, WALLET_ROWS, LEDGER_ROWS = 42, 1_234, 90_000
@@ -82,7 +80,6 @@ NAMES = ("Curaçao", "東京", "Δ-Crown", "🏆 Champion", "Ølafur", "বা�
 
 # Tables of up to millions of rows: to check each row's constraints as it comes takes twice as long as all the rest.
 _LARGE = {"ledger": "economy_economytransaction"}
-_SORT_MEMORY: LiteralString = "128MB"
 
 _SMALLEST_OF = "a seed needs {}: {} is too few, give at least {}"
 
@@ -182,6 +179,7 @@ SELECT CASE WHEN chosen.n IS NOT NULL THEN %(ref_id)s
 FROM generate_series(1, %(moderation_rows)s) n LEFT JOIN chosen USING (n) ORDER BY n
 """
 
+_MODERATION_TABLE: LiteralString = "support_moderationaction"
 _TABLES: tuple[LiteralString, ...] = (
     "accounts_user",
     "tournaments_tournament",
@@ -191,7 +189,7 @@ _TABLES: tuple[LiteralString, ...] = (
     "tournaments_auditlog",
     "economy_deltacrownwallet",
     "economy_economytransaction",
-    "support_moderationaction",
+    _MODERATION_TABLE,
     "tournament_engine_certificate_certificate",
 )
 
@@ -201,9 +199,7 @@ def seed_platform(conninfo: str, *, size: SeedSize | None = None, seed: int = 1)
     size = size or SeedSize()
     _check(size)
     seeded = Seeded.of(size)
-    with psycopg.connect(conninfo) as connection:
-        _fill(connection, _STEPS, _parameters(size, seeded, seed))
-    analyse(conninfo, _TABLES)
+    _fill_at_once(conninfo, _STEPS, _parameters(size, seeded, seed))
     return seeded
 
 
@@ -213,9 +209,8 @@ def seed_histories(
     """Fill only what the two migrations need: wallets, their ledger and the moderation history."""
     size = size or SeedSize()
     _check(size)
-    with psycopg.connect(with_search_path(conninfo, schema)) as connection:
-        _fill(connection, _HISTORIES, _parameters(size, Seeded.of(size), seed))
-    analyse(with_search_path(conninfo, schema), _TABLES)
+    steps = {name: _STEPS[name] for name in _HISTORIES}
+    _fill_at_once(with_search_path(conninfo, schema), steps, _parameters(size, Seeded.of(size), seed))
 
 
 _STEPS: dict[str, LiteralString] = {
@@ -232,16 +227,18 @@ _STEPS: dict[str, LiteralString] = {
 _HISTORIES = ("wallets", "ledger", "balances", "moderation")
 
 
-def _fill(connection: psycopg.Connection[Any], steps: Iterable[str], parameters: Mapping[str, Any]) -> None:
-    """Execute the steps in one transaction; its memory is for sorts, and for the ledger's constraints."""
-    connection.execute(
-        f"SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '{_SORT_MEMORY}';"
-        f" SET LOCAL maintenance_work_mem = '{_SORT_MEMORY}'"
+def _fill_at_once(conninfo: str, steps: Mapping[str, LiteralString], parameters: Mapping[str, Any]) -> None:
+    """Fill the moderation history, which refers to nothing and is as long as all the rest, beside the rest."""
+    beside = {"moderation": steps["moderation"]}
+    rest = {name: statement for name, statement in steps.items() if name not in beside}
+    others = [table for table in _TABLES if table != _MODERATION_TABLE]
+    side_by_side(
+        conninfo,
+        [
+            lambda connection: fill(connection, rest, others, parameters, _LARGE),
+            lambda connection: fill(connection, beside, [_MODERATION_TABLE], parameters),
+        ],
     )
-    for name in steps:
-        with constraints_later(connection, _LARGE[name]) if name in _LARGE else nullcontext():
-            connection.execute(_STEPS[name], parameters)
-    restart_identities(connection, _TABLES)
 
 
 def _check(size: SeedSize) -> None:

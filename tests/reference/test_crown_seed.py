@@ -1,5 +1,11 @@
 """The seed: exact counts, balances that agree with the ledger, the same rows for the same seed."""
 
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -7,6 +13,8 @@ from reference.bulk import constraints_later
 from reference.database import create_tables
 from reference.seed import REF_ID, WALLET_ID, Seeded, SeedSize, seed_histories, seed_platform
 from tests.support.crown_small import SMALL
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _one(database, query: str, *values):
@@ -90,6 +98,31 @@ def test_the_same_seed_makes_the_same_rows_and_another_one_others(database):
                 connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
 
     assert fingerprint(1) == fingerprint(1) != fingerprint(2)
+
+
+@pytest.mark.system
+def test_ctrl_c_ends_the_seeding_of_both_tables_and_leaves_no_row(own_database):
+    conninfo = own_database("interrupted")
+    create_tables(conninfo)
+    seeding = (
+        "import sys; from reference.seed import SeedSize, seed_histories;"
+        " seed_histories(sys.argv[1], size=SeedSize(ledger_rows=5_000_000, moderation_rows=5_000_000))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", seeding, conninfo], cwd=ROOT, stderr=subprocess.PIPE)
+    with psycopg.connect(conninfo, autocommit=True) as connection, process:
+        active = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_catalog AND state = 'active' AND query ~ 'INSERT INTO (economy|support)'"
+        )
+        deadline_s = time.monotonic() + 120
+        while connection.execute(active).fetchone() != (2,) and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        assert connection.execute(active).fetchone() == (2,)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert said.decode().splitlines()[-1] == "KeyboardInterrupt"
+        for table in ("economy_economytransaction", "support_moderationaction"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
 def test_nothing_but_its_keys_indexes_the_columns_of_the_migrations(module_database, seeded):
