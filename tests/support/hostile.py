@@ -110,6 +110,6 @@ _MADE: Mapping[type, Callable[[Any, int], Any]] = {
     inspect.StrType: _text,
     inspect.BoolType: lambda _, variant: bool(variant % 2),
     inspect.IntType: lambda _, __: 1,
-    inspect.FloatType: lambda _, __: 0.25,
+    inspect.FloatType: lambda info, _: 0.25 if info.lt is None or info.lt > 0 else -0.25,
     inspect.NoneType: lambda _, __: None,
 }
