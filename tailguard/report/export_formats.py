@@ -21,6 +21,8 @@ FORMATS = {
     "github-annotations": "github:annotations",
     "github-summary": "github:summary",
     "github-comment": "github:comment",
+    "gitlab-code-quality": "gitlab:export",
+    "sarif": "sarif:export",
     "openslo": "openslo:export",
     "prometheus": "prometheus_rules:export",
     "sloth": "prometheus_rules:sloth",
