@@ -18,7 +18,7 @@ from tailguard.config.merge import Config, load_config
 from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.migrations.migration import configured_folder, load_migrations
 from tailguard.pipeline.opened_suite import open_suite
-from tailguard.pytest_plugin import InconclusiveError, option
+from tailguard.pytest_plugin import FOLDERS, InconclusiveError, option
 from tailguard.pytest_plugin.messages import (
     MigrationAnswer,
     failure_message,
@@ -187,15 +187,17 @@ def _migrations(pytestconfig: pytest.Config) -> list[str]:
 
 
 def _measured(pytestconfig: pytest.Config) -> Run:
-    """Measure by the same engine as `tailguard run`, until every objective is decided or its budget spent."""
+    """Measure by the same engine as `tailguard run`, until every objective is decided or its budget spent.
+
+    The summary of pytest judges and saves it, writes its report and says where that is.
+    """
     from tailguard.judge.stopping_rule import StoppingRule  # noqa: PLC0415  # not before something is measured
-    from tailguard.pipeline.finish import finish  # noqa: PLC0415  # likewise
     from tailguard.pipeline.suite_run import Watch, run_suite  # noqa: PLC0415  # likewise
 
     objectives, config = _objectives(pytestconfig), _config(pytestconfig)
     watch = Watch(done=StoppingRule(objectives))
     run = run_suite(config, watch, objectives=objectives, command=["pytest", "-m", "performance"])
-    finish(run, config.suite)
+    pytestconfig.stash[FOLDERS].append(run.folder.absolute())
     if run.record.ended is Ended.INTERRUPTED:
         raise KeyboardInterrupt
     return run

@@ -171,7 +171,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
         terminalreporter.section("performance")
         for folder in folders:
-            for line in lines_of(folder):
+            for line in lines_of(folder, option(config, "profile")):
                 terminalreporter.line(for_terminal(line))
 
 
