@@ -49,14 +49,20 @@ _WORDS = {
 }
 
 
-def page_of(view: ReportView, charts: RenderedCharts, sections: Sequence[Markup] = ()) -> str:
-    """Render the page; `sections` are the suite's own HTML. Everything that comes from the run is escaped by Jinja."""
+def page_of(
+    view: ReportView, charts: RenderedCharts, sections: Sequence[Markup] = (), previous_page: str = ""
+) -> str:
+    """Render the page. Everything that comes from the run is escaped by Jinja.
+
+    `sections` are the suite's own HTML. `previous_page` is the address of the previous run's page, seen from this one.
+    """
     library, behaviour = _chart_library(), source("report.js")
     template = environment().get_template("report.html.j2")
     return template.render(
         view=view,
         charts=charts,
         sections=sections,
+        previous_page=previous_page,
         style=Markup(source("report.css")),  # noqa: S704  # our own file
         library=Markup(library),  # noqa: S704  # the library's own code, checked below
         behaviour=Markup(behaviour),  # noqa: S704  # our own file

@@ -1,9 +1,11 @@
 """A run's report as files: the page and the Markdown, both from one view."""
 
+import glob
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import quote
 
 from tailguard.base.errors import UsageError
 from tailguard.compare.earlier_runs import earlier_runs
@@ -31,8 +33,9 @@ def write_report(run: Run, sections: Sequence[Section] = ()) -> Path:
     """
     elsewhere = f"`tailguard report {run.folder} --out FILE` writes it elsewhere."
     view = view_of(run.record, earlier_runs(run))
+    previous_page = _previous_page(run, view)
     for kind, name in FILES.items():
-        write_file(run.folder / name, _rendered(run, view, kind, sections), elsewhere)
+        write_file(run.folder / name, _rendered(run, view, kind, sections, previous_page), elsewhere)
     return run.folder / FILES["html"]
 
 
@@ -41,9 +44,19 @@ def rendered(run: Run, kind: Format, sections: Sequence[Section] = ()) -> str:
     return _rendered(run, view_of(run.record, earlier_runs(run)), kind, sections)
 
 
-def _rendered(run: Run, view: ReportView, kind: Format, sections: Sequence[Section]) -> str:
+def _previous_page(run: Run, view: ReportView) -> str:
+    """Return the address of the previous run's page, seen from this run's folder; "" if there is none."""
+    if view.previous is None:
+        return ""
+    pages = run.folder.parent.glob(f"*{glob.escape(view.previous.id)}/{FILES['html']}")
+    return next((f"../{quote(page.parent.name)}/{quote(page.name)}" for page in pages), "")
+
+
+def _rendered(
+    run: Run, view: ReportView, kind: Format, sections: Sequence[Section], previous_page: str = ""
+) -> str:
     try:
-        page = markdown_of(view) if kind == "md" else _page(run, view, sections)
+        page = markdown_of(view) if kind == "md" else _page(run, view, sections, previous_page)
         return sealed(page, view.record_sha256)
     except MemoryError:
         raise UsageError(
@@ -52,20 +65,20 @@ def _rendered(run: Run, view: ReportView, kind: Format, sections: Sequence[Secti
         ) from None
 
 
-def _page(run: Run, view: ReportView, sections: Sequence[Section]) -> str:
+def _page(run: Run, view: ReportView, sections: Sequence[Section], previous_page: str) -> str:
     samples, absent = _samples(run)
     soaked = _soaked(run)
     own = tuple(section(view.record) for section in sections)
     absent = why_not_drawn() or absent
     bare = RenderedCharts({slug: {} for slug in view.record.scenarios}, soak=soaked, absent=absent)
-    words = page_of(view, bare, own)
+    words = page_of(view, bare, own, previous_page)
     if why_not_drawn():
         return words
     from tailguard.report.charts.rendered_charts import charts_of  # noqa: PLC0415  # its part may not be installed
 
     room = MOST_BYTES - len(words.encode())
     charts = charts_of(view.record, samples, absent, room, _live_samples(run), _blocks(run))
-    return page_of(view, replace(charts, soak=soaked), own)
+    return page_of(view, replace(charts, soak=soaked), own, previous_page)
 
 
 def _samples(run: Run) -> tuple[dict[str, Samples], str]:

@@ -5,14 +5,18 @@ import re
 
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tailguard.report.charts.drawn import RenderedCharts
 from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.page import page_of
 from tailguard.report.views.view import view_of
 from tests.support.in_browser import PATIENCE_S, draw_all, illegible, open_all, open_at
-from tests.support.made_run import record
+from tests.support.made_kinds import server_time
+from tests.support.made_run import record, with_scenario
 from tests.support.made_samples import columns
 
 MOST_PAGES = 8  # on paper
@@ -78,6 +82,37 @@ def test_the_table_of_what_is_met_is_searched_and_sorted(browser, address) -> No
     for first in ("certificate_upload", "websocket_broadcast"):
         head.click()
         assert browser.find_element(By.CSS_SELECTOR, ".met tbody tr").text.startswith(first)
+
+
+def test_any_long_table_is_searched_and_sorted_by_what_its_numbers_mean(browser, table, tmp_path) -> None:
+    """Not by their digits: 2 s is more than 900 µs, 1,200 more than 99."""
+    made, one = record(table), server_time().statements[0]
+    costs = ((0.9, 1200), (2000.0, 99), (47.5, 7), (125_000.0, 65), (5.0, 5), (6.0, 6), (7.0, 8), (8.0, 9))
+    statements = tuple(
+        replace(one, text=f"SELECT {place}", exec_ms=ms, calls=calls)
+        for place, (ms, calls) in enumerate(costs)
+    )
+    made = with_scenario(made, "registration", database=replace(server_time(), statements=statements))
+    page = tmp_path / "long.html"
+    page.write_text(page_of(view_of(made), RenderedCharts({slug: {} for slug in made.scenarios})), "utf-8")
+    open_at(browser, page.as_uri(), 1400)
+    open_all(browser)
+    long = browser.find_element(By.CSS_SELECTOR, "#time-registration table")
+
+    def first_after_a_click_on(head: str) -> str:
+        long.find_element(By.XPATH, f".//th/button[text()='{head}']").send_keys(Keys.ENTER)
+        return long.find_element(By.CSS_SELECTOR, "tbody th").text
+
+    assert first_after_a_click_on("Time") == "SELECT 0"
+    assert first_after_a_click_on("Time") == "SELECT 3"
+    assert first_after_a_click_on("Calls") == "SELECT 4"
+    assert first_after_a_click_on("Calls") == "SELECT 0"
+    search = browser.find_element(By.CSS_SELECTOR, "#time-registration .filter")
+    assert search.get_attribute("aria-label") == "Search Statements of registration"
+    search.send_keys("select 3")
+    shown = [row.text for row in long.find_elements(By.CSS_SELECTOR, "tbody tr") if row.is_displayed()]
+    assert [row.partition(" ")[2][:1] for row in shown] == ["3"]
+    assert not browser.find_elements(By.CSS_SELECTOR, ".columns .filter, .columns th button"), "a short one"
 
 
 def test_a_link_to_a_folded_scenario_unfolds_it(browser, address) -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tailguard.compare.earlier_runs import MOST, earlier_runs
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended, RunRecord
+from tailguard.report.report import rendered, write_report
 from tailguard.report.views.trend import HEIGHT, previous_of, trends_of
 from tests.support.made_duet import duet_record
 from tests.support.made_run import record, with_verdict, write_run
@@ -76,6 +77,20 @@ def test_a_limit_far_above_all_values_does_not_flatten_the_line(made) -> None:
 
 def test_the_previous_run_is_named_with_the_largest_difference_and_no_judgement(made) -> None:
     told = previous_of(observing(made, 4.0), [observing(made, 1.0), observing(made, 2.0)])
-    assert f"of 8 latencies, the largest difference is that of {P95}, +100 %" in told
-    assert "not a judgement" in told
-    assert previous_of(made, []) == ""
+    assert told is not None
+    assert f"of 8 latencies, the largest difference is that of {P95}, +100 %" in told.words
+    assert "not a judgement" in told.words
+    assert previous_of(made, []) is None
+
+
+@pytest.mark.system
+def test_the_page_of_the_previous_run_is_a_link_if_it_is_there(made, tmp_path: Path) -> None:
+    before = on_disk(tmp_path, made, "20261121T1000Z-a'b")
+    run = on_disk(tmp_path, made, "20261121T1007Z-this")
+    without = write_report(run).read_text("utf-8")
+    assert "Previous run 20261121T1000Z-a&#39;b (" in without
+    write_report(before)
+    page = write_report(run).read_text("utf-8")
+    link = '<a href="../20261121T1000Z-a%27b/report.html">20261121T1000Z-a&#39;b</a>'
+    assert f"Previous run {link} (" in page
+    assert link not in rendered(run, "html"), "that page may be written anywhere"

@@ -55,12 +55,28 @@
     });
   });
 
-  // A table is sorted by its heads: by `data-value` if a cell has one, else by its text.
-  const value = (row, place) => row.cells[place].dataset.value ?? row.cells[place].textContent;
-  const order = (place, sign) => (left, right) =>
-    sign * value(left, place).localeCompare(value(right, place), undefined, { numeric: true });
-  const byNumber = (place, sign) => (left, right) => sign * (value(left, place) - value(right, place));
-  document.querySelectorAll("table.sortable").forEach((table) => {
+  // A long table is sorted by its heads and searched. A cell counts by its `data-value`, its number, or else its text.
+  const LONG = 8, MICRO = { "µs": 1, ms: 1e3, s: 1e6, min: 6e7, h: 3.6e9 };
+  const FACTORS = { ...MICRO, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+  const NUMBERS = /^[≤≥<>]?\s*([+\u2212-]?)((?:[\d.,]*\d\s*[a-zµ%×/]*\s*)+)$/i;
+  const number = (text) => {
+    const [, sign, parts] = NUMBERS.exec(text) ?? [];
+    if (parts === undefined) return NaN;
+    const sum = [...parts.matchAll(/([\d.,]*\d)\s*([a-zµ%×/]*)/gi)]
+      .reduce((before, [, digits, unit]) => before + digits.replaceAll(",", "") * (FACTORS[unit] ?? 1), 0);
+    return sign && sign !== "+" ? -sum : sum;
+  };
+  const said = (cell) => [...cell.childNodes].map((node) => node.textContent.trim()).find(Boolean) ?? "";
+  const value = (row, place) => {
+    const cell = row.cells[place], text = said(cell);
+    return { text, number: cell.dataset.value === undefined ? number(text) : Number(cell.dataset.value) };
+  };
+  const inOrder = (left, right) =>
+    Number.isNaN(left.number) || Number.isNaN(right.number)
+      ? Number.isNaN(left.number) - Number.isNaN(right.number)
+        || left.text.localeCompare(right.text, undefined, { numeric: true })
+      : left.number - right.number;
+  const sortable = (table) => {
     const [body] = table.tBodies, heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, place) => {
       const button = document.createElement("button");
@@ -71,19 +87,33 @@
         const sign = head.ariaSort === "ascending" ? -1 : 1;
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", sign === 1 ? "ascending" : "descending");
-        const compare = body.rows[0].cells[place].dataset.value === undefined ? order : byNumber;
-        body.append(...[...body.rows].sort(compare(place, sign)));
+        body.append(...[...body.rows].sort((left, right) => sign * inOrder(value(left, place), value(right, place))));
       });
     });
-  });
-  document.querySelectorAll("input.filter").forEach((filter) => {
+  };
+  const searched = (filter, within) => {
     filter.hidden = false;
     filter.addEventListener("input", () => {
       const wanted = filter.value.trim().toLowerCase();
-      for (const row of filter.closest("section").querySelectorAll("tbody tr")) {
+      for (const row of within.querySelectorAll("tbody tr")) {
         row.hidden = !row.textContent.toLowerCase().includes(wanted);
       }
     });
+  };
+  const searchable = (table) => {
+    const frame = table.closest(".scroll") ?? table, filter = document.createElement("input");
+    filter.type = "search";
+    filter.className = "filter";
+    filter.placeholder = "Search";
+    filter.ariaLabel = `Search ${frame.ariaLabel ?? "this table"}`;
+    frame.before(filter);
+    searched(filter, table);
+  };
+  document.querySelectorAll(".green .filter").forEach((filter) => searched(filter, filter.closest(".green")));
+  document.querySelectorAll("main table").forEach((table) => {
+    const isLong = table.tHead && table.tBodies[0].rows.length > LONG;
+    if (isLong || table.matches(".sortable")) sortable(table);
+    if (isLong && !table.closest(".green")) searchable(table);
   });
 
   // Whoever follows a link to what is folded wants to read it.

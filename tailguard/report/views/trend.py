@@ -36,21 +36,30 @@ def trends_of(record: RunRecord, earlier: Sequence[RunRecord]) -> dict[str, Tren
     return found
 
 
-def previous_of(record: RunRecord, earlier: Sequence[RunRecord]) -> str:
-    """Say how this run differs from the one before; "" if there is none, or nothing was observed in both."""
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The run before: its id, and how this run differs from it."""
+
+    id: str
+    words: str
+
+
+def previous_of(record: RunRecord, earlier: Sequence[RunRecord]) -> Previous | None:
+    """Say how this run differs from the one before; None if there is none, or nothing was observed in both."""
     if not earlier:
-        return ""
+        return None
     last, now = (_values(each, "latency") for each in (earlier[-1], record))
     changes = {name: now[name] / last[name] - 1 for name in now if last.get(name)}
     if not changes:
-        return ""
+        return None
     name = max(changes, key=lambda each: abs(changes[each]))
     created = earlier[-1].created_utc.replace("T", " ").removesuffix("Z")
-    return (
-        f"Previous run {earlier[-1].id} ({created} UTC, same machine and configuration): of"
+    return Previous(
+        earlier[-1].id,
+        f"({created} UTC, same machine and configuration): of"
         f" {numbers.count(len(changes))} latencies, the largest difference is that of {name},"
         f" {numbers.signed_percent(changes[name])}."
-        " This is for reading, not a judgement: `tailguard duet` judges."
+        " This is for reading, not a judgement: `tailguard duet` judges.",
     )
 
 

@@ -18,7 +18,7 @@ from tailguard.report.views.compared import gravest_first
 from tailguard.report.views.overall import Overall, overall_of
 from tailguard.report.views.proof.migration_view import MigrationView, migrations_of, questions_of
 from tailguard.report.views.shortened import shortened
-from tailguard.report.views.trend import Trend, previous_of, trends_of
+from tailguard.report.views.trend import Previous, Trend, previous_of, trends_of
 from tailguard.report.views.verdict_view import Card, cards_of
 
 
@@ -26,7 +26,7 @@ from tailguard.report.views.verdict_view import Card, cards_of
 class ReportView:
     """A record without a secret, and what is derived from it; `warnings` come first.
 
-    `previous` and `trends`, by the objective's name, tell of the runs before it: empty if there are none.
+    `previous` and `trends`, by the objective's name, tell of the runs before it: None and empty if there are none.
     """
 
     record: RunRecord
@@ -37,7 +37,7 @@ class ReportView:
     doubts: tuple[Doubt, ...]
     migrations: tuple[MigrationView, ...]
     record_sha256: str  # of the whole record, which `record` may be a part of
-    previous: str
+    previous: Previous | None
     trends: Mapping[str, Trend]
 
     @property
