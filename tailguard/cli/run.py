@@ -47,6 +47,7 @@ from tailguard.config.stated_load import stated_rate, stated_seconds
     "--control", is_flag=True,
     help="Take orders of `tailguard control`; it ends when its time is up, not when its limits are decided.",
 )  # fmt: skip
+@click.option("--who", is_flag=True, help="Name the user and the host in run.json and in the report.")
 def run(
     paths: Sequence[str],
     file: str | None,
@@ -55,6 +56,7 @@ def run(
     limits: Sequence[str],
     *,
     control: bool,
+    who: bool,
     **flags: Any,
 ) -> int:
     """Measure the scenarios of a file, a folder or, without one, of the whole suite; judge them, write the report."""
@@ -64,7 +66,7 @@ def run(
     from tailguard.pipeline.session import run_session
 
     orders = Orders() if control else None
-    return run_session(config, ["tailguard", *sys.argv[1:]], limits, orders)
+    return run_session(config, ["tailguard", *sys.argv[1:]], limits, orders, who=who)
 
 
 def named(flags: Mapping[str, Any]) -> dict[str, OptionValue]:

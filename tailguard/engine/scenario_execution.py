@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
@@ -32,6 +32,7 @@ class VirtualUser:
         values: what it recorded beside its steps.
         playing: whether an iteration is in progress.
         ready_ns: offset in the schedule before which it does not begin again, as it thinks.
+        began: of each iteration its number and the size of the recorder's buffer when it began.
     """
 
     journey: Callable[..., object]
@@ -40,6 +41,7 @@ class VirtualUser:
     values: Recorder
     playing: bool = False
     ready_ns: int = 0
+    began: "array[int]" = field(default_factory=lambda: array("q"))
 
 
 class ScenarioExecution:
@@ -185,6 +187,7 @@ class ScenarioExecution:
         for user in self.users:
             user.recorder.drain()
             user.values.drain()
+            del user.began[:]
             user.iteration.own_ns = 0
 
     def drain(self) -> bytearray:
@@ -193,6 +196,7 @@ class ScenarioExecution:
         for user in self.users:
             if not user.playing:
                 rows += user.recorder.drain() + user.values.drain()
+                del user.began[:]
         return rows
 
     @property
@@ -204,6 +208,8 @@ class ScenarioExecution:
     def _begin(self, user: VirtualUser, start: Start) -> None:
         if start.late_ns >= 0:
             self.lateness_ns.append(start.late_ns)
+        user.began.append(start.number)
+        user.began.append(len(user.recorder.buffer))
         user.iteration.begin(start.number, start.due_ns, start.began_ns)
         user.playing = True
 

@@ -36,6 +36,7 @@ def scenario_entry(
         metrics=summary.metrics,
         said=measurement.said,
         starts_sha256=measurement.starts_sha256,
+        slowest=measurement.slowest,
         invariants=tuple(invariants),
     )
 

@@ -16,7 +16,7 @@ from tailguard.engine.iteration.answers import Refusal
 from tailguard.engine.iteration.async_iteration import AsyncIteration
 from tailguard.engine.schedule import Closed, Schedule
 from tailguard.record.samples import Samples
-from tailguard.record.scenario import ScenarioEnded
+from tailguard.record.scenario import ScenarioEnded, SlowIteration
 from tailguard.record.scenario import Schedule as RecordedSchedule
 
 Journey = Callable[[Iteration], object]
@@ -180,6 +180,7 @@ class Measurement:
         lateness_ns: int64, how late each iteration began although a user was free: the generator's own error.
         starts_sha256: hash of the schedule's starts; None if it is closed, or another program held the clock.
         said: what the first failure or refusal of each kind said.
+        slowest: the slowest iterations, with their numbers.
     """
 
     samples: Samples
@@ -193,3 +194,4 @@ class Measurement:
     ended_because: ScenarioEnded
     said: Mapping[str, str] = field(default_factory=dict)
     starts_sha256: str | None = None
+    slowest: tuple[SlowIteration, ...] = ()

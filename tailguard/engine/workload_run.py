@@ -8,6 +8,7 @@ from tailguard.base.clock import Clock
 from tailguard.base.errors import UsageError
 from tailguard.engine.control.rates import RateChange, rerated
 from tailguard.engine.dispatch_window import DispatchWindow, WindowSpec
+from tailguard.engine.iteration.slowest import slowest_of
 from tailguard.engine.players import Players
 from tailguard.engine.scenario_execution import ScenarioExecution
 from tailguard.engine.schedule import Closed, starts_sha256
@@ -166,6 +167,7 @@ class WorkloadRun:
             ended_because=self.ended_because,
             said=self.execution.errors.said(),
             starts_sha256=self._starts_sha256,
+            slowest=slowest_of(self.execution.users, self.samples()),
         )
 
     @property

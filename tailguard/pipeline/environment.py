@@ -56,6 +56,11 @@ def describe_environment(
     )
 
 
+def user_and_host() -> str:
+    """Return who runs this process, and where: `me@laptop`. Nothing records it unasked."""
+    return f"{psutil.Process().username()}@{platform.node()}"
+
+
 def package_versions(distribution: str = DISTRIBUTION) -> dict[str, str]:
     """Return the installed version of `distribution` and of what it requires directly; those missing are left out."""
     found = {name: _version(name) for name in [distribution, *sorted(requirements(distribution))]}

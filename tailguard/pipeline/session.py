@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from tailguard.base.errors import UsageError
 from tailguard.base.output.streams import say
 from tailguard.base.state import State
@@ -18,6 +20,7 @@ from tailguard.judge.objectives.configured import configured_objectives
 from tailguard.judge.stopping_rule import StoppingRule
 from tailguard.judge.suggest import suggest
 from tailguard.pipeline.control.source import Orders
+from tailguard.pipeline.environment import user_and_host
 from tailguard.pipeline.finish import finish
 from tailguard.pipeline.loads import most_per_s
 from tailguard.pipeline.opened_suite import open_suite
@@ -31,11 +34,17 @@ log = logging.getLogger(__name__)
 
 
 def run_session(
-    config: Config, command: Sequence[str], asked: Sequence[str] = (), orders: Orders | None = None
+    config: Config,
+    command: Sequence[str],
+    asked: Sequence[str] = (),
+    orders: Orders | None = None,
+    *,
+    who: bool = False,
 ) -> int:
     """Measure, judge, report; returns the exit code of the verdicts. Raises `TailguardError` for all else.
 
     `asked` are limits beside those that the suite states. A run with `orders` is not ended when its limits are decided.
+    With `who` the record names the user and the host.
     """
     # What is misspelt is named before anything starts.
     config, suite = open_suite(config)
@@ -45,6 +54,8 @@ def run_session(
     say_needed(config, objectives)
     with watching(objectives, orders) as watch:
         run = run_suite(config, watch, objectives=objectives, command=command)
+    if who:
+        run.put_environment(replace(run.record.environment, who=user_and_host()))
     code = finish(run, config.suite)
     propose(run.record, objectives.unasked)
     return code

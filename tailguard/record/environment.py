@@ -65,7 +65,7 @@ class S3Server(Part, frozen=True, kw_only=True):
 
 
 class Environment(Part, frozen=True, kw_only=True):
-    """The machine of a run, its packages, and the servers that it used."""
+    """The machine of a run, its packages, and the servers that it used; `who` ran it where, if that was asked."""
 
     cpu: Cpu
     memory_bytes: Count
@@ -78,6 +78,7 @@ class Environment(Part, frozen=True, kw_only=True):
     placement: Placement | None = None
     postgres: PostgresServer | None = None
     s3: S3Server | None = None
+    who: str = ""
 
 
 class MachineReading(Part, frozen=True, kw_only=True):

@@ -20,6 +20,9 @@ from tailguard.record.scenario import Invariant, ScenarioEntry
 from tailguard.record.soak import Soak
 from tailguard.record.verdict import ProofVerdict, Verdict
 
+# The commands whose runs are played again.
+REPRODUCED = frozenset({("tailguard", "run"), ("tailguard", "reproduce")})
+
 
 class Ended(StrEnum):
     """How a run ended. One that was killed stays RUNNING."""
@@ -122,6 +125,11 @@ class RunRecord(Part, frozen=True, kw_only=True):
     def complete(self) -> bool:
         """Whether all that was asked for was measured."""
         return self.ended is Ended.COMPLETE
+
+    @property
+    def is_reproducible(self) -> bool:
+        """Whether `tailguard reproduce` plays it again."""
+        return self.command[:2] in REPRODUCED and self.suite is not None and self.objectives is not None
 
     @property
     def why_incomplete(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from tailguard.record.part import Count, Part, Quantiles, Sha256
 
@@ -66,6 +66,7 @@ class ClosedSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="clo
     think_s: tuple[float, float] | None = None
 
 
+Outcome: TypeAlias = Literal["ok", "conflict", "error"]
 Schedule: TypeAlias = ConstantSchedule | PoissonSchedule | RampSchedule | StepsSchedule | ClosedSchedule
 
 
@@ -174,6 +175,20 @@ class MetricEntry(Part, frozen=True, kw_only=True):
     rate: float | None
 
 
+class SlowIteration(Part, frozen=True, kw_only=True):
+    """An iteration and its slowest step, which was due `at_s` after the scenario's first sample.
+
+    By its `number` it is played again. `error` is the kind of its failure or refusal, "" for none.
+    """
+
+    number: Count
+    step: str
+    outcome: Outcome
+    error: str = ""
+    at_s: float
+    response_ms: float
+
+
 class SampleSummary(Part, frozen=True, kw_only=True):
     """What follows from a scenario's samples alone: `errors` and `refusals` count by kind, the most frequent first."""
 
@@ -194,7 +209,8 @@ class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
     steps, over all iterations: it is charged to no step. `lateness_ms` tells how late iterations began although a
     worker was free: the generator's own error. `starts_sha256` is the hash of the whole schedule, 64-bit little-endian
     offsets in ns; None if it is closed, or another program held the clock. `counters` are those of the platform's own
-    parts. `said` has the words of the first failure or refusal of a kind, secrets masked and cut short.
+    parts. `said` has the words of the first failure or refusal of a kind, secrets masked and cut short. `slowest` are
+    iterations that began, the slowest first; none if another program numbered them.
     """
 
     title: str
@@ -210,6 +226,7 @@ class ScenarioEntry(SampleSummary, frozen=True, kw_only=True):
     starts_sha256: Sha256 | None = None
     database: DatabaseTime | None = None
     counters: Mapping[str, int] = {}
+    slowest: tuple[SlowIteration, ...] = ()
 
     @property
     def summary(self) -> SampleSummary:

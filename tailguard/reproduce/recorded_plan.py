@@ -14,12 +14,11 @@ from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.preparation import loads_of
 from tailguard.record.objective import Objectives
 from tailguard.record.part import Json
-from tailguard.record.run_record import PlayedSuite, RunRecord
+from tailguard.record.run_record import REPRODUCED, PlayedSuite, RunRecord
 from tailguard.suite.discovery import Suite
 
 # Where the new run lies.
 RUNS_DIR = "runs_dir"
-COMMANDS = {("tailguard", "run"), ("tailguard", "reproduce")}
 
 
 def check_kind(record: RunRecord) -> tuple[PlayedSuite, Objectives]:
@@ -27,7 +26,7 @@ def check_kind(record: RunRecord) -> tuple[PlayedSuite, Objectives]:
 
     Raises UsageError if it is not of a kind that can be played again.
     """
-    if record.command[:2] not in COMMANDS:
+    if record.command[:2] not in REPRODUCED:
         raise UsageError(
             f"Run {record.id} was made by `{' '.join(record.command[:2])}`. Only runs of `tailguard run` are"
             f" reproduced: type its own command again: {' '.join(record.command)}"

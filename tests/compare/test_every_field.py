@@ -24,7 +24,7 @@ REASONS = {
         Cpu.logical Cpu.physical Environment.memory_bytes Environment.kernel Environment.os Environment.python
         Clocks.wall_ns Clocks.monotonic_ns ScenarioEntry.measured_s ScenarioEntry.own_s
         ScenarioEntry.achieved_rate_per_s DuetTime.starts_s DuetTime.seeding_s DuetTime.checks_s
-        ScenarioEntry.offered_rate_per_s BuildUnderLoad.started_ns
+        ScenarioEntry.offered_rate_per_s BuildUnderLoad.started_ns Environment.who
         """,
     "what was ordered; the configuration says it, too": """
         PoissonSchedule.rate_per_s PoissonSchedule.seed PoissonSchedule.workers ScenarioEntry.warmup
@@ -50,6 +50,7 @@ REASONS = {
         Observation.commits
         Trial.started_ns Trial.attempts Trial.failed
         """,
+    "which number an iteration had, its samples do not say": "SlowIteration.number",
     "what workers told": "Locust.workers Locust.load",
     "of those doubts and invariants that follow from no sample": "RunRecord.doubts ScenarioEntry.invariants",
     "whoever signs again mends it": "RunRecord.files RunRecord.sha256",

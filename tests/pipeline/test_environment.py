@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tailguard.pipeline import environment
-from tailguard.pipeline.environment import describe_environment, git_state, package_versions
+from tailguard.pipeline.environment import describe_environment, git_state, package_versions, user_and_host
 from tailguard.record.environment import Environment, GitState
 from tailguard.record.run_json import decode, plain
 
@@ -36,6 +36,13 @@ def test_the_record_describes_this_machine():
     assert record.python.endswith(".".join(map(str, sys.version_info[:3])))
     assert record.packages["psycopg"].startswith("3.")
     assert decode(json.dumps(plain(record)).encode(), Environment) == record
+
+
+def test_the_user_and_the_host_are_recorded_only_if_somebody_asks_for_them():
+    assert describe_environment(Path.cwd()).who == ""
+    user, _, host = user_and_host().rpartition("@")
+    assert user
+    assert host == os.uname().nodename
 
 
 def test_the_clock_pair_was_read_at_one_instant():

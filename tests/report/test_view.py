@@ -11,6 +11,7 @@ from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.page import page_of
 from tailguard.report.views import numbers
 from tailguard.report.views.proof.migration_view import plans_of, rows_of
+from tailguard.report.views.scenario_view import slowest_of
 from tailguard.report.views.view import ReportView, view_of
 from tests.support.made_run import record, with_scenario, with_verdict
 
@@ -148,3 +149,18 @@ def test_an_empty_run_has_a_view(made) -> None:
     )
     assert isinstance(view, ReportView)
     assert view.overall.state == "INVALID"
+
+
+def test_each_of_the_slowest_iterations_has_the_command_that_plays_it_again(made) -> None:
+    slow = replace(made.scenarios["registration"].slowest[0], number=412)
+    many = with_scenario(made, "registration", slowest=(slow,))
+    command = f"tailguard reproduce {made.id} --iteration 412"
+    assert [*slowest_of(many, "registration")] == [(slow, f"{command} --scenario registration")]
+    alone = replace(many, scenarios={"sort[size=10]": many.scenarios["registration"]})
+    assert [words for _, words in slowest_of(alone, "sort[size=10]")] == [command]
+    both = replace(many, scenarios={**alone.scenarios, **made.scenarios})
+    assert [words for _, words in slowest_of(both, "sort[size=10]")] == [
+        f"{command} --scenario 'sort[size=10]'"
+    ]
+    by_pytest = replace(many, command=("pytest", "-m", "performance"))
+    assert [*slowest_of(by_pytest, "registration")] == [(slow, "")]

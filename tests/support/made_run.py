@@ -4,6 +4,7 @@ The report reads a run and nothing else, so these tests need a folder, not a ser
 computed from the samples made here, with numpy, as the engine does.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any  # arguments of numpy and of msgspec's replace
 
@@ -34,6 +35,7 @@ from tailguard.record.scenario import (
     PoissonSchedule,
     ScenarioEnded,
     ScenarioEntry,
+    SlowIteration,
     StepEntry,
 )
 from tailguard.record.verdict import ObjectiveVerdict
@@ -152,11 +154,26 @@ def _scenario(frame: pd.DataFrame, slug: str) -> ScenarioEntry:
         said={str(kind): "deadlock detected" for kind in errors.index},
         refusals={"Conflict": counts.conflict},
         steps={step: _step(frame[frame.step == step]) for step in STEPS[slug]},
+        slowest=tuple(_slowest(frame)),
         invariants=(
             Invariant(name="no tournament over capacity", held=True, expected="0", observed="0"),
             Invariant(name="nobody is registered twice", held=True, expected="0", observed="0"),
         ),
     )
+
+
+def _slowest(frame: pd.DataFrame) -> Iterator[SlowIteration]:
+    """Yield the three slowest samples as if each were of an iteration of its own."""
+    response_ns = frame.ended_ns - frame.intended_ns
+    for number, place in enumerate(response_ns.nlargest(3).index):
+        yield SlowIteration(
+            number=number,
+            step=frame.step[place],
+            outcome=frame.outcome[place],
+            error=frame.error[place],
+            at_s=int(frame.intended_ns[place] - frame.intended_ns.min()) / 1e9,
+            response_ms=int(response_ns[place]) / 1e6,
+        )
 
 
 def _counts(frame: pd.DataFrame) -> Counts:

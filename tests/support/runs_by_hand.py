@@ -1,12 +1,13 @@
 """Runs made by hand: samples with chosen latencies in a folder, as the suite saves them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tailguard.config.merge import load_config
+from tailguard.engine.iteration.slowest import found_again
 from tailguard.engine.summary import scenario_entry
 from tailguard.engine.workload import Measurement
 from tailguard.record.chaos import Chaos
@@ -16,7 +17,7 @@ from tailguard.record.objective import Objectives
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
 from tailguard.record.samples import Samples
-from tailguard.record.scenario import Invariant, PoissonSchedule, ScenarioEnded, ScenarioEntry
+from tailguard.record.scenario import Invariant, PoissonSchedule, ScenarioEnded, ScenarioEntry, SlowIteration
 from tests.support.blank_record import a_record
 
 HELD = Invariant(name="no tournament over capacity", held=True, expected="0", observed="0")
@@ -62,8 +63,16 @@ def entry_of(samples: Samples, invariants: Sequence[Invariant] = (HELD,)) -> Sce
         own_s=0.0,
         lateness_ns=np.full(len(samples), 80_000, np.int64),
         ended_because=ScenarioEnded.DECIDED,
+        slowest=tuple(_slowest(samples)),
     )
     return scenario_entry(samples.scenario, measurement, invariants)
+
+
+def _slowest(samples: Samples) -> Iterator[SlowIteration]:
+    """Yield the first iteration, as if it were the slowest."""
+    first = SlowIteration(number=0, step="", outcome="ok", at_s=0.0, response_ms=0.0)
+    if found := found_again(first, samples):
+        yield found
 
 
 def made_run(

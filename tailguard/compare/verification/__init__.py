@@ -15,12 +15,14 @@ from tailguard.compare.verification.difference import (
     as_recorded,
     differences,
     list_differences,
+    part_differences,
 )
 from tailguard.compare.verification.duets import verify_duet
 from tailguard.compare.verification.proofs import verify_proofs
 from tailguard.compare.verification.soak import verify_soak
 from tailguard.compare.verification.starts import verify_starts
 from tailguard.config.merge import config_sha256
+from tailguard.engine.iteration.slowest import found_again
 from tailguard.engine.summary import summarise
 from tailguard.judge.recovery import recoveries, recovery_invariants
 from tailguard.record.doubt import OVERRIDDEN, Doubt
@@ -145,6 +147,15 @@ def _summaries(run: Run) -> Iterator[Difference]:
         )
 
 
+def _slowest(run: Run) -> Iterator[Difference]:
+    """The slowest iterations of each scenario, by their samples: which number each had, they do not say."""
+    samples = _samples(run)
+    for slug, entry in run.record.scenarios.items():
+        for place, each in enumerate(entry.slowest):
+            now = found_again(each, samples[slug]) if slug in samples else None
+            yield from part_differences(each, now, f"scenarios.{slug}.slowest[{place}]")
+
+
 def _samples(run: Run) -> dict[str, Samples]:
     """Return the samples; none of a run that measures no scenario, or was stopped before its first sample."""
     return run.samples() if run.record.scenarios or run.samples_path.exists() else {}
@@ -230,6 +241,7 @@ _PARTS: Sequence[Callable[[Run], Iterator[Difference]]] = (
     _seed,
     _claims,
     _summaries,
+    _slowest,
     verify_starts,
     _doubts,
     _chaos,

@@ -13,7 +13,9 @@ from tailguard.record.samples.values import NO_VALUES, PER_UNIT, Values
 if TYPE_CHECKING:
     import pandas as pd
 
-OUTCOMES = ("ok", "conflict", "error")
+    from tailguard.record.scenario import Outcome
+
+OUTCOMES: "tuple[Outcome, ...]" = ("ok", "conflict", "error")
 OK, CONFLICT, ERROR = range(3)
 VALUE = 3  # of a row that is not a sample: a recorded number
 

@@ -42,7 +42,7 @@
   document.querySelectorAll(".chart").forEach((chart) => near.observe(chart));
 
   document.querySelectorAll(".copy").forEach((copy) => {
-    const text = copy.parentElement.querySelector("pre");
+    const text = copy.parentElement.querySelector("pre, code");
     copy.hidden = false;
     copy.addEventListener("click", async () => {
       try {

@@ -20,7 +20,7 @@ class FactGroup:
 def environment_of(found: Environment) -> tuple[FactGroup, ...]:
     """Return the groups in which a reader looks for what could explain a number."""
     return (
-        FactGroup("Machine", _machine(found)),
+        FactGroup("Machine", tuple(_machine(found))),
         FactGroup("Placement", _placement(found.placement)),
         FactGroup("Source", (("commit", _text(found.git.commit)), ("dirty", _text(found.git.dirty)))),
         FactGroup("PostgreSQL", tuple(_postgres(found.postgres))),
@@ -29,14 +29,14 @@ def environment_of(found: Environment) -> tuple[FactGroup, ...]:
     )
 
 
-def _machine(found: Environment) -> tuple[tuple[str, str], ...]:
-    return (
-        ("CPU", _text(found.cpu.model)),
-        ("Cores", f"{_text(found.cpu.logical)} logical, {_text(found.cpu.physical)} physical"),
-        ("Memory", numbers.size(found.memory_bytes)),
-        ("System", f"{found.os}, kernel {found.kernel}"),
-        ("Python", found.python),
-    )
+def _machine(found: Environment) -> Iterator[tuple[str, str]]:
+    yield "CPU", _text(found.cpu.model)
+    yield "Cores", f"{_text(found.cpu.logical)} logical, {_text(found.cpu.physical)} physical"
+    yield "Memory", numbers.size(found.memory_bytes)
+    yield "System", f"{found.os}, kernel {found.kernel}"
+    yield "Python", found.python
+    if found.who:
+        yield "Run by", found.who
 
 
 def _placement(found: Placement | None) -> tuple[tuple[str, str], ...]:

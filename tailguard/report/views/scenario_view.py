@@ -1,9 +1,11 @@
 """One scenario in words: its state, its load, its counts."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 
 from tailguard.base.state import State, worst
 from tailguard.record.part import Quantile
+from tailguard.record.run_record import RunRecord
 from tailguard.record.scenario import (
     ClosedSchedule,
     ConstantSchedule,
@@ -13,6 +15,7 @@ from tailguard.record.scenario import (
     RampSchedule,
     ScenarioEntry,
     Schedule,
+    SlowIteration,
     StepEntry,
     StepsSchedule,
 )
@@ -60,6 +63,15 @@ def interval_of(quantile: Quantile, step: str, cards: Sequence[Card]) -> str:
             if (objective.metric, objective.step, objective.q) == ("latency", step, quantile.q):
                 return card.interval
     return numbers.interval(quantile)
+
+
+def slowest_of(record: RunRecord, slug: str) -> Iterator[tuple[SlowIteration, str]]:
+    """Yield the slowest iterations of a scenario, each with the command that plays it again, "" if none can."""
+    for each in record.scenarios[slug].slowest:
+        words = ["tailguard", "reproduce", record.id, "--iteration", str(each.number)]
+        if len(record.scenarios) > 1:
+            words += ["--scenario", slug]
+        yield each, shlex.join(words) if record.is_reproducible else ""
 
 
 def recorded_of(metric: MetricEntry) -> str:
