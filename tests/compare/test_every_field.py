@@ -41,6 +41,7 @@ REASONS = {
         GrowthRun.rows GrowthRun.seconds
         """,
     "an invariant is looked at in the platform, once": "Invariant.name Invariant.expected Invariant.observed",
+    "the repository says it": "CommitLine.sha CommitLine.day CommitLine.subject Duet.older_commits",
     "what a server said, once": """
         MigrationEntry.index MigrationEntry.rows MigrationEntry.build_s MigrationEntry.index_bytes QueryEvidence.rows
         CycleStep.seconds IndexCost.rows IndexCost.writes WriteTimes.hot WalBytes.before WalBytes.after
@@ -50,7 +51,7 @@ REASONS = {
         Observation.commits
         Trial.started_ns Trial.attempts Trial.failed
         """,
-    "which number an iteration had, its samples do not say": "SlowIteration.number",
+    "which number an iteration had, its samples do not say": "SlowIteration.number ScenarioEntry.slowest",
     "what workers told": "Locust.workers Locust.load",
     "of those doubts and invariants that follow from no sample": "RunRecord.doubts ScenarioEntry.invariants",
     "whoever signs again mends it": "RunRecord.files RunRecord.sha256",

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from tailguard.base.state import State
 from tailguard.record.run import Run
 from tailguard.report.export_formats import FORMATS, exported
-from tailguard.report.exports.github import MARKER, MOST_ANNOTATIONS
+from tailguard.report.exports.ci.github import MARKER, MOST_ANNOTATIONS
 from tailguard.report.exports.hgrm import text_of
 from tailguard.report.exports.yaml_text import yaml_of
 from tailguard.report.views.verdict_view import judged_of

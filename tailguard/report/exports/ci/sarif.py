@@ -4,14 +4,16 @@ import json
 from urllib.parse import quote
 
 from tailguard.base.state import State
+from tailguard.record.part import Json
 from tailguard.record.run import Run
-from tailguard.report.exports.findings import Finding, findings_of
+from tailguard.report.exports.ci.findings import Finding, findings_of
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVEL = {State.FAIL: "error", State.INVALID: "error", State.INCONCLUSIVE: "warning"}
 _RULES = {
     "objective": "A service level objective is kept",
     "change": "No metric is worse than its baseline",
+    "drift": "Nothing grows over days",
     "plan": "No query plan touches more blocks than its baseline",
     "run": "A run can be trusted, and was judged",
     "migration": "A migration does what it promises, and nobody waits for it",
@@ -32,7 +34,7 @@ def export(run: Run) -> dict[str, str]:
     return {"tailguard.sarif": json.dumps(log, ensure_ascii=False, indent=1) + "\n"}
 
 
-def _result(found: Finding) -> dict[str, object]:
+def _result(found: Finding) -> dict[str, Json]:
     place = {"artifactLocation": {"uri": quote(found.path)}, "region": {"startLine": 1}}
     return {
         "ruleId": f"tailguard-{found.rule}",

@@ -3,8 +3,9 @@
 import json
 
 from tailguard.base.state import State
+from tailguard.record.part import Json
 from tailguard.record.run import Run
-from tailguard.report.exports.findings import Finding, findings_of
+from tailguard.report.exports.ci.findings import Finding, findings_of
 
 _SEVERITY = {State.FAIL: "critical", State.INVALID: "major", State.INCONCLUSIVE: "minor"}
 
@@ -15,7 +16,7 @@ def export(run: Run) -> dict[str, str]:
     return {"gl-code-quality-report.json": json.dumps(issues, ensure_ascii=False, indent=1) + "\n"}
 
 
-def _issue(found: Finding) -> dict[str, object]:
+def _issue(found: Finding) -> dict[str, Json]:
     return {
         "description": found.text,
         "check_name": f"tailguard-{found.rule}",

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 from tailguard.base.state import State
 from tailguard.record.run_record import RunRecord
-from tailguard.record.verdict import ChangeVerdict, ObjectiveVerdict, PlanVerdict, ProofVerdict, Verdict
+from tailguard.record.verdict import (
+    ChangeVerdict,
+    DriftVerdict,
+    ObjectiveVerdict,
+    PlanVerdict,
+    ProofVerdict,
+    Verdict,
+    WindowVerdict,
+)
 from tailguard.report.views.overall import overall_of
 from tailguard.report.views.verdict_view import title_of, worst_first
 
@@ -50,7 +58,7 @@ def findings_of(record: RunRecord) -> Iterator[Finding]:
 
 def _rule(verdict: Verdict) -> str:
     match verdict:
-        case ObjectiveVerdict():
+        case ObjectiveVerdict() | WindowVerdict():
             return "objective"
         case ChangeVerdict():
             return "change"
@@ -58,6 +66,8 @@ def _rule(verdict: Verdict) -> str:
             return "plan"
         case ProofVerdict():
             return "migration"
+        case DriftVerdict():
+            return "drift"
 
 
 def _file(record: RunRecord) -> str:

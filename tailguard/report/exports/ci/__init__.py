@@ -1,0 +1,1 @@
+"""What CI shows of a run beside the code: tests, annotations, comments, findings."""
