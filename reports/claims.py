@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from tailguard.kit import ObjectiveVerdict, RunRecord, duration_ms, limit_ms, ratio
 
-# What the documents that proposed these two indexes promise, with neither a plan nor a block count to check it by.
+SOURCE = "the platform's own report"
+# What that says of these two indexes, with neither a plan nor a block count to check it by.
 CLAIMED_GAIN = {"idx_tx_wallet_created_desc": 0.67, "idx_moderation_ref_created_desc": 0.72}
 PUBLISHED_Q = 0.95  # of the limits: what the objectives say of a p99 is ours alone
 
@@ -47,7 +48,7 @@ class Gain:
     def sentence(self) -> str:
         """What the measurement says of the claim."""
         verb = "understates" if self.server > self.claimed else "is not reached by"
-        stated = f"the gain of {ratio(self.claimed)} claimed elsewhere for this index"
+        stated = f"the gain of {ratio(self.claimed)} according to {SOURCE}"
         return f"{self.number}: {stated} {verb} the server side of this run."
 
 
@@ -56,7 +57,7 @@ def section(record: RunRecord) -> Markup:
     gains, limits = tuple(gains_of(record)), tuple(p95_of(record))
     if not gains and not limits:
         return Markup("")
-    page = _TEMPLATES.get_template("claims.html.j2").render(gains=gains, limits=limits)
+    page = _TEMPLATES.get_template("claims.html.j2").render(gains=gains, limits=limits, source=SOURCE)
     return Markup(page)  # noqa: S704  # our own template, which escapes what comes from the run
 
 

@@ -34,6 +34,14 @@ def test_a_section_is_given_the_record_and_stands_before_the_environment(run: Ru
     assert page.index("Own of") < page.index('<section id="environment"')
 
 
+def test_the_section_in_the_how_to_is_one(run: Run, suite) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "report.md").read_text("utf-8")
+    source = text.split("```python\n# reports/budget.py\n")[1].split("```")[0]
+    page = rendered(run, "html", sections_of(suite("budget", source, "section")))
+    errors = sum(entry.counts.error for entry in run.record.scenarios.values())
+    assert f"<p>{errors} of 20 failures were used.</p>" in page
+
+
 def test_a_section_that_returns_plain_text_is_escaped(run: Run) -> None:
     page = rendered(run, "html", [Section("own:text", lambda record: "<script>alert(1)</script>")])
     assert "<script>alert" not in page
