@@ -51,6 +51,7 @@ class Side:
         environ: what its environment has beside ours; may hold secrets.
         cwd: where it starts.
         order: what it gets with every block; may hold secrets.
+        commit: of its code; None outside of git, and of a server.
     """
 
     name: SideName
@@ -59,6 +60,7 @@ class Side:
     environ: Mapping[str, str] = field(repr=False)
     cwd: Path
     order: SideOrder = field(repr=False)
+    commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,13 +31,14 @@ from tailguard.duet.servers import (
 from tailguard.duet.shared_servers import NO_SERVERS, SharedServers, open_shared_servers
 from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import CodeSide, open_sides
+from tailguard.duet.sources import commits_between
 from tailguard.judge.objectives.configured import configured_margins
 from tailguard.pipeline.environment import describe_environment
 from tailguard.pipeline.finish import finish
 from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.preparation import loads_of
 from tailguard.pipeline.target import placement_of
-from tailguard.record.duet import Budget, Claim, Quality, SideName
+from tailguard.record.duet import Budget, Claim, CommitLine, Quality, SideName
 from tailguard.record.environment import Placement
 from tailguard.record.objective import Margins
 from tailguard.record.run import Run
@@ -69,6 +70,7 @@ class DuetExecution:
     failures: list[str] = field(default_factory=list)
     comparisons: Sequence[ChangeVerdict] = ()
     _labels: dict[SideName, str] = field(default_factory=dict)
+    _commits: tuple[tuple[CommitLine, ...], int] = ((), 0)
     _in_a_row: int = 0
 
     def perform(self, command: Sequence[str]) -> Run:
@@ -101,6 +103,9 @@ class DuetExecution:
                 )
             )
             self._labels = {side.name: side.label for side in sides}
+            commits = {side.name: side.commit for side in sides}
+            if (baseline := commits["baseline"]) and (candidate := commits["candidate"]):
+                self._commits = commits_between(baseline, candidate, Path.cwd())
             self._put()
             self.run.save()
             return self._measure_blocks(sides, shared, identity)
@@ -167,7 +172,7 @@ class DuetExecution:
         self.run.put_duet(
             describe_duet(
                 self._labels, self.budget, self.margins, self.results,
-                watched=watched, discarded=self.failures, quality=quality, claim=self.claim,
+                commits=self._commits, watched=watched, discarded=self.failures, quality=quality, claim=self.claim,
             )
         )  # fmt: skip
 

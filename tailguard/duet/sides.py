@@ -75,6 +75,7 @@ class CodeSide:
         return Side(
             name=self.name,
             label=self.label,
+            commit=self.source.commit,
             command=(str(self.python), *self.words),
             environ={**servers.environ, **self.spec.environ, **self._imports()},
             cwd=self.source.folder,

@@ -14,12 +14,14 @@ from pathlib import Path
 from tailguard.base.errors import UsageError
 from tailguard.base.text_format import byte_size
 from tailguard.pipeline.environment import git_state
+from tailguard.record.duet import CommitLine
 
 # What decides which packages a tree needs.
 _LOCKS = ("uv.lock", "pyproject.toml", "requirements.txt", "requirements-dev.txt")
 # Of a folder outside of git: what no code needs, and more than code is.
 _SKIPPED = {".venv", "__pycache__", "node_modules", "runs"}
 MOST_FILES, MOST_BYTES = 20_000, 1 << 30
+MOST_COMMITS = 50  # more than a reader looks through
 _GIT_TIMEOUT_S = 120.0  # a large tree on a slow disk
 
 
@@ -169,6 +171,23 @@ def commits_after(good: str, bad: str, repository: Path) -> tuple[Commit, ...]:
     if _git(repository, "merge-base", first, last).decode().strip() != first:
         raise UsageError(f"{good} is not an ancestor of {bad}: give one that {bad} was built on.")
     return tuple(Commit(*line.split("\0")) for line in lines)
+
+
+def commits_between(baseline: str, candidate: str, repository: Path) -> tuple[tuple[CommitLine, ...], int]:
+    """Return the newest commits that the candidate has and the baseline has not, and how many older ones there are.
+
+    None if the repository lacks one of the two.
+    """
+    between = f"{baseline}..{candidate}"
+    words = ("log", f"--max-count={MOST_COMMITS}", "--format=%H%x00%as%x00%s", "--end-of-options", between)
+    try:
+        lines = _git(repository, *words).decode(errors="replace").splitlines()
+        count = int(_git(repository, "rev-list", "--count", "--end-of-options", between))
+    except UsageError:
+        return (), 0
+    found = (line.split("\0") for line in lines)
+    commits = tuple(CommitLine(sha=sha, day=day, subject=subject) for sha, day, subject in found)
+    return commits, count - len(commits)
 
 
 def lock_hash(folder: Path) -> str:

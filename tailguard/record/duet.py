@@ -32,6 +32,14 @@ class DuetSide(Part, frozen=True, kw_only=True):
     plans: Mapping[str, ExplainedQuery] = {}
 
 
+class CommitLine(Part, frozen=True, kw_only=True):
+    """A commit by its hash, its day and the first line of its message."""
+
+    sha: str
+    day: str
+    subject: str
+
+
 class Budget(Part, frozen=True, kw_only=True):
     """How long a duet may go on."""
 
@@ -117,15 +125,18 @@ class Duet(Part, frozen=True, kw_only=True):
     """The part of the record that only a duet has.
 
     `looks` are the numbers of pairs at which it could end. `watched` are the comparisons that were not gated: the
-    gated ones are verdicts. `discarded` are the blocks that were lost, with the end of their logs. `quality` is
-    None with too few pairs, `time` before the end. With a `claim` that is what is judged, and errors and refusals;
-    other times are watched.
+    gated ones are verdicts. `commits` are those that the candidate has and the baseline has not, newest first, and
+    `older_commits` counts those beyond them. `discarded` are the blocks that were lost, with the end of their logs.
+    `quality` is None with too few pairs, `time` before the end. With a `claim` that is what is judged, and errors and
+    refusals; other times are watched.
     """
 
     sides: Mapping[SideName, DuetSide]
     budget: Budget
     margins: Margins
     looks: tuple[int, ...]
+    commits: tuple[CommitLine, ...] = ()
+    older_commits: Count = 0
     blocks: tuple[Block, ...] = ()
     watched: tuple[ChangeVerdict, ...] = ()
     discarded: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from tailguard.base.errors import UsageError
 from tailguard.duet import sources
 from tailguard.duet.side_spec import SideSpec
 from tailguard.duet.sides import sides_from
-from tailguard.duet.sources import lock_hash, snapshot, unpack_ref, working_tree
+from tailguard.duet.sources import commits_between, lock_hash, snapshot, unpack_ref, working_tree
 from tests.support.repository import git
 
 
@@ -34,6 +34,25 @@ def test_a_commit_is_unpacked_and_the_repository_left_alone(repository: Path, tm
     assert source.label.startswith("HEAD~1 at ")
     assert git(repository, "worktree", "list") == before
     assert git(repository, "status", "--porcelain") == ""
+
+
+def test_the_commits_between_two_are_those_that_the_second_has_alone_newest_first(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(repository, "checkout", "-q", "-b", "side", "HEAD~1")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "only on the side")
+    for subject in ("<b>one</b>", "two"):
+        git(repository, "commit", "-q", "--allow-empty", "-m", f"{subject}\n\nbody")
+    sha = {each: git(repository, "rev-parse", each).strip() for each in ("main", "side")}
+    found, older = commits_between(sha["main"], sha["side"], repository)
+    assert [each.subject for each in found] == ["two", "<b>one</b>", "only on the side"]
+    assert (found[0].sha, older) == (sha["side"], 0)
+    monkeypatch.setattr(sources, "MOST_COMMITS", 2)
+    found, older = commits_between(sha["main"], sha["side"], repository)
+    assert ([each.subject for each in found], older) == (["two", "<b>one</b>"], 1)
+    assert commits_between(sha["side"], sha["side"], repository) == ((), 0)
+    assert commits_between("0" * 40, sha["side"], repository) == ((), 0), "of another repository"
+    assert commits_between(sha["main"], sha["side"], tmp_path) == ((), 0), "in no repository"
 
 
 def test_a_dirty_work_tree_is_copied_as_it_is_and_called_dirty(repository: Path, tmp_path: Path) -> None:

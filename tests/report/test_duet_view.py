@@ -121,3 +121,13 @@ def test_a_duet_that_could_not_open_its_sides_is_reported_as_that() -> None:
     unopened = replace(made, duet=replace(duet(), sides={}, blocks=()), verdicts=(), scenarios={})
     assert "the sides could not be opened" in markdown_of(view_of(unopened))
     assert "the sides could not be opened" in page_of(view_of(unopened), charts_of(unopened, {}, "none"))
+
+
+def test_the_page_lists_the_commits_between_the_sides_and_says_whose_samples_it_shows() -> None:
+    made = duet_record(record(samples(60)))
+    page = page_of(view_of(made), charts_of(made, {}, "none"))
+    assert "4 commits of the candidate that the baseline has not" in page
+    assert "<code>ababababab</code>" in page
+    assert "Let &lt;b&gt;each&lt;/b&gt; buyer wait" in page
+    assert "and 3 older ones" in page
+    assert "The samples of the candidate, of all blocks together." in page

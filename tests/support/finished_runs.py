@@ -16,7 +16,16 @@ from tailguard.judge.proof.responses import all_responses, responses_during, win
 from tailguard.judge.recovery import recoveries, recovery_invariants
 from tailguard.record.chaos import Chaos, FaultWindow, Outage
 from tailguard.record.doubt import Doubt, Grade
-from tailguard.record.duet import Block, Budget, Duet, DuetSide, DuetTime, ExplainedQuery, SideName
+from tailguard.record.duet import (
+    Block,
+    Budget,
+    CommitLine,
+    Duet,
+    DuetSide,
+    DuetTime,
+    ExplainedQuery,
+    SideName,
+)
 from tailguard.record.locust import Locust
 from tailguard.record.migration import (
     BuildUnderLoad,
@@ -140,6 +149,8 @@ def _duet(folder: Path) -> Run:
         budget=Budget(pairs=20, minutes=5.0),
         margins=MARGINS,
         looks=tuple(looks_at(20)),
+        commits=(CommitLine(sha="ab" * 20, day="2026-11-20", subject="Let each buyer wait"),),
+        older_commits=3,
         blocks=tuple(
             _block(run.folder, number, {"baseline": one, "candidate": other})
             for number, (one, other) in enumerate(zip(baseline, candidate, strict=True), 1)

@@ -5,7 +5,17 @@ from typing import Any  # arguments of msgspec's replace
 from msgspec.structs import replace
 
 from tailguard.base.state import State
-from tailguard.record.duet import Block, Budget, Duet, DuetSide, DuetTime, ExplainedQuery, Quality, SideName
+from tailguard.record.duet import (
+    Block,
+    Budget,
+    CommitLine,
+    Duet,
+    DuetSide,
+    DuetTime,
+    ExplainedQuery,
+    Quality,
+    SideName,
+)
 from tailguard.record.objective import Margin, Margins
 from tailguard.record.part import Document
 from tailguard.record.run_record import RunRecord
@@ -87,6 +97,8 @@ def duet() -> Duet:
             floors_ms={"websocket_broadcast": 0.5},
         ),
         looks=(10, 20, 40),
+        commits=(CommitLine(sha="ab" * 20, day="2026-11-20", subject="Let <b>each</b> buyer wait"),),
+        older_commits=3,
         blocks=tuple(_block(number) for number in range(1, 21)),
         watched=(
             change("registration p99 of register", State.INCONCLUSIVE, q=0.99, candidate=1.7, gated=False),
