@@ -64,12 +64,18 @@ def test_a_bound_that_is_open_reaches_the_end_of_the_axis() -> None:
 
 
 def test_both_sides_of_a_step_have_their_curves_over_all_blocks() -> None:
-    (figure,) = sides_figures(CHANGES, *SIDES)
+    figure, distribution = sides_figures(CHANGES, *SIDES)
     ok = [sum(len(block["registration"].response_ms("register")) for block in side) for side in SIDES]
     assert figure.title == "Both sides: registration register"
     assert f"{ok[0]:,} of the baseline, {ok[1]:,} of the candidate" in figure.caption
     curves = next(rows for rows in figure.spec["datasets"].values() if "time" in rows[0])
     slowest = {row["time"]: row["ms"] for row in curves}
     assert slowest["candidate"] > slowest["baseline"]
+    bins = next(rows for rows in distribution.spec["datasets"].values() if "share" in rows[0])
+    for side in ("baseline", "candidate"):
+        shares = [row["share"] for row in bins if row["side"] == side]
+        assert sum(shares) == pytest.approx(100, abs=0.01), "no sample falls outside of the bins"
+        assert shares[-1] == 0
+    assert len({row["ms"] for row in bins}) == len(bins) / 2, "the bins of both are the same"
     baseline, _ = SIDES
     assert list(sides_figures(CHANGES, baseline, [{} for _ in baseline])) == []

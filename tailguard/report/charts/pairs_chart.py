@@ -1,6 +1,6 @@
 """A duet's pairs: the change that each of them shows, with the bounds of all and the margin, a row per metric."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from tailguard.compare.pairs import Block, pair_changes
 from tailguard.record.verdict import ChangeVerdict
 from tailguard.report.charts.charts import percentile_curves
-from tailguard.report.charts.downsampling import FLOOR_MS
+from tailguard.report.charts.downsampling import FLOOR_MS, histogram
 from tailguard.report.charts.limit_marks import haloed
-from tailguard.report.charts.style import LIMIT, RESPONSE, Figure, choice, styled
-from tailguard.report.charts.vega_lite import Channel, Layer, Mark, Rows, Scale, number, rows_of, word
+from tailguard.report.charts.style import LIMIT, RESPONSE, Domain, Figure, choice, log_scale, styled
+from tailguard.report.charts.vega_lite import Channel, Layer, Mark, Rows, Scale, number, rows_of, tip, word
 from tailguard.report.views import change_view, numbers
 
 _ROW_PX = 46  # a name above its dots
@@ -21,6 +21,7 @@ _MOST_STEPS = 12  # with curves of their own
 _MOST = 24  # rows: the worst come first, and the table has all
 _POINTS = "of all requests, in points"
 _SHARES = "of the baseline, in %"
+_SIDES = ["var(--muted)", RESPONSE]  # colours of the baseline and the candidate
 _MARGIN = 0.04  # of the axis, beyond the outermost mark
 
 
@@ -49,7 +50,7 @@ def pairs_figures(
 def sides_figures(
     changes: Sequence[ChangeVerdict], baseline: Sequence[Block], candidate: Sequence[Block]
 ) -> Iterator[Figure]:
-    """Yield the percentiles of both sides of each step that was compared, over all of their blocks."""
+    """Yield percentiles and distribution of both sides of each step that was compared, over all of their blocks."""
     steps = dict.fromkeys((each.scenario, each.step) for each in changes if not each.is_rate)
     for slug, step in islice(steps, _MOST_STEPS):
         times_ms = {
@@ -61,8 +62,41 @@ def sides_figures(
             caption = (
                 f"Response times of all blocks: {n}. The verdict compares pair by pair, not these curves."
             )
-            chart = percentile_curves(times_ms, ["var(--muted)", RESPONSE])
+            chart = percentile_curves(times_ms, _SIDES)
             yield Figure(f"Both sides: {slug} {step}", caption, styled(chart))
+            caption = "The same times: how many of each side's samples lie in each of the logarithmic bins."
+            yield Figure(
+                f"Distribution of both sides: {slug} {step}", caption, styled([_distributions(times_ms)])
+            )
+
+
+def _distributions(times_ms: Mapping[str, NDArray[np.float64]]) -> Layer:
+    """Return a line per side: the share of its samples in each bin, the bins being the same for both."""
+    bins = histogram(np.concatenate([*times_ms.values()]))
+    edges = np.append(bins["low_ms"].to_numpy(), bins["high_ms"].iloc[-1])
+    shares = pd.concat(
+        [
+            pd.DataFrame({"side": name, "ms": edges, "share": [*_shares(values, edges), 0.0]})
+            for name, values in times_ms.items()
+        ]
+    )
+    ends = Domain(float(edges[0]), float(edges[-1]))
+    title = "response time, ms (log)"
+    return Layer(
+        rows_of(shares),
+        {"type": "line", "strokeWidth": 2, "interpolate": "step-after"},
+        {
+            "x": {**number("ms"), "title": title, "scale": log_scale(ends), "axis": {"grid": False}},
+            "y": {**number("share"), "title": "of the side's samples, in %"},
+            "color": choice("side", list(times_ms), _SIDES),
+            "strokeDash": choice("side", list(times_ms), [[1, 0], [5, 3]]),
+            "tooltip": [word("side"), tip("ms", "from, ms"), tip("share", "samples, in %")],
+        },
+    )
+
+
+def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 100 * np.histogram(values, edges)[0] / values.size
 
 
 def _times_ms(block: Block, slug: str, step: str) -> NDArray[np.float64]:

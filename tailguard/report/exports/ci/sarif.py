@@ -35,7 +35,7 @@ def export(run: Run) -> dict[str, str]:
 
 
 def _result(found: Finding) -> dict[str, Json]:
-    place = {"artifactLocation": {"uri": quote(found.path)}, "region": {"startLine": 1}}
+    place: Json = {"artifactLocation": {"uri": quote(found.path)}, "region": {"startLine": 1}}
     return {
         "ruleId": f"tailguard-{found.rule}",
         "level": _LEVEL[found.state],
