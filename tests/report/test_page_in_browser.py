@@ -18,6 +18,7 @@ from tests.support.in_browser import PATIENCE_S, draw_all, illegible, open_all, 
 from tests.support.made_kinds import server_time
 from tests.support.made_run import record, with_scenario
 from tests.support.made_samples import columns
+from tests.support.waiting import eventually
 
 MOST_PAGES = 8  # on paper
 
@@ -118,7 +119,7 @@ def test_any_long_table_is_searched_and_sorted_by_what_its_numbers_mean(browser,
 def test_a_link_to_a_folded_scenario_unfolds_it(browser, address) -> None:
     open_at(browser, address, 1400)
     browser.find_element(By.CSS_SELECTOR, ".met a").click()
-    opened = browser.find_elements(By.CSS_SELECTOR, "details.scenario[open]")
+    opened = eventually(lambda: browser.find_elements(By.CSS_SELECTOR, "details.scenario[open]"))
     assert [each.get_attribute("id") for each in opened] == [browser.current_url.partition("#")[2]]
 
 

@@ -11,8 +11,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from tailguard.record.part import Scalar
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+"""A method of HTTP, in capitals."""
 Path = Annotated[str, Meta(pattern="^/")]
 Status = Annotated[int, Meta(ge=100, le=599)]
+"""A status of HTTP, 100 to 599."""
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
 Seconds = Annotated[float, Meta(gt=0)]
 
