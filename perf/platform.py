@@ -182,12 +182,12 @@ STEPS: Mapping[str, tuple[str, type]] = {
     "presigned_read": ("read_presigned", ReadsPresigned),
     "feed": ("feed", Announces),
 }
-# The steps that a scenario cannot be played without. `certificate_migration` asks only the platform that it makes.
+# The steps that a scenario cannot be played without. Two others ask only the platform
+# that they make, and large certificates are uploads like any other.
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "registration": ("register",),
     "result_submission": ("submit",),
     "websocket_broadcast": ("submit", "feed"),
     "economy_transfer": ("transfer",),
     "certificate_upload": ("upload", "presigned_read"),
-    "large_certificate_upload": ("upload", "presigned_read"),
 }

@@ -26,7 +26,7 @@ def store(s3: S3Server, config: tg.Config, folder: Path) -> Store | None:
 @tg.fixture
 def certificates(offer: Offer, shard: tg.Shard) -> Certificates:
     """Of the last tenth of the registrations; each process has its own of them."""
-    awards = offer.rows_for("large_certificate_upload").awards
+    awards = offer.rows_for("certificate_upload").awards
     return Certificates(awards[-len(awards) // 10 :][shard.index :: shard.count], picture=PICTURE)
 
 
