@@ -17,6 +17,7 @@ from tailguard.base.errors import UsageError
 from tailguard.base.state import State
 from tailguard.base.text_format import ratio
 from tailguard.judge.budget import samples_for_pass
+from tailguard.judge.caution import Caution
 from tailguard.judge.evidence import cumulative, inflation
 from tailguard.judge.sequential import Look, checked_rule, looks
 from tailguard.record.objective import Dependence, Rule
@@ -44,6 +45,11 @@ class Decision:
     tau: float = 1.0
     p_fail: float = 1.0
     looks: tuple[Look, ...] = ()
+
+    def against(self, caution: Caution) -> "Decision":
+        """Return the decision with all that is said against it."""
+        state, why = caution.weigh(self.state, self.why)
+        return replace(self, state=state, why=why)
 
 
 def exact_tails(n: int, k: int, p0: float) -> tuple[float, float]:

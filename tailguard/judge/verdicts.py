@@ -1,10 +1,10 @@
 """A finished run against its objectives: one verdict each, none of them PASS if the measurement is in doubt."""
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from tailguard.base.state import State
+from tailguard.judge.caution import Caution, broken
 from tailguard.judge.decision import Decision, judge_counts, judge_looks
 from tailguard.judge.evidence import cumulative
 from tailguard.judge.exceedance import exceedances, is_met, latencies_ms
@@ -34,7 +34,6 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
     rules, faulty = objectives.rules, record.chaos is not None
     grave = _by_scenario([each for each in record.doubts if each.grade is Grade.GRAVE], objectives)
     unchecked = _by_scenario([each for each in record.doubts if each.kind == UNCHECKED], objectives)
-    unasked = frozenset(objectives.unasked)
     skipped = {each.scenario: each.measured for each in record.doubts if each.kind == SKIPPED_SCENARIO}
 
     def alone(item: Objective) -> Decision:
@@ -42,16 +41,18 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
             return _not_judged(skipped[item.scenario], rules[item.scenario])
         return _judge(item, samples.get(item.scenario), rules[item.scenario], planned=faulty)
 
+    def weighed(item: Objective, decision: Decision) -> Decision:
+        caution = Caution(
+            _reasons(record, item, grave[item.scenario]),
+            [doubt.measured for doubt in unchecked[item.scenario]],
+            item.scenario if item.scenario in objectives.unasked else "",
+        )
+        return decision.against(caution)
+
     return tuple(
-        _verdict(
+        objective_verdict(
             item,
-            _distrusted(
-                _checked(
-                    _asked(_in_spite(decision, item, record, grave[item.scenario]), item, unasked),
-                    unchecked[item.scenario],
-                ),
-                _reasons(record, item, grave[item.scenario]),
-            ),
+            weighed(item, _in_spite(decision, item, record, grave[item.scenario])),
             _observed(item, samples.get(item.scenario), decision),
         )
         for family in objectives.families
@@ -59,7 +60,10 @@ def judge_run(run: Run, objectives: Objectives) -> tuple[ObjectiveVerdict, ...]:
     )
 
 
-def _verdict(objective: Objective, decision: Decision, observed: Estimate | None) -> ObjectiveVerdict:
+def objective_verdict(
+    objective: Objective, decision: Decision, observed: Estimate | None
+) -> ObjectiveVerdict:
+    """Return the verdict that a decision about an objective is."""
     return ObjectiveVerdict(
         name=objective.name,
         state=decision.state,
@@ -144,11 +148,7 @@ def _reasons(record: RunRecord, objective: Objective, grave: Sequence[Doubt]) ->
     invariants = (
         record.scenarios[objective.scenario].invariants if objective.scenario in record.scenarios else ()
     )
-    return reasons + [
-        f"invariant broken: {each.name} (expected {each.expected}, observed {each.observed})"
-        for each in invariants
-        if not each.held
-    ]
+    return [*reasons, *broken(invariants)]
 
 
 def _by_scenario(doubts: Sequence[Doubt], objectives: Objectives) -> dict[str, list[Doubt]]:
@@ -172,31 +172,3 @@ def _in_spite(
     if any(_is_harmless(doubt, objective, record) for doubt in grave):
         return replace(decision, why=f"{decision.why}; the late generator invalidates only latencies")
     return decision
-
-
-def _asked(decision: Decision, objective: Objective, unasked: AbstractSet[str]) -> Decision:
-    """Let no error rate pass alone: fast or slow, a scenario without a limit was asked nothing."""
-    if decision.state in (State.FAIL, State.INVALID) or objective.scenario not in unasked:
-        return decision
-    why = f"nothing to judge: no limit is stated for {objective.scenario}; this alone: {decision.why}"
-    return replace(decision, state=State.INCONCLUSIVE, why=why)
-
-
-def _checked(decision: Decision, unchecked: Sequence[Doubt]) -> Decision:
-    """Let nothing pass whose invariants were left out: it may have been fast and wrong."""
-    if decision.state is not State.PASS or not unchecked:
-        return decision
-    told = "; ".join(doubt.measured for doubt in unchecked)
-    why = f"not judged, as invariants were not checked: {told} (the samples alone: {decision.why})"
-    return replace(decision, state=State.INCONCLUSIVE, why=why)
-
-
-def _distrusted(decision: Decision, reasons: Sequence[str]) -> Decision:
-    if not reasons:
-        return decision
-    why = "; ".join(reasons)
-    if decision.state is State.INVALID:
-        why = f"{decision.why}; {why}"
-    else:
-        why += f" (the samples alone would say {decision.state}: {decision.why})"
-    return replace(decision, state=State.INVALID, why=why)

@@ -1,17 +1,18 @@
 """The objectives of a soak over its whole length: one look at its planned end, on counts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from tailguard.base.state import State
+from tailguard.judge.caution import Caution
 from tailguard.judge.decision import Decision, judge_looks
 from tailguard.judge.evidence import BLOCKS, FEWEST_BLOCKS
 from tailguard.judge.interval import observed_rate, tests_of
 from tailguard.judge.multiplicity import correct_fails
 from tailguard.judge.sequential import Look, failing_evidence, passing_evidence
 from tailguard.judge.soak.found import Read
+from tailguard.judge.verdicts import objective_verdict
 from tailguard.record.objective import RECORDED, Objective, Objectives, Rule
 from tailguard.record.part import Estimate
 from tailguard.record.soak.segments import Counters, Key
@@ -20,16 +21,15 @@ from tailguard.record.verdict import ObjectiveVerdict
 
 
 def objective_verdicts(
-    read: Read, objectives: Objectives, distrust: Mapping[str, str]
+    read: Read, objectives: Objectives, cautions: Mapping[str, Caution]
 ) -> tuple[ObjectiveVerdict, ...]:
-    """Judge each objective; `distrust` says of a scenario why what was measured cannot be trusted, "" if it can."""
+    """Judge each objective; `cautions` are what is said against those of each scenario."""
     found = []
     for family in objectives.families:
         decisions = [decide(read.sums, read.each, item, objectives.rules[item.scenario]) for item in family]
         for item, decision in zip(family, correct_fails(decisions), strict=True):
-            unasked = item.scenario in objectives.unasked
-            judged = _distrusted(_asked(decision, unasked=unasked), distrust[item.scenario])
-            found.append(_verdict(item, judged, _observed(read.sums, item, decision)))
+            judged = decision.against(cautions[item.scenario])
+            found.append(objective_verdict(item, judged, _observed(read.sums, item, decision)))
     return tuple(found)
 
 
@@ -75,20 +75,6 @@ def _between(each: Sequence[Counters], place: tuple[str, str], n: int, k: int) -
     return max(1.0, spread / (p * (1 - p)))
 
 
-def _asked(decision: Decision, *, unasked: bool) -> Decision:
-    if not unasked or decision.state in {State.FAIL, State.INVALID}:
-        return decision
-    why = f"nothing to judge: no limit is stated; this alone: {decision.why}"
-    return replace(decision, state=State.INCONCLUSIVE, why=why)
-
-
-def _distrusted(decision: Decision, why: str) -> Decision:
-    if not why:
-        return decision
-    told = f"{why} (the samples alone would say {decision.state}: {decision.why})"
-    return replace(decision, state=State.INVALID, why=told)
-
-
 def _observed(sums: Counters, item: Objective, decision: Decision) -> Estimate | None:
     if item.metric in RECORDED or item.q is None:
         return observed_rate(decision.n, decision.exceedances, item, decision) if item.q is None else None
@@ -111,20 +97,3 @@ def _observed(sums: Counters, item: Objective, decision: Decision) -> Estimate |
     low = value if low is not None and low > value else low
     high = value if high is not None and high < value else high
     return Estimate(value=value, low=low, high=high, level=round(1 - 2 * decision.alpha, 12), n=decision.n)
-
-
-def _verdict(item: Objective, decision: Decision, observed: Estimate | None) -> ObjectiveVerdict:
-    return ObjectiveVerdict(
-        name=item.name,
-        state=decision.state,
-        objective=item,
-        n=decision.n,
-        exceedances=decision.exceedances,
-        observed=observed,
-        alpha=decision.alpha,
-        rule=decision.rule,
-        dependence=decision.dependence,
-        tau=decision.tau,
-        p_fail=decision.p_fail,
-        why=decision.why,
-    )

@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from msgspec.structs import replace
-
-from tailguard.base.state import State
+from tailguard.judge.caution import Caution, broken
 from tailguard.judge.soak.drifts import drift_verdict
 from tailguard.judge.soak.found import Read, read_soak
 from tailguard.judge.soak.objectives import objective_verdicts
 from tailguard.judge.soak.windows import window_verdicts
 from tailguard.record.doubt import UNCHECKED, Doubt, Grade
+from tailguard.record.objective import Objectives
 from tailguard.record.run_record import RunRecord
 from tailguard.record.soak import Soak, SoakFound
 from tailguard.record.verdict import DriftVerdict, ObjectiveVerdict, WindowVerdict
@@ -28,24 +27,12 @@ def soak_verdicts(
     assert record.objectives is not None  # a soak is judged by those that it began with
     read = read_soak(folder, soak)
     slugs = {item.scenario for item in record.objectives.items} | {*soak.schedules}
-    distrust = {slug: "; ".join(_distrust(record, slug)) for slug in slugs}
-    unchecked = {each.scenario: each.measured for each in record.doubts if each.kind == UNCHECKED}
-    of_scenarios: tuple[ObjectiveVerdict | WindowVerdict, ...] = (
-        *objective_verdicts(read, record.objectives, distrust),
-        *window_verdicts(read, soak.windows, record.objectives, soak.segment_s, distrust),
-    )
+    cautions = {slug: _caution(record, record.objectives, slug) for slug in slugs}
     return (
-        *(_checked(each, unchecked.get(each.scenario) or unchecked.get(None, "")) for each in of_scenarios),
+        *objective_verdicts(read, record.objectives, cautions),
+        *window_verdicts(read, soak.windows, record.objectives, soak.segment_s, cautions),
         *(drift_verdict(read, limit) for limit in soak.drifts),
     )
-
-
-def _checked(verdict: ObjectiveVerdict | WindowVerdict, unchecked: str) -> ObjectiveVerdict | WindowVerdict:
-    """Let nothing pass whose invariants were left out: it may have been fast and wrong."""
-    if verdict.state is not State.PASS or not unchecked:
-        return verdict
-    why = f"not judged, as invariants were not checked: {unchecked} (the samples alone: {verdict.why})"
-    return replace(verdict, state=State.INCONCLUSIVE, why=why)
 
 
 def soak_doubts(read: Read, found: SoakFound) -> Iterator[Doubt]:
@@ -95,13 +82,18 @@ def _of_time(found: SoakFound) -> Iterator[Doubt]:
         )
 
 
-def _distrust(record: RunRecord, slug: str) -> Iterator[str]:
-    """Say why what was measured of a scenario cannot be trusted."""
-    if not record.complete:
-        yield f"the soak is incomplete: {record.why_incomplete}"
-    for doubt in record.doubts:
-        if doubt.grade is Grade.GRAVE and doubt.scenario in {None, slug}:
-            yield f"{doubt.title}: {doubt.measured} (limit {doubt.limit})"
-    for each in record.invariants:
-        if not each.held:
-            yield f"invariant broken: {each.name} (expected {each.expected}, observed {each.observed})"
+def _caution(record: RunRecord, objectives: Objectives, slug: str) -> Caution:
+    doubts = [each for each in record.doubts if each.scenario in {None, slug}]
+    return Caution(
+        [
+            *([] if record.complete else [f"the soak is incomplete: {record.why_incomplete}"]),
+            *(
+                f"{doubt.title}: {doubt.measured} (limit {doubt.limit}); {doubt.remedy}"
+                for doubt in doubts
+                if doubt.grade is Grade.GRAVE
+            ),
+            *broken(record.invariants),
+        ],
+        [doubt.measured for doubt in doubts if doubt.kind == UNCHECKED],
+        slug if slug in objectives.unasked else "",
+    )

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from tailguard.base.state import State, worst
+from tailguard.base.state import State
 from tailguard.base.text_format import count, duration_s, ratio
+from tailguard.judge.caution import Caution
 from tailguard.judge.decision import Decision
 from tailguard.judge.soak.counting import total
 from tailguard.judge.soak.found import Read
@@ -23,7 +25,7 @@ def window_verdicts(
     limits: Sequence[WindowLimit],
     objectives: Objectives,
     segment_s: float,
-    distrust: Mapping[str, str],
+    cautions: Mapping[str, Caution],
 ) -> tuple[WindowVerdict, ...]:
     """Judge each limit in each window of so many whole segments, one beginning with each segment.
 
@@ -31,12 +33,12 @@ def window_verdicts(
     windows, so that of many one does not fail by chance.
     """
     return tuple(
-        _verdict(read, each, objectives, segment_s, distrust[each.objective.scenario]) for each in limits
+        _verdict(read, each, objectives, segment_s, cautions[each.objective.scenario]) for each in limits
     )
 
 
 def _verdict(
-    read: Read, limit: WindowLimit, objectives: Objectives, segment_s: float, distrust: str
+    read: Read, limit: WindowLimit, objectives: Objectives, segment_s: float, caution: Caution
 ) -> WindowVerdict:
     rule = objectives.rules.get(limit.objective.scenario, _RULE)
     judged = [
@@ -56,9 +58,10 @@ def _verdict(
         else State.PASS
     )
     at, worst_one = max(judged, key=lambda each: _share(each[1]), default=(None, None))
-    why = _why(limit, state, len(judged), len(breached), len(undecided), at, worst_one)
-    if distrust:
-        state, why = worst([state, State.INVALID]), f"{distrust} (the samples alone: {why})"
+    # The window's own limit is stated, whatever the scenario's objectives are.
+    state, why = replace(caution, unlimited="").weigh(
+        state, _why(limit, state, len(judged), len(breached), len(undecided), at, worst_one)
+    )
     return WindowVerdict(
         name=limit.name,
         state=state,
