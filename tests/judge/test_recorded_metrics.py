@@ -8,7 +8,7 @@ from tailguard.base.errors import UsageError
 from tailguard.base.state import State
 from tailguard.judge.objective import parse_objective, parse_stated
 from tailguard.judge.objectives import parse_objectives
-from tailguard.judge.stated import limits_beside, put
+from tailguard.judge.objectives.stated import limits_beside, put
 from tailguard.judge.stopping_rule import StoppingRule
 from tailguard.judge.verdicts import judge_run
 from tailguard.record.objective import Objective

@@ -26,9 +26,9 @@ from tailguard.judge.objective import (
     parse_rate,
     parse_recorded_rate,
 )
+from tailguard.judge.objectives.stated import Known, spelt_out
 from tailguard.judge.proof.wait_limits import parse_wait_limits
 from tailguard.judge.sequential import checked_rule
-from tailguard.judge.stated import Known, spelt_out
 from tailguard.record.migration import WaitLimits
 from tailguard.record.objective import Margins, Metric, Objective, Objectives, Rule
 from tailguard.record.part import Json

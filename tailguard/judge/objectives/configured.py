@@ -18,7 +18,7 @@ from tailguard.judge.objectives import (
     parse_objectives,
     read_document,
 )
-from tailguard.judge.stated import Known, limits_asked, limits_beside, limits_configured, put
+from tailguard.judge.objectives.stated import Known, limits_asked, limits_beside, limits_configured, put
 from tailguard.record.migration import WaitLimits
 from tailguard.record.objective import Margins, Objectives
 from tailguard.record.part import Json

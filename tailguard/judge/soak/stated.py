@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tailguard.base.errors import UsageError
 from tailguard.config.option import did_you_mean
 from tailguard.judge.objective import parse_latency, parse_limit, parse_rate
-from tailguard.judge.stated import Known
+from tailguard.judge.objectives.stated import Known
 from tailguard.record.objective import Objective
 from tailguard.record.soak import UNITS, DriftLimit, Reading, WindowLimit
 
