@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tailguard.cli.number_range import NumberRange
+from tailguard.cli.suite_options import config_option, set_option
 from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
 
@@ -29,12 +30,8 @@ from tailguard.config.merge import load_config
     "--minutes", type=NumberRange(0.1, 10_080), default=60.0, show_default=True, help="Budget of time."
 )
 @click.option("--profile", default="duet", show_default=True, help="Size of a block.")
-@click.option(
-    "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
-)
-@click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
-)
+@config_option
+@set_option
 def bisect(paths: Sequence[str], good: str, bad: str, metric: str, **flags: Any) -> int:
     """Measure commits against a good one until one of them is, at 98 %, the first that is slower.
 

@@ -8,6 +8,7 @@ import click
 
 from tailguard.base.errors import UsageError
 from tailguard.cli.number_range import NumberRange
+from tailguard.cli.suite_options import config_option, dsn_option, set_option
 from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
 from tailguard.duet.side_spec import SideSpec
@@ -63,14 +64,10 @@ from tailguard.duet.side_spec import SideSpec
     help="Test the gate on this machine: with the same code, then with code made 10 % slower.",
 )
 @click.option("--profile", help="Size of a block (default: duet, and duet_http between servers).")
-@click.option(
-    "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
-)
+@config_option
 @click.option("--scenario", "scenarios", multiple=True, help="Compare only this one; may be given again.")
-@click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
-)
-@click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
+@set_option
+@dsn_option
 def duet(paths: Sequence[str], **flags: Any) -> int:
     """Measure baseline and candidate in turns, in pairs of fresh processes, and say whether the candidate is slower.
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tailguard.cli.number_range import NumberRange
+from tailguard.cli.suite_options import dsn_option, set_option
 from tailguard.config.merge import load_config
 
 
@@ -22,10 +23,8 @@ from tailguard.config.merge import load_config
     type=click.Path(),
     help="Configuration file (default: ./tailguard.toml if there).",
 )
-@click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
-)
-@click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
+@set_option
+@dsn_option
 def experiment(file: Path, **flags: Any) -> int:
     """Try a claim, such as 'page p95 -60%', in a duet of two settings, commits or servers.
 

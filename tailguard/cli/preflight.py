@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import click
 
+from tailguard.cli.suite_options import config_option
 from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[FILE|FOLDER|MODULE][::SCENARIO]...")
-@click.option(
-    "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
-)
+@config_option
 @click.option("--scenario", "scenarios", multiple=True, help="Try only this one; may be given again.")
 @click.option("--target", metavar="URL", help="Your service, which runs already: http://host:port.")
 @click.option(

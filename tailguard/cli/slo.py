@@ -8,6 +8,7 @@ import click
 from tailguard.base.errors import UsageError
 from tailguard.base.output.streams import say
 from tailguard.cli.number_range import NumberRange
+from tailguard.cli.suite_options import config_option, set_option
 from tailguard.config.merge import Config, load_config
 
 if TYPE_CHECKING:
@@ -24,13 +25,9 @@ def slo() -> None:
 
 @slo.command("lint")
 @click.option("--profile", help="Profile whose numbers of samples are checked (default: smoke).")
-@click.option(
-    "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
-)
+@config_option
 @click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml).")
-@click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
-)
+@set_option
 @click.option("--strict", is_flag=True, help="Exit 64 if an objective cannot be decided.")
 def slo_lint(
     profile: str | None, file: str | None, objectives: str | None, sets: Sequence[str], *, strict: bool

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tailguard.cli.run import named
+from tailguard.cli.suite_options import measuring_options, named
 from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
 
@@ -28,25 +28,8 @@ MOST_PER_SEGMENT = 100_000_000
     help="Take over the soak under way in the runs' folder when its leader falls silent.",
 )
 @click.option("--profile", help="smoke (default), ci, full, or one of your own.")
-@click.option(
-    "--config", "file", type=click.Path(), help="Configuration file (default: ./tailguard.toml if there)."
-)
-@click.option("--scenario", "scenarios", multiple=True, help="Measure only this one; may be given again.")
-@click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
-)
+@measuring_options
 @click.option("--rate", help="Load of each scenario: 50/s.")
-@click.option("--seed", type=click.IntRange(0, 2**53), help="Seed of the schedules and the data.")
-@click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
-@click.option("--s3-endpoint", help="Your S3 (with the usual AWS variables; default: an embedded one).")
-@click.option("--target", metavar="URL", help="Your service, which runs already: http://host:port.")
-@click.option("--platform", help="in-process (default), http, or an adapter of yours: package.module:Name.")
-@click.option(
-    "--objective", "limits", multiple=True, metavar="LIMIT",
-    help="Additional limit: 'checkout p95 <= 250ms', 'SCENARIO: error rate < 1%'; may be given again.",
-)  # fmt: skip
-@click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml).")
-@click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
 def soak(
     paths: Sequence[str],
     file: str | None,
