@@ -6,12 +6,15 @@ import pytest
 
 from tailguard.base.errors import UsageError
 from tailguard.cli.main import run_cli
-from tailguard.cli.migrate.lint import WITHOUT_SQUAWK, annotation, plain
+from tailguard.cli.migrate.lint import WITHOUT_SQUAWK
 from tailguard.migrations.lint import squawk as squawk_module
+from tailguard.migrations.lint.check import lint_folder
 from tailguard.migrations.lint.finding import Finding
-from tailguard.migrations.lint.rules import lint_folder, located_statements
 from tailguard.migrations.lint.squawk import find_squawk, squawk_findings
+from tailguard.migrations.lint.written import annotation, plain
+from tailguard.migrations.text.sql import located_statements
 from tailguard.postgres.location import connect
+from tests.support.sarif import only_run
 
 UP = "CREATE INDEX CONCURRENTLY i ON t (a);\n"
 DOWN = "DROP INDEX CONCURRENTLY i;\n"
@@ -69,7 +72,7 @@ def test_a_finding_tells_how_large_the_table_is(own_database, tmp_path, capsys):
         connection.execute("VACUUM ANALYZE")
     text = "".join(f"ALTER TABLE {table} ADD CHECK (id > 0);\n" for table in ("orders", "events", "absent"))
     (tmp_path / "1_checks.up.sql").write_text(text, encoding="utf-8")
-    assert run_cli(["migrate", "lint", "--folder", str(tmp_path), "--dsn", dsn, "--no-github"]) == 0
+    assert run_cli(["migrate", "lint", "--folder", str(tmp_path), "--dsn", dsn, "--format", "text"]) == 0
     told = capsys.readouterr().out
     assert "orders has about 5,000 rows in " in told
     assert "events has about 3,000 rows in " in told
@@ -182,7 +185,7 @@ def test_errors_come_first_and_each_file_has_a_line_of_its_own(tmp_path: Path, c
         down=DOWN.replace("i;", "j;"),
         name="0002_j",
     )
-    assert run_cli(["migrate", "lint", "--no-github", "--folder", str(tmp_path)]) == 65
+    assert run_cli(["migrate", "lint", "--format", "text", "--folder", str(tmp_path)]) == 65
     lines = [line.removeprefix(f"{tmp_path}/") for line in capsys.readouterr().out.splitlines()]
     assert [line.split(": ")[1] for line in lines[:3]] == ["error", "warning", "warning"]
     assert lines[3:] == [
@@ -250,11 +253,42 @@ def test_the_command_ends_with_65_and_prints_annotations_inside_of_github(
     tmp_path: Path, monkeypatch, capsys
 ) -> None:
     write(tmp_path, up="CREATE INDEX i ON t (a);")
-    assert run_cli(["migrate", "lint", "--folder", str(tmp_path), "--no-github"]) == 65
+    assert run_cli(["migrate", "lint", "--folder", str(tmp_path), "--format", "text"]) == 65
     assert "0001_i.up.sql:1: error: concurrently:" in capsys.readouterr().out
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert run_cli(["migrate", "lint", "--folder", str(tmp_path)]) == 65
     assert "::error file=" in capsys.readouterr().out
+
+
+def test_a_sarif_log_has_each_finding_at_its_line_with_the_page_of_its_rule(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "läden").mkdir()
+    (tmp_path / "läden" / "V1__x.sql").write_text(
+        "\nCREATE INDEX i ON t (a);\nALTER TABLE t ADD x int;", encoding="utf-8"
+    )
+    assert run_cli(["migrate", "lint", "--folder", "läden", "--format", "sarif"]) == 65
+    run = only_run(capsys.readouterr().out)
+    ours = [each for each in run["results"] if each["ruleId"].startswith("tailguard-")]
+    assert [(each["ruleId"], each["level"]) for each in ours] == [
+        ("tailguard-concurrently", "error"),
+        ("tailguard-lock-queue", "warning"),
+    ]
+    places = [each["locations"][0]["physicalLocation"] for each in ours]
+    assert [place["region"]["startLine"] for place in places] == [2, 3]
+    assert {place["artifactLocation"]["uri"] for place in places} == {"l%C3%A4den/V1__x.sql"}
+    told = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
+    assert "CREATE INDEX orders_customer" in told["tailguard-concurrently"]["help"]["markdown"]
+    assert "docs/reference/rules/concurrently.md" in told["tailguard-concurrently"]["fullDescription"]["text"]
+    others = {each["ruleId"] for each in run["results"]} - {each["ruleId"] for each in ours}
+    assert bool(others) is (squawk is not None)
+    assert all(told[each]["helpUri"].startswith("https://squawkhq.com/") for each in others)
+
+
+def test_a_clean_folder_is_a_sarif_log_without_results(tmp_path: Path, capsys) -> None:
+    assert run_cli(["migrate", "lint", "--folder", str(write(tmp_path)), "--format", "sarif"]) == 0
+    assert only_run(capsys.readouterr().out)["results"] == []
 
 
 def test_the_shipped_migrations_pass_and_a_missing_squawk_is_said(monkeypatch, capsys) -> None:

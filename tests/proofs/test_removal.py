@@ -8,7 +8,7 @@ from msgspec import structs
 
 from tailguard.base.errors import UsageError
 from tailguard.migrations.index import find_index, find_table
-from tailguard.migrations.lint.rules import lint_folder
+from tailguard.migrations.lint.check import lint_folder
 from tailguard.migrations.migration import Migration, find_migration, load_migrations, read_folder
 from tailguard.migrations.runner import Runner
 from tailguard.migrations.status import status_of

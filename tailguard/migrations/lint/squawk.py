@@ -1,6 +1,6 @@
 """squawk, the linter of PostgreSQL migrations (https://squawkhq.com), if it is installed.
 
-Three of its rules are for statements in a transaction and harm a concurrent build; see `lint.py` for why.
+Three of its rules are for statements in a transaction and harm a concurrent build; see `check.py` for why.
 """
 
 import shutil
@@ -14,7 +14,7 @@ import msgspec
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.json_text import JsonError, decode
 from tailguard.migrations.lint.finding import Finding, Severity
-from tailguard.migrations.lint.rules import CONCURRENTLY, INDEX_WORK
+from tailguard.migrations.lint.linted import CONCURRENTLY, INDEX_WORK
 from tailguard.migrations.text.sql import located_statements
 from tailguard.postgres.binaries import OLDEST_MAJOR
 

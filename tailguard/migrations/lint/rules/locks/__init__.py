@@ -1,0 +1,1 @@
+"""Rules for what other statements lock."""
