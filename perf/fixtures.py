@@ -9,12 +9,13 @@ from pathlib import Path
 import tailguard as tg
 from perf.adapters.choice import HTTP, IN_PROCESS, check_adapter, lacking, of_your_own
 from perf.adapters.opening import called_in_process, over_http, secret_of_target, your_own
+from perf.experiments.servers import pgbouncer
 from perf.mapping.opened import MappedTarget, open_target
 from perf.mapping.pools import check_once
 from perf.mapping.target import load_mapping
 from perf.offer import Offer, World, rows_of
 from perf.platform import NEEDED, ShowsDatabase
-from perf.reference import Access, Reference, make_tables
+from perf.reference import Access, DatabaseAccess, Reference, make_tables
 from perf.reference_process import served
 from perf.store import Store
 from reference.faults import Faults
@@ -96,11 +97,15 @@ def reference(
     store: Store | None,
     postgres: Postgres,
     seeded: Seeded,
-) -> Reference:
+    config: tg.Config,
+) -> Iterator[Reference]:
     """The reference platform's parts; of one that runs elsewhere, what speaks to it."""
     secret = secret_of_target() if target.url and mapped is None else secrets.token_hex(32)
     users = 0 if mapped else seeded.users[-1]  # your platform has its own users
-    return Reference(postgres.conninfo, secret, faults, store, spectator=users)
+    access = config.read("database_access", DatabaseAccess)
+    pooled = access.connections == "pgbouncer" and not target.url
+    with pgbouncer(postgres.conninfo, access.size) if pooled else nullcontext(postgres.conninfo) as conninfo:
+        yield Reference(conninfo, secret, faults, store, users, access)
 
 
 @tg.fixture(scope="run")

@@ -32,9 +32,17 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseAccess:
+    """How the platform gets its connections (reference/lenders.py), and how many it keeps at most."""
+
+    connections: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reference(tg.Withheld):
     """`secret` signs its tokens, `faults` are those of TAILGUARD_FAULTS. Users are 1 to `spectator`, whom subscribers
-    come as.
+    come as. `conninfo` is a pooler's if the connections are "pgbouncer".
     """
 
     conninfo: str = field(repr=False)
@@ -42,6 +50,7 @@ class Reference(tg.Withheld):
     faults: str
     store: Store | None
     spectator: int
+    access: DatabaseAccess
 
     def for_workers(self) -> Access:
         """Return its tokens, without the secret and the database."""
@@ -58,8 +67,9 @@ class Reference(tg.Withheld):
         metrics = Metrics()
         storage = self.store.open(metrics) if self.store else None
         platform = DeltaCrown(
-            self.conninfo, storage=storage, secret=self.secret, faults=Faults.parse(self.faults)
-        )
+            self.conninfo, storage=storage, secret=self.secret, faults=Faults.parse(self.faults),
+            pool_size=self.access.size, connections=self.access.connections,
+        )  # fmt: skip
         try:
             yield platform, metrics
         finally:

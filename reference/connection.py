@@ -14,7 +14,7 @@ from psycopg.errors import error_from_result
 
 Row = tuple[Any, ...]
 
-_TEXT = tuple([PyFormat.TEXT] * 16)  # more parameters than any statement here has
+TEXT = tuple([PyFormat.TEXT] * 16)  # more parameters than any statement here has
 _DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 
 
@@ -34,8 +34,11 @@ class Connection(psycopg.Connection[Row]):
         the interpreter lock, bounded by the server's statement_timeout.
         """
         name = self._names.get(statement) or self._prepare(statement)
-        values = self._transformer.dump_sequence(parameters, _TEXT[: len(parameters)])
-        result = self._checked(self._call(self.pgconn.exec_prepared, name, values, None, pq.Format.BINARY))
+        values = self._transformer.dump_sequence(parameters, TEXT[: len(parameters)])
+        return self._rows(self.pgconn.exec_prepared, name, values, None, pq.Format.BINARY)
+
+    def _rows(self, call: Callable[..., pq.abc.PGresult], *values: Any) -> list[Row]:
+        result = self._checked(self._call(call, *values))
         if not result.ntuples:
             return []
         self._transformer.set_pgresult(result)

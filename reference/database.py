@@ -7,6 +7,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from reference.connection import Connection as Connection  # noqa: PLC0414 - lent from here, so named here too
+from reference.lenders import Lender, PsycopgPool, per_request
 from reference.pool import Pool
 
 # A hot path needs some 10 ms at most: a statement that runs 10 s is stuck, and its client has long gone.
@@ -18,10 +19,15 @@ POOL_SIZE = 32
 class Database:
     """Connections to one schema. Threads share it; a connection belongs to no thread."""
 
-    def __init__(self, conninfo: str, schema: str | None = None, *, size: int = POOL_SIZE) -> None:
-        """Open nothing yet. `conninfo` is a libpq URL or key=value string; connections are made as needed."""
-        conninfo = with_search_path(conninfo, schema)
-        self._pool = Pool(lambda: Connection.connect(conninfo, autocommit=True), size)
+    def __init__(
+        self, conninfo: str, schema: str | None = None, *, size: int = POOL_SIZE, connections: str = "pool"
+    ) -> None:
+        """Open nothing yet. `conninfo` is a libpq URL or key=value string; connections are made as needed.
+
+        `connections` is one of `lenders.KINDS`; with "pgbouncer" the pooler knows the schema.
+        """
+        own = conninfo if connections == "pgbouncer" else with_search_path(conninfo, schema)
+        self._pool = _lender(own, size, connections)
 
     def connection(self) -> "Lent":
         """Lend an autocommit connection. Raises Unavailable when none is free in time, psycopg.OperationalError."""
@@ -42,7 +48,7 @@ class Lent:
     __slots__ = ("_connection", "_pool")
     _connection: Connection
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Lender) -> None:
         self._pool = pool
 
     def __enter__(self) -> Connection:
@@ -77,6 +83,12 @@ class Transaction(Lent):
                 self._connection.run("ROLLBACK")
         finally:
             self._pool.give_back(self._connection)
+
+
+def _lender(conninfo: str, size: int, connections: str) -> Lender:
+    if connections == "pool":
+        return Pool(lambda: Connection.connect(conninfo, autocommit=True), size)
+    return PsycopgPool(conninfo, size) if connections == "psycopg_pool" else per_request(conninfo)
 
 
 def with_search_path(conninfo: str, schema: str | None) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from reference.certificates import Certificate, Certificates, CertificateStorage
-from reference.database import Database
+from reference.database import POOL_SIZE, Database
 from reference.faults import Faults
 from reference.histories import MODERATION_PAGE, WALLET_PAGE, Histories, LedgerEntry, ModerationAction, Page
 from reference.hub import Hub
@@ -25,14 +25,16 @@ class DeltaCrown:
         storage: CertificateStorage | None = None,
         secret: str,
         faults: Faults | None = None,
-        pool_size: int | None = None,
+        pool_size: int = POOL_SIZE,
+        connections: str = "pool",
     ) -> None:
-        """Open the database pool; the hub starts with `hub.start()`. `secret` signs the access tokens."""
+        """Open the database; the hub starts with `hub.start()`. `secret` signs the access tokens.
+
+        `connections` are had as `Database` says.
+        """
         faults = faults or Faults()
         self.faults = faults
-        self.database = (
-            Database(conninfo, schema) if pool_size is None else Database(conninfo, schema, size=pool_size)
-        )
+        self.database = Database(conninfo, schema, size=pool_size, connections=connections)
         self.tokens = Tokens(secret)
         self.hub = Hub(self.tokens, Rooms(self.database).member)
         self.results = Results(self.database, faults, self._announce_score)

@@ -16,7 +16,7 @@ import redis
 
 import tailguard as tg
 from perf.adapters.choice import IN_PROCESS
-from perf.experiments.redis_process import redis_socket
+from perf.experiments.servers import redis_socket
 from perf.offer import Offer, Played
 from perf.platform import REFUSALS
 from reference.database import Database

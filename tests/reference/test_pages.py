@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from perf.experiments.redis_process import PROGRAMS, redis_socket
+from perf.experiments.servers import REDIS, redis_socket
 from reference.errors import NotFound
 from reference.faults import Faults
 from reference.pages import CachedPages, Pages
@@ -126,6 +126,6 @@ def test_a_redis_of_a_run_is_gone_with_it(kept_at: str, monkeypatch: pytest.Monk
         assert redis.Redis(unix_socket_path=socket).ping()
     with pytest.raises(redis.ConnectionError):
         redis.Redis(unix_socket_path=socket).ping()
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(UsageError, match=PROGRAMS[1]), redis_socket():
+    monkeypatch.setattr("perf.experiments.servers.shutil.which", lambda *_, **__: None)
+    with pytest.raises(UsageError, match=REDIS[1]), redis_socket():
         pass

@@ -8,7 +8,7 @@ import psycopg
 import urllib3
 
 from reference.certificates import S3Storage
-from reference.database import create_tables
+from reference.database import POOL_SIZE, create_tables
 from reference.platform import DeltaCrown
 from reference.seed import Seeded, SeedSize, seed_platform
 from reference.web.app import create_app
@@ -71,7 +71,9 @@ def s3_storage(s3_server, prefix="web/"):
 
 
 @contextmanager
-def serving(database, *, storage=None, faults=None, size=SIZE, pool_size=None, before=None, **app_options):
+def serving(
+    database, *, storage=None, faults=None, size=SIZE, pool_size=POOL_SIZE, before=None, **app_options
+):
     """Seed the database, serve the platform on it (after `before(platform)`), end all of it."""
     create_tables(database.conninfo)
     seeded = seed_platform(database.conninfo, size=size)
