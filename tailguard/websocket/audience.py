@@ -60,6 +60,7 @@ class Audience:
         self.heard = Heard(task.feed.key_path, task.feed.secret)
         self.events: dict[bytes, Event] = {}
         self.last_number = [0] * self.size
+        self._everybody = frozenset(range(self.size))
         self.joined_ns: dict[int, int] = {}
         self.left_ns: dict[int, int] = {}
         self.numbered = 0
@@ -87,15 +88,14 @@ class Audience:
             for event in self.events.values():
                 self._settle(event, subscriber)
 
-    def receive(self, subscriber: int, payload: bytes, now_ns: int) -> None:
+    def receive(self, subscriber: int, payload: bytes, now_ns: int) -> bool:
+        """Note that a subscriber has an event that another has had; return False if nobody has."""
         event = self.events.get(payload)
         if event is None:
-            event = self.first_sight(payload, now_ns)
-            if event is None:
-                return
+            return False
         if subscriber in event.seen_by:
             self.duplicates += 1
-            return
+            return True
         if event.number < self.last_number[subscriber]:
             self.out_of_order += 1
         self.last_number[subscriber] = event.number
@@ -105,6 +105,12 @@ class Audience:
             self._settle(event, subscriber)
         elif len(event.seen_by) == 1:  # sent while nobody was in the room for certain
             self.say(event.receipt())
+        return True
+
+    def meet(self, subscriber: int, payload: bytes, now_ns: int) -> None:
+        """Note a frame that nobody has had: an event, or whatever else the server says."""
+        if self.first_sight(payload, now_ns) is not None:
+            self.receive(subscriber, payload, now_ns)
 
     def first_sight(self, payload: bytes, now_ns: int) -> Event | None:
         frame = json.loads(payload)
@@ -143,7 +149,7 @@ class Audience:
 
     def _expected(self, now_ns: int) -> set[int]:
         if not self.comes_back:
-            return set(range(self.size))
+            return set(self._everybody)
         return {number for number, joined_ns in self.joined_ns.items() if joined_ns <= now_ns - JOINING_NS}
 
     def _settle(self, event: Event, subscriber: int) -> None:

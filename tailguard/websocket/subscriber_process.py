@@ -16,6 +16,7 @@ import time
 import msgspec
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
+from tailguard.base.fast_loop import new_loop
 from tailguard.websocket.audience import Audience
 from tailguard.websocket.messages import AskTotals, AskUnfinished, Failed, Flush, Held, Request, Said, Task
 
@@ -45,10 +46,12 @@ class Subscriber(WSListener):
                 transport.disconnect()
             return
         payload = frame.get_payload_as_bytes()
+        if self.welcomed and self.crowd.audience.receive(self.number, payload, now_ns):
+            return
         if payload[:24].find(b'"ping"') >= 0 and json.loads(payload).get("type") == "ping":
             transport.send(WSMsgType.TEXT, PONG)
         elif self.welcomed:
-            self.crowd.audience.receive(self.number, payload, now_ns)
+            self.crowd.audience.meet(self.number, payload, now_ns)
         elif (kind := json.loads(payload).get("type")) == self.crowd.audience.task.feed.ready_type:
             self.welcomed = True
             self.crowd.audience.join(self.number, now_ns)
@@ -171,4 +174,5 @@ async def run() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # our parent's to hear
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(run())

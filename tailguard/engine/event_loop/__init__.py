@@ -11,6 +11,7 @@ from time import sleep
 from types import TracebackType
 from typing import Self, TypeVar
 
+from tailguard.base.fast_loop import new_loop
 from tailguard.engine.arrivals import Start
 from tailguard.engine.dispatch_window import DispatchWindow
 from tailguard.engine.event_loop.watch import HeldLoopWatch, Hold
@@ -25,16 +26,6 @@ log = logging.getLogger(__name__)
 LEAVE_S = 10.0
 # How often it is looked which user has thought to its end: its time to think is that coarse.
 LOOK_NS = 2_000_000
-
-
-def new_loop() -> asyncio.AbstractEventLoop:
-    """Return a loop of uvloop if it is installed, else of asyncio."""
-    try:
-        import uvloop  # noqa: PLC0415  # only some have it
-    except ImportError:
-        return asyncio.new_event_loop()
-    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
-    return loop
 
 
 @contextmanager
