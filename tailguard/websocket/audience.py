@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -63,9 +64,9 @@ class Audience:
         self._everybody = frozenset(range(self.size))
         self.joined_ns: dict[int, int] = {}
         self.left_ns: dict[int, int] = {}
-        self.numbered = 0
+        self.numbered = self.received = 0
         self.duplicates = self.out_of_order = self.dropped = 0
-        self._missed = 0
+        self._missed = self._began_cpu_ns = 0
         self._complete = False
 
     def join(self, subscriber: int, now_ns: int) -> None:
@@ -76,6 +77,7 @@ class Audience:
             self.say(CameBack(began_ns=self.left_ns.pop(subscriber), ended_ns=now_ns))
         elif not self._complete and len(self.joined_ns) == self.size:
             self._complete = True
+            self._began_cpu_ns = time.process_time_ns()
             self.say(Ready())
 
     def leave(self, subscriber: int, now_ns: int) -> None:
@@ -100,6 +102,7 @@ class Audience:
             self.out_of_order += 1
         self.last_number[subscriber] = event.number
         event.seen_by.add(subscriber)
+        self.received += 1
         event.last_ns = now_ns
         if event.awaited:
             self._settle(event, subscriber)
@@ -143,6 +146,8 @@ class Audience:
             out_of_order=self.out_of_order,
             dropped=self.dropped,
             away=self.size - len(self.joined_ns),
+            received=self.received,
+            cpu_ns=time.process_time_ns() - self._began_cpu_ns,
             missed=self._missed + sum(map(self._missed_of, self.events.values())),
             heard=str(self.heard),
         )

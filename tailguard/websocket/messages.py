@@ -85,7 +85,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Counts over the whole life of the subscribers.
 
     `dropped` counts connections, `missed` events by each subscriber who was out of the room; `away` are out of it now.
-    `heard` tells in words which frames came, and how connections were closed.
+    `received` are the events that subscribers had, each by each, for `cpu_ns` of the processor since all were
+    in the room. `heard` tells in words which frames came, and how connections were closed.
     """
 
     events: int
@@ -94,6 +95,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     dropped: int
     away: int
     missed: int
+    received: int
+    cpu_ns: int
     heard: str = ""
 
 

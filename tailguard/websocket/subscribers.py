@@ -160,6 +160,17 @@ class Subscribers:
         assert self._totals is not None
         return self._totals
 
+    def counters(self) -> dict[str, int]:
+        """Return how many events were received, and what that cost; nothing if it is not known."""
+        try:
+            totals = self.totals()
+        except BroadcastLostError:  # which is a doubt about the run by itself
+            return {}
+        per_event = (
+            {"ns of CPU per event received": totals.cpu_ns // totals.received} if totals.received else {}
+        )
+        return {f"events received by {self.count} subscribers": totals.received, **per_event}
+
     def heard(self) -> str:
         """Return in words what came over the connections, and how they were closed."""
         try:

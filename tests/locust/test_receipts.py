@@ -59,7 +59,16 @@ class Spectators:
         return self.waiting
 
     def totals(self):
-        return Totals(events=0, duplicates=self.duplicates, out_of_order=0, dropped=0, away=0, missed=0)
+        return Totals(
+            events=0,
+            duplicates=self.duplicates,
+            out_of_order=0,
+            dropped=0,
+            away=0,
+            missed=0,
+            received=0,
+            cpu_ns=0,
+        )
 
 
 class Stopped:

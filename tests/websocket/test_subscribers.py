@@ -183,9 +183,26 @@ def test_the_same_match_can_be_broadcast_again(room: Room, feed: Feed) -> None:
             ticket = subscribers.expect(7)
             room.send(update(7, score))
             assert ticket.wait(60).count == 3
-        assert replace(subscribers.totals(), heard="") == Totals(
-            events=3, duplicates=0, out_of_order=0, dropped=0, away=0, missed=0
+        assert replace(subscribers.totals(), heard="", cpu_ns=0) == Totals(
+            events=3, duplicates=0, out_of_order=0, dropped=0, away=0, missed=0, received=9, cpu_ns=0
         )
+
+
+def test_what_receiving_costs_is_counted_per_event(room: Room, feed: Feed) -> None:
+    with Subscribers(feed, 3) as subscribers:
+        assert subscribers.counters() == {"events received by 3 subscribers": 0}
+        ticket = subscribers.expect(7)
+        room.send(update(7))
+        ticket.wait(60)
+        counters = subscribers.counters()
+    assert counters["events received by 3 subscribers"] == 3
+    assert counters["ns of CPU per event received"] > 0
+
+
+def test_a_process_that_has_ended_counts_nothing(feed: Feed, room: Room) -> None:
+    with Subscribers(feed, 1) as subscribers:
+        os.kill(subscribers.pid, signal.SIGKILL)
+        assert subscribers.counters() == {}
 
 
 def test_an_event_sent_twice_is_counted_as_duplicates(room: Room, feed: Feed) -> None:
@@ -282,8 +299,8 @@ def test_who_is_cut_off_comes_back_and_what_was_missed_meanwhile_is_not_lost(
         ticket = subscribers.expect(8)
         room.send(update(8))
         assert ticket.wait(60).count == 10
-        assert replace(subscribers.totals(), heard="") == Totals(
-            events=2, duplicates=0, out_of_order=0, dropped=3, away=0, missed=3
+        assert replace(subscribers.totals(), heard="", cpu_ns=0) == Totals(
+            events=2, duplicates=0, out_of_order=0, dropped=3, away=0, missed=3, received=17, cpu_ns=0
         )
 
 
