@@ -159,13 +159,14 @@ class Lease:
         """Send one statement, on a new connection if the last one was lost."""
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()
-            # A term that the server forgets in a crash would be given twice.
-            self._connection.execute("SET synchronous_commit = on")
             with suppress(errors.DuplicateTable, errors.UniqueViolation):  # two may make it at once
                 self._connection.execute(sql.SQL(_CREATE).format(self._table))
         try:
-            answer = self._connection.execute(sql.SQL(statement).format(self._table), self._values)
-            return answer.fetchone() if answer.description else None
+            with self._connection.transaction():  # a pooler may give the next one to another session
+                # A term that the server forgets in a crash would be given twice.
+                self._connection.execute("SET LOCAL synchronous_commit = on")
+                answer = self._connection.execute(sql.SQL(statement).format(self._table), self._values)
+                return answer.fetchone() if answer.description else None
         except psycopg.OperationalError:
             self._disconnect()
             raise

@@ -30,8 +30,8 @@ def lease_of(options: SoakOptions, database: DatabaseOptions) -> Lease | None:
     if place is None:
         return None
     # A server that is silent for half a term is asked again, on a new connection.
-    open_session = partial(connect, place.conninfo, answer_within_s=options.ttl_s / 2)
-    with connect(place.conninfo) as connection:
+    open_session = partial(connect, place.conninfo, answer_within_s=options.ttl_s / 2, shared=True)
+    with connect(place.conninfo, shared=True) as connection:
         try:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}".encode())
         except psycopg.errors.UniqueViolation:

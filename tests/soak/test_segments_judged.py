@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State
@@ -14,6 +16,7 @@ from tailguard.compare.verification import verify
 from tailguard.engine.quantiles import estimate
 from tailguard.judge.evidence import cumulative, inflation
 from tailguard.judge.exceedance import exceedances
+from tailguard.judge.objective import parse_numbers, parse_recorded_rate
 from tailguard.judge.soak.counting import counted
 from tailguard.judge.soak.drifts import drift_verdict
 from tailguard.judge.soak.found import Read
@@ -21,8 +24,17 @@ from tailguard.judge.soak.joining import Joined
 from tailguard.judge.soak.objectives import decide
 from tailguard.judge.soak.stated import drift_limits, window_limits
 from tailguard.record.run import Run
+from tailguard.record.samples import Samples
+from tailguard.record.samples.values import Values
 from tailguard.record.soak.segments import RAW, SEGMENTS, Key, SegmentHead, read_segment, segment_files
-from tailguard.record.soak.times import quantile_ms, times_of
+from tailguard.record.soak.times import (
+    at_rank,
+    bucket_value,
+    quantile_ms,
+    quantile_rank,
+    times_of,
+    value_buckets_of,
+)
 from tailguard.record.verdict import ObjectiveVerdict, WindowVerdict
 from tailguard.trust.suite_doubts import unchecked
 from tests.support.made_soak import KNOWN, SEGMENT_S, begun, made_soak, objectives, steady
@@ -49,6 +61,61 @@ def test_counters_say_what_the_samples_say() -> None:
         assert exact is not None
         assert read is not None
         assert exact <= read <= 1.0101 * exact
+
+
+RECORDED = [
+    parse_numbers("p95", "<= 50", scenario="checkout", name="depth"),
+    parse_numbers("p50", "<= 70", scenario="checkout", name="depth"),
+    parse_recorded_rate(">= 30%", scenario="checkout", name="hit"),
+]
+
+
+def with_recorded(samples: Samples, depths: NDArray[np.float64]) -> Samples:
+    """Return the samples with a depth and a hit beside each; every other one is a hit."""
+    n = len(depths)
+    name = np.tile(np.array([0, 1], np.uint8), n)
+    value = np.stack([depths, np.arange(n) % 2.0], axis=1).ravel()
+    return replace(samples, recorded=Values(("depth", "hit"), name, np.arange(2 * n, dtype=np.int64), value))
+
+
+def test_recorded_numbers_are_judged_and_their_quantiles_read_to_one_percent(tmp_path: Path) -> None:
+    made = begun(tmp_path, more=RECORDED)
+    depths = np.random.default_rng(2).integers(0, 100, 3000).astype(float)
+    for part in np.split(depths, 10):
+        made.play(1, samples=with_recorded(made.samples(100.0, len(part)), part))
+    run = made.ended()
+    deep, median, hits = (verdict(run, ObjectiveVerdict, each.name) for each in RECORDED)
+    assert (deep.state, median.state, hits.state) == (State.FAIL, State.PASS, State.PASS)
+    assert isinstance(deep, ObjectiveVerdict)
+    assert isinstance(median, ObjectiveVerdict)
+    assert deep.observed is not None
+    assert deep.observed.value == pytest.approx(np.quantile(depths, 0.95), rel=0.0101)
+    assert deep.observed.low is not None
+    assert deep.observed.low >= 50.0
+    assert median.observed is not None
+    assert median.observed.value == pytest.approx(np.median(depths), rel=0.0101)
+
+
+@pytest.mark.parametrize("q", [0.05, 0.5, 0.95])
+def test_recorded_numbers_on_both_sides_of_zero_keep_their_order(q: float) -> None:
+    values = np.concatenate([-np.arange(500.0), np.zeros(50), np.arange(500.0) / 7])
+    buckets = dict(sorted(value_buckets_of(values).items()))
+    rank = quantile_rank(len(values), q)
+    assert rank is not None
+    assert bucket_value(at_rank(buckets, rank)) == pytest.approx(np.sort(values)[rank - 1], rel=0.0101)
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "step"),
+    [
+        ("depth p95 <= 50 over 3m", "value", "depth"),
+        ("checkout: hit rate >= 30% over 3m", "rate", "hit"),
+        ("pay p95 <= 50ms over 3m", "latency", "pay"),
+    ],
+)
+def test_a_window_may_limit_what_is_recorded(text: str, metric: str, step: str) -> None:
+    (found,) = window_limits([text], KNOWN, SEGMENT_S)
+    assert (found.objective.metric, found.objective.step) == (metric, step)
 
 
 def test_a_soak_within_its_limits_passes_and_what_it_says_follows_from_its_folder(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from tailguard.cli.main import run_cli
 from tailguard.faults.proxy import Fault, FaultProxy
 from tailguard.postgres.server import Server, embedded_postgres
 from tests.soak.troupe import Troupe, check, pid_of, troupe
+from tests.support.pgbouncer import needs_pgbouncer, pooler
 
 pytestmark = pytest.mark.proof
 
@@ -57,7 +59,7 @@ def test_a_frozen_leader_wakes_as_a_standby(tmp_path: Path, postgres: Server) ->
         def freeze(leader: int) -> None:
             stood_by = made.log(leader).count("Standing by")
             os.kill(leader, signal.SIGSTOP)
-            made.leader_after(int(max((tmp_path / "runs/latest/terms").iterdir()).stem))
+            made.leader_after(made.fence)
             os.kill(leader, signal.SIGCONT)
             made.says(leader, "Standing by", stood_by + 1)
 
@@ -114,6 +116,35 @@ def test_a_clock_of_the_server_that_jumps_ends_a_term_and_no_segment(
             admin.execute("UPDATE tailguard_soak.tailguard_lease SET expires = expires - interval '1 hour'")
         made.leader_after(fence)
         check(made.end())
+
+
+@needs_pgbouncer
+def test_behind_a_pooler_the_lease_holds_and_the_second_witness_is_said_to_be_off(
+    tmp_path: Path, postgres: Server
+) -> None:
+    """All processes share one or two sessions of the server: an advisory lock would be everybody's."""
+    with pooler(postgres, tmp_path) as dsn, troupe(tmp_path, dsn, 2.0) as made:
+        made.start()
+        made.leader_after(0)
+        made.says(made.start(), "Another process leads a soak")
+        made.standby()
+
+        def freeze(leader: int) -> None:
+            os.kill(leader, signal.SIGSTOP)
+            made.leader_after(made.fence)
+            os.kill(leader, signal.SIGCONT)
+            made.says(leader, "Standing by")
+
+        follow(made, 1, freeze)
+        follow(made, 1, lambda leader: os.kill(leader, signal.SIGKILL), made.fence - 1)
+        run = made.end()
+    check(run)
+    assert run.record.soak is not None
+    assert len(run.record.soak.terms) >= 3
+    assert {term.witness for term in run.record.soak.terms} == {"none: a pooler gives sessions to others"}
+    assert run_cli(["report", str(run.folder)]) == 0
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("none: a pooler gives sessions to others") >= 3
 
 
 @pytest.fixture(autouse=True)

@@ -69,6 +69,11 @@ class Troupe:
     def run(self) -> Path:
         return (self.folder / "runs/latest").resolve()
 
+    @property
+    def fence(self) -> int:
+        """The highest fence that a term was written for."""
+        return max((term.fence for term in terms_in(self.run)), default=0)
+
     def leader_after(self, fence: int) -> SoakTerm:
         """Wait until a leader with a higher fence has written a segment; return its term."""
 

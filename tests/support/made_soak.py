@@ -13,7 +13,7 @@ from tailguard.judge.soak.found import found_in, read_soak
 from tailguard.judge.soak.joining import terms_in
 from tailguard.judge.soak.stated import drift_limits, window_limits
 from tailguard.judge.soak.verdicts import soak_doubts
-from tailguard.record.objective import Objectives
+from tailguard.record.objective import Objective, Objectives
 from tailguard.record.run import Run
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import PoissonSchedule
@@ -75,9 +75,11 @@ class MadeSoak:
         *,
         n: int = 300,
         readings: Mapping[str, float] | None = None,
+        samples: Samples | None = None,
     ) -> None:
         """Measure a segment and write it."""
-        samples, slug = self.samples(median_ms, n), "checkout"
+        slug = "checkout"
+        samples = samples or self.samples(median_ms, n)
         limits = Plan(self.soak, self.objectives).limits_of(slug)
         counters = {**counted(samples, limits), **counted_entry(slug, entry_of(samples))}
         counters |= {Key("reading", name=name): value for name, value in (readings or {}).items()}
@@ -97,9 +99,14 @@ class MadeSoak:
         return self.run
 
 
-def begun(folder: Path, windows: Sequence[str] = (), drift: Sequence[str] = ()) -> MadeSoak:
-    """Return a soak that begins, with these limits."""
-    stated = objectives()
+def begun(
+    folder: Path,
+    windows: Sequence[str] = (),
+    drift: Sequence[str] = (),
+    more: Sequence[Objective] = (),
+) -> MadeSoak:
+    """Return a soak that begins, with these limits; `more` are objectives beside p95 and the error rate."""
+    stated = replace(objectives(), items=(*objectives().items, *more))
     run = made_run(folder, objectives=stated)
     soak = Soak(
         seconds=3600.0,

@@ -13,7 +13,7 @@ from tailguard.record.objective import Objective
 from tailguard.record.samples import CONFLICT, ERROR, OUTCOMES, Samples
 from tailguard.record.scenario import ScenarioEntry
 from tailguard.record.soak.segments import Counters, Key
-from tailguard.record.soak.times import buckets_of
+from tailguard.record.soak.times import buckets_of, value_buckets_of
 
 # What only a whole run can say, or says of the run's own length.
 _OF_WHOLE_RUNS = {"too_few_samples", "not_warm", "drift"}
@@ -24,6 +24,9 @@ def counted(samples: Samples, objectives: Sequence[Objective]) -> Counters:
     found: Counter[Key] = Counter()
     for step in samples.steps:
         found.update(_of_step(samples, step))
+    for name in samples.recorded.names:
+        buckets = value_buckets_of(samples.recorded.of(name))
+        found.update({Key("value", samples.scenario, name, at): float(n) for at, n in buckets.items()})
     for objective in objectives:
         if is_met(samples, objective):
             found.update(_of_stream(objective, exceedances(samples, objective)))

@@ -14,7 +14,7 @@ from tailguard.record.soak.segments import RAW, Counters, Key, Segment, SegmentH
 from tailguard.record.soak.times import bucket_ms, quantile_ms, times_of
 
 # Of a segment, all but the histograms: what is looked at segment by segment.
-_SUMMED = frozenset({"time", "outcome", "retried", "error"})
+_SUMMED = frozenset({"time", "value", "outcome", "retried", "error"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,17 @@ from tailguard.judge.multiplicity import correct_fails
 from tailguard.judge.sequential import Look, failing_evidence, passing_evidence
 from tailguard.judge.soak.found import Read
 from tailguard.judge.verdicts import objective_verdict
-from tailguard.record.objective import RECORDED, Objective, Objectives, Rule
+from tailguard.record.objective import Objective, Objectives, Rule
 from tailguard.record.part import Estimate
 from tailguard.record.soak.segments import Counters, Key
-from tailguard.record.soak.times import at_rank, quantile_ms, times_of
+from tailguard.record.soak.times import (
+    at_rank,
+    bucket_ms,
+    bucket_value,
+    quantile_rank,
+    times_of,
+    values_of,
+)
 from tailguard.record.verdict import ObjectiveVerdict
 
 
@@ -76,24 +83,26 @@ def _between(each: Sequence[Counters], place: tuple[str, str], n: int, k: int) -
 
 
 def _observed(sums: Counters, item: Objective, decision: Decision) -> Estimate | None:
-    if item.metric in RECORDED or item.q is None:
-        return observed_rate(decision.n, decision.exceedances, item, decision) if item.q is None else None
-    times = times_of(sums, item.scenario, item.step)
-    value = quantile_ms(times, item.q)
-    if value is None:
+    if item.q is None:
+        return observed_rate(decision.n, decision.exceedances, item, decision)
+    is_time = item.metric == "latency"
+    buckets = (times_of if is_time else values_of)(sums, item.scenario, item.step)
+    bound = bucket_ms if is_time else bucket_value
+    rank = quantile_rank(decision.n, item.q)
+    if rank is None or sum(buckets.values()) != decision.n:  # a file that was changed may say anything
         return None
     kept = decision.n - decision.exceedances
 
-    def ms(rank: int) -> float:
+    def of(rank: int) -> float:
         """What the counts say of the limit is exact, and a bucket is not."""
-        found = at_rank(times, rank + 1)
-        return min(found, item.limit) if rank < kept else max(found, item.limit)
+        found = bound(at_rank(buckets, rank))
+        return min(found, item.limit) if rank <= kept else max(found, item.limit)
 
-    low = high = None
+    value, low, high = of(rank), None, None
     for test, k in tests_of(decision):
         most, fewest = test.most_passing(k, item.p0), test.fewest_failing(k, item.p0)
-        low = None if fewest is None else ms(test.n - fewest)
-        high = None if most is None else ms(test.n - most - 1)
+        low = None if fewest is None else of(test.n - fewest + 1)
+        high = None if most is None else of(test.n - most)
     low = value if low is not None and low > value else low
     high = value if high is not None and high < value else high
     return Estimate(value=value, low=low, high=high, level=round(1 - 2 * decision.alpha, 12), n=decision.n)

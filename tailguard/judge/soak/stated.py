@@ -8,7 +8,15 @@ from msgspec.structs import replace
 
 from tailguard.base.errors import UsageError
 from tailguard.config.option import did_you_mean
-from tailguard.judge.objective import parse_latency, parse_limit, parse_rate
+from tailguard.judge.objective import (
+    RATE,
+    is_without_unit,
+    parse_latency,
+    parse_limit,
+    parse_numbers,
+    parse_rate,
+    parse_recorded_rate,
+)
 from tailguard.judge.objectives.stated import Known
 from tailguard.record.objective import Objective
 from tailguard.record.soak import UNITS, DriftLimit, Reading, WindowLimit
@@ -112,6 +120,10 @@ def _meant(scenario: str, text: str, known: Known) -> list[str]:
 def _objective(limit: str, scenario: str, steps: Sequence[str], text: str) -> Objective:
     try:
         step, key, bound = parse_limit(limit)
+        if step and step not in steps and (key == RATE or is_without_unit(bound)):
+            if key == RATE:
+                return parse_recorded_rate(bound, scenario=scenario, name=step)
+            return parse_numbers(key, bound, scenario=scenario, name=step)
         _check_step(step, steps)
         if key.endswith("_rate") and key in {"error_rate", "retry_rate", "refusal_rate"}:
             return parse_rate(key, bound, scenario=scenario, step=step, titled=bool(step))  # type: ignore[arg-type]

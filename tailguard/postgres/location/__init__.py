@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import _WaitTimeout  # psycopg has no public name for it
 
 from tailguard.base.errors import UsageError
 from tailguard.postgres.location.connection_string import checked
-from tailguard.postgres.session import CATALOGUE, for_session, newer_settings
+from tailguard.postgres.session import CATALOGUE, ENCODING, for_session, newer_settings
 
 # Any of these alone points libpq to a server; the password and the options only refine it.
 _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
@@ -80,21 +81,25 @@ class LimitedConnection(psycopg.Connection[Any]):
 
 
 def connect(
-    conninfo: str, *, answer_within_s: float | None = None, **options: object
+    conninfo: str, *, answer_within_s: float | None = None, shared: bool = False, **options: object
 ) -> "psycopg.Connection[tuple[object, ...]]":
     """Connect in autocommit, with the settings of all our sessions (`session.py`) and the search path of `conninfo`.
 
     Every connection of Tailguard is opened here. `answer_within_s` bounds each statement; None is for builds and seeds,
-    whose owners bound them. Raises DatabaseError with host and port, never the password.
+    whose owners bound them. `shared` asks for nothing that a pooler could not keep: no settings, no prepared
+    statements. Raises DatabaseError with host and port, never the password.
     """
     defaults: dict[str, object] = {"connect_timeout": _CONNECT_TIMEOUT_S} | _DEAD_LINK
-    own = for_session(conninfo)
+    own = make_conninfo(conninfo, client_encoding=ENCODING) if shared else for_session(conninfo)
+    if shared:
+        defaults["prepare_threshold"] = None
     try:
         connection = LimitedConnection.connect(
             own,
             **(defaults | options | {"autocommit": True}),  # type: ignore[arg-type]  # libpq's own words
         )
-        _set_newer(connection, own)
+        if not shared:
+            _set_newer(connection, own)
     except psycopg.OperationalError as error:
         raise DatabaseError(_refused(error)) from None
     connection.autocommit = bool(options.get("autocommit", True))

@@ -1,5 +1,6 @@
-"""Response times counted in buckets: a quantile is read to 1 %, whatever the number of samples."""
+"""Response times and recorded numbers in buckets: a quantile is read to 1 %, whatever the number of samples."""
 
+import math
 from collections.abc import Mapping
 from math import ceil, log
 
@@ -24,27 +25,52 @@ def bucket_ms(at: int) -> float:
     return float(WIDTH**at / 1e6)
 
 
+def value_buckets_of(values: NDArray[np.float64]) -> dict[int, int]:
+    """Return how many recorded numbers lie in each bucket: 0 holds what is 0, `at` up to 1.01^(at - 1) millionths.
+
+    The number of a bucket has the sign of its numbers.
+    """
+    size = np.ceil(np.log(np.maximum(np.abs(values) * 1e6, 1.0)) / log(WIDTH)).astype(int) + 1
+    found, sizes = np.unique(size * np.sign(values).astype(int), return_counts=True)
+    return dict(zip(found.tolist(), sizes.tolist(), strict=True))
+
+
+def bucket_value(at: int) -> float:
+    """Return the bound of a bucket of recorded numbers that lies further from 0."""
+    return math.copysign(WIDTH ** (abs(at) - 1) / 1e6, at) if at else 0.0
+
+
 def times_of(counters: Counters, scenario: str, step: str) -> dict[int, int]:
     """Return the ok samples of a step by bucket, the fastest first."""
-    found = {
-        key.at: int(n)
-        for key, n in counters.items()
-        if (key.kind, key.scenario, key.name) == ("time", scenario, step)
-    }
-    return dict(sorted(found.items()))
+    return _buckets(counters, "time", scenario, step)
 
 
-def at_rank(times: Mapping[int, int], rank: int) -> float:
-    """Return the upper bound, in ms, of the bucket that holds the sample of that rank, from 1."""
+def values_of(counters: Counters, scenario: str, name: str) -> dict[int, int]:
+    """Return the numbers of a recorded metric by bucket, the lowest first."""
+    return _buckets(counters, "value", scenario, name)
+
+
+def at_rank(buckets: Mapping[int, int], rank: int) -> int:
+    """Return the bucket that holds the sample of that rank, from 1."""
     seen = 0
-    for at, n in times.items():
+    for at, n in buckets.items():
         seen += n
         if seen >= rank:
-            return bucket_ms(at)
+            return at
     raise ValueError(f"rank {rank} of {seen} samples")
+
+
+def quantile_rank(n: int, q: float) -> int | None:
+    """Return which of n samples, from 1, is a quantile; None if they are too few to have such a tail."""
+    return ceil(round(n * q, 9)) if n * min(q, 1 - q) >= 1 - 1e-9 else None
 
 
 def quantile_ms(times: Mapping[int, int], q: float) -> float | None:
     """Return a quantile, in ms; None if the samples are too few to have such a tail."""
-    n = sum(times.values())
-    return at_rank(times, ceil(round(n * q, 9))) if n * min(q, 1 - q) >= 1 - 1e-9 else None
+    rank = quantile_rank(sum(times.values()), q)
+    return None if rank is None else bucket_ms(at_rank(times, rank))
+
+
+def _buckets(counters: Counters, kind: str, scenario: str, name: str) -> dict[int, int]:
+    wanted = kind, scenario, name
+    return dict(sorted((key.at, int(n)) for key, n in counters.items() if key[:3] == wanted))
