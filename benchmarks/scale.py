@@ -1,7 +1,8 @@
 """What runs of the largest size cost: python -m benchmarks.scale, or with the names of some worlds.
 
 Each command runs in a process of its own. Seconds are of the processor, its children's included, so that a busy machine
-changes little; memory is the most that one process held.
+changes little; memory is the most that one process held. The baseline is a Python that reads the same file with pyarrow
+and does nothing with it.
 """
 
 import os
@@ -9,11 +10,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from msgspec.structs import replace
+from msgspec import structs
 
 from tailguard.compare.verdicts import verdicts_of
 from tailguard.judge.objectives import parse_objectives
@@ -44,7 +45,7 @@ print(used.ru_utime + used.ru_stime, used.ru_maxrss, os.waitstatus_to_exitcode(s
 
 
 def cost_of(words: Sequence[str]) -> Cost:
-    command = [sys.executable, "-c", STARTER, "-m", "tailguard", *words]
+    command = [sys.executable, "-c", STARTER, *words]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     cpu_s, kilobytes, code = told.split()
     return Cost(float(cpu_s), int(kilobytes) * 1024, int(code))
@@ -83,9 +84,16 @@ def three_thousand_scenarios(folder: Path) -> Run:
     return many_scenarios(folder, 3000, {"p95": "<= 75ms"})
 
 
+def ten_million_samples(folder: Path) -> Run:
+    return many_samples(folder, 10_000_000)
+
+
 def twenty_million_samples(folder: Path) -> Run:
+    return many_samples(folder, 20_000_000)
+
+
+def many_samples(folder: Path, n: int) -> Run:
     """One scenario with two steps, at 10 ms a sample and a few failures."""
-    n = 20_000_000
     rng = np.random.default_rng(1)
     samples = samples_of(
         "upload",
@@ -104,13 +112,13 @@ def twenty_million_samples(folder: Path) -> Run:
 
 
 def a_thousand_runs(folder: Path) -> Run:
-    """The same small run a thousand times, each with an id of its own."""
-    run = many_scenarios(folder, 6, {"p95": "<= 75ms"}, 200)
+    """The same small run of a hundred series a thousand times, each with an id of its own."""
+    run = many_scenarios(folder, 25, {"p95": "<= 75ms"}, 200)
     for number in range(999):
         other = Run(run.folder.with_name(f"{run.folder.name[:17]}{number:06x}"), run.record)
         other.folder.mkdir()
         os.link(run.samples_path, other.samples_path)
-        other.record = replace(run.record, id=f"{number:06x}")
+        other.record = structs.replace(run.record, id=f"{number:06x}")
         other.save()
     return run
 
@@ -122,39 +130,58 @@ class Row:
     words: tuple[str, ...]
     aim_s: float
     page: str = ""
+    told: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.told or self.words[0]
 
 
 RUN, RUNS = "RUN", "RUNS"  # stand for the run's folder and the folder of all runs
 REPORT = Row(("report", RUN), 5.0, "report.html")
 JUDGE = Row(("judge", f"{RUN}/samples.parquet", "--objective", "upload/put p95 <= 75ms"), 5.0)
 VERIFY = Row(("verify", RUN), 15.0)
-HISTORY = Row(("history", "--runs-dir", RUNS, "--html", f"{RUNS}/history.html"), 5.0)
-WORLDS: dict[str, tuple[Callable[[Path], Run], tuple[Row, ...]]] = {
-    "10,000 verdicts": (ten_thousand_verdicts, (REPORT, VERIFY)),
-    "3,000 scenarios": (three_thousand_scenarios, (REPORT, VERIFY)),
-    "20 million samples": (twenty_million_samples, (REPORT, VERIFY, JUDGE)),
-    "1,000 runs": (a_thousand_runs, (HISTORY,)),
+HISTORY = ("history", "--runs-dir", RUNS)
+HISTORIES = (
+    Row(HISTORY, 10.0, told="history, all runs new"),
+    Row(HISTORY, 1.0, told="history again"),
+    Row((*HISTORY, "--html", f"{RUNS}/history.html"), 1.5, told="history and its page"),
+)
+SAMPLES, KEPT = f"{RUN}/samples.parquet", f"{RUNS}/history.parquet"
+WORLDS: dict[str, tuple[Callable[[Path], Run], tuple[Row, ...], str]] = {
+    "10,000 verdicts": (ten_thousand_verdicts, (REPORT, VERIFY), SAMPLES),
+    "3,000 scenarios": (three_thousand_scenarios, (REPORT, VERIFY), SAMPLES),
+    "10 million samples": (ten_million_samples, (replace(REPORT, aim_s=3.0),), SAMPLES),
+    "20 million samples": (twenty_million_samples, (REPORT, VERIFY, JUDGE), SAMPLES),
+    "1,000 runs": (a_thousand_runs, HISTORIES, KEPT),
 }
+READING = "import sys, pyarrow.parquet; pyarrow.parquet.ParquetFile(sys.argv[1]).read()"
 
 
-def costs_of(name: str) -> Iterator[tuple[Row, Cost, int]]:
-    """Yield what each command of a world takes, with the bytes of the page that it writes."""
-    make, rows = WORLDS[name]
+def costs_of(name: str) -> Iterator[tuple[Row, Cost, int, Cost]]:
+    """Yield what each command of a world takes, with the bytes of the page that it writes and the baseline's cost."""
+    make, rows, read = WORLDS[name]
     with tempfile.TemporaryDirectory(prefix="tailguard-scale-") as made:
         run = make(Path(made))
+
+        def filled(word: str) -> str:
+            return word.replace(RUNS, made).replace(RUN, str(run.folder))
+
         for row in rows:
-            cost = cost_of([word.replace(RUNS, made).replace(RUN, str(run.folder)) for word in row.words])
-            yield row, cost, (run.folder / row.page).stat().st_size if row.page else 0
+            cost = cost_of(["-m", "tailguard", *map(filled, row.words)])
+            page = (run.folder / row.page).stat().st_size if row.page else 0
+            yield row, cost, page, cost_of(["-c", READING, filled(read)])
 
 
 def printed(name: str) -> Iterator[bool]:
     """Print what each command of a world takes, and yield whether that is within its aim."""
-    for row, cost, page in costs_of(name):
+    for row, cost, page, baseline in costs_of(name):
         met = cost.cpu_s <= row.aim_s and cost.peak <= MOST_BYTES and page <= MOST_PAGE
         print(
-            f"{name:<20}{row.words[0]:<9}{cost.cpu_s:>7.1f} s of {row.aim_s:<4g}{cost.peak / 1e9:>6.2f} GB of "
-            f"{MOST_BYTES / 1e9:g}  {f'{page / 1e6:.2f} MB' if page else '':<9}exit {cost.code:<4}"
-            f"{'' if met else 'NOT MET'}",
+            f"{name:<20}{row.name:<22}{cost.cpu_s:>7.1f} s of {row.aim_s:<4g}"
+            f"{cost.cpu_s / baseline.cpu_s:>6.1f} x reading"
+            f"{cost.peak / 1e9:>6.2f} GB of {MOST_BYTES / 1e9:g}  {f'{page / 1e6:.2f} MB' if page else '':<9}"
+            f"exit {cost.code:<4}{'' if met else 'NOT MET'}",
             flush=True,
         )
         yield met

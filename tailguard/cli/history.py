@@ -44,21 +44,24 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
 
     _check_paths(runs_dir, imports)
     folder = runs_dir or Path(load_config().runs_dir)
-    known = merged(*(read_history(path) for path in imports), read_history(folder / NAME))
-    found = finished_runs(folder, known["run"])
-    table = merged(known, *(rows_of(run) for run in found.runs))
+    known = read_history(folder / NAME)
+    if imports:
+        known = merged(*(read_history(path) for path in imports), known)
+    known_runs = set(known["run"].to_pylist())
+    found = finished_runs(folder, known_runs)
+    table = merged(known, *(rows_of(run) for run in found.runs)) if found.runs else known
     if count := found.of_other_schemas:
         told = "1 run of another version is" if count == 1 else f"{count} runs of another version are"
         say(f"{told} left out; that version reads what this one cannot.")
     if target is not None:
         write_history(target, table)
-    if table.empty:
+    if not len(table):
         say(f"There is no finished run in {folder} yet. Make one with `tailguard run`.")
         return
-    write_history(folder / NAME, table)
-    say(
-        f"{table['run'].nunique()} runs, {len(found.runs)} of them new; newest {table['created_utc'].iloc[-1]}."
-    )
+    if found.runs or imports:
+        write_history(folder / NAME, table)
+    runs = len(known_runs) + len(found.runs)
+    say(f"{runs} runs, {len(found.runs)} of them new; newest {table['created_utc'][-1]}.")
     series = series_of(table)
     _show(series)
     if html is not None:

@@ -15,7 +15,7 @@ def history_page_of(series: tuple[Series, ...]) -> str:
         environment()
         .get_template("history.html.j2")
         .render(
-            runs=len({run for each in series for run in each.rows["run"]}),
+            runs=len({run for each in series for run in each.points.run}),
             rate=history_view.rate_of(series),
             told=[
                 sentence for _, own in groups for each in own for sentence in history_view.changes_of(each)

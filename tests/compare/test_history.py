@@ -8,11 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from msgspec.structs import replace
 
 from tailguard.base.errors import UsageError
-from tailguard.compare.history import COLUMNS, finished_runs, merged, read_history, rows_of, write_history
+from tailguard.compare.history import (
+    COLUMNS,
+    SCHEMA,
+    finished_runs,
+    merged,
+    read_history,
+    rows_of,
+    write_history,
+)
 from tailguard.compare.series.findings import ALL, series_of
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
@@ -31,17 +40,43 @@ def write_runs(folder: Path, count: int) -> None:
         write_run(folder / f"2026112{number}T100000Z-00000{number}", made, table)
 
 
+def frame_of(run: Run) -> pd.DataFrame:
+    return rows_of(run).to_pandas()
+
+
+def table_of(*frames: pd.DataFrame) -> pa.Table:
+    """The history that these rows make."""
+    return merged(*(pa.Table.from_pandas(each, schema=SCHEMA, preserve_index=False) for each in frames))
+
+
 def test_each_run_is_taken_in_once(tmp_path: Path) -> None:
     write_runs(tmp_path, 2)
-    first = merged(*(rows_of(run) for run in finished_runs(tmp_path, []).runs))
-    assert first["run"].unique().tolist() == ["000000", "000001"]
-    assert finished_runs(tmp_path, first["run"]).runs == ()
-    again = merged(first, first)
-    pd.testing.assert_frame_equal(again, first)
+    first = merged(*(rows_of(run) for run in finished_runs(tmp_path, set()).runs))
+    assert first["run"].unique().to_pylist() == ["000000", "000001"]
+    assert finished_runs(tmp_path, {"000000", "000001"}).runs == ()
+    pd.testing.assert_frame_equal(merged(first, first).to_pandas(), first.to_pandas())
+
+
+def test_a_run_whose_folder_has_another_name_is_known_by_its_id(tmp_path: Path) -> None:
+    write_runs(tmp_path, 1)
+    (tmp_path / "20261120T100000Z-000000").rename(tmp_path / "kept")
+    assert [run.record.id for run in finished_runs(tmp_path, set()).runs] == ["000000"]
+    assert finished_runs(tmp_path, {"000000"}).runs == ()
+
+
+def test_of_rows_that_are_there_twice_the_last_ones_stay_in_order_of_time(run: Run) -> None:
+    one = frame_of(run)
+    later, earlier = (
+        one.assign(run=name, created_utc=f"{year}-01-01T00:00:00Z")
+        for name, year in (("a", 2027), ("b", 2026))
+    )
+    found = table_of(later, earlier, later.assign(value=1.5)).to_pandas()
+    assert found["run"].tolist() == ["b"] * len(one) + ["a"] * len(one)
+    assert found["value"][found["run"] == "a"].unique().tolist() == [1.5]
 
 
 def test_the_values_are_the_runs(run: Run) -> None:
-    rows = rows_of(run)
+    rows = frame_of(run)
     row = rows[(rows["step"] == "register") & (rows["name"] == "p95")].iloc[0]
     assert row["value"] == run.record.scenarios["registration"].steps["register"].response_ms.p95.value
     assert row["limit"] == 215.0
@@ -52,7 +87,7 @@ def test_an_incomplete_run_a_duet_and_a_proof_are_not_points(tmp_path: Path, run
     write_run(tmp_path / "runs" / "a", replace(record(table), ended=Ended.BROKE_OFF), table)
     write_run(tmp_path / "runs" / "b", duet_record(record(table)), table)
     write_run(tmp_path / "runs" / "c", proof_record(record(table), proved()), None)
-    assert finished_runs(tmp_path / "runs", []).runs == ()
+    assert finished_runs(tmp_path / "runs", set()).runs == ()
 
 
 def test_a_run_of_another_version_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -60,7 +95,7 @@ def test_a_run_of_another_version_is_left_out_and_counted(tmp_path: Path) -> Non
     for name, text in (("older", '{"schema": 1}'), ("newer", '{"schema": 3}'), ("broken", "{")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text(text, encoding="utf-8")
-    found = finished_runs(tmp_path, [])
+    found = finished_runs(tmp_path, set())
     assert [run.record.id for run in found.runs] == ["000000"]
     assert found.of_other_schemas == 2
 
@@ -68,7 +103,7 @@ def test_a_run_of_another_version_is_left_out_and_counted(tmp_path: Path) -> Non
 def test_a_history_comes_back_from_its_file(tmp_path: Path, run: Run) -> None:
     write_history(tmp_path / "deep" / "history.parquet", rows_of(run))
     assert len(read_history(tmp_path / "deep" / "history.parquet")) == len(rows_of(run))
-    assert read_history(tmp_path / "none.parquet").empty
+    assert len(read_history(tmp_path / "none.parquet")) == 0
 
 
 def test_a_file_that_is_not_a_history_is_refused(tmp_path: Path) -> None:
@@ -87,11 +122,19 @@ def test_a_file_that_is_not_a_history_is_refused(tmp_path: Path) -> None:
 def test_a_history_of_other_types_is_refused_by_its_column(
     run: Run, tmp_path: Path, column: str, value
 ) -> None:
-    rows = rows_of(run)
+    rows = frame_of(run)
     rows[column] = [value] * len(rows)
     rows.to_parquet(tmp_path / "x.parquet")
     with pytest.raises(UsageError, match=f"is not a history: its column {column} holds something else"):
         read_history(tmp_path / "x.parquet")
+
+
+def test_a_history_with_whole_numbers_and_no_limit_is_read(run: Run, tmp_path: Path) -> None:
+    rows = frame_of(run).assign(limit=None, n=7)
+    rows.to_parquet(tmp_path / "x.parquet")
+    found = read_history(tmp_path / "x.parquet").to_pandas()
+    assert found["n"].unique().tolist() == [7.0]
+    assert found["limit"].isna().all()
 
 
 def test_a_history_that_cannot_be_written_is_named_with_what_to_look_at(tmp_path: Path, run: Run) -> None:
@@ -114,9 +157,9 @@ def test_a_sparkline_goes_from_the_lowest_to_the_highest() -> None:
     assert spark([3.0, 3.0]) == "▁▁"
 
 
-def nights(one: pd.DataFrame, factors: Sequence[float]) -> pd.DataFrame:
+def nights(one: pd.DataFrame, factors: Sequence[float]) -> pa.Table:
     """A history of one run's rows a night, its values multiplied."""
-    return merged(
+    return table_of(
         *(
             one.assign(
                 run=f"r{i}",
@@ -129,9 +172,9 @@ def nights(one: pd.DataFrame, factors: Sequence[float]) -> pd.DataFrame:
 
 
 def test_the_newest_run_is_held_against_the_median_before_on_its_own_machine(run: Run) -> None:
-    one = rows_of(run)
+    one = frame_of(run)
     elsewhere = one.assign(run="other", created_utc="2025-11-05T00:00:00Z", machine="another")
-    groups = groups_of(series_of(merged(nights(one, [1, 1, 1, 1.5]), elsewhere)))
+    groups = groups_of(series_of(merged(nights(one, [1, 1, 1, 1.5]), table_of(elsewhere))))
     assert ["another" in heading for heading, _ in groups] == [False, True]
     [line] = [line_of(each) for each in groups[0][1] if each.metric == "registration register p95"]
     assert (line.runs, line.change) == ("4", "+50.0%")
@@ -145,24 +188,24 @@ def test_runs_by_locust_and_under_faults_are_series_of_their_own(tmp_path: Path,
     )
     for made in (faulty, by_locust):
         write_run(tmp_path / "others" / made.id, made, table)
-    others = (rows_of(each) for each in finished_runs(tmp_path / "others", []).runs)
-    series = series_of(merged(nights(rows_of(run), [1, 1]), *others))
-    runs = {(each.kind, len(each.rows)) for each in series}
+    others = (rows_of(each) for each in finished_runs(tmp_path / "others", set()).runs)
+    series = series_of(merged(nights(frame_of(run), [1, 1]), *others))
+    runs = {(each.kind, len(each.points)) for each in series}
     own = run.record.platform.adapter
     assert runs == {(own, 2), (f"{own}, with fault deadlock", 1), ("crown, by locust", 1)}
 
 
 def test_a_run_of_some_scenarios_takes_nothing_away(run: Run) -> None:
-    one = rows_of(run)
+    one = frame_of(run)
     part = one[one["scenario"] == "registration"].assign(
         run="part", created_utc="2027-01-01T00:00:00Z", config_sha256="f" * 64
     )
     whole = {each.metric for each in series_of(nights(one, [1, 1]))}
-    assert {each.metric for each in series_of(merged(nights(one, [1, 1]), part))} == whole
+    assert {each.metric for each in series_of(merged(nights(one, [1, 1]), table_of(part)))} == whole
 
 
 def test_a_slowdown_is_told_with_its_runs_and_a_quiet_history_tells_nothing(run: Run) -> None:
-    one = rows_of(run)
+    one = frame_of(run)
     quiet = np.exp(np.random.default_rng(3).normal(0, 0.03, 80))
     assert [told for each in series_of(nights(one, quiet)) for told in changes_of(each)] == []
     slower = quiet * np.where(np.arange(80) < 50, 1.0, 1.2)
@@ -181,30 +224,30 @@ def test_a_machine_that_drifts_shows_in_all_series_together_and_in_none_alone(ru
         for i, (night, level) in enumerate((f"r{i:02}", level) for i, level in enumerate(machine))
         for one, value in [(many_metrics(run), level * np.exp(rng.normal(0, 0.03, 40)))]
     ]
-    found = {each.metric: len(each.alarms) for each in series_of(merged(*rows))}
+    found = {each.metric: len(each.alarms) for each in series_of(table_of(*rows))}
     assert found.pop(ALL) == 1
     assert set(found.values()) == {0}
 
 
 def test_a_metric_that_some_runs_lack_or_that_took_no_time_stops_no_other(run: Run) -> None:
-    whole = nights(many_metrics(run), np.ones(3))
+    whole = nights(many_metrics(run), np.ones(3)).to_pandas()
     lacking = whole[(whole["scenario"] != "s00") | (whole["run"] != "r1")]
     none = lacking.assign(
         value=lacking["value"].where((lacking["scenario"] != "s01") | (lacking["run"] != "r2"), 0.0)
     )
-    series = series_of(none)
-    runs = {each.metric.partition(" ")[0]: len(each.rows) for each in series}
+    series = series_of(table_of(none))
+    runs = {each.metric.partition(" ")[0]: len(each.points) for each in series}
     assert (runs["s00"], runs["s01"], runs["s02"], runs["all"]) == (2, 3, 3, 3)
     assert rate_of(series).startswith("40 latencies are watched")  # 39 and all together: a time of 0 is not
 
 
 def many_metrics(run: Run) -> pd.DataFrame:
-    [row] = rows_of(run).query("step == 'register' and name == 'p95'").to_dict("records")
+    [row] = frame_of(run).query("step == 'register' and name == 'p95'").to_dict("records")
     return pd.DataFrame([row | {"scenario": f"s{i:02}"} for i in range(40)])
 
 
 def test_the_page_has_no_script_and_asks_for_nothing(run: Run) -> None:
-    page = history_page_of(series_of(nights(rows_of(run), np.r_[np.ones(30), np.full(30, 1.5)])))
+    page = history_page_of(series_of(nights(frame_of(run), np.r_[np.ones(30), np.full(30, 1.5)])))
     assert "registration register p95" in page
     assert "script-src &#39;none&#39;" in page
     assert "<script" not in page
@@ -222,6 +265,7 @@ def test_the_command_shows_exports_and_imports(tmp_path: Path) -> None:
     older.parent.mkdir()
     older.write_text('{"schema": 1}', encoding="utf-8")
     assert "1 run of another version is left out" in tailguard("--runs-dir", "runs", cwd=tmp_path).stdout
+    assert "2 runs, 0 of them new" in tailguard("--runs-dir", "runs", cwd=tmp_path).stdout
     elsewhere = tailguard("--runs-dir", "empty", "--import", "kept.parquet", cwd=tmp_path)
     assert "2 runs, 0 of them new" in elsewhere.stdout
     lost = tailguard("--runs-dir", "runs", "--import", "lost.parquet", cwd=tmp_path)

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from msgspec.structs import replace
 
 from benchmarks.scale import MOST_BYTES, MOST_PAGE, WORLDS, costs_of
 from tailguard.base.state import State
-from tailguard.compare.history import COLUMNS
+from tailguard.compare.history import COLUMNS, SCHEMA, merged
 from tailguard.compare.series.findings import series_of
 from tailguard.record.run_record import RunRecord
 from tailguard.report.history_page import history_page_of
@@ -80,7 +81,8 @@ def test_the_page_of_a_thousand_runs_of_a_hundred_series_stays_below_two_megabyt
     ]
     values = rng.lognormal(2, 0.1, len(rows))
     table = pd.DataFrame(rows, columns=COLUMNS).assign(value=values, low=values * 0.9, high=values * 1.1)
-    page = history_page_of(series_of(table))
+    history = merged(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False))
+    page = history_page_of(series_of(history))
     assert page.count("<figure>") == 101
     assert len(page.encode()) < MOST_PAGE
 
@@ -89,7 +91,7 @@ def test_the_page_of_a_thousand_runs_of_a_hundred_series_stays_below_two_megabyt
 @pytest.mark.parametrize("world", WORLDS)
 def test_a_run_of_the_largest_size_is_read_within_its_bounds(world: str) -> None:
     """In memory and bytes; how many seconds it takes, `python -m benchmarks.scale` prints."""
-    for row, cost, page in each(costs_of(world)):
+    for row, cost, page, _ in each(costs_of(world)):
         assert cost.code in (0, 99), row
         assert cost.peak <= MOST_BYTES, row
         assert page <= MOST_PAGE, row

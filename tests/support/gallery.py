@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from msgspec.structs import replace
 
-from tailguard.compare.history import rows_of
+from tailguard.compare.history import merged, rows_of
 from tailguard.compare.series.findings import series_of
 from tailguard.compare.verdicts import compare_duet, verdicts_of
 from tailguard.record.doubt import Doubt, Grade
@@ -105,7 +105,7 @@ def report_of(kind: str, folder: Path) -> Path:
             for number in range(EARLIER)
         ]
         page = folder / "history.html"
-        page.write_text(history_page_of(series_of(pd.concat(map(rows_of, runs)))), encoding="utf-8")
+        page.write_text(history_page_of(series_of(merged(*map(rows_of, runs)))), encoding="utf-8")
         return page
     if kind == "duet":
         run = _duet(folder, record(frame), frame)

@@ -8,10 +8,11 @@ distribution, whatever it is, a run falls into each gap between them with the od
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 NIGHTS = 1000  # at most one false alarm is expected in this many runs of all series together
 REFERENCE, LEAST_REFERENCE = 60, 20  # runs before a beginning that later runs are held against
@@ -57,43 +58,54 @@ def _alarms(values: _Floats, limit: float) -> Iterator[Alarm]:
 def evidence_of(values: _Floats) -> _Floats:
     """Return the e-processes by run: row `k` of column `t` is that of the beginning `k` runs before run `t`."""
     runs = len(values)
+    before = np.concatenate([np.full(REFERENCE, -np.inf), values])
+    after = np.concatenate([values, np.full(LONGEST - 1, np.inf)])
+    # Runs are rows, so that sums over them go through memory as it lies.
+    later = np.ascontiguousarray(_windows(after, LONGEST)[LEAST_REFERENCE:].T)
+    e_processes = _e_processes(_windows(before, REFERENCE)[LEAST_REFERENCE:runs], later)
     found = np.zeros((LONGEST, runs))
-    padded = np.concatenate([values, np.full(LONGEST - 1, np.inf)])
-    after = np.lib.stride_tricks.sliding_window_view(padded, LONGEST)
-    short = range(LEAST_REFERENCE, min(REFERENCE, runs))
-    parts = [(each, values[None, :each], after[None, each]) for each in short]
-    if runs > REFERENCE:
-        before = np.lib.stride_tricks.sliding_window_view(values, REFERENCE)[:-1]
-        parts.append((REFERENCE, before, after[REFERENCE:]))
-    for first, reference, later in parts:
-        e_processes = _e_processes(reference, later)
-        for k in range(LONGEST):
-            here = found[k, first + k : first + k + len(later)]
-            here += e_processes[: len(here), k]
+    for k in range(min(LONGEST, runs - LEAST_REFERENCE)):
+        found[k, LEAST_REFERENCE + k :] = e_processes[k, : runs - LEAST_REFERENCE - k]
     return found
 
 
-def _e_processes(reference: _Floats, after: _Floats) -> _Floats:
-    """Return the e-process of each beginning (rows) at each run after it (columns)."""
-    runs = reference.shape[1]
-    gaps = _gaps(runs)
-    bounds = np.sort(reference, axis=1)[:, runs - np.cumsum(gaps[:-1])]
-    bins = (after[:, :, None] < bounds[:, None, :]).sum(axis=2)  # 0: slower than all but the first bin's gaps
-    fell = bins[:, :, None] == np.arange(len(gaps))
-    fell_before = np.cumsum(fell, axis=1) - fell
-    odds = ((gaps + fell_before) * fell).sum(axis=2) / (runs + 1 + np.arange(after.shape[1]))
-    paths = [np.cumprod(bet[bins] / odds, axis=1) for bet in _bets(gaps)]
-    return np.asarray(np.mean(paths, axis=0))
+def _windows(values: _Floats, length: int) -> _Floats:
+    return np.lib.stride_tricks.sliding_window_view(values, length)
 
 
-def _gaps(runs: int) -> NDArray[np.int64]:
-    """Return how many of the `runs + 1` gaps each bin has, from the slowest bin down."""
-    first = [gaps for gaps, taken in zip(GAPS, np.cumsum(GAPS), strict=True) if taken <= runs]
-    return np.array([*first, runs + 1 - sum(first)])
+def _e_processes(reference: _Floats, later: _Floats) -> _Floats:
+    """Return the e-process of each beginning (columns) at each run after it (rows).
+
+    `reference` has a row per beginning, the first one's of the least size, with nothing (-inf) before the first run.
+    """
+    sizes = np.minimum(np.arange(len(reference)) + LEAST_REFERENCE, REFERENCE)
+    gaps, bets = _tables(LEAST_REFERENCE, REFERENCE, GAPS)
+    bounds = np.sort(reference, axis=1)[:, REFERENCE - np.cumsum(GAPS)]
+    bins = np.zeros(later.shape, np.int16)  # 0: slower than all but the first bin's gaps
+    for bound in bounds.T:
+        bins += later < bound
+    odds = np.zeros(later.shape)
+    for each in range(gaps.shape[1]):
+        fell = bins == each
+        odds += (fell.cumsum(axis=0, dtype=np.int16) - fell + gaps[sizes, each]) * fell
+    odds /= sizes + 1 + np.arange(LONGEST)[:, None]
+    bins += (sizes * gaps.shape[1]).astype(np.int16)  # now the place in a table of bets
+    paths = (np.cumprod(bet.ravel()[bins] / odds, axis=0) for bet in bets)
+    return np.asarray(sum(paths) / len(SHIFTS))
 
 
-def _bets(gaps: NDArray[np.int64]) -> Iterator[_Floats]:
-    """Yield, for each shift, the shares of normal runs shifted so much that fall into each bin."""
-    below = 1 - np.cumsum(gaps)[:-1] / gaps.sum()
-    for shift in SHIFTS:
-        yield np.diff(np.concatenate([[0.0], ndtr(shift - ndtri(below)), [1.0]]))
+@cache
+def _tables(least: int, most: int, bins: tuple[int, ...]) -> tuple[NDArray[np.int16], tuple[_Floats, ...]]:
+    """Return by size of the reference how many gaps each bin has, from the slowest down; and likewise, for each shift,
+    the shares of normal runs shifted so much that fall into each bin.
+    """
+    gaps = np.zeros((most + 1, len(bins) + 1), np.int16)
+    bets, normal = tuple(np.zeros(gaps.shape) for _ in SHIFTS), NormalDist()
+    for size in range(least, most + 1):
+        first = [each for each, taken in zip(bins, np.cumsum(bins), strict=True) if taken <= size]
+        own = np.array([*first, size + 1 - sum(first)])
+        below = [normal.inv_cdf(1 - taken / (size + 1)) for taken in np.cumsum(own)[:-1]]
+        gaps[size, : len(own)] = own
+        for bet, shift in zip(bets, SHIFTS, strict=True):
+            bet[size, : len(own)] = np.diff([0.0, *(normal.cdf(shift - each) for each in below), 1.0])
+    return gaps, bets

@@ -7,11 +7,13 @@ Student's test in place of permutations, and the pruning. All on logarithms: a c
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
+
+from tailguard.compare.series.student import errors_of_interval, two_sided_p
 
 WINDOW = 30  # runs that a split looks at; windows overlap by half
 P_VALUE = 0.001  # of a point that is reported; ten times as much while splitting
@@ -67,29 +69,41 @@ def _split_window(logs: NDArray[np.float64]) -> list[int]:
 def best_split(values: NDArray[np.float64]) -> int:
     """Return where the energy distance between both sides is largest; the right side may end before the end."""
     n = len(values)
-    sums = np.zeros((n + 1, n + 1))
-    sums[1:, 1:] = np.abs(values[:, None] - values).cumsum(axis=0).cumsum(axis=1)
-    within = np.diag(sums)  # of the first so many, each pair twice
-    left, end = np.arange(1, n)[:, None], np.arange(2, n + 1)[None, :]
+    sums = np.abs(values[:, None] - values).cumsum(axis=0).cumsum(axis=1)
+    within = sums.diagonal()  # of the first so many, each pair twice
+    of_both, of_left, of_right, allowed = _weights(n)
+    distance = of_both * sums[:-1] + of_left * within[:-1, None] + of_right * within + allowed
+    return int(distance.argmax()) // n + 1
+
+
+@cache
+def _weights(n: int) -> tuple[NDArray[np.float64], ...]:
+    """Return what each sum of distances counts in the energy distance, by the left side's size and the right one's end.
+
+    The last one is minus infinity where nothing is left for the right side.
+    """
+    left, end = np.arange(1, n)[:, None], np.arange(1, n + 1)[None, :]
     right = np.maximum(end - left, 1)
-    between = sums[1:n, 2:] - within[1:n, None]
-    among_left = within[1:n, None] / np.maximum(left * (left - 1), 1)
-    among_right = (within[None, 2:] - 2 * sums[1:n, 2:] + within[1:n, None]) / np.maximum(
-        right * (right - 1), 1
+    weight, between = left * right / (left + right), 2 / (left * right)
+    among_left, among_right = (1 / np.maximum(each * (each - 1), 1) for each in (left, right))
+    return (
+        weight * (between + 2 * among_right),
+        -weight * (between + among_left + among_right),
+        -weight * among_right,
+        np.where(end > left, 0.0, -np.inf),
     )
-    distance = 2 * between / (left * right) - among_left - among_right
-    weighed = np.where(end > left, distance * left * right / (left + right), -np.inf)
-    return int(np.unravel_index(np.argmax(weighed), weighed.shape)[0]) + 1
 
 
 def _pruned(logs: NDArray[np.float64], points: list[int]) -> tuple[ChangePoint, ...]:
     """Take the weakest point away until all are significant and large enough between their neighbours."""
+
+    @cache  # only the neighbours of the point that was taken away change
+    def step(before: int, at: int, after: int) -> _Step:
+        return _Step.between(logs[before:at], logs[at:after])
+
     while points:
         bounds = [0, *points, len(logs)]
-        steps = [
-            _Step.between(logs[a:b], logs[b:c])
-            for a, b, c in zip(bounds[:-2], points, bounds[2:], strict=True)
-        ]
+        steps = [step(*each) for each in zip(bounds[:-2], points, bounds[2:], strict=True)]
         weakest = max(range(len(points)), key=lambda each: steps[each].p_value)
         if steps[weakest].p_value < P_VALUE:
             weakest = min(range(len(points)), key=lambda each: abs(steps[each].difference))
@@ -101,26 +115,24 @@ def _pruned(logs: NDArray[np.float64], points: list[int]) -> tuple[ChangePoint, 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Two neighbours by Student's test: the difference of their means, its standard error, degrees of freedom."""
+    """Two neighbours by Student's test: the difference of their means, its standard error, degrees of freedom, p."""
 
     difference: float
     error: float
     freedom: int
+    p_value: float
 
     @classmethod
     def between(cls, left: NDArray[np.float64], right: NDArray[np.float64]) -> Self:
-        difference, freedom = float(right.mean() - left.mean()), len(left) + len(right) - 2
-        squares = float(((left - left.mean()) ** 2).sum() + ((right - right.mean()) ** 2).sum())
+        before, after = left - left.sum() / len(left), right - right.sum() / len(right)
+        difference = float(right[0] - after[0] - (left[0] - before[0]))
+        freedom, squares = len(left) + len(right) - 2, float(before @ before + after @ after)
         spread = math.sqrt(squares / max(freedom, 1) * (1 / len(left) + 1 / len(right)))
-        return cls(difference, spread, freedom)
-
-    @property
-    def p_value(self) -> float:
-        if self.freedom == 0 or self.difference == 0:
-            return 1.0
-        return 2 * float(stdtr(self.freedom, -abs(self.difference) / self.error)) if self.error else 0.0
+        if freedom == 0 or difference == 0:
+            return cls(difference, spread, freedom, 1.0)
+        return cls(difference, spread, freedom, two_sided_p(difference / spread, freedom) if spread else 0.0)
 
     def told(self, at: int) -> ChangePoint:
-        half = float(stdtrit(self.freedom, (1 + CONFIDENCE) / 2)) * self.error
+        half = errors_of_interval(CONFIDENCE, self.freedom) * self.error
         ratio, low, high = (math.exp(self.difference + each) for each in (0.0, -half, half))
         return ChangePoint(at, ratio, low, high, self.p_value)

@@ -20,6 +20,7 @@ from tailguard.base.reading import json_text
 from tailguard.base.reading.regular_file import why_not_a_file
 from tailguard.record.files import REMEDY, BrokenRunError, naming_broken
 from tailguard.record.samples import MOST_RETRIES, MOST_STEPS, OUTCOMES, Samples, values_apart, with_values
+from tailguard.record.samples.arrow import numbers, texts
 from tailguard.record.samples.values import NO_VALUES
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ def write_samples(where: Path | BinaryIO, samples: Mapping[str, Samples]) -> Non
         "step": _encoded([(s.step, s.steps) for _, s in parts]),
     }
     for name in TIMES:
-        columns[name] = _numbers(_joined([getattr(s, name) for _, s in parts], np.int64))
+        columns[name] = numbers(_joined([getattr(s, name) for _, s in parts], np.int64))
     columns["outcome"] = _encoded([(s.outcome, _OUTCOMES) for _, s in parts])
     columns["error"] = _encoded([(s.error, s.errors) for _, s in parts])
-    columns["retries"] = _numbers(_joined([s.retries for _, s in parts], np.int32))
+    columns["retries"] = numbers(_joined([s.retries for _, s in parts], np.int32))
     names = {
         slug: {"steps": list(s.steps), "errors": list(s.errors)}
         | ({"metrics": list(s.recorded.names)} if s.recorded.names else {})
@@ -260,16 +261,4 @@ def _encoded(parts: Sequence[tuple[NDArray[Any], Sequence[str]]]) -> Any:
     words = list(dict.fromkeys(word for _, names in parts for word in names))
     place = {word: code for code, word in enumerate(words)}
     codes = [np.array([place[word] for word in names], np.int32)[part] for part, names in parts if len(part)]
-    text = [word.encode() for word in words]
-    ends = np.cumsum([0, *map(len, text)], dtype=np.int32)
-    held = pa.StringArray.from_buffers(len(text), pa.py_buffer(ends), pa.py_buffer(b"".join(text)))
-    return pa.DictionaryArray.from_arrays(_numbers(_joined(codes, np.int32)), held)
-
-
-def _numbers(values: NDArray[Any]) -> Any:
-    """Return a column of whole numbers. `pa.array` would ask whether they are pandas', and import that: 0.4 s."""
-    import pyarrow as pa  # noqa: PLC0415  # see write_samples
-
-    return pa.Array.from_buffers(
-        pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))]
-    )
+    return pa.DictionaryArray.from_arrays(numbers(_joined(codes, np.int32)), texts(words))

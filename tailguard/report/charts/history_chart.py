@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from tailguard.compare.series.findings import Series
+from tailguard.compare.series.findings import Points, Series
 from tailguard.report.views.history_view import run_at, shown
 
 WIDTH, HEIGHT, MARGIN = 560, 130, 6
@@ -42,10 +41,10 @@ class HistoryChart:
 
 def chart_of(series: Series) -> HistoryChart:
     """Return the chart of a series, one step to the right a run, of the newest 400; limits are always inside."""
-    first = max(len(series.rows) - MOST_DRAWN, 0)
-    rows = series.rows.iloc[first:]
+    points = series.points
+    first = max(len(points) - MOST_DRAWN, 0)
     values, low, high, limits = (
-        rows[each].to_numpy(np.float64) for each in ("value", "low", "high", "limit")
+        each[first:] for each in (points.value, points.low, points.high, points.limit)
     )
     all_of_them = np.concatenate([values, low, high, limits])
     bottom, top = float(np.nanmin(all_of_them)), float(np.nanmax(all_of_them))
@@ -54,7 +53,7 @@ def chart_of(series: Series) -> HistoryChart:
     def y(data: NDArray[np.float64]) -> NDArray[np.float64]:
         return HEIGHT - MARGIN - (data - bottom) / ((top - bottom) or 1.0) * (HEIGHT - 2 * MARGIN)
 
-    height, unit = y(values), str(rows["unit"].iloc[-1])
+    height = y(values)
     known = ~np.isnan(low) & ~np.isnan(high)
     limited = ~np.isnan(limits)
     return HistoryChart(
@@ -62,13 +61,13 @@ def chart_of(series: Series) -> HistoryChart:
         band=_path(np.r_[x[known], x[known][::-1]], np.r_[y(low[known]), y(high[known])[::-1]]),
         limit=_path(x[limited], y(limits[limited])),
         points=tuple(
-            Point(round(float(x[at]), 1), round(float(height[at]), 1), _told(rows, at))
+            Point(round(float(x[at]), 1), round(float(height[at]), 1), _told(points, first + at))
             for at in range(max(len(values) - MOST_TOLD, 0), len(values))
         ),
         changes=tuple(float(x[each.at - first]) for each in series.changes if each.at >= first),
         alarms=tuple(float(x[each.began - first]) for each in series.alarms if each.began >= first),
-        lowest=shown(float(values.min()), unit),
-        highest=shown(float(values.max()), unit),
+        lowest=shown(float(values.min()), points.unit),
+        highest=shown(float(values.max()), points.unit),
     )
 
 
@@ -76,5 +75,5 @@ def _path(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
     return " ".join(f"{a:.0f},{b:.0f}" for a, b in zip(x, y, strict=True))
 
 
-def _told(rows: pd.DataFrame, at: int) -> str:
-    return f"{run_at(rows, at)}: {shown(float(rows['value'].iloc[at]), rows['unit'].iloc[at])}"
+def _told(points: Points, at: int) -> str:
+    return f"{run_at(points, at)}: {shown(float(points.value[at]), points.unit)}"

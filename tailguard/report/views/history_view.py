@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from tailguard.base.text_format import duration_ms, ratio, significant
 from tailguard.compare.series.alarm import NIGHTS
-from tailguard.compare.series.findings import ALL, Series
+from tailguard.compare.series.findings import ALL, Points, Series
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SHOWN = 20  # newest runs in a sparkline
@@ -31,15 +30,15 @@ def groups_of(series: tuple[Series, ...]) -> list[tuple[str, list[Series]]]:
     found: dict[str, list[Series]] = {}
     for each in ordered:
         found.setdefault(_heading(each), []).append(each)
-    return [(heading, sorted(own, key=_first_row)) for heading, own in found.items()]
+    return list(found.items())
 
 
 def line_of(series: Series) -> SeriesLine:
     """Return the series as texts for a table."""
-    values = series.values
+    values = series.points.value
     before = float(np.median(values[:-1])) if len(values) > 1 else 0.0
     change = f"{values[-1] / before - 1:+.1%}" if before else ""
-    newest = "" if series.metric == ALL else shown(float(values[-1]), series.rows["unit"].iloc[-1])
+    newest = "" if series.metric == ALL else shown(float(values[-1]), series.points.unit)
     return SeriesLine(series.metric, str(len(values)), newest, change, spark(values[-_SHOWN:].tolist()))
 
 
@@ -64,7 +63,7 @@ def changes_of(series: Series) -> Iterator[str]:
         )
     for alarm in series.alarms:
         whose = "look at the machine first: all series" if series.metric == ALL else series.metric
-        yield f"{whose}: slower {_between(series, alarm.began)}; sure since run {run_at(series.rows, alarm.raised)}"
+        yield f"{whose}: slower {_between(series, alarm.began)}; sure since run {run_at(series.points, alarm.raised)}"
 
 
 def rate_of(series: tuple[Series, ...]) -> str:
@@ -77,13 +76,12 @@ def rate_of(series: tuple[Series, ...]) -> str:
 
 
 def _between(series: Series, at: int) -> str:
-    return f"between run {run_at(series.rows, at - 1)} and run {run_at(series.rows, at)}"
+    return f"between run {run_at(series.points, at - 1)} and run {run_at(series.points, at)}"
 
 
-def run_at(rows: pd.DataFrame, at: int) -> str:
+def run_at(points: Points, at: int) -> str:
     """Return a run's name with its commit and its time."""
-    row = rows.iloc[at]
-    return f"{row['run']} (commit {row['commit'][:10] or 'unknown'}, {row['created_utc']})"
+    return f"{points.run[at]} (commit {points.commit[at][:10] or 'unknown'}, {points.created_utc[at]})"
 
 
 def _heading(series: Series) -> str:
@@ -91,8 +89,4 @@ def _heading(series: Series) -> str:
 
 
 def _newest(series: Series) -> str:
-    return str(series.rows["created_utc"].iloc[-1])
-
-
-def _first_row(series: Series) -> int:
-    return -1 if series.metric == ALL else int(series.rows.index[0])
+    return series.points.created_utc[-1]
