@@ -26,6 +26,11 @@ from tailguard.record.samples import Samples
 LEAD_S, DRAIN_S = 0.2, 0.3
 # As a dump reads, and as an application's transaction writes, without a row that anybody else would wait for.
 SNAPSHOT = sql.SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").format()
+# One on a partitioned table is INVALID until each partition has its own.
+INVALID = """
+SELECT indexrelid::regclass::text FROM pg_catalog.pg_index
+JOIN pg_catalog.pg_class ON oid = indexrelid AND relkind = 'i' WHERE NOT indisvalid ORDER BY 1
+"""
 WRITE = "LOCK TABLE {} IN ROW EXCLUSIVE MODE"
 Connection = psycopg.Connection[Any]
 
@@ -116,6 +121,8 @@ class Trials:
             done = work()
             seconds = (self.clock.now_ns() - started_ns) / 1e9
             self._pass(DRAIN_S)
+        with database.connect() as session:
+            left = tuple(str(name) for (name,) in session.execute(INVALID))
         return Trial(
             window=window,
             started_ns=started_ns,
@@ -125,6 +132,7 @@ class Trials:
             impact={
                 who: responses_during(samples, started_ns, seconds).impact for who, samples in sent.items()
             },
+            left=left,
         )
 
     @contextmanager

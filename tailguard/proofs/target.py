@@ -92,6 +92,7 @@ def _seed(database: Database, migration: Migration, rows: int, files: Sequence[P
         with told_plainly(), database.connect() as connection:
             for statement in (one for file in files for one in statements(read_sql(file))):
                 connection.execute(statement.encode(), {"rows": rows} if "%(rows)s" in statement else None)
+            connection.execute("VACUUM ANALYZE")  # as autovacuum has done of a table in use
         return
     table_maker(load_config())(database.conninfo, table=folded(migration.build.table), rows=rows)
 

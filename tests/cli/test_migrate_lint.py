@@ -279,7 +279,7 @@ def test_a_sarif_log_has_each_finding_at_its_line_with_the_page_of_its_rule(
     assert [place["region"]["startLine"] for place in places] == [2, 3]
     assert {place["artifactLocation"]["uri"] for place in places} == {"l%C3%A4den/V1__x.sql"}
     told = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
-    assert "CREATE INDEX orders_customer" in told["tailguard-concurrently"]["help"]["markdown"]
+    assert "CREATE INDEX orders_code" in told["tailguard-concurrently"]["help"]["markdown"]
     assert "docs/reference/rules/concurrently.md" in told["tailguard-concurrently"]["fullDescription"]["text"]
     others = {each["ruleId"] for each in run["results"]} - {each["ruleId"] for each in ours}
     assert bool(others) is (squawk is not None)

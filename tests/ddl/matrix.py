@@ -1,6 +1,6 @@
 """The matrix of kinds.toml: each example, as it is written and by its safe way, on a version of PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from tailguard.ddl.source import SETTINGS
 from tailguard.ddl.world import World
 from tailguard.judge.proof.ddl import SAFE, ddl_verdicts, met_in
 from tailguard.migrations.kinds import Kind
-from tailguard.migrations.text.script import blocks, split
+from tailguard.migrations.text.script import Block, blocks, split
 from tailguard.migrations.text.sql import statements
 from tailguard.postgres.server import Server, embedded_postgres
 from tailguard.record.ddl import DdlProof, DdlStep, TableSize
@@ -67,13 +67,22 @@ def world_on(server: Server) -> World:
 
 def proved(world: World, kind: Kind, options: DdlOptions | None = None) -> FileProof:
     """The proof of a kind's example, after what it needs."""
-    with world.database(world.base).connect() as connection:
-        for statement in statements(kind.setup):
-            connection.execute(statement.encode())
+    set_up(world, kind.setup)
     return proved_sql(world, kind.example, options)
 
 
+def set_up(world: World, sql: str) -> None:
+    """Execute statements on the tables that a proof begins with."""
+    with world.database(world.base).connect() as connection:
+        for statement in statements(sql):
+            connection.execute(statement.encode())
+
+
 def proved_sql(world: World, sql: str, options: DdlOptions | None = None) -> FileProof:
+    return proved_blocks(world, blocks([*split(sql)]), options)
+
+
+def proved_blocks(world: World, found: Sequence[Block], options: DdlOptions | None = None) -> FileProof:
     options = options or DdlOptions(growth_runs=0)
     proof = DdlProof(
         file="example.sql",
@@ -84,9 +93,9 @@ def proved_sql(world: World, sql: str, options: DdlOptions | None = None) -> Fil
         lock_timeout_ms=options.lock_timeout_ms,
         limits=options.wait,
     )
-    found = FileProof(world, blocks([*split(sql)]), proof, options)
-    found.prove(lambda: None)
-    return found
+    proved = FileProof(world, found, proof, options)
+    proved.prove(lambda: None)
+    return proved
 
 
 def answers(found: FileProof) -> dict[str, ProofVerdict]:

@@ -8,9 +8,8 @@ from tailguard.judge.proof.holds import holds_of
 from tailguard.judge.proof.lock_words import ROWS
 from tailguard.migrations.kinds import Kind, kind_called, kinds, recognise
 from tailguard.migrations.text.script import blocks, split
-from tailguard.migrations.text.sql import statements
 from tailguard.record.ddl import DdlStep, ProvedStatement
-from tests.ddl.matrix import SIZES, accused, answers, failed, proved
+from tests.ddl.matrix import SIZES, accused, answers, failed, proved, set_up
 from tests.ddl.page import PAGE, heads
 from tests.support.each import each
 from tests.support.suite import ROOT
@@ -43,9 +42,7 @@ def test_what_stalls_is_caught_and_the_safe_way_is_not_accused(world, slug):
 @pytest.mark.proof
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.slug) for kind in kinds() if kind.match])
 def test_the_lock_and_the_growth_are_those_that_the_table_names(seeded_world, world, kind: Kind):
-    with world.database(world.base).connect() as connection:
-        for statement in statements(kind.setup):
-            connection.execute(statement.encode())
+    set_up(world, kind.setup)
     (block,) = blocks([*split(kind.example)])
     with world.advance() as database:
         (seen,) = observe(database, block, MonotonicClock())

@@ -55,6 +55,18 @@ def test_a_safe_way_that_came_to_no_end_is_not_known_to_be_one():
     assert found["1 safe way: came to its end"] is State.INCONCLUSIVE
 
 
+def test_an_index_that_is_left_invalid_fails_either_way():
+    step = PROOF.steps[0]
+    assert step.safe is not None
+    assert not [name for name in asked() if "left behind" in name]
+    left = replace(step.trials[0], left=("orders_x",))
+    found = asked(replace(PROOF, steps=(replace(step, trials=(left, step.trials[1])),)))
+    assert found["1 nothing left behind"] is State.FAIL
+    safe = replace(step.safe, trials=(replace(step.safe.trials[0], left=("orders_x",)),))
+    found = asked(replace(PROOF, steps=(replace(step, safe=safe),)))
+    assert found["1 safe way: nothing left behind"] is State.FAIL
+
+
 def test_a_lock_of_a_moment_passes_and_one_that_grows_with_the_table_is_judged_on_the_real_table():
     moment = statement("ALTER TABLE orders ADD x int", "add-column", observation())
     scan = statement("ALTER TABLE orders ADD CHECK (x > 0)", "check", observation(scanned=("orders",)))

@@ -96,3 +96,25 @@ def test_files_of_other_tools_are_executed_as_those_do(tmp_path: Path, name, tex
     found = read_blocks(path)
     assert [one.text for block in found for one in block.statements] == ["SELECT 1", "SELECT 2"]
     assert [block.transaction for block in found] == ([True] if together else [False, False])
+
+
+BUILD = "CREATE INDEX CONCURRENTLY i ON t (a);"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "together"),
+    [
+        ("000001_x.up.sql", BUILD, False),  # one call with one statement opens no transaction
+        ("20260101_x/migration.sql", BUILD, False),  # Prisma
+        ("V2__x.sql", BUILD, False),  # Flyway sees for itself
+        ("V2__x.sql", f"{BUILD} ANALYZE t;", False),
+        ("V2__x.sql", "ALTER TABLE t ADD a int;", True),
+        ("000001_x.up.sql", f"{BUILD} ANALYZE t;", True),  # PostgreSQL refuses it
+        ("20260101_x.sql", BUILD, True),  # sqlx opens one, unless it is told not to
+    ],
+)
+def test_a_concurrent_build_is_in_a_transaction_if_its_tool_opens_one(tmp_path: Path, name, text, together):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    assert any(block.transaction for block in read_blocks(path)) is together

@@ -53,6 +53,7 @@ def _of_step(proof: DdlProof, step: DdlStep, live: Mapping[str, Samples]) -> Ite
             for each in _met(proof, step, who, met, unsteady):
                 yield msgspec.structs.replace(each, name=f"{SAFE}{each.name}")
     yield from _came_to_an_end(step)
+    yield from _left_behind(step)
     if step.control is not None:
         yield _judge_control(
             step,
@@ -117,6 +118,23 @@ def _came_to_an_end(step: DdlStep) -> Iterator[ProofVerdict]:
             exceedances=len(failed),
             under_load=True,
         )
+
+
+def _left_behind(step: DdlStep) -> Iterator[ProofVerdict]:
+    """An INVALID index costs each write and serves no query; a build that a timeout ends leaves one."""
+    ways = (("", step.trials), (SAFE, step.safe.trials if step.safe is not None else ()))
+    for way, trials in ways:
+        if left := sorted({name for trial in trials for name in trial.left}):
+            yield ProofVerdict(
+                name=f"{way}nothing left behind",
+                state=State.FAIL,
+                migration=step.number,
+                expected="no INVALID index",
+                observed=f"INVALID: {', '.join(left)}",
+                n=len(trials),
+                exceedances=sum(bool(trial.left) for trial in trials),
+                under_load=True,
+            )
 
 
 def _judge_control(step: DdlStep, control: Trial, met: Sequence[Responses]) -> ProofVerdict:

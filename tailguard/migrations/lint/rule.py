@@ -13,21 +13,20 @@ Check = Callable[[Linted], Iterator[Finding]]
 Shown = Literal["stalls", "leaves an INVALID index", "is refused by PostgreSQL", "cannot be used"]
 SHOWN: Mapping[Shown, str] = {
     "stalls": "`tailguard migrate prove` ends with 99: somebody waits too long.",
-    "leaves an INVALID index": "PostgreSQL leaves an INVALID index.",
+    "leaves an INVALID index": "`tailguard migrate prove` ends with 99: an INVALID index is left.",
     "is refused by PostgreSQL": "`tailguard migrate prove` ends with 64: PostgreSQL refuses it.",
     "cannot be used": "`tailguard migrate prove` refuses it (64) before it touches anything.",
 }
 KEPT = "There is no finding, and `tailguard migrate prove` finds nobody who waits too long."
-NAME = "0001_orders_customer"
+NAME = "0001_orders_code"
 # A migration that breaks no rule.
 INDEX = {
-    f"{NAME}.up.sql": "CREATE INDEX CONCURRENTLY orders_customer ON orders (customer_id);\n",
-    f"{NAME}.down.sql": "DROP INDEX CONCURRENTLY orders_customer;\n",
-    f"{NAME}.query.sql": '-- parameters: {"customer_id": 42}\n'
-    "SELECT id FROM orders WHERE customer_id = %(customer_id)s;\n",
+    f"{NAME}.up.sql": "CREATE INDEX CONCURRENTLY orders_code ON orders (code);\n",
+    f"{NAME}.down.sql": "DROP INDEX CONCURRENTLY orders_code;\n",
+    f"{NAME}.query.sql": '-- parameters: {"code": "A-17"}\nSELECT id FROM orders WHERE code = %(code)s;\n',
 }
 UP, DOWN, QUERY = INDEX
-ALONE = "orders_customer.sql"
+ALONE = "orders_code.sql"
 BUILD = {ALONE: INDEX[UP]}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailguard.base.errors import UsageError
+from tailguard.migrations.lint.linted import CONCURRENTLY
 from tailguard.migrations.lint.other_tools import Tool, sections, tool_of
 from tailguard.migrations.text.lexer import NAME_PART, tokens
 from tailguard.migrations.text.sql import read_sql
@@ -49,9 +50,10 @@ def read_blocks(path: Path, *, single_transaction: bool = False) -> list[Block]:
     tool = tool_of(path, text)
     way_back = WAY_BACK.search(text)
     up = text[: way_back.start()] if way_back else text
-    together = single_transaction or (tool is not None and _in_one_transaction(tool, up))
     try:
-        return blocks([*split(up)], single_transaction=together)
+        found = [*split(up)]
+        together = single_transaction or (tool is not None and _in_one_transaction(tool, up, found))
+        return blocks(found, single_transaction=together)
     except UsageError as error:
         raise UsageError(f"{path}:{error}") from None
 
@@ -129,6 +131,14 @@ def _psql_line(text: str, line: int) -> str:
     return f"{word} is a command of psql, not SQL: only psql knows it. Take the line out, or write what it does in SQL."
 
 
-def _in_one_transaction(tool: Tool, text: str) -> bool:
-    """Whether a tool sends a file in one transaction: by its own rules, unless its marker is there."""
-    return not (tool.marker and any(tool.marker in section.text for section in sections(tool, text)))
+def _in_one_transaction(tool: Tool, text: str, found: Sequence[Located]) -> bool:
+    """Whether a tool sends a file in one transaction: by its own rules, unless its marker is there.
+
+    Without a marker it sends the whole file in one call, which is a transaction only if it has several statements, or
+    looks itself for what allows none.
+    """
+    if tool.marker:
+        return not any(tool.marker in section.text for section in sections(tool, text))
+    if tool.one_by_one:
+        return not any(CONCURRENTLY.search(each.text) for each in found)
+    return len(found) > 1

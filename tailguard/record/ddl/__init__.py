@@ -65,7 +65,8 @@ class Trial(Part, frozen=True, kw_only=True):
     """One execution of a step while clients went on, behind a long transaction on each of its tables.
 
     `window` is the name of its samples in live.parquet, `started_ns` on their clock. `attempts` counts those that
-    `lock_timeout` ended too; `failed` says what ended it, "" for success.
+    `lock_timeout` ended too; `failed` says what ended it, "" for success. `left` are the indexes that are INVALID
+    after it.
     """
 
     window: str
@@ -74,6 +75,7 @@ class Trial(Part, frozen=True, kw_only=True):
     attempts: Count
     failed: str
     impact: Mapping[Client, ClientImpact]
+    left: tuple[str, ...] = ()
 
 
 class SafeStatement(Part, frozen=True, kw_only=True):

@@ -30,7 +30,9 @@ RULE = Rule(
     summary="Indexes are built, dropped and rebuilt CONCURRENTLY.",
     why=__doc__ or "",
     example=Example(
-        bad={ALONE: "CREATE INDEX orders_customer ON orders (customer_id);\n"}, good=BUILD, shown="stalls"
+        bad={ALONE: "CREATE INDEX orders_code ON orders (code);\n"},
+        good=BUILD,
+        shown="stalls",
     ),
     check=check,
 )

@@ -10,8 +10,8 @@ RULE = Rule(
     summary="An index that is built concurrently has a name.",
     why=__doc__ or "",
     example=Example(
-        bad={**INDEX, UP: "CREATE INDEX CONCURRENTLY ON orders (customer_id);\n",
-             DOWN: "DROP INDEX CONCURRENTLY orders_customer_id_idx;\n"},
+        bad={**INDEX, UP: "CREATE INDEX CONCURRENTLY ON orders (code);\n",
+             DOWN: "DROP INDEX CONCURRENTLY orders_code_idx;\n"},
         good=INDEX,
         shown="cannot be used",
     ),

@@ -14,12 +14,12 @@ RULE = Rule(
     summary="A concurrent build has no IF NOT EXISTS.",
     why=__doc__ or "",
     example=Example(
-        bad={ALONE: "CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_customer ON orders (customer_id);\n"},
+        bad={ALONE: "CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_code ON orders (code);\n"},
         good=BUILD,
         shown="leaves an INVALID index",
         setup="-- as a build leaves it that was cancelled\n"
-        "CREATE INDEX orders_customer ON orders (customer_id);\n"
-        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'orders_customer'::regclass;\n",
+        "CREATE INDEX orders_code ON orders (code);\n"
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'orders_code'::regclass;\n",
     ),
     check=matching(
         "no-if-not-exists",

@@ -8,7 +8,7 @@ if it has to cancel.
 
 from tailguard.migrations.lint.rule import INDEX, UP, Example, Rule, matching
 
-FILE = "00007_orders_customer.sql"
+FILE = "00007_orders_code.sql"
 HEAD = "-- +goose NO TRANSACTION\n-- +goose Up\n"
 
 RULE = Rule(

@@ -8,7 +8,7 @@ from tailguard.migrations.lint.finding import Finding
 from tailguard.migrations.lint.linted import Linted
 from tailguard.migrations.lint.rule import INDEX, UP, Example, Rule
 
-FILE = "000007_orders_customer.up.sql"
+FILE = "000007_orders_code.up.sql"
 
 
 def check(folder: Linted) -> Iterator[Finding]:

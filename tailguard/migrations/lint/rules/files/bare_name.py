@@ -28,7 +28,10 @@ RULE = Rule(
     summary="The name of an index that is built has no schema.",
     why=__doc__ or "",
     example=Example(
-        bad={**INDEX, UP: "CREATE INDEX CONCURRENTLY public.orders_customer ON orders (customer_id);\n"},
+        bad={
+            **INDEX,
+            UP: "CREATE INDEX CONCURRENTLY public.orders_code ON orders (code);\n",
+        },
         good=INDEX,
         shown="cannot be used",
     ),

@@ -28,7 +28,7 @@ RULE = Rule(
     summary="The query has example values for its parameters.",
     why=__doc__ or "",
     example=Example(
-        bad={**INDEX, QUERY: "SELECT id FROM orders WHERE customer_id = %(customer_id)s;\n"},
+        bad={**INDEX, QUERY: "SELECT id FROM orders WHERE code = %(code)s;\n"},
         good=INDEX,
         shown="cannot be used",
     ),
