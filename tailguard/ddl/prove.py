@@ -19,8 +19,9 @@ from tailguard.ddl.world import World
 from tailguard.judge.proof.ddl import ddl_verdicts
 from tailguard.judge.proof.holds import holds_of
 from tailguard.migrations.kinds import Recognised
-from tailguard.migrations.kinds.safe import NoSafeWayError
+from tailguard.migrations.kinds.safe import NoSafeWayError, once
 from tailguard.migrations.text.script import Block, Located
+from tailguard.migrations.text.settings import LIMIT, LOCAL, SET
 from tailguard.postgres.database import Database
 from tailguard.proofs.load.own import OwnStatement
 from tailguard.record.ddl import (
@@ -160,9 +161,12 @@ class FileProof:
         before: Database,
     ) -> SafeWay:
         """The safe ways of all statements one after another, each committed by itself."""
-        found: list[SafeStatement] = []
+        found = [once(text) for text in block.settings if not LIMIT.match(text)]
         why: list[str] = []
         for statement, kind, seen in zip(block.statements, known, observed, strict=True):
+            if SET.match(statement.text):
+                found += [] if LIMIT.match(statement.text) else [once(LOCAL.sub("SET ", statement.text))]
+                continue
             for action, each in kinds_of_actions(statement, kind, seen):
                 try:
                     found += safe_statements(before, action, each)

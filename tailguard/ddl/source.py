@@ -21,6 +21,7 @@ from tailguard.ddl.rows import copy_rows
 from tailguard.ddl.world import World
 from tailguard.migrations.checks import told_plainly
 from tailguard.migrations.text.script import Block
+from tailguard.migrations.text.settings import on_a_copy
 from tailguard.migrations.text.sql import read_sql, statements
 from tailguard.postgres.location import address, connect, locate
 from tailguard.postgres.restore import restore
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 # Waits for locks are shown, not those for a disk; nothing that the server does by itself may disturb a trial.
 SETTINGS = {"fsync": "off", "autovacuum": "off", "shared_buffers": "128MB"}
 MOST_TOLD = 5
+PUBLIC = ("public",)
 SIZES = """
 SELECT oid::regclass::text, greatest(reltuples, 0)::int8 FROM pg_catalog.pg_class
 WHERE relkind IN ('r', 'p') AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
@@ -41,11 +43,11 @@ WHERE relkind IN ('r', 'p') AND relnamespace NOT IN ('pg_catalog'::regnamespace,
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What was asked for. `rows` is how many the largest table has, at most."""
+    """What was asked for. `rows` is how many the largest table has, at most; `path` where names are looked up."""
 
     rows: int
     dsn: str | None = None
-    schema: str | None = None
+    path: Sequence[str] = ()
     dump: Path | None = None
     seeds: Sequence[Path] = ()
 
@@ -65,7 +67,7 @@ def filled_world(source: Source, config: Config, blocks: Sequence[Block]) -> Ite
     with embedded_postgres(config.database.binaries or None, SETTINGS) as server, told_plainly():
         place = locate(source.dsn) if source.dump is None and not source.seeds else None
         if source.dump is not None:
-            yield _restored(server, source.dump, source.schema or "public")
+            yield _restored(server, source.dump, source.path or PUBLIC)
         elif place is not None:
             yield _copied(server, place.conninfo, source, blocks)
         else:
@@ -73,7 +75,7 @@ def filled_world(source: Source, config: Config, blocks: Sequence[Block]) -> Ite
 
 
 def _seeded(server: Server, source: Source, config: Config) -> Filled:
-    world = World(server, "public")
+    world = World(server, PUBLIC)
     world.make_base()
     log.info("Seeding %s rows on an embedded PostgreSQL %s.", f"{source.rows:,}", server.version)
     database = world.database(world.base)
@@ -84,11 +86,12 @@ def _seeded(server: Server, source: Source, config: Config) -> Filled:
                 connection.execute(statement.encode(), rows)
     else:
         table_maker(config)(database.conninfo, rows=source.rows)
+    world.path = source.path or PUBLIC
     return _analysed(world, {}, ())
 
 
-def _restored(server: Server, dump: Path, schema: str) -> Filled:
-    world = World(server, schema)
+def _restored(server: Server, dump: Path, path: Sequence[str]) -> Filled:
+    world = World(server, path)
     world.make_base()
     log.info("Restoring %s into an embedded PostgreSQL %s.", dump, server.version)
     return _analysed(world, {}, _told(restore(dump, server, world.base)))
@@ -97,9 +100,9 @@ def _restored(server: Server, dump: Path, schema: str) -> Filled:
 def _copied(server: Server, conninfo: str, source: Source, blocks: Sequence[Block]) -> Filled:
     """Copy the definitions of all, and rows of the tables that the file touches and of those they refer to."""
     with connect(conninfo) as yours, tempfile.TemporaryDirectory(prefix="tailguard-ddl-") as folder:
-        schema = source.schema or yours.execute("SELECT current_schema()").fetchone()[0]  # type: ignore[index]  # one row
-        yours.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(str(schema))))
-        world = World(server, str(schema))
+        path = source.path or [str(yours.execute("SELECT current_schema()").fetchone()[0])]  # type: ignore[index]  # one row
+        yours.execute(sql.SQL("SET search_path TO {}").format(sql.SQL(", ").join(map(sql.Identifier, path))))
+        world = World(server, path)
         world.make_base()
         log.info("Copying the definitions of %s; your database is only read.", address(yours))
         tables, keys = (Path(folder) / name for name in ("tables.sql", "keys.sql"))
@@ -118,7 +121,7 @@ def _touched(world: World, keys: Path, blocks: Sequence[Block]) -> list[str]:
     """Return the tables that the file locks: it is rehearsed on empty ones."""
     with world.copy() as empty:
         restore(keys, world.server, world.name_of(empty))
-        observed = [seen for block in blocks for seen in observe(empty, block, MonotonicClock())]
+        observed = [seen for block in blocks for seen in observe(empty, on_a_copy(block), MonotonicClock())]
     return [*dict.fromkeys(lock.relation for seen in observed for lock in seen.locks)]
 
 

@@ -3,7 +3,7 @@
 from tailguard.ddl.load import facts_of
 from tailguard.migrations.kinds import Recognised, recognise
 from tailguard.migrations.kinds.actions import actions_of
-from tailguard.migrations.kinds.safe import retried, safe_way
+from tailguard.migrations.kinds.safe import once, retried, safe_way
 from tailguard.migrations.text.script import Located
 from tailguard.postgres.database import Database
 from tailguard.record.ddl import Observation, SafeStatement
@@ -35,5 +35,5 @@ def safe_statements(before: Database, text: str, kind: Recognised | None) -> lis
     if kind is None:
         return retried(text)
     if kind.kind.of_class == "c" and not kind.kind.safe:
-        return [SafeStatement(how="once", text=text)]
+        return [once(text)]
     return safe_way(text, kind, facts_of(before, kind.parts.get("table", "")))

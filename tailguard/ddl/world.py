@@ -1,8 +1,8 @@
 """The databases that a proof works on: one that holds the tables as they are, and copies of it that are used up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -10,14 +10,15 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tailguard.postgres.database import Database
 from tailguard.postgres.location import connect
 from tailguard.postgres.server import Server
+from tailguard.postgres.session import for_session
 
 
 @dataclass(slots=True)
 class World:
-    """An embedded server with the tables in the database `base`; `schema` is where the file finds them."""
+    """An embedded server with the tables in the database `base`; `path` are the schemas where the file finds them."""
 
     server: Server
-    schema: str
+    path: Sequence[str]
     base: str = "tailguard_0"
     prefix: str = "tailguard"
     _made: int = field(default=0, init=False)
@@ -29,8 +30,8 @@ class World:
     def database(self, name: str) -> Database:
         """Return a database of the server by its name."""
         conninfo = make_conninfo(self.server.dsn, dbname=name)
-        whole = Database(conninfo, self.schema, self.server.version, self.server.source, self.server.bin_dir)
-        return replace(whole, conninfo=whole.conninfo_for(self.schema))
+        own = for_session(conninfo, *self.path)
+        return Database(own, self.path[0], self.server.version, self.server.source, self.server.bin_dir)
 
     def name_of(self, database: Database) -> str:
         """Return the name of a database that this world gave."""
@@ -48,7 +49,7 @@ class World:
     @contextmanager
     def fork(self) -> Iterator["World"]:
         """Give a world of its own that begins as this one is, dropped at the end of the block."""
-        world = World(self.server, self.schema, self._copied(), prefix=f"{self.base}_{self._made}")
+        world = World(self.server, self.path, self._copied(), prefix=f"{self.base}_{self._made}")
         try:
             yield world
         finally:

@@ -56,7 +56,7 @@ def seeded(binaries: Path | None) -> Iterator[World]:
 
 
 def world_on(server: Server) -> World:
-    world = World(server, "public")
+    world = World(server, ("public",))
     world.make_base()
     with world.database(world.base).connect() as connection:
         for statement in statements(WORLD.read_text(encoding="utf-8")):

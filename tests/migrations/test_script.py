@@ -6,6 +6,7 @@ import pytest
 
 from tailguard.base.errors import UsageError
 from tailguard.migrations.text.script import blocks, read_blocks, split
+from tailguard.migrations.text.settings import on_a_copy, read_script
 
 
 def texts(sql: str) -> list[str]:
@@ -118,3 +119,52 @@ def test_a_concurrent_build_is_in_a_transaction_if_its_tool_opens_one(tmp_path: 
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
     assert any(block.transaction for block in read_blocks(path)) is together
+
+
+@pytest.mark.parametrize(
+    ("sql", "path"),
+    [
+        ("SET search_path = shop; CREATE INDEX CONCURRENTLY i ON t (a);", ("shop",)),
+        ("SET search_path TO Shop, \"Old Shop\", 'public'; ALTER TABLE t ADD a int;", ("shop", "Old Shop", "public")),
+        ("BEGIN; SET LOCAL search_path = shop; ALTER TABLE t ADD a int; COMMIT;", ("shop",)),
+        ("SET search_path = old; SET search_path = shop; ALTER TABLE t ADD a int;", ("shop",)),
+        ("SET LOCAL search_path = shop; ALTER TABLE t ADD a int;", ()),  # no transaction, no effect
+        ("SET search_path TO DEFAULT; ALTER TABLE t ADD a int;", ()),
+        ("SET lock_timeout = '1s'; ALTER TABLE t ADD a int;", ()),
+    ],
+)  # fmt: skip
+def test_the_search_path_of_a_file_is_that_of_its_names(tmp_path: Path, sql, path):
+    (tmp_path / "x.sql").write_text(sql, encoding="utf-8")
+    script = read_script(tmp_path / "x.sql")
+    assert script.path == path
+    (block,) = script.blocks
+    assert "search_path" not in " ".join([*block.settings, *(one.text for one in block.statements)])
+
+
+def test_a_file_on_two_search_paths_is_refused_and_a_change_of_the_database_is_named(tmp_path: Path):
+    file = tmp_path / "x.sql"
+    file.write_text("SET search_path = a; SELECT 1; SET search_path = b; SELECT 2;", encoding="utf-8")
+    with pytest.raises(UsageError, match="different search paths: a and b"):
+        read_script(file)
+    file.write_text("SELECT 1; SET search_path = b; SELECT 2;", encoding="utf-8")
+    with pytest.raises(UsageError, match="b and its session's own"):
+        read_script(file)
+    file.write_text("SELECT 1;\n\\c other\nSELECT 2;", encoding="utf-8")
+    with pytest.raises(
+        UsageError, match=r"x.sql:2: \\c is a command of psql: .* Write a file for each database"
+    ):
+        read_script(file)
+
+
+def test_roles_are_named_and_left_out_of_a_copy(tmp_path: Path):
+    sql = "SET ROLE app; ALTER TABLE t ADD a int; BEGIN; SET LOCAL ROLE boss; SELECT 1; COMMIT; RESET ROLE; SELECT 2"
+    (tmp_path / "x.sql").write_text(sql, encoding="utf-8")
+    script = read_script(tmp_path / "x.sql")
+    assert script.roles == ("SET ROLE app", "SET LOCAL ROLE boss", "RESET ROLE")
+    copied = [on_a_copy(block) for block in script.blocks]
+    assert [block.settings for block in copied] == [(), (), ()]
+    assert [one.text for block in copied for one in block.statements] == [
+        "ALTER TABLE t ADD a int",
+        "SELECT 1",
+        "SELECT 2",
+    ]

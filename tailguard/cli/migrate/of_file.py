@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from tailguard.migrations.limits import Limits
 if TYPE_CHECKING:
     from tailguard.ddl.apply.runner import FileRunner, FileStatus
     from tailguard.ddl.apply.steps import Step
+    from tailguard.migrations.text.settings import Script
     from tailguard.postgres.database import Database
 
 ROWS = 2_000  # of the copy that the file is rehearsed on: enough to tell a scan from a look at one row
@@ -91,31 +92,34 @@ def _runner(
     from tailguard.cli.migrate.target import migration_target
     from tailguard.ddl.apply.runner import FileRunner
     from tailguard.ddl.apply.steps import STEPS, Steps
-    from tailguard.migrations.text.script import read_blocks
+    from tailguard.migrations.text.settings import read_script
+    from tailguard.postgres.session import for_session
 
-    blocks = read_blocks(file)
-    if not blocks:
+    script = read_script(file)
+    if not script.blocks:
         raise UsageError(f"{file} has no statement to execute.")
+    if script.path and schema:
+        raise UsageError(f"{file} sets its search path itself: leave --schema {schema} out.")
     hashed = hashlib.sha256(file.read_bytes()).hexdigest()
     line = ProgressLine()
-    with migration_target(dsn, schema, [], STEPS) as database:
+    with migration_target(dsn, schema or next(iter(script.path), None), [], STEPS) as database:
+        if script.path:
+            database = replace(database, conninfo=for_session(database.conninfo, *script.path))  # noqa: PLW2901  # the same
         runner = FileRunner(database, Steps(database.schema, file.name, hashed), limits, line)
         try:
-            yield runner, partial(_planned, file, database)
+            yield runner, partial(_planned, file, script, database)
         finally:
             line.close()
 
 
-def _planned(file: Path, database: "Database") -> list["Step"]:
+def _planned(file: Path, script: "Script", database: "Database") -> list["Step"]:
     """Rehearse a file on a copy of the database, which is only read. Raises UsageError, naming the line."""
     from tailguard.ddl.apply.plan import planned
     from tailguard.ddl.source import Source, filled_world
-    from tailguard.migrations.text.script import read_blocks
 
-    blocks = read_blocks(file)
-    source = Source(ROWS, database.conninfo, database.schema)
-    with filled_world(source, load_config(), blocks) as filled:
+    source = Source(ROWS, database.conninfo, script.path or (database.schema,))
+    with filled_world(source, load_config(), script.blocks) as filled:
         try:
-            return planned(filled, blocks)
+            return planned(filled, script.blocks)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from error

@@ -47,7 +47,7 @@ def prove_file(asked: Asked) -> int:
     from tailguard.compare.verdicts import verdicts_of
     from tailguard.ddl.source import Source, filled_world
     from tailguard.migrations.checks import in_full
-    from tailguard.migrations.text.script import read_blocks
+    from tailguard.migrations.text.settings import on_a_copy, read_script
     from tailguard.pipeline.environment import describe_environment
     from tailguard.pipeline.finish import finish
     from tailguard.record.run import Run
@@ -55,17 +55,21 @@ def prove_file(asked: Asked) -> int:
 
     if asked.dump is not None and asked.dsn is not None:
         raise UsageError("--dump is for the embedded server, --dsn names your own: give one of them.")
-    blocks = read_blocks(asked.file, single_transaction=asked.single_transaction)
-    if not blocks:
+    script = read_script(asked.file, single_transaction=asked.single_transaction)
+    if not script.blocks:
         raise UsageError(f"{asked.file} has no statement to prove.")
+    if script.path and asked.schema:
+        raise UsageError(f"{asked.file} sets its search path itself: leave --schema {asked.schema} out.")
+    blocks = [on_a_copy(block) for block in script.blocks]
     config = load_config(flags={"runs_dir": asked.runs_dir} if asked.runs_dir else {})
     seeds = [] if asked.dsn or asked.dump else sorted(asked.file.parent.glob("seed/*.sql"))
-    source = Source(asked.rows or ROWS, asked.dsn, asked.schema, asked.dump, seeds)
+    path = script.path or ((asked.schema,) if asked.schema else ())
+    source = Source(asked.rows or ROWS, asked.dsn, path, asked.dump, seeds)
     with filled_world(source, config, blocks) as filled:
         run = Run.start(
             config, command=["tailguard", *sys.argv[1:]], environment=describe_environment(config.folder)
         )
-        proof = _started(asked, config, filled, blocks)
+        proof = _started(asked, config, filled, blocks, script.roles)
         with ending(run):
             try:
                 proof.prove(lambda: _save(run, proof))
@@ -77,11 +81,13 @@ def prove_file(asked: Asked) -> int:
     run.put_verdicts(verdicts_of(run))
     say(*ddl_lines(run.record, proof.proof), "")
     if asked.write_safe is not None:
-        _write_safe(asked.write_safe, asked.file, proof.proof)
+        _write_safe(asked.write_safe, asked.file, proof.proof, script.path)
     return finish(run, config.suite)
 
 
-def _started(asked: Asked, config: Config, filled: "Filled", blocks: Sequence["Block"]) -> "FileProof":
+def _started(
+    asked: Asked, config: Config, filled: "Filled", blocks: Sequence["Block"], roles: Sequence[str]
+) -> "FileProof":
     from tailguard.ddl.options import DdlOptions
     from tailguard.ddl.prove import FileProof
     from tailguard.ddl.source import scaled
@@ -100,7 +106,7 @@ def _started(asked: Asked, config: Config, filled: "Filled", blocks: Sequence["B
         front_s=options.front_s,
         lock_timeout_ms=options.lock_timeout_ms,
         limits=wait,
-        left_out=filled.left_out,
+        left_out=(*filled.left_out, *(f"{role}: the copy has no roles" for role in roles)),
     )
     own = read_load(asked.load) if asked.load is not None else []
     return FileProof(filled.world, blocks, proof, options, own_load=own)
@@ -112,15 +118,17 @@ def _save(run: "Run", proof: "FileProof") -> None:
     run.save()
 
 
-def _write_safe(folder: Path, file: Path, proof: "DdlProof") -> None:
+def _write_safe(folder: Path, file: Path, proof: "DdlProof", schemas: Sequence[str]) -> None:
     """Write each step that has a safe way as a file of its own, beside none that is there already."""
+    from tailguard.postgres.session import quoted
     from tailguard.report.views.proof.ddl_view import safe_sql
 
+    head = f"SET search_path TO {', '.join(map(quoted, schemas))};\n" if schemas else ""
     folder.mkdir(parents=True, exist_ok=True)
     for step in proof.steps:
         if step.safe is not None and step.safe.statements:
             path = folder / f"{file.stem}.step_{step.number}.safe.sql"
             if path.exists():
                 raise UsageError(f"{path} is there already: remove it, or give --write-safe another folder.")
-            path.write_text(safe_sql(step.safe, proof.lock_timeout_ms) + "\n", encoding="utf-8")
+            path.write_text(f"{head}{safe_sql(step.safe, proof.lock_timeout_ms)}\n", encoding="utf-8")
             say(f"Wrote {path}")

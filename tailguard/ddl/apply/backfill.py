@@ -7,7 +7,6 @@ from tailguard.ddl.apply.session import StepSession
 from tailguard.ddl.apply.steps import Step
 from tailguard.migrations.blockers import Progress
 from tailguard.migrations.kinds.safe import BATCH_PAUSE_S, BATCH_ROWS, Batches
-from tailguard.postgres.session import users_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +59,8 @@ class Backfill:
             session.steps.reach(session.connection, step, upto + 1)
 
     def _ask(self, query: str, step: Step) -> tuple[int | None, ...]:
-        connection = self.session.connection
-        with users_path(connection):
-            for setting in step.settings:
-                connection.execute(setting.encode())
-            row: tuple[int | None, ...] | None = connection.execute(query.encode()).fetchone()
+        with self.session.as_the_file(step):
+            row: tuple[int | None, ...] | None = self.session.connection.execute(query.encode()).fetchone()
         assert row is not None  # an aggregate always has a row
         return row
 

@@ -16,13 +16,11 @@ from tailguard.judge.proof.holds import holds_of, told
 from tailguard.migrations.kinds import Recognised
 from tailguard.migrations.kinds.safe import NoSafeWayError
 from tailguard.migrations.text.script import Block, Located
+from tailguard.migrations.text.settings import LIMIT, ROLE, SET, on_a_copy
 from tailguard.migrations.text.sql import created_index, folded
 from tailguard.postgres.database import Database
 from tailguard.record.ddl import DdlStep, Observation, ProvedStatement, SafeStatement
 
-# `up` has its own.
-LIMIT = re.compile(r"SET\s+(?:(?:LOCAL|SESSION)\s+)?(?:lock_timeout|statement_timeout)\b", re.IGNORECASE)
-LOCAL = re.compile(r"SET\s+LOCAL\s+", re.IGNORECASE)
 BUILD = re.compile(r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\b", re.IGNORECASE)
 BY_HAND = "Execute it yourself when nobody is kept waiting, and the rest of the file by `up`."
 
@@ -42,13 +40,14 @@ def planned(filled: Filled, blocks: Sequence[Block]) -> list[Step]:
 
 def _safe_ways(filled: Filled, block: Block) -> Iterator[tuple[Located, Sequence[str], SafeStatement]]:
     before = filled.world.database(filled.world.base)
-    settings = [text for text in block.settings if not LIMIT.match(text)]
+    settings = [text for text in block.settings if not LIMIT.match(text)]  # `up` has its own
     with filled.world.advance() as after:
-        observed = observe(after, block, MonotonicClock())
-        for statement, seen in zip(block.statements, observed, strict=True):
+        observed = iter(observe(after, on_a_copy(block), MonotonicClock()))
+        for statement in block.statements:
+            seen = None if ROLE.match(statement.text) else next(observed)
             if LIMIT.match(statement.text):
                 continue
-            if LOCAL.match(statement.text):
+            if seen is None or SET.match(statement.text):
                 settings.append(statement.text)
                 continue
             for each in _safe_way(filled, before, statement, seen):

@@ -14,6 +14,7 @@ from tailguard.ddl.patience import GivenUpError, patiently
 from tailguard.migrations.blockers import Blocker, Progress
 from tailguard.migrations.errors import MigrationStoppedError
 from tailguard.migrations.limits import Limits
+from tailguard.migrations.text.settings import ROLE
 from tailguard.migrations.watch import Database, OnProgress, Watch
 from tailguard.migrations.watched import watched
 from tailguard.postgres.session import users_path
@@ -46,11 +47,19 @@ class StepSession:
                 self.steps.end(self.connection, step)
 
     def execute(self, step: Step, text: str) -> None:
-        """Execute what the file says on the session's own search path."""
+        """Execute what the file says as the file has it."""
+        with self.as_the_file(step):
+            self.connection.execute(text.encode())
+
+    @contextmanager
+    def as_the_file(self, step: Step) -> Iterator[None]:
+        """Work on the session's own search path, with the step's settings; a role is given back afterwards."""
         with users_path(self.connection):
             for setting in step.settings:
                 self.connection.execute(setting.encode())
-            self.connection.execute(text.encode())
+            yield
+            if any(ROLE.match(setting) for setting in step.settings):
+                self.connection.execute("RESET SESSION AUTHORIZATION; RESET ROLE")
 
     def limit_waiting(self, step: Step) -> None:
         """Let the transaction wait for a lock no longer than others may wait behind it, or than is left.

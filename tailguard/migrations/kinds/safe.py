@@ -78,6 +78,11 @@ def safe_way(text: str, found: Recognised, facts: TableFacts) -> list[SafeStatem
     return [each for template in found.kind.safe for each in _statements(template, names, facts)]
 
 
+def once(text: str) -> SafeStatement:
+    """Return a statement that is executed as it is."""
+    return SafeStatement(how="once", text=text)
+
+
 def retried(text: str) -> list[SafeStatement]:
     """Return the safe way of a statement that needs its lock for a moment."""
     return [SafeStatement(how="retry", text=text)]

@@ -128,6 +128,8 @@ def _deeper(piece: str, word: str, before: str, depth: int) -> int:
 def _psql_line(text: str, line: int) -> str:
     command = PSQL.search(text.splitlines()[line - 1])
     word = command[0] if command else "\\"
+    if word in ("\\c", "\\connect"):
+        return f"{word} is a command of psql: what follows is for another database. Write a file for each database."
     return f"{word} is a command of psql, not SQL: only psql knows it. Take the line out, or write what it does in SQL."
 
 
