@@ -41,7 +41,7 @@ REASONS = {
         GrowthRun.rows GrowthRun.seconds
         """,
     "an invariant is looked at in the platform, once": "Invariant.name Invariant.expected Invariant.observed",
-    "the repository says it": "CommitLine.sha CommitLine.day CommitLine.subject Duet.older_commits",
+    "the repository says it": "CommitLine.sha CommitLine.day CommitLine.subject Duet.commits Duet.older_commits",
     "what a server said, once": """
         MigrationEntry.index MigrationEntry.rows MigrationEntry.build_s MigrationEntry.index_bytes QueryEvidence.rows
         CycleStep.seconds IndexCost.rows IndexCost.writes WriteTimes.hot WalBytes.before WalBytes.after

@@ -22,7 +22,7 @@ HERE = "http://127.0.0.1:8000"
 ANSWERS_WITHIN_S, LIMIT_S = 60, 300
 # A verdict depends on the machine; that there is one does not.
 VERDICTS = {0, 65, 75, 99}
-JUDGES = re.compile(r"tailguard (run|reproduce|duet|bench|judge|gate|migrate prove)|locust ")
+JUDGES = re.compile(r"tailguard (run|reproduce|duet|experiment|bench|judge|gate|migrate prove)|locust ")
 PYTEST, FAILED = re.compile(r"\bpytest\b"), {0, 1}
 # So few samples that a run takes seconds; the verdict is then INCONCLUSIVE, as a rule.
 SHORT = {
@@ -35,7 +35,7 @@ HERE_INSTEAD = {
     r"https://staging\.example\S*": HERE,
     r"-t \d+[ms]\b": "-t 2s",
     r" --open\b": "",
-    r"tailguard (bench|duet)": r"tailguard \1 --minutes 0.1",
+    r"tailguard (bench|duet|experiment)": r"tailguard \1 --minutes 0.1",
 }
 
 

@@ -14,8 +14,10 @@ pytestmark = pytest.mark.proof
 ONE_FILE = {"how-to/pytest": "test_shop.py"}
 # Compares with a commit for five minutes: tests/pytest_plugin/test_compare.py tries that.
 COMPARES = "tests/test_price.py"
-# This guide goes on from DeltaCrown's suite.
-WITH_EXAMPLE = {"how-to/platform-adapter"}
+# These guides go on from DeltaCrown's suite.
+WITH_EXAMPLE = {"how-to/experiment", "how-to/platform-adapter"}
+# This one reads a run that its reader has made.
+WITH_RUN = {"how-to/report"}
 BREACHED = 99
 # What these take for granted - runs of a suite, a recording - is made in tests of their own.
 TRIED_IN = {
@@ -43,6 +45,8 @@ def prepare(page: Path, reader: Reader) -> None:
         pytest.importorskip(package)
     if name in WITH_EXAMPLE:
         reader.types("tailguard init --example deltacrown .")
+    if name in WITH_RUN:
+        reader.types("tailguard bench true")
     if name in ONE_FILE:
         examples = re.findall(r"```python\n(?!# tests)(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
         reader.writes(ShownFile(ONE_FILE[name], "\n\n".join(examples)))

@@ -64,7 +64,8 @@ def test_what_the_readme_says_of_the_example_works(
         if isinstance(block, ShownFile):
             reader.writes(block)
     migrations = [each for each in every if each.startswith(MIGRATIONS)]
-    assert len(migrations) == 3
+    assert len(migrations) == 4
+    reader.writes(ShownFile("change.sql", "ALTER TABLE accounts_user ADD COLUMN note text;\n"))
     for command in [*every[every.index(begin) + 1 :], *migrations]:
         if command == "tailguard serve":
             reader.starts(f"{command} --port {reader.port}")

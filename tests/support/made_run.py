@@ -163,9 +163,11 @@ def _scenario(frame: pd.DataFrame, slug: str) -> ScenarioEntry:
 
 
 def _slowest(frame: pd.DataFrame) -> Iterator[SlowIteration]:
-    """Yield the three slowest samples as if each were of an iteration of its own."""
+    """Yield the three slowest samples and the slowest failure, as if each were of an iteration of its own."""
     response_ns = frame.ended_ns - frame.intended_ns
-    for number, place in enumerate(response_ns.nlargest(3).index):
+    failed = response_ns[frame.outcome == "error"]
+    places = dict.fromkeys([*response_ns.nlargest(3).index, *failed.nlargest(1).index])
+    for number, place in enumerate(places):
         yield SlowIteration(
             number=number,
             step=frame.step[place],

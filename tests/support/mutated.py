@@ -56,12 +56,17 @@ def _change(document: Json, path: Path, change: str, strange: Json, other: Json)
             inside[f"{last}2"] = inside[str(last)]
 
 
-def _places(value: Json, path: Path = ()) -> Iterator[Path]:
-    if path:
-        yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, each in items:
-        yield from _places(each, (*path, name))
+def _places(document: Json) -> Iterator[Path]:
+    """Yield every path. A copy into its own inside, again and again, is deeper than Python may call."""
+    left: list[tuple[Path, Json]] = [((), document)]
+    while left:
+        path, value = left.pop()
+        if path:
+            yield path
+        items = (
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        )
+        left += [((*path, name), each) for name, each in items]
 
 
 def _at(value: Json, path: Path) -> Json:
