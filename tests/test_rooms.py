@@ -36,6 +36,7 @@ ROOMS = [
     "ddl",
     "pipeline",
     "soak",
+    "shadow",
     "duet",
     "experiment",
     "reproduce",

@@ -18,6 +18,9 @@ from tailguard.cli.lazy import Command, SuiteGroup
 COMMANDS = {
     "run": Command("tailguard.cli.run:run", "Measure the platform, judge it, prove its migrations, report."),
     "soak": Command("tailguard.cli.soak:soak", "Run for days; judge windows and drift, with standbys."),
+    "shadow": Command(
+        "tailguard.cli.shadow:shadow", "Repeat users' requests to a candidate, unseen; compare."
+    ),
     "control": Command("tailguard.cli.control:control", "Change the load of a run under way, or end it."),
     "preflight": Command("tailguard.cli.preflight:preflight", "Try each step once before a load test."),
     "init": Command("tailguard.cli.init:init", "Write a suite to begin with."),

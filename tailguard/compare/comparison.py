@@ -146,13 +146,30 @@ def _compare(
     if len(sides[0]) < len(baseline) or len(sides[1]) < len(candidate):
         missing = "baseline" if len(sides[0]) < len(baseline) else "candidate"
         return metric.invalid(RULE, f"{metric.scenario} {metric.step} is missing on the {missing}'s side")
+    return compare_pairs(metric, sides[0], sides[1], margins)
+
+
+def compare_pairs(
+    metric: ComparedMetric,
+    baseline: Sequence[Samples],
+    candidate: Sequence[Samples],
+    margins: Margins,
+    *,
+    once: bool = False,
+) -> ChangeVerdict:
+    """Compare one metric, alone; the n-th samples of both sides are a pair. `once` as in `gate_blocks`."""
     if metric.q is None:
-        return _compare_errors(metric, sides[0], sides[1])
-    return _compare_latencies(metric, metric.q, sides, margins)
+        return _compare_errors(metric, baseline, candidate, once=once)
+    return _compare_latencies(metric, metric.q, (baseline, candidate), margins, once=once)
 
 
 def _compare_latencies(
-    metric: ComparedMetric, q: float, sides: Sequence[Sequence[Samples]], margins: Margins
+    metric: ComparedMetric,
+    q: float,
+    sides: Sequence[Sequence[Samples]],
+    margins: Margins,
+    *,
+    once: bool,
 ) -> ChangeVerdict:
     rows = [[samples.response_ms(metric.step) for samples in side] for side in sides]
     kept = [(a, b) for a, b in zip(*rows, strict=True) if min(len(a), len(b)) >= FEWEST]
@@ -161,7 +178,7 @@ def _compare_latencies(
     a, b = [pair[0] for pair in kept], [pair[1] for pair in kept]
     allowed, gated = allowed_change(margins, q)
     floor_ms = margins.floor_of(metric.scenario)
-    change = gate_blocks(a, b, q=q, delta=allowed, alpha=ALPHA, floor_ms=floor_ms)
+    change = gate_blocks(a, b, q=q, delta=allowed, alpha=ALPHA, floor_ms=floor_ms, once=once)
     short = len(rows[0]) - len(kept)
     left_out = f"; {short} pairs left out: under {FEWEST} ok samples" if short else ""
     why = change.why + left_out + ("" if gated else WATCHED_WHY)
@@ -217,7 +234,11 @@ def change_verdict(
 
 
 def _compare_errors(
-    metric: ComparedMetric, baseline: Sequence[Samples], candidate: Sequence[Samples]
+    metric: ComparedMetric,
+    baseline: Sequence[Samples],
+    candidate: Sequence[Samples],
+    *,
+    once: bool,
 ) -> ChangeVerdict:
     """Compare shares of errors and refusals: the same looks and bounds, on differences in points instead of log-ratios.
 
@@ -225,7 +246,7 @@ def _compare_errors(
     """
     a, b = (np.array([failure_rate(samples) for samples in side]) for side in (baseline, candidate))
     d = b - a
-    looks = looks_at(len(d))
+    looks = looks_at(len(d), once=once)
     found = [_decide_errors(d[:n]) for n in looks]
     at = next((i for i, (state, *_) in enumerate(found) if state is not State.INCONCLUSIVE), len(found) - 1)
     state, estimate, low, high = found[at]

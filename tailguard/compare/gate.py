@@ -46,13 +46,15 @@ def gate_blocks(
     delta: float = 0.05,
     alpha: float = 0.01,
     floor_ms: float = 0.0,
+    once: bool = False,
 ) -> Change:
     """Compare the q-quantiles of paired blocks of latencies in ms.
 
     With d_j = ln(quantile(candidate_j) / quantile(baseline_j)): FAIL if d is above 0 with confidence and its
     estimate at least half the margin; PASS if it is below the margin with confidence; else INCONCLUSIVE. The margin
-    is 1 + delta, or more if `floor_ms` is more of the baseline's median than delta. Looks at 10, 20 and all pairs,
-    the first that decides counts. Raises UsageError for unequal, empty or impossible blocks, with their number.
+    is 1 + delta, or more if `floor_ms` is more of the baseline's median than delta. Looks at 10, 20 and all pairs, the
+    first that decides counts; if `once`, at all pairs alone. Raises UsageError for unequal, empty or impossible blocks,
+    with their number.
     """
     d, typical_ms = log_ratios(baseline_blocks, candidate_blocks, q)
     if not (delta > 0 and 0 < alpha < 0.5 and floor_ms >= 0):  # noqa: PLR2004  # beyond even odds nothing is decided
@@ -60,16 +62,16 @@ def gate_blocks(
             f"delta {delta}, alpha {alpha}, floor {floor_ms} ms: a gate needs delta > 0, 0 < alpha < 0.5"
         )
     margin = max(math.log1p(delta), math.log1p(floor_ms / typical_ms))
-    found = [_decide(d[:pairs], margin, alpha) for pairs in looks_at(len(d))]
+    found = [_decide(d[:pairs], margin, alpha) for pairs in looks_at(len(d), once=once)]
     first = next((change for change in found if change.state is not State.INCONCLUSIVE), found[-1])
     # Each look's p has its share already, so that the least of all looks is one, too: later pairs, if there are
     # any, may confirm a FAIL that Holm does not grant at once among many metrics.
     return replace(first, p_fail=min(change.p_fail for change in found))
 
 
-def looks_at(pairs: int) -> list[int]:
+def looks_at(pairs: int, *, once: bool = False) -> list[int]:
     """Return the numbers of pairs at which a duet of `pairs` pairs is looked at; the last look is at its end."""
-    return [*(look for look in LOOKS if look < pairs), pairs]
+    return [pairs] if once else [*(look for look in LOOKS if look < pairs), pairs]
 
 
 def fewest_pairs(metrics: int, alpha: float) -> int:

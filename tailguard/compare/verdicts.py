@@ -11,6 +11,7 @@ from tailguard.compare.claim import compare_sides
 from tailguard.compare.gate_quality import Noise, noise_of
 from tailguard.compare.pairs import Block
 from tailguard.compare.plan_comparison import compare_plans
+from tailguard.compare.shadow.verdicts import compare_shadow
 from tailguard.judge.proof.ddl import ddl_verdicts
 from tailguard.judge.proof.verdicts import proof_verdicts
 from tailguard.judge.soak.verdicts import soak_verdicts
@@ -38,6 +39,8 @@ def verdicts_of(run: Run) -> tuple[Verdict, ...]:
         found += compare_duet(run, run.record.duet).verdicts
     if run.record.bench is not None:
         found += compare_commands(run.record.bench, run.samples())
+    if run.record.shadow is not None:
+        found += compare_shadow(run, run.record.shadow).verdicts
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE
@@ -72,6 +72,14 @@ def stage(path: Path) -> Iterator[BinaryIO]:
         yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_raw(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a raw file of a run's folder, whole or not at all. Raises UsageError that names the folder."""
+    with saving(path.parent):
+        with stage(path) as file:
+            write(file)
+        unstage(path)
 
 
 def subfolder(folder: Path, name: str) -> Path:

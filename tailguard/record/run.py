@@ -32,6 +32,7 @@ from tailguard.record.files import (
     stage,
     staging,
     unstage,
+    write_raw,
 )
 from tailguard.record.locust import Locust
 from tailguard.record.migration import MigrationEntry
@@ -42,6 +43,8 @@ from tailguard.record.run_record import Ended, Override, Platform, PlayedSuite, 
 from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import read_frame, read_samples, write_samples
 from tailguard.record.scenario import DatabaseTime, Invariant, ScenarioEntry
+from tailguard.record.shadow import Shadow
+from tailguard.record.shadow.answers import ANSWERS, Answers, write_answers
 from tailguard.record.soak import Soak
 from tailguard.record.soak.segments import SOAK_FILES
 from tailguard.record.verdict import Verdict
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
 
 SAMPLES, LIVE = "samples.parquet", "live.parquet"  # of the scenarios; of a proof's clients
 # The raw files that may be there besides: EXPLAIN's documents, what each side of a duet measured, a soak's.
-MORE_FILES = ("plans/*.json", "blocks/*.parquet", *SOAK_FILES)
+MORE_FILES = ("plans/*.json", "blocks/*.parquet", ANSWERS, *SOAK_FILES)
 
 
 def new_id() -> str:
@@ -211,11 +214,9 @@ class Run:
         self._put(migrations=tuple(entries))
 
     def put_chaos(self, chaos: Chaos) -> None:
-        """Take the faults that were made and what they cost."""
         self._put(chaos=chaos)
 
     def put_overrides(self, overrides: Sequence[Override]) -> None:
-        """Take the orders that the run was given so far."""
         self._put(overrides=tuple(overrides))
 
     def put_duet(self, duet: Duet) -> None:
@@ -227,19 +228,19 @@ class Run:
         self._put(duet=msgspec.structs.replace(self.record.duet, calibration=calibration))
 
     def put_locust(self, locust: Locust) -> None:
-        """Take the part that only a Locust run has."""
         self._put(locust=locust)
 
     def put_bench(self, bench: Bench) -> None:
-        """Take the part that only a benchmark of commands has."""
         self._put(bench=bench)
 
     def put_ddl(self, ddl: DdlProof) -> None:
-        """Take the part that only the proof of a SQL file has."""
         self._put(ddl=ddl)
 
     def put_soak(self, soak: Soak) -> None:
         self._put(soak=soak)
+
+    def put_shadow(self, shadow: Shadow) -> None:
+        self._put(shadow=shadow)
 
     def put_verdicts(self, verdicts: Sequence[Verdict], objectives: Objectives | None = None) -> None:
         """Take the verdicts and, if the run was judged by others than those it started with, the objectives."""
@@ -251,10 +252,11 @@ class Run:
 
     def write_live(self, samples: Mapping[str, Samples]) -> None:
         """Write what the clients of proofs under load sent, in place of what was there; `save` takes its hash."""
-        with saving(self.folder):
-            with stage(self.folder / LIVE) as file:
-                write_samples(file, samples)
-            unstage(self.folder / LIVE)
+        write_raw(self.folder / LIVE, lambda file: write_samples(file, samples))
+
+    def write_answers(self, answers: Answers) -> None:
+        """Write the compared answers of a shadow run; `save` takes the file's hash."""
+        write_raw(self.folder / ANSWERS, lambda file: write_answers(file, answers))
 
     def finish(self, ended: Ended, because: str | None = None) -> None:
         """Say how the run ended and, if it broke off, why; save it. An interrupted one has its exit code at once."""

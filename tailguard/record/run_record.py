@@ -17,6 +17,7 @@ from tailguard.record.migration import MigrationEntry
 from tailguard.record.objective import Objectives
 from tailguard.record.part import Count, Document, Part, Positive, Sha256, Utc
 from tailguard.record.scenario import Invariant, ScenarioEntry
+from tailguard.record.shadow import Shadow
 from tailguard.record.soak import Soak
 from tailguard.record.verdict import ProofVerdict, Verdict
 
@@ -117,6 +118,7 @@ class RunRecord(Part, frozen=True, kw_only=True):
     bench: Bench | None = None
     ddl: DdlProof | None = None
     soak: Soak | None = None
+    shadow: Shadow | None = None
     previous: PreviousRun | None = None
     files: Mapping[str, Sha256] = {}
     sha256: str = ""

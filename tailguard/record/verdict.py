@@ -184,6 +184,28 @@ class DriftVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="drift
     why: str
 
 
+class AnswersVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="answers"):
+    """Whether a shadow run's candidate answers as the primary does, but for the primary's own noise.
+
+    Of `n` compared answers `differing` differ in a field that is not known to be noise; in `fields` of them they differ
+    for certain. `alpha` bounds the chance of a false FAIL, and of a false PASS.
+    """
+
+    name: str
+    state: State
+    n: Count
+    differing: Count
+    fields: Count
+    alpha: float
+    why: str
+
+
 Verdict: TypeAlias = (
-    ObjectiveVerdict | ChangeVerdict | PlanVerdict | ProofVerdict | WindowVerdict | DriftVerdict
+    ObjectiveVerdict
+    | ChangeVerdict
+    | PlanVerdict
+    | ProofVerdict
+    | WindowVerdict
+    | DriftVerdict
+    | AnswersVerdict
 )

@@ -20,9 +20,9 @@ from tailguard.report.views import (
     environment_view,
     numbers,
     scenario_view,
-    soak_view,
     statements_view,
 )
+from tailguard.report.views.kinds import shadow_view, soak_view
 from tailguard.report.views.proof import ddl_view, index_tradeoff, live_view, migration_view, sentences
 from tailguard.report.views.view import ReportView
 
@@ -43,6 +43,7 @@ _WORDS = {
         numbers,
         scenario_view,
         sentences,
+        shadow_view,
         soak_view,
         statements_view,
     )

@@ -34,6 +34,7 @@ REASONS = {
         ProvedStatement.line ProvedStatement.text ProvedStatement.kind SafeWay.statements SafeStatement.how
         SafeStatement.text SafeWay.why
         Soak.seconds Soak.schedules LeaseUsed.name LeaseUsed.ttl_s
+        Shadow.primary Shadow.candidate Shadow.timeout_s
         """,
     "it changes no answer here: a verdict that it changed would be found": """
         Rule.first_look Objectives.together Margins.floor_ms FaultWindow.began_ns Outage.began_ns Outage.ended_ns
@@ -50,6 +51,7 @@ REASONS = {
         DdlStep.left_out Observation.wal_bytes Observation.bytes_before Observation.bytes_after Observation.scanned
         Observation.commits
         Trial.started_ns Trial.attempts Trial.failed
+        AnswerDifference.primary AnswerDifference.candidate Shadow.most_users
         """,
     "which number an iteration had, its samples do not say": "SlowIteration.number ScenarioEntry.slowest",
     "what workers told": "Locust.workers Locust.load",

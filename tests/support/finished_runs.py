@@ -46,6 +46,7 @@ from tests.support import made_ddl
 from tests.support.blocks import blocks
 from tests.support.made_migration import migration
 from tests.support.made_proof import live, proved, quick, removed, samples, window
+from tests.support.made_shadow import made_shadow
 from tests.support.made_soak import made_soak
 from tests.support.runs_by_hand import HELD, entry_of, made_run, samples_of
 
@@ -260,4 +261,5 @@ KINDS: Mapping[str, Callable[[Path], Run]] = {
     "locust": _locust,
     "file": _file_proof,
     "soak": made_soak,
+    "shadow": made_shadow,
 }

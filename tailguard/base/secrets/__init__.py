@@ -29,6 +29,10 @@ _NAMES = (
     r"x-amz-(?:signature|credential|security-token)"
 )
 _NAME = re.compile(rf"[\w-]*(?:{_NAMES})", re.IGNORECASE)
+# Of a field, a parameter or a header that others named: here the value is not worth keeping, so that the net is wider.
+_FIELD = re.compile(
+    r"(?i)passw|secret|token|api[-_]?key|authorization|csrf|xsrf|session|signature|credential|\bpin\b|\botp\b|card|cvv|iban"
+)
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 # A mark such as `,` belongs to a bare value if the value goes on after it.
 _BARE = r"(?:[^\s'\"&,;})\]]|[,;})\]](?=[^\s'\"&,;})\]]))+"
@@ -83,6 +87,11 @@ def mask_all(value: Any) -> Any:
     known = [secret for secret in _sought() if not _PLAIN.fullmatch(secret)]
     # Of the texts of a large record, most stand there many times.
     return _all_masked(value, functools.cache(lambda text: _masked(text, known if " " in text else ())))
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether the name of a field, a parameter or a header announces a secret."""
+    return bool(_FIELD.search(name))
 
 
 def _all_masked(value: Any, masked: Callable[[str], str]) -> Any:

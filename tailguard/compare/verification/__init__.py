@@ -19,6 +19,7 @@ from tailguard.compare.verification.difference import (
 )
 from tailguard.compare.verification.duets import verify_duet
 from tailguard.compare.verification.proofs import verify_proofs
+from tailguard.compare.verification.shadow import verify_shadow
 from tailguard.compare.verification.soak import verify_soak
 from tailguard.compare.verification.starts import verify_starts
 from tailguard.config.merge import config_sha256
@@ -31,6 +32,7 @@ from tailguard.record.part import Json
 from tailguard.record.run import LIVE, SAMPLES, Run
 from tailguard.record.run_json import record_sha256
 from tailguard.record.samples import Samples
+from tailguard.record.shadow.answers import ANSWERS
 from tailguard.record.soak.segments import SOAK_FOLDERS
 from tailguard.record.verdict import ProofVerdict, Verdict
 from tailguard.trust.doubts import find_doubts
@@ -118,6 +120,7 @@ def _claims(run: Run) -> Iterator[Difference]:
     claimed |= {SAMPLES} if record.scenarios else set()
     claimed |= {LIVE} if record.ddl or any(entry.live for entry in record.migrations) else set()
     claimed |= {name for name in record.files if record.soak and name.startswith(SOAK_FOLDERS)}
+    claimed |= {ANSWERS} if record.shadow else set()
     # What a proof or a block had written before it broke off stays.
     broken = any(entry.unproved for entry in record.migrations) or bool(duet and duet.discarded)
     for name in run.raw_files():
@@ -163,9 +166,11 @@ def _samples(run: Run) -> dict[str, Samples]:
 
 def _doubts(run: Run) -> Iterator[Difference]:
     """Those that follow from a scenario's samples. Nobody looks for them in duets, benchmarks, or before the end;
-    those of a soak follow from its segments."""
+    those of a soak follow from its segments, those of a shadow run from its counts."""
     record = run.record
-    if not run.complete or any(part is not None for part in (record.duet, record.bench, record.soak)):
+    if not run.complete or any(
+        part is not None for part in (record.duet, record.bench, record.soak, record.shadow)
+    ):
         return
     samples = _samples(run)
     measured = {slug: entry for slug, entry in record.scenarios.items() if slug in samples}
@@ -250,6 +255,7 @@ _PARTS: Sequence[Callable[[Run], Iterator[Difference]]] = (
     verify_ddl,
     verify_duet,
     verify_soak,
+    verify_shadow,
     _verdicts,
     _exit_code,
     _reports,

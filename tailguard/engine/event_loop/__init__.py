@@ -30,6 +30,13 @@ LOOK_NS = 2_000_000
 
 @contextmanager
 def own_loop() -> Iterator["EventLoop"]:
+    """Run a loop for async users in a thread of its own as long as the `with` block."""
+    with running_loop() as running, EventLoop(running) as made:
+        yield made
+
+
+@contextmanager
+def running_loop() -> Iterator["RunningLoop"]:
     """Run a loop in a thread of its own as long as the `with` block."""
     loop = new_loop()
     # A daemon: a journey that holds the loop must not keep the process alive.
@@ -37,8 +44,7 @@ def own_loop() -> Iterator["EventLoop"]:
     thread.start()
     assert thread.ident is not None  # it was started
     try:
-        with EventLoop(RunningLoop(loop, thread.ident)) as made:
-            yield made
+        yield RunningLoop(loop, thread.ident)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(1.0)

@@ -114,9 +114,12 @@ class Samples:
         """Return them in order of their intended start; a file that somebody else wrote may hold another order."""
         if (self.intended_ns[1:] >= self.intended_ns[:-1]).all():
             return self
-        order = np.argsort(self.intended_ns, kind="stable")
+        return self.rows(np.argsort(self.intended_ns, kind="stable"))
+
+    def rows(self, at: NDArray[np.intp]) -> "Samples":
+        """Return the samples at these places, in this order."""
         columns = ("intended_ns", "started_ns", "ended_ns", "step", "outcome", "error", "retries")
-        return replace(self, **{name: getattr(self, name)[order] for name in columns})
+        return replace(self, **{name: getattr(self, name)[at] for name in columns})
 
     def step_index(self, step: str) -> int:
         """Number of `step`.

@@ -9,13 +9,15 @@ from tailguard.record.chaos import Chaos
 from tailguard.record.doubt import Doubt
 from tailguard.record.duet import Duet
 from tailguard.record.run_record import RunRecord
+from tailguard.record.shadow import Shadow
 from tailguard.report.text.markdown_ddl import ddl_blocks
 from tailguard.report.text.markdown_migration import migration_blocks
 from tailguard.report.text.markdown_text import marked, table
 from tailguard.report.views import numbers
+from tailguard.report.views.card import Card
 from tailguard.report.views.chaos_view import FaultEffect, effects_of
 from tailguard.report.views.duet_view import changes_of, unlike_medians
-from tailguard.report.views.verdict_view import Card
+from tailguard.report.views.kinds.shadow_view import listed
 from tailguard.report.views.view import ReportView
 
 
@@ -39,6 +41,8 @@ def _blocks(view: ReportView) -> Iterator[str]:
     if record.duet:
         yield for_markdown(unlike_medians(changes_of(record)))
         yield from _duet(record.duet)
+    if record.shadow:
+        yield "\n".join(_differences(record.shadow))
     yield "\n".join(_doubts(view.doubts))
     if record.chaos:
         yield from _faults(record.chaos)
@@ -87,6 +91,12 @@ def _duet(duet: Duet) -> Iterator[str]:
         yield f"How good this gate was: {for_markdown(quality_sentence(duet.quality))}."
     if duet.discarded:
         yield f"{len(duet.discarded)} blocks were discarded; the report has their logs."
+
+
+def _differences(shadow: Shadow) -> Iterator[str]:
+    rows = ((marked(state), *cells) for state, cells in listed(shadow))
+    heads = "verdict | field | primary → candidate | differing:"
+    return table(heads, rows) if shadow.differences else iter(())
 
 
 def _doubts(doubts: Sequence[Doubt]) -> Iterator[str]:

@@ -9,11 +9,12 @@ from tailguard.base.output.console import UNFOLDED, PlainConsole, plain
 from tailguard.base.state import State
 from tailguard.record.run_record import RunRecord
 from tailguard.report.views import numbers
+from tailguard.report.views.card import Card
 from tailguard.report.views.duet_view import changes_of, unlike_medians
+from tailguard.report.views.kinds.shadow_view import listed
+from tailguard.report.views.kinds.soak_view import leaders_of, measured_of
 from tailguard.report.views.proof.migration_view import MigrationView, rows_of
 from tailguard.report.views.scenario_view import counts_of, recorded_of
-from tailguard.report.views.soak_view import leaders_of, measured_of
-from tailguard.report.views.verdict_view import Card
 from tailguard.report.views.view import ReportView
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def print_summary(view: ReportView, console: PlainConsole) -> None:
         _print_table(console, "LEADERS", ((None, cells) for cells in leaders_of(record.soak)))
         refused = record.soak.found.refused if record.soak.found else ()
         _print_table(console, "REFUSED SEGMENTS", ((None, (each.file, each.why)) for each in refused))
+    if record.shadow is not None:
+        _print_table(console, "DIFFERENCES", reversed([*listed(record.shadow)]))
     _print_table(console, "REFUSALS", ((None, cells) for cells in _kinds(record, "refusals")))
     _print_table(console, "ERRORS", ((None, cells) for cells in _kinds(record, "errors")))
     _print_table(

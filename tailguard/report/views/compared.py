@@ -10,6 +10,7 @@ from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.duet import Duet
 from tailguard.record.migration import LiveProof, MigrationEntry
 from tailguard.record.run_record import RunRecord
+from tailguard.record.shadow import Shadow
 from tailguard.record.soak import Soak
 from tailguard.report.views import numbers
 from tailguard.report.views.numbers import plural
@@ -26,6 +27,8 @@ def compared_of(record: RunRecord) -> str:
         return _commands(record.bench)
     if record.soak:
         return _soaked(record.soak)
+    if record.shadow:
+        return _shadowed(record.shadow)
     parts = [*_scenarios(record), *map(_migration, record.migrations)]
     parts += [_file(record.ddl)] if record.ddl else []
     if not parts:
@@ -66,6 +69,14 @@ def _soaked(soak: Soak) -> str:
     lost_s = sum(gap.seconds for gap in found.gaps)
     lost = f", {text_format.duration_s(lost_s)} of load lost between them" if lost_s else ""
     return f"A soak of {asked}: {plural(found.segments, 'segment')} by {leaders}{lost}."
+
+
+def _shadowed(shadow: Shadow) -> str:
+    counts = shadow.counts
+    return (
+        f"Compared: candidate ({shadow.candidate}) with the primary ({shadow.primary}), "
+        f"{numbers.count(counts.compared)} of {plural(counts.answered, 'request')} repeated."
+    )
 
 
 def _commands(bench: Bench) -> str:

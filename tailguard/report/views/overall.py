@@ -7,13 +7,21 @@ from tailguard.base import text_format
 from tailguard.base.state import State
 from tailguard.record.doubt import Grade
 from tailguard.record.run_record import RunRecord
-from tailguard.record.verdict import ChangeVerdict, DriftVerdict, ObjectiveVerdict, PlanVerdict, WindowVerdict
+from tailguard.record.verdict import (
+    AnswersVerdict,
+    ChangeVerdict,
+    DriftVerdict,
+    ObjectiveVerdict,
+    PlanVerdict,
+    WindowVerdict,
+)
 from tailguard.report.views import change_view, numbers
+from tailguard.report.views.card import Judged
 from tailguard.report.views.compared import compared_of, doubtful_of
 from tailguard.report.views.numbers import plural
 from tailguard.report.views.proof.ddl_view import steps_of
 from tailguard.report.views.proof.migration_view import MigrationView, migrations_of
-from tailguard.report.views.verdict_view import Judged, judged_of
+from tailguard.report.views.verdict_view import judged_of
 
 # The worst first: in this order states are counted.
 _WORDS = {
@@ -26,6 +34,7 @@ _DUET = {
     State.FAIL: "Worse than the baseline",
     State.INCONCLUSIVE: "Undecided whether worse than the baseline",
 }
+_SHADOW = "The candidate answers as the primary does, and is not slower."
 _PROOF = {State.FAIL: "Not safe", State.INCONCLUSIVE: "Undecided whether safe"}
 _LOOSE = 3.0  # three times as slow is noticed by users before it is by a farther limit
 _MOST_NAMED = 4  # more names than these bury the sentence; all have a card below it
@@ -53,7 +62,7 @@ def overall_of(record: RunRecord) -> Overall:
         detail = "; ".join(_distrust(record, migrations))
         return Overall(state, "This run cannot be trusted.", detail, *about)
     if state is State.PASS:
-        return Overall(state, _all_met(record), _loose(record), *about)
+        return Overall(state, _SHADOW if record.shadow else _all_met(record), _loose(record), *about)
     asked = [verdict.state for migration in migrations for verdict in migration.asked]
     asked += [verdict.state for step in steps_of(record) for verdict in step.as_written]
     detail = _tally([*(verdict.state for verdict in judged_of(record)), *asked])
@@ -121,6 +130,12 @@ def _named(verdict: Judged) -> str:
     match verdict:
         case ObjectiveVerdict() | WindowVerdict() | DriftVerdict():
             return verdict.name
+        case AnswersVerdict():
+            return (
+                f"the answers differ in {plural(verdict.fields, 'field')}"
+                if verdict.fields
+                else "the answers"
+            )
         case ChangeVerdict():
             much = change_view.signed(verdict, verdict.change)
         case PlanVerdict():

@@ -21,7 +21,7 @@ from tailguard.record.scenario import (
 )
 from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.views import numbers
-from tailguard.report.views.verdict_view import Card
+from tailguard.report.views.card import Card
 
 
 def state_of(entry: ScenarioEntry, cards: Sequence[Card]) -> State:

@@ -1,16 +1,17 @@
 """Verdicts ready to show: a card each, the worst first."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
 from tailguard.base import text_format
 from tailguard.base.state import State
 from tailguard.compare.plan_comparison import MOST_MORE
+from tailguard.compare.shadow import MOST_DIFFERING
 from tailguard.record.objective import RECORDED
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import (
+    AnswersVerdict,
     ChangeVerdict,
     DriftVerdict,
     ObjectiveVerdict,
@@ -20,8 +21,7 @@ from tailguard.record.verdict import (
     WindowVerdict,
 )
 from tailguard.report.views import change_view, numbers
-
-Judged: TypeAlias = ObjectiveVerdict | ChangeVerdict | PlanVerdict | WindowVerdict | DriftVerdict
+from tailguard.report.views.card import Card, Judged, gauge_of
 
 _COUNTED = {
     "latency": "over limit",
@@ -39,7 +39,6 @@ _NONE_SEEN = {
     "rate": "none seen",
     "value": "0 seen",
 }
-_GAUGE_ROOM = 1.15  # the bar ends 15 % beyond the largest mark, so that a limit never sits on the edge
 _EITHER_ERROR = "Either error, a false PASS or a false FAIL, is held to the stated share."
 
 
@@ -51,62 +50,6 @@ class Stated(Protocol):
 
 
 S = TypeVar("S", bound=Stated)
-
-
-@dataclass(frozen=True, slots=True)
-class Gauge:
-    """Where observed value, interval, limit and zero lie on one linear bar, in per cent of its width."""
-
-    value: float
-    low: float
-    high: float
-    limit: float
-    zero: float
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A verdict and what its numbers are in words, each "" if this kind of verdict has no such thing.
-
-    `gauge` is None if nothing was observed.
-    """
-
-    verdict: Judged
-    place: str
-    anchor: str  # of the part of the page that tells more
-    name: str  # without the place
-    observed: str
-    limit: str
-    rule: str
-    gauge: Gauge | None
-    interval: str = ""
-    observed_n: str = (
-        ""  # all samples: sampling may have gone on after the decision, for another objective's sake
-    )
-    sides: str = ""  # of a change: from what to what
-    limit_as: str = "limit"  # of a change "margin"
-    counted_as: str = (
-        ""  # what is counted here: "over limit", "errors", "retried", of a change "slower pairs"
-    )
-    counted: str = ""
-    headroom: str = ""
-    rule_detail: str = ""
-
-    @property
-    def used(self) -> float:
-        """How much of the limit or margin was used, as a share: more than 1 is beyond it, 0 if that is not known."""
-        match self.verdict:
-            case ObjectiveVerdict():
-                return 1 / self.verdict.headroom if self.verdict.headroom else 0.0
-            case ChangeVerdict():
-                return (self.verdict.change or 0.0) / self.verdict.margin if self.verdict.margin else 0.0
-            case PlanVerdict():
-                return (self.verdict.change or 0.0) / MOST_MORE
-            case WindowVerdict():
-                verdict = self.verdict
-                return verdict.exceedances / verdict.n / verdict.objective.p0 if verdict.n else 0.0
-            case DriftVerdict():
-                return (self.verdict.slope or 0.0) / self.verdict.limit
 
 
 def judged_of(record: RunRecord) -> tuple[Judged, ...]:
@@ -145,6 +88,8 @@ def _card(verdict: Judged, record: RunRecord) -> Card:
             return _window_card(verdict)
         case DriftVerdict():
             return _drift_card(verdict)
+        case AnswersVerdict():
+            return _answers_card(verdict)
 
 
 def _objective_card(verdict: ObjectiveVerdict, population: int | None) -> Card:
@@ -169,7 +114,7 @@ def _objective_card(verdict: ObjectiveVerdict, population: int | None) -> Card:
         headroom=_headroom(verdict, value),
         rule=f"{verdict.rule}, wrong ≤ {numbers.percent(verdict.alpha)}",
         rule_detail=_rule_detail(verdict, population),
-        gauge=_gauge(value, low, high, objective.limit),
+        gauge=gauge_of(value, low, high, objective.limit),
     )
 
 
@@ -196,7 +141,7 @@ def _change_card(verdict: ChangeVerdict) -> Card:
         counted=change_view.slower_pairs(verdict),
         rule=f"{verdict.rule}{tested}",
         rule_detail=f"{_EITHER_ERROR}{level}" if level else "",
-        gauge=_gauge(verdict.change, verdict.low, verdict.high, verdict.margin),
+        gauge=gauge_of(verdict.change, verdict.low, verdict.high, verdict.margin),
     )
 
 
@@ -214,7 +159,7 @@ def _plan_card(verdict: PlanVerdict) -> Card:
         limit_as="margin",
         limit=f"≤ {numbers.signed_percent(MOST_MORE)}",
         rule="blocks touched, deterministic",
-        gauge=_gauge(change, change, change, MOST_MORE),
+        gauge=gauge_of(change, change, change, MOST_MORE),
     )
 
 
@@ -231,7 +176,7 @@ def _window_card(verdict: WindowVerdict) -> Card:
         counted_as="over limit in the worst window",
         counted=f"{numbers.count(verdict.exceedances)} of {numbers.count(verdict.n)}",
         rule=f"each of {numbers.count(verdict.windows)} windows, wrong ≤ {numbers.percent(verdict.alpha)}",
-        gauge=_gauge(share, share, share, allowed),
+        gauge=gauge_of(share, share, share, allowed),
     )
 
 
@@ -246,7 +191,23 @@ def _drift_card(verdict: DriftVerdict) -> Card:
         interval=f"{shown(verdict.low)} to {shown(verdict.high)}" if verdict.slope is not None else "",
         limit=f"< {shown(verdict.limit)}",
         rule=f"Theil-Sen slope over {verdict.groups} groups, wrong ≤ {numbers.percent(verdict.alpha)}",
-        gauge=_gauge(verdict.slope, verdict.low, verdict.high, verdict.limit),
+        gauge=gauge_of(verdict.slope, verdict.low, verdict.high, verdict.limit),
+    )
+
+
+def _answers_card(verdict: AnswersVerdict) -> Card:
+    n, share = verdict.n, verdict.differing / verdict.n if verdict.n else None
+    return Card(
+        verdict=verdict,
+        place="shadow",
+        anchor="shadow",
+        name=verdict.name,
+        observed="none compared" if share is None else f"{numbers.percent(share)} differ",
+        limit=f"< {numbers.percent(MOST_DIFFERING)}",
+        counted_as="differing",
+        counted=f"{numbers.count(verdict.differing)} of {numbers.count(n)}",
+        rule=f"Fisher's exact test against the primary's own noise, wrong ≤ {numbers.percent(verdict.alpha)}",
+        gauge=gauge_of(share, share, share, MOST_DIFFERING),
     )
 
 
@@ -287,14 +248,3 @@ def _rule_detail(verdict: ObjectiveVerdict, population: int | None) -> str:
     parts.append(f"Samples are taken as {verdict.dependence}.")
     parts.append(f"Inflation of the exceedances by bursts: τ = {text_format.significant(verdict.tau)}.")
     return " ".join(parts)
-
-
-def _gauge(value: float | None, low: float | None, high: float | None, limit: float | None) -> Gauge | None:
-    """Place the marks between 0, or the lowest of them below it, and a little beyond the highest."""
-    if value is None or not limit:
-        return None
-    start = min(0.0, value, low or 0.0) * _GAUGE_ROOM
-    end = max(limit, value, high or 0.0) * _GAUGE_ROOM
-    # A missing side is open, not tight.
-    low, high = start if low is None else low, end if high is None else high
-    return Gauge(*(round(100 * (mark - start) / (end - start), 2) for mark in (value, low, high, limit, 0.0)))

@@ -14,12 +14,13 @@ from tailguard.record.doubt import Doubt
 from tailguard.record.run_json import masked, record_sha256
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ProofVerdict
+from tailguard.report.views.card import Card
 from tailguard.report.views.compared import gravest_first
 from tailguard.report.views.overall import Overall, overall_of
 from tailguard.report.views.proof.migration_view import MigrationView, migrations_of, questions_of
 from tailguard.report.views.shortened import shortened
 from tailguard.report.views.trend import Previous, Trend, previous_of, trends_of
-from tailguard.report.views.verdict_view import Card, cards_of
+from tailguard.report.views.verdict_view import cards_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import msgspec
 
 from tailguard.base.errors import UsageError
+from tailguard.base.secrets import is_secret
 from tailguard.engine.iteration.answers import FIRST_ERROR_STATUS
 from tailguard.record.part import Json
 from tailguard.start.drafts.draft import Draft, Step
-from tailguard.start.drafts.private import Private, is_secret
+from tailguard.start.drafts.private import Private
 
 SCENARIO = "recording"
 # What a browser fetches for a page beside its data.

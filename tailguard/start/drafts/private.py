@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
 
-from tailguard.base.secrets import MASK, mask
+from tailguard.base.secrets import MASK, is_secret, mask
 from tailguard.record.part import Json
 from tailguard.start.drafts.draft import Draft, Step, literal, name_of, unique
 
@@ -14,9 +14,6 @@ from tailguard.start.drafts.draft import Draft, Step, literal, name_of, unique
 _LONG = 8
 _ID = re.compile(
     r"(?i)(^|_|-)(id|ids|uuid|key|code|slug|number|no|nonce|csrf|token|href|url|location)$|Id$|token|csrf"
-)
-_SECRET = re.compile(
-    r"(?i)passw|secret|token|api[-_]?key|authorization|csrf|xsrf|session|signature|credential|\bpin\b|\botp\b|card|cvv|iban"
 )
 _PERSONAL = {
     "email": re.compile(r"(?i)e-?mail"),
@@ -34,11 +31,6 @@ _MADE = {
 }
 _INPUT = re.compile(r"<(?:input|meta)\b[^>]*>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""(name|value|content)\s*=\s*["']([^"']*)["']""", re.IGNORECASE)
-
-
-def is_secret(name: str) -> bool:
-    """Tell whether a name announces a secret."""
-    return bool(_SECRET.search(name))
 
 
 class Private:

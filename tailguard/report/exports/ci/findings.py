@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tailguard.base.state import State
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import (
+    AnswersVerdict,
     ChangeVerdict,
     DriftVerdict,
     ObjectiveVerdict,
@@ -68,6 +69,8 @@ def _rule(verdict: Verdict) -> str:
             return "migration"
         case DriftVerdict():
             return "drift"
+        case AnswersVerdict():
+            return "answers"
 
 
 def _file(record: RunRecord) -> str:

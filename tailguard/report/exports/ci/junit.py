@@ -7,6 +7,7 @@ from tailguard.base.output.escaping import visible
 from tailguard.base.state import State
 from tailguard.record.run import Run
 from tailguard.record.verdict import (
+    AnswersVerdict,
     ChangeVerdict,
     DriftVerdict,
     ObjectiveVerdict,
@@ -59,6 +60,8 @@ def _place(verdict: Verdict) -> str:
             return verdict.scenario or "soak"
         case ObjectiveVerdict() | ChangeVerdict() | WindowVerdict():
             return verdict.scenario
+        case AnswersVerdict():
+            return "shadow"
 
 
 def _evidence(verdict: Verdict) -> dict[str, float | str | None]:
@@ -75,8 +78,6 @@ def _evidence(verdict: Verdict) -> dict[str, float | str | None]:
                 "n": verdict.pairs,
                 "exceed": verdict.slower,
             }
-        case WindowVerdict():
-            return {"n": verdict.n, "exceed": verdict.exceedances, "windows": verdict.windows}
         case DriftVerdict():
             return {
                 "limit_per_hour": verdict.limit,
@@ -85,6 +86,8 @@ def _evidence(verdict: Verdict) -> dict[str, float | str | None]:
                 "ci_high_per_hour": verdict.high,
                 "n": verdict.groups,
             }
+        case WindowVerdict() | AnswersVerdict():
+            return _counted_evidence(verdict)
         case PlanVerdict():
             return {"baseline_blocks": verdict.baseline_blocks, "candidate_blocks": verdict.candidate_blocks}
         case ProofVerdict():
@@ -94,6 +97,12 @@ def _evidence(verdict: Verdict) -> dict[str, float | str | None]:
                 "n": verdict.n,
                 "exceed": verdict.exceedances,
             }
+
+
+def _counted_evidence(verdict: WindowVerdict | AnswersVerdict) -> dict[str, float | str | None]:
+    if isinstance(verdict, AnswersVerdict):
+        return {"n": verdict.n, "exceed": verdict.differing}
+    return {"n": verdict.n, "exceed": verdict.exceedances, "windows": verdict.windows}
 
 
 def _objective_evidence(verdict: ObjectiveVerdict) -> dict[str, float | str | None]:
