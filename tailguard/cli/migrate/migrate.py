@@ -36,6 +36,7 @@ COMMANDS = {
     "heal": Command("tailguard.cli.migrate.migrate:heal", "Mend what failed and killed migrations left."),
     "lint": Command("tailguard.cli.migrate.lint:lint", "Check the files of a folder."),
     "sql": Command("tailguard.cli.migrate.framework_sql:sql", "Write SQL of Django or Alembic."),
+    "suggest": Command("tailguard.cli.migrate.suggest:suggest", "Find indexes to build and to drop."),
     "prove": Command(
         "tailguard.cli.migrate.prove:prove", "Build an index under live load, and show what it costs."
     ),
