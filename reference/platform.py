@@ -27,10 +27,11 @@ class DeltaCrown:
         faults: Faults | None = None,
         pool_size: int = POOL_SIZE,
         connections: str = "pool",
+        worker: str | None = None,
     ) -> None:
         """Open the database; the hub starts with `hub.start()`. `secret` signs the access tokens.
 
-        `connections` are had as `Database` says.
+        `connections` are had as `Database` says. `worker` names this process in the rows of what it stores.
         """
         faults = faults or Faults()
         self.faults = faults
@@ -38,7 +39,7 @@ class DeltaCrown:
         self.tokens = Tokens(secret)
         self.hub = Hub(self.tokens, Rooms(self.database).member)
         self.results = Results(self.database, faults, self._announce_score)
-        self.certificates = Certificates(self.database, storage)
+        self.certificates = Certificates(self.database, storage, worker)
         registrations = Registrations(self.database, faults)
         transfers, histories = Transfers(self.database, faults), Histories(self.database)
         self._register = faults.around("registration", registrations.register)

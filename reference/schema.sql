@@ -154,7 +154,21 @@ CREATE TABLE tournament_engine_certificate_certificate (
     generated_at      timestamptz NOT NULL DEFAULT now(),
     revoked_at        timestamptz,
     revoked_reason    text NOT NULL DEFAULT '',
-    migrated_to_s3_at timestamptz
+    migrated_to_s3_at timestamptz,
+    stored_by         varchar(100),           -- which worker, if it takes part in a canary
+    stored_ms         real,                   -- what storing the object took it
+    s3_write          varchar(6) CHECK (s3_write IN ('ok', 'failed'))  -- null: not asked to
+);
+CREATE TABLE tournament_engine_certificate_canary (
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    phase     varchar(20) NOT NULL CHECK (phase IN ('observing', 'writing', 'promoted', 'rolled_back')),
+    share     double precision NOT NULL CHECK (share > 0 AND share < 1),
+    begun_at  timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE tournament_engine_certificate_worker (
+    name      varchar(100) PRIMARY KEY,
+    follows   bigint NOT NULL,                -- the row of the canary that it acts on, 0 for none
+    seen_at   timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX tournament_engine_certificate_one
     ON tournament_engine_certificate_certificate (tournament_id, participant_id, certificate_type) WHERE revoked_at IS NULL;

@@ -1,6 +1,7 @@
 """Certificates on their way from a local disk to S3: written to both, read from either, none lost when S3 fails."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -102,9 +103,9 @@ class MigratingStorage:
             saved = self.s3.save(key, body, content_type)
         except StorageUnavailable as error:
             self.metrics.count("write", "fail")
-            return Saved(error.retries, on_s3=False)
+            return Saved(error.retries, on_s3=False, asked_s3=True)
         self.metrics.count("write", "success")
-        return saved
+        return replace(saved, asked_s3=True)
 
     def _read(self, ask: Callable[[CertificateStorage], T]) -> T:
         """Ask S3 first where that is primary, and the local disk where it is not or does not answer."""

@@ -12,10 +12,14 @@ URL_EXPIRES_S = 900
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """How an object was stored: after how many retries, and whether S3 has it with a verified checksum."""
+    """How an object was stored: after how many retries, and whether S3 has it with a verified checksum.
+
+    `asked_s3`: whether S3 was to have it beside a disk.
+    """
 
     retries: int
     on_s3: bool
+    asked_s3: bool = False
 
 
 class StorageUnavailable(Unavailable):

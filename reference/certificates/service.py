@@ -1,6 +1,7 @@
 """Certificates: their bytes in a storage, their row and SHA-256 in the database, read back through a link."""
 
 import hashlib
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +22,9 @@ WHERE r.id = $1
 _INSERT = """
 INSERT INTO tournament_engine_certificate_certificate
     (tournament_id, participant_id, certificate_type, file_image, file_bytes, verification_code, certificate_hash,
-     migrated_to_s3_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8::boolean THEN now() END) RETURNING id
+     migrated_to_s3_at, stored_by, stored_ms, s3_write)
+VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8::boolean THEN now() END, $9, $10,
+        CASE WHEN $11::boolean THEN CASE WHEN $8 THEN 'ok' ELSE 'failed' END END) RETURNING id
 """
 _FIND = """
 SELECT id, participant_id, certificate_type, file_image, file_bytes, verification_code, certificate_hash, generated_at,
@@ -68,10 +70,13 @@ class CertificateRecord:
 class Certificates:
     """Issues and reads certificates. Without a storage every one of these is refused as unavailable."""
 
-    def __init__(self, database: Database, storage: CertificateStorage | None) -> None:
-        """Keep rows in a database and bytes in a storage."""
+    def __init__(
+        self, database: Database, storage: CertificateStorage | None, worker: str | None = None
+    ) -> None:
+        """Keep rows in a database and bytes in a storage; rows tell the name of the worker, if it has one."""
         self._database = database
         self._storage = storage
+        self._worker = worker
 
     def issue(self, registration_id: int, body: bytes, kind: str = "participant") -> Certificate:
         """Store a rendered certificate and write its row: one for each registration and kind, until revoked.
@@ -86,12 +91,15 @@ class Certificates:
         code, sha256 = uuid.uuid4(), hashlib.sha256(body).hexdigest()
         key = f"certificates/{tournament_id}/{registration_id}/{code}.svg"
         # The object first: a row without its object would be a broken promise, an object without a row is only waste.
+        began_s = time.perf_counter()
         saved = self._stored().save(key, body, CONTENT_TYPE)
+        took_ms = (time.perf_counter() - began_s) * 1e3
         try:
             with self._database.connection() as connection:
                 row = connection.row(
-                    _INSERT, tournament_id, registration_id, kind, key, len(body), code, sha256, saved.on_s3
-                )
+                    _INSERT, tournament_id, registration_id, kind, key, len(body), code, sha256, saved.on_s3,
+                    self._worker, took_ms, saved.asked_s3,
+                )  # fmt: skip
         except UniqueViolation:
             self._stored().delete(key)
             message = f"registration {registration_id} has its {kind} certificate already"

@@ -89,7 +89,7 @@ def compare_blocks(
     """
     metrics = _metrics(baseline, candidate, margins)
     found = [_compare(metric, baseline, candidate, margins) for metric in metrics]
-    return [_of_few(each, len(baseline), len(found)) for each in guarded(found)]
+    return [of_few(each, len(baseline), len(found)) for each in guarded(found)]
 
 
 def guarded(found: Sequence[ChangeVerdict]) -> list[ChangeVerdict]:
@@ -108,7 +108,7 @@ def guarded(found: Sequence[ChangeVerdict]) -> list[ChangeVerdict]:
     ]
 
 
-def _of_few(found: ChangeVerdict, pairs: int, metrics: int) -> ChangeVerdict:
+def of_few(found: ChangeVerdict, pairs: int, metrics: int) -> ChangeVerdict:
     """Say of what is undecided that no slowdown, however large, could be found in so few pairs; if that is so."""
     fewest = fewest_pairs(metrics, ALPHA)
     if found.state is not State.INCONCLUSIVE or pairs >= fewest:
@@ -159,7 +159,8 @@ def compare_pairs(
 ) -> ChangeVerdict:
     """Compare one metric, alone; the n-th samples of both sides are a pair. `once` as in `gate_blocks`."""
     if metric.q is None:
-        return _compare_errors(metric, baseline, candidate, once=once)
+        a, b = (np.array([failure_rate(samples) for samples in side]) for side in (baseline, candidate))
+        return compare_rates(metric, a, b, once=once)
     return _compare_latencies(metric, metric.q, (baseline, candidate), margins, once=once)
 
 
@@ -233,18 +234,13 @@ def change_verdict(
     )
 
 
-def _compare_errors(
-    metric: ComparedMetric,
-    baseline: Sequence[Samples],
-    candidate: Sequence[Samples],
-    *,
-    once: bool,
+def compare_rates(
+    metric: ComparedMetric, a: NDArray[np.float64], b: NDArray[np.float64], *, once: bool = False
 ) -> ChangeVerdict:
-    """Compare shares of errors and refusals: the same looks and bounds, on differences in points instead of log-ratios.
+    """Compare the shares of failures in each pair, baseline first: on differences in points instead of log-ratios.
 
     Ties at 0 count against the candidate being worse: the exact signed-rank bound stays valid, on the safe side.
     """
-    a, b = (np.array([failure_rate(samples) for samples in side]) for side in (baseline, candidate))
     d = b - a
     looks = looks_at(len(d), once=once)
     found = [_decide_errors(d[:n]) for n in looks]

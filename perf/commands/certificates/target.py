@@ -116,6 +116,14 @@ def _failures_said() -> Iterator[None]:
         raise tg.TailguardError(f"{error} ({error.code})") from None
 
 
+def check_table(database: Database, table: str, remedy: str) -> None:
+    """Raise UsageError with the remedy if the database has no such table."""
+    with database.connection() as connection:
+        row = connection.row("SELECT pg_catalog.to_regclass($1)::text", table)
+    if row is None or row[0] is None:
+        raise tg.UsageError(f"The database has no table {table}: {remedy}.")
+
+
 def _conninfo(dsn: str | None, schema: str | None) -> str:
     place = locate(dsn)
     if place is None:

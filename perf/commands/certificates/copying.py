@@ -1,4 +1,4 @@
-"""`tailguard certificates`: move certificates from the local disk to S3, and prove that none was lost or changed."""
+"""`tailguard certificates backfill`: copy to S3 what was stored before."""
 
 import json
 import os
@@ -13,23 +13,16 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import tailguard as tg
-from perf.commands.certificates_target import bucket_options, open_bucket, open_target, places
+from perf.commands.certificates.target import open_target, places
 from reference.certificates.backfill import Backfill, BackfillPlan, BackfillProgress
-from reference.certificates.consistency import SHARE, ConsistencyCheck, ConsistencyReport
 from reference.certificates.flags import BACKFILL, Flags
-from reference.certificates.lifecycle import Lifecycle
-from tailguard.kit import NumberRange, PlainConsole, say
+from tailguard.kit import NumberRange, PlainConsole, State, say
 
-EXIT_BROKEN, EXIT_INTERRUPTED = 65, 130
+EXIT_INTERRUPTED = 130
 _DEFAULT = BackfillPlan()
 
 
-@click.group()
-def certificates() -> None:
-    """Certificates from the local disk to S3: docs/how-to/certificates-s3-cutover.md."""
-
-
-@certificates.command()
+@click.command()
 @places
 @click.option("--dry-run", is_flag=True, help="Read and hash what would be uploaded; change nothing.")
 @click.option(
@@ -72,53 +65,7 @@ def backfill(
         say(json.dumps(asdict(progress) | {"dry_run": dry_run, "metrics": target.metrics.counts()}))
     else:
         say_backfill(progress, dry_run=dry_run)
-    return EXIT_BROKEN if progress.failed else 0 if progress.finished else EXIT_INTERRUPTED
-
-
-@certificates.command()
-@places
-@click.option("--all", "everything", is_flag=True, help="Read every certificate back, not a sample.")
-@click.option(
-    "--share", default=SHARE, show_default=True, type=NumberRange(0.000_001, 1),
-    help="Share of the certificates to read back.",
-)  # fmt: skip
-@click.option(
-    "--seed", type=click.IntRange(0, 2**53), default=1, show_default=True, help="Seed of the sample."
-)
-def check(*, everything: bool, share: float, seed: int, as_json: bool, **where: Any) -> int:
-    """Compare rows, local disk and S3: counts, what is missing, orphans, and a sample read back by SHA-256.
-
-    Exit code 65 if anything is wrong.
-    """
-    with open_target(**where) as target:
-        share = 1.0 if everything else share
-        report = ConsistencyCheck(target.database, target.local, target.s3, share, seed).run()
-    if as_json:
-        say(json.dumps(asdict(report) | {"clean": report.clean}, ensure_ascii=False))
-    else:
-        say_report(report)
-    return 0 if report.clean else EXIT_BROKEN
-
-
-@certificates.command()
-@click.argument("verb", metavar="show|write|check", type=click.Choice(["show", "write", "check"]))
-@bucket_options
-def lifecycle(*, verb: str, s3_endpoint: str | None, bucket: str | None, prefix: str, as_json: bool) -> int:
-    """Show, write or check the bucket's policy: infrequent access after 30 days, the archive after 365.
-
-    Rules for other keys stay as they are. Exit code 65 if a check finds something, or the server keeps no such policy.
-    """
-    with open_bucket(s3_endpoint, bucket) as (client, name):
-        policy = Lifecycle(client, name, prefix)
-        if verb == "write":
-            policy.write()
-        rules, problems = policy.rules(), policy.problems()
-    if as_json:
-        say(json.dumps({"rules": rules, "problems": problems}, default=str))
-    else:
-        say(*(json.dumps(rule, default=str) for rule in rules) if verb == "show" else ())
-        say(*problems or ("The policy is as it should be.",))
-    return EXIT_BROKEN if problems and verb != "show" else 0
+    return State.INVALID.exit_code if progress.failed else 0 if progress.finished else EXIT_INTERRUPTED
 
 
 def read_flags() -> Flags:
@@ -140,18 +87,6 @@ def say_backfill(progress: BackfillProgress, *, dry_run: bool) -> None:
         say(f"  {failure}")
     if not progress.finished:
         say(f"Stopped before the end. Go on with --resume-after {progress.resume_after}, or without it.")
-
-
-def say_report(report: ConsistencyReport) -> None:
-    """Say what a check found."""
-    say(
-        f"{report.rows} rows, {report.marked} of them on S3; {report.local_objects} files, "
-        f"{report.s3_objects} objects; {report.spot_checked} read back by SHA-256: "
-        f"{'clean' if report.clean else 'NOT CLEAN'}"
-    )
-    for name, keys in asdict(report.findings).items():
-        for key in keys:
-            say(f"  {name.replace('_', ' ')}: {key}")
 
 
 @contextmanager
