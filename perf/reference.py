@@ -9,7 +9,7 @@ import psycopg
 import tailguard as tg
 from perf.store import Store
 from reference.certificates import Metrics
-from reference.database import create_tables
+from reference.database import Database, create_tables
 from reference.faults import Faults
 from reference.platform import DeltaCrown
 from reference.seed import NAMES
@@ -60,6 +60,10 @@ class Reference(tg.Withheld):
 
     def token(self, user_id: int) -> str:
         return Tokens(self.secret).mint(user_id)
+
+    def database(self) -> Database:
+        """Return connections as the platform has them."""
+        return Database(self.conninfo, size=self.access.size, connections=self.access.connections)
 
     @contextmanager
     def open(self) -> Iterator[tuple[DeltaCrown, Metrics]]:

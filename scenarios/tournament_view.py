@@ -19,11 +19,10 @@ from perf.adapters.choice import IN_PROCESS
 from perf.experiments.servers import redis_socket
 from perf.offer import Offer, Played
 from perf.platform import REFUSALS
-from reference.database import Database
+from perf.reference import Reference
 from reference.faults import Faults
 from reference.pages import CachedPages, Pages
 from reference.results import MatchResult, Results
-from tailguard.postgres import Postgres
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +94,12 @@ def kept_at(settings: Settings) -> Iterator[str]:
 
 
 @tg.fixture
-def views(settings: Settings, kept_at: str, offer: Offer, postgres: Postgres, faults: str) -> Iterator[Views]:
+def views(settings: Settings, kept_at: str, offer: Offer, reference: Reference) -> Iterator[Views]:
     """The platform's pages and results, on the seeded rows."""
     played = offer.rows_for("tournament_view").unwatched
-    with closing(Database(postgres.conninfo)) as database, database.connection() as connection:
-        rows = connection.run("SELECT id, tournament_id FROM tournament_engine_match_match")
+    with closing(reference.database()) as database:
+        with database.connection() as connection:
+            rows = connection.run("SELECT id, tournament_id FROM tournament_engine_match_match")
         pages = Pages(database, joined=settings.queries == "joined")
         client = redis.Redis(unix_socket_path=kept_at) if kept_at else None
         cached = client and CachedPages(
@@ -110,7 +110,7 @@ def views(settings: Settings, kept_at: str, offer: Offer, postgres: Postgres, fa
             if cached:
                 cached.forget(done.tournament_id)
 
-        results = Results(database, Faults.parse(faults), forget)
+        results = Results(database, Faults.parse(reference.faults), forget)
         yield Views(cached or pages, results, played, dict(rows))
 
 

@@ -2,13 +2,23 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
+from typing import Final
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from tailguard.base.state import State
-from tailguard.compare.comparison import ALPHA, ComparedMetric, change_verdict, compare_blocks, having
+from tailguard.compare.comparison import (
+    ALPHA,
+    RULE,
+    ComparedMetric,
+    change_verdict,
+    compare_blocks,
+    having,
+)
 from tailguard.compare.gate import (
     SHARES,
     Change,
@@ -19,10 +29,14 @@ from tailguard.compare.gate import (
     p_slower,
 )
 from tailguard.compare.gate_sentences import claim_sentence
-from tailguard.compare.pairs import FEWEST, Block
+from tailguard.compare.pairs import FEWEST, Block, failure_rate
 from tailguard.record.duet import Claim
 from tailguard.record.objective import Margins
+from tailguard.record.part import finite
+from tailguard.record.samples import Samples
 from tailguard.record.verdict import ChangeVerdict
+
+SIGN_RULE: Final = "sign bound on paired blocks"
 
 
 def compare_sides(
@@ -42,19 +56,79 @@ def compare_sides(
 
 def _judged(claim: Claim, baseline: Sequence[Block], candidate: Sequence[Block]) -> ChangeVerdict:
     metric = ComparedMetric(claim.scenario, claim.step, claim.q)
-    named = f"{claim_sentence(claim)} against the baseline"
     sides = [having(metric, side) for side in (baseline, candidate)]
-    rows = [[samples.response_ms(claim.step) for samples in side] for side in sides]
-    whole = all(len(side) == len(baseline) for side in rows)
-    kept = [(a, b) for a, b in zip(*rows, strict=whole) if min(len(a), len(b)) >= FEWEST]
-    if not whole or not kept:
-        missing = f"{claim.scenario} {claim.step} is missing on a side"
-        why = f"no pair has {FEWEST} ok samples on both sides" if whole else missing
-        return replace(metric.invalid("signed-rank bound on paired blocks", why), name=named)
+    if any(len(side) < len(baseline) for side in sides):
+        found = metric.invalid(RULE, f"{claim.scenario} {claim.step}".rstrip() + " is missing on a side")
+    elif claim.q is None:
+        found = _judged_rates(metric, sides, claim.change)
+    else:
+        found = _judged_times(metric, claim.q, sides, claim.change)
+    return replace(found, name=f"{claim_sentence(claim)} against the baseline")
+
+
+def _judged_times(
+    metric: ComparedMetric, q: float, sides: Sequence[Sequence[Samples]], claimed: float
+) -> ChangeVerdict:
+    rows = [[samples.response_ms(metric.step) for samples in side] for side in sides]
+    kept = [(a, b) for a, b in zip(*rows, strict=True) if min(len(a), len(b)) >= FEWEST]
+    if not kept:
+        return metric.invalid(RULE, f"no pair has {FEWEST} ok samples on both sides")
     a, b = [pair[0] for pair in kept], [pair[1] for pair in kept]
-    change = judge_claim(log_ratios(a, b, claim.q)[0], claim.change)
-    medians = (np.array([inverted_cdf(block, claim.q) for block in side]) for side in (a, b))
-    return replace(change_verdict(metric, change, *medians, gated=True, why=change.why), name=named)
+    change = judge_claim(log_ratios(a, b, q)[0], claimed)
+    medians = (np.array([inverted_cdf(block, q) for block in side]) for side in (a, b))
+    return change_verdict(metric, change, *medians, gated=True, why=change.why)
+
+
+def _judged_rates(
+    metric: ComparedMetric, sides: Sequence[Sequence[Samples]], claimed: float
+) -> ChangeVerdict:
+    a, b = (np.array([failure_rate(samples) for samples in side]) for side in sides)
+    change = judge_rates(a, b, claimed)
+    return replace(
+        change_verdict(metric, change, a, b, gated=True, why=change.why),
+        change=finite(change.ratio - 1),
+        high=finite(change.high - 1),  # -100 % bounds something here: no failure at all
+        baseline=float(a[: change.pairs].mean()),
+        candidate=float(b[: change.pairs].mean()),
+        rule=SIGN_RULE,
+    )
+
+
+def judge_rates(a: NDArray[np.float64], b: NDArray[np.float64], claimed: float) -> Change:
+    """Decide from the failure rates of each pair whether b is less than 1 + `claimed` times a (-0.4: 40 % fewer).
+
+    An exact sign test, a pair being one observation: failures come in bursts, so that requests are none. A pair speaks
+    for the claim, against it, or (if nothing failed) for neither answer. CONFIRMED if so many pairs speak for it as
+    chance brings with at most ALPHA over all looks (Bonferroni), REFUTED if so many speak against it; and the rates of
+    all pairs together must say the same, as a rare bad block would not show in the pairs.
+    """
+    return _first_decided([_decide_rates(a[:pairs], b[:pairs], 1 + claimed) for pairs in looks_at(len(a))])
+
+
+def _decide_rates(a: NDArray[np.float64], b: NDArray[np.float64], factor: float) -> Change:
+    n, failed = len(a), (a > 0) | (b > 0)
+    ratios = np.divide(b, a, out=np.full(n, math.inf), where=a > 0)
+    chances = _chances(n)
+    fewest = int((chances > ALPHA / SHARES).sum())
+    bounded = fewest <= n
+    low = float(np.sort(np.where(failed, ratios, 0.0))[n - fewest]) if bounded else 0.0
+    high = float(np.sort(ratios)[fewest - 1]) if bounded else math.inf
+    state, words = State.INCONCLUSIVE, "UNDECIDED" if failed.any() else "UNDECIDED, as nothing failed"
+    if high < factor and b.mean() < factor * a.mean():
+        state, words = State.PASS, "CONFIRMED"
+    elif low > factor and b.mean() > factor * a.mean():
+        state, words = State.FAIL, f"REFUTED: {_less(math.log(low), math.log(high))}"
+    p = min(1.0, SHARES * float(chances[(b > factor * a).sum()]))
+    ratio = float(np.median(ratios[failed])) if failed.any() else math.nan
+    rates = f"{a.mean():.2%} → {b.mean():.2%} of all requests"
+    why = f"{n} pairs, {rates}, claimed {factor - 1:+.1%}: {words}"
+    return Change(state, ratio, low, high, n, factor, p, why)
+
+
+@cache
+def _chances(n: int) -> NDArray[np.float64]:
+    """Return how likely k or more of n fair coins show heads, k = 0 ... n."""
+    return np.asarray(binom.sf(np.arange(-1, n), n, 0.5))
 
 
 def judge_claim(d: NDArray[np.float64], claimed: float) -> Change:
@@ -64,7 +138,10 @@ def judge_claim(d: NDArray[np.float64], claimed: float) -> Change:
     Each is wrong with at most ALPHA over all looks (Bonferroni; exact signed-rank bounds, Hodges & Lehmann 1963).
     """
     margin = math.log1p(claimed)
-    found = [_decide(d[:pairs], margin) for pairs in looks_at(len(d))]
+    return _first_decided([_decide(d[:pairs], margin) for pairs in looks_at(len(d))])
+
+
+def _first_decided(found: Sequence[Change]) -> Change:
     return next((each for each in found if each.state is not State.INCONCLUSIVE), found[-1])
 
 

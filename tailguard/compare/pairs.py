@@ -18,14 +18,20 @@ Block: TypeAlias = Mapping[str, Samples]
 def pair_changes(
     verdict: ChangeVerdict, baseline: Sequence[Block], candidate: Sequence[Block]
 ) -> Iterator[tuple[int, float]]:
-    """Yield the number of each pair, from 1, and its change: a share of the baseline, for failures a difference."""
+    """Yield the number of each pair, from 1, and its change: a share of the baseline, or a difference in points.
+
+    A pair without the step, with too few samples, or without a failure that could become fewer has none.
+    """
     for number, sides in enumerate(zip(baseline, candidate, strict=True), 1):
         found = [block[verdict.scenario] for block in sides if verdict.scenario in block]
         if len(found) < len(sides):
             continue
         if verdict.q is None:
             a, b = map(failure_rate, found)
-            yield number, b - a
+            if verdict.in_points:
+                yield number, b - a
+            elif a:
+                yield number, b / a - 1
         elif all(verdict.step in samples.steps for samples in found):
             times_ms = [samples.response_ms(verdict.step) for samples in found]
             if min(map(len, times_ms)) >= FEWEST:

@@ -9,6 +9,7 @@ from msgspec import Meta, field
 
 from tailguard.base.errors import UsageError
 from tailguard.base.reading.toml_file import read_toml
+from tailguard.compare.comparison import ComparedMetric
 from tailguard.config.layers import flatten
 from tailguard.config.option import OptionValue
 from tailguard.duet.bisecting import parse_metric
@@ -18,6 +19,7 @@ from tailguard.http.declared.reading import convert
 from tailguard.record.duet import Claim, SideName
 
 _CLAIM = re.compile(r"(?P<metric>.+?)\s+[-\u2212](?P<percent>\d{1,2}(\.\d+)?)\s*%")
+_ERRORS = " errors"
 
 
 class SideTable(Table, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +49,9 @@ class SideTable(Table, frozen=True, forbid_unknown_fields=True):
 
 
 class ExperimentTable(Table, frozen=True, forbid_unknown_fields=True):
-    """The whole file. `claim` is such as "page p95 -60 %", `source` says who claims it; `set` holds for both sides."""
+    """The whole file. `claim` is such as "page p95 -60%" or "page errors -40%", `source` says who claims it; `set`
+    holds for both sides.
+    """
 
     title: str
     claim: str
@@ -80,10 +84,9 @@ class ExperimentTable(Table, frozen=True, forbid_unknown_fields=True):
         if found is None or float(found["percent"]) == 0:
             raise UsageError(
                 f"claim = {self.claim!r}: write a scenario, its step, a percentile and how much less it becomes,"
-                " such as 'page p95 -60%'."
+                " such as 'page p95 -60%'; or the errors of a scenario, such as 'page errors -40%'."
             )
-        metric = parse_metric(found["metric"], steps, "claim =")
-        assert metric.q is not None  # a percentile was asked for
+        metric = _metric(found["metric"], steps)
         return Claim(
             title=self.title,
             scenario=metric.scenario,
@@ -92,6 +95,18 @@ class ExperimentTable(Table, frozen=True, forbid_unknown_fields=True):
             change=-float(found["percent"]) / 100,
             source=self.source,
         )
+
+
+def _metric(text: str, steps: Mapping[str, Sequence[str]]) -> ComparedMetric:
+    scenario = text.removesuffix(_ERRORS).rstrip()
+    if not text.endswith(_ERRORS):
+        return parse_metric(text, steps, "claim =")
+    if scenario not in steps:
+        raise UsageError(
+            f"claim = {text!r}: there is no scenario {scenario!r}, but {', '.join(steps)}."
+            " Errors are those of a whole scenario."
+        )
+    return ComparedMetric(scenario, "", None)
 
 
 def read_experiment(path: Path) -> ExperimentTable:

@@ -108,15 +108,16 @@ class Calibration(Part, frozen=True, kw_only=True):
 
 
 class Claim(Part, frozen=True, kw_only=True):
-    """What somebody said that the candidate gains: the quantile `q` of a step changes by `change`, -0.6 for 60 % less.
+    """What somebody said that the candidate gains: a metric changes by `change`, -0.6 for 60 % less.
 
-    `source` says who said it and where.
+    It is the quantile `q` of a step, or (q is None) the scenario's share of errors and refusals. `source` says who said
+    it and where.
     """
 
     title: str
     scenario: str
     step: str
-    q: Share
+    q: Share | None
     change: Annotated[float, Meta(gt=-1, lt=0)]
     source: str
 

@@ -47,6 +47,7 @@ class ObjectiveVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="o
 
 ChangeRule: TypeAlias = Literal[
     "signed-rank bound on paired blocks",
+    "sign bound on paired blocks",
     "Welch bound on runs",
     "range of runs",
 ]
@@ -55,11 +56,11 @@ ChangeRule: TypeAlias = Literal[
 class ChangeVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="change"):
     """Whether a metric became worse than its baseline: the quantile `q` of a step, or (q is None) errors and refusals.
 
-    `change` is a share of the baseline (0.05 is 5 % slower), for errors and refusals a difference in points (0.01 is
-    one in a hundred more). `low` and `high` bound it, each wrong with at most `alpha` over all looks; None if
-    unbounded. `baseline` and `candidate` are medians over the pairs, in ms or as a rate. `pairs` are those of the look
-    that decided, `slower` counts those in which the candidate was. Only a `gated` one can fail a run; the others are
-    watched. The range of runs has neither an alpha nor a p.
+    `change` is a share of the baseline (0.05 is 5 % slower), for errors and refusals a difference in points (0.01
+    is one in a hundred more) unless they are claimed to become fewer. `low` and `high` bound it, each wrong with at
+    most `alpha` over all looks; None if unbounded. `baseline` and `candidate` are medians over the pairs, in ms or
+    as a rate. `pairs` are those of the look that decided, `slower` counts those in which the candidate was. Only a
+    `gated` one can fail a run; the others are watched. The range of runs has neither an alpha nor a p.
     """
 
     name: str
@@ -90,6 +91,11 @@ class ChangeVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="chan
     def is_rate(self) -> bool:
         """Whether it is about errors and refusals."""
         return self.q is None
+
+    @property
+    def in_points(self) -> bool:
+        """Whether the change is a difference of two rates, and no share of the baseline."""
+        return self.is_rate and not self.is_claim
 
 
 class PlanVerdict(Part, frozen=True, kw_only=True, tag_field="kind", tag="plan"):

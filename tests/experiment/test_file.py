@@ -41,9 +41,21 @@ def test_a_file_says_the_claim_and_both_sides(tmp_path: Path) -> None:
     assert sides["candidate"].settings == {"scenario.page.cache": "redis"}
 
 
+@pytest.mark.parametrize("claim", ["page errors -40%", "page errors \u221240 %"])
+def test_a_claim_may_be_about_the_errors_of_a_scenario(tmp_path: Path, claim: str) -> None:
+    found = read_experiment(written(tmp_path, WHOLE.replace("page view p95 -60%", claim)))
+    assert found.parsed_claim(STEPS) == Claim(
+        title="A cache", scenario="page", step="", q=None, change=-0.4, source="the optimisation backlog"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
+        (
+            ("view p95", "view errors"),
+            "there is no scenario 'page view', but page, registration. Errors are those",
+        ),
         (
             ("-60%", ""),
             "claim = 'page view p95 ': write a scenario, its step, a percentile and how much less",

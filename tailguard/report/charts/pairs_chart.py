@@ -28,11 +28,16 @@ _MARGIN = 0.04  # of the axis, beyond the outermost mark
 def pairs_figures(
     changes: Sequence[ChangeVerdict], baseline: Sequence[Block], candidate: Sequence[Block]
 ) -> tuple[Figure, ...]:
-    """Return a picture of the latencies, and one of errors and refusals if a pair differs in them."""
+    """Return a picture of the latencies, and of errors and refusals if a pair differs in them."""
     found = []
     for title, unit, mine in (
         ("Pairs: change of latency", _SHARES, [each for each in changes if not each.is_rate]),
-        ("Pairs: change of errors and refusals", _POINTS, [each for each in changes if each.is_rate]),
+        ("Pairs: change of errors and refusals", _POINTS, [each for each in changes if each.in_points]),
+        (
+            "Pairs: claimed change of errors",
+            _SHARES,
+            [each for each in changes if each.is_rate and each.is_claim],
+        ),
     ):
         shown = [each for each in mine if each.change is not None][:_MOST]
         dots = pd.DataFrame(
@@ -43,7 +48,7 @@ def pairs_figures(
             ]
         )
         if len(dots) and (unit is _SHARES or dots["change"].any()):
-            found.append(_figure(title, unit, shown, dots.assign(side=_words(dots, unit))))
+            found.append(_figure(title, unit, shown, dots.assign(side=_words(dots, shown[0]))))
     return tuple(found)
 
 
@@ -104,8 +109,8 @@ def _times_ms(block: Block, slug: str, step: str) -> NDArray[np.float64]:
     return np.maximum(block[slug].response_ms(step), FLOOR_MS) if measured else np.zeros(0)
 
 
-def _words(dots: pd.DataFrame, unit: str) -> "pd.Series[str]":
-    worse, other = ("slower", "not slower") if unit is _SHARES else ("more failures", "no more failures")
+def _words(dots: pd.DataFrame, verdict: ChangeVerdict) -> "pd.Series[str]":
+    worse, other = ("more failures", "no more failures") if verdict.is_rate else ("slower", "not slower")
     return dots["change"].gt(0).map({True: worse, False: other})
 
 

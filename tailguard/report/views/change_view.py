@@ -1,4 +1,4 @@
-"""A change against the baseline in words: a share of it for times and blocks, points for errors and refusals."""
+"""A change against the baseline in words: a share of it for times, blocks and claims, points for other errors."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ def metric_of(verdict: ChangeVerdict | PlanVerdict) -> str:
 
 def signed(verdict: ChangeVerdict, value: float | None) -> str:
     """`value` of this verdict with its sign: `+3.2 %` of the baseline, or `+0.5 points` of all requests."""
-    return numbers.signed_points(value) if verdict.is_rate else numbers.signed_percent(value)
+    return numbers.signed_points(value) if verdict.in_points else numbers.signed_percent(value)
 
 
 def bounds(verdict: ChangeVerdict) -> str:
@@ -31,7 +31,7 @@ def margin(verdict: ChangeVerdict) -> str:
     """How much worse the candidate may be."""
     if verdict.margin is None:
         return "none recorded"
-    return f"< {signed(verdict, verdict.margin)}"
+    return f"{'≤' if verdict.is_claim else '<'} {signed(verdict, verdict.margin)}"
 
 
 def side(verdict: ChangeVerdict, value: float | None) -> str:
