@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from perf.store import Store
 from reference.faults import Faults
 from reference.seed import Seeded, SeedSize, seed_platform
 from tailguard.http import Exchange
-from tailguard.postgres import Postgres, Reader
+from tailguard.postgres import Postgres, Reader, connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,12 @@ def reference(
     users = 0 if mapped else seeded.users[-1]  # your platform has its own users
     access = config.read("database_access", DatabaseAccess)
     pooled = access.connections == "pgbouncer" and not target.url
-    with pgbouncer(postgres.conninfo, access.size) if pooled else nullcontext(postgres.conninfo) as conninfo:
+    with ExitStack() as stack:
+        for _ in range(0 if target.url else access.others):
+            stack.enter_context(connect(postgres.conninfo))
+        conninfo = postgres.conninfo
+        if pooled:
+            conninfo = stack.enter_context(pgbouncer(conninfo, access.size))
         yield Reference(conninfo, secret, faults, store, users, access)
 
 

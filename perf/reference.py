@@ -33,10 +33,13 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAccess:
-    """How the platform gets its connections (reference/lenders.py), and how many it keeps at most."""
+    """How the platform gets its connections (reference/lenders.py), how many it keeps at most, and how many of the
+    server's are held by others meanwhile.
+    """
 
     connections: str
     size: int
+    others: int
 
 
 @dataclass(frozen=True, slots=True)

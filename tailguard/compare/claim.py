@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from tailguard.base.state import State
 from tailguard.compare.comparison import (
@@ -128,7 +127,8 @@ def _decide_rates(a: NDArray[np.float64], b: NDArray[np.float64], factor: float)
 @cache
 def _chances(n: int) -> NDArray[np.float64]:
     """Return how likely k or more of n fair coins show heads, k = 0 ... n."""
-    return np.asarray(binom.sf(np.arange(-1, n), n, 0.5))
+    ways = np.array([math.comb(n, heads) for heads in range(n + 1)], float)
+    return np.cumsum(ways[::-1])[::-1] / 2.0**n
 
 
 def judge_claim(d: NDArray[np.float64], claimed: float) -> Change:
