@@ -27,7 +27,7 @@ class Settings:
     """How tasks are handed out, how many workers there are, how often so many certificates come at once."""
 
     queues: str
-    workers: int
+    processes: int
     prefetch: int
     acks: str
     certificates_every: int
@@ -85,7 +85,7 @@ def tasks(settings: Settings) -> Iterator[TaskQueue]:
     """A Redis with workers that take tasks from it."""
     with redis_socket() as socket:
         queue = TaskQueue(socket, settings.queues == "two", settings.prefetch, settings.acks == "late", 60.0)
-        with workers(queue, settings.workers):
+        with workers(queue, settings.processes):
             yield queue
 
 
