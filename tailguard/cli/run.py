@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tailguard.cli.number_range import NumberRange
 from tailguard.cli.suite_options import measuring_options, named
 from tailguard.config.asked_suite import asked_suite
 from tailguard.config.merge import load_config
@@ -29,6 +30,18 @@ from tailguard.config.merge import load_config
     "--control", is_flag=True,
     help="Take orders of `tailguard control`; it ends when its time is up, not when its limits are decided.",
 )  # fmt: skip
+@click.option(
+    "--replay",
+    metavar="FILE",
+    help="Send the requests that `tailguard shadow --record` wrote, at their times.",
+)
+@click.option(
+    "--speed",
+    type=NumberRange(0.001, 1000),
+    default=1.0,
+    show_default=True,
+    help="With --replay: how much faster.",
+)
 @click.option("--who", is_flag=True, help="Name the user and the host in run.json and in the report.")
 def run(
     paths: Sequence[str],
@@ -39,11 +52,20 @@ def run(
     *,
     control: bool,
     who: bool,
+    replay: str | None,
+    speed: float,
     **flags: Any,
 ) -> int:
     """Measure the scenarios of a file, a folder or, without one, of the whole suite; judge them, write the report."""
-    suite = asked_suite(paths, file) if paths else None
-    config = load_config(profile, file=file, sets=sets, flags=named(flags), suite=suite)
+    given, suite = named(flags), None
+    if replay is not None:
+        from tailguard.http.recorded.replay import replayed
+
+        suite, load = replayed(replay, speed, paths, given)
+        given |= load
+    elif paths:
+        suite = asked_suite(paths, file)
+    config = load_config(profile, file=file, sets=sets, flags=given, suite=suite)
     from tailguard.pipeline.control.source import Orders
     from tailguard.pipeline.session import run_session
 

@@ -1,6 +1,7 @@
 """`tailguard shadow`: a candidate is asked what users ask, and no user sees its answers."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -34,6 +35,14 @@ from tailguard.config.merge import load_config
     metavar="[ROUTE ]FIELD",
     help="Do not compare this field, such as 'POST /orders created_at'; may be repeated.",
 )
+@click.option(
+    "--record", type=click.Path(), help="Write the requests to a new file, for `tailguard run --replay FILE`."
+)
+@click.option(
+    "--record-secrets",
+    is_flag=True,
+    help="Record passwords, tokens and cookies too, so that they work in a replay.",
+)
 @click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
 def shadow(
     primary: str,
@@ -45,6 +54,8 @@ def shadow(
     minutes: float,
     timeout: float,
     ignored: Sequence[str],
+    record: str | None,
+    record_secrets: bool,
     runs_dir: str | None,
 ) -> int:
     """Answer users from the primary, repeat each request to the candidate, compare answers and latencies.
@@ -58,14 +69,17 @@ def shadow(
     from tailguard.shadow.address import address_of, check_apart, check_databases_apart
     from tailguard.shadow.session import Plan, ignored_of, run_shadow
 
+    sides = address_of(primary, "--primary"), address_of(candidate, "--candidate")
+    check_apart(*sides)
+    check_databases_apart(primary_dsn, candidate_dsn)
     plan = Plan(
-        primary=address_of(primary, "--primary"),
-        candidate=address_of(candidate, "--candidate"),
+        primary=sides[0],
+        candidate=sides[1],
         port=port,
         seconds=minutes * 60,
         timeout_s=timeout,
         ignored=ignored_of(ignored),
+        record=Path(record) if record else None,
+        record_secrets=record_secrets,
     )
-    check_apart(plan.primary, plan.candidate)
-    check_databases_apart(primary_dsn, candidate_dsn)
     return run_shadow(load_config(flags={"runs_dir": runs_dir} if runs_dir else {}), plan)

@@ -12,7 +12,7 @@ Tables = dict[str, Toml]
 
 # What the suite is made of, and how its target is asked: not values of a run, and read elsewhere.
 _OTHERS = {"profile", "suite", "target", "rows"}
-_LOAD = {each.name for each in fields(LoadOptions)} - {"steps"}
+_LOAD = {each.name for each in fields(LoadOptions)} - {"steps", "recording", "speed"}
 _NAMING_FILES = ("file", "ca_file")
 
 

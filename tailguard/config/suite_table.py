@@ -34,6 +34,7 @@ class SuiteTable:
         report: `module:function` of own sections of the report.
         commands: own commands by name, each a `module:attribute`.
         declares: whether `file` declares scenarios itself, with steps.
+        recording: file of recorded requests that are the whole suite, None for none.
         asked: the only files and folders whose scenarios are meant, from the root, each with an optional `::scenario`;
             none: all of `scenarios`.
     """
@@ -46,6 +47,7 @@ class SuiteTable:
     report: tuple[str, ...] = ()
     commands: Mapping[str, str] = field(default_factory=dict)
     declares: bool = False
+    recording: Path | None = None
     asked: tuple[str, ...] = ()
 
     @property
@@ -119,7 +121,7 @@ def suite_in(path: Path | None) -> SuiteTable | None:
         return SuiteTable(path.resolve(), declares=True) if declares else None
     if not isinstance(table, Mapping):
         raise UsageError(f"{path}: suite must be a table [suite], not {table!r}.")
-    known = {each.name for each in fields(SuiteTable)} - {"file", "declares", "asked"}
+    known = {each.name for each in fields(SuiteTable)} - {"file", "declares", "recording", "asked"}
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in known:

@@ -25,13 +25,16 @@ class S3Options:
 class LoadOptions:
     """[load], and what a scenario's own table lays over it.
 
-    `steps` are texts such as "50/s for 10s"; `think` is one such as "1s to 3s", "" for nothing.
+    `steps` are texts such as "50/s for 10s"; `think` is one such as "1s to 3s", "" for nothing. `recording` is a file
+    of requests whose times are the schedule, `speed` times as fast; "" for none.
     """
 
     schedule: str
     rate_per_s: float
     to_rate_per_s: float
     steps: list[str]
+    recording: str
+    speed: float
     workers: int
     think: str
     warmup: int

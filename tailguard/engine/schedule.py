@@ -6,7 +6,7 @@ Source of the time change: Lewis and Shedler, Simulation of nonhomogeneous Poiss
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, isfinite
 from typing import ClassVar, Protocol
 
@@ -179,6 +179,33 @@ class Steps:
         return record.StepsSchedule(
             rate_per_s=self.rate_per_s, steps=self.steps, seed=self.seed, workers=workers
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Starts at the instants of recorded requests, in seconds and ascending, `speed` times as fast."""
+
+    at_s: tuple[float, ...] = field(repr=False)
+    speed: float = 1.0
+    kind: ClassVar[str] = "recorded"
+
+    def __post_init__(self) -> None:
+        _check_positive(self.kind, speed=self.speed, starts=len(self.at_s))
+
+    @property
+    def duration_s(self) -> float:
+        """Time of the last start, and a moment for it."""
+        return (self.at_s[-1] - self.at_s[0]) / self.speed + 1e-3
+
+    def starts_ns(self) -> Offsets:
+        """Offsets from the first one, in ns."""
+        at_s = np.array(self.at_s)
+        return _to_ns((at_s - at_s[0]) / self.speed)
+
+    def describe(self, workers: int) -> record.RecordedSchedule:
+        """Mean rate and speed."""
+        rate_per_s = len(self.at_s) / self.duration_s
+        return record.RecordedSchedule(rate_per_s=rate_per_s, speed=self.speed, workers=workers)
 
 
 @dataclass(frozen=True, slots=True)

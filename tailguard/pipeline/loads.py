@@ -2,13 +2,15 @@
 
 import re
 import zlib
+from pathlib import Path
 
 from tailguard.base.errors import UsageError
 from tailguard.config.stated_load import read_think
 from tailguard.config.tables import LoadOptions
-from tailguard.engine.schedule import Closed, Constant, Poisson, Ramp, Schedule, Steps
+from tailguard.engine.schedule import Closed, Constant, Poisson, Ramp, Recorded, Schedule, Steps
 from tailguard.engine.think import Think
 from tailguard.engine.workload import Load
+from tailguard.http.recorded.format import read_recording
 
 _NUMBER = re.compile(r"[\d.]+")
 
@@ -43,6 +45,9 @@ def schedule_of(options: LoadOptions, seed: int) -> Schedule:
             return Ramp(rate_per_s, options.to_rate_per_s, seconds, seed)
         case "steps":
             return Steps(tuple(read_step(text) for text in options.steps), seed)
+        case "recorded":
+            at_s = [each.at_s for each in read_recording(Path(options.recording))]
+            return Recorded(tuple(at_s), options.speed)
         case _:
             return Poisson(rate_per_s, seconds, seed)
 

@@ -8,6 +8,7 @@ from tailguard.config.merge import Config, base_name
 from tailguard.config.option import did_you_mean
 from tailguard.config.suite_table import SuiteTable, require_suite
 from tailguard.http.declared.suite import declared_part
+from tailguard.http.recorded.suite import replayed_part
 from tailguard.suite.discovery import Suite, check_limits_of, discover, stated_by
 
 
@@ -40,5 +41,7 @@ def _mixed(config: Config, suite: Suite, name: str, stated: Layer, known: Sequen
 
 def suite_at(table: SuiteTable) -> Suite:
     """Return all scenarios of a suite. Raises UsageError for a file that cannot be read or imported, or has none."""
+    if table.recording is not None:
+        return discover(table.root, (), (), [replayed_part(table.recording)])
     declared = [declared_part(table.file)] if table.declares else []
     return discover(table.root, table.scenarios, table.fixtures, declared)

@@ -25,7 +25,8 @@ def target_of(config: Config, where: str = "target.url (--target)") -> Target:
     if not url:
         return Target("")
     check_address(url, where)
-    return Target(url, str(config.suite.file) if config.suite else "")
+    file = config.suite.existing_file if config.suite else None
+    return Target(url, str(file or ""))
 
 
 @contextmanager

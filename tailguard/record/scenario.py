@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from tailguard.record.part import Count, Part, Quantiles, Sha256
+from tailguard.record.part import Count, Part, Positive, Quantiles, Sha256
 
 
 class ScenarioEnded(StrEnum):
@@ -55,6 +55,14 @@ class StepsSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="step
     workers: Count
 
 
+class RecordedSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="recorded"):
+    """Starts at the times of recorded requests, `speed` times as fast; `rate_per_s` is their mean."""
+
+    rate_per_s: float
+    speed: Positive
+    workers: Count
+
+
 class ClosedSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="closed"):
     """Clients that start again when the answer is there: there is no offered rate.
 
@@ -67,7 +75,9 @@ class ClosedSchedule(Part, frozen=True, kw_only=True, tag_field="kind", tag="clo
 
 
 Outcome: TypeAlias = Literal["ok", "conflict", "error"]
-Schedule: TypeAlias = ConstantSchedule | PoissonSchedule | RampSchedule | StepsSchedule | ClosedSchedule
+Schedule: TypeAlias = (
+    ConstantSchedule | PoissonSchedule | RampSchedule | StepsSchedule | RecordedSchedule | ClosedSchedule
+)
 
 
 class Counts(Part, frozen=True, kw_only=True):

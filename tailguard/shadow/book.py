@@ -1,16 +1,15 @@
 """What is kept of a shadow run: a sample of each side for each request, and in what the answers differ."""
 
-from tailguard.base.secrets import mask
 from tailguard.compare.shadow.fields import FieldDifference, Reading, differing
 from tailguard.engine.iteration.answers import FIRST_ERROR_STATUS
 from tailguard.engine.recorder import ErrorKinds, Recorder
-from tailguard.record.samples import ERROR, OK, Samples, pack_code
+from tailguard.http.recorded.routes import Routes, route_of
+from tailguard.record.samples import ERROR, Samples, pack_code
 from tailguard.record.shadow import CANDIDATE, PRIMARY
 from tailguard.record.shadow.answers import AnswerRows, Answers
 from tailguard.shadow.callers import Reply
 from tailguard.shadow.messages import Answer
 from tailguard.shadow.proxy import Exchange
-from tailguard.shadow.routes import Routes, route_of
 
 # The field in which an answer differs that did not come.
 NO_ANSWER = "answer"
@@ -84,7 +83,7 @@ class Book:
 
     def _sample(self, side: str, began_ns: int, ended_ns: int, route: int, status: int, why: str) -> None:
         kind = why or (f"HTTP {status}" if status >= FIRST_ERROR_STATUS else "")
-        code = pack_code(route, ERROR if kind else OK, 0, self._errors[side].number(kind))
+        code = pack_code(route, ERROR, 0, self._errors[side].number(kind)) if kind else pack_code(route)
         self._sides[side].append(began_ns, began_ns, ended_ns, code)
 
     def _known(self, field: str) -> str:
@@ -97,11 +96,11 @@ def _differences(answer: Answer, reply: Reply) -> list[FieldDifference]:
         return [FieldDifference(NO_ANSWER, f"HTTP {answer.status}", reply.why)]
     if not reply.answer.whole:
         return [FieldDifference(NO_ANSWER, f"HTTP {answer.status}", "answer too large")]
-    return differing(_reading(answer), _reading(reply.answer))
+    ours, theirs = _reading(answer), _reading(reply.answer)
+    return [] if ours == theirs else differing(ours, theirs)
 
 
 def _reading(answer: Answer) -> Reading:
-    kind, encoding = (
-        answer.header(name).decode("latin-1").lower() for name in (b"content-type", b"content-encoding")
-    )
-    return Reading(answer.status, mask(kind), encoding, bytes(answer.body))
+    kind = answer.header(b"content-type").decode("latin-1").lower()
+    encoding = answer.header(b"content-encoding").decode("latin-1").lower()
+    return Reading(answer.status, kind, encoding, bytes(answer.body))

@@ -75,6 +75,7 @@ class _Caller(asyncio.Protocol):
 
     def __init__(self, everyone: "set[_Caller]", idle: "list[_Caller]") -> None:
         self._everyone, self._idle = everyone, idle
+        self._loop = asyncio.get_running_loop()
         self.idle_since_s = 0.0
         self._done: Callable[[Reply], None] | None = None
         self._methods: list[bytes] = []
@@ -88,7 +89,7 @@ class _Caller(asyncio.Protocol):
 
     def ask(self, request: Request, done: Callable[[Reply], None], timeout_s: float) -> None:
         self._done, self._bytes, self._methods[:] = done, 0, [request.method]
-        self._timer = asyncio.get_running_loop().call_later(timeout_s, self._lost, "timed out")
+        self._timer = self._loop.call_later(timeout_s, self._lost, "timed out")
         self._transport.write(request.again())
         self._began_ns = time.monotonic_ns()
 
@@ -137,4 +138,4 @@ class _Caller(asyncio.Protocol):
         if done is not None:
             ended_ns = time.monotonic_ns() if answer is None else answer.ended_ns
             # Not here: what it raises would look like a broken answer.
-            asyncio.get_running_loop().call_soon(done, Reply(self._began_ns, ended_ns, answer, why))
+            self._loop.call_soon(done, Reply(self._began_ns, ended_ns, answer, why))

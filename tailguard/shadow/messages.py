@@ -11,7 +11,7 @@ MOST_BODY = 1 << 20
 Headers = Sequence[tuple[bytes, bytes]]
 
 # They belong to one connection, or say how a body was sent on it.
-_OF_THE_CONNECTION = frozenset(
+OF_THE_CONNECTION = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"content-length", b"te")
 ) | {b"trailer", b"upgrade", b"expect"}
 SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
@@ -40,7 +40,10 @@ class Message:
 
     def header(self, name: bytes) -> bytes:
         """Return the first header of that name, in small letters; b"" without one."""
-        return next((value for key, value in self.headers if key.lower() == name), b"")
+        for key, value in self.headers:
+            if key.lower() == name:
+                return value
+        return b""
 
 
 @dataclass(slots=True)
@@ -57,7 +60,7 @@ class Request(Message):
 
     def again(self) -> bytes:
         """Return its bytes for a connection of our own."""
-        kept = [(key, value) for key, value in self.headers if key.lower() not in _OF_THE_CONNECTION]
+        kept = [(key, value) for key, value in self.headers if key.lower() not in OF_THE_CONNECTION]
         if self.body or not self.safe:
             kept.append((b"Content-Length", b"%d" % len(self.body)))
         lines = [b"%b %b HTTP/1.1" % (self.method, self.target), *(b"%b: %b" % each for each in kept)]

@@ -6,10 +6,14 @@ Nothing here is awaited by a user. What does not fit is dropped and counted.
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tailguard.shadow.book import Book
 from tailguard.shadow.callers import Callers, Reply
 from tailguard.shadow.proxy import Exchange
+
+if TYPE_CHECKING:
+    from tailguard.shadow.recording import Recording
 
 # Requests that the candidate owes an answer, and what they and the primary's answers hold.
 MOST_OWED = 512
@@ -36,6 +40,7 @@ class Mirror:
     def __init__(self, candidate: Callers, primary: Callers, book: Book) -> None:
         self.counts = Counts()
         self.book = book
+        self.recording: Recording | None = None
         self._candidate, self._primary = candidate, primary
         self._owed_bytes = self.owed = 0
 
@@ -44,7 +49,9 @@ class Mirror:
         return Line(self)
 
     def take(self, exchange: Exchange, line: "Line") -> None:
-        """Repeat a request, unless there is no room."""
+        """Repeat a request, unless there is no room; record it, if that is asked for."""
+        if self.recording is not None:
+            self.recording.take(exchange)
         if not (exchange.request.whole and exchange.answer.whole):
             self.counts.too_large += 1
             return
@@ -87,14 +94,14 @@ class Line:
     """
 
     def __init__(self, mirror: Mirror) -> None:
-        self._mirror = mirror
+        self._mirror, self._loop = mirror, asyncio.get_running_loop()
         self._waiting: deque[Exchange] = deque()
         self._flying, self._writing = 0, False
 
     def exchanged(self, exchange: Exchange) -> None:
         """Hear of an answered request. It is repeated once the answer is on its way to the user."""
         self._mirror.counts.answered += 1
-        asyncio.get_running_loop().call_soon(self._mirror.take, exchange, self)
+        self._loop.call_soon(self._mirror.take, exchange, self)
 
     def unanswered(self, requests: int) -> None:
         self._mirror.counts.unanswered += requests

@@ -6,6 +6,7 @@ import time
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from msgspec.structs import replace
@@ -32,6 +33,7 @@ from tailguard.shadow.book import Book
 from tailguard.shadow.callers import Callers
 from tailguard.shadow.mirror import Mirror
 from tailguard.shadow.proxy import Proxy, until
+from tailguard.shadow.recording import Recording
 
 # What users that wait for an answer are given at the end, and the candidate if nobody waits for the prompt.
 DRAIN_S, HURRY_S = 3.0, 0.5
@@ -47,6 +49,8 @@ class Plan:
     seconds: float
     timeout_s: float
     ignored: tuple[Ignored, ...] = ()
+    record: Path | None = None
+    record_secrets: bool = False
 
 
 def ignored_of(texts: Sequence[str]) -> tuple[Ignored, ...]:
@@ -67,7 +71,7 @@ class Service:
         self._began_s = 0.0
 
     async def listen(self) -> None:
-        """Begin to answer users. Raises UsageError if the port is taken."""
+        """Begin to answer users. Raises UsageError if the port is taken, or nothing can be recorded."""
         try:
             port = await self.proxy.listen(LOOPBACK, self.plan.port)
         except OSError as error:
@@ -75,6 +79,8 @@ class Service:
                 f"--port {self.plan.port} cannot be opened: {error.strerror}. Give another, or none for a free one."
             ) from None
         self._began_s = time.monotonic()
+        if self.plan.record is not None:
+            self.mirror.recording = Recording(self.plan.record, with_secrets=self.plan.record_secrets)
         say(
             f"Users go to http://{LOOPBACK}:{port}: {self.plan.primary.url} answers them, and "
             f"{self.plan.candidate.url} is asked the same. Ends after {self.plan.seconds / 60:g} minutes.",
@@ -125,6 +131,8 @@ def run_shadow(config: Config, plan: Plan) -> int:
             platform=Platform(adapter="shadow", host=plan.primary.url),
         )
         ended = _served(service, running)
+    if service.mirror.recording is not None:
+        _tell_of(service.mirror.recording, plan)
     _keep(run, service)
     run.finish(ended)
     return finish(run, config.suite)
@@ -148,6 +156,12 @@ def _served(service: Service, running: RunningLoop) -> Ended:
         _soon(service.end(HURRY_S), running)
         return Ended.INTERRUPTED
     return Ended.COMPLETE
+
+
+def _tell_of(recording: Recording, plan: Plan) -> None:
+    recording.close()
+    why = f": {recording.failed}, so the rest is missing" if recording.failed else ""
+    say(f"{recording.count:,} requests recorded in {plan.record}{why}.", err=True)
 
 
 def _soon(work: Coroutine[object, object, None], running: RunningLoop) -> None:

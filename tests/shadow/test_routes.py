@@ -2,7 +2,7 @@
 
 import pytest
 
-from tailguard.shadow.routes import MOST_ROUTES, OTHER, Routes, route_of
+from tailguard.http.recorded.routes import MOST_ROUTES, OTHER, Routes, route_of
 
 
 @pytest.mark.parametrize(

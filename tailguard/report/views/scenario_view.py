@@ -13,6 +13,7 @@ from tailguard.record.scenario import (
     MetricEntry,
     PoissonSchedule,
     RampSchedule,
+    RecordedSchedule,
     ScenarioEntry,
     Schedule,
     SlowIteration,
@@ -103,6 +104,8 @@ def _schedule(schedule: Schedule) -> str:
                 "ramp",
                 f", from_per_s {schedule.from_per_s:g}, to_per_s {schedule.to_per_s:g}{_seed(schedule)}",
             )
+        case RecordedSchedule():
+            kind, rest = "recorded", f", {numbers.plain(schedule.speed)} times as fast"
         case StepsSchedule():
             steps = ", ".join(f"{rate:g}/s for {seconds:g} s" for rate, seconds in schedule.steps)
             kind, rest = "steps", f", {steps}{_seed(schedule)}"

@@ -1,6 +1,7 @@
 """The shape of a request: `GET /users/{id}` of every user's page."""
 
 import re
+from functools import lru_cache
 
 _ID = re.compile(
     r"\d+"
@@ -14,6 +15,7 @@ MOST_ROUTES = 200
 OTHER = "other requests"
 
 
+@lru_cache(maxsize=4096)  # paths come again, and each request of each user is named
 def route_of(method: bytes, target: bytes) -> str:
     """Return the method and the path, each part that looks like somebody's own replaced; without the query."""
     path = target.partition(b"?")[0].decode("ascii", "backslashreplace")

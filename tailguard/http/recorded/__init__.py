@@ -1,0 +1,1 @@
+"""Requests of users, recorded by a shadow run: their file, and the scenario that sends them again."""
