@@ -136,7 +136,10 @@ def test_another_file_is_named_by_argument_or_variable(tmp_path):
         ({"sets": ["load.rate_per_s=-1"]}, "load.rate_per_s must be at least 0.001, not -1.0."),
         ({"sets": ["slo.confidence=1"]}, "slo.confidence must be at most 0.999999"),
         ({"sets": ["strict=maybe"]}, "strict must be true or false, not 'maybe'."),
-        ({"sets": ["load.schedule=poison"]}, "must be one of poisson, constant, ramp, steps, recorded, closed"),
+        (
+            {"sets": ["load.schedule=poison"]},
+            "must be one of poisson, constant, ramp, steps, recorded, closed",
+        ),
         ({"flags": {"seed": 1.5}}, "flag: seed must be a whole number, not 1.5."),
         ({"flags": {"seed": True}}, "flag: seed must be a whole number, not True."),
         ({"environ": {"TAILGUARD_LOAD__RATE_PERS": "1"}}, "Did you mean 'TAILGUARD_LOAD__RATE_PER_S'?"),
