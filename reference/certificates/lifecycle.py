@@ -59,8 +59,12 @@ class Lifecycle:
 
     def _failed(self, verb: str, error: Exception) -> StorageUnavailable:
         code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-        kind = LifecycleUnsupported if code in CANNOT else StorageUnavailable
-        return kind(f"could not {verb} the lifecycle policy of {self._bucket}: {code}")
+        if code in CANNOT:
+            return LifecycleUnsupported(
+                f"could not {verb} the lifecycle policy of {self._bucket}: this server has no such storage classes"
+                f" ({code})"
+            )
+        return StorageUnavailable(f"could not {verb} the lifecycle policy of {self._bucket}: {code}")
 
 
 def rule_for(prefix: str) -> dict[str, Any]:  # Any: as boto3 takes it

@@ -235,9 +235,9 @@ def test_a_restarted_worker_keeps_its_group(platform):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["start"], "The canary is none; it must be observing before it is writing."),
+        (["start"], "The canary is not formed; it must be observing before it is writing."),
         (["promote"], "it must be writing before it is promoted"),
-        (["rollback"], "it must be observing or writing or promoted before it is rolled_back"),
+        (["rollback"], "it must be observing or writing or promoted before it is rolled back"),
         (["observe", "--share", "0.001"], "has none of the 6 workers, by their names: give --share"),
     ],
 )

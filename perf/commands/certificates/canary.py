@@ -21,6 +21,7 @@ from reference.certificates.canary.control import (
     CanaryControl,
     CanaryState,
     Phase,
+    in_canary,
     least_share,
 )
 from reference.certificates.consistency import ConsistencyCheck, ConsistencyReport
@@ -141,7 +142,7 @@ def _ended(
     try:
         state = control.move(phase, share)
     except Conflict as error:
-        raise tg.UsageError(f"{str(error).capitalize()}.") from None
+        raise tg.UsageError(f"{str(error).replace('the', 'The', 1)}.") from None
     behind = _behind(control, state)
     report, why = _compared(target) if check else (None, "")
     if as_json:
@@ -149,9 +150,13 @@ def _ended(
         checked = {"check": asdict(report) | {"clean": report.clean}} if report else {}
         say(json.dumps(told | checked, ensure_ascii=False))
     else:
-        workers = len(control.workers())
-        say(f"The canary is {phase}; {workers - len(behind)} of {workers} workers follow.")
-        say(*(f"  does not follow: {name}; look at its connection, or restart it" for name in behind))
+        names = [name for name, _ in control.workers()]
+        chosen = ", ".join(name for name in names if in_canary(name, state.share))
+        lines = [
+            f"The canary is {_words(phase)}: {chosen}. {len(names) - len(behind)} of {len(names)} workers follow."
+        ]
+        lines += [f"  does not follow: {name}; look at its connection, or restart it" for name in behind]
+        say(*lines)
         if report:
             say_report(report)
         if why:
@@ -195,15 +200,27 @@ def _said(found: CanaryStatus, *, as_json: bool) -> int:
         }
         say(json.dumps(told, ensure_ascii=False))
         return found.verdict.exit_code
+    say(*_lines(found))
+    return found.verdict.exit_code
+
+
+def _lines(found: CanaryStatus) -> Iterator[str]:
     since = f" since {found.state.begun_at:%Y-%m-%d %H:%M:%S %Z}" if found.state.begun_at else ""
     alive, names = len(found.canary) + len(found.rest), ", ".join(found.canary) or "none is alive"
-    say(f"The canary is {found.state.phase}{since}: {len(found.canary)} of {alive} workers ({names})")
-    say(*(f"  does not follow: {name}" for name in found.behind))
+    yield f"The canary is {_words(found.state.phase)}{since}: {len(found.canary)} of {alive} workers ({names})"
+    yield from (f"  does not follow: {name}" for name in found.behind)
     for name, figures in zip(("canary", "rest"), found.figures or (), strict=False):
-        say(f"  {name:<7} {_figures(figures)}")
-    say(*(f"{each.state:<13} {each.name}: {each.why}" for each in found.changes))
-    say(f"{found.verdict}: {found.why_invalid}" if found.why_invalid else f"{found.verdict}")
-    return found.verdict.exit_code
+        yield f"  {name:<7} {_figures(figures)}"
+    reasons = {each.why for each in found.changes}
+    if found.why_invalid or len(reasons) == 1:  # nothing could be compared
+        yield f"{found.verdict}: {found.why_invalid or reasons.pop()}"
+        return
+    yield from (f"{each.state:<13} {each.name}: {each.why}" for each in found.changes)
+    yield f"{found.verdict}"
+
+
+def _words(phase: Phase) -> str:
+    return phase.replace("_", " ")
 
 
 def _figures(figures: GroupFigures) -> str:

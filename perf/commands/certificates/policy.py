@@ -25,6 +25,6 @@ def lifecycle(*, verb: str, s3_endpoint: str | None, bucket: str | None, prefix:
     if as_json:
         say(json.dumps({"rules": rules, "problems": problems}, default=str))
     else:
-        say(*(json.dumps(rule, default=str) for rule in rules) if verb == "show" else ())
-        say(*problems or ("The policy is as it should be.",))
+        shown = [json.dumps(rule, default=str) for rule in rules] if verb == "show" else []
+        say(*shown, *problems or ("The policy is as it should be.",))
     return State.INVALID.exit_code if problems and verb != "show" else 0

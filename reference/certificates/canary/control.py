@@ -37,7 +37,7 @@ WHERE seen_at > clock_timestamp() - interval '{ALIVE_S} s' ORDER BY name
 class Phase(StrEnum):
     """How far a canary is. While it observes, nobody writes to S3: that shows how its groups differ by themselves."""
 
-    NONE = "none"
+    NONE = "not_formed"
     OBSERVING = "observing"
     WRITING = "writing"
     PROMOTED = "promoted"
@@ -113,9 +113,10 @@ class CanaryControl:
         with alone(self.database, "canary"):
             now = self.state()
             if now.phase not in _BEFORE[phase]:
-                expected = " or ".join(_BEFORE[phase])
+                expected = " or ".join(_BEFORE[phase]).replace("_", " ")
+                found, asked = (each.replace("_", " ") for each in (now.phase, phase))
                 raise Conflict(
-                    f"the canary is {now.phase}; it must be {expected} before it is {phase}",
+                    f"the canary is {found}; it must be {expected} before it is {asked}",
                     code=f"CANARY_{now.phase.upper()}",
                 )
             with self.database.connection() as connection:
