@@ -15,7 +15,8 @@ class DdlOptions:
         trials, safe_trials: runs of each way; what one alone shows may be the machine's doing.
         lock_timeout_ms: how long an attempt of the safe way waits for its lock, and all others behind it.
         patience_s: how long the safe way tries again before it gives up.
-        growth_runs: executions on each of three sizes of a table that the time grows with; 0 for no such prediction.
+        growth_runs: executions on each of three sizes of a table that the time grows with, more if they are fast; 0
+            for no such prediction.
     """
 
     rate_per_s: float = 100.0

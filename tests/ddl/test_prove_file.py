@@ -79,7 +79,7 @@ def test_your_own_statements_are_the_load_and_the_real_size_is_predicted_with_a_
     assert {*step.baseline} == {"writers", "readers"}
     assert step.grows_by == "orders"
     assert sorted({each.rows for each in step.growth}) == [2000, 4000, 8000]
-    assert len(step.growth) == 9
+    assert len(step.growth) in (9, 18)  # more runs of a step that is fast
     assert "predicted for 200,000,000 rows: about" in done.stdout
     assert run_cli(["verify", str(run.folder)]) == 0
 

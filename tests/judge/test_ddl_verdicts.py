@@ -188,3 +188,18 @@ def test_two_sizes_are_too_few_for_a_range():
     step = replace(proof.steps[0], growth=proof.steps[0].growth[:6])
     (verdict,) = ddl_verdicts(replace(proof, steps=(step,)), LIVE)
     assert "predicted for the real table: 10 s" in verdict.observed
+
+
+@pytest.mark.parametrize(("noise_s", "wide"), [(0.0001, False), (0.01, True)])
+def test_a_range_that_says_little_is_called_wide(noise_s, wide):
+    scan = statement("ALTER TABLE orders ADD CHECK (x > 0)", "check", observation(scanned=("orders",)))
+    runs = tuple(
+        GrowthRun(rows=rows, seconds=(rows / 1e6 + noise_s * (number % 2),))
+        for rows in (5_000, 10_000, 20_000)
+        for number in range(4)
+    )
+    proof = alone(scan, real_rows=200_000_000)
+    grown = replace(proof.steps[0], grows_by="orders", growth=runs)
+    (verdict,) = ddl_verdicts(replace(proof, steps=(grown,)), LIVE)
+    assert "predicted for 200,000,000 rows" in verdict.observed
+    assert ("a wide range: copy more rows" in verdict.observed) is wide

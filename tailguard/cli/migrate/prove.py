@@ -33,7 +33,7 @@ ROWS = 1_000_000
 @click.option(
     "--rows",
     type=click.IntRange(1000, 1_000_000_000),
-    help="Rows to prove it on (default: 1,000,000; of a FILE, whose tables are copied again and again, 20,000).",
+    help="Rows to prove it on (default: 1,000,000; of a FILE, whose tables are copied again and again, 100,000).",
 )
 @click.option(
     "--at-rows",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tailguard.record.ddl import DdlProof
     from tailguard.record.run import Run
 
-ROWS = 20_000  # enough that a scan is told from a look at one row; each trial has a copy of its own
+ROWS = 100_000  # enough for a prediction that says something; each trial has a copy of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ from tailguard.record.migration import Client
 from tailguard.record.samples import Samples
 from tailguard.record.verdict import ProofVerdict
 
+# A range that says little more than the order of magnitude.
+WIDE_FROM, WIDE = 3, ", a wide range: copy more rows"
+
 
 def ddl_verdicts(proof: DdlProof, live: Mapping[str, Samples]) -> tuple[ProofVerdict, ...]:
     """Return the answers, step by step; `live` are the windows of live.parquet.
@@ -93,9 +96,10 @@ def _told(hold: Hold) -> str:
     """The prediction is labelled as such; there is none if no real table is larger than the one here."""
     if hold.prediction is not None:
         foreseen = hold.prediction
+        wide = WIDE if foreseen.high_s > WIDE_FROM * foreseen.low_s else ""
         return (
             f"{told(hold)}; predicted for {count(foreseen.rows)} rows: about {duration_s(foreseen.seconds)}"
-            f" ({duration_s(foreseen.low_s)} to {duration_s(foreseen.high_s)})"
+            f" ({duration_s(foreseen.low_s)} to {duration_s(foreseen.high_s)}{wide})"
         )
     predicted = f"; predicted for the real table: {duration_s(hold.real_s)}"
     return f"{told(hold)}{predicted if hold.real_s > hold.seconds else ''}"
