@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Requests that the candidate owes an answer, and what they and the primary's answers hold.
 MOST_OWED = 512
 _MOST_OWED_BYTES = 64 << 20
+# Second answers that the primary owes: its users come first.
+_MOST_TWICE = 8
 # What a run keeps in memory.
 MOST_COMPARED = 2_000_000
 
@@ -42,7 +44,7 @@ class Mirror:
         self.book = book
         self.recording: Recording | None = None
         self._candidate, self._primary = candidate, primary
-        self._owed_bytes = self.owed = 0
+        self._owed_bytes = self.owed = self._twice = 0
 
     def line(self) -> "Line":
         """Return what hears of a new connection."""
@@ -66,9 +68,17 @@ class Mirror:
             return
         self.owed += 1
         self._owed_bytes += size
-        if self.book.wants_twice(exchange):
-            self._primary.ask(exchange.request, lambda reply: self.book.asked_twice(exchange, reply))
+        if self._twice < _MOST_TWICE and self.book.wants_twice(exchange):
+            self._ask_twice(exchange)
         line.wait(exchange)
+
+    def _ask_twice(self, exchange: Exchange) -> None:
+        def done(reply: Reply) -> None:
+            self._twice -= 1
+            self.book.asked_twice(exchange, reply)
+
+        self._twice += 1
+        self._primary.ask(exchange.request, done)
 
     def ask(self, exchange: Exchange, line: "Line") -> None:
         """Ask the candidate now."""

@@ -114,6 +114,7 @@ class User(asyncio.Protocol):
         self._primary = opened
         if self._early:
             self.data_received(bytes(self._early))
+            self._early.clear()
             self.transport.resume_reading()
         if self._said_all:
             self.eof_received()
@@ -194,16 +195,15 @@ class View:
 
     def sent(self, data: bytes) -> None:
         """Read what the user sent."""
-        self._read(self._requests.feed, data)
+        self._read(lambda: self._requests.feed(data))
 
     def received(self, data: bytes) -> None:
         """Read what the primary sent."""
-        self._read(self._answers.feed, data)
+        self._read(lambda: self._answers.feed(data))
 
     def closed(self) -> None:
         """Hear that the primary has closed."""
-        if self._reads:
-            self._answers.closed()
+        self._read(self._answers.closed)
 
     def ended(self) -> None:
         """Hear that the user's connection is over."""
@@ -211,10 +211,10 @@ class View:
             self._watcher.unanswered(len(self._waiting))
             self._waiting.clear()
 
-    def _read(self, feed: Callable[[bytes], None], data: bytes) -> None:
+    def _read(self, read: Callable[[], None]) -> None:
         if self._reads:
             try:
-                feed(data)
+                read()
             except UnreadableError:
                 self._reads = False
                 self._waiting.clear()

@@ -1,5 +1,8 @@
 """`tailguard shadow` as a user types it."""
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ import pytest
 from tailguard.base.ports import free_port
 from tailguard.cli.main import run_cli
 from tailguard.record.run import Run
+from tailguard.record.run_record import Ended
 from tailguard.record.samples.parquet import read_samples
 from tests.shadow.service import User, liar, served, shop
 from tests.support.waiting import eventually, listens
@@ -110,6 +114,28 @@ def test_a_lying_candidate_ends_with_99_and_a_run_that_verifies(
     assert {*read_samples(run.samples_path)} == {"primary", "candidate"}
     assert "price.amount" in (run.folder / "report.html").read_text(encoding="utf-8")
     assert "price.amount" in (run.folder / "run.md").read_text(encoding="utf-8")
+    assert run_cli(["verify", str(run.folder)]) == 0
+
+
+@pytest.mark.proof
+def test_ctrl_c_saves_what_there_is_and_never_passes(tmp_path: Path) -> None:
+    port = free_port()
+    with served(shop) as primary, served(shop) as candidate, users(port) as answered:
+        asked = ["shadow", "--primary", primary.url, "--candidate", candidate.url, "--port", str(port)]
+        words = [sys.executable, "-m", "tailguard", *asked, "--minutes", "5", "--runs-dir", str(tmp_path)]
+        process = subprocess.Popen(words, stderr=subprocess.PIPE)
+        try:
+            assert answered.wait(60)
+            eventually(lambda: [*tmp_path.glob("*/run.json")])
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    run = Run.load("latest", tmp_path)
+    assert run.record.ended is Ended.INTERRUPTED
+    assert run.record.shadow is not None
+    assert run.record.shadow.counts.compared > 0
     assert run_cli(["verify", str(run.folder)]) == 0
 
 

@@ -8,7 +8,7 @@ from tailguard.report.views import numbers
 from tailguard.report.views.change_view import arrow
 
 # A terminal and a comment have no room for more; the report has all.
-MOST_LISTED = 20
+MOST_LISTED, MOST_ROWS = 20, 200
 _WORDS = {State.PASS: "noise", State.INCONCLUSIVE: "too rare to tell"}
 
 
