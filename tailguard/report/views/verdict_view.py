@@ -8,7 +8,7 @@ from tailguard.base import text_format
 from tailguard.base.state import State
 from tailguard.compare.plan_comparison import MOST_MORE
 from tailguard.compare.shadow import MOST_DIFFERING
-from tailguard.record.objective import RECORDED
+from tailguard.record.objective import RECORDED, Objective
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import (
     AnswersVerdict,
@@ -109,7 +109,7 @@ def _objective_card(verdict: ObjectiveVerdict, population: int | None) -> Card:
         interval=numbers.interval(observed, show) if observed is not None and is_seen else "",
         observed_n=numbers.count(population) if is_seen and population is not None else "",
         limit=f"{objective.sign} {limit}",
-        counted_as="false" if objective.min_ratio is not None else _COUNTED[objective.metric],
+        counted_as=_counted_as(objective),
         counted=f"{numbers.count(verdict.exceedances)} of {numbers.count(verdict.n)}",
         headroom=_headroom(verdict, value),
         rule=f"{verdict.rule}, wrong ≤ {numbers.percent(verdict.alpha)}",
@@ -163,6 +163,10 @@ def _plan_card(verdict: PlanVerdict) -> Card:
     )
 
 
+def _counted_as(objective: Objective) -> str:
+    return "false" if objective.min_ratio is not None else _COUNTED[objective.metric]
+
+
 def _window_card(verdict: WindowVerdict) -> Card:
     share = verdict.exceedances / verdict.n if verdict.n else None
     allowed = verdict.objective.p0
@@ -171,9 +175,9 @@ def _window_card(verdict: WindowVerdict) -> Card:
         place=verdict.scenario,
         anchor="soak",
         name=verdict.name.removeprefix(f"{verdict.scenario} "),
-        observed="no whole window" if share is None else f"worst window {numbers.percent(share)} over",
-        limit=f"≤ {numbers.percent(allowed)} over",
-        counted_as="over limit in the worst window",
+        observed="no whole window" if share is None else numbers.percent(share),
+        limit=f"≤ {numbers.percent(allowed)}",
+        counted_as=f"{_counted_as(verdict.objective)} in the worst window",
         counted=f"{numbers.count(verdict.exceedances)} of {numbers.count(verdict.n)}",
         rule=f"each of {numbers.count(verdict.windows)} windows, wrong ≤ {numbers.percent(verdict.alpha)}",
         gauge=gauge_of(share, share, share, allowed),
