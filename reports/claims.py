@@ -1,4 +1,4 @@
-"""What is published of the platform, against what a run measured: the gains of two indexes, and the p95 limits."""
+"""What is published of the platform, against what a run measured: gains of two indexes, p95 limits, the backlog."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,11 +7,20 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from tailguard.kit import ObjectiveVerdict, RunRecord, duration_ms, limit_ms, ratio
+from tailguard.kit import (
+    ChangeVerdict,
+    ObjectiveVerdict,
+    RunRecord,
+    duration_ms,
+    limit_ms,
+    ratio,
+    read_toml,
+)
 
 SOURCE = "the platform's own report"
 # What that says of these two indexes, with neither a plan nor a block count to check it by.
 CLAIMED_GAIN = {"idx_tx_wallet_created_desc": 0.67, "idx_moderation_ref_created_desc": 0.72}
+EXPERIMENTS = Path(__file__).resolve().parent.parent / "perf" / "experiments"
 PUBLISHED_Q = 0.95  # of the limits: what the objectives say of a p99 is ours alone
 
 _TEMPLATES = jinja2.Environment(
@@ -52,12 +61,24 @@ class Gain:
         return f"{self.number}: {stated} {verb} the server side of this run."
 
 
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A remedy of the optimisation backlog: what is claimed of it and which file tries it; its verdict in this run."""
+
+    title: str
+    claim: str
+    file: str
+    verdict: ChangeVerdict | None
+
+
 def section(record: RunRecord) -> Markup:
-    """Return the section of the report; nothing if the run has neither of the two indexes nor a p95."""
-    gains, limits = tuple(gains_of(record)), tuple(p95_of(record))
-    if not gains and not limits:
+    """Return the section of the report; nothing if the run has none of the two indexes, a p95 and a claim."""
+    gains, limits, remedies = tuple(gains_of(record)), tuple(p95_of(record)), tuple(remedies_of(record))
+    if not gains and not limits and not remedies:
         return Markup("")
-    page = _TEMPLATES.get_template("claims.html.j2").render(gains=gains, limits=limits, source=SOURCE)
+    page = _TEMPLATES.get_template("claims.html.j2").render(
+        gains=gains, limits=limits, remedies=remedies, source=SOURCE
+    )
     return Markup(page)  # noqa: S704  # our own template, which escapes what comes from the run
 
 
@@ -77,6 +98,18 @@ def p95_of(record: RunRecord) -> Iterator[ObjectiveVerdict]:
     for verdict in record.verdicts:
         if isinstance(verdict, ObjectiveVerdict) and verdict.objective.q == PUBLISHED_Q:
             yield verdict
+
+
+def remedies_of(record: RunRecord) -> Iterator[Remedy]:
+    """Yield what the backlog claims, if the run is an experiment; only the one that was tried in it has a verdict."""
+    if record.duet is None or record.duet.claim is None:
+        return
+    tried = record.duet.claim.title
+    judged = [each for each in record.verdicts if isinstance(each, ChangeVerdict) and each.is_claim]
+    for path in sorted(EXPERIMENTS.glob("*.toml")):
+        said, _ = read_toml(path)
+        mine = judged[0] if judged and said["title"] == tried else None
+        yield Remedy(said["title"], said["claim"], f"perf/experiments/{path.name}", mine)
 
 
 def _saved(sides: tuple[float, float]) -> float:

@@ -97,7 +97,8 @@ def duet(paths: Sequence[str], **flags: Any) -> int:
         from tailguard.duet.calibration import calibrate
 
         return calibrate(config, budget, command)
-    return run_duet(config, sides_from(baseline, candidate), budget, command, flags["target"])
+    run = run_duet(config, sides_from(baseline, candidate), budget, command, flags["target"])
+    return run.record.deserved_exit_code
 
 
 def _spec(side: str, flags: Mapping[str, Any]) -> SideSpec:

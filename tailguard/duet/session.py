@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from tailguard.base.errors import TailguardError, UsageError
 from tailguard.base.output.streams import say
 from tailguard.base.state import State
@@ -38,7 +40,7 @@ from tailguard.pipeline.finish import finish
 from tailguard.pipeline.opened_suite import open_suite
 from tailguard.pipeline.preparation import loads_of
 from tailguard.pipeline.target import placement_of
-from tailguard.record.duet import Budget, Claim, CommitLine, Quality, SideName
+from tailguard.record.duet import Budget, Claim, CommitLine, LoadTrial, Quality, SideName
 from tailguard.record.environment import Placement
 from tailguard.record.objective import Margins
 from tailguard.record.run import Run
@@ -203,8 +205,12 @@ def run_duet(
     command: Sequence[str],
     target: str | None,
     claim: Claim | None = None,
-) -> int:
-    """Perform a duet, report it and return its exit code, which run.json keeps. `target` maps servers."""
+    load: tuple[float, tuple[LoadTrial, ...]] | None = None,
+) -> Run:
+    """Perform a duet, judge and report it. `target` maps servers.
+
+    `load` is its rate per second, and what was found at others before, in an experiment that tries several.
+    """
     table = None
     if any(side.server for side in specs.values()):
         check_servers(specs)
@@ -212,10 +218,12 @@ def run_duet(
     run = perform_duet(config, specs, budget, command, table, claim)
     machine = machine_of(run.record.environment)
     run.put_calibration(known_calibration(Path(config.runs_dir), machine, config))
-    code = finish(run, config.suite)
+    if load and run.record.duet:
+        run.put_duet(replace(run.record.duet, rate_per_s=load[0], earlier_loads=load[1]))
+    finish(run, config.suite)
     if run.record.duet and run.record.duet.quality:
         say(f"This gate: {quality_sentence(run.record.duet.quality)}.")
-    return code
+    return run
 
 
 def perform_duet(

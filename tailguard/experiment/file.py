@@ -20,6 +20,7 @@ from tailguard.record.duet import Claim, SideName
 
 _CLAIM = re.compile(r"(?P<metric>.+?)\s+[-\u2212](?P<percent>\d{1,2}(\.\d+)?)\s*%")
 _ERRORS = " errors"
+_RATE = re.compile(r"(?P<rate>\d{1,6}(\.\d{1,6})?)\s*/\s*s")
 
 
 class SideTable(Table, frozen=True, forbid_unknown_fields=True):
@@ -50,7 +51,7 @@ class SideTable(Table, frozen=True, forbid_unknown_fields=True):
 
 class ExperimentTable(Table, frozen=True, forbid_unknown_fields=True):
     """The whole file. `claim` is such as "page p95 -60%" or "page errors -40%", `source` says who claims it; `set`
-    holds for both sides.
+    holds for both sides, and `loads` are such as "50/s".
     """
 
     title: str
@@ -59,6 +60,7 @@ class ExperimentTable(Table, frozen=True, forbid_unknown_fields=True):
     baseline: SideTable = field(default_factory=SideTable)
     candidate: SideTable = field(default_factory=SideTable)
     set: dict[str, Any] = field(default_factory=dict)
+    loads: tuple[str, ...] = ()
     profile: str = "duet"
     pairs: Annotated[int, Meta(ge=10, le=10_000)] = 40
     minutes: Annotated[float, Meta(gt=0, le=10_080)] = 30.0
@@ -71,6 +73,15 @@ class ExperimentTable(Table, frozen=True, forbid_unknown_fields=True):
     def settings(self) -> Mapping[str, OptionValue]:
         """The values of the configuration for both sides, by dotted key."""
         return dict(flatten(self.set))
+
+    @property
+    def rates(self) -> list[float]:
+        """The loads per second. Raises UsageError for one that does not parse, is 0, or is there twice."""
+        found = [_RATE.fullmatch(load.strip()) for load in self.loads]
+        rates = [float(each["rate"]) for each in found if each]
+        if len({*rates}) < len(self.loads) or 0 in rates:
+            raise UsageError(f'loads = {[*self.loads]}: write each once, such as ["50/s", "100/s"].')
+        return rates
 
     def sides(self) -> dict[SideName, SideSpec]:
         """Return both sides. Raises UsageError if nothing differs."""

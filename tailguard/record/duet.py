@@ -122,6 +122,17 @@ class Claim(Part, frozen=True, kw_only=True):
     source: str
 
 
+class LoadTrial(Part, frozen=True, kw_only=True):
+    """What another run of an experiment said of its claim at another load; None if it is unbounded."""
+
+    run: str
+    rate_per_s: float
+    state: State
+    change: float | None
+    low: float | None
+    high: float | None
+
+
 class Duet(Part, frozen=True, kw_only=True):
     """The part of the record that only a duet has.
 
@@ -129,7 +140,8 @@ class Duet(Part, frozen=True, kw_only=True):
     gated ones are verdicts. `commits` are those that the candidate has and the baseline has not, newest first, and
     `older_commits` counts those beyond them. `discarded` are the blocks that were lost, with the end of their logs.
     `quality` is None with too few pairs, `time` before the end. With a `claim` that is what is judged, and errors and
-    refusals; other times are watched.
+    refusals; other times are watched. An experiment at several loads is a run for each: this one has `rate_per_s`, and
+    `earlier_loads` were tried before it.
     """
 
     sides: Mapping[SideName, DuetSide]
@@ -145,6 +157,8 @@ class Duet(Part, frozen=True, kw_only=True):
     quality: Quality | None = None
     calibration: Calibration | None = None
     claim: Claim | None = None
+    rate_per_s: float | None = None
+    earlier_loads: tuple[LoadTrial, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError if one side is there without the other. There is none if they could not be opened."""

@@ -49,6 +49,19 @@ def test_a_claim_may_be_about_the_errors_of_a_scenario(tmp_path: Path, claim: st
     )
 
 
+def test_it_may_be_tried_at_several_loads(tmp_path: Path) -> None:
+    assert read_experiment(written(tmp_path, WHOLE)).rates == []
+    several = WHOLE.replace("source =", 'loads = ["50/s", "0.5 / s"]\nsource =')
+    assert read_experiment(written(tmp_path, several)).rates == [50, 0.5]
+
+
+@pytest.mark.parametrize("loads", ['["50"]', '["0/s"]', '["5/s", "5.0/s"]', '["-5/s"]'])
+def test_a_load_that_cannot_be_is_told(tmp_path: Path, loads: str) -> None:
+    file = written(tmp_path, WHOLE.replace("source =", f"loads = {loads}\nsource ="))
+    with pytest.raises(UsageError, match="write each once, such as"):
+        _ = read_experiment(file).rates
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
@@ -82,7 +95,11 @@ def test_two_sides_that_are_the_same_prove_nothing(tmp_path: Path) -> None:
 
 
 def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    words = (sys.executable, "-m", "tailguard", "experiment", *map(str, words))
+    return command_of("experiment", *words)
+
+
+def command_of(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    words = (sys.executable, "-m", "tailguard", *map(str, words))
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -91,6 +108,34 @@ def test_an_unknown_setting_of_a_side_is_told_before_anything_starts(tmp_path: P
     done = command(written(tmp_path, text))
     assert (done.returncode, "load.rat_per_s" in done.stderr) == (64, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.proof
+def test_each_load_has_a_run_and_the_last_ones_report_says_where_it_turns(tmp_path: Path) -> None:
+    """The change is taken out: both sides are the same but for a name, so nothing is gained at any load."""
+    file = written(
+        tmp_path,
+        """
+        title = "Nothing"
+        claim = "registration p50 -30%"
+        source = "this test"
+        pairs = 10
+        loads = ["150/s", "100/s"]
+        set.load = { max_samples = 60, min_samples = 30, warmup = 5 }
+        [baseline]
+        environ = { NOTHING = "1" }
+        """,
+    )
+    done = command(file, "--set", f"runs_dir={tmp_path}")
+    assert done.returncode in (75, 99), done.stdout + done.stderr
+    assert "Confirmed" not in done.stdout
+    said = done.stdout.strip().splitlines()[-1]
+    assert said.startswith("Nothing: ")
+    assert "100/s" in said and "150/s" in said  # noqa: PT018  # one sentence
+    first, last = sorted(tmp_path.glob("2*"))
+    assert said.removeprefix("Nothing: ") in (last / "report.html").read_text(encoding="utf-8")
+    assert first.name in (last / "report.html").read_text(encoding="utf-8")
+    assert command_of("verify", last).returncode == 0
 
 
 @pytest.mark.proof

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tailguard.base.state import State
+from tailguard.record.duet import Claim, LoadTrial
 from tailguard.record.run_record import Ended
 from tailguard.report.charts.rendered_charts import charts_of
 from tailguard.report.page import page_of
@@ -34,6 +35,27 @@ def test_the_worst_metric_comes_first_with_both_values_and_the_interval() -> Non
     errors = next(each for each in others if "error" in each.name)
     assert change_view.side(errors, errors.candidate) == "0.1 %"
     assert change_view.margin(errors) == "< +0.5 points"
+
+
+def test_a_claim_at_several_loads_has_a_row_for_each_and_where_it_turns() -> None:
+    refuted = LoadTrial(run="first", rate_per_s=120, state=State.FAIL, change=-0.4, low=-0.5, high=None)
+    claim = Claim(title="A <cache>", scenario="registration", step="register", q=0.5, change=-0.6, source="")
+    confirmed = change(
+        "registration p50 of register", State.PASS, change=-0.7, low=-0.8, high=-0.65, margin=-0.6
+    )
+    made = duet_record(record(samples(60)), confirmed)
+    made = replace(
+        made, duet=replace(duet(), claim=claim, rate_per_s=12.5, earlier_loads=(refuted,)), doubts=()
+    )
+    page = page_of(view_of(made), charts_of(made, {}, "none"))
+    assert (
+        "A &lt;cache&gt;: CONFIRMED at 12.5/s, REFUTED at 120/s: it turns between 12.5/s and 120/s." in page
+    )
+    rows = [line for line in page.splitlines() if "/s</td>" in line]
+    assert ["12.5/s" in rows[0], "first" in rows[1], len(rows)] == [True, True, 2]
+    assert "At which load it turns" not in page_of(
+        view_of(replace(made, duet=replace(made.duet, rate_per_s=None))), charts_of(made, {}, "none")
+    )
 
 
 def test_the_page_shows_it_escaped_masked_and_with_what_the_gate_is_worth() -> None:

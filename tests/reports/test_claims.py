@@ -6,11 +6,15 @@ import pandas as pd
 import pytest
 from msgspec.structs import replace
 
-from reports.claims import gains_of, section
+from reports.claims import gains_of, remedies_of, section
+from tailguard.base.state import State
 from tailguard.config.suite_table import suite_in
+from tailguard.experiment.file import read_experiment
+from tailguard.record.duet import Claim
 from tailguard.record.run_record import RunRecord
 from tailguard.report.report import rendered
 from tailguard.report.sections import sections_of
+from tests.support.made_duet import change, duet
 from tests.support.made_migration import median
 from tests.support.made_run import record, with_verdict
 
@@ -62,6 +66,28 @@ def test_every_published_p95_stands_beside_what_was_measured(made) -> None:
     for published in ("≤ 215 ms", "≤ 167 ms", "&lt; 5000 ms", "≤ 265 ms", "≤ 75 ms", "&lt; 50 ms"):
         assert published in html
     assert "300 ms" not in html, "a p99 is not published"
+
+
+def tried(made: RunRecord, file: str, state: State) -> RunRecord:
+    """The record of an experiment, as that file has it."""
+    asked = read_experiment(ROOT / "perf" / "experiments" / file)
+    claim = Claim(title=asked.title, scenario="x", step="y", q=0.95, change=-0.6, source=asked.source)
+    judged = change("x p95 of y at least 60 % less", state, margin=-0.6, why="10 pairs: so it is")
+    return replace(made, duet=replace(duet(), claim=claim), verdicts=(judged,), migrations=())
+
+
+@pytest.mark.parametrize("file", [path.name for path in (ROOT / "perf" / "experiments").glob("*.toml")])
+def test_an_experiment_shows_its_own_claim_judged_and_how_the_others_are_tried(made, file) -> None:
+    found = tried(made, file, State.FAIL)
+    judged = [each for each in remedies_of(found) if each.verdict]
+    assert [(each.file, each.verdict.state) for each in judged] == [(f"perf/experiments/{file}", State.FAIL)]
+    html = section(found)
+    assert "10 pairs: so it is" in html
+    assert html.count("not tried here") == len([*remedies_of(found)]) - 1
+
+
+def test_a_duet_without_a_claim_shows_no_backlog(made) -> None:
+    assert list(remedies_of(replace(made, duet=duet()))) == []
 
 
 def test_a_run_of_neither_has_no_such_section(made) -> None:

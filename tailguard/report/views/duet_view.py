@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from tailguard.base import text_format
 from tailguard.compare.gate_sentences import calibration_sentence, claim_sentence
-from tailguard.record.duet import Duet, DuetTime
+from tailguard.record.duet import Duet, DuetTime, LoadTrial
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ChangeVerdict, PlanVerdict
 from tailguard.report.views import numbers
@@ -27,6 +27,13 @@ def unlike_medians(changes: Sequence[ChangeVerdict]) -> str:
     """Say how changes are estimated and name the metrics in which that shows; "" if there is none."""
     named = [metric_of(each) for each in changes if is_unlike_medians(each)]
     return f"{PAIRED} So it does here: {', '.join(named)}." if named else ""
+
+
+def loads_of(trials: Sequence[LoadTrial]) -> Iterator[tuple[LoadTrial, str, str]]:
+    """Yield each trial of a claim at several loads with its change and its bounds in words, the least load first."""
+    for each in sorted(trials, key=lambda trial: trial.rate_per_s):
+        bounds = numbers.between(each.low, each.high, numbers.signed_percent, "no bounds")
+        yield each, numbers.signed_percent(each.change), bounds
 
 
 def facts_of(duet: Duet) -> Iterator[tuple[str, str]]:
