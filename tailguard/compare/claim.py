@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
+from scipy.special import bdtrc
 
 from tailguard.base.state import State
 from tailguard.compare.comparison import (
@@ -57,7 +58,8 @@ def _judged(claim: Claim, baseline: Sequence[Block], candidate: Sequence[Block])
     metric = ComparedMetric(claim.scenario, claim.step, claim.q)
     sides = [having(metric, side) for side in (baseline, candidate)]
     if any(len(side) < len(baseline) for side in sides):
-        found = metric.invalid(RULE, f"{claim.scenario} {claim.step}".rstrip() + " is missing on a side")
+        missing = f"{claim.scenario} {claim.step}".rstrip()
+        found = metric.invalid(SIGN_RULE if claim.q is None else RULE, f"{missing} is missing on a side")
     elif claim.q is None:
         found = _judged_rates(metric, sides, claim.change)
     else:
@@ -127,8 +129,7 @@ def _decide_rates(a: NDArray[np.float64], b: NDArray[np.float64], factor: float)
 @cache
 def _chances(n: int) -> NDArray[np.float64]:
     """Return how likely k or more of n fair coins show heads, k = 0 ... n."""
-    ways = np.array([math.comb(n, heads) for heads in range(n + 1)], float)
-    return np.cumsum(ways[::-1])[::-1] / 2.0**n
+    return np.asarray(bdtrc(np.arange(-1, n), n, 0.5))
 
 
 def judge_claim(d: NDArray[np.float64], claimed: float) -> Change:

@@ -72,6 +72,12 @@ def test_ten_pairs_without_an_error_in_the_candidate_are_enough() -> None:
     assert (found.state, found.high, found.pairs) == (State.PASS, 0.0, 10)
 
 
+def test_thousands_of_pairs_are_decided_too() -> None:
+    rates = np.tile([0.1, 0.2], 5000)
+    assert judge_rates(rates, 0.6 * rates[::-1], -0.4).state is State.INCONCLUSIVE
+    assert judge_rates(rates, 0.2 * rates, -0.4).state is State.PASS
+
+
 def test_where_nothing_fails_nothing_can_become_fewer() -> None:
     found = judge_rates(np.zeros(40), np.zeros(40), -0.4)
     assert (found.state, found.why.endswith("UNDECIDED, as nothing failed")) == (State.INCONCLUSIVE, True)
