@@ -25,7 +25,7 @@ _BLANK = NUL * BLOCKSIZE
 # What an audit may hold. A name that is none of these is never written to a disk.
 _NAMES = re.compile(
     r"statement\.json|verify\.json"
-    r"|run/(run\.json|(samples|live)\.parquet|report\.html|run\.md|plans/[^/\0]+\.json|blocks/[^/\0]+\.parquet"
+    r"|run/(run\.json|(samples|live|answers)\.parquet|report\.html|run\.md|plans/[^/\0]+\.json|blocks/[^/\0]+\.parquet"
     r"|(segments|raw|beyond)/[0-9-]+\.parquet|terms/[0-9]+\.json)"
 )
 _KINDS = {tarfile.SYMTYPE: "a link", tarfile.LNKTYPE: "a link", tarfile.DIRTYPE: "a folder"}
