@@ -82,7 +82,8 @@ def pgbouncer(conninfo: str, size: int) -> Iterator[str]:
         yield make_conninfo(host=folder, port=_PORT, dbname="platform", user=user, password=password or None)
 
 
-# As many wait for the socket as may connect: else a storm is refused before anybody looks at it.
+# As many wait for the socket as may connect: else a storm is refused before anybody looks at it. It keeps all of its
+# connections to the server: one that it opened in a storm may be refused as any other.
 _INI = """
 [databases]
 platform = {database}
@@ -95,6 +96,7 @@ auth_file = {{folder}}/users.txt
 pool_mode = transaction
 max_client_conn = {clients}
 default_pool_size = {size}
+min_pool_size = {size}
 log_connections = 0
 log_disconnections = 0
 """
