@@ -1,8 +1,11 @@
 """What is read from a plan: the columns that an index of a scanned table would begin with."""
 
+from tailguard.cli.migrate.suggest import _lines
 from tailguard.ddl.suggest.asked import AskedQuery
 from tailguard.ddl.suggest.indexes import Candidate, column_of
 from tailguard.ddl.suggest.plans import COMPARED, Node, scans_of
+from tailguard.ddl.suggest.search import Found, _best
+from tailguard.ddl.suggest.tried import Effect, Suggestion
 
 
 def scan(condition: str, *, alias: str = "o") -> Node:
@@ -49,3 +52,34 @@ def test_names_are_those_that_postgres_keeps():
 def test_a_query_is_prepared_with_numbers_in_place_of_names():
     query = AskedQuery("q", "SELECT %(b)s, %(a)s, %(b)s WHERE x LIKE 'y%%'")
     assert query.raw == "SELECT $1, $2, $1 WHERE x LIKE 'y%'"
+
+
+def effect(query: str, before_ms: float, after_ms: float, calls: int = 1) -> Effect:
+    asked = AskedQuery(query, "SELECT 1", calls=calls)
+    return Effect(asked, before_ms, after_ms, faster=after_ms < before_ms, slower=after_ms > before_ms)
+
+
+def built(name: str, *effects: Effect) -> Suggestion:
+    return Suggestion(f"CREATE INDEX {name}", effects, 8192, {}, "not known")
+
+
+def test_indexes_are_ranked_by_what_all_calls_save_and_one_that_adds_nothing_is_left_out():
+    rare = built("rare", effect("a", 100, 1))
+    often = built("often", effect("b", 2, 1, calls=1000))
+    again = built("again", effect("b", 2, 1.5, calls=1000))
+    harmful = built("harmful", effect("c", 2, 1), effect("d", 1, 9))
+    assert [one.statement for one in _best([rare, again, harmful, often])] == [
+        "CREATE INDEX often",
+        "CREATE INDEX rare",
+    ]
+
+
+def test_an_index_whose_loss_makes_a_query_slower_is_not_called_needless():
+    def dropped(*effects: Effect) -> Suggestion:
+        return Suggestion("DROP INDEX i", effects, 8192, {}, "not known", "it was never used")
+
+    told = "\n".join(_lines(Found(drop=[dropped(effect("a", 1, 9)), dropped()]), 1000))
+    assert "Needed, although it was never used: DROP INDEX i;\n   SLOWER: 1 ms -> 9 ms" in told
+    assert (
+        "Not needed, because it was never used: DROP INDEX i;\n   none of the queries reads its table" in told
+    )

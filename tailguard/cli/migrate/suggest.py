@@ -1,6 +1,7 @@
 """`tailguard migrate suggest`: which indexes would help and which may go, each tried on a copy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 ROWS = 50_000
 MS_PER_S = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is looked at: queries, where their names are looked up, indexes that may go, and what is left out."""
+
+    queries: Sequence["AskedQuery"]
+    path: Sequence[str]
+    removals: Sequence["Removable"] = ()
+    left_out: Sequence[str] = ()
 
 
 @click.command()
@@ -43,31 +54,30 @@ def suggest(dsn: str | None, schema: str | None, dump: Path | None, file: Path |
     and after, and so is what each write costs. Your database is only read.
     """
     from tailguard.ddl.source import Source, filled_world
+    from tailguard.ddl.suggest.asked import from_file
     from tailguard.ddl.suggest.search import blocks_for, search
 
-    path = (schema,) if schema else ()
-    queries, removals, left_out = _asked(dsn, schema, dump, file)
-    source = Source(rows, dsn, path, dump)
-    with filled_world(source, load_config(), blocks_for(queries, removals)) as filled:
-        found = search(filled, queries, removals)
-        found.left_out[:0] = [*left_out, *filled.left_out]
+    if dump is None:
+        asked = _asked(dsn, schema, file)
+    elif file is None or dsn is not None:
+        raise UsageError("--dump takes its queries from --queries FILE.sql, and goes without --dsn.")
+    else:
+        asked = Asked(from_file(file), (schema,) if schema else ())
+    source = Source(rows, dsn, asked.path, dump)
+    with filled_world(source, load_config(), blocks_for(asked.queries, asked.removals)) as filled:
+        found = search(filled, asked.queries, asked.removals)
+        found.left_out[:0] = [*asked.left_out, *filled.left_out]
     say(*_lines(found, rows))
 
 
-def _asked(
-    dsn: str | None, schema: str | None, dump: Path | None, file: Path | None
-) -> tuple[list["AskedQuery"], list["Removable"], list[str]]:
-    """Read the queries, the indexes that may go, and what no server can plan."""
+def _asked(dsn: str | None, schema: str | None, file: Path | None) -> Asked:
+    """Read a database, and what it cannot plan."""
     from tailguard.ddl.suggest.asked import from_file, from_statements, usable
     from tailguard.ddl.suggest.indexes import removable
     from tailguard.migrations.checks import told_plainly
     from tailguard.postgres.location import connect, locate
     from tailguard.postgres.session import for_session
 
-    if dump is not None:
-        if file is None or dsn is not None:
-            raise UsageError("--dump takes its queries from --queries FILE.sql, and goes without --dsn.")
-        return from_file(file), [], []
     place = locate(dsn)
     if place is None:
         raise UsageError("No database is named: give --dsn, DATABASE_URL or PG*, or --dump and --queries.")
@@ -75,7 +85,8 @@ def _asked(
     with told_plainly(), connect(conninfo) as connection:
         queries = from_file(file) if file is not None else from_statements(connection)
         good, left_out = usable(connection, queries)
-        return good, removable(connection), left_out
+        rows = connection.execute("SELECT unnest(pg_catalog.current_schemas(false))")
+        return Asked(good, tuple(str(name) for (name,) in rows), removable(connection), left_out)
 
 
 def _lines(found: "Found", rows: int) -> Iterator[str]:
@@ -93,7 +104,8 @@ def _lines(found: "Found", rows: int) -> Iterator[str]:
         yield from (f"   {line}" for line in _told(each))
     for each in found.drop:
         yield ""
-        yield f"Not needed, because {each.why}: {each.statement};"
+        verdict = f"Needed, although {each.why}" if each.slower else f"Not needed, because {each.why}"
+        yield f"{verdict}: {each.statement};"
         yield from (f"   {line}" for line in _told(each))
     if found.drop:
         yield ""
@@ -104,7 +116,9 @@ def _told(suggestion: "Suggestion") -> Iterator[str]:
     for effect in suggestion.effects:
         if effect.faster or effect.slower:
             yield _effect(effect)
-    if not any(effect.faster or effect.slower for effect in suggestion.effects):
+    if not suggestion.effects:
+        yield "none of the queries reads its table"
+    elif not any(effect.faster or effect.slower for effect in suggestion.effects):
         yield f"none of {len(suggestion.effects)} queries on its table got slower"
     costs = "; ".join(
         f"{kind.replace('_', ' of its ')} {times(cost.ratio.value)}"

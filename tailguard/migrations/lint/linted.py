@@ -59,6 +59,12 @@ class Linted:
         """Yield the ways up and down of index migrations that can be read."""
         yield from ((file, file.sent[0]) for file in self.files if file.part in ("up", "down") and file.sent)
 
+    def only_statements(self) -> Iterator[tuple[Path, int, str]]:
+        """Yield the statement of each way that has just one, with its line."""
+        for file, sent in self.ways():
+            if len(sent.statements) == 1:
+                yield file.path, *sent.statements[0]
+
 
 def read_linted(folder: Path) -> Linted:
     """Read a folder. Raises UsageError if there is no such folder, or nothing in it."""

@@ -12,14 +12,11 @@ from tailguard.migrations.text.sql import created_index
 
 def check(folder: Linted) -> Iterator[Finding]:
     """Find builds whose index has a schema before its name."""
-    for file, sent in folder.ways():
-        if len(sent.statements) != 1:
-            continue
-        ((line, statement),) = sent.statements
+    for path, line, statement in folder.only_statements():
         built = created_index(statement)
         if built is not None and built.index_schema:
             why = f"An index takes its table's schema: write {built.index} without {built.index_schema}."
-            yield Finding(file.path, line, "error", "bare-name", why)
+            yield Finding(path, line, "error", "bare-name", why)
 
 
 RULE = Rule(

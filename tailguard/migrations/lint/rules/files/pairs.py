@@ -14,13 +14,11 @@ def pairs(folder: Linted) -> Iterator[tuple[Path, int, IndexStatement, Path, str
     """
     ways = {file.path: sent for file, sent in folder.ways()}
     present = {file.path for file in folder.files}
-    for path, sent in ways.items():
+    for path, line, text in folder.only_statements():
         part, back = ("up", "down") if path.name.endswith(".up.sql") else ("down", "up")
         other = path.with_name(path.name.replace(f".{part}.sql", f".{back}.sql"))
-        if len(sent.statements) != 1 or other not in present:
-            continue
-        ((line, text),) = sent.statements
-        if (index := dropped_index(text)) is not None:
+        index = dropped_index(text)
+        if index is not None and other in present:
             yield path, line, index, other, _built(ways.get(other))
 
 

@@ -22,14 +22,11 @@ BETTER = (named_index, no_function, no_if_not_exists)
 def check(folder: Linted) -> Iterator[Finding]:
     """Find single statements that are neither a build nor a drop."""
     told = {(one.path, one.line) for module in BETTER for one in module.RULE.check(folder)}
-    for file, sent in folder.ways():
-        if len(sent.statements) != 1:
-            continue
-        ((line, statement),) = sent.statements
+    for path, line, statement in folder.only_statements():
         index = created_index(statement) or dropped_index(statement)
-        if index is None and (file.path, line) not in told:
+        if index is None and (path, line) not in told:
             why = f"{ONLY_INDEXES} It finds: {statement[:60]}"
-            yield Finding(file.path, line, "error", "shape", why)
+            yield Finding(path, line, "error", "shape", why)
 
 
 RULE = Rule(
