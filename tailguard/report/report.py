@@ -15,6 +15,7 @@ from tailguard.record.files import REPORTS, BrokenRunError, sealed, write_file
 from tailguard.record.run import Run
 from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import read_samples
+from tailguard.report.charts.drawing import start
 from tailguard.report.charts.drawn import Picture, RenderedCharts, why_not_drawn
 from tailguard.report.page import page_of
 from tailguard.report.sections import Section
@@ -66,6 +67,8 @@ def _rendered(
 
 
 def _page(run: Run, view: ReportView, sections: Sequence[Section], previous_page: str) -> str:
+    if not why_not_drawn() and run.samples_path.exists():
+        start()
     samples, absent = _samples(run)
     soaked = _soaked(run)
     own = tuple(section(view.record) for section in sections)

@@ -95,14 +95,14 @@ def is_secret(name: str) -> bool:
 
 
 def _all_masked(value: Any, masked: Callable[[str], str]) -> Any:
-    if value is None or isinstance(value, int | float):
-        return value
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, Mapping):
         return {
             name: MASK
             if item and isinstance(item, str) and _announces(str(name))
+            else item
+            if item is None or isinstance(item, int | float)
             else _all_masked(item, masked)
             for name, item in value.items()
         }

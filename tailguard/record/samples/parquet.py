@@ -239,7 +239,9 @@ def _codes(
     held, indices = column
     place = {word: code for code, word in enumerate(words)}
     lookup = np.array([place.get(word, -1) for word in held] or [-1], np.int32)
-    codes: NDArray[np.int32] = lookup[indices[rows]]
+    chosen = indices[rows]
+    is_as_held = lookup.tolist() == list(range(len(lookup)))
+    codes: NDArray[np.int32] = chosen if is_as_held else lookup.take(chosen)
     if len(codes) and codes.min() < 0:
         row = int(np.arange(len(indices))[rows][np.argmax(codes < 0)])
         raise ValueError(f"row {first + row + 1} has an unknown {name}")

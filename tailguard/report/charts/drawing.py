@@ -12,6 +12,11 @@ MODULE = "tailguard.report.charts.drawing_process"
 _ENDS_WITHIN_S = 5.0  # whoever closes its output is ending
 
 
+def start() -> None:
+    """Start the process, whose engine takes half a second to be ready; other things can be done meanwhile."""
+    _process()
+
+
 def svg_of(spec: Json) -> str:
     """Return a chart in Vega-Lite as SVG. Raises UsageError if the library ended, ValueError for a wrong chart."""
     return _asked(spec)

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from tailguard.base.reading.json_text import DEEPEST, JsonError, decode, refuse_ambiguous
@@ -42,6 +43,27 @@ def test_what_programs_read_in_different_ways_is_refused(value, says):
         refuse_ambiguous(value.encode())
 
 
-def test_what_all_read_alike_passes():
-    value = {"a": [True, None, -(2**63) + 1, 2**63 - 1, 0.5, "x", {"a": {}}]}
-    refuse_ambiguous(json.dumps(value).encode())
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ('{"a": {"b": 1, "c": 2, "b": 1}}', "the key 'b' occurs twice"),
+        ('{"a": [0, 1e300]}', "beyond what 64 bits hold"),
+        ('{"a": -1.5e19}', "beyond what 64 bits hold"),
+        ('{"a": 9223372036854775808}', "beyond what 64 bits hold"),
+        ('{"a": 12345678901234567890123.5}', "beyond what 64 bits hold"),
+        (f'{{"a": {"[" * (DEEPEST + 1)}{"]" * (DEEPEST + 1)}}}', f"nests deeper than {DEEPEST} levels"),
+    ],
+)
+def test_it_is_refused_likewise_in_the_form_that_records_are_written_in(value, says):
+    with pytest.raises(JsonError, match=says):
+        refuse_ambiguous(msgspec.json.format(value.encode(), indent=1) + b"\n")
+
+
+ALIKE = {"a": [True, None, -(2**63) + 1, 2**63 - 1, 0.5, 1e-7, "x", " 1e300", {"a": {}}]}
+
+
+@pytest.mark.parametrize(
+    "text", [json.dumps(ALIKE).encode(), msgspec.json.format(msgspec.json.encode(ALIKE), indent=1) + b"\n"]
+)
+def test_what_all_read_alike_passes(text):
+    refuse_ambiguous(text)
