@@ -39,6 +39,7 @@ def report(
 ) -> None:
     """Write report.html and run.md of RUN (a folder, run.json, an id or `latest`) again and print the path."""
     from tailguard.record.run import Run
+    from tailguard.report.own_template import template_of
     from tailguard.report.report import FILES, rendered, write_report
     from tailguard.report.sections import sections_of
 
@@ -47,13 +48,13 @@ def report(
     if as_text:
         _print(run)
         return
-    sections = sections_of(config.suite)
+    sections, template = sections_of(config.suite), template_of(config.suite)
     if out is None and kind is None:
-        path = write_report(run, sections)
+        path = write_report(run, sections, template)
     else:
         chosen = kind or ("md" if out is not None and out.suffix == ".md" else "html")
         path = out or run.folder / FILES[chosen]
-        write_file(path, rendered(run, chosen, sections))
+        write_file(path, rendered(run, chosen, sections, template))
     say(str(path))
     if show and not webbrowser.open(path.resolve().as_uri()):
         raise UsageError(f"No browser was found here (BROWSER names one): open {path.resolve().as_uri()}")

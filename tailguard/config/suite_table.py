@@ -32,6 +32,7 @@ class SuiteTable:
         fixtures: modules of shared fixtures.
         objectives, profiles: files, "" for none.
         report: `module:function` of own sections of the report.
+        template: own template of the report's page, a file; "" for none.
         commands: own commands by name, each a `module:attribute`.
         declares: whether `file` declares scenarios itself, with steps.
         recording: file of recorded requests that are the whole suite, None for none.
@@ -45,6 +46,7 @@ class SuiteTable:
     objectives: str = ""
     profiles: str = ""
     report: tuple[str, ...] = ()
+    template: str = ""
     commands: Mapping[str, str] = field(default_factory=dict)
     declares: bool = False
     recording: Path | None = None
@@ -142,7 +144,7 @@ def _checked(path: Path, name: str, value: object) -> object:
         if isinstance(value, Mapping) and all(isinstance(each, str) for each in value.values()):
             return dict(value)
         raise UsageError(f"{path}: suite.commands must be a table of name = 'module:command', not {value!r}.")
-    if name in {"objectives", "profiles"}:
+    if name in {"objectives", "profiles", "template"}:
         if isinstance(value, str):
             return value
         raise UsageError(f"{path}: suite.{name} must be a text, not {value!r}.")

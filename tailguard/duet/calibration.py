@@ -22,6 +22,7 @@ from tailguard.record.files import write_file
 from tailguard.record.run import Run
 from tailguard.record.run_json import encode
 from tailguard.record.run_record import Ended
+from tailguard.report.own_template import template_of
 from tailguard.report.report import write_report
 from tailguard.report.sections import sections_of
 from tailguard.report.views.numbers import plural
@@ -50,7 +51,7 @@ def calibrate(config: Config, budget: Budget, command: Sequence[str]) -> int:
         run.put_calibration(found)
         run.put_exit_code(run.record.deserved_exit_code)
         run.save()
-        write_report(run, sections_of(config.suite))
+        write_report(run, sections_of(config.suite), template_of(config.suite))
     say(calibration_sentence(found))
     if not (same.complete and slower.complete):
         return State.INVALID.exit_code

@@ -40,8 +40,9 @@ def conclude(run: Run, suite: SuiteTable | None) -> str:
 
 
 def _report(run: Run, suite: SuiteTable | None) -> str:
+    from tailguard.report.own_template import template_of  # noqa: PLC0415
     from tailguard.report.report import write_report  # noqa: PLC0415  # as above
     from tailguard.report.sections import sections_of  # noqa: PLC0415
 
-    page = write_report(run, sections_of(suite))
+    page = write_report(run, sections_of(suite), template_of(suite))
     return f"Report: {page} ({page.resolve().as_uri()})"

@@ -13,6 +13,7 @@ from tailguard.base.output.escaping import visible
 from tailguard.compare import gate_sentences
 from tailguard.report.charts.drawn import RenderedCharts, why_not_drawn
 from tailguard.report.charts.kept_library import kept_chart_library
+from tailguard.report.own_template import BASE, OwnTemplate
 from tailguard.report.views import (
     change_view,
     chaos_view,
@@ -51,24 +52,31 @@ _WORDS = {
 
 
 def page_of(
-    view: ReportView, charts: RenderedCharts, sections: Sequence[Markup] = (), previous_page: str = ""
+    view: ReportView,
+    charts: RenderedCharts,
+    sections: Sequence[Markup] = (),
+    previous_page: str = "",
+    template: OwnTemplate | None = None,
 ) -> str:
     """Render the page. Everything that comes from the run is escaped by Jinja.
 
     `sections` are the suite's own HTML. `previous_page` is the address of the previous run's page, seen from this one.
+    Raises UsageError with the line if the suite's own `template` is wrong.
     """
     library, behaviour = _chart_library(), source("report.js")
-    template = environment().get_template("report.html.j2")
-    return template.render(
-        view=view,
-        charts=charts,
-        sections=sections,
-        previous_page=previous_page,
-        style=Markup(source("report.css")),  # noqa: S704  # our own file
-        library=Markup(library),  # noqa: S704  # the library's own code, checked below
-        behaviour=Markup(behaviour),  # noqa: S704  # our own file
-        policy=policy(library, behaviour),
-    )
+    values = {
+        "view": view,
+        "charts": charts,
+        "sections": sections,
+        "previous_page": previous_page,
+        "style": Markup(source("report.css")),  # noqa: S704  # our own file
+        "library": Markup(library),  # noqa: S704  # the library's own code, checked below
+        "behaviour": Markup(behaviour),  # noqa: S704  # our own file
+        "policy": policy(library, behaviour),
+    }
+    if template is not None:
+        return template.rendered(environment(), **values)
+    return environment().get_template(BASE).render(values)
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from tailguard.record.samples import Samples
 from tailguard.record.samples.parquet import read_samples
 from tailguard.report.charts.drawing import start
 from tailguard.report.charts.drawn import Picture, RenderedCharts, why_not_drawn
+from tailguard.report.own_template import OwnTemplate
 from tailguard.report.page import page_of
 from tailguard.report.sections import Section
 from tailguard.report.text.markdown import markdown_of
@@ -27,22 +28,26 @@ MOST_BYTES = 1_950_000  # 2 MB with a reserve for what the charts' sizes are onl
 FILES: dict[Format, str] = {"html": REPORTS[0], "md": REPORTS[1]}
 
 
-def write_report(run: Run, sections: Sequence[Section] = ()) -> Path:
+def write_report(run: Run, sections: Sequence[Section] = (), template: OwnTemplate | None = None) -> Path:
     """Write report.html and run.md into the run's folder, each whole or not at all, and return the page's path.
 
-    `sections` are the suite's own, at the end of the page. Raises UsageError if the folder cannot be written.
+    `sections` and `template` are the suite's own. Raises UsageError if the folder cannot be written.
     """
     elsewhere = f"`tailguard report {run.folder} --out FILE` writes it elsewhere."
     view = view_of(run.record, earlier_runs(run))
     previous_page = _previous_page(run, view)
     for kind, name in FILES.items():
-        write_file(run.folder / name, _rendered(run, view, kind, sections, previous_page), elsewhere)
+        write_file(
+            run.folder / name, _rendered(run, view, kind, sections, template, previous_page), elsewhere
+        )
     return run.folder / FILES["html"]
 
 
-def rendered(run: Run, kind: Format, sections: Sequence[Section] = ()) -> str:
+def rendered(
+    run: Run, kind: Format, sections: Sequence[Section] = (), template: OwnTemplate | None = None
+) -> str:
     """Return the report of a run as HTML or Markdown."""
-    return _rendered(run, view_of(run.record, earlier_runs(run)), kind, sections)
+    return _rendered(run, view_of(run.record, earlier_runs(run)), kind, sections, template)
 
 
 def _previous_page(run: Run, view: ReportView) -> str:
@@ -54,10 +59,15 @@ def _previous_page(run: Run, view: ReportView) -> str:
 
 
 def _rendered(
-    run: Run, view: ReportView, kind: Format, sections: Sequence[Section], previous_page: str = ""
+    run: Run,
+    view: ReportView,
+    kind: Format,
+    sections: Sequence[Section],
+    template: OwnTemplate | None,
+    previous_page: str = "",
 ) -> str:
     try:
-        page = markdown_of(view) if kind == "md" else _page(run, view, sections, previous_page)
+        page = markdown_of(view) if kind == "md" else _page(run, view, sections, template, previous_page)
         return sealed(page, view.record_sha256)
     except MemoryError:
         raise UsageError(
@@ -66,7 +76,13 @@ def _rendered(
         ) from None
 
 
-def _page(run: Run, view: ReportView, sections: Sequence[Section], previous_page: str) -> str:
+def _page(
+    run: Run,
+    view: ReportView,
+    sections: Sequence[Section],
+    template: OwnTemplate | None,
+    previous_page: str,
+) -> str:
     if not why_not_drawn() and run.samples_path.exists():
         start()
     samples, absent = _samples(run)
@@ -74,14 +90,14 @@ def _page(run: Run, view: ReportView, sections: Sequence[Section], previous_page
     own = tuple(section(view.record) for section in sections)
     absent = why_not_drawn() or absent
     bare = RenderedCharts({slug: {} for slug in view.record.scenarios}, soak=soaked, absent=absent)
-    words = page_of(view, bare, own, previous_page)
+    words = page_of(view, bare, own, previous_page, template)
     if why_not_drawn():
         return words
     from tailguard.report.charts.rendered_charts import charts_of  # noqa: PLC0415  # its part may not be installed
 
     room = MOST_BYTES - len(words.encode())
     charts = charts_of(view.record, samples, absent, room, _live_samples(run), _blocks(run))
-    return page_of(view, replace(charts, soak=soaked), own, previous_page)
+    return page_of(view, replace(charts, soak=soaked), own, previous_page, template)
 
 
 def _samples(run: Run) -> tuple[dict[str, Samples], str]:
