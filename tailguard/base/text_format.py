@@ -3,6 +3,7 @@
 import math
 from datetime import UTC, datetime
 
+_MINUS = "\N{MINUS SIGN}"  # as wide as the plus in a column of numbers
 ABSENT = "—"  # what is shown if there is no value
 
 # At three digits, from here on a value rounds up to one of the next unit.
@@ -50,6 +51,22 @@ def ratio(value: float | None) -> str:
     if value is None or math.isnan(value):
         return ABSENT
     return f"{per_cent(value)} %"
+
+
+def signed_percent(share: float) -> str:
+    """A change as per cent of what it was, with its sign: 0.032 is +3.2 %."""
+    return _signed(share, "%")
+
+
+def signed_points(share: float) -> str:
+    """A difference of two shares in points of a hundred, with its sign: 0.005 is +0.5 points."""
+    return _signed(share, "points")
+
+
+def _signed(share: float, unit: str) -> str:
+    digits = per_cent(abs(share))
+    sign = "" if digits == "0" else _MINUS if share < 0 else "+"
+    return f"{sign}{digits} {unit}"
 
 
 def per_cent(share: float) -> str:

@@ -65,9 +65,9 @@ def history(runs_dir: Path | None, imports: Sequence[Path], target: Path | None,
     series = series_of(table)
     _show(series)
     if html is not None:
-        from tailguard.report.history_page import history_page_of
+        from tailguard.report.history_page import history_page_of, report_pages
 
-        write_file(html, history_page_of(series))
+        write_file(html, history_page_of(series, report_pages(folder, html.parent)))
         say(str(html))
 
 

@@ -8,7 +8,7 @@ import click
 
 from tailguard.base.output.streams import say
 from tailguard.base.state import worst
-from tailguard.base.text_format import duration_ms, per_cent
+from tailguard.base.text_format import duration_ms, per_cent, ratio
 from tailguard.cli.file_options import file_options
 from tailguard.cli.number_range import NumberRange
 from tailguard.judge.objective import parse_objective
@@ -123,9 +123,7 @@ def _sentence(each: "FileVerdict") -> str:
     shown = duration_ms if each.objective.q is not None else _share
     value = ""
     if observed is not None:
-        value = (
-            f"{shown(observed.value)} [{shown(observed.low)}, {shown(observed.high)}] at {observed.level:g}; "
-        )
+        value = f"{shown(observed.value)} [{shown(observed.low)}, {shown(observed.high)}] at {ratio(observed.level)}; "
     return f"{decision.state}  {each.objective.name}: {value}{decision.why} ({decision.rule}, {decision.dependence})"
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from tailguard.base.state import State
+from tailguard.base.text_format import signed_percent
 from tailguard.compare.comparison import (
     ALPHA,
     RULE,
@@ -154,7 +155,8 @@ def _decide(d: NDArray[np.float64], margin: float) -> Change:
         state, words = State.INCONCLUSIVE, "UNDECIDED"
     else:
         state, words = State.FAIL, f"REFUTED: {_less(low, high)}"
-    why = f"{len(d)} pairs, {math.expm1(estimate):+.1%}, claimed {math.expm1(margin):+.1%}: {words}"
+    found, claimed = (signed_percent(math.expm1(each)) for each in (estimate, margin))
+    why = f"{len(d)} pairs, {found}, claimed {claimed}: {words}"
     return Change(
         state,
         math.exp(estimate),

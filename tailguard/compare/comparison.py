@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tailguard.base.state import State
+from tailguard.base.text_format import ratio, signed_percent
 from tailguard.compare.gate import (
     SHARES,
     Change,
@@ -247,7 +248,7 @@ def compare_rates(
     at = next((i for i, (state, *_) in enumerate(found) if state is not State.INCONCLUSIVE), len(found) - 1)
     state, estimate, low, high = found[at]
     n = looks[at]
-    words = {State.FAIL: "worse", State.PASS: f"not worse by {ERROR_MARGIN:.1%} of all requests"}
+    words = {State.FAIL: "worse", State.PASS: f"not worse by {ratio(ERROR_MARGIN)} of all requests"}
     return ChangeVerdict(
         name=metric.verdict_name,
         state=state,
@@ -266,7 +267,7 @@ def compare_rates(
         candidate=float(b.mean()),
         gated=True,
         rule=RULE,
-        why=f"{n} pairs, {estimate:+.2%} of all requests: {words.get(state, 'undecided')}",
+        why=f"{n} pairs, {signed_percent(estimate)} of all requests: {words.get(state, 'undecided')}",
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State
+from tailguard.base.text_format import ratio, signed_percent
 
 # Block pairs at which the gate may stop; the last look is always at the end. Each has a third of alpha (Bonferroni).
 LOOKS = (10, 20)
@@ -105,12 +106,14 @@ def _decide(d: NDArray[np.float64], margin: float, alpha: float) -> Change:
     if low > 0 and estimate >= margin / 2:
         state, claim = State.FAIL, "slower"
     elif high < margin:
-        state, claim = State.PASS, f"not slower by {math.expm1(margin):.1%}"
+        state, claim = State.PASS, f"not slower by {ratio(math.expm1(margin))}"
     elif math.isinf(low):
         state, claim = State.INCONCLUSIVE, "too few pairs to say anything"
     else:
-        state, claim = State.INCONCLUSIVE, f"neither slower nor within {math.expm1(margin):.1%}"
-    why = f"{len(d)} pairs, {math.expm1(estimate):+.1%} [{_percent(low)}, {_percent(high)}]: {claim}"
+        state, claim = State.INCONCLUSIVE, f"neither slower nor within {ratio(math.expm1(margin))}"
+    why = (
+        f"{len(d)} pairs, {signed_percent(math.expm1(estimate))} [{_percent(low)}, {_percent(high)}]: {claim}"
+    )
     return Change(state, math.exp(estimate), math.exp(low), math.exp(high), len(d), math.exp(margin), p, why)
 
 
@@ -168,4 +171,4 @@ def _signed_rank_cdf(n: int) -> NDArray[np.float64]:
 
 
 def _percent(log_ratio: float) -> str:
-    return f"{math.expm1(log_ratio):+.1%}" if math.isfinite(log_ratio) else "?"
+    return signed_percent(math.expm1(log_ratio)) if math.isfinite(log_ratio) else "?"

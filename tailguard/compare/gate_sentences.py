@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 
 from tailguard.base.state import State
-from tailguard.base.text_format import significant
+from tailguard.base.text_format import ratio, significant
 from tailguard.record.duet import Calibration, Claim, LoadTrial, Quality
 from tailguard.record.run_record import RunRecord
 from tailguard.record.verdict import ChangeVerdict
@@ -34,9 +34,10 @@ def quality_sentence(quality: Quality) -> str:
     worst = max(quality.least_seen.items(), key=lambda item: item[1])
     best = min(quality.least_seen.items(), key=lambda item: item[1])
     return (
-        f"false alarms {quality.false_alarms}/{quality.duets}; a slowdown of {quality.injected:.0%} in one metric found"
-        f" {quality.found}/{quality.duets}{found_in}; smallest change found 90 % of the time: {best[1]:.1%} ({best[0]})"
-        f" to {worst[1]:.1%} ({worst[0]}). From {quality.pairs} pairs' own noise, {quality.duets} simulated duets"
+        f"false alarms {quality.false_alarms}/{quality.duets}; a slowdown of {ratio(quality.injected)} in one metric"
+        f" found {quality.found}/{quality.duets}{found_in}; smallest change found 90 % of the time:"
+        f" {ratio(best[1])} ({best[0]}) to {ratio(worst[1])} ({worst[0]}). From"
+        f" {quality.pairs} pairs' own noise, {quality.duets} simulated duets"
     )
 
 

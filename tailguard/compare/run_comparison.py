@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tailguard.base.state import State
+from tailguard.base.text_format import signed_percent
 from tailguard.compare.comparable import differences
 from tailguard.compare.comparison import (
     ERROR_MARGIN,
@@ -128,7 +129,7 @@ def _compare_errors(
         candidate=float(np.mean(b)),
         gated=True,
         rule=RANGE_RULE,
-        why=f"{runs}, {estimate:+.2%} of all requests; no error rate of this rule is known",
+        why=f"{runs}, {signed_percent(estimate)} of all requests; no error rate of this rule is known",
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit  # scipy.stats says the same and takes half a second to import
 
 from tailguard.base.state import State
+from tailguard.base.text_format import ratio, signed_percent
 from tailguard.compare.comparison import ALPHA, ComparedMetric
 from tailguard.record.verdict import ChangeVerdict
 
@@ -64,10 +65,14 @@ def compare_units(
         state = State.FAIL
     elif high < limit:
         state = State.PASS
-    words = {State.FAIL: "slower", State.PASS: f"not slower by {margin:.1%}"}.get(state) or _open(
+    words = {State.FAIL: "slower", State.PASS: f"not slower by {ratio(margin)}"}.get(state) or _open(
         estimated_noise(a, b), runs, margin
     )
-    bounds = f" [{math.expm1(low):+.1%}, {math.expm1(high):+.1%}]" if math.isfinite(low) else ""
+    bounds = (
+        f" [{signed_percent(math.expm1(low))}, {signed_percent(math.expm1(high))}]"
+        if math.isfinite(low)
+        else ""
+    )
     return ChangeVerdict(
         name=metric.verdict_name,
         state=state,
@@ -86,7 +91,7 @@ def compare_units(
         candidate=float(np.exp(np.median(b))),
         gated=gated,
         rule=RULE,
-        why=f"{len(a)} against {len(b)} runs, {math.expm1(estimate):+.1%}{bounds}: {words}",
+        why=f"{len(a)} against {len(b)} runs, {signed_percent(math.expm1(estimate))}{bounds}: {words}",
     )
 
 
@@ -102,9 +107,9 @@ def estimated_noise(a: NDArray[np.float64], b: NDArray[np.float64]) -> Noise:
 def _open(noise: Noise, runs: int, margin: float) -> str:
     needed = noise.runs_needed(margin)
     return (
-        f"{runs} {'run' if runs == 1 else 'runs'} per side could have shown a change of {noise.least_seen(runs):.0%} at"
-        f" {noise.sigma:.1%} run-to-run noise ({noise.known_from}); {needed} runs per side would show {margin:.0%}, or"
-        " `tailguard duet`, which runs both at once"
+        f"{runs} {'run' if runs == 1 else 'runs'} per side could have shown a change of {ratio(noise.least_seen(runs))}"
+        f" at {ratio(noise.sigma)} run-to-run noise ({noise.known_from}); {needed} runs per side would show"
+        f" {ratio(margin)}, or `tailguard duet`, which runs both at once"
     )
 
 

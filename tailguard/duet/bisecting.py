@@ -14,6 +14,7 @@ import msgspec
 from tailguard.base.errors import UsageError
 from tailguard.base.output.streams import say
 from tailguard.base.state import State
+from tailguard.base.text_format import ratio, signed_percent
 from tailguard.compare.comparison import ComparedMetric
 from tailguard.compare.gate import log_ratios
 from tailguard.compare.pairs import FEWEST
@@ -161,8 +162,8 @@ def tell(execution: BisectExecution, found: range | None) -> int:
     """Print what was found and how likely each commit is; return the exit code."""
     bisection, commits = execution.bisection, execution.commits
     likely = bisection.posterior()
-    ratio, low, high = bisection.change()
-    size = f"{ratio - 1:+.1%} [{low - 1:+.1%}, {high - 1:+.1%}]"
+    change, low, high = bisection.change()
+    size = f"{signed_percent(change - 1)} [{signed_percent(low - 1)}, {signed_percent(high - 1)}]"
     if found is None:
         say(f"Undecided after {bisection.pairs} pairs. Run the same command again to resume.")
     elif not found:
@@ -177,8 +178,8 @@ def tell(execution: BisectExecution, found: range | None) -> int:
         )
         say(*(f"  {commits[each]}" for each in found))
     for each in sorted(range(len(commits)), key=lambda each: -likely[each])[:SHOWN]:
-        say(f"  {likely[each]:6.1%}  {commits[each]}")
-    say(f"  {likely[-1]:6.1%}  none of them")
+        say(f"  {ratio(likely[each]):>9}  {commits[each]}")
+    say(f"  {ratio(likely[-1]):>9}  none of them")
     return State.INCONCLUSIVE.exit_code if found is None else State.PASS.exit_code
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tailguard.base.errors import UsageError
+from tailguard.base.text_format import ratio
 from tailguard.config.merge import Config
 from tailguard.config.option import did_you_mean
 
@@ -39,7 +40,7 @@ class Ordered:
             case "s3_slow":
                 return f"S3 answers {self.amount:g} s late"
             case "s3_errors" | "s3_timeouts" | "s3_resets" | "subscribers_dropped":
-                return f"{_words(self.kind)} {self.amount:.0%}"
+                return f"{_words(self.kind)} {ratio(self.amount)}"
             case _:
                 return _words(self.kind)
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tailguard.base.errors import UsageError
-from tailguard.base.text_format import duration_ms
+from tailguard.base.text_format import duration_ms, ratio
 from tailguard.formats.content import Cells, Histogram, Names, Options, Rows, Times, Unit
 from tailguard.judge.objective import UNITS_MS
 
@@ -126,7 +126,7 @@ def check_histogram(found: Histogram, options: Options) -> Counted:
     if values[-1] > LONGEST_MS:
         raise UsageError(f"its largest value would be {duration_ms(float(values[-1]))}; is its unit {unit}?")
     untold = (_UNTOLD,) if found.failed_within is None else ()
-    notes = (*found.notes, f"a histogram: its values are known to {found.error:.2%}", *untold)
+    notes = (*found.notes, f"a histogram: its values are known to {ratio(found.error)}", *untold)
     return Counted(
         values, found.counts, found.error, found.complete, found.failed_within, found.failed_beside, notes
     )

@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING, Any  # a format of any shape of file
 
+from tailguard.base.text_format import ratio
 from tailguard.formats.checked import LONGEST_MS
 from tailguard.formats.format import Format, Summary
 from tailguard.formats.judged import UNSTATED_FAILURES
@@ -26,8 +27,8 @@ This page is written by `python -m tailguard.formats.reference`, from the reader
 - **The format** is recognised by the file's content, not by its name. Text may begin with a byte order mark, be UTF-16,
   have any line ends, and be packed by gzip or zstd.
 - **Failed requests** are not part of a latency; the verdict says how many there were. `error rate < 1%` judges them. If
-  {UNSTATED_FAILURES:.0%} or more failed and no objective limits the error rate, latencies are INVALID instead of PASS;
-  also if all requests failed.
+  {ratio(UNSTATED_FAILURES)} or more failed and no objective limits the error rate, latencies are INVALID instead of
+  PASS; also if all requests failed.
 - **Names** (URLs, labels, commands) are judged one by one: `'GET /cart p95 <= 215ms'`, or `--name 'GET /cart'` for
   all objectives. `--name '*'` takes all together. `gate` compares each name by itself.
 - **The unit** follows from the format or from the end of the column's name; otherwise give `--unit`.

@@ -122,13 +122,13 @@ def judge_looks(seen: list[Look], rule: Rule, p0: float) -> Decision:
 def _turned(passed: Look | None, failed: Look | None, end: Look, p0: float) -> str:
     """Say how the samples after a decision contradict it; "" if they do not."""
     if passed and failed:
-        return f"passes at n={passed.n} but fails at n={failed.n}"
+        return f"passes at n = {passed.n:,} but fails at n = {failed.n:,}"
     over = end.exceedances > p0 * end.n
     in_all = f"but {_share(end.exceedances, end.n)} exceed in all"
     if passed and over:
-        return f"passes at n={passed.n}, {in_all}, more than allowed"
+        return f"passes at n = {passed.n:,}, {in_all}, more than allowed"
     if failed and not over:
-        return f"fails at n={failed.n}, {in_all}, no more than allowed"
+        return f"fails at n = {failed.n:,}, {in_all}, no more than allowed"
     return ""
 
 

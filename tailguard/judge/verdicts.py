@@ -140,11 +140,7 @@ def _missing_metric(objective: Objective, samples: Samples) -> str:
 def _reasons(record: RunRecord, objective: Objective, grave: Sequence[Doubt]) -> list[str]:
     """Return why the measurement behind an objective cannot be trusted."""
     reasons = [] if record.complete else [f"the run is incomplete: {record.why_incomplete}"]
-    reasons += [
-        f"{doubt.title}: {doubt.measured} (limit {doubt.limit}); {doubt.remedy}"
-        for doubt in grave
-        if not _is_harmless(doubt, objective, record)
-    ]
+    reasons += [doubt.sentence for doubt in grave if not _is_harmless(doubt, objective, record)]
     invariants = (
         record.scenarios[objective.scenario].invariants if objective.scenario in record.scenarios else ()
     )

@@ -122,7 +122,7 @@ def _observed(verdict: ObjectiveVerdict) -> str:
     if observed is None:
         return "nothing"
     value, low, high = (_shown(verdict, each) for each in (observed.value, observed.low, observed.high))
-    return f"{value} [{low}, {high}] at {observed.level:.0%}"
+    return f"{value} [{low}, {high}] at {ratio(observed.level)}"
 
 
 def _shown(verdict: ObjectiveVerdict, value: float | None) -> str:

@@ -41,3 +41,8 @@ class Doubt(Part, frozen=True, kw_only=True):
     def title(self) -> str:
         """The kind in words."""
         return self.kind.replace("_", " ")
+
+    @property
+    def sentence(self) -> str:
+        """All of it in a line, as the reason of a verdict."""
+        return f"{self.title}: {self.measured} (limit {self.limit}); {self.remedy}"

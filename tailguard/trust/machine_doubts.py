@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from tailguard.base.text_format import ratio
 from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.environment import MachineReading
 
@@ -33,8 +34,8 @@ def _steal(reading: MachineReading) -> Iterator[Doubt]:
         yield _of_run(
             "stolen_cpu",
             grade,
-            f"{reading.steal:.0%} of the generator's cores went to other guests of the host",
-            f"{NOTE_STEAL:.0%}",
+            f"{ratio(reading.steal)} of the generator's cores went to other guests of the host",
+            ratio(NOTE_STEAL),
             "run at another time or on a machine of your own",
         )
 
@@ -46,9 +47,9 @@ def _starved(reading: MachineReading) -> Iterator[Doubt]:
     yield _of_run(
         "starved_generator",
         Grade.GRAVE if grave else Grade.WARN,
-        f"our threads queued for a core {reading.waiting:.0%} of the time that they wanted one; "
-        f"others kept the generator's cores busy {reading.foreign:.0%} of the time",
-        f"{WARN_WAITING:.0%}; grave from {GRAVE_WAITING:.0%} with others over {GRAVE_FOREIGN:.0%}",
+        f"our threads queued for a core {ratio(reading.waiting)} of the time that they wanted one; "
+        f"others kept the generator's cores busy {ratio(reading.foreign)} of the time",
+        f"{ratio(WARN_WAITING)}; grave from {ratio(GRAVE_WAITING)} with others over {ratio(GRAVE_FOREIGN)}",
         "stop what else runs on the generator's cores, or run on a machine with more cores",
     )
 
@@ -58,8 +59,8 @@ def _collections(reading: MachineReading) -> Iterator[Doubt]:
         yield _of_run(
             "garbage_collection",
             Grade.WARN,
-            f"longest pause {reading.gc_longest_ms:.0f} ms, {reading.gc_share:.1%} of the time",
-            f"{WARN_PAUSE_MS:g} ms, {WARN_PAUSE_SHARE:.0%}",
+            f"longest pause {reading.gc_longest_ms:.0f} ms, {ratio(reading.gc_share)} of the time",
+            f"{WARN_PAUSE_MS:g} ms, {ratio(WARN_PAUSE_SHARE)}",
             "let the platform or the scenario's data hold fewer objects in this process, or measure it over HTTP",
         )
 

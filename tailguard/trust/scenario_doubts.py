@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from msgspec.structs import replace
 
+from tailguard.base.text_format import ratio
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.record.doubt import LATE_GENERATOR, Doubt, Grade
 from tailguard.record.objective import Objective
@@ -91,7 +92,7 @@ def _late_generator(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterat
             measured=f"starts {median_ms:.2f} ms late at the median and {p99_ms:.1f} ms at p99, though a worker was "
             "waiting",
             limit=f"p99 {WARN_P99_LATENESS_MS:g} ms; grave above {GRAVE_P99_LATENESS_MS:g} ms or a median of "
-            f"{GRAVE_MEDIAN_LATENESS_MS:g} ms that is {GRAVE_SHARE:.0%} of the response time",
+            f"{GRAVE_MEDIAN_LATENESS_MS:g} ms that is {ratio(GRAVE_SHARE)} of the response time",
             remedy="stop what else runs on the generator's cores, lower load.rate_per_s, or run on a machine with more "
             "cores",
         )
@@ -120,7 +121,7 @@ def _below_offered(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterato
             scenario=slug,
             grade=Grade.WARN if share < WARN_ACHIEVED else Grade.NOTE,
             measured=f"{entry.achieved_rate_per_s:.1f} of {offered:.1f} starts per second came to their end",
-            limit=f"{NOTE_ACHIEVED:.0%} of the offered rate",
+            limit=f"{ratio(NOTE_ACHIEVED)} of the offered rate",
             remedy="the platform is overloaded at this rate: lower load.rate_per_s to measure latency, or take this as "
             "its capacity",
         )
@@ -136,8 +137,8 @@ def _queued_for_a_worker(slug: str, entry: ScenarioEntry, samples: Samples) -> I
             kind="queued_for_a_worker",
             scenario=slug,
             grade=Grade.WARN,
-            measured=f"{share:.0%} of the starts found all {entry.schedule.workers} workers busy",
-            limit=f"{WARN_QUEUED:.0%} of the starts",
+            measured=f"{ratio(share)} of the starts found all {entry.schedule.workers} workers busy",
+            limit=f"{ratio(WARN_QUEUED)} of the starts",
             remedy="their response time includes that wait: raise load.workers, or lower load.rate_per_s if requests "
             "queue in the platform",
         )
@@ -220,7 +221,7 @@ def _unstated_refusals(slug: str, samples: Samples, objectives: Sequence[Objecti
                 scenario=slug,
                 grade=Grade.GRAVE if n >= GRAVE_UNSTATED * total else Grade.WARN,
                 measured=f"{n} of {total} calls of {step} were refused ({told}), and no objective says how many may be",
-                limit=f"0; grave from {GRAVE_UNSTATED:.0%} on",
+                limit=f"0; grave from {ratio(GRAVE_UNSTATED)} on",
                 remedy=f"{_WHY_REFUSED}; if they are meant, state their share, such as 'refusal rate <= "
                 f"{min(99, max(1, round(200 * n / total)))}%'",
             )
@@ -268,9 +269,9 @@ def _own_code(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Dou
             kind="own_code",
             scenario=slug,
             grade=Grade.WARN,
-            measured=f"the journey's own code before its first step took {entry.own_s / response_s:.0%} of the time of "
-            "its steps",
-            limit=f"{WARN_OWN_CODE:.0%} of the time of the steps",
+            measured=f"the journey's own code before its first step took {ratio(entry.own_s / response_s)} of the time"
+            " of its steps",
+            limit=f"{ratio(WARN_OWN_CODE)} of the time of the steps",
             remedy="it is not part of any step: call the platform in a step, and prepare in a fixture what a request "
             "needs",
         )

@@ -63,7 +63,7 @@ def test_the_same_files_pass_as_json(files: Path) -> None:
 def test_one_file_a_side_is_inconclusive(files: Path) -> None:
     alone = gate("old0.txt", "new0.txt", cwd=files)
     assert alone.returncode == 75
-    assert "1 run per side could have shown a change of 29%" in alone.stdout
+    assert "1 run per side could have shown a change of 29 %" in alone.stdout
 
 
 def requests(path: Path, failed: float, names: tuple[str, ...] = ("GET /cart",)) -> str:

@@ -76,5 +76,5 @@ def test_too_few_pairs_have_nothing_to_say():
 def test_the_sentence_says_all_three():
     sentence = quality_sentence(gate_quality(noise(0.03), 20))
     assert "false alarms" in sentence
-    assert "10% in one metric found" in sentence
+    assert "10 % in one metric found" in sentence
     assert "found 90 % of the time" in sentence

@@ -25,7 +25,7 @@ from tailguard.compare.history import (
 from tailguard.compare.series.findings import ALL, series_of
 from tailguard.record.run import Run
 from tailguard.record.run_record import Ended
-from tailguard.report.history_page import history_page_of
+from tailguard.report.history_page import history_page_of, report_pages
 from tailguard.report.views.history_view import changes_of, groups_of, line_of, rate_of, spark
 from tests.support.made_duet import duet_record
 from tests.support.made_proof import proof_record, proved
@@ -177,7 +177,7 @@ def test_the_newest_run_is_held_against_the_median_before_on_its_own_machine(run
     groups = groups_of(series_of(merged(nights(one, [1, 1, 1, 1.5]), table_of(elsewhere))))
     assert ["another" in heading for heading, _ in groups] == [False, True]
     [line] = [line_of(each) for each in groups[0][1] if each.metric == "registration register p95"]
-    assert (line.runs, line.change) == ("4", "+50.0%")
+    assert (line.runs, line.change) == ("4", "+50 %")
 
 
 def test_runs_by_locust_and_under_faults_are_series_of_their_own(tmp_path: Path, run: Run) -> None:
@@ -252,6 +252,18 @@ def test_the_page_has_no_script_and_asks_for_nothing(run: Run) -> None:
     assert "script-src &#39;none&#39;" in page
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_the_page_links_the_reports_that_are_there(run: Run, tmp_path: Path) -> None:
+    one = frame_of(run)
+    report = tmp_path / "runs" / "20261121T100000Z-r1" / "report.html"
+    report.parent.mkdir(parents=True)
+    report.touch()
+    pages = report_pages(tmp_path / "runs", tmp_path / "site")
+    assert pages == {"r1": "../runs/20261121T100000Z-r1/report.html"}
+    page = history_page_of(series_of(nights(one, [1, 1])), pages)
+    links = page.count(f'<a href="{pages["r1"]}"')
+    assert links == 2 * page.count("<figure>")  # the point of the run and, as it is the newest, its number
 
 
 @pytest.mark.system

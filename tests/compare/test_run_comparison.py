@@ -75,8 +75,8 @@ def test_one_run_a_side_cannot_tell_and_says_what_would_do():
     found = by_name(compare_runs(units(1, 1), units(2, 1, factor=3.0), MARGINS))["p50 of register"]
     assert found.state == "INCONCLUSIVE"
     assert found.change > 1.5
-    assert "could have shown a change of 29% at 5.0% run-to-run noise" in found.why
-    assert "28 runs per side would show 5%" in found.why
+    assert "could have shown a change of 29 % at 5 % run-to-run noise" in found.why
+    assert "28 runs per side would show 5 %" in found.why
 
 
 def test_five_runs_a_side_find_twenty_percent():

@@ -66,7 +66,7 @@ FILES = Path(__file__).parent / "files"
         ("own-metrics.csv", "", 64, "judge samples.parquet of the run"),
         ("out.hgrm", "", 64, "add --unit"),
         ("out.hgrm", "--unit ms", 0, "a histogram: its values are known to"),
-        ("wrk2.txt", "", 0, "a histogram: its values are known to 0.78%"),
+        ("wrk2.txt", "", 0, "a histogram: its values are known to 0.782 %"),
         ("wrk.txt", "", 64, "this is wrk's text"),
         ("hey.txt", "", 64, "use `hey -o csv`"),
         ("gatling-simulation.log", "", 64, "           1           1  send"),

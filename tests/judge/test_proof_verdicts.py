@@ -75,13 +75,13 @@ def test_one_hiccup_in_one_of_five_builds_decides_nothing_and_is_told() -> None:
     found = longest(quiet, quiet, responses(212.0, build_s=0.4), quiet, quiet)
     assert (found.state, found.exceedances) == ("INCONCLUSIVE", 1)
     assert found.observed.startswith(
-        "212 ms in a build of 400 ms, 53.0% of it, over the limit in one of 5 builds"
+        "212 ms in a build of 400 ms, 53 % of it, over the limit in one of 5 builds"
     )
 
 
 def test_slow_requests_of_a_busy_machine_are_no_stall() -> None:
     verdict = longest(responses(3.0, 140.0), responses(3.0))
-    assert (verdict.state, verdict.observed) == ("PASS", "140 ms in a build of 1 s, 14.0% of it")
+    assert (verdict.state, verdict.observed) == ("PASS", "140 ms in a build of 1 s, 14 % of it")
 
 
 def test_a_wait_that_users_notice_never_passes_however_long_the_build() -> None:

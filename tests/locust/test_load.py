@@ -43,7 +43,7 @@ def test_quiet_workers_raise_no_doubt():
 def test_a_saturated_worker_is_named_and_the_others_are_not():
     found = kinds({"a": load(), "b": load(core={"mean": 0.97, "full": 0.8})})
     assert list(found) == ["saturated_worker"]
-    assert found["saturated_worker"].measured.startswith("worker b: its process kept its core 90% busy")
+    assert found["saturated_worker"].measured.startswith("worker b: its process kept its core 90 % busy")
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_under_faults_everything_acknowledged_reads_back(walked):
     chaos = Run.load(run.folder).record.chaos
     assert [each.label for each in chaos.windows] == [
         "PostgreSQL restarted",
-        "S3 errors 20%",
+        "S3 errors 20 %",
         "S3 killed",
     ]
     assert all(each.note == "" for each in chaos.windows)
@@ -93,7 +93,7 @@ def test_a_stopped_postgres_and_dropped_subscribers_cost_no_acknowledged_write(w
         == (
             "PostgreSQL stopped fast",
             "PostgreSQL stopped immediate",
-            "subscribers dropped 50%",
+            "subscribers dropped 50 %",
         )
     )
     assert all(each.note == "" for each in chaos.windows)
@@ -137,7 +137,7 @@ def test_a_fault_that_cannot_be_read_is_named(fault, says):
 
 def test_the_chaos_profile_can_be_read_and_names_its_faults():
     labels = [str(each) for each in ordered_faults(load_config("chaos", environ={}))]
-    assert "S3 errors 2%" in labels
+    assert "S3 errors 2 %" in labels
     assert "S3 killed" in labels
     assert "PostgreSQL restarted" in labels
 

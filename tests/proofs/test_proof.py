@@ -156,7 +156,7 @@ def ratio_of(value, low, high):
     [
         (
             ratio_of(1.2, 1.1, 1.3),
-            "each insert costs 10 µs more (p50, +20%): the index is worth it from one",
+            "each insert costs 10 µs more (p50, +20 %): the index is worth it from one",
         ),
         (ratio_of(1.2, 0.9, 1.5), "is within this machine's noise"),
     ],

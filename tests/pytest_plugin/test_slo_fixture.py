@@ -47,7 +47,7 @@ def test_a_call_that_is_too_slow_fails_with_limit_observed_interval_n_and_the_ru
         [
             "FAIL: test_shop.py::test_find p50 <= 0.5ms",
             "*limit*<= 500*s",
-            "*observed*ms [[]* ms, * ms] at 98%",
+            "*observed*ms [[]* ms, * ms] at 98 %",
             "*samples*100, of which 100 exceed the limit",
             f"*run*{project.run.folder}",
         ]

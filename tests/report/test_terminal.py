@@ -9,6 +9,7 @@ from tailguard.base.state import State
 from tailguard.record.verdict import ObjectiveVerdict
 from tailguard.report.text.terminal import MOST_KINDS
 from tailguard.report.views import numbers
+from tests.support.gallery import UNHELD
 from tests.support.made_run import record, with_verdict
 from tests.support.on_terminal import shown
 
@@ -65,6 +66,18 @@ def test_no_name_is_cut_or_folded_however_narrow_the_terminal_is(made, width) ->
         for verdict in worse.verdicts:
             if isinstance(verdict, ObjectiveVerdict):
                 assert any(verdict.name in line for line in text.splitlines()), verdict.name
+
+
+@pytest.mark.parametrize("width", [80, UNFOLDED])
+def test_a_grave_doubt_is_told_once_and_named_by_each_verdict_that_it_makes_invalid(made, width: int) -> None:
+    doubt = UNHELD
+    invalid = structs.replace(made, doubts=(doubt,))
+    for place in range(2):
+        invalid = with_verdict(invalid, place, state=State.INVALID, why=f"{doubt.sentence}; 3 of 9 exceed")
+    text = " ".join(shown(invalid, width=width).split())
+    assert text.count(doubt.measured) == 1
+    assert text.count(doubt.limit) == 1
+    assert text.count("starved generator (see DOUBTS); 3 of 9 exceed") == 2
 
 
 def test_a_breach_is_named_with_its_reason(made) -> None:

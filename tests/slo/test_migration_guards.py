@@ -73,7 +73,7 @@ def test_a_migration_that_stalls_somebody_fails_with_what_was_seen(guard):
     met = samples() | {name: window(name, stalled(900.0)) for name in names}
     result = guard(replace(PROVED, live=live()), met=met)
     result.assert_outcomes(failed=1)
-    asked = "*asked *longest wait of writers: below 500 ms (and below 50% of a build of at least 0.3 s), observed 9*"
+    asked = "*asked *longest wait of writers: below 500 ms (and below 50 % of a build of at least 0.3 s), observed 9*"
     result.stdout.fnmatch_lines(
         ["*why *longest wait of writers: expected *, over the limit in 2 of 2 builds*", asked]
     )

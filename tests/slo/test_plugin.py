@@ -71,7 +71,7 @@ def test_a_breach_fails_with_everything_one_wants_to_know(guard):
         [
             "FAIL: registration p95 <= 215ms",
             "*limit*<= 215 ms",
-            "*observed*900 ms [[]900 ms, *] at 98%",
+            "*observed*900 ms [[]900 ms, *] at 98 %",
             "*samples*, of which * exceed the limit",
             f"*run*{run.folder}",
         ]

@@ -10,6 +10,7 @@ from tailguard.compare.history import merged, rows_of
 from tailguard.compare.series.findings import series_of
 from tailguard.compare.verdicts import compare_duet, verdicts_of
 from tailguard.record.doubt import Doubt, Grade
+from tailguard.record.duet import Claim
 from tailguard.record.objective import Rule
 from tailguard.record.run import Run
 from tailguard.record.run_record import RunRecord
@@ -25,11 +26,20 @@ from tests.support.made_proof import NO_STALL, live, proof_record, proved, remov
 from tests.support.made_proof import samples as live_samples
 from tests.support.made_run import record, with_scenario, write_run
 from tests.support.made_samples import samples
+from tests.support.made_soak import made_soak
 
 COUNT = 4000  # enough for each objective of a made run to pass
 EARLIER = 5  # runs before the one that passes
-PAIRS, SLOWER = 20, 1.09
+PAIRS, SLOWER, FASTER = 20, 1.09, 0.35
 INDEPENDENT = Rule(alpha=0.01, dependence="independent", first_look=100)
+CLAIM = Claim(
+    title="registration p95 -50%",
+    scenario="registration",
+    step="register",
+    q=0.95,
+    change=-0.5,
+    source="the platform's own report",
+)
 UNHELD = Doubt(
     kind="starved_generator",
     scenario=None,
@@ -93,7 +103,7 @@ OF_PARTS: Mapping[str, Callable[[pd.DataFrame], RunRecord]] = {
     ),
     "removal": lambda frame: proof_record(record(frame), removed(live())),
 }
-KINDS = (*OF_SAMPLES, *OF_PARTS, "duet", "history")
+KINDS = (*OF_SAMPLES, *OF_PARTS, "duet", "experiment", "soak", "history")
 
 
 def report_of(kind: str, folder: Path) -> Path:
@@ -107,8 +117,15 @@ def report_of(kind: str, folder: Path) -> Path:
         page = folder / "history.html"
         page.write_text(history_page_of(series_of(merged(*map(rows_of, runs)))), encoding="utf-8")
         return page
+    if kind == "soak":
+        run = made_soak(folder)
+        run.put_verdicts(verdicts_of(run))
+        run.save()
+        return write_report(run)
     if kind == "duet":
         run = _duet(folder, record(frame), frame)
+    elif kind == "experiment":
+        run = _duet(folder, record(frame), frame, CLAIM)
     elif kind in OF_SAMPLES:
         run = judged_on_disk(folder, OF_SAMPLES[kind](frame), frame)
     else:
@@ -136,18 +153,20 @@ def judged_on_disk(folder: Path, made: RunRecord, frame: pd.DataFrame) -> Run:
     return run
 
 
-def _duet(folder: Path, made: RunRecord, frame: pd.DataFrame) -> Run:
+def _duet(folder: Path, made: RunRecord, frame: pd.DataFrame, claim: Claim | None = None) -> Run:
     made = duet_record(made, PLAN)
+    factor = SLOWER if claim is None else FASTER
     alone = {"registration": made.scenarios["registration"]}
     made = replace(made, objectives=None, scenarios=alone)
     run = Run.load(_write(folder, made, frame[frame["scenario"] == "registration"]))
     assert made.duet is not None
-    for block, *sides in zip(made.duet.blocks, *blocks(1, PAIRS, factor=SLOWER), strict=True):
+    for block, *sides in zip(made.duet.blocks, *blocks(1, PAIRS, factor=factor), strict=True):
         for name, measured in zip(block.files.values(), sides, strict=True):
             (run.folder / name).parent.mkdir(exist_ok=True)
             write_samples(run.folder / name, measured)
-    found = compare_duet(run, made.duet)
-    run.put_duet(replace(made.duet, watched=found.watched))
-    run.put_verdicts((*found.verdicts, PLAN))
+    duet = replace(made.duet, claim=claim)
+    found = compare_duet(run, duet)
+    run.put_duet(replace(duet, watched=found.watched))
+    run.put_verdicts((*found.verdicts, PLAN) if claim is None else found.verdicts)
     run.save()
     return run

@@ -78,7 +78,7 @@ def _groups(table: pa.Table) -> list[list[Series]]:
         run, commit, created_utc = (tuple(words[name][0][words[name][1][rows]]) for name in ABOUT)
         numbers = {name: column[rows] for name, column in columns.items()}
         series = Series(
-            " ".join(first[name] for name in NAMES if first[name]),
+            " ".join(first[name] for name in NAMES if first[name]).replace("error_rate", "error rate"),
             first["kind"],
             first["machine"],
             first["config_sha256"],

@@ -10,7 +10,7 @@ import msgspec
 
 from tailguard.base.errors import UsageError
 from tailguard.base.state import State
-from tailguard.base.text_format import count, duration_ms, duration_s, limit_ms
+from tailguard.base.text_format import count, duration_ms, duration_s, limit_ms, ratio
 from tailguard.judge.proof.holds import Hold, holds_of, told
 from tailguard.judge.proof.lock_words import SAFE
 from tailguard.judge.proof.responses import Responses, all_responses, responses_during
@@ -149,7 +149,7 @@ def _judge_control(step: DdlStep, control: Trial, met: Sequence[Responses]) -> P
         name="positive control",
         state=State.PASS if caught else State.INVALID,
         migration=step.number,
-        expected=f"ALTER TABLE ADD COLUMN behind a long transaction is caught: a read of {STALL:.0%} of its length",
+        expected=f"ALTER TABLE ADD COLUMN behind a long transaction is caught: a read of {ratio(STALL)} of its length",
         observed=f"{duration_ms(longest)} in a run of {duration_s(control.seconds)}",
         n=1,
         exceedances=int(not caught),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tailguard.base.state import State
-from tailguard.base.text_format import duration_ms, duration_s, limit_ms
+from tailguard.base.text_format import duration_ms, duration_s, limit_ms, ratio
 from tailguard.engine.quantiles import estimate
 from tailguard.judge.decision import judge_counts
 from tailguard.judge.proof.responses import LiveWindows, Responses
@@ -103,7 +103,7 @@ def judge_p99(
         name=f"p99 of {who}",
         state=State.INCONCLUSIVE if unsteady else state,
         migration=entry.number,
-        expected=f"at most {MOST_HELD_UP:.0%} of requests take {told} or more (or {_share(HELD_UP, entry.act)})",
+        expected=f"at most {ratio(MOST_HELD_UP)} of requests take {told} or more (or {_share(HELD_UP, entry.act)})",
         observed=f"{counted}{remark}{_unjudged(unsteady)}",
         n=n,
         exceedances=sum(held_up),
@@ -157,7 +157,7 @@ def judge_control(entry: MigrationEntry, met: Responses) -> ProofVerdict:
         state=State.PASS if caught else State.INVALID,
         migration=entry.number,
         expected=f"a plain {entry.statement}, its lock kept for {duration_s(met.build_s)}, is caught:"
-        f" a response of {STALL:.0%} of that or more",
+        f" a response of {ratio(STALL)} of that or more",
         observed=_took(met, longest_ms, entry.act),
         n=1,
         exceedances=int(not caught),
@@ -213,7 +213,7 @@ def _took(met: Responses, longest_ms: float | None, act: str) -> str:
     if longest_ms is None:
         return f"no request during a {act}"
     share = longest_ms / (met.build_s * 1e3)
-    of = f", {share:.1%} of it" if met.build_s >= SHORTEST_BUILD_S else ""
+    of = f", {ratio(share)} of it" if met.build_s >= SHORTEST_BUILD_S else ""
     return f"{duration_ms(longest_ms)} in a {act} of {duration_s(met.build_s)}{of}"
 
 
@@ -222,7 +222,7 @@ def _below(share: float, limits: WaitLimits, act: str) -> str:
 
 
 def _share(share: float, act: str) -> str:
-    return f"{share:.0%} of a {act} of at least {SHORTEST_BUILD_S:g} s"
+    return f"{ratio(share)} of a {act} of at least {SHORTEST_BUILD_S:g} s"
 
 
 def _unjudged(unsteady: str) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tailguard.base.text_format import ratio
 from tailguard.judge.caution import Caution, broken
 from tailguard.judge.soak.drifts import drift_verdict
 from tailguard.judge.soak.found import Read, read_soak
@@ -55,9 +56,13 @@ def _of_segments(scenario: str, kind: str, segments: int, grave: int, total: int
         scenario=scenario or None,
         grade=Grade.GRAVE if is_grave else Grade.WARN if segments > _GRAVE_SHARE * total else Grade.NOTE,
         measured=f"in {segments} of {total} segments, in {grave} of them gravely",
-        limit=f"grave in at most {_GRAVE_SHARE:.0%} of the segments",
+        limit=f"grave in at most {ratio(_GRAVE_SHARE)} of the segments",
         remedy="the segments' counters say which; for what to do, see the doubt of this kind in a `tailguard run`",
     )
+
+
+def _changes(count: int) -> str:
+    return "1 change" if count == 1 else f"{count} changes"
 
 
 def _of_time(found: SoakFound) -> Iterator[Doubt]:
@@ -66,7 +71,7 @@ def _of_time(found: SoakFound) -> Iterator[Doubt]:
             kind=_LOST,
             scenario=None,
             grade=Grade.WARN,
-            measured=f"{sum(gap.seconds for gap in found.gaps):.1f} s without load in {len(found.gaps)} changes of "
+            measured=f"{sum(gap.seconds for gap in found.gaps):.1f} s without load at {_changes(len(found.gaps))} of "
             f"leaders: {sum(gap.iterations for gap in found.gaps):,} iterations were never sent",
             limit="no time without load",
             remedy="a segment that a leader did not finish is lost with it: a shorter soak.segment_s loses less",

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+from tailguard.base.text_format import ratio
 from tailguard.locust.master.failures import doubts_of_failures
 from tailguard.locust.master.master import Master
 from tailguard.locust.master.worker_doubts import doubts_of_workers
@@ -56,7 +57,7 @@ def doubts_of_run_time(run_time_s: float | None, master: Master) -> Iterator[Dou
             grade=Grade.WARN,
             measured=f"{measured_s:.1f} s of the --run-time of {run_time_s:g} s were measured: warm-up, joining and "
             "the arrival of users took the rest",
-            limit=f"{LEAST_OF_RUN_TIME:.0%} of --run-time",
+            limit=f"{ratio(LEAST_OF_RUN_TIME)} of --run-time",
             remedy="use --headless, where --run-time begins with the first iteration, or a longer --run-time",
         )
 

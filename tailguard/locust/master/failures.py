@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tailguard.base.text_format import ratio
 from tailguard.engine.scenario_execution import NOT_SERVED, TIMED_OUT
 from tailguard.locust.messages import Ledger
 from tailguard.record.doubt import Doubt, Grade
@@ -78,7 +79,7 @@ def doubts_of_failures(
             grade=Grade.WARN,
             measured=f"{len(errors)} of {len(of_scenario)} samples{at} are errors, most of them {kind}"
             + (f": {first.said}" if first.said else ""),
-            limit=f"{MOST:.0%}",
+            limit=ratio(MOST),
             remedy=_remedy(kind, first),
         )
 

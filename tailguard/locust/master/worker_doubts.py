@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
+from tailguard.base.text_format import ratio
 from tailguard.locust.worker.load import FULL_SHARE
 from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.locust import CoreUse, WakeLateness, WorkerLoad
@@ -44,9 +45,9 @@ def _saturated(core: CoreUse) -> Iterator[Doubt]:
             kind="saturated_worker",
             scenario=None,
             grade=Grade.WARN,
-            measured=f"its process kept its core {FULL_SHARE:.0%} busy or more for {core.full:.0%} of the time, "
-            f"{core.mean:.0%} on average",
-            limit=f"{WARN_FULL:.0%} of the time",
+            measured=f"its process kept its core {ratio(FULL_SHARE)} busy or more for {ratio(core.full)} of the time, "
+            f"{ratio(core.mean)} on average",
+            limit=f"{ratio(WARN_FULL)} of the time",
             remedy="start more workers, one per core, or fewer users",
         )
 

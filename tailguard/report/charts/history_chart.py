@@ -15,11 +15,12 @@ MOST_TOLD = 30  # newest runs whose points tell their run, commit and value
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A run's place on the chart, and what it tells."""
+    """A run's place on the chart, what it tells, and its id."""
 
     x: float
     y: float
     told: str
+    run: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ def chart_of(series: Series) -> HistoryChart:
         band=_path(np.r_[x[known], x[known][::-1]], np.r_[y(low[known]), y(high[known])[::-1]]),
         limit=_path(x[limited], y(limits[limited])),
         points=tuple(
-            Point(round(float(x[at]), 1), round(float(height[at]), 1), _told(points, first + at))
-            for at in range(max(len(values) - MOST_TOLD, 0), len(values))
+            Point(round(float(x[at]), 1), round(float(height[at]), 1), _told(points, first + at), run)
+            for at, run in [*enumerate(points.run[first:])][-MOST_TOLD:]
         ),
         changes=tuple(float(x[each.at - first]) for each in series.changes if each.at >= first),
         alarms=tuple(float(x[each.began - first]) for each in series.alarms if each.began >= first),

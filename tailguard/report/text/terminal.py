@@ -7,9 +7,10 @@ from rich.table import Table
 
 from tailguard.base.output.console import UNFOLDED, PlainConsole, plain
 from tailguard.base.state import State
+from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.run_record import RunRecord
 from tailguard.report.views import numbers
-from tailguard.report.views.card import Card
+from tailguard.report.views.card import Card, Judged
 from tailguard.report.views.duet_view import changes_of, unlike_medians
 from tailguard.report.views.kinds.shadow_view import listed
 from tailguard.report.views.kinds.soak_view import leaders_of, measured_of
@@ -59,12 +60,12 @@ def print_summary(view: ReportView, console: PlainConsole) -> None:
     _print_table(
         console, "MIGRATIONS", ((m.state, cells) for m in view.migrations for cells in _migration(m))
     )
-    _print_reasons(console, ((m.state, f"{m.entry.number} {m.entry.slug}", m.why) for m in view.migrations))
-    doubts = ((f"{d.grade}: {d.title}", d.scenario or "whole run", d.measured, d.remedy) for d in view.doubts)
-    _print_table(console, "DOUBTS", ((None, cells) for cells in reversed([*doubts])))
+    unproven = (each for each in view.migrations if each.state is not State.PASS)
+    _print_reasons(console, ((f"{each.entry.number} {each.entry.slug}", each.why) for each in unproven))
+    _print_table(console, "DOUBTS", ((None, _doubt(each)) for each in reversed(view.doubts)))
     if unlike := unlike_medians(changes_of(record)):
         console.print(_text(console, unlike))
-    _print_verdicts(console, (*reversed(view.met), *reversed(view.unmet)))
+    _print_verdicts(console, (*reversed(view.met), *reversed(view.unmet)), view.doubts)
     console.print()
     for title, text in view.warnings:
         console.print(_text(console, f"{title}. {text}", style="bold yellow"))
@@ -75,18 +76,36 @@ def print_summary(view: ReportView, console: PlainConsole) -> None:
     )
 
 
-def _print_verdicts(console: PlainConsole, cards: Sequence[Card]) -> None:
+def _doubt(doubt: Doubt) -> tuple[str, ...]:
+    limit = f" (limit {doubt.limit})" if doubt.grade is Grade.GRAVE else ""
+    return (
+        f"{doubt.grade}: {doubt.title}",
+        doubt.scenario or "whole run",
+        doubt.measured + limit,
+        doubt.remedy,
+    )
+
+
+def _why(verdict: Judged, doubts: Sequence[Doubt]) -> str:
+    """Return the reason of a verdict; a grave doubt, which may be that of all, has only its name here."""
+    why = "" if verdict.state is State.PASS else verdict.why
+    for doubt in doubts:
+        why = why.replace(doubt.sentence, f"{doubt.title} (see DOUBTS)")
+    return why
+
+
+def _print_verdicts(console: PlainConsole, cards: Sequence[Card], doubts: Sequence[Doubt]) -> None:
     """Print a table, the worst last; where no line is folded, one line per verdict, which a search finds whole."""
     if console.width < UNFOLDED:
         _print_table(console, "VERDICTS", ((card.verdict.state, _verdict(card)) for card in cards))
-        _print_reasons(console, ((c.verdict.state, f"{c.place} {c.name}", c.verdict.why) for c in cards))
+        _print_reasons(console, ((f"{each.place} {each.name}", _why(each.verdict, doubts)) for each in cards))
         return
     if cards:
         console.print()
     for card in cards:
         name, observed, *more = _verdict(card)
         told = ", ".join(each for each in more if each)
-        why = card.verdict.why if card.verdict.state is not State.PASS else ""
+        why = _why(card.verdict, doubts)
         line = f" {name}: {' '.join(each for each in (observed, told) if each)}{f': {why}' if why else ''}"
         state = card.verdict.state
         console.print(_text(console, str(state), _STYLES[state]) + _text(console, line))
@@ -149,9 +168,9 @@ def _print_table(
             console.print(shown)
 
 
-def _print_reasons(console: PlainConsole, rows: Iterable[tuple[State, str, str]]) -> None:
-    for state, name, why in rows:
-        if state is not State.PASS and why:
+def _print_reasons(console: PlainConsole, rows: Iterable[tuple[str, str]]) -> None:
+    for name, why in rows:
+        if why:
             console.print(_text(console, f"  {name}: {why}", style="dim"))
 
 

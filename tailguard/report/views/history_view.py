@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tailguard.base.text_format import duration_ms, ratio, significant
+from tailguard.base.text_format import duration_ms, ratio, signed_percent, significant
 from tailguard.compare.series.alarm import NIGHTS
 from tailguard.compare.series.findings import ALL, Points, Series
 
@@ -37,7 +37,7 @@ def line_of(series: Series) -> SeriesLine:
     """Return the series as texts for a table."""
     values = series.points.value
     before = float(np.median(values[:-1])) if len(values) > 1 else 0.0
-    change = f"{values[-1] / before - 1:+.1%}" if before else ""
+    change = signed_percent(values[-1] / before - 1) if before else ""
     newest = "" if series.metric == ALL else shown(float(values[-1]), series.points.unit)
     return SeriesLine(series.metric, str(len(values)), newest, change, spark(values[-_SHOWN:].tolist()))
 
@@ -58,8 +58,8 @@ def changes_of(series: Series) -> Iterator[str]:
     """Yield a sentence for each change and each slowdown of a series, changes first."""
     for each in series.changes:
         yield (
-            f"{series.metric}: {each.ratio - 1:+.1%} [{each.low - 1:+.1%}, {each.high - 1:+.1%}]"
-            f" {_between(series, each.at)}"
+            f"{series.metric}: {signed_percent(each.ratio - 1)} [{signed_percent(each.low - 1)},"
+            f" {signed_percent(each.high - 1)}] {_between(series, each.at)}"
         )
     for alarm in series.alarms:
         whose = "look at the machine first: all series" if series.metric == ALL else series.metric

@@ -7,7 +7,6 @@ from tailguard.record.objective import Metric
 from tailguard.record.part import Estimate
 
 ABSENT = "not measured"
-_MINUS = "\N{MINUS SIGN}"  # as wide as the plus in a column of numbers
 
 
 def ms(value: float | None) -> str:
@@ -27,18 +26,12 @@ def percent(ratio: float | None) -> str:
 
 def signed_percent(share: float | None) -> str:
     """A change as per cent of what it was, with its sign: 0.032 is +3.2 %."""
-    return ABSENT if share is None else _signed(share, "%")
+    return ABSENT if share is None else text_format.signed_percent(share)
 
 
 def signed_points(share: float | None) -> str:
     """A difference of two shares in points of a hundred, with its sign: 0.005 is +0.5 points."""
-    return ABSENT if share is None else _signed(share, "points")
-
-
-def _signed(share: float, unit: str) -> str:
-    digits = text_format.per_cent(abs(share))
-    sign = "" if digits == "0" else _MINUS if share < 0 else "+"
-    return f"{sign}{digits} {unit}"
+    return ABSENT if share is None else text_format.signed_points(share)
 
 
 def count(value: float | None) -> str:

@@ -89,7 +89,7 @@ def _loose(record: RunRecord) -> str:
 def _distrust(record: RunRecord, migrations: Iterable[MigrationView]) -> Iterator[str]:
     for slug, entry in record.scenarios.items():
         yield from (f"invariant broken ({slug}: {each.name})" for each in entry.invariants if not each.held)
-    yield from (f"grave doubt ({doubt.kind})" for doubt in record.doubts if doubt.grade is Grade.GRAVE)
+    yield from (f"grave doubt ({doubt.title})" for doubt in record.doubts if doubt.grade is Grade.GRAVE)
     if not record.complete:
         yield f"incomplete ({record.why_incomplete})"
     if not record.verdicts:

@@ -131,6 +131,7 @@ def _errors(rows: pd.DataFrame, bands: Sequence[Band], end_s: float) -> Figure:
         "minExtent": SIDE_PX,
         "maxExtent": SIDE_PX,
         "values": [*range(0, most + 1, -(-most // 4))],
+        "format": "d",
     }
     bars = Layer(
         rows_of(rows.assign(top=rows["below"] + rows["n"])),

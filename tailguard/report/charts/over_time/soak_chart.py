@@ -93,7 +93,7 @@ def _chart(
     gaps = soak.found.gaps if soak.found else ()
     caption = f"Between {shown(bottom)} and {shown(top)} over {duration_s(soak.seconds)}."
     if gaps:
-        caption += f" Grey bands: {len(gaps)} changes of leaders, without load."
+        caption += " Grey: a change of leaders, without load."
     svg = Markup(
         '<svg class="history" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}'
         "{}</svg>"

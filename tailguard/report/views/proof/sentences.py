@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tailguard.base.state import State, worst
-from tailguard.base.text_format import byte_size, ratio, times
+from tailguard.base.text_format import byte_size, ratio, signed_percent, times
 from tailguard.judge.proof.plan import describe, parse_plan
 from tailguard.record.migration import IndexCost, MigrationEntry, WriteCost
 from tailguard.record.verdict import ProofVerdict
@@ -19,7 +19,7 @@ def why(entry: MigrationEntry, verdicts: Sequence[ProofVerdict]) -> str:
     if entry.before is None or entry.after is None:
         return ""
     first, last = (parse_plan(side.explained).nodes[-1] for side in (entry.before, entry.after))
-    blocks = f"{entry.before.blocks.total} blocks before, {entry.after.blocks.total} after"
+    blocks = f"{entry.before.blocks.total:,} blocks before, {entry.after.blocks.total:,} after"
     return f"{describe(last)} instead of {describe(first)}: {blocks}"
 
 
@@ -53,7 +53,7 @@ def _worth(saved_ms: float, cost: IndexCost) -> str:
         return f"{gain}; the cost of a write is within this machine's noise."
     added_ms, noun = base_ms * (share.value - 1), "insert" if kind == "insert" else "update"
     return (
-        f"{gain} and each {noun} costs {added_ms * 1e3:.3g} µs more (p50, {share.value - 1:+.0%}):"
+        f"{gain} and each {noun} costs {added_ms * 1e3:.3g} µs more (p50, {signed_percent(share.value - 1)}):"
         f" the index is worth it from one query in {saved_ms / added_ms:,.0f} {noun}s on."
     )
 
