@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tailguard.base.text_format import ratio
 from tailguard.record.doubt import Doubt, Grade
 from tailguard.record.shadow import ShadowCounts
 
@@ -20,7 +21,7 @@ def shadow_doubts(counts: ShadowCounts) -> Iterator[Doubt]:
             "requests_dropped",
             f"{counts.dropped:,} of {counts.answered:,} requests were not repeated, {counts.dropped_writes:,} of them "
             "writes",
-            f"no write, and {_MOST_DROPPED:.0%} of the requests",
+            f"no write, and {ratio(_MOST_DROPPED)} of the requests",
             "the candidate had too many requests without an answer: its data differ from the primary's once it misses "
             "a write. Copy its database anew, and give it less traffic or more capacity",
             Grade.GRAVE if grave else Grade.WARN,
@@ -29,7 +30,7 @@ def shadow_doubts(counts: ShadowCounts) -> Iterator[Doubt]:
         yield _doubt(
             "not_repeated",
             f"{counts.too_large:,} requests or answers were larger than 1 MiB: they were passed on, not repeated",
-            f"{_MOST_LARGE:.0%} of the requests",
+            f"{ratio(_MOST_LARGE)} of the requests",
             "compare those routes apart, such as by `tailguard duet`",
             Grade.WARN if counts.too_large > _MOST_LARGE * answered else Grade.NOTE,
         )

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from tailguard.base.state import State
+from tailguard.base.text_format import ratio
 from tailguard.compare.comparison import (
     ALPHA,
     RULE,
@@ -122,7 +123,7 @@ def _answers_verdict(answers: Answers, differences: Sequence[AnswerDifference]) 
             f"all same, but {FEWEST_ANSWERS} answers are needed: let it run longer",
         )
     else:
-        state, why = State.PASS, f"all same: fewer than {MOST_DIFFERING:.0%} of all answers differ"
+        state, why = State.PASS, f"all same: fewer than {ratio(MOST_DIFFERING)} of all answers differ"
     return AnswersVerdict(
         name="answers", state=state, n=n, differing=differing, fields=len(failed), alpha=ALPHA, why=why
     )
