@@ -62,6 +62,8 @@ def record_text(record: RunRecord) -> bytes:
 
 def masked(record: RunRecord) -> RunRecord:
     """Return the record as a reader of its run.json has it: without a secret."""
+    if record.sha256 == record_sha256(record):
+        return record  # it was read from there, and is as it was written
     # Read back at once: what is written can be read, and its hash is of what a reader will have.
     return decode(msgspec.json.encode(mask_all(plain(record))), RunRecord)
 

@@ -269,8 +269,7 @@ def _own_code(slug: str, entry: ScenarioEntry, samples: Samples) -> Iterator[Dou
             kind="own_code",
             scenario=slug,
             grade=Grade.WARN,
-            measured=f"the journey's own code before its first step took {ratio(entry.own_s / response_s)} of the time"
-            " of its steps",
+            measured=f"code before the first step took {ratio(entry.own_s / response_s)} of the time of the steps",
             limit=f"{ratio(WARN_OWN_CODE)} of the time of the steps",
             remedy="it is not part of any step: call the platform in a step, and prepare in a fixture what a request "
             "needs",
