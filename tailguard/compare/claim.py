@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from tailguard.base.state import State
-from tailguard.base.text_format import signed_percent
+from tailguard.base.text_format import ratio, signed_percent
 from tailguard.compare.comparison import (
     ALPHA,
     RULE,
@@ -121,10 +121,10 @@ def _decide_rates(a: NDArray[np.float64], b: NDArray[np.float64], factor: float)
     elif low > factor and b.mean() > factor * a.mean():
         state, words = State.FAIL, f"REFUTED: {_less(math.log(low), math.log(high))}"
     p = min(1.0, SHARES * float(chances[(b > factor * a).sum()]))
-    ratio = float(np.median(ratios[failed])) if failed.any() else math.nan
-    rates = f"{a.mean():.2%} → {b.mean():.2%} of all requests"
-    why = f"{n} pairs, {rates}, claimed {factor - 1:+.1%}: {words}"
-    return Change(state, ratio, low, high, n, factor, p, why)
+    middle = float(np.median(ratios[failed])) if failed.any() else math.nan
+    rates = f"{ratio(a.mean())} → {ratio(b.mean())} of all requests"
+    why = f"{n} pairs, {rates}, claimed {signed_percent(factor - 1)}: {words}"
+    return Change(state, middle, low, high, n, factor, p, why)
 
 
 @cache
