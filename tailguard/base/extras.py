@@ -7,7 +7,6 @@ _EXTRAS = {
     **dict.fromkeys(("picows", "websockets"), "websocket"),
     **dict.fromkeys(("gevent", "locust"), "locust"),
     "yaml": "yaml",
-    "httptools": "shadow",
     **dict.fromkeys(("jsonschema", "jwt", "prometheus_client"), "example"),
     **dict.fromkeys(("starlette", "urllib3", "uvicorn"), "example"),
 }

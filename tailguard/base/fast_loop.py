@@ -1,13 +1,14 @@
-"""The fastest event loop that is installed."""
+"""The event loop that measures: asyncio's own costs twice the CPU."""
 
 import asyncio
+import sys
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """Return a loop of uvloop if it is installed, else of asyncio."""
-    try:
-        import uvloop  # noqa: PLC0415  # only some have it
-    except ImportError:
+    """Return a loop of uvloop, on Windows of asyncio."""
+    if sys.platform == "win32":
         return asyncio.new_event_loop()
+    import uvloop  # noqa: PLC0415  # not on Windows
+
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop

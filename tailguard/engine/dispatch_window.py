@@ -72,26 +72,38 @@ class DispatchWindow:
         """
         if ready_ns and not self.spec.warmup and not self._is_ready(ready_ns):
             return None
-        index = next(self._indices)
-        due_ns = claimed_ns = self._clock.now_ns()
-        if index >= self.spec.end:
+        index = self.reserve()
+        if index is None:
             return None
-        if self.spec.starts_ns is not None:
-            if index >= len(self.spec.starts_ns):
-                return None
-            due_ns = self._base_ns + self.spec.starts_ns[index]
-            if due_ns > claimed_ns:
-                self._clock.sleep_until_ns(due_ns, self._over)
-        if not self._admit(index, due_ns, waited=due_ns > claimed_ns):
+        claimed_ns = self._clock.now_ns()
+        due_ns = self.due_ns(index, claimed_ns)
+        if due_ns > claimed_ns:
+            self._clock.sleep_until_ns(due_ns, self._over)
+        return self.take(index, due_ns, waited=due_ns > claimed_ns)
+
+    def reserve(self) -> int | None:
+        """Take the index of the next start, which must go through `take`; None if there are no more."""
+        index = next(self._indices)
+        starts_ns = self.spec.starts_ns
+        if index >= self.spec.end or (starts_ns is not None and index >= len(starts_ns)):
+            return None
+        return index
+
+    def due_ns(self, index: int, now_ns: int) -> int:
+        """Return when a start is due: in a closed window now."""
+        return now_ns if self.spec.starts_ns is None else self._base_ns + self.spec.starts_ns[index]
+
+    def take(self, index: int, due_ns: int, *, waited: bool) -> Start | None:
+        """Begin a reserved start that is due; None if the window is over.
+
+        `waited` says that a user was free in time, so that a delay is our own.
+        """
+        if not self._admit(index, due_ns, waited=waited):
             return None
         began_ns = self._clock.now_ns()
         number = self.spec.numbered_from + index
-        return Start(
-            ~number if self.spec.warmup else number,
-            due_ns,
-            began_ns - due_ns if due_ns > claimed_ns else -1,
-            began_ns,
-        )
+        late_ns = began_ns - due_ns if waited else -1
+        return Start(~number if self.spec.warmup else number, due_ns, late_ns, began_ns)
 
     def _is_ready(self, ready_ns: int) -> bool:
         """Wait until a user is ready; False if that is not in this window."""
@@ -161,6 +173,15 @@ class DispatchWindow:
     def offset_ns(self) -> int:
         """The present instant in the schedule's own time."""
         return self._clock.now_ns() - self._base_ns
+
+    def at_ns(self, offset_ns: int) -> int:
+        """Return the instant of an offset in the schedule."""
+        return self._base_ns + offset_ns
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is handed out."""
+        return self._closed
 
     @property
     def is_over(self) -> bool:

@@ -13,10 +13,11 @@ from tailguard.engine.iteration.answers import Refusals
 from tailguard.engine.iteration.async_iteration import AsyncIteration
 from tailguard.engine.iteration.call import Call
 from tailguard.engine.iteration.context import IterationContext
+from tailguard.engine.iteration.driven_iteration import DrivenIteration
 from tailguard.engine.iteration.step_names import StepNames
 from tailguard.engine.recorder import ErrorKinds, Recorder, merge
 from tailguard.engine.think import Think
-from tailguard.engine.workload import OnLoop, Playable
+from tailguard.engine.workload import Driven, OnLoop, Playable
 from tailguard.record.samples import ERROR, Samples, pack_code
 
 # Error kinds of our own: an iteration that did not come back, and one that was due but found no user in time.
@@ -100,7 +101,7 @@ class ScenarioExecution:
             yield self._new(journey, number)
 
     @property
-    def on_loop(self) -> OnLoop | None:
+    def on_loop(self) -> OnLoop | Driven | None:
         """The scenario's."""
         return self._scenario.on_loop
 
@@ -109,6 +110,10 @@ class ScenarioExecution:
         """Make a virtual user on the loop, and take it away there."""
         async with scenario.user(number) as journey:
             yield self._new(journey, number)
+
+    def driven_user(self, journey: Callable[..., object], number: int) -> VirtualUser:
+        """Make a virtual user that callbacks drive."""
+        return self._new(journey, number)
 
     def replaced(self, user: VirtualUser) -> VirtualUser:
         """Return a new user in place of one that was left, with the same things of its own."""
@@ -126,7 +131,7 @@ class ScenarioExecution:
 
     async def play_on_loop(self, user: VirtualUser, start: Start) -> None:
         """Play one iteration of an async journey, as `play` does. A cancelled one stays in progress, to be settled."""
-        self._begin(user, start)
+        self.begin(user, start)
         iteration = user.iteration
         assert isinstance(iteration, AsyncIteration)  # the journey is async
         try:
@@ -145,7 +150,7 @@ class ScenarioExecution:
 
     def play(self, user: VirtualUser, start: Start) -> None:
         """Play one iteration; whatever the platform does is a sample. Raises UsageError if the scenario is wrong."""
-        self._begin(user, start)
+        self.begin(user, start)
         iteration = user.iteration
         try:
             user.journey(iteration)
@@ -205,7 +210,8 @@ class ScenarioExecution:
         own_ns = (user.iteration.own_ns for user in self.users if not isinstance(user.journey, Call))
         return sum(own_ns) / 1e9
 
-    def _begin(self, user: VirtualUser, start: Start) -> None:
+    def begin(self, user: VirtualUser, start: Start) -> None:
+        """Begin an iteration of a user, which then is playing."""
         if start.late_ns >= 0:
             self.lateness_ns.append(start.late_ns)
         user.began.append(start.number)
@@ -226,6 +232,13 @@ class ScenarioExecution:
 
     def _timed(self, journey: Callable[..., object], number: int) -> VirtualUser:
         recorder = Recorder()
-        kind = AsyncIteration if self.on_loop else Iteration
+        on_loop = self.on_loop
+        kind = (
+            Iteration
+            if on_loop is None
+            else DrivenIteration
+            if isinstance(on_loop, Driven)
+            else AsyncIteration
+        )
         iteration = kind(self._context, recorder, number)
         return VirtualUser(journey, iteration, recorder, iteration.values)

@@ -14,6 +14,7 @@ from tailguard.engine.control.rates import RateChange
 from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusal
 from tailguard.engine.iteration.async_iteration import AsyncIteration
+from tailguard.engine.iteration.driven_iteration import DrivenIteration
 from tailguard.engine.schedule import Closed, Schedule
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import ScenarioEnded, SlowIteration
@@ -33,6 +34,28 @@ class OnLoop(Protocol):
     def user(self, number: int) -> AbstractAsyncContextManager[AsyncJourney]:
         """Make what is one virtual user's own."""
         ...
+
+
+class DrivenJourney(Protocol):
+    """What plays the iterations of one virtual user on an event loop, by callbacks."""
+
+    def __call__(self, it: DrivenIteration, ended: Callable[[BaseException | None], None], /) -> None:
+        """Begin one; `ended` is called once at its end, with what it failed of. Nothing is raised."""
+        ...
+
+    def cancel(self) -> None:
+        """End the one in progress, without a call of `ended`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """How an event loop drives a scenario by callbacks: an iteration needs neither a thread nor a task.
+
+    `opened` lasts as long as its users, and gives the journey of the one of a number.
+    """
+
+    opened: Callable[[], AbstractAsyncContextManager[Callable[[int], DrivenJourney]]]
 
 
 class Playable(Protocol):
@@ -59,7 +82,7 @@ class Playable(Protocol):
         ...
 
     @property
-    def on_loop(self) -> OnLoop | None:
+    def on_loop(self) -> OnLoop | Driven | None:
         """How its users are made on an event loop; None if they are threads."""
         ...
 
@@ -77,7 +100,7 @@ class PlainScenario:
     steps: tuple[str, ...] = ()
     title: str = ""
     refusals: tuple[Refusal, ...] = ()
-    on_loop: OnLoop | None = None
+    on_loop: OnLoop | Driven | None = None
 
     def user(self, number: int) -> AbstractContextManager[Journey]:  # all users are alike
         """The same journey for all."""

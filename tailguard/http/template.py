@@ -43,6 +43,12 @@ def as_text(value: Json) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def parted(template: str) -> Iterator[tuple[str, str]]:
+    """Yield each text of a template with the place behind it; the last place is ""."""
+    parts = [*_PLACE.split(template), ""]
+    return zip(parts[::2], parts[1::2], strict=True)
+
+
 def places(template: object) -> Iterator[str]:
     """Yield the names of all places of a template, however deep."""
     return _found(_PLACE, template)

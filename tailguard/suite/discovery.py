@@ -19,7 +19,7 @@ from tailguard.suite.params import check_limits
 from tailguard.suite.plan import AnyFixture, Plan, Table, plan_scenario
 from tailguard.suite.root import load_module
 from tailguard.suite.rows import Rows
-from tailguard.suite.scenario import ASYNC_USERS, Limits, Scenario
+from tailguard.suite.scenario import Limits, Scenario
 from tailguard.suite.signature import short
 
 Made = TypeVar("Made", Fixture[Any], Scenario[...])  # Any: of every type of value
@@ -173,7 +173,7 @@ def stated_by(suite: Suite) -> Layer:
     values: dict[str, OptionValue] = {}
     sources: dict[str, str] = {}
     for scenario in suite.scenarios.values():
-        users = scenario.users or (ASYNC_USERS if scenario.rate and scenario.is_async else 0)
+        users = scenario.users or (scenario.users_of_open if scenario.rate else 0)
         for key, value in stated_load(scenario.rate, users, scenario.think).items():
             name = f"scenario.{base_name(scenario.name)}.{key}"
             values[name], sources[name] = value, scenario.place

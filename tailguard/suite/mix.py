@@ -11,7 +11,7 @@ from tailguard.base.errors import UsageError
 from tailguard.config.option import OptionValue
 from tailguard.config.stated_load import stated_rate
 from tailguard.config.tables import LoadOptions
-from tailguard.suite.scenario import ASYNC_USERS, Scenario
+from tailguard.suite.scenario import Scenario
 from tailguard.suite.signature import short
 
 AnyScenario = Scenario[...]
@@ -53,7 +53,7 @@ class Mix:
             found |= {
                 f"scenario.{scenario.name}.{name}": value for name, value in _part_of(load, share).items()
             }
-            users = scenario.users or (ASYNC_USERS if scenario.is_async else load.workers)
+            users = scenario.users or scenario.users_of_open or load.workers
             found[f"scenario.{scenario.name}.workers"] = users
         return found
 

@@ -1,12 +1,13 @@
 """The resolver: makes the fixtures of the chosen scenarios, in this process and for its virtual users."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from tailguard.engine.iteration import Iteration
 from tailguard.engine.iteration.answers import Refusal
+from tailguard.engine.workload import Driven, DrivenJourney
 from tailguard.record.samples import Samples
 from tailguard.record.scenario import Invariant
 from tailguard.suite.data import Data, Withheld, from_data, skipped_data, to_data
@@ -15,6 +16,7 @@ from tailguard.suite.invariants import SkippedError, checked
 from tailguard.suite.lifetime import Lifetime
 from tailguard.suite.loop_lifetime import LoopLifetime, ScenarioOnLoop
 from tailguard.suite.plan import SAMPLES, Node, Nodes, Plan, handed_over, walk
+from tailguard.suite.scenario import Driver
 
 
 class Resolver(Lifetime):
@@ -153,9 +155,19 @@ class BoundScenario:
         return self.plan.scenario.refusals
 
     @property
-    def on_loop(self) -> ScenarioOnLoop | None:
-        """How its users are made on an event loop; None if its journey is not async."""
+    def on_loop(self) -> ScenarioOnLoop | Driven | None:
+        """How its users are made on an event loop; None if its journey is neither async nor driven."""
+        if self.plan.scenario.driver is not None:
+            return Driven(partial(self._driven, self.plan.scenario.driver))
         return ScenarioOnLoop(self.plan, self.resolver) if self.plan.scenario.is_async else None
+
+    def _driven(self, driver: Driver) -> AbstractAsyncContextManager[Callable[[int], DrivenJourney]]:
+        """Give a driver the journey's fixtures, of which no user has its own."""
+        rows, seed = self.plan.rows, self.resolver.seed
+        shared = {
+            name: self.resolver.value(node) for name, node in self.plan.journey.items() if name not in rows
+        }
+        return driver(lambda number: {name: each.at(number, seed) for name, each in rows.items()}, **shared)
 
     @property
     def shared(self) -> list[object]:

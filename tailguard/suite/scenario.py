@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Concatenate, Generic, ParamSpec, overload
 
@@ -9,17 +10,24 @@ from tailguard.base.errors import UsageError
 from tailguard.config.stated_load import stated_load
 from tailguard.engine.iteration.answers import Refusal, Refusals, refusal_name
 from tailguard.engine.iteration.step_names import StepNames
+from tailguard.engine.workload import DrivenJourney
 from tailguard.record.scenario import Invariant
 from tailguard.suite.params import Case, Params, cases_of, check_params, label_of, slo_of
+from tailguard.suite.rows import Row
 from tailguard.suite.signature import checked_name, place_of, refuse_async, wanted
 
 # Iterations of an async scenario that are in flight at most, if it states none: they cost a loop little.
 ASYNC_USERS = 64
+# Of a driven one, whose connections are made as arrivals need them: below the 1,024 files that a process may have open.
+DRIVEN_USERS = 512
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 Check = Callable[Q, Iterable[Invariant]]
 Journey = Callable[Concatenate[Any, P], object]  # Any: an Iteration, of an async journey an AsyncIteration
+Taken = Callable[[int], Mapping[str, Row]]
+# Takes what gives an iteration's rows by its number, then the journey's fixtures by name.
+Driver = Callable[Concatenate[Taken, ...], AbstractAsyncContextManager[Callable[[int], DrivenJourney]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Scenario(Generic[P]):
             stated, then more than a few make the run INVALID unless a `refusal rate` is limited.
         params: values of arguments; the scenario is played as its `cases`, one for each combination.
         case: the values of this case.
+        driver: how an event loop drives it by callbacks, if it can; `journey` is played wherever there is no loop.
     """
 
     name: str
@@ -69,6 +78,7 @@ class Scenario(Generic[P]):
     refusals: Mapping[Refusal, str]
     params: Params = field(default_factory=dict)
     case: Case = field(default_factory=dict)
+    driver: Driver | None = None
     _checks: list[Check[...]] = field(default_factory=list, repr=False)  # none or one
 
     def invariants(self, check: Check[Q]) -> Check[Q]:
@@ -118,6 +128,11 @@ class Scenario(Generic[P]):
     def is_async(self) -> bool:
         """Whether the journey is awaited, on an event loop."""
         return inspect.iscoroutinefunction(self.journey)
+
+    @property
+    def users_of_open(self) -> int:
+        """Most iterations at once in an open model, if it states none; 0 for what is configured."""
+        return DRIVEN_USERS if self.driver else ASYNC_USERS if self.is_async else 0
 
     @property
     def module(self) -> str:

@@ -13,6 +13,7 @@ import pytest
 from tailguard.base.errors import UsageError
 from tailguard.http import HttpConnections, Tls
 from tailguard.http.tls import read_tls
+from tests.support.declared_play import Played
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -88,3 +89,24 @@ def test_authorities_that_cannot_be_read_are_named(tmp_path, name):
 
 def test_a_run_without_a_target_of_its_own_file_checks_as_usual():
     assert read_tls("") == Tls()
+
+
+def failures_of_scenario(folder, url, target):
+    """Play a declared scenario, whose requests an event loop sends, and return how often each failure came."""
+    file = folder / "go.toml"
+    steps = '[[scenario.go.steps]]\nname = "go"\npath = "/"\n'
+    file.write_text(f"[target]\n{target}\n{steps}", encoding="utf-8")
+    return Played(file, url, 4).kinds("go")
+
+
+@pytest.mark.parametrize("target", ['ca_file = "ca.pem"', "verify_tls = false"])
+def test_a_declared_scenario_believes_whom_its_file_names_or_anybody(own_authority, tmp_path, target):
+    assert failures_of_scenario(tmp_path, own_authority.geturl(), target) == {}
+
+
+def test_a_declared_scenario_believes_nobody_else(own_authority, tmp_path):
+    refused = {"SSLCertVerificationError": 4}
+    assert failures_of_scenario(tmp_path, own_authority.geturl(), "") == refused
+    other_name = own_authority.geturl().replace("localhost", "127.0.0.1")
+    assert failures_of_scenario(tmp_path, other_name, 'ca_file = "ca.pem"') == refused
+    assert failures_of_scenario(tmp_path, other_name, "verify_tls = false") == {}

@@ -14,9 +14,10 @@ from typing import Self, TypeVar
 from tailguard.base.fast_loop import new_loop
 from tailguard.engine.arrivals import Start
 from tailguard.engine.dispatch_window import DispatchWindow
+from tailguard.engine.event_loop.driven_users import DrivenUsers
 from tailguard.engine.event_loop.watch import HeldLoopWatch, Hold
 from tailguard.engine.scenario_execution import ScenarioExecution, VirtualUser
-from tailguard.engine.workload import OnLoop
+from tailguard.engine.workload import Driven, OnLoop
 
 T = TypeVar("T")
 
@@ -77,7 +78,7 @@ class EventLoop:
     def __init__(self, running: RunningLoop) -> None:
         self._running = running
         self._stack = AsyncExitStack()
-        self._pools: dict[ScenarioExecution, AsyncUsers] = {}
+        self._pools: dict[ScenarioExecution, AsyncUsers | DrivenUsers] = {}
         self._watch = HeldLoopWatch(running.loop, running.thread)
 
     def __enter__(self) -> Self:
@@ -95,10 +96,15 @@ class EventLoop:
             )
 
     def enter(self, executions: Mapping[ScenarioExecution, int]) -> None:
-        """Make so many virtual users of each scenario. Raises what broke one."""
+        """Make so many virtual users of each scenario; driven ones as they are needed. Raises what broke one."""
         for execution, users in executions.items():
-            if (scenario := execution.on_loop) is not None:
-                self._run(self._enter(execution, scenario, users), None)
+            match execution.on_loop:
+                case Driven() as scenario:
+                    self._run(self._enter_driven(execution, scenario, users), None)
+                case None:
+                    pass
+                case scenario:
+                    self._run(self._enter(execution, scenario, users), None)
         self._watch.start()
 
     @property
@@ -106,8 +112,14 @@ class EventLoop:
         """Where a journey's own code held the loop longest, if any did."""
         return max(self._watch.holds.values(), key=lambda hold: hold.held_s, default=None)
 
-    def users(self, execution: ScenarioExecution) -> "AsyncUsers":
+    def users(self, execution: ScenarioExecution) -> "AsyncUsers | DrivenUsers":
         return self._pools[execution]
+
+    async def _enter_driven(self, execution: ScenarioExecution, scenario: Driven, most: int) -> None:
+        journeys = await self._stack.enter_async_context(scenario.opened())
+        users = DrivenUsers(execution, self._running.loop, journeys, most)
+        self._stack.callback(users.close)
+        self._pools[execution] = users
 
     async def _enter(self, execution: ScenarioExecution, scenario: OnLoop, users: int) -> None:
         await self._stack.enter_async_context(scenario.shared())
@@ -208,7 +220,7 @@ class AsyncUsers:
 class AsyncJob:
     """What one worker thread does in one window: hand its starts to the loop."""
 
-    pool: AsyncUsers
+    pool: AsyncUsers | DrivenUsers
     window: DispatchWindow
     users: int = 1
 

@@ -3,16 +3,17 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from http.client import HTTPMessage
 from http.cookies import CookieError, SimpleCookie
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from tailguard.base.answered import Answered
 from tailguard.engine.iteration.answers import FIRST_ERROR_STATUS, StatusError
 from tailguard.http.declared.format import Expect, Step
 from tailguard.http.template import Values, as_text, fill
+from tailguard.http.wire.headers import Headers
 from tailguard.record.part import Json
 from tailguard.websocket.audience import at_path
 
@@ -42,7 +43,7 @@ class RefusedAnswerError(StatusError):
         return str(self._answered)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Answer:
     """`asked` names the request, or the event that was awaited; `headers` are those of an HTTP answer."""
 
@@ -50,19 +51,21 @@ class Answer:
     code: int
     headers: HTTPMessage | Mapping[str, str]
     content: bytes
+    _json: "Json | UnsetType" = UNSET
 
     def __str__(self) -> str:
         """Return it in one line, for messages."""
         return str(Answered(self.asked, self.code, self.headers, self.content))
 
-    @cached_property
+    @property
     def json(self) -> Json:
         """The body's JSON. Raises WrongAnswerError if it is none."""
-        try:
-            found: Json = msgspec.json.decode(self.content)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise WrongAnswerError(f"{self}: that is not JSON ({error})") from None
-        return found
+        if self._json is UNSET:
+            try:
+                self._json = msgspec.json.decode(self.content)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise WrongAnswerError(f"{self}: that is not JSON ({error})") from None
+        return self._json  # type: ignore[return-value]  # it is set
 
     @property
     def text(self) -> str:
@@ -115,7 +118,7 @@ def _in_header(answer: Answer, name: str) -> str | None:
 
 def set_cookies(headers: HTTPMessage | Mapping[str, str | list[str]]) -> list[str]:
     """Return each Set-Cookie of an answer: under Locust several of one name are a list."""
-    if isinstance(headers, HTTPMessage):
+    if isinstance(headers, HTTPMessage | Headers):
         return headers.get_all("Set-Cookie") or []
     found = headers.get("Set-Cookie", [])
     return [found] if isinstance(found, str) else found

@@ -11,10 +11,9 @@ from tailguard.config.option import did_you_mean
 from tailguard.http.declared.answer import SAVED_FROM, RefusedAnswerError, expected_of, kind_of
 from tailguard.http.declared.format import ScenarioTable, Step
 from tailguard.http.declared.request import bodies_of
+from tailguard.http.declared.request.always import ALWAYS
 from tailguard.http.template import places
 
-# What each step knows without a row or an answer.
-ALWAYS = ("key", "number", "uuid")
 # Fixtures that declared scenarios use, and Tailguard's own: rows of these names would replace them.
 RESERVED = {
     *ALWAYS, "token", "it", "samples", "client", "credentials",

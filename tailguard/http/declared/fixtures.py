@@ -12,7 +12,7 @@ from tailguard.http.declared.broadcasts import Broadcasts, feed_of
 from tailguard.http.declared.client import Client
 from tailguard.http.declared.format import Audience, TargetTable
 from tailguard.http.declared.login import Credential, Door, renewed, with_secrets
-from tailguard.http.tls import tls_in
+from tailguard.http.tls import read_tls, tls_in
 from tailguard.record.part import Json
 from tailguard.suite.fixture import Fixture, fixture
 from tailguard.suite.run import Run, Target
@@ -70,7 +70,8 @@ def fixtures_for(users: Users) -> dict[str, AnyFixture]:
         target: Target, connections: Exchange, credentials: Mapping[str, Credential], run: Run
     ) -> Iterator[Client]:
         """Sends requests; everybody is logged in again before the credentials expire."""
-        made, login = Client(users.target, target.url, connections, credentials, run.note), users.target.login
+        tls, login = read_tls(target.file), users.target.login
+        made = Client(users.target, target.url, connections, credentials, run.note, tls.context)
         with (
             renewed(lambda: made.use(users.log_in(target.url)), login.renew_after_s)
             if login

@@ -1,6 +1,5 @@
 """The journey of a declared scenario: its steps one after the other, each with the values that are known by then."""
 
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -10,13 +9,15 @@ from msgspec import UNSET
 
 from tailguard.base.errors import UsageError
 from tailguard.engine.iteration import Iteration
-from tailguard.http.declared.answer import Answer, MissingValueError, check, saved
+from tailguard.http.declared.answer import Answer, MissingValueError
 from tailguard.http.declared.broadcasts import Broadcasts
 from tailguard.http.declared.client import Client
 from tailguard.http.declared.condition import Condition
 from tailguard.http.declared.cookies import Cookies
 from tailguard.http.declared.format import Step
 from tailguard.http.declared.request import Request, RequestStep, quoted
+from tailguard.http.declared.request.always import ALWAYS
+from tailguard.http.declared.request.pattern import UnsafeValueError
 from tailguard.http.declared.request.together import one_winner
 from tailguard.http.declared.rows import TypedRows
 from tailguard.http.declared.socket import SWITCHING, Socket
@@ -43,7 +44,7 @@ class Visit:
     def take_cookies(self, answer: Answer) -> None:
         """Take the cookies that the answer to the last request sets."""
         if self.sent is not None:
-            user, url = self.sent.user, self.client.url_of(self.sent)
+            user, url = self.sent.user, self.client.url_of(self.sent.path, self.sent.elsewhere)
             self.cookies.take(user, url, answer.headers, self.client.known(user))
 
     def opened(self) -> Socket:
@@ -80,16 +81,18 @@ class PlayedStep:
             return partial(visit.broadcasts.awaited, call, key, self.step.within_s)  # type: ignore[return-value]  # see above
         except UsageError as error:
             raise MissingValueError(f"{self.step.name}: {error}") from None
+        except UnsafeValueError as error:
+            return partial(_fail, error)
 
     def learn(self, answer: Answer, visit: Visit) -> None:
         """Check the answer, and save what later steps take from it."""
         visit.take_cookies(answer)
-        check(answer, self.request.expect, visit.values)
-        visit.values.update(saved(answer, self.step.save))
+        self.request.learn(answer, visit.values)
 
     def _sending(self, visit: Visit) -> Callable[[], Answer]:
         request = self.request.request(visit.values)
-        cookies = visit.cookies.header(request.user, visit.client.url_of(request))
+        url = visit.client.url_of(request.path, request.elsewhere)
+        cookies = visit.cookies.header(request.user, url)
         visit.sent = request = replace(request, headers={**cookies, **request.headers})
         step = self.step
         call = partial(visit.client.send, request, self.request.expect, step.refusals, step.name)
@@ -99,7 +102,7 @@ class PlayedStep:
 
     def _on_socket(self, visit: Visit) -> Callable[[], Answer]:
         step, values = self.step, visit.values
-        user = fill_text(self.request.user, values)
+        user = self.request.user.fill(values).decode()
         visit.sent = None
         client, wanted = visit.client, {path: fill(value, values) for path, value in step.await_.items()}
         in_path = {name: quoted(value) for name, value in values.items()}
@@ -125,12 +128,36 @@ class PlayedStep:
         return call
 
 
+def _fail(failure: Exception) -> Answer:
+    raise failure
+
+
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """Plays the steps of one scenario. `rows` type the rows that it takes, by name."""
+    """Plays the steps of one scenario.
+
+    Attributes:
+        rows: they type the rows that it takes, by name.
+        always: which of what every iteration knows it names.
+    """
 
     steps: tuple[PlayedStep, ...]
     rows: Mapping[str, TypedRows]
+    always: tuple[str, ...] = tuple(ALWAYS)
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether its steps are single requests and nothing else, so that an event loop can drive it."""
+        return all(
+            each.is_request and each.step.together == 1 and not each.step.broadcast for each in self.steps
+        )
+
+    def known(self, it: Iteration, taken: Mapping[str, Mapping[str, str]]) -> dict[str, Json]:
+        """Return what an iteration knows when it begins; `taken` are its rows."""
+        values: dict[str, Json] = {name: ALWAYS[name](it) for name in self.always}
+        for name, row in taken.items():
+            values[name] = self.rows[name].of(row)
+        return values
 
     def play(
         self,
@@ -140,8 +167,7 @@ class Journey:
         taken: Mapping[str, Mapping[str, str]],
     ) -> None:
         """Play one iteration; `taken` are its rows. A failed step ends it."""
-        values: dict[str, Json] = {"key": it.key, "number": it.number, "uuid": str(uuid.uuid4())}
-        values.update((name, self.rows[name].of(row)) for name, row in taken.items())
+        values = self.known(it, taken)
         with ExitStack() as lifetime:
             visit = Visit(it, client, broadcasts, values, lifetime, Cookies(client.origin))
             for each in self.steps:

@@ -1,8 +1,8 @@
 """Declared scenarios as the scenarios and fixtures that any suite is made of."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any  # of fixtures of every type of value
@@ -17,12 +17,15 @@ from tailguard.http.declared.broadcasts import reached_everybody
 from tailguard.http.declared.checks import RESERVED, Known, check_steps, is_meant, texts_of
 from tailguard.http.declared.client import Client
 from tailguard.http.declared.condition import Condition
+from tailguard.http.declared.driven import driven
 from tailguard.http.declared.fixtures import AnyFixture, Users, audience_of, fixtures_for, names_of_audience
-from tailguard.http.declared.format import Audience, MixTable, ScenarioTable, TargetFile
+from tailguard.http.declared.format import Audience, MixTable, ScenarioTable, Step, TargetFile
 from tailguard.http.declared.invariants import held_in
 from tailguard.http.declared.journey import Journey, PlayedStep
 from tailguard.http.declared.reading import Source, read_target_file
 from tailguard.http.declared.request import RequestStep
+from tailguard.http.declared.request.always import ALWAYS
+from tailguard.http.declared.request.pattern import UnsafeValueError
 from tailguard.http.declared.rows import TypedRows, rows_of
 from tailguard.http.template import places
 from tailguard.judge.checked_table import saying_where
@@ -83,11 +86,10 @@ class _Builder:
         ]
         check_steps(table, user, {each: typed.fields for each, typed in known.items()}, where)
         steps = tuple(
-            PlayedStep(
-                step, Condition(step.when), RequestStep.of(step, user, self.file.parent), bool(step.path)
-            )
-            for step in table.steps
+            PlayedStep(step, Condition(step.when), self._request(step, user, at), bool(step.path))
+            for step, at in zip(table.steps, where, strict=True)
         )
+        journey = Journey(steps, rows, tuple(each for each in ALWAYS if each in named))
         declare = scenario(
             title=table.title,
             rate=table.rate,
@@ -95,12 +97,18 @@ class _Builder:
             steps=[step.name for step in table.steps],
             refusals=refusals_of(table),
         )
-        made: Scenario[...] = declare(
-            self._function(name, Journey(steps, rows), has_audience=bool(table.audience))
-        )
+        made: Scenario[...] = declare(self._function(name, journey, has_audience=bool(table.audience)))
+        if journey.is_driven:
+            made = replace(made, driver=partial(driven, journey))
         if table.audience is not None or table.invariants:
             made.invariants(self._check(name, table))
         return made
+
+    def _request(self, step: Step, user: str, where: str) -> RequestStep:
+        try:
+            return RequestStep.of(step, user, self.file.parent)
+        except UnsafeValueError as error:
+            raise UsageError(f"{where}: {error}") from None
 
     def mix(self, name: str, table: MixTable, scenarios: Mapping[str, Scenario[...]]) -> Mix:
         """Return scenarios of the file that are played at once."""

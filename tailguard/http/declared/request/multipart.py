@@ -2,24 +2,32 @@
 
 import mimetypes
 from collections.abc import Mapping
+from pathlib import Path
 
+from tailguard.base.reading.regular_file import read_bounded
 from tailguard.http.declared.format import FilePart
-from tailguard.http.template import Values, fill_text
+from tailguard.http.declared.request.pattern import Slot, as_it_is, parts_of
 
-Parts = Mapping[str, str | FilePart]
+MOST_BODY_BYTES = 64 << 20
 
 
-def encoded(parts: Parts, values: Values, files: Mapping[str, bytes], boundary: str) -> bytes:
-    """Return the body: texts with their places filled, and files, whose contents are given by their names."""
-    lines: list[bytes] = []
+def multipart_parts(parts: Mapping[str, str | FilePart], folder: Path, boundary: str) -> list[bytes | Slot]:
+    """Return the body's parts: texts, and files of the folder. Raises UsageError for one that cannot be read."""
+    found: list[bytes | Slot] = []
     for name, part in parts.items():
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'
         if isinstance(part, FilePart):
             kind = part.type or type_of(part.file)
             head += f'; filename="{_quoted(part.file.rpartition("/")[2])}"\r\nContent-Type: {kind}'
-        content = files[part.file] if isinstance(part, FilePart) else fill_text(part, values).encode()
-        lines += [f"{head}\r\n".encode(), content]
-    return b"\r\n".join([*lines, f"--{boundary}--\r\n".encode()])
+        found.append(f"{head}\r\n\r\n".encode())
+        found += [read_body(folder / part.file)] if isinstance(part, FilePart) else parts_of(part, as_it_is)
+        found.append(b"\r\n")
+    return [*found, f"--{boundary}--\r\n".encode()]
+
+
+def read_body(file: Path) -> bytes:
+    """Return what a file holds. Raises UsageError for one that cannot be read."""
+    return read_bounded(file, MOST_BODY_BYTES)
 
 
 def type_of(file: str) -> str:
