@@ -134,7 +134,9 @@ def test_each_load_has_a_run_and_the_last_ones_report_says_where_it_turns(tmp_pa
     assert "100/s" in said and "150/s" in said  # noqa: PT018  # one sentence
     first, last = sorted(tmp_path.glob("2*"))
     assert said.removeprefix("Nothing: ") in (last / "report.html").read_text(encoding="utf-8")
-    assert first.name in (last / "report.html").read_text(encoding="utf-8")
+    assert f"<code>{first.name.partition('-')[2]}</code>" in (last / "report.html").read_text(
+        encoding="utf-8"
+    )
     assert command_of("verify", last).returncode == 0
 
 
