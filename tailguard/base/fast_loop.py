@@ -1,4 +1,4 @@
-"""The event loop that measures: asyncio's own costs twice the CPU."""
+"""The event loop that measures."""
 
 import asyncio
 import sys
