@@ -123,7 +123,7 @@ def test_behind_a_pooler_the_lease_holds_and_the_second_witness_is_said_to_be_of
     tmp_path: Path, postgres: Server
 ) -> None:
     """All processes share one or two sessions of the server: an advisory lock would be everybody's."""
-    with pooler(postgres, tmp_path) as dsn, troupe(tmp_path, dsn, 2.0) as made:
+    with pooler(postgres, tmp_path) as dsn, troupe(tmp_path, dsn, 8.0) as made:
         made.start()
         made.leader_after(0)
         made.says(made.start(), "Another process leads a soak")
