@@ -31,18 +31,21 @@ CREATE TABLE IF NOT EXISTS {} (
     expires timestamptz NOT NULL
 )
 """
+# A term that the server forgets in a crash would be given twice. Set in the statement itself: a pooler may give the
+# next one to another session, and who is frozen between two statements of a transaction keeps the row locked.
+_DURABLE = "pg_catalog.set_config('synchronous_commit', 'on', true) = 'on'"
 # now() would be the instant before the wait for the row's lock.
-_TAKE = """
-INSERT INTO {} AS held (name, owner, fence, expires)
-VALUES (%(name)s, %(owner)s, 1, clock_timestamp() + make_interval(secs => %(ttl_s)s))
+_TAKE = f"""
+INSERT INTO {{}} AS held (name, owner, fence, expires)
+VALUES (%(name)s, %(owner)s, CASE WHEN {_DURABLE} THEN 1 END, clock_timestamp() + make_interval(secs => %(ttl_s)s))
 ON CONFLICT (name) DO UPDATE
 SET owner = excluded.owner, fence = held.fence + 1, expires = clock_timestamp() + make_interval(secs => %(ttl_s)s)
 WHERE held.expires <= clock_timestamp()
 RETURNING fence
 """
-_RENEW = """
-UPDATE {} SET expires = clock_timestamp() + make_interval(secs => %(ttl_s)s)
-WHERE name = %(name)s AND owner = %(owner)s AND fence = %(fence)s AND expires > clock_timestamp()
+_RENEW = f"""
+UPDATE {{}} SET expires = clock_timestamp() + make_interval(secs => %(ttl_s)s)
+WHERE name = %(name)s AND owner = %(owner)s AND fence = %(fence)s AND expires > clock_timestamp() AND {_DURABLE}
 RETURNING fence
 """
 _RELEASE = """
@@ -162,11 +165,8 @@ class Lease:
             with suppress(errors.DuplicateTable, errors.UniqueViolation):  # two may make it at once
                 self._connection.execute(sql.SQL(_CREATE).format(self._table))
         try:
-            with self._connection.transaction():  # a pooler may give the next one to another session
-                # A term that the server forgets in a crash would be given twice.
-                self._connection.execute("SET LOCAL synchronous_commit = on")
-                answer = self._connection.execute(sql.SQL(statement).format(self._table), self._values)
-                return answer.fetchone() if answer.description else None
+            answer = self._connection.execute(sql.SQL(statement).format(self._table), self._values)
+            return answer.fetchone() if answer.description else None
         except psycopg.OperationalError:
             self._disconnect()
             raise
