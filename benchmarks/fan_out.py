@@ -14,13 +14,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import TypeVar
 
 import psutil
 from picows import WSListener, WSMsgType, WSTransport, ws_connect, ws_create_server
 from websockets.asyncio.client import connect
 
+from benchmarks.figure import Figure
 from tailguard.base.fast_loop import new_loop
 from tailguard.websocket.messages import Feed
 from tailguard.websocket.subscribers import Subscribers
@@ -28,6 +29,7 @@ from tailguard.websocket.subscribers import Subscribers
 Result = TypeVar("Result")
 HUB_CORE, RECEIVER_CORE = 0, 1
 GAP_S = {50: 0.02, 2000: 0.1, 10000: 0.5}
+MOST_RATIO, MOST_JUDGED = 1.1, 2000
 KINDS = ("ours", "bare picows", "websockets")
 
 
@@ -42,16 +44,20 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    print(f"{'subscribers':>11} {'receiver':<12} {'last ms':>8} {'x picows':>9} {'us a message':>13}  load")
-    for count in options.subscribers:
-        table(count, options.messages, options.rounds)
+    for each in figures(options.subscribers, options.messages, options.rounds):
+        print(f"{each.what:<32} {each.ours:<36} {each.beside}  load {os.getloadavg()[0]:.1f}", flush=True)
     return None
 
 
-def table(count: int, messages: int, rounds: int) -> None:
-    """Print a line for each kind of receiver."""
+def figures(counts: Sequence[int] = tuple(GAP_S), messages: int = 100, rounds: int = 3) -> Iterator[Figure]:
+    """Yield, for each number of subscribers, when the last one has a message, beside the other receivers."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    for count in counts:
+        yield _figure(count, messages, rounds)
+
+
+def _figure(count: int, messages: int, rounds: int) -> Figure:
     waited: dict[str, list[float]] = {kind: [] for kind in KINDS}
     cpu_us: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for _ in range(rounds):
@@ -59,11 +65,18 @@ def table(count: int, messages: int, rounds: int) -> None:
             found = played(kind, count, messages)
             waited[kind] += found["ms"]
             cpu_us[kind].append(found["cpu_s"] * 1e6 / (count * messages))
-    bare_ms = statistics.median(waited["bare picows"])
-    for kind in KINDS:
-        last_ms = statistics.median(waited[kind])
-        shown = f"{count:>11,} {kind:<12} {last_ms:8.2f} {last_ms / bare_ms:9.2f} {min(cpu_us[kind]):13.2f}"
-        print(f"{shown}  {os.getloadavg()[0]:.1f}", flush=True)
+    told = {
+        kind: f"{statistics.median(waited[kind]):.2f} ms, {min(cpu_us[kind]):.1f} µs of CPU" for kind in KINDS
+    }
+    ratio = statistics.median(waited["ours"]) / statistics.median(waited["bare picows"])
+    judged = count <= MOST_JUDGED
+    return Figure(
+        f"the last of {count:,} subscribers",
+        told["ours"],
+        "; ".join(f"{kind} {told[kind]}" for kind in KINDS[1:]) + f"; {ratio:.2f} x bare picows",
+        f"≤ {MOST_RATIO:g} x bare picows" if judged else "",
+        ratio <= MOST_RATIO if judged else None,
+    )
 
 
 def played(kind: str, count: int, messages: int) -> dict:

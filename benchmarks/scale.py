@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import structs
 
+from benchmarks.figure import Figure
 from tailguard.compare.verdicts import verdicts_of
 from tailguard.judge.objectives import parse_objectives
 from tailguard.record.run import Run
@@ -185,6 +186,20 @@ def printed(name: str) -> Iterator[bool]:
             flush=True,
         )
         yield met
+
+
+def figures() -> Iterator[Figure]:
+    """Yield what each command of each world takes."""
+    for name in WORLDS:
+        for row, cost, page, baseline in costs_of(name):
+            size = f", {page / 1e6:.1f} MB" if page else ""
+            yield Figure(
+                f"{row.name}, {name}",
+                f"{cost.cpu_s:.1f} s of CPU, {cost.peak / 1e9:.1f} GB{size}",
+                f"{cost.cpu_s / baseline.cpu_s:.1f} x reading the file with pyarrow",
+                f"≤ {row.aim_s:g} s",
+                cost.cpu_s <= row.aim_s and cost.peak <= MOST_BYTES and page <= MOST_PAGE,
+            )
 
 
 def main(names: Sequence[str]) -> int:

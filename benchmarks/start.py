@@ -11,8 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.figure import Figure
 
 SUITE = """
 import time
@@ -27,7 +30,11 @@ def nothing(it, FIXTURES):
         MARK.open("a").write(f"{time.monotonic()}\\n")
 """
 # What a scenario needs -> its fixtures, and the most seconds until its first sample.
-NEEDS = {"nothing": ("", 1.0), "PostgreSQL": ("postgres", 3.0), "PostgreSQL and S3": ("postgres, s3", 4.0)}
+NEEDS = {
+    "without a server": ("", 1.0),
+    "PostgreSQL": ("postgres", 3.0),
+    "PostgreSQL and S3": ("postgres, s3", 4.0),
+}
 END_S = 1.0
 
 
@@ -43,22 +50,29 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = range(parser.parse_args().rounds)
+    for each in figures(parser.parse_args().rounds):
+        print(f"{each.what:<45} {each.ours:>8}  {each.aim:<8} {each.beside}")
+    print(f"load {os.getloadavg()[0]:.1f}")
+
+
+def figures(rounds: int = 5) -> Iterator[Figure]:
+    """Yield the least of all rounds, of each wait."""
     found: dict[str, list[Waited]] = {name: [] for name in NEEDS}
     bare: list[float] = []
-    for _ in rounds:
+    for _ in range(rounds):
         bare.append(bare_python())
         for name, (fixtures, _) in NEEDS.items():
             found[name].append(waited(fixtures))
     python_s = min(bare)
-    print(f"load {os.getloadavg()[0]:.1f}; python -c pass {python_s:.3f} s")
-    print(f"{'needs':<20} {'first sample':>13} {'aim':>5} {'x python':>9} {'last to prompt':>15} {'aim':>5}")
     for name, (_, aim_s) in NEEDS.items():
-        first_s = min(each.first_s for each in found[name])
-        end_s = min(each.end_s for each in found[name])
-        print(
-            f"{name:<20} {first_s:11.2f} s {aim_s:5.1f} {first_s / python_s:9.1f} {end_s:13.2f} s {END_S:5.1f}"
-        )
+        first_s, end_s = min(each.first_s for each in found[name]), min(each.end_s for each in found[name])
+        yield _figure(f"from the command to the first sample, {name}", first_s, aim_s, python_s)
+        yield _figure(f"from the last sample to the prompt, {name}", end_s, END_S, python_s)
+
+
+def _figure(what: str, seconds: float, aim_s: float, python_s: float) -> Figure:
+    beside = f"{seconds / python_s:.0f} x `python -c pass` ({python_s * 1e3:.0f} ms)"
+    return Figure(what, f"{seconds:.2f} s", beside, f"≤ {aim_s:g} s", seconds <= aim_s)
 
 
 def bare_python() -> float:
