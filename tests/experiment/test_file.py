@@ -143,12 +143,12 @@ def test_each_load_has_a_run_and_the_last_ones_report_says_where_it_turns(tmp_pa
 @pytest.mark.proof
 @pytest.mark.parametrize(
     ("claimed", "code", "word"),
-    [(30, 0, "PASS: Confirmed: registration p50 of register at least 30 % less"), (95, 99, "REFUTED")],
+    [(30, 0, "PASS: Confirmed: registration p50 of register at least 30 % less"), (99, 99, "REFUTED")],
 )
 def test_a_claim_is_confirmed_or_refuted_by_real_pairs(
     tmp_path: Path, claimed: int, code: int, word: str
 ) -> None:
-    """The baseline takes 2.5 times as long: 60 % less is true, 30 % is less than that, 95 % is more."""
+    """The baseline takes 2.5 times as long: 60 % less is true, 30 % is less than that, 99 % is more even where it queues."""
     file = written(
         tmp_path,
         f"""
