@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +26,14 @@ from statistics import median
 
 import psutil
 
+from benchmarks.figure import Figure
 from benchmarks.http_peers import PEERS, Case, Server, Tool, ours
 from tailguard.base.ports import free_port
 
 SERVER_CORE = 1
 BUSY = 0.9
+# Shares of wrk's requests per second on one core.
+AIMS = {"GET, 100 bytes": 0.9, "two values and a saved one": 0.5}
 NGINX = """
 daemon off; pid nginx.pid; error_log error.log; worker_processes 1;
 events {{ worker_connections 4096; }}
@@ -89,6 +92,38 @@ def main() -> None:
             for connections in options.connections:
                 show(case, connections, measured(server, case, connections, options))
     print(f"\nload of the machine at the end: {os.getloadavg()[0]:.1f}")
+
+
+def figures(seconds: float = 4.0, connections: int = 32, rounds: int = 2) -> Iterator[Figure]:
+    """Yield the rates of each case, at one number of connections."""
+    options = argparse.Namespace(seconds=seconds, rounds=rounds)
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as server:
+        for case in CASES:
+            if case.is_tls and not server.tls:
+                continue
+            turns = {
+                name: middle(each)
+                for name, each in measured(server, case, connections, options).items()
+                if each
+            }
+            if "wrk" in turns:
+                WRK[case.is_tls, connections] = turns["wrk"]
+            yield _figure(case, connections, turns)
+
+
+def _figure(case: Case, connections: int, turns: Mapping[str, Turn]) -> Figure:
+    told = {name: f"{turn.per_s:,.0f}/s, {turn.cpu_us:.1f} µs" for name, turn in turns.items()}
+    wrk = WRK.get((case.is_tls, connections))
+    share = turns["ours, closed"].per_s / wrk.per_s if wrk else None
+    least = AIMS.get(case.name)
+    return Figure(
+        f"{case.name}, {connections} connections",
+        "; ".join(f"{name.removeprefix('ours, ')} {each}" for name, each in told.items() if "ours" in name),
+        "; ".join(f"{name} {each}" for name, each in told.items() if "ours" not in name)
+        + (f"; {share:.2f} of wrk" if share is not None else ""),
+        f"≥ {least:g} of wrk" if least else "",
+        None if least is None or share is None else share >= least,
+    )
 
 
 def measured(

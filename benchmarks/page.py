@@ -13,12 +13,13 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import fan_out, scale, seeding, start
+from benchmarks import fan_out, http_rate, scale, seeding, start
 from benchmarks.figure import Figure
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/reference/performance.md"
 BENCHMARKS: dict[str, Callable[[], Iterable[Figure]]] = {
     "start": start.figures,
+    "http_rate": http_rate.figures,
     "fan_out": fan_out.figures,
     "seeding": seeding.figures,
     "scale": scale.figures,
