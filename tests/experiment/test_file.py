@@ -148,7 +148,7 @@ def test_each_load_has_a_run_and_the_last_ones_report_says_where_it_turns(tmp_pa
 def test_a_claim_is_confirmed_or_refuted_by_real_pairs(
     tmp_path: Path, claimed: int, code: int, word: str
 ) -> None:
-    """The baseline takes 2.5 times as long: 60 % less is true, 30 % is less than that, 99 % is more even where it queues."""
+    """The baseline takes 2.5 times as long: 60 % less. 30 % is less than that, 99 % more even if it queues."""
     file = written(
         tmp_path,
         f"""
