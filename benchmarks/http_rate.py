@@ -106,14 +106,12 @@ def figures(seconds: float = 4.0, connections: int = 32, rounds: int = 2) -> Ite
                 for name, each in measured(server, case, connections, options).items()
                 if each
             }
-            if "wrk" in turns:
-                WRK[case.is_tls, connections] = turns["wrk"]
             yield _figure(case, connections, turns)
 
 
 def _figure(case: Case, connections: int, turns: Mapping[str, Turn]) -> Figure:
     told = {name: f"{turn.per_s:,.0f}/s, {turn.cpu_us:.1f} µs" for name, turn in turns.items()}
-    wrk = WRK.get((case.is_tls, connections))
+    wrk = held_against(case, connections, turns.get("wrk"))
     share = turns["ours, closed"].per_s / wrk.per_s if wrk else None
     least = AIMS.get(case.name)
     return Figure(
@@ -161,9 +159,7 @@ def show(case: Case, connections: int, turns: dict[str, list[Turn]]) -> None:
     print(
         f"\n{case.name}, {connections} connections{'':10}requests/s   of wrk   CPU us   of wrk   nginx busy"
     )
-    if case.has_peers and turns["wrk"]:
-        WRK[case.is_tls, connections] = middle(turns["wrk"])
-    wrk = WRK.get((case.is_tls, connections))
+    wrk = held_against(case, connections, middle(turns["wrk"]) if turns["wrk"] else None)
     for name, each in turns.items():
         if not each:
             print(f"  {name}")
@@ -176,7 +172,14 @@ def show(case: Case, connections: int, turns: dict[str, list[Turn]]) -> None:
         )
 
 
-WRK: dict[tuple[bool, int], Turn] = {}
+_FIXED: dict[tuple[bool, int], Turn] = {}
+
+
+def held_against(case: Case, connections: int, wrk: Turn | None) -> Turn | None:
+    """Return wrk's turn of the same case or, if it cannot play that, of the first: a fixed request."""
+    if wrk is not None:
+        _FIXED.setdefault((case.is_tls, connections), wrk)
+    return wrk or _FIXED.get((case.is_tls, connections))
 
 
 def middle(turns: Sequence[Turn]) -> Turn:
