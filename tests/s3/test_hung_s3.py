@@ -5,6 +5,7 @@ import pytest
 
 from tailguard.s3.restartable import restartable_s3
 from tailguard.suite.invariants import checked, expect
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.system
 
@@ -18,7 +19,9 @@ def test_invariants_that_ask_a_stopped_server_are_left_in_time_and_do_not_hold()
             yield expect(
                 "it reads", b"1", client.get_object(Bucket=s3.server.bucket, Key="one")["Body"].read()
             )
-            psutil.Process(s3.watchdog._child.pid).suspend()
+            server = psutil.Process(s3.watchdog._child.pid)
+            server.suspend()
+            assert eventually(lambda: server.status() == psutil.STATUS_STOPPED)  # the signal may be late
             yield expect(
                 "it reads", b"1", client.get_object(Bucket=s3.server.bucket, Key="one")["Body"].read()
             )

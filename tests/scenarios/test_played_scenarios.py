@@ -155,7 +155,7 @@ def test_a_platform_that_overfills_a_tournament_breaks_its_invariant(fixtures, s
 def test_transfers_that_cross_in_the_wrong_order_are_retried_and_seen(fixtures, seeded, monkeypatch):
     monkeypatch.setenv("TAILGUARD_FAULTS", "crossing_deadlock")
     with bound("economy_transfer", fixtures, seeded=seeded) as scenario:
-        measured, invariants = play(scenario, 40, users=8)
+        measured, invariants = play(scenario, 80, users=8)
     assert measured.samples.retries.max() > 0
     assert not invariants["no deadlock"].held
 
