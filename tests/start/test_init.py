@@ -138,7 +138,7 @@ def test_what_it_writes_runs_at_once(tmp_path, package, files):
     pytest.importorskip("httpx")
     write(tmp_path, **files)
     assert init(tmp_path) == 0
-    done = typed(tmp_path, "run", "--rate", "20/s")
+    done = typed(tmp_path, "run", "--rate", "20/s", "--duration", "8s")
     record = Run.load("latest", tmp_path / "runs").record
     samples = record.scenarios["first_scenario"].counts
     assert (samples.error, samples.ok > 100) == (0, True), done.stdout

@@ -20,6 +20,7 @@ GOOD = """
 [load]
 max_seconds = 2
 [scenario.good]
+rate = "100/s"
 max_seconds = 60
 [[scenario.good.steps]]
 name = "search"
