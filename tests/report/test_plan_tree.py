@@ -126,9 +126,13 @@ QUERIES = {
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
 def test_the_own_times_of_a_real_plan_add_up_to_its_time(database, query):
-    """Counted twice, they would be more."""
+    """Counted twice, they would be more each time; a process that lost its core between two clocks is so once."""
+
+    def share():
+        root = convert(explain(connection, query, {}).value, Explained).root
+        return sum(own_times(root)) / (root.total_ms * root.loops)
+
     with database.connect() as connection:
         connection.execute("CREATE TABLE t AS SELECT g AS id, g % 100 AS k FROM generate_series(1, 20000) g")
-        explained = explain(connection, query, {})
-    root = convert(explained.value, Explained).root
-    assert sum(own_times(root)) == pytest.approx(root.total_ms * root.loops, rel=0.05)
+        shares = (share() for _ in range(20))
+        assert any(each == pytest.approx(1, rel=0.05) for each in shares)

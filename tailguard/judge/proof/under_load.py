@@ -212,8 +212,7 @@ def _longest(builds: Sequence[Responses], limits: WaitLimits, act: str) -> str:
 def _took(met: Responses, longest_ms: float | None, act: str) -> str:
     if longest_ms is None:
         return f"no request during a {act}"
-    share = longest_ms / (met.build_s * 1e3)
-    of = f", {ratio(share)} of it" if met.build_s >= SHORTEST_BUILD_S else ""
+    of = f", {ratio(longest_ms / (met.build_s * 1e3))} of it" if met.build_s >= SHORTEST_BUILD_S else ""
     return f"{duration_ms(longest_ms)} in a {act} of {duration_s(met.build_s)}{of}"
 
 
