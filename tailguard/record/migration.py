@@ -106,7 +106,7 @@ class BuildUnderLoad(Part, frozen=True, kw_only=True):
     """
 
     started_ns: int
-    seconds: float
+    seconds: Positive
     phases: tuple[BuildPhase, ...]
     impact: Mapping[Client, ClientImpact]
 
