@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from tailguard.cli.number_range import NumberRange
+from tailguard.cli.suite_options import runs_dir_option
 from tailguard.config.merge import load_config
 
 
@@ -43,7 +44,7 @@ from tailguard.config.merge import load_config
     is_flag=True,
     help="Record passwords, tokens and cookies too, so that they work in a replay.",
 )
-@click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
+@runs_dir_option
 def shadow(
     primary: str,
     candidate: str,

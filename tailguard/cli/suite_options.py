@@ -17,6 +17,7 @@ set_option = click.option(
     "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set any key of `tailguard config show`."
 )
 dsn_option = click.option("--dsn", help="Your PostgreSQL (default: DATABASE_URL, PG*, else an embedded one).")
+runs_dir_option = click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
 
 _MEASURING = (
     config_option,
@@ -32,7 +33,7 @@ _MEASURING = (
         help="Additional limit: 'checkout p95 <= 250ms', 'SCENARIO: error rate < 1%'; may be given again.",
     ),
     click.option("--objectives", type=click.Path(), help="Objectives file (default: slo/objectives.toml)."),
-    click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs)."),
+    runs_dir_option,
 )  # fmt: skip
 
 _KEYS = {

@@ -13,6 +13,7 @@ from tailguard.base.errors import UsageError
 from tailguard.base.output.streams import say
 from tailguard.cli.migrate.ending import ending
 from tailguard.cli.number_range import NumberRange
+from tailguard.cli.suite_options import runs_dir_option
 from tailguard.config.merge import load_config
 from tailguard.migrations.limits import Limits
 from tailguard.migrations.migration import Migration, chosen_folder, find_migration, read_folder, what_if
@@ -83,7 +84,7 @@ ROWS = 1_000_000
     "--load", type=click.Path(path_type=Path), metavar="LOAD.sql",
     help="Of a FILE: your own statements for the readers and writers, in place of derived ones.",
 )  # fmt: skip
-@click.option("--runs-dir", type=click.Path(), help="Where run folders go (default: runs).")
+@runs_dir_option
 def prove(  # one parameter per option
     slug: str | None, rows: int | None, dsn: str | None, schema: str | None, folder: Path | None, rate: float | None,
     *, at_rows: int | None, single_transaction: bool, write_safe: Path | None, no_control: bool,

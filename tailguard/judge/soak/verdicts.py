@@ -92,11 +92,7 @@ def _caution(record: RunRecord, objectives: Objectives, slug: str) -> Caution:
     return Caution(
         [
             *([] if record.complete else [f"the soak is incomplete: {record.why_incomplete}"]),
-            *(
-                f"{doubt.title}: {doubt.measured} (limit {doubt.limit}); {doubt.remedy}"
-                for doubt in doubts
-                if doubt.grade is Grade.GRAVE
-            ),
+            *(doubt.sentence for doubt in doubts if doubt.grade is Grade.GRAVE),
             *broken(record.invariants),
         ],
         [doubt.measured for doubt in doubts if doubt.kind == UNCHECKED],
