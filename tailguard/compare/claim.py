@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -16,21 +16,23 @@ from tailguard.compare.comparison import (
     ALPHA,
     RULE,
     ComparedMetric,
+    Latencies,
     change_verdict,
     compare_blocks,
+    compare_latencies,
     having,
 )
 from tailguard.compare.gate import (
     SHARES,
     Change,
+    first_decided,
     hodges_lehmann,
-    inverted_cdf,
     log_ratios,
     looks_at,
     p_slower,
 )
 from tailguard.compare.gate_sentences import claim_sentence
-from tailguard.compare.pairs import FEWEST, Block, failure_rate
+from tailguard.compare.pairs import Block, failure_rate
 from tailguard.record.duet import Claim
 from tailguard.record.objective import Margins
 from tailguard.record.part import finite
@@ -64,21 +66,13 @@ def _judged(claim: Claim, baseline: Sequence[Block], candidate: Sequence[Block])
     elif claim.q is None:
         found = _judged_rates(metric, sides, claim.change)
     else:
-        found = _judged_times(metric, claim.q, sides, claim.change)
+        found = compare_latencies(metric, claim.q, sides, partial(_decide_times, claim), gated=True)
     return replace(found, name=f"{claim_sentence(claim)} against the baseline")
 
 
-def _judged_times(
-    metric: ComparedMetric, q: float, sides: Sequence[Sequence[Samples]], claimed: float
-) -> ChangeVerdict:
-    rows = [[samples.response_ms(metric.step) for samples in side] for side in sides]
-    kept = [(a, b) for a, b in zip(*rows, strict=True) if min(len(a), len(b)) >= FEWEST]
-    if not kept:
-        return metric.invalid(RULE, f"no pair has {FEWEST} ok samples on both sides")
-    a, b = [pair[0] for pair in kept], [pair[1] for pair in kept]
-    change = judge_claim(log_ratios(a, b, q)[0], claimed)
-    medians = (np.array([inverted_cdf(block, q) for block in side]) for side in (a, b))
-    return change_verdict(metric, change, *medians, gated=True, why=change.why)
+def _decide_times(claim: Claim, a: Latencies, b: Latencies) -> Change:
+    assert claim.q is not None  # it is about times
+    return judge_claim(log_ratios(a, b, claim.q)[0], claim.change)
 
 
 def _judged_rates(
@@ -104,7 +98,7 @@ def judge_rates(a: NDArray[np.float64], b: NDArray[np.float64], claimed: float) 
     chance brings with at most ALPHA over all looks (Bonferroni), REFUTED if so many speak against it; and the rates of
     all pairs together must say the same, as a rare bad block would not show in the pairs.
     """
-    return _first_decided([_decide_rates(a[:pairs], b[:pairs], 1 + claimed) for pairs in looks_at(len(a))])
+    return first_decided([_decide_rates(a[:pairs], b[:pairs], 1 + claimed) for pairs in looks_at(len(a))])
 
 
 def _decide_rates(a: NDArray[np.float64], b: NDArray[np.float64], factor: float) -> Change:
@@ -140,11 +134,7 @@ def judge_claim(d: NDArray[np.float64], claimed: float) -> Change:
     Each is wrong with at most ALPHA over all looks (Bonferroni; exact signed-rank bounds, Hodges & Lehmann 1963).
     """
     margin = math.log1p(claimed)
-    return _first_decided([_decide(d[:pairs], margin) for pairs in looks_at(len(d))])
-
-
-def _first_decided(found: Sequence[Change]) -> Change:
-    return next((each for each in found if each.state is not State.INCONCLUSIVE), found[-1])
+    return first_decided([_decide(d[:pairs], margin) for pairs in looks_at(len(d))])
 
 
 def _decide(d: NDArray[np.float64], margin: float) -> Change:

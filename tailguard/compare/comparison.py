@@ -1,9 +1,10 @@
 """Two sides over all metrics: which became slower, with the chance of one false alarm in all of them held."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 import numpy as np
 from msgspec.structs import replace
@@ -29,6 +30,8 @@ from tailguard.record.part import finite
 from tailguard.record.samples import Samples
 from tailguard.record.verdict import ChangeRule, ChangeVerdict
 
+# Of one side, the latencies in ms of each block.
+Latencies: TypeAlias = Sequence[NDArray[np.float64]]
 ALPHA = 0.01
 # More errors and refusals than this, in points of all requests, is a regression: what the platform's own CI allowed.
 ERROR_MARGIN = 0.005
@@ -162,25 +165,27 @@ def compare_pairs(
     if metric.q is None:
         a, b = (np.array([failure_rate(samples) for samples in side]) for side in (baseline, candidate))
         return compare_rates(metric, a, b, once=once)
-    return _compare_latencies(metric, metric.q, (baseline, candidate), margins, once=once)
+    allowed, gated = allowed_change(margins, metric.q)
+    floor_ms = margins.floor_of(metric.scenario)
+    decide = partial(gate_blocks, q=metric.q, delta=allowed, alpha=ALPHA, floor_ms=floor_ms, once=once)
+    return compare_latencies(metric, metric.q, (baseline, candidate), decide, gated=gated)
 
 
-def _compare_latencies(
+def compare_latencies(
     metric: ComparedMetric,
     q: float,
     sides: Sequence[Sequence[Samples]],
-    margins: Margins,
+    decide: Callable[[Latencies, Latencies], Change],
     *,
-    once: bool,
+    gated: bool,
 ) -> ChangeVerdict:
+    """Let `decide` compare the latencies in ms of all pairs that have enough of them."""
     rows = [[samples.response_ms(metric.step) for samples in side] for side in sides]
     kept = [(a, b) for a, b in zip(*rows, strict=True) if min(len(a), len(b)) >= FEWEST]
     if not kept:
         return metric.invalid(RULE, f"no pair has {FEWEST} ok samples on both sides")
     a, b = [pair[0] for pair in kept], [pair[1] for pair in kept]
-    allowed, gated = allowed_change(margins, q)
-    floor_ms = margins.floor_of(metric.scenario)
-    change = gate_blocks(a, b, q=q, delta=allowed, alpha=ALPHA, floor_ms=floor_ms, once=once)
+    change = decide(a, b)
     short = len(rows[0]) - len(kept)
     left_out = f"; {short} pairs left out: under {FEWEST} ok samples" if short else ""
     why = change.why + left_out + ("" if gated else WATCHED_WHY)

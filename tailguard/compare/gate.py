@@ -64,10 +64,14 @@ def gate_blocks(
         )
     margin = max(math.log1p(delta), math.log1p(floor_ms / typical_ms))
     found = [_decide(d[:pairs], margin, alpha) for pairs in looks_at(len(d), once=once)]
-    first = next((change for change in found if change.state is not State.INCONCLUSIVE), found[-1])
     # Each look's p has its share already, so that the least of all looks is one, too: later pairs, if there are
     # any, may confirm a FAIL that Holm does not grant at once among many metrics.
-    return replace(first, p_fail=min(change.p_fail for change in found))
+    return replace(first_decided(found), p_fail=min(change.p_fail for change in found))
+
+
+def first_decided(looks: Sequence[Change]) -> Change:
+    """Return the first look that decides, else the last."""
+    return next((each for each in looks if each.state is not State.INCONCLUSIVE), looks[-1])
 
 
 def looks_at(pairs: int, *, once: bool = False) -> list[int]:
